@@ -1,0 +1,198 @@
+CREATE TABLE `accounts` (
+	`id` integer PRIMARY KEY NOT NULL,
+	`kind` text NOT NULL,
+	`name` text NOT NULL,
+	`identifier` text NOT NULL,
+	`search` text NOT NULL,
+	`partner_id` integer,
+	`partner_kind` text DEFAULT 'partner' NOT NULL,
+	`project_limit` integer,
+	`created_at` integer NOT NULL,
+	`suspended_at` integer,
+	`suspended_reason` text,
+	`suspended_by_support` integer,
+	`version` integer DEFAULT 1 NOT NULL,
+	FOREIGN KEY (`partner_id`,`partner_kind`) REFERENCES `accounts`(`id`,`kind`) ON UPDATE no action ON DELETE no action,
+	CONSTRAINT "accounts_kind" CHECK(kind in ('customer', 'partner')),
+	CONSTRAINT "accounts_partner_kind" CHECK(partner_kind = 'partner'),
+	CONSTRAINT "accounts_partners_never_nest" CHECK(kind = 'customer' or partner_id is null),
+	CONSTRAINT "accounts_project_limit" CHECK(project_limit >= 0)
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX `accounts_identifier_unique` ON `accounts` (`identifier`);--> statement-breakpoint
+CREATE INDEX `accounts_partner` ON `accounts` (`partner_id`,`id`);--> statement-breakpoint
+CREATE UNIQUE INDEX `accounts_id_kind` ON `accounts` (`id`,`kind`);--> statement-breakpoint
+CREATE TABLE `invitation_projects` (
+	`account_id` integer NOT NULL,
+	`invitation_id` integer NOT NULL,
+	`project_id` integer NOT NULL,
+	`role` text NOT NULL,
+	PRIMARY KEY(`invitation_id`, `project_id`),
+	FOREIGN KEY (`account_id`,`invitation_id`) REFERENCES `invitations`(`account_id`,`id`) ON UPDATE no action ON DELETE no action,
+	FOREIGN KEY (`account_id`,`project_id`) REFERENCES `projects`(`account_id`,`id`) ON UPDATE no action ON DELETE no action,
+	CONSTRAINT "invitation_projects_role" CHECK(role in ('admin', 'user', 'reader'))
+) STRICT;
+--> statement-breakpoint
+CREATE TABLE `invitation_tokens` (
+	`hash` text PRIMARY KEY NOT NULL,
+	`invitation_id` integer NOT NULL,
+	`created_at` integer NOT NULL,
+	`superseded_at` integer,
+	FOREIGN KEY (`invitation_id`) REFERENCES `invitations`(`id`) ON UPDATE no action ON DELETE no action
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `invitation_tokens_invitation` ON `invitation_tokens` (`invitation_id`);--> statement-breakpoint
+CREATE TABLE `invitations` (
+	`id` integer PRIMARY KEY NOT NULL,
+	`account_id` integer NOT NULL,
+	`email` text NOT NULL,
+	`email_key` text NOT NULL,
+	`name` text NOT NULL,
+	`role` text NOT NULL,
+	`invited_by` integer NOT NULL,
+	`state` text DEFAULT 'pending' NOT NULL,
+	`created_at` integer NOT NULL,
+	`sent_at` integer NOT NULL,
+	`expires_at` integer NOT NULL,
+	`ended_at` integer,
+	`accepted_by` integer,
+	FOREIGN KEY (`account_id`) REFERENCES `accounts`(`id`) ON UPDATE no action ON DELETE no action,
+	FOREIGN KEY (`invited_by`) REFERENCES `users`(`id`) ON UPDATE no action ON DELETE no action,
+	FOREIGN KEY (`accepted_by`) REFERENCES `users`(`id`) ON UPDATE no action ON DELETE no action,
+	CONSTRAINT "invitations_role" CHECK(role in ('admin', 'member')),
+	CONSTRAINT "invitations_state" CHECK(state in ('pending', 'accepted', 'cancelled'))
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX `invitations_one_pending` ON `invitations` (`account_id`,`email_key`) WHERE state = 'pending';--> statement-breakpoint
+CREATE INDEX `invitations_pending` ON `invitations` (`account_id`,`state`,`id`);--> statement-breakpoint
+CREATE INDEX `invitations_to` ON `invitations` (`email_key`,`state`);--> statement-breakpoint
+CREATE UNIQUE INDEX `invitations_account_id` ON `invitations` (`account_id`,`id`);--> statement-breakpoint
+CREATE TABLE `letters` (
+	`id` integer PRIMARY KEY NOT NULL,
+	`message_id` text NOT NULL,
+	`email` text NOT NULL,
+	`name` text NOT NULL,
+	`subject` text NOT NULL,
+	`search` text NOT NULL,
+	`body` text,
+	`invitation_id` integer,
+	`state` text DEFAULT 'waiting' NOT NULL,
+	`attempts` integer DEFAULT 0 NOT NULL,
+	`error` text,
+	`created_at` integer NOT NULL,
+	`due_at` integer NOT NULL,
+	`give_up_at` integer NOT NULL,
+	`done_at` integer,
+	FOREIGN KEY (`invitation_id`) REFERENCES `invitations`(`id`) ON UPDATE no action ON DELETE no action,
+	CONSTRAINT "letters_state" CHECK(state in ('waiting', 'sent', 'kept', 'failed', 'withdrawn'))
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX `letters_message_id_unique` ON `letters` (`message_id`);--> statement-breakpoint
+CREATE INDEX `letters_due` ON `letters` (`state`,`due_at`);--> statement-breakpoint
+CREATE INDEX `letters_invitation` ON `letters` (`invitation_id`);--> statement-breakpoint
+CREATE TABLE `memberships` (
+	`account_id` integer NOT NULL,
+	`user_id` integer NOT NULL,
+	`role` text NOT NULL,
+	`created_at` integer NOT NULL,
+	`last_used_at` integer NOT NULL,
+	`version` integer DEFAULT 1 NOT NULL,
+	PRIMARY KEY(`account_id`, `user_id`),
+	FOREIGN KEY (`account_id`) REFERENCES `accounts`(`id`) ON UPDATE no action ON DELETE no action,
+	FOREIGN KEY (`user_id`) REFERENCES `users`(`id`) ON UPDATE no action ON DELETE no action,
+	CONSTRAINT "memberships_role_known" CHECK(role in ('admin', 'member'))
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `memberships_user` ON `memberships` (`user_id`,`last_used_at`);--> statement-breakpoint
+CREATE INDEX `memberships_role` ON `memberships` (`account_id`,`role`);--> statement-breakpoint
+CREATE TABLE `partner_requests` (
+	`id` integer PRIMARY KEY NOT NULL,
+	`account_id` integer NOT NULL,
+	`requested_by` integer NOT NULL,
+	`state` text DEFAULT 'pending' NOT NULL,
+	`created_at` integer NOT NULL,
+	`decided_at` integer,
+	FOREIGN KEY (`account_id`) REFERENCES `accounts`(`id`) ON UPDATE no action ON DELETE no action,
+	FOREIGN KEY (`requested_by`) REFERENCES `users`(`id`) ON UPDATE no action ON DELETE no action,
+	CONSTRAINT "partner_requests_state_known" CHECK(state in ('pending', 'granted', 'declined'))
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX `partner_requests_one_pending` ON `partner_requests` (`account_id`) WHERE state = 'pending';--> statement-breakpoint
+CREATE INDEX `partner_requests_state` ON `partner_requests` (`state`,`id`);--> statement-breakpoint
+CREATE TABLE `project_access` (
+	`account_id` integer NOT NULL,
+	`project_id` integer NOT NULL,
+	`user_id` integer NOT NULL,
+	`role` text NOT NULL,
+	`created_at` integer NOT NULL,
+	`version` integer DEFAULT 1 NOT NULL,
+	PRIMARY KEY(`project_id`, `user_id`),
+	FOREIGN KEY (`account_id`,`project_id`) REFERENCES `projects`(`account_id`,`id`) ON UPDATE no action ON DELETE no action,
+	FOREIGN KEY (`account_id`,`user_id`) REFERENCES `memberships`(`account_id`,`user_id`) ON UPDATE no action ON DELETE no action,
+	CONSTRAINT "project_access_role" CHECK(role in ('admin', 'user', 'reader'))
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `project_access_member` ON `project_access` (`account_id`,`user_id`);--> statement-breakpoint
+CREATE TABLE `projects` (
+	`id` integer PRIMARY KEY NOT NULL,
+	`account_id` integer NOT NULL,
+	`name` text NOT NULL,
+	`identifier` text NOT NULL,
+	`search` text NOT NULL,
+	`created_at` integer NOT NULL,
+	`deleted_at` integer,
+	`version` integer DEFAULT 1 NOT NULL,
+	FOREIGN KEY (`account_id`) REFERENCES `accounts`(`id`) ON UPDATE no action ON DELETE no action
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `projects_alive` ON `projects` (`account_id`,`deleted_at`,`id`);--> statement-breakpoint
+CREATE UNIQUE INDEX `projects_account_identifier` ON `projects` (`account_id`,`identifier`);--> statement-breakpoint
+CREATE UNIQUE INDEX `projects_account_id` ON `projects` (`account_id`,`id`);--> statement-breakpoint
+CREATE TABLE `records` (
+	`id` integer PRIMARY KEY NOT NULL,
+	`at` integer NOT NULL,
+	`kind` text NOT NULL,
+	`account_id` integer,
+	`actor_id` integer,
+	`actor_account_id` integer,
+	`by_support` integer NOT NULL,
+	`user_id` integer,
+	`invitation_id` integer,
+	`project_id` integer,
+	`change` text NOT NULL,
+	`ip` text,
+	`request_id` text
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `records_account` ON `records` (`account_id`,`id`);--> statement-breakpoint
+CREATE INDEX `records_actor_account` ON `records` (`actor_account_id`,`id`);--> statement-breakpoint
+CREATE TABLE `sessions` (
+	`hash` text PRIMARY KEY NOT NULL,
+	`user_id` integer NOT NULL,
+	`active_account_id` integer,
+	`created_at` integer NOT NULL,
+	`last_seen_at` integer NOT NULL,
+	`ip` text NOT NULL,
+	`browser` text NOT NULL,
+	FOREIGN KEY (`user_id`) REFERENCES `users`(`id`) ON UPDATE no action ON DELETE no action,
+	FOREIGN KEY (`active_account_id`) REFERENCES `accounts`(`id`) ON UPDATE no action ON DELETE no action
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `sessions_user` ON `sessions` (`user_id`);--> statement-breakpoint
+CREATE INDEX `sessions_last_seen` ON `sessions` (`last_seen_at`);--> statement-breakpoint
+CREATE INDEX `sessions_created` ON `sessions` (`created_at`);--> statement-breakpoint
+CREATE TABLE `users` (
+	`id` integer PRIMARY KEY NOT NULL,
+	`email` text NOT NULL,
+	`email_key` text NOT NULL,
+	`name` text NOT NULL,
+	`search` text NOT NULL,
+	`password_hash` text NOT NULL,
+	`operator` integer DEFAULT false NOT NULL,
+	`created_at` integer NOT NULL,
+	`last_log_in_at` integer,
+	`disabled_at` integer,
+	`version` integer DEFAULT 1 NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX `users_email_key_unique` ON `users` (`email_key`);

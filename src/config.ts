@@ -1,0 +1,93 @@
+import { isIP } from 'node:net'
+import { fileURLToPath } from 'node:url'
+
+export type Config = {
+  publicUrl: string
+  /** The panel is reached by https, through a reverse proxy. */
+  https: boolean
+  host: string
+  port: number
+  dataDir: string
+  smtpUrl: string | undefined
+  mailFrom: string
+  supportEmail: string | undefined
+  panelName: string
+  trustProxy: string[]
+  twoFactor: 'support' | 'partners' | 'optional'
+  logLevel: string
+}
+
+/** The folder of package.json: this file lies one folder below it, and so does the bundle. */
+export const root = fileURLToPath(new URL('..', import.meta.url))
+
+export class ConfigError extends Error {}
+
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
+const twoFactors = ['support', 'partners', 'optional'] as const
+
+/**
+ * Reads the settings from environment variables; the README lists them with their defaults.
+ * Throws a ConfigError that names the variable.
+ */
+export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  const value = (name: string) => environment[name]?.trim() || undefined
+  const wrong = (name: string, rule: string) => new ConfigError(`${name} ${rule} It is “${value(name)}”.`)
+
+  const port = Number(value('PORT') ?? '3000')
+  if (!/^\d{1,5}$/.test(value('PORT') ?? '3000') || port > 65535) throw wrong('PORT', 'must be a number from 0 to 65535.')
+
+  const publicUrl = value('PUBLIC_URL') ?? `http://localhost:${port}`
+  if (!URL.canParse(publicUrl)) throw wrong('PUBLIC_URL', 'must be an address such as https://panel.example.com.')
+  const { protocol, origin, pathname, search, hash } = new URL(publicUrl)
+  if (!['http:', 'https:'].includes(protocol) || pathname !== '/' || search || hash) {
+    throw wrong('PUBLIC_URL', 'must be https://HOST or http://HOST, without a path.')
+  }
+
+  const smtpUrl = value('SMTP_URL')
+  if (smtpUrl && !(URL.canParse(smtpUrl) && /^smtps?:$/.test(new URL(smtpUrl).protocol))) {
+    // The value may hold a password, so it is not repeated.
+    throw new ConfigError('SMTP_URL must be smtp://USER:PASSWORD@HOST:PORT.')
+  }
+
+  const supportEmail = value('SUPPORT_EMAIL')
+  if (supportEmail && !/^[^\s@,<>]+@[^\s@,<>]+$/.test(supportEmail)) throw wrong('SUPPORT_EMAIL', 'must be one e-mail address.')
+
+  const panelName = value('PANEL_NAME') ?? 'Meshpanel'
+  if (panelName.length > 40) throw wrong('PANEL_NAME', 'must have at most 40 characters.')
+
+  const mailFrom = value('MAIL_FROM') ?? `${panelName} <no-reply@${new URL(publicUrl).hostname}>`
+  if (!/^([^<>]*<)?[^\s@,<>]+@[^\s@,<>]+>?$/.test(mailFrom)) {
+    throw wrong('MAIL_FROM', 'must be an address such as “Panel <panel@example.com>”.')
+  }
+
+  const trustProxy = (value('TRUST_PROXY') ?? '').split(/[\s,]+/).filter(Boolean)
+  if (!trustProxy.every(isAddressOrRange)) throw wrong('TRUST_PROXY', 'must list IP addresses, such as 127.0.0.1 or 10.0.0.0/8.')
+
+  const logLevel = value('LOG_LEVEL') ?? 'info'
+  if (!logLevels.includes(logLevel)) throw wrong('LOG_LEVEL', `must be one of ${logLevels.join(', ')}.`)
+
+  const twoFactor = twoFactors.find((known) => known === (value('TWO_FACTOR') ?? 'support'))
+  if (!twoFactor) throw wrong('TWO_FACTOR', `must be one of ${twoFactors.join(', ')}.`)
+
+  return {
+    publicUrl: origin,
+    https: protocol === 'https:',
+    host: value('HOST') ?? '127.0.0.1',
+    port,
+    dataDir: value('DATA_DIR') ?? 'data',
+    smtpUrl,
+    mailFrom,
+    supportEmail,
+    panelName,
+    trustProxy,
+    twoFactor,
+    logLevel,
+  }
+}
+
+function isAddressOrRange(text: string): boolean {
+  const [address = '', bits, ...more] = text.split('/')
+  const version = isIP(address)
+  if (!version || more.length > 0) return false
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
+}

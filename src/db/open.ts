@@ -1,0 +1,132 @@
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { type BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
+import { drizzle } from 'drizzle-orm/better-sqlite3'
+import { readMigrationFiles } from 'drizzle-orm/migrator'
+import { migrate } from 'drizzle-orm/better-sqlite3/migrator'
+import { root } from '../config.ts'
+import * as schema from './schema.ts'
+
+/** The database, or a transaction of it: data functions take both. */
+export type Db = BaseSQLiteDatabase<'sync', Database.RunResult, typeof schema>
+
+export type OpenDatabase = { db: Db; close: () => void }
+
+/** What an operator can mend: it is shown in one line, without a stack. */
+export class StartError extends Error {}
+
+const migrationsFolder = join(root, 'migrations')
+
+/**
+ * Opens DATA_DIR/panel.db for the one process that runs the panel on it: takes the lock, migrates
+ * (after a backup) and checks the settings that durability rests on.
+ * Throws a StartError when another process has it, or a newer version made it.
+ */
+export function openDatabase(dataDir: string): OpenDatabase {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  const lock = takeLock(dataDir)
+  const file = join(dataDir, 'panel.db')
+  const existed = existsSync(file)
+  const sqlite = connect(file)
+  try {
+    migrateOnce(sqlite, existed ? join(dataDir, 'backups') : undefined)
+  } catch (error) {
+    sqlite.close()
+    lock.close()
+    throw error
+  }
+  return {
+    db: drizzle(sqlite, { schema }),
+    close: () => {
+      sqlite.close()
+      lock.close()
+    },
+  }
+}
+
+/** Opens the database beside a running panel, for a short act of the command line. */
+export function joinDatabase(dataDir: string): OpenDatabase {
+  try {
+    return openDatabase(dataDir)
+  } catch (error) {
+    if (!(error instanceof Locked)) throw error
+    const sqlite = connect(join(dataDir, 'panel.db'))
+    return { db: drizzle(sqlite, { schema }), close: () => sqlite.close() }
+  }
+}
+
+/**
+ * Runs a write: IMMEDIATE, so that what is checked and what is written is one step, and nobody
+ * else's write comes between.
+ */
+export function write<Result>(db: Db, act: (tx: Db) => Result): Result {
+  return db.transaction(act, { behavior: 'immediate' })
+}
+
+class Locked extends StartError {}
+
+/** The operating system holds this lock for the process and drops it even after a crash. */
+function takeLock(dataDir: string): Database.Database {
+  const lock = new Database(join(dataDir, 'panel.lock'), { timeout: 0 })
+  try {
+    lock.exec('BEGIN EXCLUSIVE')
+    return lock
+  } catch {
+    lock.close()
+    throw new Locked(`A panel is already running on ${dataDir}. Stop it first, or set DATA_DIR.`)
+  }
+}
+
+const pragmas = { journal_mode: 'wal', synchronous: 2, foreign_keys: 1, busy_timeout: 5000, trusted_schema: 0 }
+
+function connect(file: string): Database.Database {
+  const sqlite = new Database(file)
+  for (const [name, value] of Object.entries(pragmas)) {
+    sqlite.pragma(`${name} = ${value}`)
+    const actual = sqlite.pragma(name, { simple: true })
+    if (actual !== value) throw new StartError(`SQLite refused ${name} = ${value} on ${file}: it is ${actual}.`)
+  }
+  return sqlite
+}
+
+function migrateOnce(sqlite: Database.Database, backups: string | undefined): void {
+  const newest = readMigrationFiles({ migrationsFolder }).at(-1)?.folderMillis ?? 0
+  const applied = lastApplied(sqlite)
+  if (applied === newest) return
+  if (applied > newest) {
+    throw new StartError('This database was made by a newer version of the panel. Run that version, or restore a backup.')
+  }
+  if (backups) {
+    mkdirSync(backups, { recursive: true, mode: 0o700 })
+    const copy = join(backups, `before-migration-${new Date().toISOString().replaceAll(':', '-')}.db`)
+    sqlite.prepare('VACUUM INTO ?').run(copy)
+  }
+
+  const before = countRows(sqlite)
+  // A rebuilt table must not empty its children, so foreign keys are off meanwhile and checked after.
+  sqlite.pragma('foreign_keys = OFF')
+  migrate(drizzle(sqlite), { migrationsFolder })
+  sqlite.pragma('foreign_keys = ON')
+
+  const broken = sqlite.pragma('foreign_key_check') as unknown[]
+  const after = countRows(sqlite)
+  const lost = [...before].filter(([table, rows]) => after.has(table) && after.get(table) !== rows)
+  if (broken.length > 0 || lost.length > 0) {
+    throw new StartError(`The migration did not keep all data. Go back to the copy in ${backups}.`)
+  }
+}
+
+function lastApplied(sqlite: Database.Database): number {
+  const known = sqlite.prepare("SELECT 1 FROM sqlite_master WHERE name = '__drizzle_migrations'").get()
+  if (!known) return 0
+  return sqlite.prepare('SELECT coalesce(max(created_at), 0) FROM __drizzle_migrations').pluck().get() as number
+}
+
+function countRows(sqlite: Database.Database): Map<string, number> {
+  const tables = sqlite
+    .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '\\_\\_%' ESCAPE '\\'")
+    .pluck()
+    .all() as string[]
+  return new Map(tables.map((table) => [table, sqlite.prepare(`SELECT count(*) FROM "${table}"`).pluck().get() as number]))
+}

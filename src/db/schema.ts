@@ -1,0 +1,312 @@
+import { sql } from 'drizzle-orm'
+import {
+  type AnySQLiteColumn,
+  check,
+  foreignKey,
+  index,
+  integer,
+  primaryKey,
+  sqliteTable,
+  text,
+  unique,
+  uniqueIndex,
+} from 'drizzle-orm/sqlite-core'
+
+// Every time is in milliseconds since 1970 (UTC). Every `search` column holds the folded text that
+// lists are searched in (see fold.ts). A `version` counts the edits of a row.
+
+export const users = sqliteTable('users', {
+  id: integer().primaryKey(),
+  email: text().notNull(),
+  emailKey: text('email_key').notNull().unique(),
+  name: text().notNull(),
+  search: text().notNull(),
+  passwordHash: text('password_hash').notNull(),
+  operator: integer({ mode: 'boolean' }).notNull().default(false),
+  createdAt: integer('created_at').notNull(),
+  lastLogInAt: integer('last_log_in_at'),
+  disabledAt: integer('disabled_at'),
+  version: integer().notNull().default(1),
+})
+
+export const accounts = sqliteTable(
+  'accounts',
+  {
+    id: integer().primaryKey(),
+    kind: text({ enum: ['customer', 'partner'] }).notNull(),
+    name: text().notNull(),
+    identifier: text().notNull().unique(),
+    search: text().notNull(),
+    partnerId: integer('partner_id'),
+    // Always 'partner': with the foreign key below, only a partner account can have customers,
+    // and one that has customers cannot become a customer account.
+    partnerKind: text('partner_kind', { enum: ['partner'] })
+      .notNull()
+      .default('partner'),
+    projectLimit: integer('project_limit'),
+    createdAt: integer('created_at').notNull(),
+    suspendedAt: integer('suspended_at'),
+    suspendedReason: text('suspended_reason'),
+    suspendedBySupport: integer('suspended_by_support', { mode: 'boolean' }),
+    version: integer().notNull().default(1),
+  },
+  (table) => [
+    unique('accounts_id_kind').on(table.id, table.kind),
+    index('accounts_partner').on(table.partnerId, table.id),
+    foreignKey({
+      name: 'accounts_partner_fk',
+      columns: [table.partnerId, table.partnerKind],
+      foreignColumns: [table.id, table.kind] as [AnySQLiteColumn, AnySQLiteColumn],
+    }),
+    check('accounts_kind', sql`kind in ('customer', 'partner')`),
+    check('accounts_partner_kind', sql`partner_kind = 'partner'`),
+    check('accounts_partners_never_nest', sql`kind = 'customer' or partner_id is null`),
+    check('accounts_project_limit', sql`project_limit >= 0`),
+  ],
+)
+
+export const memberships = sqliteTable(
+  'memberships',
+  {
+    accountId: integer('account_id')
+      .notNull()
+      .references(() => accounts.id),
+    userId: integer('user_id')
+      .notNull()
+      .references(() => users.id),
+    role: text({ enum: ['admin', 'member'] }).notNull(),
+    createdAt: integer('created_at').notNull(),
+    lastUsedAt: integer('last_used_at').notNull(),
+    version: integer().notNull().default(1),
+  },
+  (table) => [
+    primaryKey({ columns: [table.accountId, table.userId] }),
+    index('memberships_user').on(table.userId, table.lastUsedAt),
+    index('memberships_role').on(table.accountId, table.role),
+    check('memberships_role_known', sql`role in ('admin', 'member')`),
+  ],
+)
+
+export const projects = sqliteTable(
+  'projects',
+  {
+    id: integer().primaryKey(),
+    accountId: integer('account_id')
+      .notNull()
+      .references(() => accounts.id),
+    name: text().notNull(),
+    identifier: text().notNull(),
+    search: text().notNull(),
+    createdAt: integer('created_at').notNull(),
+    // A deleted project keeps its row, so that its identifier is never given out again.
+    deletedAt: integer('deleted_at'),
+    version: integer().notNull().default(1),
+  },
+  (table) => [
+    unique('projects_account_identifier').on(table.accountId, table.identifier),
+    unique('projects_account_id').on(table.accountId, table.id),
+    index('projects_alive').on(table.accountId, table.deletedAt, table.id),
+  ],
+)
+
+export const projectAccess = sqliteTable(
+  'project_access',
+  {
+    accountId: integer('account_id').notNull(),
+    projectId: integer('project_id').notNull(),
+    userId: integer('user_id').notNull(),
+    role: text({ enum: ['admin', 'user', 'reader'] }).notNull(),
+    createdAt: integer('created_at').notNull(),
+    version: integer().notNull().default(1),
+  },
+  (table) => [
+    primaryKey({ columns: [table.projectId, table.userId] }),
+    index('project_access_member').on(table.accountId, table.userId),
+    foreignKey({
+      name: 'project_access_project_fk',
+      columns: [table.accountId, table.projectId],
+      foreignColumns: [projects.accountId, projects.id],
+    }),
+    foreignKey({
+      name: 'project_access_membership_fk',
+      columns: [table.accountId, table.userId],
+      foreignColumns: [memberships.accountId, memberships.userId],
+    }),
+    check('project_access_role', sql`role in ('admin', 'user', 'reader')`),
+  ],
+)
+
+export const invitations = sqliteTable(
+  'invitations',
+  {
+    id: integer().primaryKey(),
+    accountId: integer('account_id')
+      .notNull()
+      .references(() => accounts.id),
+    email: text().notNull(),
+    emailKey: text('email_key').notNull(),
+    name: text().notNull(),
+    role: text({ enum: ['admin', 'member'] }).notNull(),
+    invitedBy: integer('invited_by')
+      .notNull()
+      .references(() => users.id),
+    state: text({ enum: ['pending', 'accepted', 'cancelled'] })
+      .notNull()
+      .default('pending'),
+    createdAt: integer('created_at').notNull(),
+    sentAt: integer('sent_at').notNull(),
+    expiresAt: integer('expires_at').notNull(),
+    endedAt: integer('ended_at'),
+    acceptedBy: integer('accepted_by').references(() => users.id),
+  },
+  (table) => [
+    unique('invitations_account_id').on(table.accountId, table.id),
+    uniqueIndex('invitations_one_pending')
+      .on(table.accountId, table.emailKey)
+      .where(sql`state = 'pending'`),
+    index('invitations_pending').on(table.accountId, table.state, table.id),
+    index('invitations_to').on(table.emailKey, table.state),
+    check('invitations_role', sql`role in ('admin', 'member')`),
+    check('invitations_state', sql`state in ('pending', 'accepted', 'cancelled')`),
+  ],
+)
+
+// An invitation's links: the one in the letter, and one for each time the link was copied.
+export const invitationTokens = sqliteTable(
+  'invitation_tokens',
+  {
+    hash: text().primaryKey(),
+    invitationId: integer('invitation_id')
+      .notNull()
+      .references(() => invitations.id),
+    createdAt: integer('created_at').notNull(),
+    supersededAt: integer('superseded_at'),
+  },
+  (table) => [index('invitation_tokens_invitation').on(table.invitationId)],
+)
+
+export const invitationProjects = sqliteTable(
+  'invitation_projects',
+  {
+    accountId: integer('account_id').notNull(),
+    invitationId: integer('invitation_id').notNull(),
+    projectId: integer('project_id').notNull(),
+    role: text({ enum: ['admin', 'user', 'reader'] }).notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.invitationId, table.projectId] }),
+    foreignKey({
+      name: 'invitation_projects_invitation_fk',
+      columns: [table.accountId, table.invitationId],
+      foreignColumns: [invitations.accountId, invitations.id],
+    }),
+    foreignKey({
+      name: 'invitation_projects_project_fk',
+      columns: [table.accountId, table.projectId],
+      foreignColumns: [projects.accountId, projects.id],
+    }),
+    check('invitation_projects_role', sql`role in ('admin', 'user', 'reader')`),
+  ],
+)
+
+export const partnerRequests = sqliteTable(
+  'partner_requests',
+  {
+    id: integer().primaryKey(),
+    accountId: integer('account_id')
+      .notNull()
+      .references(() => accounts.id),
+    requestedBy: integer('requested_by')
+      .notNull()
+      .references(() => users.id),
+    state: text({ enum: ['pending', 'granted', 'declined'] })
+      .notNull()
+      .default('pending'),
+    createdAt: integer('created_at').notNull(),
+    decidedAt: integer('decided_at'),
+  },
+  (table) => [
+    uniqueIndex('partner_requests_one_pending').on(table.accountId).where(sql`state = 'pending'`),
+    index('partner_requests_state').on(table.state, table.id),
+    check('partner_requests_state_known', sql`state in ('pending', 'granted', 'declined')`),
+  ],
+)
+
+export const sessions = sqliteTable(
+  'sessions',
+  {
+    // SHA-256 of the id in the cookie.
+    hash: text().primaryKey(),
+    userId: integer('user_id')
+      .notNull()
+      .references(() => users.id),
+    // A column of its own, so that a slow request cannot undo a switch. It may name an account that
+    // the user is no longer in: then the user is asked to choose.
+    activeAccountId: integer('active_account_id').references(() => accounts.id),
+    createdAt: integer('created_at').notNull(),
+    lastSeenAt: integer('last_seen_at').notNull(),
+    ip: text().notNull(),
+    browser: text().notNull(),
+  },
+  (table) => [
+    index('sessions_user').on(table.userId),
+    index('sessions_last_seen').on(table.lastSeenAt),
+    index('sessions_created').on(table.createdAt),
+  ],
+)
+
+// The outbox: written in the transaction of what the letter tells about, sent by mail/worker.ts.
+export const letters = sqliteTable(
+  'letters',
+  {
+    id: integer().primaryKey(),
+    messageId: text('message_id').notNull().unique(),
+    email: text().notNull(),
+    name: text().notNull(),
+    subject: text().notNull(),
+    search: text().notNull(),
+    // Sealed (secrets.ts), since letters carry links; removed once a mail server has taken the letter.
+    body: text(),
+    invitationId: integer('invitation_id').references(() => invitations.id),
+    state: text({ enum: ['waiting', 'sent', 'kept', 'failed', 'withdrawn'] })
+      .notNull()
+      .default('waiting'),
+    attempts: integer().notNull().default(0),
+    error: text(),
+    createdAt: integer('created_at').notNull(),
+    dueAt: integer('due_at').notNull(),
+    giveUpAt: integer('give_up_at').notNull(),
+    doneAt: integer('done_at'),
+  },
+  (table) => [
+    index('letters_due').on(table.state, table.dueAt),
+    index('letters_invitation').on(table.invitationId),
+    check('letters_state', sql`state in ('waiting', 'sent', 'kept', 'failed', 'withdrawn')`),
+  ],
+)
+
+// Append-only: triggers refuse UPDATE and DELETE. No foreign keys, so that a record outlives all it
+// speaks of; people are named by id, so that what is shown follows the user's row.
+export const records = sqliteTable(
+  'records',
+  {
+    id: integer().primaryKey(),
+    at: integer().notNull(),
+    kind: text().notNull(),
+    accountId: integer('account_id'),
+    actorId: integer('actor_id'),
+    actorAccountId: integer('actor_account_id'),
+    bySupport: integer('by_support', { mode: 'boolean' }).notNull(),
+    userId: integer('user_id'),
+    invitationId: integer('invitation_id'),
+    projectId: integer('project_id'),
+    // JSON: { field: [before, after] }
+    change: text().notNull(),
+    ip: text(),
+    requestId: text('request_id'),
+  },
+  (table) => [
+    index('records_account').on(table.accountId, table.id),
+    index('records_actor_account').on(table.actorAccountId, table.id),
+  ],
+)

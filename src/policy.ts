@@ -1,0 +1,102 @@
+import type { accounts, memberships, projectAccess } from './db/schema.ts'
+
+export type AccountKind = typeof accounts.$inferSelect.kind
+export type Role = typeof memberships.$inferSelect.role
+export type ProjectRole = typeof projectAccess.$inferSelect.role
+
+/**
+ * How a viewer stands to the active account. `unattached` is signed in with no account active,
+ * `suspended` has one active that is suspended. Support stands as `support` besides.
+ */
+export type Standing = 'visitor' | 'unattached' | 'suspended' | 'support' | `${AccountKind} ${Role}`
+
+const admins = ['customer admin', 'partner admin'] as const
+const members = ['customer admin', 'customer member', 'partner admin', 'partner member'] as const
+const partners = ['partner admin', 'partner member'] as const
+const signedIn = ['unattached', 'suspended', ...members] as const
+const anyone = ['visitor', ...signedIn] as const
+
+/** Who may do what. Every route names one action; no other file asks about roles. */
+export const policy = {
+  'asset.see': anyone,
+  'session.start': anyone,
+  'session.end': anyone,
+  'operator.first': anyone,
+  'invitation.see': anyone,
+  'invitation.accept': anyone,
+
+  'home.see': signedIn,
+  'account.switch': signedIn,
+  'profile.see': signedIn,
+  'profile.change': signedIn,
+  'membership.leave': signedIn,
+
+  'account.see': members,
+  'account.rename': admins,
+  'partner.request': ['customer admin'],
+  'people.see': members,
+  'member.invite': admins,
+  'member.change': admins,
+  'project.list': members,
+  'project.see': members,
+  'project.see-all': admins,
+  'project.create': admins,
+  'project.rename': members, // and then projectPolicy
+  'project.delete': admins,
+  'access.change': members, // and then projectPolicy
+  'history.see': admins,
+
+  'partner-area.enter': signedIn,
+  'customer.see': partners,
+  'customer.create': ['partner admin'],
+  'customer.join': ['partner admin'],
+  'customer.invite': ['partner admin'],
+  'customer.limit': ['partner admin'],
+  'customer.suspend': ['partner admin'],
+  'partner-history.see': ['partner admin'],
+
+  'support.see': ['support'],
+  'support.account': ['support'],
+  'support.transform': ['support'],
+  'support.user': ['support'],
+  'support.mail': ['support'],
+} as const satisfies Record<string, readonly Standing[]>
+
+export type Action = keyof typeof policy
+
+export function can(standings: readonly Standing[], action: Action): boolean {
+  return standings.some((standing) => (policy[action] as readonly Standing[]).includes(standing))
+}
+
+/** An account admin may do in every project what its Project Admin may. */
+const projectPolicy = {
+  'project.rename': ['admin'],
+  'access.change': ['admin'],
+} as const satisfies Partial<Record<Action, readonly ProjectRole[]>>
+
+export type ProjectAction = keyof typeof projectPolicy
+
+export function canInProject(standings: readonly Standing[], role: ProjectRole | null, action: ProjectAction): boolean {
+  if (can(standings, 'project.see-all')) return true
+  return role !== null && (projectPolicy[action] as readonly ProjectRole[]).includes(role)
+}
+
+/** The standings of a signed-in user. */
+export function standingsOf(
+  operator: boolean,
+  account: { kind: AccountKind; role: Role; suspended: boolean } | undefined,
+): Standing[] {
+  const own: Standing = !account ? 'unattached' : account.suspended ? 'suspended' : `${account.kind} ${account.role}`
+  return operator ? [own, 'support'] : [own]
+}
+
+/** The product's words for a role. */
+export function roleName(kind: AccountKind, role: Role): string {
+  return `${kind === 'partner' ? 'Partner' : 'Customer'} ${role === 'admin' ? 'Admin' : 'User'}`
+}
+
+export const projectRoleNames = {
+  admin: 'Project Admin',
+  user: 'Project User',
+  reader: 'Project Reader',
+} as const satisfies Record<ProjectRole, string>
