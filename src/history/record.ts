@@ -1,0 +1,46 @@
+import type { Db } from '../db/open.ts'
+import { records } from '../db/schema.ts'
+import type { RecordKind } from './kinds.ts'
+
+/** Who acts, from which account, when and from where. */
+export type Actor = {
+  userId: number | null
+  accountId: number | null
+  bySupport: boolean
+  /** Milliseconds since 1970: also the time stored in the rows that the act writes. */
+  at: number
+  ip: string | null
+  requestId: string | null
+}
+
+export type Change = Record<string, [before: string | number | null, after: string | number | null]>
+
+export type What = {
+  kind: RecordKind
+  /** The account that the change happened in; none for what concerns a user alone. */
+  accountId?: number | null
+  userId?: number
+  invitationId?: number
+  projectId?: number
+  change?: Change
+}
+
+/** Records a change. Call it in the transaction that makes the change. */
+export function record(tx: Db, actor: Actor, what: What): void {
+  tx.insert(records)
+    .values({
+      at: actor.at,
+      kind: what.kind,
+      accountId: what.accountId ?? null,
+      actorId: actor.userId,
+      actorAccountId: actor.accountId,
+      bySupport: actor.bySupport,
+      userId: what.userId ?? null,
+      invitationId: what.invitationId ?? null,
+      projectId: what.projectId ?? null,
+      change: JSON.stringify(what.change ?? {}),
+      ip: actor.ip,
+      requestId: actor.requestId,
+    })
+    .run()
+}

@@ -1,0 +1,78 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+
+/** A request that is refused: thrown anywhere in a handler or hook, shown as a page. */
+export class Refusal extends Error {
+  readonly status: number
+  readonly title: string
+  readonly view: string
+  readonly data: object
+
+  constructor(status: number, title: string, message: string, view = 'errors/error', data: object = {}) {
+    super(message)
+    this.status = status
+    this.title = title
+    this.view = view
+    this.data = data
+  }
+}
+
+/** For what does not exist and for what is another's: the two cannot be told apart. */
+export function notFound(): Refusal {
+  return new Refusal(404, 'Page not found', 'There is nothing here, or nothing that you may see.')
+}
+
+export function forbidden(): Refusal {
+  return new Refusal(403, 'Not allowed', 'Your role in this account does not allow this. An admin of the account can do it, or change your role.')
+}
+
+/** Passes a row on; undefined, which is a foreign or missing one, becomes a 404. */
+export function found<Row>(row: Row | undefined): Row {
+  if (row === undefined) throw notFound()
+  return row
+}
+
+export function badRequest(message: string): Refusal {
+  return new Refusal(400, 'This form cannot be read', message)
+}
+
+/** Words for the refusals that come from the framework, by its error codes. */
+const frameworkRefusals: Record<string, [status: number, title: string, message: string]> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: [413, 'Too much at once', 'A form may hold at most 64 KiB. Send less, in several steps.'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [415, 'This form cannot be read', 'The panel takes plain HTML forms only.'],
+  FST_ERR_CTP_EMPTY_TYPE: [415, 'This form cannot be read', 'The panel takes plain HTML forms only.'],
+  FST_CSRF_MISSING_SECRET: [403, 'This form is out of date', 'Nothing was changed. Open the page again and send the form once more. The panel needs cookies for this.'],
+  FST_CSRF_INVALID_TOKEN: [403, 'This form is out of date', 'Nothing was changed. You have logged in or out since it was opened. Open the page again and send the form once more.'],
+  FST_ERR_BAD_URL: [400, 'Page not found', 'This address cannot be read.'],
+}
+
+export default fp(async (app: FastifyInstance) => {
+  app.setNotFoundHandler(() => {
+    throw notFound()
+  })
+
+  app.setErrorHandler((error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+    const refusal = asRefusal(error)
+    if (refusal.status >= 500) request.log.error({ err: error }, 'request failed')
+    if (refusal.status === 503) reply.header('retry-after', '5')
+    reply.code(refusal.status)
+    return reply.page(refusal.view, {
+      title: refusal.title,
+      message: refusal.message,
+      status: refusal.status,
+      // A 404 reads the same for all that is not there, so it carries no id in the page.
+      requestId: refusal.status >= 500 ? request.id : '',
+      ...refusal.data,
+    })
+  })
+})
+
+function asRefusal(error: FastifyError): Refusal {
+  if (error instanceof Refusal) return error
+  const known = frameworkRefusals[error.code]
+  if (known) return new Refusal(...known)
+  if (error.statusCode && error.statusCode < 500) {
+    return new Refusal(error.statusCode, 'This request cannot be read', 'Go back and try again.')
+  }
+  return new Refusal(500, 'Something went wrong', 'It is not your fault, and nothing was changed. Try again; if it happens again, tell Support the number below.')
+}

@@ -1,0 +1,105 @@
+import { domainToASCII } from 'node:url'
+import { z } from 'zod'
+import { suggestIdentifier } from '../../public/identifier.js'
+import { fold } from '../db/fold.ts'
+
+// The schemas of form fields. Messages are in the words of the person who fills the form.
+
+/** Control characters, and those that change the direction of text or cannot be seen. */
+const unprintable = /[\p{Cc}\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\p{Cs}]/u
+
+/** A line of text: NFC, trimmed, `most` characters at the most. */
+export function line(missing: string, most: number) {
+  return z
+    .string({ error: missing })
+    .transform((text) => text.normalize('NFC').trim())
+    .pipe(
+      z
+        .string()
+        .min(1, missing)
+        .refine((text) => [...text].length <= most, `Use at most ${most} characters.`)
+        .refine((text) => !unprintable.test(text), 'Use letters that can be seen: a control or invisible character is in it.'),
+    )
+}
+
+export const personName = () => line('Enter the full name.', 100)
+
+export const identifierRule = '2–32 characters: a–z, 0–9 and single hyphens, beginning with a letter. It cannot be changed later.'
+
+export const identifierPattern = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
+
+/** May be left empty: then `withIdentifier` derives it from the name. */
+export const identifier = () =>
+  z
+    .string({ error: 'Choose an identifier.' })
+    .trim()
+    .refine(
+      (text) => text === '' || (text.length >= 2 && text.length <= 32 && identifierPattern.test(text)),
+      `This cannot be an identifier. It takes ${identifierRule}`,
+    )
+
+/** Derives an empty identifier from the name; refuses where the name offers none. */
+export function withIdentifier<Input extends { name: string; identifier: string }>(input: Input, context: z.RefinementCtx): Input {
+  if (input.identifier) return input
+  const suggestion = suggestIdentifier(input.name)
+  if (!suggestion) {
+    context.addIssue({ code: 'custom', path: ['identifier'], message: `Choose an identifier: none can be made from this name. It takes ${identifierRule}` })
+  }
+  return { ...input, identifier: suggestion }
+}
+
+/**
+ * One strict e-mail address (nodemailer would send a list to all in it). Domains of any script and
+ * any length work, and so do ' and + and letters beyond ASCII before the @.
+ */
+export const email = (missing = 'Enter the e-mail address.') =>
+  z
+    .string({ error: missing })
+    .transform((text) => text.normalize('NFC').trim())
+    .pipe(
+      z
+        .string()
+        .min(1, missing)
+        .max(254, 'This e-mail address is too long.')
+        .refine((text) => splitEmail(text) !== undefined, 'This is not an e-mail address. It looks like name@example.com.'),
+    )
+
+/** What two spellings of one address have in common: letters folded, the domain in its ASCII form. */
+export function emailKey(address: string): string {
+  const parts = splitEmail(address)
+  return parts ? `${fold(parts.local)}@${parts.domain}` : fold(address)
+}
+
+function splitEmail(address: string): { local: string; domain: string } | undefined {
+  const at = address.lastIndexOf('@')
+  const local = address.slice(0, at)
+  const domain = domainToASCII(address.slice(at + 1)).toLowerCase()
+  const ascii = `${local.replaceAll(/[\p{L}\p{N}\p{M}]/gu, 'x')}@${domain}`
+  if (at < 1 || local.length > 64 || !domain.includes('.') || /[%/:?#[\]\\]/.test(address.slice(at + 1))) return undefined
+  return z.regexes.html5Email.test(ascii) && !/^\.|\.\.|\.@/.test(ascii) ? { local, domain } : undefined
+}
+
+/** Whole numbers by our own rule: a validator's coercion takes 0x10, 1e3 and spaces for numbers. */
+const digits = /^(0|[1-9][0-9]{0,8})$/
+
+/** A limit: a whole number, `0` for none, empty (null) for unlimited. */
+export const limit = () =>
+  z
+    .string({ error: 'Enter a number, or leave it empty for unlimited.' })
+    .trim()
+    .refine((text) => text === '' || digits.test(text), 'Enter a whole number from 0 to 999999999, or leave it empty for unlimited.')
+    .transform((text) => (text === '' ? null : Number(text)))
+
+/** The number of an edit's version, written into the form by the page. */
+export const version = () => z.string().regex(digits, 'Open the page again.').transform(Number)
+
+/** A field that may be given several times, as checkboxes are. */
+export const several = <Item extends z.ZodType<unknown, string>>(item: Item) =>
+  z.union([z.array(item), item.transform((one) => [one])], { error: 'Choose from the list.' }).default([])
+
+/** An id in an address or a choice: undefined where it is none, so that it is not found. */
+export function readId(text: string): number | undefined {
+  return digits.test(text) ? Number(text) : undefined
+}
+
+export const idChoice = () => z.string().regex(digits, 'Choose from the list.').transform(Number)

@@ -1,0 +1,34 @@
+const day = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'UTC' })
+const minute = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' })
+const whole = new Intl.NumberFormat('en-GB')
+
+/** 24 Nov 2026 */
+export function date(at: number): string {
+  return day.format(at)
+}
+
+/** 24 Nov 2026, 07:04 (UTC) */
+export function dateTime(at: number): string {
+  return `${minute.format(at)} UTC`
+}
+
+/** For a <time>’s datetime. */
+export function isoTime(at: number): string {
+  return new Date(at).toISOString()
+}
+
+/** 12,345 */
+export function number(count: number): string {
+  return whole.format(count)
+}
+
+/** “1 project”, “2 projects” */
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${number(count)} ${count === 1 ? one : many}`
+}
+
+/** An address with a query, leaving out what is empty. */
+export function address(path: string, query: Record<string, string | number>): string {
+  const given = Object.entries(query).filter(([, value]) => value !== '' && value !== 1)
+  return given.length > 0 ? `${path}?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}` : path
+}

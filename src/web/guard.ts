@@ -1,0 +1,84 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { type Action, can } from '../policy.ts'
+import { badRequest, forbidden, Refusal } from './errors.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The action in policy.ts that this route is. */
+    can?: Action
+    /** Its forms act in the active account, and so carry it (`_account`). */
+    inAccount?: boolean
+    /** Its address holds a token: not logged, no referrer. */
+    secret?: boolean
+  }
+}
+
+export type GuardOptions = {
+  /** Makes another of the user's accounts the active one. False when it is none of theirs. */
+  switchAccount: (request: FastifyRequest, identifier: string) => boolean
+  /** The user's account of this identifier, however it stands. */
+  findOwnAccount: (request: FastifyRequest, identifier: string) => { name: string; identifier: string } | undefined
+}
+
+export default fp<GuardOptions>(async (app: FastifyInstance, { switchAccount, findOwnAccount }) => {
+  app.addHook('onRoute', ({ method, url, config }) => {
+    if (!config?.can) throw new Error(`${method} ${url} must name an action from policy.ts`)
+  })
+
+  // A visitor is sent to log in before any of the form is read.
+  app.addHook('onRequest', async (request, reply) => {
+    const action = request.routeOptions.config.can
+    if (!action || can(request.viewer.standings, action) || request.viewer.user) return
+    return reply.redirect(`/login?next=${encodeURIComponent(whereToReturn(request))}`, 303)
+  })
+
+  // Throws rather than replies: a hook that merely returns lets the handler run.
+  app.addHook('preValidation', async (request) => {
+    const { can: action, inAccount } = request.routeOptions.config
+    if (!action) return
+    if (inAccount && request.method === 'POST') sameAccount(request)
+    if (!can(request.viewer.standings, action)) throw refusal(request)
+  })
+
+  /** Rule 6: a form acts in the account that it was made in, or not at all. */
+  function sameAccount(request: FastifyRequest): void {
+    const { account: wanted, switchBack } = request.formMeta
+    if (!wanted) throw badRequest('It does not say which account it belongs to. Open the page again.')
+    if (wanted === request.viewer.account?.identifier) return
+    if (switchBack && switchAccount(request, wanted)) return
+
+    const own = findOwnAccount(request, wanted)
+    const active = request.viewer.account?.name
+    const now = active ? `You are working in ${active} now` : 'No account is active now'
+    throw new Refusal(
+      409,
+      'You have changed the account meanwhile',
+      own
+        ? `${now}, but this form belongs to ${own.name}. Nothing was changed.`
+        : `${now}, and this form belongs to an account that you are not in. Nothing was changed.`,
+      'errors/other-account',
+      { own: own ?? null, address: request.url, fields: request.body },
+    )
+  }
+})
+
+function refusal(request: FastifyRequest): Refusal {
+  const { account, standings, partnerAccount } = request.viewer
+  if (standings.includes('unattached')) {
+    return new Refusal(403, 'Choose an account', 'This page belongs to an account, and none is active now.', 'errors/choose-account')
+  }
+  if (standings.includes('suspended')) {
+    return new Refusal(403, `${account?.name} is suspended`, 'Its pages cannot be opened until it is resumed. Nothing was deleted.', 'errors/suspended')
+  }
+  if (request.url.startsWith('/partner/') && account?.kind === 'customer' && partnerAccount) {
+    return new Refusal(403, 'The Partner Area belongs to a partner account', `You are working in ${account.name} now.`, 'errors/not-partner', { own: partnerAccount })
+  }
+  return forbidden()
+}
+
+function whereToReturn(request: FastifyRequest): string {
+  if (request.method === 'GET') return request.url
+  const { referer } = request.headers
+  return referer && URL.canParse(referer) ? new URL(referer).pathname : '/'
+}

@@ -1,0 +1,93 @@
+import fastifyView from '@fastify/view'
+import { Eta } from 'eta'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { join } from 'node:path'
+import { root } from '../config.ts'
+import { can, projectRoleNames, roleName } from '../policy.ts'
+import { identifierRule } from './fields.ts'
+import * as format from './format.ts'
+
+declare module 'fastify' {
+  interface FastifyReply {
+    /** Sends a page: a view, its title and its data. */
+    page: (view: string, data: { title: string } & Record<string, unknown>) => Promise<FastifyReply>
+    /** Ends an act that succeeded: on to the page that shows it, and a notice that says what happened. */
+    seeOther: (path: string, notice?: string) => FastifyReply
+  }
+}
+
+export type PageOptions = {
+  /** The accounts in the switcher, the last used first, and whether there are more. */
+  recentAccounts: (request: FastifyRequest) => { accounts: { name: string; identifier: string }[]; more: boolean }
+}
+
+/** One Eta for pages and letters. A value that is missing fails the page instead of printing “undefined”. */
+export function newEta(): Eta {
+  return new Eta({
+    views: join(root, 'views'),
+    cache: true,
+    autoTrim: [false, 'nl'],
+    autoFilter: true,
+    filterFunction: (value) => {
+      if (value === undefined || value === null) throw new Error('A view prints a value that is missing.')
+      return String(value)
+    },
+  })
+}
+
+/** What every view can call. */
+export const viewTools = { ...format, roleName, projectRoleNames, identifierRule }
+
+export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts }) => {
+  const { https, panelName, supportEmail } = app.config
+  const noticeCookie = { path: '/', httpOnly: true, sameSite: 'lax', secure: https, signed: true } as const
+  const noticeName = https ? '__Host-meshpanel-notice' : 'meshpanel-notice'
+
+  await app.register(fastifyView, {
+    engine: { eta: newEta() },
+    root: join(root, 'views'),
+    production: true,
+    defaultContext: viewTools,
+  })
+
+  app.decorateReply('seeOther', function (this: FastifyReply, path: string, notice?: string) {
+    if (notice) this.setCookie(noticeName, notice, noticeCookie)
+    return this.redirect(path, 303)
+  })
+
+  app.decorateReply('page', async function (this: FastifyReply, view: string, { title, ...data }) {
+    const { request } = this
+    // An error may come before the viewer is known.
+    const viewer = request.viewer
+    const page = {
+      title,
+      path: request.url.split('?', 1)[0] ?? '/',
+      user: viewer.user ?? null,
+      account: viewer.account ?? null,
+      accountLost: viewer.accountLost,
+      partnerAccount: viewer.partnerAccount ?? null,
+      can: (action: Parameters<typeof can>[1]) => can(viewer.standings, action),
+      csrf: this.generateCsrf({ userInfo: viewer.sessionKey } as object),
+      notice: takeNotice(this),
+      switcher: viewer.user ? recentAccounts(request) : { accounts: [], more: false },
+      panelName,
+      supportEmail: supportEmail ?? '',
+      assets: app.assets,
+    }
+    this.type('text/html; charset=utf-8')
+    return this.view(view, { ...data, page })
+  })
+
+  app.addHook('onSend', async (request, reply) => {
+    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
+    if (request.routeOptions.config.secret) reply.header('referrer-policy', 'no-referrer')
+  })
+
+  function takeNotice(reply: FastifyReply): string {
+    const cookie = reply.request.cookies[noticeName]
+    if (!cookie) return ''
+    reply.clearCookie(noticeName, noticeCookie)
+    return reply.unsignCookie(cookie).value ?? ''
+  }
+})

@@ -1,0 +1,102 @@
+import cookie from '@fastify/cookie'
+import session, { type SessionStore } from '@fastify/session'
+import { eq, lt, or, sql } from 'drizzle-orm'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import type { Db } from '../db/open.ts'
+import { sessions, users } from '../db/schema.ts'
+import { hashToken } from '../secrets.ts'
+
+// A session's row is written at log-in and says whose it is; the store never writes one, so a
+// visitor makes none and a request in flight cannot bring a destroyed one back.
+
+declare module 'fastify' {
+  interface Session {
+    userId?: number
+    activeAccountId?: number | null
+  }
+}
+
+const minute = 60_000
+const hour = 60 * minute
+
+/** How long a session lives unused, and at all (ASVS 7.3: shorter for those who may do more). */
+const lifetimes = {
+  user: { idle: 8 * hour, absolute: 7 * 24 * hour },
+  support: { idle: 30 * minute, absolute: 12 * hour },
+}
+
+export default fp(async (app: FastifyInstance) => {
+  const { https } = app.config
+  await app.register(cookie, { secret: app.secrets.cookies })
+  await app.register(session, {
+    secret: app.secrets.cookies,
+    cookieName: https ? '__Host-meshpanel' : 'meshpanel',
+    cookie: { path: '/', httpOnly: true, sameSite: 'lax', secure: https },
+    saveUninitialized: false,
+    rolling: false,
+    store: sessionStore(app.db, app.now),
+  })
+  sweepSessions(app.db, app.now())
+})
+
+function sessionStore(db: Db, now: () => number): SessionStore {
+  const byHash = db
+    .select({ session: sessions, operator: users.operator })
+    .from(sessions)
+    .innerJoin(users, eq(users.id, sessions.userId))
+    .where(eq(sessions.hash, sql.placeholder('hash')))
+    .prepare()
+
+  return {
+    get(id, callback) {
+      const hash = hashToken(id)
+      const row = byHash.get({ hash })
+      if (!row) return callback(null, null)
+
+      const { idle, absolute } = row.operator ? lifetimes.support : lifetimes.user
+      const { userId, activeAccountId, lastSeenAt, createdAt } = row.session
+      if (now() - lastSeenAt > idle || now() - createdAt > absolute) {
+        db.delete(sessions).where(eq(sessions.hash, hash)).run()
+        return callback(null, null)
+      }
+      if (now() - lastSeenAt > minute) db.update(sessions).set({ lastSeenAt: now() }).where(eq(sessions.hash, hash)).run()
+      callback(null, { cookie: { originalMaxAge: null }, userId, activeAccountId })
+    },
+    set(_id, _session, callback) {
+      callback()
+    },
+    destroy(id, callback) {
+      db.delete(sessions).where(eq(sessions.hash, hashToken(id))).run()
+      callback()
+    },
+  }
+}
+
+function sweepSessions(db: Db, now: number): void {
+  const { idle, absolute } = lifetimes.user
+  db.delete(sessions).where(or(lt(sessions.lastSeenAt, now - idle), lt(sessions.createdAt, now - absolute))).run()
+}
+
+/** Starts a session under a new id: for log-in, and for whatever else proves who somebody is. */
+export async function signIn(request: FastifyRequest, userId: number, accountId: number | null): Promise<void> {
+  const { db, now } = request.server
+  await request.session.regenerate()
+  request.session.userId = userId
+  db.insert(sessions)
+    .values({
+      hash: hashToken(request.session.sessionId),
+      userId,
+      activeAccountId: accountId,
+      createdAt: now(),
+      lastSeenAt: now(),
+      ip: request.ip,
+      browser: (request.headers['user-agent'] ?? '').slice(0, 300),
+    })
+    .run()
+}
+
+/** What forms of this request's session are bound to. */
+export function sessionKey(request: FastifyRequest): string {
+  return request.session.userId ? hashToken(request.session.sessionId) : 'visitor'
+}

@@ -1,0 +1,61 @@
+import type { FastifyRequest } from 'fastify'
+import type { Actor } from '../history/record.ts'
+import type { AccountKind, Role, Standing } from '../policy.ts'
+
+export type ActiveAccount = {
+  id: number
+  kind: AccountKind
+  name: string
+  identifier: string
+  role: Role
+  suspendedAt: number | null
+  suspendedReason: string | null
+  suspendedBySupport: boolean | null
+  partnerName: string | null
+}
+
+/** Who asks, in which account: read from the database at every request. */
+export type Viewer = {
+  user: { id: number; name: string; email: string; operator: boolean } | undefined
+  account: ActiveAccount | undefined
+  /** The active account was taken from the user: another must be chosen, never by itself. */
+  accountLost: boolean
+  /** The partner account that the Partner Area opens with, the last used one. */
+  partnerAccount: { identifier: string; name: string } | undefined
+  standings: readonly Standing[]
+  /** What forms are bound to: the hash of the session's id, or 'visitor'. */
+  sessionKey: string
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    viewer: Viewer
+    /** The signed-in user and the active account. For handlers whose action asks for both. */
+    readonly member: { user: NonNullable<Viewer['user']>; account: ActiveAccount }
+    readonly signedIn: NonNullable<Viewer['user']>
+  }
+}
+
+export const visitor: Viewer = {
+  user: undefined,
+  account: undefined,
+  accountLost: false,
+  partnerAccount: undefined,
+  standings: ['visitor'],
+  sessionKey: 'visitor',
+}
+
+/** Who acts, for the history: a member of the active account. */
+export function actor(request: FastifyRequest): Actor {
+  return { ...origin(request), userId: request.signedIn.id, accountId: request.viewer.account?.id ?? null, bySupport: false }
+}
+
+/** Support acts on accounts and users that it is no member of. */
+export function supportActor(request: FastifyRequest): Actor {
+  return { ...origin(request), userId: request.signedIn.id, accountId: null, bySupport: true }
+}
+
+/** Where a request comes from, for the history. */
+export function origin(request: FastifyRequest): Pick<Actor, 'at' | 'ip' | 'requestId'> {
+  return { at: request.server.now(), ip: request.ip, requestId: request.id }
+}
