@@ -31,6 +31,7 @@ export default fp(async (app: FastifyInstance) => {
       decorateReply: false,
       dotfiles: 'deny',
       index: false,
+      wildcard: false,
       immutable: true,
       maxAge: '365d',
     })

@@ -1,12 +1,13 @@
 import fastifyView from '@fastify/view'
-import { Eta } from 'eta'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { join } from 'node:path'
 import { root } from '../config.ts'
+import { newEta } from '../eta.ts'
 import { can, projectRoleNames, roleName } from '../policy.ts'
 import { identifierRule } from './fields.ts'
 import * as format from './format.ts'
+import { visitor } from './viewer.ts'
 
 declare module 'fastify' {
   interface FastifyReply {
@@ -20,20 +21,6 @@ declare module 'fastify' {
 export type PageOptions = {
   /** The accounts in the switcher, the last used first, and whether there are more. */
   recentAccounts: (request: FastifyRequest) => { accounts: { name: string; identifier: string }[]; more: boolean }
-}
-
-/** One Eta for pages and letters. A value that is missing fails the page instead of printing “undefined”. */
-export function newEta(): Eta {
-  return new Eta({
-    views: join(root, 'views'),
-    cache: true,
-    autoTrim: [false, 'nl'],
-    autoFilter: true,
-    filterFunction: (value) => {
-      if (value === undefined || value === null) throw new Error('A view prints a value that is missing.')
-      return String(value)
-    },
-  })
 }
 
 /** What every view can call. */
@@ -59,7 +46,7 @@ export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts }) 
   app.decorateReply('page', async function (this: FastifyReply, view: string, { title, ...data }) {
     const { request } = this
     // An error may come before the viewer is known.
-    const viewer = request.viewer
+    const viewer = request.viewer ?? visitor
     const page = {
       title,
       path: request.url.split('?', 1)[0] ?? '/',

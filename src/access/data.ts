@@ -1,0 +1,119 @@
+import { and, asc, count, eq, inArray, isNull, notInArray, sql } from 'drizzle-orm'
+import { type Db, write } from '../db/open.ts'
+import { memberships, projectAccess, users } from '../db/schema.ts'
+import { matches } from '../db/search.ts'
+import { type Actor, record } from '../history/record.ts'
+import type { ProjectRole } from '../policy.ts'
+
+export type Access = { projectId: number; userId: number; name: string; email: string; role: ProjectRole; version: number }
+export type Candidate = { userId: number; name: string; email: string }
+
+const accessFields = {
+  projectId: projectAccess.projectId,
+  userId: users.id,
+  name: users.name,
+  email: users.email,
+  role: projectAccess.role,
+  version: projectAccess.version,
+}
+
+/** Who has access to a project. */
+export function listAccess(db: Db, accountId: number, projectId: number, q: string, limit: number, offset: number): Access[] {
+  return db
+    .select(accessFields)
+    .from(projectAccess)
+    .innerJoin(users, eq(users.id, projectAccess.userId))
+    .where(and(eq(projectAccess.accountId, accountId), eq(projectAccess.projectId, projectId), matches(users.search, q)))
+    .orderBy(asc(users.search))
+    .limit(limit)
+    .offset(offset)
+    .all()
+}
+
+export function countAccess(db: Db, accountId: number, projectId: number, q: string): number {
+  return (
+    db
+      .select({ n: count() })
+      .from(projectAccess)
+      .innerJoin(users, eq(users.id, projectAccess.userId))
+      .where(and(eq(projectAccess.accountId, accountId), eq(projectAccess.projectId, projectId), matches(users.search, q)))
+      .get()?.n ?? 0
+  )
+}
+
+/** The first people of each of these projects, `each` at the most, in one query. */
+export function listAccessOf(db: Db, accountId: number, projectIds: number[], each: number): Access[] {
+  if (projectIds.length === 0) return []
+  const numbered = db
+    .select({ ...accessFields, n: sql<number>`row_number() over (partition by ${projectAccess.projectId} order by ${users.search})`.as('n') })
+    .from(projectAccess)
+    .innerJoin(users, eq(users.id, projectAccess.userId))
+    .where(and(eq(projectAccess.accountId, accountId), inArray(projectAccess.projectId, projectIds)))
+    .as('numbered')
+  return db.select().from(numbered).where(sql`${numbered.n} <= ${each}`).orderBy(asc(numbered.projectId), asc(numbered.n)).all()
+}
+
+/** The account's users without access to a project, found by name or e-mail: whom access can be given to. */
+export function listCandidates(db: Db, accountId: number, projectId: number, q: string, limit: number): Candidate[] {
+  const inside = db.select({ id: projectAccess.userId }).from(projectAccess).where(eq(projectAccess.projectId, projectId))
+  return db
+    .select({ userId: users.id, name: users.name, email: users.email })
+    .from(memberships)
+    .innerJoin(users, eq(users.id, memberships.userId))
+    .where(and(eq(memberships.accountId, accountId), isNull(users.disabledAt), notInArray(users.id, inside), matches(users.search, q)))
+    .orderBy(asc(users.search))
+    .limit(limit)
+    .all()
+}
+
+/** Gives users of the account access. Who is none of its users is passed over; who has access keeps the role. Returns how many were added. */
+export function giveAccess(db: Db, actor: Actor, accountId: number, projectId: number, userIds: number[], role: ProjectRole): number {
+  return write(db, (tx) => {
+    const members = tx
+      .select({ userId: memberships.userId })
+      .from(memberships)
+      .where(and(eq(memberships.accountId, accountId), inArray(memberships.userId, userIds)))
+      .all()
+    return members.filter(({ userId }) => addAccess(tx, actor, accountId, projectId, userId, role)).length
+  })
+}
+
+/** The schema itself keeps out whoever is not of the account. False when there was access already. */
+export function addAccess(tx: Db, actor: Actor, accountId: number, projectId: number, userId: number, role: ProjectRole): boolean {
+  const added = tx.insert(projectAccess).values({ accountId, projectId, userId, role, createdAt: actor.at }).onConflictDoNothing().run().changes
+  if (added) record(tx, actor, { kind: 'access.given', accountId, projectId, userId, change: { role: [null, role] } })
+  return added === 1
+}
+
+export function findAccess(db: Db, accountId: number, projectId: number, userId: number): Access | undefined {
+  return db.select(accessFields).from(projectAccess).innerJoin(users, eq(users.id, projectAccess.userId)).where(oneAccess(accountId, projectId, userId)).get()
+}
+
+/** Undefined when the user has no access. */
+export function changeAccess(db: Db, actor: Actor, accountId: number, projectId: number, userId: number, role: ProjectRole, version: number): Access | 'stale' | undefined {
+  return write(db, (tx) => {
+    const access = findAccess(tx, accountId, projectId, userId)
+    if (!access || access.role === role) return access
+    if (access.version !== version) return 'stale'
+    tx.update(projectAccess)
+      .set({ role, version: sql`${projectAccess.version} + 1` })
+      .where(oneAccess(accountId, projectId, userId))
+      .run()
+    record(tx, actor, { kind: 'access.role-changed', accountId, projectId, userId, change: { role: [access.role, role] } })
+    return access
+  })
+}
+
+export function removeAccess(db: Db, actor: Actor, accountId: number, projectId: number, userId: number): Access | undefined {
+  return write(db, (tx) => {
+    const access = findAccess(tx, accountId, projectId, userId)
+    if (!access) return undefined
+    tx.delete(projectAccess).where(oneAccess(accountId, projectId, userId)).run()
+    record(tx, actor, { kind: 'access.removed', accountId, projectId, userId, change: { role: [access.role, null] } })
+    return access
+  })
+}
+
+function oneAccess(accountId: number, projectId: number, userId: number) {
+  return and(eq(projectAccess.accountId, accountId), eq(projectAccess.projectId, projectId), eq(projectAccess.userId, userId))
+}

@@ -1,0 +1,182 @@
+import { and, count, desc, eq, inArray, isNull, sql } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/sqlite-core'
+import { searchText } from '../db/fold.ts'
+import { type Db, write } from '../db/open.ts'
+import { accounts, memberships, sessions, users } from '../db/schema.ts'
+import { matches } from '../db/search.ts'
+import { type Actor, record } from '../history/record.ts'
+import type { ActiveAccount } from '../web/viewer.ts'
+
+export type Account = typeof accounts.$inferSelect
+export type User = typeof users.$inferSelect
+
+const partner = alias(accounts, 'partner')
+
+/** A user who may log in and act: a disabled one is not found. */
+export function findActiveUser(db: Db, userId: number): User | undefined {
+  return db.select().from(users).where(and(eq(users.id, userId), isNull(users.disabledAt))).get()
+}
+
+/** An account as its member sees it; undefined for everybody else. */
+export function findMembership(db: Db, userId: number, accountId: number): ActiveAccount | undefined {
+  return db
+    .select({
+      id: accounts.id,
+      kind: accounts.kind,
+      name: accounts.name,
+      identifier: accounts.identifier,
+      role: memberships.role,
+      suspendedAt: accounts.suspendedAt,
+      suspendedReason: accounts.suspendedReason,
+      suspendedBySupport: accounts.suspendedBySupport,
+      partnerName: partner.name,
+    })
+    .from(memberships)
+    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .leftJoin(partner, eq(partner.id, accounts.partnerId))
+    .where(and(eq(memberships.userId, userId), eq(memberships.accountId, accountId)))
+    .get()
+}
+
+const ownAccount = { id: accounts.id, name: accounts.name, identifier: accounts.identifier, kind: accounts.kind, role: memberships.role, suspendedAt: accounts.suspendedAt }
+
+export type OwnAccount = Pick<ActiveAccount, 'id' | 'name' | 'identifier' | 'kind' | 'role' | 'suspendedAt'>
+
+export function findOwnAccount(db: Db, userId: number, identifier: string): OwnAccount | undefined {
+  return db
+    .select(ownAccount)
+    .from(accounts)
+    .innerJoin(memberships, eq(memberships.accountId, accounts.id))
+    .where(and(eq(accounts.identifier, identifier), eq(memberships.userId, userId)))
+    .get()
+}
+
+export function findLastPartnerAccount(db: Db, userId: number): OwnAccount | undefined {
+  return db
+    .select(ownAccount)
+    .from(memberships)
+    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .where(and(eq(memberships.userId, userId), eq(accounts.kind, 'partner')))
+    .orderBy(desc(memberships.lastUsedAt))
+    .limit(1)
+    .get()
+}
+
+export function listOwnAccounts(db: Db, userId: number, q: string, limit: number, offset: number): OwnAccount[] {
+  return db
+    .select(ownAccount)
+    .from(memberships)
+    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .where(and(eq(memberships.userId, userId), matches(accounts.search, q)))
+    .orderBy(desc(memberships.lastUsedAt), desc(memberships.accountId))
+    .limit(limit)
+    .offset(offset)
+    .all()
+}
+
+export function countOwnAccounts(db: Db, userId: number, q: string): number {
+  const own = db.select({ n: count() }).from(memberships)
+  if (!q) return own.where(eq(memberships.userId, userId)).get()?.n ?? 0
+  return (
+    own
+      .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+      .where(and(eq(memberships.userId, userId), matches(accounts.search, q)))
+      .get()?.n ?? 0
+  )
+}
+
+/** Makes an account of the user's the active one of a session. Undefined when it is none of theirs. */
+export function switchAccount(db: Db, sessionHash: string, userId: number, identifier: string, at: number): OwnAccount | undefined {
+  return write(db, (tx) => {
+    const own = findOwnAccount(tx, userId, identifier)
+    if (!own) return undefined
+    tx.update(sessions).set({ activeAccountId: own.id }).where(and(eq(sessions.hash, sessionHash), eq(sessions.userId, userId))).run()
+    tx.update(memberships).set({ lastUsedAt: at }).where(and(eq(memberships.accountId, own.id), eq(memberships.userId, userId))).run()
+    return own
+  })
+}
+
+export function findAccount(db: Db, accountId: number): (Account & { partnerName: string | null }) | undefined {
+  const row = db
+    .select({ account: accounts, partnerName: partner.name })
+    .from(accounts)
+    .leftJoin(partner, eq(partner.id, accounts.partnerId))
+    .where(eq(accounts.id, accountId))
+    .get()
+  return row && { ...row.account, partnerName: row.partnerName }
+}
+
+export type NewAccount = { name: string; identifier: string }
+
+/** Creates an account; it has no member. Undefined when the identifier was ever given out. */
+export function createAccount(tx: Db, actor: Actor, account: NewAccount & Pick<Account, 'kind' | 'partnerId'>): Account | undefined {
+  const [created] = tx
+    .insert(accounts)
+    .values({ ...account, search: searchText(account.name, account.identifier), createdAt: actor.at })
+    .onConflictDoNothing({ target: accounts.identifier })
+    .returning()
+    .all()
+  if (created) {
+    const { name, identifier, kind } = created
+    record(tx, actor, { kind: 'account.created', accountId: created.id, change: { name: [null, name], identifier: [null, identifier], kind: [null, kind] } })
+  }
+  return created
+}
+
+/** A free identifier like the one that is taken: acme-2, acme-3 … */
+export function proposeIdentifier(taken: string, isTaken: (candidates: string[]) => string[]): string {
+  for (let from = 2; ; from += 20) {
+    const candidates = Array.from({ length: 20 }, (_, step) => {
+      const suffix = `-${from + step}`
+      return taken.slice(0, 32 - suffix.length).replace(/-+$/, '') + suffix
+    })
+    const inUse = new Set(isTaken(candidates))
+    const free = candidates.find((candidate) => !inUse.has(candidate))
+    if (free) return free
+  }
+}
+
+export function proposeAccountIdentifier(db: Db, taken: string): string {
+  return proposeIdentifier(taken, (candidates) =>
+    db.select({ identifier: accounts.identifier }).from(accounts).where(inArray(accounts.identifier, candidates)).all().map((row) => row.identifier),
+  )
+}
+
+/** Renames an account, if it is still at the version that the edit was made on. */
+export function renameAccount(db: Db, actor: Actor, accountId: number, name: string, version: number): boolean {
+  return write(db, (tx) => {
+    const before = tx.select().from(accounts).where(and(eq(accounts.id, accountId), eq(accounts.version, version))).get()
+    if (!before) return false
+    if (before.name === name) return true
+    tx.update(accounts)
+      .set({ name, search: searchText(name, before.identifier), version: sql`${accounts.version} + 1` })
+      .where(eq(accounts.id, accountId))
+      .run()
+    record(tx, actor, { kind: 'account.renamed', accountId, change: { name: [before.name, name] } })
+    return true
+  })
+}
+
+/** Stops an account's members from working in it, with the reason that they are shown. Nothing is deleted. */
+export function suspendAccount(db: Db, actor: Actor, accountId: number, reason: string): void {
+  write(db, (tx) => {
+    const changed = tx
+      .update(accounts)
+      .set({ suspendedAt: actor.at, suspendedReason: reason, suspendedBySupport: actor.bySupport })
+      .where(and(eq(accounts.id, accountId), isNull(accounts.suspendedAt)))
+      .run().changes
+    if (changed) record(tx, actor, { kind: 'account.suspended', accountId, change: { reason: [null, reason] } })
+  })
+}
+
+/** What Support suspended, only Support resumes: then a partner gets false. */
+export function resumeAccount(db: Db, actor: Actor, accountId: number): boolean {
+  return write(db, (tx) => {
+    const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
+    if (!account?.suspendedAt) return true
+    if (account.suspendedBySupport && !actor.bySupport) return false
+    tx.update(accounts).set({ suspendedAt: null, suspendedReason: null, suspendedBySupport: null }).where(eq(accounts.id, accountId)).run()
+    record(tx, actor, { kind: 'account.resumed', accountId, change: { reason: [account.suspendedReason, null] } })
+    return true
+  })
+}

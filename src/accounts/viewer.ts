@@ -1,0 +1,80 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { standingsOf } from '../policy.ts'
+import { found } from '../web/errors.ts'
+import { sessionKey } from '../web/session.ts'
+import { type Viewer, visitor } from '../web/viewer.ts'
+import { findActiveUser, findLastPartnerAccount, findMembership, findOwnAccount, listOwnAccounts, type OwnAccount, switchAccount } from './data.ts'
+
+/** The switcher lists so many accounts; the others are found on a page of their own. */
+const switcherSize = 10
+
+export default fp(async (app: FastifyInstance) => {
+  app.decorateRequest('viewer')
+  app.decorateRequest('signedIn', { getter: signedIn })
+  app.decorateRequest('member', { getter: member })
+
+  app.addHook('onRequest', async (request) => {
+    request.viewer = readViewer(request)
+  })
+
+  // Rule 5: a link may name the account that it belongs to.
+  app.addHook('onRequest', async (request, reply) => {
+    const { account, ...query } = request.query as Record<string, string>
+    if (account === undefined || request.method !== 'GET' || !request.viewer.user) return
+    const from = request.viewer.account?.identifier
+    const own = found(switchTo(request, String(account)))
+    const clean = new URLSearchParams(query)
+    const path = request.url.split('?', 1)[0] ?? '/'
+    const notice = own.identifier === from ? undefined : `You are working in ${own.name} now.`
+    return reply.seeOther(clean.size > 0 ? `${path}?${clean}` : path, notice)
+  })
+})
+
+function readViewer(request: FastifyRequest): Viewer {
+  const { db } = request.server
+  const { userId, activeAccountId } = request.session
+  const user = userId === undefined ? undefined : findActiveUser(db, userId)
+  if (!user) return visitor
+
+  const account = activeAccountId == null ? undefined : findMembership(db, user.id, activeAccountId)
+  return {
+    user: { id: user.id, name: user.name, email: user.email, operator: user.operator },
+    account,
+    accountLost: activeAccountId != null && !account,
+    partnerAccount: findLastPartnerAccount(db, user.id),
+    standings: standingsOf(user.operator, account && { ...account, suspended: account.suspendedAt !== null }),
+    sessionKey: sessionKey(request),
+  }
+}
+
+function signedIn(this: FastifyRequest) {
+  if (!this.viewer.user) throw new Error(`${this.url} is for signed-in users, but its action admits visitors.`)
+  return this.viewer.user
+}
+
+function member(this: FastifyRequest) {
+  if (!this.viewer.account) throw new Error(`${this.url} works in an account, but its action admits those without one.`)
+  return { user: signedIn.call(this), account: this.viewer.account }
+}
+
+/** Makes another of the user's accounts the active one, for this request too. */
+export function switchTo(request: FastifyRequest, identifier: string): OwnAccount | undefined {
+  const { db, now } = request.server
+  const own = switchAccount(db, request.viewer.sessionKey, request.signedIn.id, identifier, now())
+  if (own) {
+    request.session.activeAccountId = own.id
+    request.viewer = readViewer(request)
+  }
+  return own
+}
+
+export function ownAccount(request: FastifyRequest, identifier: string): OwnAccount | undefined {
+  return findOwnAccount(request.server.db, request.signedIn.id, identifier)
+}
+
+/** What the switcher shows: the accounts last used, and whether there are more. */
+export function recentAccounts(request: FastifyRequest) {
+  const rows = listOwnAccounts(request.server.db, request.signedIn.id, '', switcherSize + 1, 0)
+  return { accounts: rows.slice(0, switcherSize), more: rows.length > switcherSize }
+}

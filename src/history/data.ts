@@ -1,0 +1,65 @@
+import { and, count, desc, eq, isNotNull, ne, type SQL } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/sqlite-core'
+import type { Db } from '../db/open.ts'
+import { accounts, invitations, projects, records, users } from '../db/schema.ts'
+import type { Change } from './record.ts'
+import { type RecordKind, recordKinds } from './kinds.ts'
+
+/** Whose records: an account's, those of the acts from a partner account in its customers, or all. */
+export type Scope = { accountId: number } | { fromAccountId: number } | 'all'
+
+const actor = alias(users, 'actor')
+const subject = alias(users, 'subject')
+const actorAccount = alias(accounts, 'actor_account')
+
+function within(scope: Scope): SQL | undefined {
+  if (scope === 'all') return undefined
+  if ('accountId' in scope) return eq(records.accountId, scope.accountId)
+  return and(eq(records.actorAccountId, scope.fromAccountId), isNotNull(records.accountId), ne(records.accountId, scope.fromAccountId))
+}
+
+export function countRecords(db: Db, scope: Scope): number {
+  return db.select({ n: count() }).from(records).where(within(scope)).get()?.n ?? 0
+}
+
+/** The newest first. */
+export function listRecords(db: Db, scope: Scope, limit: number, offset: number) {
+  return db
+    .select({
+      id: records.id,
+      at: records.at,
+      kind: records.kind,
+      bySupport: records.bySupport,
+      actor: actor.name,
+      actorAccount: actorAccount.name,
+      actorAccountId: records.actorAccountId,
+      accountId: records.accountId,
+      account: accounts.name,
+      subject: subject.name,
+      subjectId: records.userId,
+      actorId: records.actorId,
+      project: projects.name,
+      invited: invitations.email,
+      change: records.change,
+      ip: records.ip,
+    })
+    .from(records)
+    .leftJoin(actor, eq(actor.id, records.actorId))
+    .leftJoin(actorAccount, eq(actorAccount.id, records.actorAccountId))
+    .leftJoin(accounts, eq(accounts.id, records.accountId))
+    .leftJoin(subject, eq(subject.id, records.userId))
+    .leftJoin(projects, eq(projects.id, records.projectId))
+    .leftJoin(invitations, eq(invitations.id, records.invitationId))
+    .where(within(scope))
+    .orderBy(desc(records.id))
+    .limit(limit)
+    .offset(offset)
+    .all()
+    .map((row) => ({
+      ...row,
+      words: recordKinds[row.kind as RecordKind] ?? row.kind,
+      change: Object.entries(JSON.parse(row.change) as Change),
+      // Whom or what it was done to, unless somebody did it to themselves.
+      on: [row.subjectId === row.actorId ? null : row.subject, row.project, row.invited].filter((text) => text !== null),
+    }))
+}

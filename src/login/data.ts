@@ -1,0 +1,79 @@
+import { eq } from 'drizzle-orm'
+import { searchText } from '../db/fold.ts'
+import { type Db, write } from '../db/open.ts'
+import { sessions, users } from '../db/schema.ts'
+import { type Actor, record } from '../history/record.ts'
+import { emailKey } from '../web/fields.ts'
+import type { User } from '../accounts/data.ts'
+
+export function findUserByEmail(db: Db, email: string): User | undefined {
+  return db.select().from(users).where(eq(users.emailKey, emailKey(email))).get()
+}
+
+export type NewUser = { email: string; name: string; passwordHash: string; operator?: boolean }
+
+/** Undefined when somebody has this e-mail already, in any spelling. */
+export function createUser(tx: Db, actor: Actor, { email, name, passwordHash, operator = false }: NewUser): User | undefined {
+  const [user] = tx
+    .insert(users)
+    .values({ email, emailKey: emailKey(email), name, search: searchText(name, email), passwordHash, operator, createdAt: actor.at })
+    .onConflictDoNothing({ target: users.emailKey })
+    .returning()
+    .all()
+  if (user) record(tx, { ...actor, userId: actor.userId ?? user.id }, { kind: 'user.created', userId: user.id })
+  return user
+}
+
+/** Creates the installation's first operator. Undefined once there is one. */
+export function createFirstOperator(db: Db, actor: Actor, user: NewUser): User | undefined {
+  return write(db, (tx) => (hasOperator(tx) ? undefined : createUser(tx, actor, { ...user, operator: true })))
+}
+
+export function hasOperator(db: Db): boolean {
+  return db.select({ id: users.id }).from(users).where(eq(users.operator, true)).limit(1).get() !== undefined
+}
+
+export function noteLogIn(db: Db, userId: number, at: number): void {
+  db.update(users).set({ lastLogInAt: at }).where(eq(users.id, userId)).run()
+}
+
+export function renameUser(db: Db, actor: Actor, user: User, name: string): void {
+  write(db, (tx) => {
+    tx.update(users).set({ name, search: searchText(name, user.email) }).where(eq(users.id, user.id)).run()
+    record(tx, actor, { kind: 'user.renamed', userId: user.id, change: { name: [user.name, name] } })
+  })
+}
+
+/** Sets the password and ends all sessions of the user. */
+export function changePassword(db: Db, actor: Actor, userId: number, passwordHash: string): void {
+  write(db, (tx) => {
+    tx.update(users).set({ passwordHash }).where(eq(users.id, userId)).run()
+    tx.delete(sessions).where(eq(sessions.userId, userId)).run()
+    record(tx, actor, { kind: 'user.password-changed', userId })
+  })
+}
+
+/** Disables a user and ends all sessions, or enables one. False when nothing changed. */
+export function setDisabled(db: Db, actor: Actor, userId: number, disabled: boolean): boolean {
+  return write(db, (tx) => {
+    const user = tx.select().from(users).where(eq(users.id, userId)).get()
+    if (!user || (user.disabledAt !== null) === disabled) return false
+    tx.update(users).set({ disabledAt: disabled ? actor.at : null }).where(eq(users.id, userId)).run()
+    if (disabled) tx.delete(sessions).where(eq(sessions.userId, userId)).run()
+    record(tx, actor, { kind: disabled ? 'user.disabled' : 'user.enabled', userId })
+    return true
+  })
+}
+
+/** Ends all sessions of a user; returns how many there were. */
+export function endSessions(db: Db, actor: Actor, userId: number): number {
+  return write(db, (tx) => {
+    const ended = tx.delete(sessions).where(eq(sessions.userId, userId)).run().changes
+    record(tx, actor, { kind: 'user.sessions-ended', userId, change: { sessions: [ended, 0] } })
+    return ended
+  })
+}
+
+export function findUser(db: Db, userId: number): User | undefined {
+  return db.select().from(users).where(eq(users.id, userId)).get()
+}

@@ -1,0 +1,13 @@
+type InvitationLetter = { inviter: string; account: string; role: string; link: string; expires: string }
+type PartnerRequestLetter = { requester: string; requesterEmail: string; account: string; link: string }
+type PartnerDecisionLetter = { account: string; granted: boolean; link: string }
+
+/** Every kind of letter: what it is made of, and its subject. Its text is in views/mail. */
+export const letterKinds = {
+  invitation: ({ inviter, account }: InvitationLetter) => `${inviter} invites you to ${account}`,
+  'partner-request': ({ account }: PartnerRequestLetter) => `${account} asks to become a partner`,
+  'partner-decision': ({ account, granted }: PartnerDecisionLetter) =>
+    granted ? `${account} is a partner account now` : `${account} does not become a partner account`,
+} as const
+
+export type LetterKind = keyof typeof letterKinds

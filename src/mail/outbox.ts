@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto'
+import { and, count, desc, eq } from 'drizzle-orm'
+import type { Config } from '../config.ts'
+import { searchText } from '../db/fold.ts'
+import { type Db, write } from '../db/open.ts'
+import { letters } from '../db/schema.ts'
+import { matches } from '../db/search.ts'
+import { newEta } from '../eta.ts'
+import { type Actor, record } from '../history/record.ts'
+import { type Secrets, seal, unseal } from '../secrets.ts'
+import { type LetterKind, letterKinds } from './letters.ts'
+
+export type Letter<Kind extends LetterKind = LetterKind> = {
+  kind: Kind
+  /** One strict address. */
+  email: string
+  name: string
+  data: LetterKind extends Kind ? never : Parameters<(typeof letterKinds)[Kind]>[0]
+  /** A letter of an invitation goes no more once that is cancelled. */
+  invitationId?: number
+}
+
+/** Puts a letter into the outbox, in the transaction of what it tells about. */
+export type Post = <Kind extends LetterKind>(tx: Db, at: number, letter: Letter<Kind>) => void
+
+export type LetterRow = typeof letters.$inferSelect
+export type LetterBody = { text: string; html: string }
+
+const hour = 3_600_000
+const giveUpAfter = 72 * hour
+
+export function newPost(config: Config, secrets: Secrets, wake: () => void): Post {
+  const eta = newEta()
+  return (tx, at, { kind, email, name, data, invitationId }) => {
+    const subject = (letterKinds[kind] as (data: unknown) => string)(data)
+    const context = { ...(data as object), name, subject, panelName: config.panelName, publicUrl: config.publicUrl }
+    const body: LetterBody = {
+      // Plain text is no HTML: nothing in it is escaped.
+      text: eta.withConfig({ autoEscape: false }).render(`/mail/${kind}.text`, context),
+      html: eta.render(`/mail/${kind}.html`, context),
+    }
+    tx.insert(letters)
+      .values({
+        messageId: `<${randomUUID()}@${new URL(config.publicUrl).hostname}>`,
+        email,
+        name,
+        subject,
+        search: searchText(name, email, subject),
+        body: seal(secrets, JSON.stringify(body)),
+        invitationId: invitationId ?? null,
+        createdAt: at,
+        dueAt: at,
+        giveUpAt: at + giveUpAfter,
+      })
+      .run()
+    // Transactions are synchronous, so this one has ended by then.
+    setImmediate(wake)
+  }
+}
+
+/** Letters of an invitation that ended do not go out. */
+export function withdrawLetters(tx: Db, invitationId: number, at: number): void {
+  tx.update(letters)
+    .set({ state: 'withdrawn', body: null, doneAt: at })
+    .where(and(eq(letters.invitationId, invitationId), eq(letters.state, 'waiting')))
+    .run()
+  tx.update(letters)
+    .set({ state: 'withdrawn', body: null })
+    .where(and(eq(letters.invitationId, invitationId), eq(letters.state, 'failed')))
+    .run()
+  // A kept letter was never on its way; its link is dead now.
+  tx.update(letters).set({ body: null }).where(and(eq(letters.invitationId, invitationId), eq(letters.state, 'kept'))).run()
+}
+
+export function openBody(secrets: Secrets, letter: LetterRow): LetterBody | undefined {
+  return letter.body === null ? undefined : (JSON.parse(unseal(secrets, letter.body)) as LetterBody)
+}
+
+export function countLetters(db: Db, q: string): number {
+  return db.select({ n: count() }).from(letters).where(matches(letters.search, q)).get()?.n ?? 0
+}
+
+export function listLetters(db: Db, q: string, limit: number, offset: number): LetterRow[] {
+  return db.select().from(letters).where(matches(letters.search, q)).orderBy(desc(letters.id)).limit(limit).offset(offset).all()
+}
+
+export function findLetter(db: Db, id: number): LetterRow | undefined {
+  return db.select().from(letters).where(eq(letters.id, id)).get()
+}
+
+/** Sends a failed or kept letter once more, as soon as possible. False when there is nothing to send. */
+export function sendAgain(db: Db, actor: Actor, id: number): boolean {
+  return write(db, (tx) => {
+    const letter = findLetter(tx, id)
+    if (!letter?.body || letter.state === 'sent' || letter.state === 'withdrawn') return false
+    tx.update(letters)
+      .set({ state: 'waiting', attempts: 0, error: null, dueAt: actor.at, giveUpAt: actor.at + giveUpAfter, doneAt: null })
+      .where(eq(letters.id, id))
+      .run()
+    record(tx, actor, { kind: 'letter.sent-again', change: { letter: [null, letter.subject], to: [null, letter.email] } })
+    return true
+  })
+}

@@ -1,0 +1,149 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { and, asc, eq, lte, min } from 'drizzle-orm'
+import type { FastifyBaseLogger } from 'fastify'
+import nodemailer from 'nodemailer'
+import type { Config } from '../config.ts'
+import type { Db } from '../db/open.ts'
+import { invitations, letters } from '../db/schema.ts'
+import type { Secrets } from '../secrets.ts'
+import { type LetterRow, openBody } from './outbox.ts'
+
+export type MailWorker = { wake: () => void; stop: () => Promise<void> }
+
+const minute = 60_000
+const longestPause = 6 * 60 * minute
+
+/**
+ * Sends the letters of the outbox, one after the other, apart from all requests. At least once is
+ * what is promised: a letter whose server vanished after taking it goes again, under its Message-ID.
+ */
+export function startMailWorker(db: Db, config: Config, secrets: Secrets, now: () => number, log: FastifyBaseLogger): MailWorker {
+  const transport = config.smtpUrl
+    ? nodemailer.createTransport({
+        ...smtpOptions(config.smtpUrl),
+        connectionTimeout: 10_000,
+        greetingTimeout: 10_000,
+        socketTimeout: 30_000,
+      })
+    : nodemailer.createTransport({ streamTransport: true, buffer: true })
+
+  let working: Promise<void> | undefined
+  let timer: NodeJS.Timeout | undefined
+  let stopped = false
+
+  function wake(): void {
+    if (stopped || working) return
+    clearTimeout(timer)
+    working = sendDue()
+      .catch((error) => log.error({ err: error }, 'the mail worker failed'))
+      .finally(() => {
+        working = undefined
+        if (!stopped) rest()
+      })
+  }
+
+  /** Sleeps until the next letter is due, a minute at the most. */
+  function rest(): void {
+    const next = db.select({ at: min(letters.dueAt) }).from(letters).where(eq(letters.state, 'waiting')).get()?.at
+    timer = setTimeout(wake, next == null ? minute : Math.min(minute, Math.max(0, next - now())))
+    timer.unref()
+  }
+
+  async function sendDue(): Promise<void> {
+    while (!stopped) {
+      const letter = nextDue(db, now())
+      if (!letter) return
+      await send(letter)
+    }
+  }
+
+  async function send(letter: LetterRow): Promise<void> {
+    const body = openBody(secrets, letter)
+    if (!body || isOver(db, letter, now())) return end(letter, 'withdrawn', null)
+    try {
+      const info = await transport.sendMail({
+        from: config.mailFrom,
+        to: { name: letter.name, address: letter.email },
+        subject: letter.subject,
+        messageId: letter.messageId,
+        date: new Date(letter.createdAt),
+        headers: { 'Auto-Submitted': 'auto-generated' },
+        ...body,
+        disableFileAccess: true,
+        disableUrlAccess: true,
+      })
+      if (config.smtpUrl) return end(letter, 'sent', null)
+      keepAsFile(config.dataDir, letter, (info as unknown as { message: Buffer }).message)
+      end(letter, 'kept', null)
+    } catch (error) {
+      tryLater(letter, error as Error & { responseCode?: number })
+    }
+  }
+
+  function tryLater(letter: LetterRow, error: Error & { responseCode?: number; code?: string }): void {
+    const attempts = letter.attempts + 1
+    // Never the server's password: nodemailer's messages hold the server's answer, not our log-in.
+    const reason = error.message.slice(0, 300)
+    const refused = error.responseCode !== undefined && error.responseCode >= 500 && error.code !== 'EAUTH'
+    if (refused || now() >= letter.giveUpAt) return end(letter, 'failed', reason)
+    const pause = Math.min(longestPause, minute * 2 ** Math.min(attempts - 1, 10))
+    db.update(letters)
+      .set({ attempts, error: reason, dueAt: now() + pause })
+      .where(and(eq(letters.id, letter.id), eq(letters.state, 'waiting')))
+      .run()
+  }
+
+  function end(letter: LetterRow, state: 'sent' | 'kept' | 'failed' | 'withdrawn', error: string | null): void {
+    const keepsBody = state === 'kept' || state === 'failed'
+    db.update(letters)
+      .set({ state, error, attempts: letter.attempts + 1, doneAt: now(), ...(keepsBody ? {} : { body: null }) })
+      .where(and(eq(letters.id, letter.id), eq(letters.state, 'waiting')))
+      .run()
+  }
+
+  wake()
+  return {
+    wake,
+    stop: async () => {
+      stopped = true
+      clearTimeout(timer)
+      transport.close()
+      await working
+    },
+  }
+}
+
+function smtpOptions(smtpUrl: string) {
+  const { protocol, hostname, port, username, password } = new URL(smtpUrl)
+  return {
+    host: hostname.replace(/^\[|\]$/g, ''),
+    port: Number(port) || (protocol === 'smtps:' ? 465 : 587),
+    secure: protocol === 'smtps:',
+    ...(username ? { auth: { user: decodeURIComponent(username), pass: decodeURIComponent(password) } } : {}),
+  }
+}
+
+function nextDue(db: Db, now: number): LetterRow | undefined {
+  return db
+    .select()
+    .from(letters)
+    .where(and(eq(letters.state, 'waiting'), lte(letters.dueAt, now)))
+    .orderBy(asc(letters.dueAt))
+    .limit(1)
+    .get()
+}
+
+/** The invitation that the letter carries has ended meanwhile. */
+function isOver(db: Db, letter: LetterRow, now: number): boolean {
+  if (letter.invitationId === null) return false
+  const invitation = db.select().from(invitations).where(eq(invitations.id, letter.invitationId)).get()
+  return invitation?.state !== 'pending' || invitation.expiresAt <= now
+}
+
+/** Without a mail server the letter is a file that any mail program opens. */
+function keepAsFile(dataDir: string, letter: LetterRow, message: Buffer): void {
+  const folder = join(dataDir, 'mail')
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  writeFileSync(join(folder, `${letter.id}.eml`), message, { mode: 0o600 })
+}

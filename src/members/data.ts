@@ -1,0 +1,157 @@
+import { and, asc, count, desc, eq, isNull, sql } from 'drizzle-orm'
+import { type Db, write } from '../db/open.ts'
+import { memberships, projectAccess, projects, users } from '../db/schema.ts'
+import { matches } from '../db/search.ts'
+import { type Actor, type Change, record } from '../history/record.ts'
+import type { RecordKind } from '../history/kinds.ts'
+import type { Role } from '../policy.ts'
+
+export type Member = {
+  userId: number
+  name: string
+  email: string
+  role: Role
+  version: number
+  lastLogInAt: number | null
+  disabledAt: number | null
+}
+
+const memberFields = {
+  userId: users.id,
+  name: users.name,
+  email: users.email,
+  role: memberships.role,
+  version: memberships.version,
+  lastLogInAt: users.lastLogInAt,
+  disabledAt: users.disabledAt,
+}
+
+export function listMembers(db: Db, accountId: number, q: string, limit: number, offset: number): Member[] {
+  return db
+    .select(memberFields)
+    .from(memberships)
+    .innerJoin(users, eq(users.id, memberships.userId))
+    .where(and(eq(memberships.accountId, accountId), matches(users.search, q)))
+    .orderBy(asc(users.search), asc(users.id))
+    .limit(limit)
+    .offset(offset)
+    .all()
+}
+
+export function countMembers(db: Db, accountId: number, q = ''): number {
+  const members = db.select({ n: count() }).from(memberships)
+  if (!q) return members.where(eq(memberships.accountId, accountId)).get()?.n ?? 0
+  return (
+    members
+      .innerJoin(users, eq(users.id, memberships.userId))
+      .where(and(eq(memberships.accountId, accountId), matches(users.search, q)))
+      .get()?.n ?? 0
+  )
+}
+
+export function findMember(db: Db, accountId: number, userId: number): Member | undefined {
+  return db
+    .select(memberFields)
+    .from(memberships)
+    .innerJoin(users, eq(users.id, memberships.userId))
+    .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)))
+    .get()
+}
+
+/** Admins who can act: a disabled one does not count. */
+export function countAdmins(db: Db, accountId: number): number {
+  return (
+    db
+      .select({ n: count() })
+      .from(memberships)
+      .innerJoin(users, eq(users.id, memberships.userId))
+      .where(and(eq(memberships.accountId, accountId), eq(memberships.role, 'admin'), isNull(users.disabledAt)))
+      .get()?.n ?? 0
+  )
+}
+
+/** Adds a member. False when the user is one already: then nothing changes, the role neither. */
+export function addMember(tx: Db, actor: Actor, accountId: number, userId: number, role: Role, kind: RecordKind): boolean {
+  const added = tx
+    .insert(memberships)
+    .values({ accountId, userId, role, createdAt: actor.at, lastUsedAt: actor.at })
+    .onConflictDoNothing()
+    .run().changes
+  if (added) record(tx, actor, { kind, accountId, userId, change: { role: [null, role] } })
+  return added === 1
+}
+
+export type Refused = 'last-admin' | 'stale'
+
+/** Changes a role, unless the account would be left without an admin. Undefined when there is no such member. */
+export function changeRole(db: Db, actor: Actor, accountId: number, userId: number, role: Role, version: number): Member | Refused | undefined {
+  return write(db, (tx) => {
+    const member = findMember(tx, accountId, userId)
+    if (!member) return undefined
+    if (member.role === role) return member
+    if (member.version !== version) return 'stale'
+    if (isLastAdmin(tx, accountId, member)) return 'last-admin'
+    tx.update(memberships)
+      .set({ role, version: sql`${memberships.version} + 1` })
+      .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)))
+      .run()
+    record(tx, actor, { kind: 'member.role-changed', accountId, userId, change: { role: [member.role, role] } })
+    return { ...member, role }
+  })
+}
+
+/**
+ * Ends a membership and all its project access. Undefined when there is no such member.
+ * `mayEmpty`: the last admin may go when nobody else is left (a partner's Remove Myself).
+ */
+export function removeMember(
+  db: Db,
+  actor: Actor,
+  accountId: number,
+  userId: number,
+  kind: 'member.removed' | 'member.left' | 'member.removed-self',
+  mayEmpty = false,
+): Member | 'last-admin' | undefined {
+  return write(db, (tx) => {
+    const member = findMember(tx, accountId, userId)
+    if (!member) return undefined
+    const leavesEmpty = mayEmpty && countMembers(tx, accountId) === 1
+    if (!leavesEmpty && isLastAdmin(tx, accountId, member)) return 'last-admin'
+
+    const own = and(eq(projectAccess.accountId, accountId), eq(projectAccess.userId, userId))
+    const lost = listProjectsOf(tx, accountId, userId)
+    tx.delete(projectAccess).where(own).run()
+    tx.delete(memberships).where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId))).run()
+    const change: Change = { role: [member.role, null] }
+    if (lost.length > 0) change.projects = [lost.map((project) => project.identifier).join(', '), null]
+    record(tx, actor, { kind, accountId, userId, change })
+    return member
+  })
+}
+
+function isLastAdmin(tx: Db, accountId: number, member: Member): boolean {
+  return member.role === 'admin' && member.disabledAt === null && countAdmins(tx, accountId) === 1
+}
+
+/** The projects of an account that a member has access to. */
+export function listProjectsOf(db: Db, accountId: number, userId: number): { name: string; identifier: string }[] {
+  return db
+    .select({ name: projects.name, identifier: projects.identifier })
+    .from(projectAccess)
+    .innerJoin(projects, eq(projects.id, projectAccess.projectId))
+    .where(and(eq(projectAccess.accountId, accountId), eq(projectAccess.userId, userId)))
+    .orderBy(asc(projects.id))
+    .all()
+}
+
+/** Whom a member of an account can ask: its admins, the first ones. */
+export function listAdmins(db: Db, accountId: number, limit = 3): { name: string; email: string }[] {
+  return db
+    .select({ name: users.name, email: users.email })
+    .from(memberships)
+    .innerJoin(users, eq(users.id, memberships.userId))
+    .where(and(eq(memberships.accountId, accountId), eq(memberships.role, 'admin'), isNull(users.disabledAt)))
+    .orderBy(desc(users.lastLogInAt))
+    .limit(limit)
+    .all()
+}

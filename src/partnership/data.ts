@@ -1,0 +1,100 @@
+import { and, asc, count, eq } from 'drizzle-orm'
+import type { Account } from '../accounts/data.ts'
+import { type Db, write } from '../db/open.ts'
+import { accounts, partnerRequests, users } from '../db/schema.ts'
+import { type Actor, record } from '../history/record.ts'
+import type { Post } from '../mail/outbox.ts'
+
+export type PartnerRequest = typeof partnerRequests.$inferSelect
+
+/** Asks Support to make a customer account a partner account. False when it was asked already. */
+export function requestPartnership(db: Db, actor: Actor, accountId: number, tellSupport: (tx: Db) => void): boolean {
+  return write(db, (tx) => {
+    const asked = tx
+      .insert(partnerRequests)
+      .values({ accountId, requestedBy: actor.userId ?? 0, createdAt: actor.at })
+      .onConflictDoNothing()
+      .run().changes
+    if (!asked) return false
+    record(tx, actor, { kind: 'partner.requested', accountId })
+    tellSupport(tx)
+    return true
+  })
+}
+
+export function findPendingRequest(db: Db, accountId: number): PartnerRequest | undefined {
+  return db.select().from(partnerRequests).where(and(eq(partnerRequests.accountId, accountId), eq(partnerRequests.state, 'pending'))).get()
+}
+
+/** The oldest pending requests. */
+export function listPendingRequests(db: Db, limit: number) {
+  return db
+    .select({ id: partnerRequests.id, at: partnerRequests.createdAt, account: accounts.name, identifier: accounts.identifier, requester: users.name, email: users.email })
+    .from(partnerRequests)
+    .innerJoin(accounts, eq(accounts.id, partnerRequests.accountId))
+    .innerJoin(users, eq(users.id, partnerRequests.requestedBy))
+    .where(eq(partnerRequests.state, 'pending'))
+    .orderBy(asc(partnerRequests.id))
+    .limit(limit)
+    .all()
+}
+
+export function countPendingRequests(db: Db): number {
+  return db.select({ n: count() }).from(partnerRequests).where(eq(partnerRequests.state, 'pending')).get()?.n ?? 0
+}
+
+type Tell = { post: Post; publicUrl: string }
+
+/** Rule 9: turns a customer account into a partner account, which nobody looks after but Support. */
+export function makePartner(db: Db, actor: Actor, accountId: number, tell: Tell): void {
+  write(db, (tx) => {
+    const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
+    if (account?.kind !== 'customer') return
+    const partner = account.partnerId === null ? undefined : tx.select().from(accounts).where(eq(accounts.id, account.partnerId)).get()
+    tx.update(accounts).set({ kind: 'partner', partnerId: null }).where(eq(accounts.id, accountId)).run()
+    record(tx, actor, {
+      kind: 'account.became-partner',
+      accountId,
+      change: { kind: ['customer', 'partner'], ...(partner ? { partner: [partner.name, null] as [string, null] } : {}) },
+    })
+    decide(tx, actor, account, 'granted', tell)
+  })
+}
+
+export function declineRequest(db: Db, actor: Actor, accountId: number, tell: Tell): boolean {
+  return write(db, (tx) => {
+    const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
+    if (!account || !decide(tx, actor, account, 'declined', tell)) return false
+    record(tx, actor, { kind: 'partner.declined', accountId })
+    return true
+  })
+}
+
+/** Ends a pending request and writes to whoever made it. */
+function decide(tx: Db, actor: Actor, account: Account, state: 'granted' | 'declined', { post, publicUrl }: Tell): boolean {
+  const request = findPendingRequest(tx, account.id)
+  if (!request) return false
+  tx.update(partnerRequests).set({ state, decidedAt: actor.at }).where(eq(partnerRequests.id, request.id)).run()
+  const requester = tx.select().from(users).where(eq(users.id, request.requestedBy)).get()
+  if (requester && requester.disabledAt === null) {
+    post(tx, actor.at, {
+      kind: 'partner-decision',
+      email: requester.email,
+      name: requester.name,
+      data: { account: account.name, granted: state === 'granted', link: `${publicUrl}/customer/account?account=${account.identifier}` },
+    })
+  }
+  return true
+}
+
+/** Turns a partner account back into a customer account. False while it has customers: the schema refuses. */
+export function makeCustomer(db: Db, actor: Actor, accountId: number): boolean {
+  return write(db, (tx) => {
+    const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
+    if (account?.kind !== 'partner') return true
+    if (tx.select({ id: accounts.id }).from(accounts).where(eq(accounts.partnerId, accountId)).limit(1).get()) return false
+    tx.update(accounts).set({ kind: 'customer' }).where(eq(accounts.id, accountId)).run()
+    record(tx, actor, { kind: 'account.became-customer', accountId, change: { kind: ['partner', 'customer'] } })
+    return true
+  })
+}

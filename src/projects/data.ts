@@ -1,0 +1,146 @@
+import { and, asc, count, desc, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm'
+import { proposeIdentifier } from '../accounts/data.ts'
+import { searchText } from '../db/fold.ts'
+import { type Db, write } from '../db/open.ts'
+import { accounts, projectAccess, projects } from '../db/schema.ts'
+import { matches } from '../db/search.ts'
+import { type Actor, record } from '../history/record.ts'
+import type { ProjectRole } from '../policy.ts'
+
+export type Project = typeof projects.$inferSelect
+
+/** A project as a member sees it: `role` is null where an admin is not in it. */
+export type SeenProject = Project & { role: ProjectRole | null; people: number }
+
+/** Who looks: members see the projects they have access to, admins all. */
+export type Looker = { userId: number; seesAll: boolean }
+
+const people = sql<number>`(select count(*) from ${projectAccess} as pa where pa.project_id = ${projects.id})`
+
+function seen(db: Db, userId: number) {
+  return db
+    .select({ project: projects, role: projectAccess.role, people })
+    .from(projects)
+    .leftJoin(projectAccess, and(eq(projectAccess.projectId, projects.id), eq(projectAccess.userId, userId)))
+    .$dynamic()
+}
+
+function visible(accountId: number, { seesAll }: Looker, more?: SQL): SQL | undefined {
+  return and(eq(projects.accountId, accountId), isNull(projects.deletedAt), seesAll ? undefined : sql`${projectAccess.role} is not null`, more)
+}
+
+const flat = (row: { project: Project; role: ProjectRole | null; people: number }): SeenProject => ({ ...row.project, role: row.role, people: row.people })
+
+/** The projects of an account, one's own first, then the newest. */
+export function listProjects(db: Db, accountId: number, looker: Looker, q: string, limit: number, offset: number): SeenProject[] {
+  return seen(db, looker.userId)
+    .where(visible(accountId, looker, matches(projects.search, q)))
+    .orderBy(sql`${projectAccess.role} is null`, desc(projects.id))
+    .limit(limit)
+    .offset(offset)
+    .all()
+    .map(flat)
+}
+
+export function countProjects(db: Db, accountId: number, looker: Looker, q = ''): number {
+  return (
+    db
+      .select({ n: count() })
+      .from(projects)
+      .leftJoin(projectAccess, and(eq(projectAccess.projectId, projects.id), eq(projectAccess.userId, looker.userId)))
+      .where(visible(accountId, looker, matches(projects.search, q)))
+      .get()?.n ?? 0
+  )
+}
+
+/** Undefined for a foreign, deleted or missing project, and for one that the looker has no access to. */
+export function findProject(db: Db, accountId: number, looker: Looker, identifier: string): SeenProject | undefined {
+  const row = seen(db, looker.userId)
+    .where(visible(accountId, looker, eq(projects.identifier, identifier)))
+    .get()
+  return row && flat(row)
+}
+
+/** The living projects of an account among these ids: for choices in forms. */
+export function findProjectsById(db: Db, accountId: number, ids: number[]): Project[] {
+  if (ids.length === 0) return []
+  return db.select().from(projects).where(and(eq(projects.accountId, accountId), isNull(projects.deletedAt), inArray(projects.id, ids))).all()
+}
+
+/** The first projects by name, for the choices of a form. */
+export function listProjectChoices(db: Db, accountId: number, limit: number): Pick<Project, 'id' | 'name' | 'identifier'>[] {
+  return db
+    .select({ id: projects.id, name: projects.name, identifier: projects.identifier })
+    .from(projects)
+    .where(and(eq(projects.accountId, accountId), isNull(projects.deletedAt)))
+    .orderBy(asc(projects.search))
+    .limit(limit)
+    .all()
+}
+
+/** How many projects an account has, and how many it may have (null: unlimited). */
+export function projectUse(db: Db, accountId: number): { used: number; limit: number | null } {
+  const used = db.select({ n: count() }).from(projects).where(and(eq(projects.accountId, accountId), isNull(projects.deletedAt))).get()
+  const account = db.select({ limit: accounts.projectLimit }).from(accounts).where(eq(accounts.id, accountId)).get()
+  return { used: used?.n ?? 0, limit: account?.limit ?? null }
+}
+
+export function limitReached({ used, limit }: { used: number; limit: number | null }): boolean {
+  return limit !== null && used >= limit
+}
+
+/** Creates a project with its creator as Project Admin, unless the limit is reached or the identifier was ever given out. */
+export function createProject(db: Db, actor: Actor, accountId: number, userId: number, project: { name: string; identifier: string }): Project | 'limit' | 'taken' {
+  return write(db, (tx) => {
+    if (limitReached(projectUse(tx, accountId))) return 'limit'
+    const [created] = tx
+      .insert(projects)
+      .values({ accountId, ...project, search: searchText(project.name, project.identifier), createdAt: actor.at })
+      .onConflictDoNothing({ target: [projects.accountId, projects.identifier] })
+      .returning()
+      .all()
+    if (!created) return 'taken'
+    tx.insert(projectAccess).values({ accountId, projectId: created.id, userId, role: 'admin', createdAt: actor.at }).run()
+    record(tx, actor, { kind: 'project.created', accountId, projectId: created.id, change: { name: [null, created.name], identifier: [null, created.identifier] } })
+    return created
+  })
+}
+
+export function proposeProjectIdentifier(db: Db, accountId: number, taken: string): string {
+  return proposeIdentifier(taken, (candidates) =>
+    db
+      .select({ identifier: projects.identifier })
+      .from(projects)
+      .where(and(eq(projects.accountId, accountId), inArray(projects.identifier, candidates)))
+      .all()
+      .map((row) => row.identifier),
+  )
+}
+
+/** Renames a project, if it is still at the version that the edit was made on. */
+export function renameProject(db: Db, actor: Actor, accountId: number, projectId: number, name: string, version: number): boolean {
+  return write(db, (tx) => {
+    const own = and(eq(projects.accountId, accountId), eq(projects.id, projectId), eq(projects.version, version), isNull(projects.deletedAt))
+    const before = tx.select().from(projects).where(own).get()
+    if (!before) return false
+    if (before.name === name) return true
+    tx.update(projects)
+      .set({ name, search: searchText(name, before.identifier), version: sql`${projects.version} + 1` })
+      .where(own)
+      .run()
+    record(tx, actor, { kind: 'project.renamed', accountId, projectId, change: { name: [before.name, name] } })
+    return true
+  })
+}
+
+/** Deletes a project and all access to it; its identifier stays taken. */
+export function deleteProject(db: Db, actor: Actor, accountId: number, projectId: number): void {
+  write(db, (tx) => {
+    const own = and(eq(projects.accountId, accountId), eq(projects.id, projectId))
+    const project = tx.select().from(projects).where(and(own, isNull(projects.deletedAt))).get()
+    if (!project) return
+    const ended = tx.delete(projectAccess).where(and(eq(projectAccess.accountId, accountId), eq(projectAccess.projectId, projectId))).run().changes
+    tx.update(projects).set({ deletedAt: actor.at }).where(own).run()
+    record(tx, actor, { kind: 'project.deleted', accountId, projectId, change: { name: [project.name, null], people: [ended, null] } })
+  })
+}
