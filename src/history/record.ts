@@ -13,6 +13,9 @@ export type Actor = {
   requestId: string | null
 }
 
+/** A signed-in user who acts. */
+export type Person = Actor & { userId: number }
+
 export type Change = Record<string, [before: string | number | null, after: string | number | null]>
 
 export type What = {

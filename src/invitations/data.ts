@@ -3,7 +3,7 @@ import { addAccess } from '../access/data.ts'
 import type { Account } from '../accounts/data.ts'
 import { type Db, write } from '../db/open.ts'
 import { accounts, invitationProjects, invitations, invitationTokens, letters, memberships, projects, users } from '../db/schema.ts'
-import { type Actor, record } from '../history/record.ts'
+import { type Actor, type Person, record } from '../history/record.ts'
 import type { RecordKind } from '../history/kinds.ts'
 import { type Post, withdrawLetters } from '../mail/outbox.ts'
 import { addMember } from '../members/data.ts'
@@ -30,7 +30,7 @@ export function invitationLink(publicUrl: string, token: string): string {
  * Invites somebody and writes the letter, in one transaction. 'member' when the address belongs to a
  * user of the account, 'pending' when it is invited already.
  */
-export function invite(db: Db, actor: Actor, sender: Sender, account: Pick<Account, 'id' | 'kind' | 'name'>, input: NewInvitation): Invitation | 'member' | 'pending' {
+export function invite(db: Db, actor: Person, sender: Sender, account: Pick<Account, 'id' | 'kind' | 'name'>, input: NewInvitation): Invitation | 'member' | 'pending' {
   return write(db, (tx) => {
     if (isMember(tx, account.id, input.email)) return 'member'
     expireOld(tx, account.id, input.email, actor.at)
@@ -42,7 +42,7 @@ export function invite(db: Db, actor: Actor, sender: Sender, account: Pick<Accou
         emailKey: emailKey(input.email),
         name: input.name,
         role: input.role,
-        invitedBy: actor.userId ?? 0,
+        invitedBy: actor.userId,
         createdAt: actor.at,
         sentAt: actor.at,
         expiresAt: actor.at + lifetime,

@@ -2,17 +2,17 @@ import { and, asc, count, eq } from 'drizzle-orm'
 import type { Account } from '../accounts/data.ts'
 import { type Db, write } from '../db/open.ts'
 import { accounts, partnerRequests, users } from '../db/schema.ts'
-import { type Actor, record } from '../history/record.ts'
+import { type Actor, type Person, record } from '../history/record.ts'
 import type { Post } from '../mail/outbox.ts'
 
 export type PartnerRequest = typeof partnerRequests.$inferSelect
 
 /** Asks Support to make a customer account a partner account. False when it was asked already. */
-export function requestPartnership(db: Db, actor: Actor, accountId: number, tellSupport: (tx: Db) => void): boolean {
+export function requestPartnership(db: Db, actor: Person, accountId: number, tellSupport: (tx: Db) => void): boolean {
   return write(db, (tx) => {
     const asked = tx
       .insert(partnerRequests)
-      .values({ accountId, requestedBy: actor.userId ?? 0, createdAt: actor.at })
+      .values({ accountId, requestedBy: actor.userId, createdAt: actor.at })
       .onConflictDoNothing()
       .run().changes
     if (!asked) return false

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { Actor } from '../history/record.ts'
+import type { Actor, Person } from '../history/record.ts'
 import type { AccountKind, Role, Standing } from '../policy.ts'
 
 export type ActiveAccount = {
@@ -46,12 +46,12 @@ export const visitor: Viewer = {
 }
 
 /** Who acts, for the history: a member of the active account. */
-export function actor(request: FastifyRequest): Actor {
+export function actor(request: FastifyRequest): Person {
   return { ...origin(request), userId: request.signedIn.id, accountId: request.viewer.account?.id ?? null, bySupport: false }
 }
 
 /** Support acts on accounts and users that it is no member of. */
-export function supportActor(request: FastifyRequest): Actor {
+export function supportActor(request: FastifyRequest): Person {
   return { ...origin(request), userId: request.signedIn.id, accountId: null, bySupport: true }
 }
 

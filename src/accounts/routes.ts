@@ -1,0 +1,63 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { listAdmins } from '../members/data.ts'
+import { findPendingRequest } from '../partnership/data.ts'
+import { found } from '../web/errors.ts'
+import { line, version } from '../web/fields.ts'
+import { type Form, newForm, readForm } from '../web/forms.ts'
+import { paged, readList } from '../web/list.ts'
+import { ownPath } from '../web/redirects.ts'
+import { actor } from '../web/viewer.ts'
+import { countOwnAccounts, findAccount, listOwnAccounts, renameAccount } from './data.ts'
+import { switchTo } from './viewer.ts'
+
+const choice = z.strictObject({ account: z.string(), next: z.string().default('/') })
+const rename = z.strictObject({ name: line('Enter the account’s name.', 100), version: version() })
+
+export default async function accountRoutes(app: FastifyInstance) {
+  const { db } = app
+
+  app.get('/active-account', { config: { can: 'account.switch' } }, async (request, reply) => {
+    const query = readList(request.query)
+    const { id } = request.signedIn
+    return reply.page('accounts/choose', {
+      title: 'Change account',
+      list: paged(query, countOwnAccounts(db, id, query.q), (limit, offset) => listOwnAccounts(db, id, query.q, limit, offset)),
+    })
+  })
+
+  app.post('/active-account', { config: { can: 'account.switch' } }, async (request, reply) => {
+    const { input } = readForm(choice, request.body)
+    const own = found(input && switchTo(request, input.account))
+    return reply.seeOther(ownPath(input?.next), `You are working in ${own.name} now.`)
+  })
+
+  app.get('/customer', { config: { can: 'account.see' } }, async (_request, reply) => reply.seeOther('/customer/users'))
+
+  app.get('/customer/account', { config: { can: 'account.see' } }, async (request, reply) => show(request, reply))
+
+  app.post('/customer/account/name', { config: { can: 'account.rename', inAccount: true } }, async (request, reply) => {
+    const form = readForm(rename, request.body)
+    if (!form.input) return show(request, reply.code(422), form)
+
+    const { id } = request.member.account
+    const { name, version } = form.input
+    if (renameAccount(db, actor(request), id, name, version)) return reply.seeOther('/customer/account', `The account is called ${name} now.`)
+
+    const current = found(findAccount(db, id))
+    form.errors.name = `Somebody has renamed the account to “${current.name}” meanwhile. Save again to call it “${name}”.`
+    form.values.version = String(current.version)
+    return show(request, reply.code(409), form)
+  })
+
+  function show(request: FastifyRequest, reply: FastifyReply, form?: Form) {
+    const account = found(findAccount(db, request.member.account.id))
+    return reply.page('accounts/settings', {
+      title: 'Account',
+      details: account,
+      admins: listAdmins(db, account.id),
+      request: findPendingRequest(db, account.id) ?? null,
+      form: form ?? newForm({ name: account.name, version: String(account.version) }),
+    })
+  }
+}

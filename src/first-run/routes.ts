@@ -1,0 +1,44 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { createFirstOperator, hasOperator } from '../login/data.ts'
+import { newPersonFields, readNewPassword, withoutPasswords } from '../login/new-person.ts'
+import { hashToken } from '../secrets.ts'
+import { notFound } from '../web/errors.ts'
+import { email } from '../web/fields.ts'
+import { newForm, readForm } from '../web/forms.ts'
+import { signIn } from '../web/session.ts'
+import { origin } from '../web/viewer.ts'
+
+const firstOperator = z.strictObject({ email: email('Enter your e-mail.'), ...newPersonFields })
+
+const config = { can: 'operator.first', secret: true } as const
+
+/** The one-time link that an empty installation prints at its start. */
+export default async function firstRunRoutes(app: FastifyInstance) {
+  app.get('/setup/:token', { config }, async (request, reply) => {
+    admit(request)
+    return reply.page('first-run/index', { title: 'Set up', form: newForm(), address: request.url })
+  })
+
+  app.post('/setup/:token', { config }, async (request, reply) => {
+    admit(request)
+    const form = readForm(firstOperator, request.body)
+    const { input } = form
+    if (input) {
+      const passwordHash = await readNewPassword(form, input, app.config.panelName)
+      if (passwordHash) {
+        const anonymous = { ...origin(request), userId: null, accountId: null, bySupport: true }
+        const user = createFirstOperator(app.db, anonymous, { email: input.email, name: input.name, passwordHash })
+        if (!user) throw notFound()
+        await signIn(request, user.id, null)
+        return reply.seeOther('/support/accounts', `Welcome, ${user.name}. Create the first accounts here.`)
+      }
+    }
+    return reply.code(422).page('first-run/index', { title: 'Set up', form: withoutPasswords(form), address: request.url })
+  })
+
+  function admit(request: FastifyRequest): void {
+    const { token } = request.params as { token: string }
+    if (hashToken(token) !== hashToken(app.setupToken) || hasOperator(app.db)) throw notFound()
+  }
+}

@@ -1,0 +1,24 @@
+import type { FastifyInstance } from 'fastify'
+import { listInvitationsTo } from '../invitations/data.ts'
+import { countPendingRequests } from '../partnership/data.ts'
+import { can } from '../policy.ts'
+import { countProjects, listProjects } from '../projects/data.ts'
+
+const shown = 10
+
+export default async function homeRoutes(app: FastifyInstance) {
+  app.get('/', { config: { can: 'home.see' } }, async (request, reply) => {
+    const { db, now } = app
+    const { viewer, signedIn } = request
+    const { account } = viewer
+    const own = { userId: signedIn.id, seesAll: false }
+    const inAccount = account && can(viewer.standings, 'project.list')
+    return reply.page('home/index', {
+      title: 'Home',
+      invitations: listInvitationsTo(db, signedIn.email, now(), shown),
+      requests: can(viewer.standings, 'support.see') ? countPendingRequests(db) : 0,
+      projects: inAccount ? listProjects(db, account.id, own, '', shown, 0) : [],
+      projectCount: inAccount ? countProjects(db, account.id, own) : 0,
+    })
+  })
+}

@@ -1,0 +1,58 @@
+import type { FastifyInstance } from 'fastify'
+import { z } from 'zod'
+import { listOwnAccounts } from '../accounts/data.ts'
+import { Refusal } from '../web/errors.ts'
+import { newForm, readForm } from '../web/forms.ts'
+import { ownPath } from '../web/redirects.ts'
+import { signIn } from '../web/session.ts'
+import { findUserByEmail, noteLogIn } from './data.ts'
+import { verifyPassword } from './passwords.ts'
+
+const credentials = z.strictObject({
+  email: z.string({ error: 'Enter your e-mail.' }).trim().min(1, 'Enter your e-mail.').max(300, 'This is too long.'),
+  password: z.string({ error: 'Enter your password.' }).min(1, 'Enter your password.').max(1000, 'This is too long.'),
+  next: z.string().default('/'),
+})
+
+export default async function loginRoutes(app: FastifyInstance) {
+  const { db, now, config } = app
+
+  app.get('/login', { config: { can: 'session.start' } }, async (request, reply) => {
+    const next = ownPath((request.query as Record<string, unknown>).next)
+    if (request.viewer.user) return reply.seeOther(next)
+    return reply.page('login/index', { title: 'Log in', form: newForm({ next }) })
+  })
+
+  app.post('/login', { config: { can: 'session.start' } }, async (request, reply) => {
+    const form = readForm(credentials, request.body)
+    if (form.input) {
+      refuseLostCookie(request.protocol)
+      const { email, password, next } = form.input
+      const user = findUserByEmail(db, email)
+      // One answer, after one time, for an unknown address and for a wrong password (ASVS 6.3.8).
+      if (!(await verifyPassword(user?.passwordHash, password)) || !user) {
+        form.errors.email = 'The e-mail or the password is wrong.'
+      } else if (user.disabledAt !== null) {
+        form.errors.email = 'This user is disabled. Ask Support to enable it.'
+      } else {
+        noteLogIn(db, user.id, now())
+        const [last] = listOwnAccounts(db, user.id, '', 1, 0)
+        await signIn(request, user.id, last?.id ?? null)
+        return reply.seeOther(ownPath(next))
+      }
+    }
+    const { password, ...values } = form.values
+    return reply.code(422).page('login/index', { title: 'Log in', form: { ...form, values: { ...values, next: ownPath(values.next) } } })
+  })
+
+  app.post('/session/removal', { config: { can: 'session.end' } }, async (request, reply) => {
+    await request.session.destroy()
+    return reply.seeOther('/login', 'You are logged out.')
+  })
+
+  /** A Secure cookie is silently not set when the proxy does not say that it was reached by https. */
+  function refuseLostCookie(protocol: string): void {
+    if (!config.https || protocol === 'https') return
+    throw new Refusal(500, 'The reverse proxy is not set up', 'PUBLIC_URL is https, but this request did not come by https from an address in TRUST_PROXY. Set TRUST_PROXY to the proxy’s address, and let the proxy send X-Forwarded-Proto and X-Forwarded-For.')
+  }
+}

@@ -1,0 +1,52 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { findAccountByIdentifier } from '../support/data.ts'
+import { found } from '../web/errors.ts'
+import { actor, supportActor } from '../web/viewer.ts'
+import { declineRequest, makeCustomer, makePartner, requestPartnership } from './data.ts'
+
+export default async function partnershipRoutes(app: FastifyInstance) {
+  const { db, post } = app
+  const { publicUrl, supportEmail, panelName } = app.config
+
+  app.post('/customer/account/partner-request', { config: { can: 'partner.request', inAccount: true } }, async (request, reply) => {
+    const { account, user } = request.member
+    requestPartnership(db, actor(request), account.id, (tx) => {
+      if (!supportEmail) return
+      post(tx, app.now(), {
+        kind: 'partner-request',
+        email: supportEmail,
+        name: `${panelName} Support`,
+        data: { requester: user.name, requesterEmail: user.email, account: account.name, link: `${publicUrl}/support/accounts` },
+      })
+    })
+    return reply.seeOther('/customer/account', 'Support has your request. You will get a letter when it is decided.')
+  })
+
+  const transform = { config: { can: 'support.transform' } } as const
+
+  app.post('/support/accounts/:identifier/partnership', transform, async (request, reply) => {
+    const account = accountOf(request)
+    makePartner(db, supportActor(request), account.id, { post, publicUrl })
+    return reply.seeOther('/support/accounts', `${account.name} is a partner account now.`)
+  })
+
+  app.post('/support/accounts/:identifier/partnership/removal', transform, async (request, reply) => {
+    const account = accountOf(request)
+    const done = makeCustomer(db, supportActor(request), account.id)
+    const notice = done
+      ? `${account.name} is a customer account now.`
+      : `${account.name} still has customers, so it stays a partner account. Give its customers to another partner first.`
+    return reply.seeOther('/support/accounts', notice)
+  })
+
+  app.post('/support/accounts/:identifier/partner-request/removal', transform, async (request, reply) => {
+    const account = accountOf(request)
+    declineRequest(db, supportActor(request), account.id, { post, publicUrl })
+    return reply.seeOther('/support/accounts', `The request of ${account.name} was declined.`)
+  })
+
+  function accountOf(request: FastifyRequest) {
+    const { identifier } = request.params as { identifier: string }
+    return found(findAccountByIdentifier(db, identifier))
+  }
+}

@@ -1,0 +1,88 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { countOwnAccounts, findOwnAccount, listOwnAccounts } from '../accounts/data.ts'
+import { changePassword, findUser, renameUser } from '../login/data.ts'
+import { newPersonFields, readNewPassword, withoutPasswords } from '../login/new-person.ts'
+import { verifyPassword } from '../login/passwords.ts'
+import { listProjectsOf, removeMember } from '../members/data.ts'
+import { found } from '../web/errors.ts'
+import { personName } from '../web/fields.ts'
+import { type Form, newForm, readForm } from '../web/forms.ts'
+import { paged, readList } from '../web/list.ts'
+import { signIn } from '../web/session.ts'
+import { actor } from '../web/viewer.ts'
+
+const ownName = z.strictObject({ name: personName() })
+const passwordChange = z.strictObject({
+  current: z.string({ error: 'Enter your current password.' }).min(1, 'Enter your current password.'),
+  password: newPersonFields.password,
+  repeated: newPersonFields.repeated,
+})
+
+type Forms = { name?: Form; password?: Form }
+
+export default async function profileRoutes(app: FastifyInstance) {
+  const { db } = app
+
+  app.get('/profile', { config: { can: 'profile.see' } }, async (request, reply) => show(request, reply, {}))
+
+  app.post('/profile/name', { config: { can: 'profile.change' } }, async (request, reply) => {
+    const form = readForm(ownName, request.body)
+    if (form.input) {
+      renameUser(db, actor(request), found(findUser(db, request.signedIn.id)), form.input.name)
+      return reply.seeOther('/profile', 'Your name was changed.')
+    }
+    return show(request, reply.code(422), { name: form })
+  })
+
+  app.post('/profile/password', { config: { can: 'profile.change' } }, async (request, reply) => {
+    const user = found(findUser(db, request.signedIn.id))
+    const form = readForm(passwordChange, request.body)
+    if (form.input) {
+      if (await verifyPassword(user.passwordHash, form.input.current)) {
+        const passwordHash = await readNewPassword(form, user, app.config.panelName)
+        if (passwordHash) {
+          const { activeAccountId } = request.session
+          changePassword(db, actor(request), user.id, passwordHash)
+          await signIn(request, user.id, activeAccountId ?? null)
+          return reply.seeOther('/profile', 'Your password was changed. All your other sessions have ended.')
+        }
+      } else {
+        form.errors.current = 'This is not your current password.'
+      }
+    }
+    return show(request, reply.code(422), { password: withoutPasswords(form) })
+  })
+
+  app.get('/profile/accounts/:identifier/removal', { config: { can: 'membership.leave' } }, async (request, reply) => showLeaving(request, reply, ''))
+
+  app.post('/profile/accounts/:identifier/removal', { config: { can: 'membership.leave' } }, async (request, reply) => {
+    const account = ownAccount(request)
+    const left = removeMember(db, actor(request), account.id, request.signedIn.id, 'member.left')
+    if (left === 'last-admin') {
+      return showLeaving(request, reply.code(422), `You are the last admin of ${account.name}. Make somebody else an admin first.`)
+    }
+    return reply.seeOther('/profile', `You have left ${account.name}.`)
+  })
+
+  function ownAccount(request: FastifyRequest) {
+    const { identifier } = request.params as { identifier: string }
+    return found(findOwnAccount(db, request.signedIn.id, identifier))
+  }
+
+  function showLeaving(request: FastifyRequest, reply: FastifyReply, problem: string) {
+    const own = ownAccount(request)
+    return reply.page('profile/leaving', { title: `Leave ${own.name}`, own, problem, projects: listProjectsOf(db, own.id, request.signedIn.id) })
+  }
+
+  function show(request: FastifyRequest, reply: FastifyReply, forms: Forms) {
+    const { id, name } = request.signedIn
+    const query = readList(request.query)
+    return reply.page('profile/index', {
+      title: 'Profile',
+      nameForm: forms.name ?? newForm({ name }),
+      passwordForm: forms.password ?? newForm(),
+      list: paged(query, countOwnAccounts(db, id, query.q), (limit, offset) => listOwnAccounts(db, id, query.q, limit, offset)),
+    })
+  }
+}

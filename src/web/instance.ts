@@ -1,0 +1,18 @@
+import type { Config } from '../config.ts'
+import type { Db } from '../db/open.ts'
+import type { Post } from '../mail/outbox.ts'
+import type { Secrets } from '../secrets.ts'
+
+declare module 'fastify' {
+  /** What the composition root (app.ts) hands to every feature. */
+  interface FastifyInstance {
+    config: Config
+    db: Db
+    secrets: Secrets
+    /** The time, in milliseconds since 1970. */
+    now: () => number
+    post: Post
+    /** What the first operator's set-up link ends with; it works until there is an operator. */
+    setupToken: string
+  }
+}
