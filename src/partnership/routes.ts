@@ -5,7 +5,7 @@ import { actor, supportActor } from '../web/viewer.ts'
 import { declineRequest, makeCustomer, makePartner, requestPartnership } from './data.ts'
 
 export default async function partnershipRoutes(app: FastifyInstance) {
-  const { db, post } = app
+  const { db, postLetter: post } = app
   const { publicUrl, supportEmail, panelName } = app.config
 
   app.post('/customer/account/partner-request', { config: { can: 'partner.request', inAccount: true } }, async (request, reply) => {

@@ -11,7 +11,9 @@ declare module 'fastify' {
     secrets: Secrets
     /** The time, in milliseconds since 1970. */
     now: () => number
-    post: Post
+    postLetter: Post
+    /** Lets the mail worker look for letters now. */
+    wakeMail: () => void
     /** What the first operator's set-up link ends with; it works until there is an operator. */
     setupToken: string
   }

@@ -1,0 +1,93 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { countMembers } from '../members/data.ts'
+import { canInProject, projectRoleNames } from '../policy.ts'
+import { countProjects, findProject, listProjects, type SeenProject } from '../projects/data.ts'
+import { looker, projectOf, showProject } from '../projects/routes.ts'
+import { found } from '../web/errors.ts'
+import { idChoice, readId, several, version } from '../web/fields.ts'
+import { readForm } from '../web/forms.ts'
+import { paged, readList } from '../web/list.ts'
+import { plural } from '../web/format.ts'
+import { actor } from '../web/viewer.ts'
+import { changeAccess, giveAccess, listAccessOf, listCandidates, removeAccess } from './data.ts'
+
+const role = () => z.enum(['admin', 'user', 'reader'], { error: 'Choose a role.' })
+/** Where the form stands: on the project's page or under Account Settings → Projects, to which it returns. */
+const from = () => z.enum(['project', 'settings']).default('project')
+
+const gift = z.strictObject({
+  people: several(idChoice()).refine((people) => people.length > 0, 'Choose at least one person.'),
+  role: role(),
+  from: from(),
+})
+const roleChange = z.strictObject({ role: role(), version: version(), from: from() })
+const removal = z.strictObject({ from: from() })
+
+/** How much of each project Account Settings → Projects shows at once: the rest is on the project's page. */
+const peopleShown = 10
+const projectsShown = 10
+
+export default async function accessRoutes(app: FastifyInstance) {
+  const { db } = app
+  const change = { config: { can: 'access.change', inAccount: true } } as const
+
+  app.get('/customer/projects', { config: { can: 'project.list' } }, async (request, reply) => {
+    const { account } = request.member
+    const query = readList(request.query)
+    const who = looker(request)
+    const list = paged(query, countProjects(db, account.id, who, query.q), (limit, offset) => listProjects(db, account.id, who, query.q, limit, offset), projectsShown)
+    const people = Map.groupBy(listAccessOf(db, account.id, list.rows.map((project) => project.id), peopleShown), (access) => access.projectId)
+    return reply.page('access/index', {
+      title: 'Projects',
+      list,
+      members: countMembers(db, account.id),
+      projects: list.rows.map((project) => ({
+        ...project,
+        mayChange: canInProject(request.viewer.standings, project.role, 'access.change'),
+        access: people.get(project.id) ?? [],
+        candidates: listCandidates(db, account.id, project.id, '', peopleShown),
+      })),
+    })
+  })
+
+  app.post('/projects/:project/access', change, async (request, reply) => {
+    const project = projectOf(request, 'access.change')
+    const form = readForm(gift, request.body)
+    if (!form.input) return showProject(request, reply.code(422), { give: form })
+    const { people, role, from } = form.input
+    const given = giveAccess(db, actor(request), request.member.account.id, project.id, people, role)
+    return back(reply, from, project, `${plural(given, 'person has', 'people have')} access to ${project.name} as ${projectRoleNames[role]} now.`)
+  })
+
+  app.post('/projects/:project/access/:user', change, async (request, reply) => {
+    const project = projectOf(request, 'access.change')
+    const form = readForm(roleChange, request.body)
+    if (!form.input) return showProject(request, reply.code(422), { problem: 'Choose a role from the list.' })
+    const { role, version, from } = form.input
+    const changed = found(changeAccess(db, actor(request), request.member.account.id, project.id, userOf(request), role, version))
+    if (changed === 'stale') {
+      return showProject(request, reply.code(409), { problem: 'Somebody has changed this role meanwhile. The list shows it as it is now; nothing else was changed.' })
+    }
+    return back(reply, from, project, `${changed.name} is ${projectRoleNames[role]} of ${project.name} now.`)
+  })
+
+  app.post('/projects/:project/access/:user/removal', change, async (request, reply) => {
+    const project = projectOf(request, 'access.change')
+    const { input } = readForm(removal, request.body)
+    const removed = found(removeAccess(db, actor(request), request.member.account.id, project.id, userOf(request)))
+    return back(reply, input?.from ?? 'project', project, `${removed.name} has no access to ${project.name} any more.`)
+  })
+
+  function userOf(request: FastifyRequest): number {
+    return found(readId((request.params as { user: string }).user))
+  }
+
+  /** Who has just removed their own access cannot return to the project's page. */
+  function back(reply: FastifyReply, from: 'project' | 'settings', project: SeenProject, notice: string) {
+    if (from === 'settings') return reply.seeOther('/customer/projects', notice)
+    const { request } = reply
+    const stillSees = looker(request).seesAll || findProject(db, request.member.account.id, looker(request), project.identifier)
+    return reply.seeOther(stillSees ? `/projects/${project.identifier}` : '/projects', notice)
+  }
+}

@@ -1,0 +1,176 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { proposeAccountIdentifier, resumeAccount, suspendAccount } from '../accounts/data.ts'
+import { write } from '../db/open.ts'
+import { cancelInvitation, copyLink, countInvitations, invite, listInvitations, resend } from '../invitations/data.ts'
+import { idOf, showLink } from '../invitations/routes.ts'
+import { addMember, countAdmins, countMembers, findMember, listMembers, removeMember } from '../members/data.ts'
+import { countProjects, listProjects } from '../projects/data.ts'
+import { found } from '../web/errors.ts'
+import { email, identifier, line, personName, withIdentifier } from '../web/fields.ts'
+import { type Form, newForm, readForm } from '../web/forms.ts'
+import { paged, readList } from '../web/list.ts'
+import { actor } from '../web/viewer.ts'
+import { type Customer, countCustomers, createCustomer, findCustomer, listCustomers } from './data.ts'
+
+const newCustomer = z.strictObject({ name: line('Enter the customer’s name.', 100), identifier: identifier() }).transform(withIdentifier)
+const firstAdmin = z.strictObject({ name: personName(), email: email() })
+const suspension = z.strictObject({ reason: line('Say why: the account’s users will read it.', 300) })
+
+/** The customer that the address names, if it is the active partner account's own. */
+export function customerOf(request: FastifyRequest): Customer {
+  const { customer } = request.params as { customer: string }
+  return found(findCustomer(request.server.db, request.member.account.id, customer))
+}
+
+export default async function customerRoutes(app: FastifyInstance) {
+  const { db, config, postLetter } = app
+  const see = { config: { can: 'customer.see' } } as const
+  const join = { config: { can: 'customer.join', inAccount: true } } as const
+  const inviting = { config: { can: 'customer.invite', inAccount: true } } as const
+  const suspending = { config: { can: 'customer.suspend', inAccount: true } } as const
+
+  // The menu's entry: it switches to the partner account if need be, and says so.
+  app.get('/partner', { config: { can: 'partner-area.enter' } }, async (request, reply) => {
+    const { account, partnerAccount } = request.viewer
+    if (account?.kind === 'partner') return reply.seeOther('/partner/customers')
+    return reply.seeOther(`/partner/customers?account=${found(partnerAccount).identifier}`)
+  })
+
+  app.get('/partner/customers', see, async (request, reply) => showCustomers(request, reply))
+
+  app.post('/partner/customers', { config: { can: 'customer.create', inAccount: true } }, async (request, reply) => {
+    const form = readForm(newCustomer, request.body)
+    if (form.input) {
+      const created = createCustomer(db, actor(request), request.member.account.id, form.input)
+      if (created) return reply.seeOther('/partner/customers', `${created.name} was created. It has no users yet: open its Customer Users.`)
+      form.values.identifier ||= form.input.identifier
+      form.errors.identifier = `“${form.input.identifier}” is taken, or was once. “${proposeAccountIdentifier(db, form.input.identifier)}” is free.`
+    }
+    return showCustomers(request, reply.code(422), form)
+  })
+
+  app.get('/partner/customers/:customer', see, async (request, reply) => reply.seeOther(usersOf(customerOf(request))))
+
+  app.get('/partner/customers/:customer/users', see, async (request, reply) => showUsers(request, reply))
+
+  app.post('/partner/customers/:customer/own-membership', join, async (request, reply) => {
+    const customer = customerOf(request)
+    const { user } = request.member
+    const added = write(db, (tx) => addMember(tx, actor(request), customer.id, user.id, 'admin', 'member.added-self'))
+    return reply.seeOther(
+      usersOf(customer),
+      added ? `You are Customer Admin of ${customer.name} now. Change into it with the account switcher at the top left.` : `You are a user of ${customer.name} already.`,
+    )
+  })
+
+  app.post('/partner/customers/:customer/own-membership/removal', join, async (request, reply) => {
+    const customer = customerOf(request)
+    const removed = removeMember(db, actor(request), customer.id, request.member.user.id, 'member.removed-self', true)
+    if (removed === 'last-admin') {
+      return showUsers(request, reply.code(422), undefined, `You are the last Customer Admin of ${customer.name}, which has other users. Make one of them Customer Admin first.`)
+    }
+    return reply.seeOther(usersOf(customer), removed ? `You are no user of ${customer.name} any more.` : `You are no user of ${customer.name}.`)
+  })
+
+  app.post('/partner/customers/:customer/invitations', inviting, async (request, reply) => {
+    const customer = customerOf(request)
+    const form = readForm(firstAdmin, request.body)
+    if (countAdmins(db, customer.id) > 0) {
+      return showUsers(request, reply.code(422), form, `${customer.name} has a Customer Admin, who invites its users.`)
+    }
+    if (form.input) {
+      const invited = invite(db, actor(request), senderOf(request), customer, { ...form.input, role: 'admin', projects: [] })
+      if (typeof invited === 'object') return reply.seeOther(usersOf(customer), `${invited.name} is invited: a letter goes to ${invited.email}.`)
+      form.errors.email = invited === 'member' ? 'This person is a user of this customer already.' : 'This address is invited already. Resend or cancel that invitation below.'
+    }
+    return showUsers(request, reply.code(422), form)
+  })
+
+  app.post('/partner/customers/:customer/invitations/:id/resending', inviting, async (request, reply) => {
+    const customer = customerOf(request)
+    const { email } = found(resend(db, actor(request), senderOf(request), customer, idOf(request)))
+    return reply.seeOther(usersOf(customer), `A new letter goes to ${email}. Earlier links have ended.`)
+  })
+
+  app.post('/partner/customers/:customer/invitations/:id/cancellation', inviting, async (request, reply) => {
+    const customer = customerOf(request)
+    const { email } = found(cancelInvitation(db, actor(request), customer.id, idOf(request)))
+    return reply.seeOther(usersOf(customer), `The invitation of ${email} was cancelled.`)
+  })
+
+  app.post('/partner/customers/:customer/invitations/:id/link', inviting, async (request, reply) => {
+    const customer = customerOf(request)
+    const copied = found(copyLink(db, actor(request), customer.id, idOf(request)))
+    return showLink(reply, copied, config.publicUrl, usersOf(customer))
+  })
+
+  app.get('/partner/customers/:customer/projects', see, async (request, reply) => {
+    const customer = customerOf(request)
+    const query = readList(request.query)
+    const all = { userId: request.signedIn.id, seesAll: true }
+    return reply.page('customers/projects', {
+      title: 'Customer Projects',
+      customer,
+      used: countProjects(db, customer.id, all),
+      list: paged(query, countProjects(db, customer.id, all, query.q), (limit, offset) => listProjects(db, customer.id, all, query.q, limit, offset)),
+    })
+  })
+
+  app.get('/partner/customers/:customer/suspension', { config: { can: 'customer.suspend' } }, async (request, reply) => showSuspension(request, reply, newForm()))
+
+  app.post('/partner/customers/:customer/suspension', suspending, async (request, reply) => {
+    const customer = customerOf(request)
+    const form = readForm(suspension, request.body)
+    if (!form.input) return showSuspension(request, reply.code(422), form)
+    suspendAccount(db, actor(request), customer.id, form.input.reason)
+    return reply.seeOther('/partner/customers', `${customer.name} is suspended.`)
+  })
+
+  app.post('/partner/customers/:customer/suspension/removal', suspending, async (request, reply) => {
+    const customer = customerOf(request)
+    const resumed = resumeAccount(db, actor(request), customer.id)
+    return reply.seeOther('/partner/customers', resumed ? `${customer.name} is active again.` : `Support suspended ${customer.name}, so only Support resumes it.`)
+  })
+
+  function usersOf(customer: Customer): string {
+    return `/partner/customers/${customer.identifier}/users`
+  }
+
+  function senderOf(request: FastifyRequest) {
+    const { user, account } = request.member
+    return { post: postLetter, publicUrl: config.publicUrl, inviter: `${user.name} (${account.name})` }
+  }
+
+  function showSuspension(request: FastifyRequest, reply: FastifyReply, form: Form) {
+    const customer = customerOf(request)
+    return reply.page('customers/suspension', { title: `Suspend ${customer.name}`, customer, form })
+  }
+
+  function showCustomers(request: FastifyRequest, reply: FastifyReply, form?: Form) {
+    const partnerId = request.member.account.id
+    const query = readList(request.query)
+    return reply.page('customers/index', {
+      title: 'Customers',
+      form: form ?? newForm(),
+      list: paged(query, countCustomers(db, partnerId, query.q), (limit, offset) => listCustomers(db, partnerId, query.q, limit, offset)),
+    })
+  }
+
+  function showUsers(request: FastifyRequest, reply: FastifyReply, form?: Form, problem = '') {
+    const customer = customerOf(request)
+    const query = readList(request.query)
+    const invitations = readList({ page: (request.query as Record<string, unknown>).invited })
+    return reply.page('customers/users', {
+      title: 'Customer Users',
+      customer,
+      problem,
+      form: form ?? newForm(),
+      inside: findMember(db, customer.id, request.signedIn.id) !== undefined,
+      admins: countAdmins(db, customer.id),
+      list: paged(query, countMembers(db, customer.id, query.q), (limit, offset) => listMembers(db, customer.id, query.q, limit, offset)),
+      invitations: paged(invitations, countInvitations(db, customer.id), (limit, offset) => listInvitations(db, customer.id, limit, offset)),
+      now: app.now(),
+    })
+  }
+}

@@ -1,0 +1,102 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { countInvitations, invite, listInvitations } from '../invitations/data.ts'
+import { roleName } from '../policy.ts'
+import { findProjectsById, listProjectChoices } from '../projects/data.ts'
+import { found } from '../web/errors.ts'
+import { email, idChoice, personName, readId, several, version } from '../web/fields.ts'
+import { type Form, newForm, readForm } from '../web/forms.ts'
+import { paged, readList } from '../web/list.ts'
+import { actor } from '../web/viewer.ts'
+import { changeRole, countMembers, findMember, listMembers, listProjectsOf, removeMember } from './data.ts'
+
+const role = () => z.enum(['admin', 'member'], { error: 'Choose a role.' })
+const invitation = z.strictObject({
+  name: personName(),
+  email: email(),
+  role: role(),
+  projects: several(idChoice()),
+  projectRole: z.enum(['admin', 'user', 'reader'], { error: 'Choose a project role.' }).default('user'),
+})
+const roleChange = z.strictObject({ role: role(), version: version() })
+const nothing = z.strictObject({})
+
+/** How many projects the invitation form offers; more are given under Account Settings → Projects. */
+const choices = 20
+
+export default async function memberRoutes(app: FastifyInstance) {
+  const { db, config, postLetter } = app
+
+  app.get('/customer/users', { config: { can: 'people.see' } }, async (request, reply) => show(request, reply))
+
+  app.post('/customer/users', { config: { can: 'member.invite', inAccount: true } }, async (request, reply) => {
+    const { account, user } = request.member
+    const form = readForm(invitation, request.body)
+    if (form.input) {
+      const { projects, projectRole, ...person } = form.input
+      const chosen = findProjectsById(db, account.id, projects)
+      if (chosen.length < new Set(projects).size) {
+        form.errors.projects = 'Choose projects from the list: one of them is gone.'
+      } else {
+        const sender = { post: postLetter, publicUrl: config.publicUrl, inviter: user.name }
+        const input = { ...person, projects: chosen.map(({ id }) => ({ id, role: projectRole })) }
+        const invited = invite(db, actor(request), sender, account, input)
+        if (typeof invited === 'object') return reply.seeOther('/customer/users', `${invited.name} is invited: a letter goes to ${invited.email}.`)
+        form.errors.email =
+          invited === 'member' ? 'This person is a user of this account already.' : 'This address is invited already. Resend or cancel that invitation below.'
+      }
+    }
+    return show(request, reply.code(422), form)
+  })
+
+  app.post('/customer/users/:user/role', { config: { can: 'member.change', inAccount: true } }, async (request, reply) => {
+    const { account } = request.member
+    const { input } = readForm(roleChange, request.body)
+    if (!input) return show(request, reply.code(422), undefined, 'Choose a role from the list.')
+    const changed = found(changeRole(db, actor(request), account.id, userOf(request), input.role, input.version))
+    if (changed === 'last-admin') {
+      return show(request, reply.code(422), undefined, `${account.name} keeps at least one ${roleName(account.kind, 'admin')}. Make somebody else one first.`)
+    }
+    if (changed === 'stale') {
+      return show(request, reply.code(409), undefined, 'Somebody has changed this role meanwhile. The list shows it as it is now; nothing else was changed.')
+    }
+    return reply.seeOther('/customer/users', `${changed.name} is ${roleName(account.kind, changed.role)} now.`)
+  })
+
+  app.get('/customer/users/:user/removal', { config: { can: 'member.change' } }, async (request, reply) => showRemoval(request, reply, ''))
+
+  app.post('/customer/users/:user/removal', { config: { can: 'member.change', inAccount: true } }, async (request, reply) => {
+    const { account, user } = request.member
+    readForm(nothing, request.body)
+    const removed = found(removeMember(db, actor(request), account.id, userOf(request), 'member.removed'))
+    if (removed === 'last-admin') {
+      return showRemoval(request, reply.code(422), `${account.name} keeps at least one ${roleName(account.kind, 'admin')}. Make somebody else one first.`)
+    }
+    return reply.seeOther(removed.userId === user.id ? '/' : '/customer/users', `${removed.name} is no user of ${account.name} any more.`)
+  })
+
+  function userOf(request: FastifyRequest): number {
+    return found(readId((request.params as { user: string }).user))
+  }
+
+  function showRemoval(request: FastifyRequest, reply: FastifyReply, problem: string) {
+    const { account } = request.member
+    const member = found(findMember(db, account.id, userOf(request)))
+    return reply.page('members/removal', { title: `Remove ${member.name}`, member, problem, projects: listProjectsOf(db, account.id, member.userId) })
+  }
+
+  function show(request: FastifyRequest, reply: FastifyReply, form?: Form, problem = '') {
+    const { account } = request.member
+    const query = readList(request.query)
+    const invitations = readList({ page: (request.query as Record<string, unknown>).invited })
+    return reply.page('members/index', {
+      title: 'Users',
+      form: form ?? newForm({ role: 'member', projectRole: 'user' }),
+      problem,
+      choices: listProjectChoices(db, account.id, choices),
+      list: paged(query, countMembers(db, account.id, query.q), (limit, offset) => listMembers(db, account.id, query.q, limit, offset)),
+      invitations: paged(invitations, countInvitations(db, account.id), (limit, offset) => listInvitations(db, account.id, limit, offset)),
+      now: app.now(),
+    })
+  }
+}

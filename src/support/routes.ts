@@ -1,0 +1,151 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { createAccount, proposeAccountIdentifier, resumeAccount, suspendAccount } from '../accounts/data.ts'
+import { write } from '../db/open.ts'
+import { invite } from '../invitations/data.ts'
+import { endSessions, findUser, setDisabled } from '../login/data.ts'
+import { findLetter, listLetters, countLetters, openBody, sendAgain } from '../mail/outbox.ts'
+import { listPendingRequests } from '../partnership/data.ts'
+import { found } from '../web/errors.ts'
+import { email, identifier, line, personName, readId, withIdentifier } from '../web/fields.ts'
+import { type Form, newForm, readForm } from '../web/forms.ts'
+import { paged, readList } from '../web/list.ts'
+import { plural } from '../web/format.ts'
+import { supportActor } from '../web/viewer.ts'
+import { countAccounts, countUsers, findAccountByIdentifier, listAccounts, listUsers } from './data.ts'
+
+const newAccount = z
+  .strictObject({
+    name: line('Enter the account’s name.', 100),
+    identifier: identifier(),
+    kind: z.enum(['customer', 'partner'], { error: 'Choose a kind.' }),
+    adminName: personName(),
+    adminEmail: email('Enter the first admin’s e-mail.'),
+  })
+  .transform(withIdentifier)
+const suspension = z.strictObject({ reason: line('Say why: the account’s users will read it.', 300) })
+
+export default async function supportRoutes(app: FastifyInstance) {
+  const { db, config, postLetter, secrets } = app
+  const account = { config: { can: 'support.account' } } as const
+  const user = { config: { can: 'support.user' } } as const
+  const mail = { config: { can: 'support.mail' } } as const
+
+  app.get('/support', { config: { can: 'support.see' } }, async (_request, reply) => reply.seeOther('/support/accounts'))
+
+  app.get('/support/accounts', account, async (request, reply) => showAccounts(request, reply))
+
+  app.post('/support/accounts', account, async (request, reply) => {
+    const form = readForm(newAccount, request.body)
+    if (form.input) {
+      const { adminName, adminEmail, ...input } = form.input
+      const actor = supportActor(request)
+      const sender = { post: postLetter, publicUrl: config.publicUrl, inviter: `${request.signedIn.name} (${config.panelName} Support)` }
+      const created = write(db, (tx) => {
+        const created = createAccount(tx, actor, { ...input, partnerId: null })
+        if (created) invite(tx, actor, sender, created, { name: adminName, email: adminEmail, role: 'admin', projects: [] })
+        return created
+      })
+      if (created) return reply.seeOther('/support/accounts', `${created.name} was created, and ${adminName} is invited.`)
+      form.values.identifier ||= input.identifier
+      form.errors.identifier = `“${input.identifier}” is taken, or was once. “${proposeAccountIdentifier(db, input.identifier)}” is free.`
+    }
+    return showAccounts(request, reply.code(422), form)
+  })
+
+  app.get('/support/accounts/:identifier/suspension', account, async (request, reply) => showSuspension(request, reply, newForm()))
+
+  app.post('/support/accounts/:identifier/suspension', account, async (request, reply) => {
+    const { id, name } = accountOf(request)
+    const form = readForm(suspension, request.body)
+    if (!form.input) return showSuspension(request, reply.code(422), form)
+    suspendAccount(db, supportActor(request), id, form.input.reason)
+    return reply.seeOther('/support/accounts', `${name} is suspended.`)
+  })
+
+  app.post('/support/accounts/:identifier/suspension/removal', account, async (request, reply) => {
+    const { id, name } = accountOf(request)
+    resumeAccount(db, supportActor(request), id)
+    return reply.seeOther('/support/accounts', `${name} is active again.`)
+  })
+
+  app.get('/support/users', user, async (request, reply) => showUsers(request, reply))
+
+  app.post('/support/users/:user/disabling', user, async (request, reply) => {
+    const { id, name } = userOf(request)
+    if (id === request.signedIn.id) return showUsers(request, reply.code(422), 'You cannot disable yourself: another of Support has to.')
+    setDisabled(db, supportActor(request), id, true)
+    return reply.seeOther('/support/users', `${name} is disabled, and logged out everywhere.`)
+  })
+
+  app.post('/support/users/:user/disabling/removal', user, async (request, reply) => {
+    const { id, name } = userOf(request)
+    setDisabled(db, supportActor(request), id, false)
+    return reply.seeOther('/support/users', `${name} can log in again.`)
+  })
+
+  app.post('/support/users/:user/sessions/removal', user, async (request, reply) => {
+    const { id, name } = userOf(request)
+    const ended = endSessions(db, supportActor(request), id)
+    return reply.seeOther('/support/users', `${plural(ended, 'session')} of ${name} ended.`)
+  })
+
+  app.get('/support/mail', mail, async (request, reply) => {
+    const query = readList(request.query)
+    return reply.page('support/mail', {
+      title: 'Mail',
+      toServer: config.smtpUrl !== undefined,
+      list: paged(query, countLetters(db, query.q), (limit, offset) => listLetters(db, query.q, limit, offset)),
+    })
+  })
+
+  app.get('/support/mail/:letter', mail, async (request, reply) => {
+    const letter = found(findLetter(db, letterId(request)))
+    // With a mail server the letter is its reader's alone: it may carry a link that acts for them.
+    const body = config.smtpUrl ? undefined : openBody(secrets, letter)
+    return reply.page('support/letter', { title: letter.subject, letter, text: body?.text ?? '' })
+  })
+
+  app.post('/support/mail/:letter/resending', mail, async (request, reply) => {
+    const letter = found(findLetter(db, letterId(request)))
+    const again = sendAgain(db, supportActor(request), letter.id)
+    app.wakeMail()
+    return reply.seeOther('/support/mail', again ? `The letter to ${letter.email} is sent again.` : `The letter to ${letter.email} is not there to be sent any more.`)
+  })
+
+  function accountOf(request: FastifyRequest) {
+    return found(findAccountByIdentifier(db, (request.params as { identifier: string }).identifier))
+  }
+
+  function userOf(request: FastifyRequest) {
+    return found(findUser(db, found(readId((request.params as { user: string }).user))))
+  }
+
+  function letterId(request: FastifyRequest): number {
+    return found(readId((request.params as { letter: string }).letter))
+  }
+
+  function showAccounts(request: FastifyRequest, reply: FastifyReply, form?: Form) {
+    const query = readList(request.query)
+    return reply.page('support/accounts', {
+      title: 'Accounts',
+      form: form ?? newForm({ kind: 'customer' }),
+      requests: listPendingRequests(db, 20),
+      list: paged(query, countAccounts(db, query.q), (limit, offset) => listAccounts(db, query.q, limit, offset)),
+    })
+  }
+
+  function showSuspension(request: FastifyRequest, reply: FastifyReply, form: Form) {
+    const suspended = accountOf(request)
+    return reply.page('support/suspension', { title: `Suspend ${suspended.name}`, suspended, form })
+  }
+
+  function showUsers(request: FastifyRequest, reply: FastifyReply, problem = '') {
+    const query = readList(request.query)
+    return reply.page('support/users', {
+      title: 'Users',
+      problem,
+      list: paged(query, countUsers(db, query.q), (limit, offset) => listUsers(db, query.q, limit, offset)),
+    })
+  }
+}
