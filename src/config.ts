@@ -26,10 +26,12 @@ const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 const twoFactors = ['support', 'partners', 'optional'] as const
 
 /**
- * Reads the settings from environment variables; the README lists them with their defaults.
+ * Reads the settings from environment variables; the README lists them.
+ * `defaults` stand in for what is not given.
  * Throws a ConfigError that names the variable.
  */
-export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.ProcessEnv = process.env): Config {
+  const environment = { ...defaults, ...given }
   const value = (name: string) => environment[name]?.trim() || undefined
   const wrong = (name: string, rule: string) => new ConfigError(`${name} ${rule} It is “${value(name)}”.`)
 

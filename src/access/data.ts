@@ -1,6 +1,6 @@
-import { and, asc, count, eq, inArray, isNull, notInArray, sql } from 'drizzle-orm'
+import { and, asc, count, eq, inArray, isNull, notExists, notInArray, sql } from 'drizzle-orm'
 import { type Db, write } from '../db/open.ts'
-import { memberships, projectAccess, users } from '../db/schema.ts'
+import { memberships, projectAccess, projects, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
 import { type Actor, record } from '../history/record.ts'
 import type { ProjectRole } from '../policy.ts'
@@ -64,6 +64,29 @@ export function listCandidates(db: Db, accountId: number, projectId: number, q: 
     .orderBy(asc(users.search))
     .limit(limit)
     .all()
+}
+
+/** The first candidates of each of these projects, `each` at the most, in one query. */
+export function listCandidatesOf(db: Db, accountId: number, projectIds: number[], each: number): (Candidate & { projectId: number })[] {
+  if (projectIds.length === 0) return []
+  const inside = db
+    .select({ one: sql`1` })
+    .from(projectAccess)
+    .where(and(eq(projectAccess.projectId, projects.id), eq(projectAccess.userId, users.id)))
+  const numbered = db
+    .select({
+      projectId: projects.id,
+      userId: users.id,
+      name: users.name,
+      email: users.email,
+      n: sql<number>`row_number() over (partition by ${projects.id} order by ${users.search})`.as('n'),
+    })
+    .from(projects)
+    .innerJoin(memberships, eq(memberships.accountId, projects.accountId))
+    .innerJoin(users, eq(users.id, memberships.userId))
+    .where(and(eq(projects.accountId, accountId), inArray(projects.id, projectIds), isNull(users.disabledAt), notExists(inside)))
+    .as('numbered')
+  return db.select().from(numbered).where(sql`${numbered.n} <= ${each}`).orderBy(asc(numbered.projectId), asc(numbered.n)).all()
 }
 
 /** Gives users of the account access. Who is none of its users is passed over; who has access keeps the role. Returns how many were added. */

@@ -10,7 +10,7 @@ import { readForm } from '../web/forms.ts'
 import { paged, readList } from '../web/list.ts'
 import { plural } from '../web/format.ts'
 import { actor } from '../web/viewer.ts'
-import { changeAccess, giveAccess, listAccessOf, listCandidates, removeAccess } from './data.ts'
+import { changeAccess, giveAccess, listAccessOf, listCandidatesOf, removeAccess } from './data.ts'
 
 const role = () => z.enum(['admin', 'user', 'reader'], { error: 'Choose a role.' })
 /** Where the form stands: on the project's page or under Account Settings → Projects, to which it returns. */
@@ -37,7 +37,9 @@ export default async function accessRoutes(app: FastifyInstance) {
     const query = readList(request.query)
     const who = looker(request)
     const list = paged(query, countProjects(db, account.id, who, query.q), (limit, offset) => listProjects(db, account.id, who, query.q, limit, offset), projectsShown)
-    const people = Map.groupBy(listAccessOf(db, account.id, list.rows.map((project) => project.id), peopleShown), (access) => access.projectId)
+    const ids = list.rows.map((project) => project.id)
+    const access = listAccessOf(db, account.id, ids, peopleShown)
+    const candidates = listCandidatesOf(db, account.id, ids, peopleShown)
     return reply.page('access/index', {
       title: 'Projects',
       list,
@@ -45,8 +47,8 @@ export default async function accessRoutes(app: FastifyInstance) {
       projects: list.rows.map((project) => ({
         ...project,
         mayChange: canInProject(request.viewer.standings, project.role, 'access.change'),
-        access: people.get(project.id) ?? [],
-        candidates: listCandidates(db, account.id, project.id, '', peopleShown),
+        access: access.filter(({ projectId }) => projectId === project.id),
+        candidates: candidates.filter(({ projectId }) => projectId === project.id),
       })),
     })
   })

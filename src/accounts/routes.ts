@@ -11,7 +11,7 @@ import { actor } from '../web/viewer.ts'
 import { countOwnAccounts, findAccount, listOwnAccounts, renameAccount } from './data.ts'
 import { switchTo } from './viewer.ts'
 
-const choice = z.strictObject({ account: z.string(), next: z.string().default('/') })
+const choice = z.strictObject({ account: z.string(), next: z.string().default('') })
 const rename = z.strictObject({ name: line('Enter the account’s name.', 100), version: version() })
 
 export default async function accountRoutes(app: FastifyInstance) {
@@ -29,7 +29,8 @@ export default async function accountRoutes(app: FastifyInstance) {
   app.post('/active-account', { config: { can: 'account.switch' } }, async (request, reply) => {
     const { input } = readForm(choice, request.body)
     const own = found(input && switchTo(request, input.account))
-    return reply.seeOther(ownPath(input?.next), `You are working in ${own.name} now.`)
+    const start = own.kind === 'partner' ? '/partner/customers' : '/projects'
+    return reply.seeOther(input?.next ? ownPath(input.next) : start, `You are working in ${own.name} now.`)
   })
 
   app.get('/customer', { config: { can: 'account.see' } }, async (_request, reply) => reply.seeOther('/customer/users'))

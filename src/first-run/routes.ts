@@ -17,7 +17,7 @@ const config = { can: 'operator.first', secret: true } as const
 export default async function firstRunRoutes(app: FastifyInstance) {
   app.get('/setup/:token', { config }, async (request, reply) => {
     admit(request)
-    return reply.page('first-run/index', { title: 'Set up', form: newForm(), address: request.url })
+    return reply.page('first-run/index', { title: 'Set up', form: newForm(), formAction: request.url })
   })
 
   app.post('/setup/:token', { config }, async (request, reply) => {
@@ -34,7 +34,7 @@ export default async function firstRunRoutes(app: FastifyInstance) {
         return reply.seeOther('/support/accounts', `Welcome, ${user.name}. Create the first accounts here.`)
       }
     }
-    return reply.code(422).page('first-run/index', { title: 'Set up', form: withoutPasswords(form), address: request.url })
+    return reply.code(422).page('first-run/index', { title: 'Set up', form: withoutPasswords(form), formAction: request.url })
   })
 
   function admit(request: FastifyRequest): void {

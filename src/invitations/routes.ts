@@ -1,10 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { write } from '../db/open.ts'
-import { createUser, findUserByEmail } from '../login/data.ts'
+import { createUser, findUser, findUserByEmail } from '../login/data.ts'
 import { newPersonFields, readNewPassword, withoutPasswords } from '../login/new-person.ts'
-import { findUser } from '../login/data.ts'
-import { found } from '../web/errors.ts'
+import { found, Refusal } from '../web/errors.ts'
 import { emailKey, readId } from '../web/fields.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { signIn } from '../web/session.ts'
@@ -52,10 +51,10 @@ export default async function invitationRoutes(app: FastifyInstance) {
         const joined = write(db, (tx) => {
           const user = createUser(tx, anonymous, { email: invitation.email, name, passwordHash })
           const account = user && acceptInvitation(tx, { ...anonymous, userId: user.id }, invitation.id, user)
-          if (user && !account) tx.rollback()
-          return user && account && { user, account }
+          // Undoes the user too.
+          if (!account) throw new Refusal(409, 'This invitation is not open any more', 'Open its link again to see why.')
+          return { user, account }
         })
-        if (!joined) return show(request, reply.code(409), newForm())
         await signIn(request, joined.user.id, joined.account.id)
         return reply.seeOther('/projects', `Welcome to ${joined.account.name}, ${joined.user.name}.`)
       }
@@ -98,7 +97,7 @@ export default async function invitationRoutes(app: FastifyInstance) {
       title: `Invitation to ${account.name}`,
       offer,
       who,
-      address: addressOf(request),
+      formAction: addressOf(request),
       form: form.values.name === undefined ? { ...form, values: { name: invitation.name, ...form.values } } : form,
     })
   }

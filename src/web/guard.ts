@@ -58,7 +58,7 @@ export default fp<GuardOptions>(async (app: FastifyInstance, { switchAccount, fi
         ? `${now}, but this form belongs to ${own.name}. Nothing was changed.`
         : `${now}, and this form belongs to an account that you are not in. Nothing was changed.`,
       'errors/other-account',
-      { own: own ?? null, address: request.url, fields: request.body },
+      { own: own ?? null, formAction: request.url, fields: request.body },
     )
   }
 })

@@ -1,0 +1,93 @@
+import helmet from '@fastify/helmet'
+import Fastify, { type FastifyInstance } from 'fastify'
+import accessRoutes from './access/routes.ts'
+import accountRoutes from './accounts/routes.ts'
+import viewer, { ownAccount, recentAccounts, switchTo } from './accounts/viewer.ts'
+import type { Config } from './config.ts'
+import customerRoutes from './customers/routes.ts'
+import type { Db } from './db/open.ts'
+import firstRunRoutes from './first-run/routes.ts'
+import historyRoutes from './history/routes.ts'
+import homeRoutes from './home/routes.ts'
+import invitationRoutes from './invitations/routes.ts'
+import loginRoutes from './login/routes.ts'
+import { newPost } from './mail/outbox.ts'
+import { startMailWorker } from './mail/worker.ts'
+import memberRoutes from './members/routes.ts'
+import partnershipRoutes from './partnership/routes.ts'
+import profileRoutes from './profile/routes.ts'
+import projectRoutes from './projects/routes.ts'
+import quotaRoutes from './quotas/routes.ts'
+import { newToken, type Secrets } from './secrets.ts'
+import supportRoutes from './support/routes.ts'
+import assets from './web/assets.ts'
+import errors from './web/errors.ts'
+import forms from './web/forms.ts'
+import guard from './web/guard.ts'
+import { httpLimits, logging } from './web/http.ts'
+import page from './web/page.ts'
+import session from './web/session.ts'
+
+export type AppOptions = {
+  config: Config
+  db: Db
+  secrets: Secrets
+  /** The time in milliseconds since 1970; tests bring their own clock. */
+  now?: () => number
+}
+
+/** The panel: every plugin and feature, in the order in which a request meets them. */
+export async function buildApp({ config, db, secrets, now = Date.now }: AppOptions): Promise<FastifyInstance> {
+  const app = Fastify({ ...httpLimits, logger: logging(config.logLevel), trustProxy: config.trustProxy.length > 0 ? config.trustProxy : false })
+
+  const mail = startMailWorker(db, config, secrets, now, app.log)
+  app.addHook('onClose', mail.stop)
+
+  app.decorate('config', config)
+  app.decorate('db', db)
+  app.decorate('secrets', secrets)
+  app.decorate('now', now)
+  app.decorate('wakeMail', mail.wake)
+  app.decorate('postLetter', newPost(config, secrets, mail.wake))
+  app.decorate('setupToken', newToken())
+
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        scriptSrc: ["'self'"],
+        styleSrc: ["'self'"],
+        imgSrc: ["'self'", 'data:'],
+        formAction: ["'self'"],
+        frameAncestors: ["'none'"],
+        baseUri: ["'none'"],
+      },
+    },
+    referrerPolicy: { policy: 'same-origin' },
+    strictTransportSecurity: config.https ? { maxAge: 31_536_000 } : false,
+  })
+  await app.register(assets)
+  await app.register(session)
+  await app.register(viewer)
+  await app.register(forms)
+  await app.register(page, { recentAccounts })
+  await app.register(errors)
+  await app.register(guard, { switchAccount: (request, identifier) => switchTo(request, identifier) !== undefined, findOwnAccount: ownAccount })
+
+  await app.register(firstRunRoutes)
+  await app.register(loginRoutes)
+  await app.register(homeRoutes)
+  await app.register(profileRoutes)
+  await app.register(accountRoutes)
+  await app.register(memberRoutes)
+  await app.register(invitationRoutes)
+  await app.register(projectRoutes)
+  await app.register(accessRoutes)
+  await app.register(historyRoutes)
+  await app.register(partnershipRoutes)
+  await app.register(customerRoutes)
+  await app.register(quotaRoutes)
+  await app.register(supportRoutes)
+  return app
+}

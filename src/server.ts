@@ -1,0 +1,58 @@
+import type { FastifyInstance } from 'fastify'
+import { buildApp } from './app.ts'
+import type { Config } from './config.ts'
+import { openDatabase, StartError } from './db/open.ts'
+import { hasOperator } from './login/data.ts'
+import { openSecrets } from './secrets.ts'
+
+const longestStop = 10_000
+
+/**
+ * Runs the panel until it is told to stop (SIGTERM or SIGINT): then it takes no more requests,
+ * finishes those under way and the letter it is sending, and closes the database.
+ */
+export async function serve(config: Config, prepare?: (app: FastifyInstance) => Promise<void>): Promise<FastifyInstance> {
+  const database = openDatabase(config.dataDir)
+  const app = await buildApp({ config, db: database.db, secrets: openSecrets(config.dataDir) })
+  app.addHook('onClose', async () => database.close())
+  await prepare?.(app)
+  await listen(app)
+
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop(app))
+  say(app)
+  return app
+}
+
+async function listen(app: FastifyInstance): Promise<void> {
+  const { host, port } = app.config
+  try {
+    await app.listen({ host, port })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    await app.close()
+    if (code === 'EADDRINUSE') throw new StartError(`HOST ${host}, PORT ${port}: another program listens there. Set PORT to a free one.`)
+    if (code === 'EACCES' || code === 'EADDRNOTAVAIL') throw new StartError(`HOST ${host}, PORT ${port}: the panel may not listen there (${code}).`)
+    throw error
+  }
+}
+
+function say(app: FastifyInstance): void {
+  const { config, log, db, setupToken } = app
+  if (!config.https && !['localhost', '127.0.0.1', '[::1]'].includes(new URL(config.publicUrl).hostname)) {
+    log.warn('PUBLIC_URL is plain http: passwords cross the network readable. Put a reverse proxy with https in front.')
+  }
+  if (config.https && config.trustProxy.length === 0) log.warn('PUBLIC_URL is https, but TRUST_PROXY is empty: set it to the reverse proxy’s address, or nobody can log in.')
+  console.log(`\n${config.panelName} is at ${config.publicUrl}\n`)
+  if (!hasOperator(db)) console.log(`Nobody operates it yet. Create the first operator here, once:\n${config.publicUrl}/setup/${setupToken}\n`)
+}
+
+function stop(app: FastifyInstance): void {
+  const deadline = setTimeout(() => app.server.closeAllConnections(), longestStop - 1_000)
+  app.close().then(
+    () => clearTimeout(deadline),
+    (error) => {
+      app.log.error(error)
+      process.exitCode = 1
+    },
+  )
+}
