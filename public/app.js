@@ -1,0 +1,45 @@
+// Comforts. Every page works without this script.
+
+// Menus: one is open at a time; Escape and a click elsewhere close it.
+const menus = document.querySelectorAll('details[data-menu]')
+document.addEventListener('click', (event) => {
+  for (const menu of menus) if (!menu.contains(event.target)) menu.open = false
+})
+document.addEventListener('keydown', (event) => {
+  if (event.key !== 'Escape') return
+  for (const menu of menus) {
+    if (!menu.open) continue
+    menu.open = false
+    menu.querySelector('summary').focus()
+  }
+})
+
+// A link to copy.
+for (const button of document.querySelectorAll('button[data-copy]')) {
+  const field = document.getElementById(button.dataset.copy)
+  button.hidden = !navigator.clipboard
+  button.addEventListener('click', async () => {
+    await navigator.clipboard.writeText(field.value)
+    button.textContent = 'Copied'
+  })
+}
+
+// The product's old links carried the page after a #, which browsers do not send.
+const oldLinks = { '#/partner': '/partner', '#/partner/customers': '/partner/customers', '#/customer/users': '/customer/users' }
+const meant = oldLinks[location.hash.replace(/\/$/, '')]
+if (meant) {
+  const next = document.querySelector('input[data-old-links]')
+  if (next) next.value = meant
+  else if (location.pathname === '/') location.replace(meant)
+}
+
+// A form is sent once: a second click does nothing until the page is left or shown again.
+let sent = new WeakSet()
+document.addEventListener('submit', (event) => {
+  if (event.target.method !== 'post') return
+  if (sent.has(event.target)) event.preventDefault()
+  sent.add(event.target)
+})
+addEventListener('pageshow', () => {
+  sent = new WeakSet()
+})
