@@ -25,7 +25,11 @@ for (const button of document.querySelectorAll('button[data-copy]')) {
 }
 
 // The product's old links carried the page after a #, which browsers do not send.
-const oldLinks = { '#/partner': '/partner', '#/partner/customers': '/partner/customers', '#/customer/users': '/customer/users' }
+const oldLinks = {
+  '#/partner': '/partner',
+  '#/partner/customers': '/partner/customers',
+  '#/customer/users': '/customer/users',
+}
 const meant = oldLinks[location.hash.replace(/\/$/, '')]
 if (meant) {
   const next = document.querySelector('input[data-old-links]')

@@ -38,7 +38,11 @@ export type AppOptions = {
 
 /** The panel: every plugin and feature, in the order in which a request meets them. */
 export async function buildApp({ config, db, secrets, now = Date.now }: AppOptions): Promise<FastifyInstance> {
-  const app = Fastify({ ...httpLimits, logger: logging(config.logLevel), trustProxy: config.trustProxy.length > 0 ? config.trustProxy : false })
+  const app = Fastify({
+    ...httpLimits,
+    logger: logging(config.logLevel),
+    trustProxy: config.trustProxy.length > 0 ? config.trustProxy : false,
+  })
 
   const mail = startMailWorker(db, config, secrets, now, app.log)
   app.addHook('onClose', mail.stop)
@@ -65,6 +69,7 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
       },
     },
     referrerPolicy: { policy: 'same-origin' },
+    frameguard: { action: 'deny' },
     strictTransportSecurity: config.https ? { maxAge: 31_536_000 } : false,
   })
   await app.register(assets)
@@ -73,7 +78,10 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   await app.register(forms)
   await app.register(page, { recentAccounts })
   await app.register(errors)
-  await app.register(guard, { switchAccount: (request, identifier) => switchTo(request, identifier) !== undefined, findOwnAccount: ownAccount })
+  await app.register(guard, {
+    switchAccount: (request, identifier) => switchTo(request, identifier) !== undefined,
+    findOwnAccount: ownAccount,
+  })
 
   await app.register(firstRunRoutes)
   await app.register(loginRoutes)

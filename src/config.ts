@@ -36,7 +36,8 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
   const wrong = (name: string, rule: string) => new ConfigError(`${name} ${rule} It is “${value(name)}”.`)
 
   const port = Number(value('PORT') ?? '3000')
-  if (!/^\d{1,5}$/.test(value('PORT') ?? '3000') || port > 65535) throw wrong('PORT', 'must be a number from 0 to 65535.')
+  if (!/^\d{1,5}$/.test(value('PORT') ?? '3000') || port > 65535)
+    throw wrong('PORT', 'must be a number from 0 to 65535.')
 
   const publicUrl = value('PUBLIC_URL') ?? `http://localhost:${port}`
   if (!URL.canParse(publicUrl)) throw wrong('PUBLIC_URL', 'must be an address such as https://panel.example.com.')
@@ -52,7 +53,8 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
   }
 
   const supportEmail = value('SUPPORT_EMAIL')
-  if (supportEmail && !/^[^\s@,<>]+@[^\s@,<>]+$/.test(supportEmail)) throw wrong('SUPPORT_EMAIL', 'must be one e-mail address.')
+  if (supportEmail && !/^[^\s@,<>]+@[^\s@,<>]+$/.test(supportEmail))
+    throw wrong('SUPPORT_EMAIL', 'must be one e-mail address.')
 
   const panelName = value('PANEL_NAME') ?? 'Meshpanel'
   if (panelName.length > 40) throw wrong('PANEL_NAME', 'must have at most 40 characters.')
@@ -63,7 +65,8 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
   }
 
   const trustProxy = (value('TRUST_PROXY') ?? '').split(/[\s,]+/).filter(Boolean)
-  if (!trustProxy.every(isAddressOrRange)) throw wrong('TRUST_PROXY', 'must list IP addresses, such as 127.0.0.1 or 10.0.0.0/8.')
+  if (!trustProxy.every(isAddressOrRange))
+    throw wrong('TRUST_PROXY', 'must list IP addresses, such as 127.0.0.1 or 10.0.0.0/8.')
 
   const logLevel = value('LOG_LEVEL') ?? 'info'
   if (!logLevels.includes(logLevel)) throw wrong('LOG_LEVEL', `must be one of ${logLevels.join(', ')}.`)

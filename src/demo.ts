@@ -40,8 +40,13 @@ export async function demo(): Promise<void> {
   process.once('exit', () => rmSync(dataDir, { recursive: true, force: true }))
 
   const rows = Object.values(cast).map(({ name, email, is }) => `  ${name.padEnd(8)}${email.padEnd(28)}${is}`)
-  console.log(`This is a demo: everything in it is gone when it stops. Log in as\n\n${rows.join('\n')}\n\nEvery password is ${demoPassword}\n`)
-  if (!app.config.smtpUrl) console.log(`No mail is sent: Olga reads the letters in the Support Area → Mail, and they lie in ${join(dataDir, 'mail')}\n`)
+  console.log(
+    `This is a demo: everything in it is gone when it stops. Log in as\n\n${rows.join('\n')}\n\nEvery password is ${demoPassword}\n`,
+  )
+  if (!app.config.smtpUrl)
+    console.log(
+      `No mail is sent: Olga reads the letters in the Support Area → Mail, and they lie in ${join(dataDir, 'mail')}\n`,
+    )
 }
 
 /** Creates the cast in an empty database, everyone with the same password hash. */
@@ -50,14 +55,23 @@ export function createCast(db: Db, at: number, passwordHash: string): void {
 
   write(db, (tx) => {
     const users = Object.fromEntries(
-      Object.entries(cast).map(([key, { name, email }]) => [key, made(createUser(tx, setUp, { name, email, passwordHash, operator: key === 'olga' }))]),
+      Object.entries(cast).map(([key, { name, email }]) => [
+        key,
+        made(createUser(tx, setUp, { name, email, passwordHash, operator: key === 'olga' })),
+      ]),
     ) as Record<CastName, User>
 
-    const account = (kind: Account['kind'], name: string) => made(createAccount(tx, setUp, { kind, name, identifier: name.toLowerCase(), partnerId: null }))
+    const account = (kind: Account['kind'], name: string) =>
+      made(createAccount(tx, setUp, { kind, name, identifier: name.toLowerCase(), partnerId: null }))
     const customer = (partner: Account, by: User, name: string) =>
       made(createCustomer(tx, acting(by, partner), partner.id, { name, identifier: name.toLowerCase() }))
     const join = (to: Account, user: User, role: Role) => addMember(tx, setUp, to.id, user.id, role, 'member.joined')
-    const acting = (user: User, from: Account): Person => ({ ...setUp, userId: user.id, accountId: from.id, bySupport: false })
+    const acting = (user: User, from: Account): Person => ({
+      ...setUp,
+      userId: user.id,
+      accountId: from.id,
+      bySupport: false,
+    })
 
     const { petra, max, stella, tom, ines, riva, uma, dora } = users
     const cloudhaus = account('partner', 'Cloudhaus')
@@ -76,7 +90,9 @@ export function createCast(db: Db, at: number, passwordHash: string): void {
     join(umbrella, uma, 'admin')
     join(direct, dora, 'admin')
 
-    const website = project(createProject(tx, acting(stella, acme), acme.id, stella.id, { name: 'Website', identifier: 'website' }))
+    const website = project(
+      createProject(tx, acting(stella, acme), acme.id, stella.id, { name: 'Website', identifier: 'website' }),
+    )
     project(createProject(tx, acting(stella, acme), acme.id, stella.id, { name: 'Shop', identifier: 'shop' }))
     giveAccess(tx, acting(stella, acme), acme.id, website.id, [tom.id], 'user')
   })

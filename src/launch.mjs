@@ -11,7 +11,11 @@ const bundle = join(root, 'dist/meshpanel.mjs')
 
 const changed = (path) => (existsSync(path) ? statSync(path).mtimeMs : 0)
 const newest = (folder) =>
-  Math.max(...readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => changed(join(entry.parentPath, entry.name))))
+  Math.max(
+    ...readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => changed(join(entry.parentPath, entry.name))),
+  )
 
 if (changed(installed) < Math.max(changed(join(root, 'package-lock.json')), 1)) {
   console.error('Installing what the panel needs. This takes a minute or two, once …')
@@ -20,7 +24,9 @@ if (changed(installed) < Math.max(changed(join(root, 'package-lock.json')), 1)) 
   if (status !== 0) process.exit(status ?? 1)
 }
 
-if (changed(bundle) < Math.max(newest(join(root, 'src')), changed(join(root, 'public/identifier.js')), changed(installed))) {
+if (
+  changed(bundle) < Math.max(newest(join(root, 'src')), changed(join(root, 'public/identifier.js')), changed(installed))
+) {
   const { build } = await import('esbuild')
   await build({
     entryPoints: [join(root, 'src/main.ts')],
@@ -33,7 +39,9 @@ if (changed(bundle) < Math.max(newest(join(root, 'src')), changed(join(root, 'pu
     logLevel: 'error',
     // Native parts stay where they are installed.
     external: ['better-sqlite3', '@node-rs/argon2'],
-    banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    },
   })
 }
 

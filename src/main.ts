@@ -28,7 +28,10 @@ async function createOperator(args: string[]): Promise<void> {
   if (process.stdin.isTTY) console.error('Type the password, then Enter and Ctrl-D:')
   const typed = (await text(process.stdin)).replace(/\r?\n$/, '')
 
-  const owner = { email: valid('--email', email().safeParse(values.email)), name: valid('--name', personName().safeParse(values.name)) }
+  const owner = {
+    email: valid('--email', email().safeParse(values.email)),
+    name: valid('--name', personName().safeParse(values.name)),
+  }
   const password = valid('The password', newPassword().safeParse(typed))
   const config = readConfig()
   const close = tooClose(password, owner, config.panelName)
@@ -37,13 +40,18 @@ async function createOperator(args: string[]): Promise<void> {
   const { db, close: closeDatabase } = joinDatabase(config.dataDir)
   const actor = { userId: null, accountId: null, bySupport: true, at: Date.now(), ip: null, requestId: null }
   const passwordHash = await hashPassword(password)
-  const user = db.transaction((tx) => createUser(tx, actor, { ...owner, passwordHash, operator: true }), { behavior: 'immediate' })
+  const user = db.transaction((tx) => createUser(tx, actor, { ...owner, passwordHash, operator: true }), {
+    behavior: 'immediate',
+  })
   closeDatabase()
   if (!user) throw new StartError(`--email: ${owner.email} belongs to a user already.`)
   console.log(`${user.name} (${user.email}) is of Support now.`)
 }
 
-function valid<Value>(what: string, parsed: { success: true; data: Value } | { success: false; error: { issues: { message: string }[] } }): Value {
+function valid<Value>(
+  what: string,
+  parsed: { success: true; data: Value } | { success: false; error: { issues: { message: string }[] } },
+): Value {
   if (parsed.success) return parsed.data
   throw new StartError(`${what}: ${parsed.error.issues[0]?.message}`)
 }
@@ -57,7 +65,8 @@ if (!command) {
   process.exitCode = help ? 0 : 2
 } else {
   command(args).catch((error: Error & { code?: string }) => {
-    const expected = error instanceof ConfigError || error instanceof StartError || error.code?.startsWith('ERR_PARSE_ARGS')
+    const expected =
+      error instanceof ConfigError || error instanceof StartError || error.code?.startsWith('ERR_PARSE_ARGS')
     console.error(expected ? error.message : error)
     process.exitCode = expected ? 2 : 1
   })

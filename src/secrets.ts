@@ -17,7 +17,11 @@ export function openSecrets(dataDir: string): Secrets {
   if (master.length !== 32) throw new Error(`${file} is damaged: it must hold 32 bytes as base64url.`)
 
   const derive = (purpose: string) => Buffer.from(hkdfSync('sha256', master, '', `meshpanel ${purpose}`, 32))
-  return { cookies: derive('cookies').toString('base64'), forms: derive('forms').toString('base64'), seal: derive('seal') }
+  return {
+    cookies: derive('cookies').toString('base64'),
+    forms: derive('forms').toString('base64'),
+    seal: derive('seal'),
+  }
 }
 
 /** Encrypts text with AES-256-GCM, for what must not be readable in a copy of the database. */

@@ -11,7 +11,10 @@ const longestStop = 10_000
  * Runs the panel until it is told to stop (SIGTERM or SIGINT): then it takes no more requests,
  * finishes those under way and the letter it is sending, and closes the database.
  */
-export async function serve(config: Config, prepare?: (app: FastifyInstance) => Promise<void>): Promise<FastifyInstance> {
+export async function serve(
+  config: Config,
+  prepare?: (app: FastifyInstance) => Promise<void>,
+): Promise<FastifyInstance> {
   const database = openDatabase(config.dataDir)
   const app = await buildApp({ config, db: database.db, secrets: openSecrets(config.dataDir) })
   app.addHook('onClose', async () => database.close())
@@ -30,8 +33,10 @@ async function listen(app: FastifyInstance): Promise<void> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     await app.close()
-    if (code === 'EADDRINUSE') throw new StartError(`HOST ${host}, PORT ${port}: another program listens there. Set PORT to a free one.`)
-    if (code === 'EACCES' || code === 'EADDRNOTAVAIL') throw new StartError(`HOST ${host}, PORT ${port}: the panel may not listen there (${code}).`)
+    if (code === 'EADDRINUSE')
+      throw new StartError(`HOST ${host}, PORT ${port}: another program listens there. Set PORT to a free one.`)
+    if (code === 'EACCES' || code === 'EADDRNOTAVAIL')
+      throw new StartError(`HOST ${host}, PORT ${port}: the panel may not listen there (${code}).`)
     throw error
   }
 }
@@ -41,9 +46,15 @@ function say(app: FastifyInstance): void {
   if (!config.https && !['localhost', '127.0.0.1', '[::1]'].includes(new URL(config.publicUrl).hostname)) {
     log.warn('PUBLIC_URL is plain http: passwords cross the network readable. Put a reverse proxy with https in front.')
   }
-  if (config.https && config.trustProxy.length === 0) log.warn('PUBLIC_URL is https, but TRUST_PROXY is empty: set it to the reverse proxy’s address, or nobody can log in.')
+  if (config.https && config.trustProxy.length === 0)
+    log.warn(
+      'PUBLIC_URL is https, but TRUST_PROXY is empty: set it to the reverse proxy’s address, or nobody can log in.',
+    )
   console.log(`\n${config.panelName} is at ${config.publicUrl}\n`)
-  if (!hasOperator(db)) console.log(`Nobody operates it yet. Create the first operator here, once:\n${config.publicUrl}/setup/${setupToken}\n`)
+  if (!hasOperator(db))
+    console.log(
+      `Nobody operates it yet. Create the first operator here, once:\n${config.publicUrl}/setup/${setupToken}\n`,
+    )
 }
 
 function stop(app: FastifyInstance): void {

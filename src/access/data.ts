@@ -5,7 +5,14 @@ import { matches } from '../db/search.ts'
 import { type Actor, record } from '../history/record.ts'
 import type { ProjectRole } from '../policy.ts'
 
-export type Access = { projectId: number; userId: number; name: string; email: string; role: ProjectRole; version: number }
+export type Access = {
+  projectId: number
+  userId: number
+  name: string
+  email: string
+  role: ProjectRole
+  version: number
+}
 export type Candidate = { userId: number; name: string; email: string }
 
 const accessFields = {
@@ -18,12 +25,21 @@ const accessFields = {
 }
 
 /** Who has access to a project. */
-export function listAccess(db: Db, accountId: number, projectId: number, q: string, limit: number, offset: number): Access[] {
+export function listAccess(
+  db: Db,
+  accountId: number,
+  projectId: number,
+  q: string,
+  limit: number,
+  offset: number,
+): Access[] {
   return db
     .select(accessFields)
     .from(projectAccess)
     .innerJoin(users, eq(users.id, projectAccess.userId))
-    .where(and(eq(projectAccess.accountId, accountId), eq(projectAccess.projectId, projectId), matches(users.search, q)))
+    .where(
+      and(eq(projectAccess.accountId, accountId), eq(projectAccess.projectId, projectId), matches(users.search, q)),
+    )
     .orderBy(asc(users.search))
     .limit(limit)
     .offset(offset)
@@ -36,7 +52,9 @@ export function countAccess(db: Db, accountId: number, projectId: number, q: str
       .select({ n: count() })
       .from(projectAccess)
       .innerJoin(users, eq(users.id, projectAccess.userId))
-      .where(and(eq(projectAccess.accountId, accountId), eq(projectAccess.projectId, projectId), matches(users.search, q)))
+      .where(
+        and(eq(projectAccess.accountId, accountId), eq(projectAccess.projectId, projectId), matches(users.search, q)),
+      )
       .get()?.n ?? 0
   )
 }
@@ -45,29 +63,52 @@ export function countAccess(db: Db, accountId: number, projectId: number, q: str
 export function listAccessOf(db: Db, accountId: number, projectIds: number[], each: number): Access[] {
   if (projectIds.length === 0) return []
   const numbered = db
-    .select({ ...accessFields, n: sql<number>`row_number() over (partition by ${projectAccess.projectId} order by ${users.search})`.as('n') })
+    .select({
+      ...accessFields,
+      n: sql<number>`row_number() over (partition by ${projectAccess.projectId} order by ${users.search})`.as('n'),
+    })
     .from(projectAccess)
     .innerJoin(users, eq(users.id, projectAccess.userId))
     .where(and(eq(projectAccess.accountId, accountId), inArray(projectAccess.projectId, projectIds)))
     .as('numbered')
-  return db.select().from(numbered).where(sql`${numbered.n} <= ${each}`).orderBy(asc(numbered.projectId), asc(numbered.n)).all()
+  return db
+    .select()
+    .from(numbered)
+    .where(sql`${numbered.n} <= ${each}`)
+    .orderBy(asc(numbered.projectId), asc(numbered.n))
+    .all()
 }
 
 /** The account's users without access to a project, found by name or e-mail: whom access can be given to. */
 export function listCandidates(db: Db, accountId: number, projectId: number, q: string, limit: number): Candidate[] {
-  const inside = db.select({ id: projectAccess.userId }).from(projectAccess).where(eq(projectAccess.projectId, projectId))
+  const inside = db
+    .select({ id: projectAccess.userId })
+    .from(projectAccess)
+    .where(eq(projectAccess.projectId, projectId))
   return db
     .select({ userId: users.id, name: users.name, email: users.email })
     .from(memberships)
     .innerJoin(users, eq(users.id, memberships.userId))
-    .where(and(eq(memberships.accountId, accountId), isNull(users.disabledAt), notInArray(users.id, inside), matches(users.search, q)))
+    .where(
+      and(
+        eq(memberships.accountId, accountId),
+        isNull(users.disabledAt),
+        notInArray(users.id, inside),
+        matches(users.search, q),
+      ),
+    )
     .orderBy(asc(users.search))
     .limit(limit)
     .all()
 }
 
 /** The first candidates of each of these projects, `each` at the most, in one query. */
-export function listCandidatesOf(db: Db, accountId: number, projectIds: number[], each: number): (Candidate & { projectId: number })[] {
+export function listCandidatesOf(
+  db: Db,
+  accountId: number,
+  projectIds: number[],
+  each: number,
+): (Candidate & { projectId: number })[] {
   if (projectIds.length === 0) return []
   const inside = db
     .select({ one: sql`1` })
@@ -84,13 +125,32 @@ export function listCandidatesOf(db: Db, accountId: number, projectIds: number[]
     .from(projects)
     .innerJoin(memberships, eq(memberships.accountId, projects.accountId))
     .innerJoin(users, eq(users.id, memberships.userId))
-    .where(and(eq(projects.accountId, accountId), inArray(projects.id, projectIds), isNull(users.disabledAt), notExists(inside)))
+    .where(
+      and(
+        eq(projects.accountId, accountId),
+        inArray(projects.id, projectIds),
+        isNull(users.disabledAt),
+        notExists(inside),
+      ),
+    )
     .as('numbered')
-  return db.select().from(numbered).where(sql`${numbered.n} <= ${each}`).orderBy(asc(numbered.projectId), asc(numbered.n)).all()
+  return db
+    .select()
+    .from(numbered)
+    .where(sql`${numbered.n} <= ${each}`)
+    .orderBy(asc(numbered.projectId), asc(numbered.n))
+    .all()
 }
 
 /** Gives users of the account access. Who is none of its users is passed over; who has access keeps the role. Returns how many were added. */
-export function giveAccess(db: Db, actor: Actor, accountId: number, projectId: number, userIds: number[], role: ProjectRole): number {
+export function giveAccess(
+  db: Db,
+  actor: Actor,
+  accountId: number,
+  projectId: number,
+  userIds: number[],
+  role: ProjectRole,
+): number {
   return write(db, (tx) => {
     const members = tx
       .select({ userId: memberships.userId })
@@ -102,18 +162,42 @@ export function giveAccess(db: Db, actor: Actor, accountId: number, projectId: n
 }
 
 /** The schema itself keeps out whoever is not of the account. False when there was access already. */
-export function addAccess(tx: Db, actor: Actor, accountId: number, projectId: number, userId: number, role: ProjectRole): boolean {
-  const added = tx.insert(projectAccess).values({ accountId, projectId, userId, role, createdAt: actor.at }).onConflictDoNothing().run().changes
+export function addAccess(
+  tx: Db,
+  actor: Actor,
+  accountId: number,
+  projectId: number,
+  userId: number,
+  role: ProjectRole,
+): boolean {
+  const added = tx
+    .insert(projectAccess)
+    .values({ accountId, projectId, userId, role, createdAt: actor.at })
+    .onConflictDoNothing()
+    .run().changes
   if (added) record(tx, actor, { kind: 'access.given', accountId, projectId, userId, change: { role: [null, role] } })
   return added === 1
 }
 
 export function findAccess(db: Db, accountId: number, projectId: number, userId: number): Access | undefined {
-  return db.select(accessFields).from(projectAccess).innerJoin(users, eq(users.id, projectAccess.userId)).where(oneAccess(accountId, projectId, userId)).get()
+  return db
+    .select(accessFields)
+    .from(projectAccess)
+    .innerJoin(users, eq(users.id, projectAccess.userId))
+    .where(oneAccess(accountId, projectId, userId))
+    .get()
 }
 
 /** Undefined when the user has no access. */
-export function changeAccess(db: Db, actor: Actor, accountId: number, projectId: number, userId: number, role: ProjectRole, version: number): Access | 'stale' | undefined {
+export function changeAccess(
+  db: Db,
+  actor: Actor,
+  accountId: number,
+  projectId: number,
+  userId: number,
+  role: ProjectRole,
+  version: number,
+): Access | 'stale' | undefined {
   return write(db, (tx) => {
     const access = findAccess(tx, accountId, projectId, userId)
     if (!access || access.role === role) return access
@@ -122,21 +206,39 @@ export function changeAccess(db: Db, actor: Actor, accountId: number, projectId:
       .set({ role, version: sql`${projectAccess.version} + 1` })
       .where(oneAccess(accountId, projectId, userId))
       .run()
-    record(tx, actor, { kind: 'access.role-changed', accountId, projectId, userId, change: { role: [access.role, role] } })
+    record(tx, actor, {
+      kind: 'access.role-changed',
+      accountId,
+      projectId,
+      userId,
+      change: { role: [access.role, role] },
+    })
     return access
   })
 }
 
-export function removeAccess(db: Db, actor: Actor, accountId: number, projectId: number, userId: number): Access | undefined {
+export function removeAccess(
+  db: Db,
+  actor: Actor,
+  accountId: number,
+  projectId: number,
+  userId: number,
+): Access | undefined {
   return write(db, (tx) => {
     const access = findAccess(tx, accountId, projectId, userId)
     if (!access) return undefined
-    tx.delete(projectAccess).where(oneAccess(accountId, projectId, userId)).run()
+    tx.delete(projectAccess)
+      .where(oneAccess(accountId, projectId, userId))
+      .run()
     record(tx, actor, { kind: 'access.removed', accountId, projectId, userId, change: { role: [access.role, null] } })
     return access
   })
 }
 
 function oneAccess(accountId: number, projectId: number, userId: number) {
-  return and(eq(projectAccess.accountId, accountId), eq(projectAccess.projectId, projectId), eq(projectAccess.userId, userId))
+  return and(
+    eq(projectAccess.accountId, accountId),
+    eq(projectAccess.projectId, projectId),
+    eq(projectAccess.userId, userId),
+  )
 }

@@ -6,9 +6,9 @@ import { countProjects, findProject, listProjects, type SeenProject } from '../p
 import { looker, projectOf, showProject } from '../projects/routes.ts'
 import { found } from '../web/errors.ts'
 import { idChoice, readId, several, version } from '../web/fields.ts'
+import { plural } from '../web/format.ts'
 import { readForm } from '../web/forms.ts'
 import { paged, readList } from '../web/list.ts'
-import { plural } from '../web/format.ts'
 import { actor } from '../web/viewer.ts'
 import { changeAccess, giveAccess, listAccessOf, listCandidatesOf, removeAccess } from './data.ts'
 
@@ -36,7 +36,12 @@ export default async function accessRoutes(app: FastifyInstance) {
     const { account } = request.member
     const query = readList(request.query)
     const who = looker(request)
-    const list = paged(query, countProjects(db, account.id, who, query.q), (limit, offset) => listProjects(db, account.id, who, query.q, limit, offset), projectsShown)
+    const list = paged(
+      query,
+      countProjects(db, account.id, who, query.q),
+      (limit, offset) => listProjects(db, account.id, who, query.q, limit, offset),
+      projectsShown,
+    )
     const ids = list.rows.map((project) => project.id)
     const access = listAccessOf(db, account.id, ids, peopleShown)
     const candidates = listCandidatesOf(db, account.id, ids, peopleShown)
@@ -59,7 +64,12 @@ export default async function accessRoutes(app: FastifyInstance) {
     if (!form.input) return showProject(request, reply.code(422), { give: form })
     const { people, role, from } = form.input
     const given = giveAccess(db, actor(request), request.member.account.id, project.id, people, role)
-    return back(reply, from, project, `${plural(given, 'person has', 'people have')} access to ${project.name} as ${projectRoleNames[role]} now.`)
+    return back(
+      reply,
+      from,
+      project,
+      `${plural(given, 'person has', 'people have')} access to ${project.name} as ${projectRoleNames[role]} now.`,
+    )
   })
 
   app.post('/projects/:project/access/:user', change, async (request, reply) => {
@@ -67,9 +77,13 @@ export default async function accessRoutes(app: FastifyInstance) {
     const form = readForm(roleChange, request.body)
     if (!form.input) return showProject(request, reply.code(422), { problem: 'Choose a role from the list.' })
     const { role, version, from } = form.input
-    const changed = found(changeAccess(db, actor(request), request.member.account.id, project.id, userOf(request), role, version))
+    const changed = found(
+      changeAccess(db, actor(request), request.member.account.id, project.id, userOf(request), role, version),
+    )
     if (changed === 'stale') {
-      return showProject(request, reply.code(409), { problem: 'Somebody has changed this role meanwhile. The list shows it as it is now; nothing else was changed.' })
+      return showProject(request, reply.code(409), {
+        problem: 'Somebody has changed this role meanwhile. The list shows it as it is now; nothing else was changed.',
+      })
     }
     return back(reply, from, project, `${changed.name} is ${projectRoleNames[role]} of ${project.name} now.`)
   })
@@ -89,7 +103,8 @@ export default async function accessRoutes(app: FastifyInstance) {
   function back(reply: FastifyReply, from: 'project' | 'settings', project: SeenProject, notice: string) {
     if (from === 'settings') return reply.seeOther('/customer/projects', notice)
     const { request } = reply
-    const stillSees = looker(request).seesAll || findProject(db, request.member.account.id, looker(request), project.identifier)
+    const stillSees =
+      looker(request).seesAll || findProject(db, request.member.account.id, looker(request), project.identifier)
     return reply.seeOther(stillSees ? `/projects/${project.identifier}` : '/projects', notice)
   }
 }

@@ -14,7 +14,11 @@ const partner = alias(accounts, 'partner')
 
 /** A user who may log in and act: a disabled one is not found. */
 export function findActiveUser(db: Db, userId: number): User | undefined {
-  return db.select().from(users).where(and(eq(users.id, userId), isNull(users.disabledAt))).get()
+  return db
+    .select()
+    .from(users)
+    .where(and(eq(users.id, userId), isNull(users.disabledAt)))
+    .get()
 }
 
 /** An account as its member sees it; undefined for everybody else. */
@@ -38,7 +42,14 @@ export function findMembership(db: Db, userId: number, accountId: number): Activ
     .get()
 }
 
-const ownAccount = { id: accounts.id, name: accounts.name, identifier: accounts.identifier, kind: accounts.kind, role: memberships.role, suspendedAt: accounts.suspendedAt }
+const ownAccount = {
+  id: accounts.id,
+  name: accounts.name,
+  identifier: accounts.identifier,
+  kind: accounts.kind,
+  role: memberships.role,
+  suspendedAt: accounts.suspendedAt,
+}
 
 export type OwnAccount = Pick<ActiveAccount, 'id' | 'name' | 'identifier' | 'kind' | 'role' | 'suspendedAt'>
 
@@ -86,12 +97,24 @@ export function countOwnAccounts(db: Db, userId: number, q: string): number {
 }
 
 /** Makes an account of the user's the active one of a session. Undefined when it is none of theirs. */
-export function switchAccount(db: Db, sessionHash: string, userId: number, identifier: string, at: number): OwnAccount | undefined {
+export function switchAccount(
+  db: Db,
+  sessionHash: string,
+  userId: number,
+  identifier: string,
+  at: number,
+): OwnAccount | undefined {
   return write(db, (tx) => {
     const own = findOwnAccount(tx, userId, identifier)
     if (!own) return undefined
-    tx.update(sessions).set({ activeAccountId: own.id }).where(and(eq(sessions.hash, sessionHash), eq(sessions.userId, userId))).run()
-    tx.update(memberships).set({ lastUsedAt: at }).where(and(eq(memberships.accountId, own.id), eq(memberships.userId, userId))).run()
+    tx.update(sessions)
+      .set({ activeAccountId: own.id })
+      .where(and(eq(sessions.hash, sessionHash), eq(sessions.userId, userId)))
+      .run()
+    tx.update(memberships)
+      .set({ lastUsedAt: at })
+      .where(and(eq(memberships.accountId, own.id), eq(memberships.userId, userId)))
+      .run()
     return own
   })
 }
@@ -109,7 +132,11 @@ export function findAccount(db: Db, accountId: number): (Account & { partnerName
 export type NewAccount = { name: string; identifier: string }
 
 /** Creates an account; it has no member. Undefined when the identifier was ever given out. */
-export function createAccount(tx: Db, actor: Actor, account: NewAccount & Pick<Account, 'kind' | 'partnerId'>): Account | undefined {
+export function createAccount(
+  tx: Db,
+  actor: Actor,
+  account: NewAccount & Pick<Account, 'kind' | 'partnerId'>,
+): Account | undefined {
   const [created] = tx
     .insert(accounts)
     .values({ ...account, search: searchText(account.name, account.identifier), createdAt: actor.at })
@@ -118,7 +145,11 @@ export function createAccount(tx: Db, actor: Actor, account: NewAccount & Pick<A
     .all()
   if (created) {
     const { name, identifier, kind } = created
-    record(tx, actor, { kind: 'account.created', accountId: created.id, change: { name: [null, name], identifier: [null, identifier], kind: [null, kind] } })
+    record(tx, actor, {
+      kind: 'account.created',
+      accountId: created.id,
+      change: { name: [null, name], identifier: [null, identifier], kind: [null, kind] },
+    })
   }
   return created
 }
@@ -138,14 +169,23 @@ export function proposeIdentifier(taken: string, isTaken: (candidates: string[])
 
 export function proposeAccountIdentifier(db: Db, taken: string): string {
   return proposeIdentifier(taken, (candidates) =>
-    db.select({ identifier: accounts.identifier }).from(accounts).where(inArray(accounts.identifier, candidates)).all().map((row) => row.identifier),
+    db
+      .select({ identifier: accounts.identifier })
+      .from(accounts)
+      .where(inArray(accounts.identifier, candidates))
+      .all()
+      .map((row) => row.identifier),
   )
 }
 
 /** Renames an account, if it is still at the version that the edit was made on. */
 export function renameAccount(db: Db, actor: Actor, accountId: number, name: string, version: number): boolean {
   return write(db, (tx) => {
-    const before = tx.select().from(accounts).where(and(eq(accounts.id, accountId), eq(accounts.version, version))).get()
+    const before = tx
+      .select()
+      .from(accounts)
+      .where(and(eq(accounts.id, accountId), eq(accounts.version, version)))
+      .get()
     if (!before) return false
     if (before.name === name) return true
     tx.update(accounts)
@@ -175,7 +215,10 @@ export function resumeAccount(db: Db, actor: Actor, accountId: number): boolean 
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
     if (!account?.suspendedAt) return true
     if (account.suspendedBySupport && !actor.bySupport) return false
-    tx.update(accounts).set({ suspendedAt: null, suspendedReason: null, suspendedBySupport: null }).where(eq(accounts.id, accountId)).run()
+    tx.update(accounts)
+      .set({ suspendedAt: null, suspendedReason: null, suspendedBySupport: null })
+      .where(eq(accounts.id, accountId))
+      .run()
     record(tx, actor, { kind: 'account.resumed', accountId, change: { reason: [account.suspendedReason, null] } })
     return true
   })

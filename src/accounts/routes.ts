@@ -22,7 +22,9 @@ export default async function accountRoutes(app: FastifyInstance) {
     const { id } = request.signedIn
     return reply.page('accounts/choose', {
       title: 'Change account',
-      list: paged(query, countOwnAccounts(db, id, query.q), (limit, offset) => listOwnAccounts(db, id, query.q, limit, offset)),
+      list: paged(query, countOwnAccounts(db, id, query.q), (limit, offset) =>
+        listOwnAccounts(db, id, query.q, limit, offset),
+      ),
     })
   })
 
@@ -43,7 +45,8 @@ export default async function accountRoutes(app: FastifyInstance) {
 
     const { id } = request.member.account
     const { name, version } = form.input
-    if (renameAccount(db, actor(request), id, name, version)) return reply.seeOther('/customer/account', `The account is called ${name} now.`)
+    if (renameAccount(db, actor(request), id, name, version))
+      return reply.seeOther('/customer/account', `The account is called ${name} now.`)
 
     const current = found(findAccount(db, id))
     form.errors.name = `Somebody has renamed the account to “${current.name}” meanwhile. Save again to call it “${name}”.`

@@ -4,7 +4,15 @@ import { standingsOf } from '../policy.ts'
 import { found } from '../web/errors.ts'
 import { sessionKey } from '../web/session.ts'
 import { type Viewer, visitor } from '../web/viewer.ts'
-import { findActiveUser, findLastPartnerAccount, findMembership, findOwnAccount, listOwnAccounts, type OwnAccount, switchAccount } from './data.ts'
+import {
+  findActiveUser,
+  findLastPartnerAccount,
+  findMembership,
+  findOwnAccount,
+  listOwnAccounts,
+  type OwnAccount,
+  switchAccount,
+} from './data.ts'
 
 /** The switcher lists so many accounts; the others are found on a page of their own. */
 const switcherSize = 10

@@ -25,12 +25,22 @@ export function listCustomers(db: Db, partnerId: number, q: string, limit: numbe
 }
 
 export function countCustomers(db: Db, partnerId: number, q = ''): number {
-  return db.select({ n: count() }).from(accounts).where(and(eq(accounts.partnerId, partnerId), matches(accounts.search, q))).get()?.n ?? 0
+  return (
+    db
+      .select({ n: count() })
+      .from(accounts)
+      .where(and(eq(accounts.partnerId, partnerId), matches(accounts.search, q)))
+      .get()?.n ?? 0
+  )
 }
 
 /** Partners see only their own customers; everyone else's are not found. */
 export function findCustomer(db: Db, partnerId: number, identifier: string): Customer | undefined {
-  return db.select().from(accounts).where(and(eq(accounts.partnerId, partnerId), eq(accounts.identifier, identifier))).get()
+  return db
+    .select()
+    .from(accounts)
+    .where(and(eq(accounts.partnerId, partnerId), eq(accounts.identifier, identifier)))
+    .get()
 }
 
 /** Creates a customer without any member. Undefined when the identifier was ever given out, to whomever. */

@@ -13,7 +13,9 @@ import { paged, readList } from '../web/list.ts'
 import { actor } from '../web/viewer.ts'
 import { type Customer, countCustomers, createCustomer, findCustomer, listCustomers } from './data.ts'
 
-const newCustomer = z.strictObject({ name: line('Enter the customer’s name.', 100), identifier: identifier() }).transform(withIdentifier)
+const newCustomer = z
+  .strictObject({ name: line('Enter the customer’s name.', 100), identifier: identifier() })
+  .transform(withIdentifier)
 const firstAdmin = z.strictObject({ name: personName(), email: email() })
 const suspension = z.strictObject({ reason: line('Say why: the account’s users will read it.', 300) })
 
@@ -43,7 +45,11 @@ export default async function customerRoutes(app: FastifyInstance) {
     const form = readForm(newCustomer, request.body)
     if (form.input) {
       const created = createCustomer(db, actor(request), request.member.account.id, form.input)
-      if (created) return reply.seeOther('/partner/customers', `${created.name} was created. It has no users yet: open its Customer Users.`)
+      if (created)
+        return reply.seeOther(
+          '/partner/customers',
+          `${created.name} was created. It has no users yet: open its Customer Users.`,
+        )
       form.values.identifier ||= form.input.identifier
       form.errors.identifier = `“${form.input.identifier}” is taken, or was once. “${proposeAccountIdentifier(db, form.input.identifier)}” is free.`
     }
@@ -60,7 +66,9 @@ export default async function customerRoutes(app: FastifyInstance) {
     const added = write(db, (tx) => addMember(tx, actor(request), customer.id, user.id, 'admin', 'member.added-self'))
     return reply.seeOther(
       usersOf(customer),
-      added ? `You are Customer Admin of ${customer.name} now. Change into it with the account switcher at the top left.` : `You are a user of ${customer.name} already.`,
+      added
+        ? `You are Customer Admin of ${customer.name} now. Change into it with the account switcher at the top left.`
+        : `You are a user of ${customer.name} already.`,
     )
   })
 
@@ -68,9 +76,17 @@ export default async function customerRoutes(app: FastifyInstance) {
     const customer = customerOf(request)
     const removed = removeMember(db, actor(request), customer.id, request.member.user.id, 'member.removed-self', true)
     if (removed === 'last-admin') {
-      return showUsers(request, reply.code(422), undefined, `You are the last Customer Admin of ${customer.name}, which has other users. Make one of them Customer Admin first.`)
+      return showUsers(
+        request,
+        reply.code(422),
+        undefined,
+        `You are the last Customer Admin of ${customer.name}, which has other users. Make one of them Customer Admin first.`,
+      )
     }
-    return reply.seeOther(usersOf(customer), removed ? `You are no user of ${customer.name} any more.` : `You are no user of ${customer.name}.`)
+    return reply.seeOther(
+      usersOf(customer),
+      removed ? `You are no user of ${customer.name} any more.` : `You are no user of ${customer.name}.`,
+    )
   })
 
   app.post('/partner/customers/:customer/invitations', inviting, async (request, reply) => {
@@ -80,9 +96,17 @@ export default async function customerRoutes(app: FastifyInstance) {
       return showUsers(request, reply.code(422), form, `${customer.name} has a Customer Admin, who invites its users.`)
     }
     if (form.input) {
-      const invited = invite(db, actor(request), senderOf(request), customer, { ...form.input, role: 'admin', projects: [] })
-      if (typeof invited === 'object') return reply.seeOther(usersOf(customer), `${invited.name} is invited: a letter goes to ${invited.email}.`)
-      form.errors.email = invited === 'member' ? 'This person is a user of this customer already.' : 'This address is invited already. Resend or cancel that invitation below.'
+      const invited = invite(db, actor(request), senderOf(request), customer, {
+        ...form.input,
+        role: 'admin',
+        projects: [],
+      })
+      if (typeof invited === 'object')
+        return reply.seeOther(usersOf(customer), `${invited.name} is invited: a letter goes to ${invited.email}.`)
+      form.errors.email =
+        invited === 'member'
+          ? 'This person is a user of this customer already.'
+          : 'This address is invited already. Resend or cancel that invitation below.'
     }
     return showUsers(request, reply.code(422), form)
   })
@@ -113,11 +137,15 @@ export default async function customerRoutes(app: FastifyInstance) {
       title: 'Customer Projects',
       customer,
       used: countProjects(db, customer.id, all),
-      list: paged(query, countProjects(db, customer.id, all, query.q), (limit, offset) => listProjects(db, customer.id, all, query.q, limit, offset)),
+      list: paged(query, countProjects(db, customer.id, all, query.q), (limit, offset) =>
+        listProjects(db, customer.id, all, query.q, limit, offset),
+      ),
     })
   })
 
-  app.get('/partner/customers/:customer/suspension', { config: { can: 'customer.suspend' } }, async (request, reply) => showSuspension(request, reply, newForm()))
+  app.get('/partner/customers/:customer/suspension', { config: { can: 'customer.suspend' } }, async (request, reply) =>
+    showSuspension(request, reply, newForm()),
+  )
 
   app.post('/partner/customers/:customer/suspension', suspending, async (request, reply) => {
     const customer = customerOf(request)
@@ -130,7 +158,10 @@ export default async function customerRoutes(app: FastifyInstance) {
   app.post('/partner/customers/:customer/suspension/removal', suspending, async (request, reply) => {
     const customer = customerOf(request)
     const resumed = resumeAccount(db, actor(request), customer.id)
-    return reply.seeOther('/partner/customers', resumed ? `${customer.name} is active again.` : `Support suspended ${customer.name}, so only Support resumes it.`)
+    return reply.seeOther(
+      '/partner/customers',
+      resumed ? `${customer.name} is active again.` : `Support suspended ${customer.name}, so only Support resumes it.`,
+    )
   })
 
   function usersOf(customer: Customer): string {
@@ -153,7 +184,9 @@ export default async function customerRoutes(app: FastifyInstance) {
     return reply.page('customers/index', {
       title: 'Customers',
       form: form ?? newForm(),
-      list: paged(query, countCustomers(db, partnerId, query.q), (limit, offset) => listCustomers(db, partnerId, query.q, limit, offset)),
+      list: paged(query, countCustomers(db, partnerId, query.q), (limit, offset) =>
+        listCustomers(db, partnerId, query.q, limit, offset),
+      ),
     })
   }
 
@@ -168,8 +201,12 @@ export default async function customerRoutes(app: FastifyInstance) {
       form: form ?? newForm(),
       inside: findMember(db, customer.id, request.signedIn.id) !== undefined,
       admins: countAdmins(db, customer.id),
-      list: paged(query, countMembers(db, customer.id, query.q), (limit, offset) => listMembers(db, customer.id, query.q, limit, offset)),
-      invitations: paged(invitations, countInvitations(db, customer.id), (limit, offset) => listInvitations(db, customer.id, limit, offset)),
+      list: paged(query, countMembers(db, customer.id, query.q), (limit, offset) =>
+        listMembers(db, customer.id, query.q, limit, offset),
+      ),
+      invitations: paged(invitations, countInvitations(db, customer.id), (limit, offset) =>
+        listInvitations(db, customer.id, limit, offset),
+      ),
       now: app.now(),
     })
   }

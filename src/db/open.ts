@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { type BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
-import { readMigrationFiles } from 'drizzle-orm/migrator'
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator'
+import { readMigrationFiles } from 'drizzle-orm/migrator'
+import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
 import { root } from '../config.ts'
 import * as schema from './schema.ts'
 
@@ -95,7 +95,9 @@ function migrateOnce(sqlite: Database.Database, backups: string | undefined): vo
   const applied = lastApplied(sqlite)
   if (applied === newest) return
   if (applied > newest) {
-    throw new StartError('This database was made by a newer version of the panel. Run that version, or restore a backup.')
+    throw new StartError(
+      'This database was made by a newer version of the panel. Run that version, or restore a backup.',
+    )
   }
   if (backups) {
     mkdirSync(backups, { recursive: true, mode: 0o700 })
@@ -125,8 +127,12 @@ function lastApplied(sqlite: Database.Database): number {
 
 function countRows(sqlite: Database.Database): Map<string, number> {
   const tables = sqlite
-    .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '\\_\\_%' ESCAPE '\\'")
+    .prepare(
+      "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '\\_\\_%' ESCAPE '\\'",
+    )
     .pluck()
     .all() as string[]
-  return new Map(tables.map((table) => [table, sqlite.prepare(`SELECT count(*) FROM "${table}"`).pluck().get() as number]))
+  return new Map(
+    tables.map((table) => [table, sqlite.prepare(`SELECT count(*) FROM "${table}"`).pluck().get() as number]),
+  )
 }

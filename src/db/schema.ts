@@ -161,9 +161,7 @@ export const invitations = sqliteTable(
   },
   (table) => [
     unique('invitations_account_id').on(table.accountId, table.id),
-    uniqueIndex('invitations_one_pending')
-      .on(table.accountId, table.emailKey)
-      .where(sql`state = 'pending'`),
+    uniqueIndex('invitations_one_pending').on(table.accountId, table.emailKey).where(sql`state = 'pending'`),
     index('invitations_pending').on(table.accountId, table.state, table.id),
     index('invitations_to').on(table.emailKey, table.state),
     check('invitations_role', sql`role in ('admin', 'member')`),

@@ -34,7 +34,9 @@ export default async function firstRunRoutes(app: FastifyInstance) {
         return reply.seeOther('/support/accounts', `Welcome, ${user.name}. Create the first accounts here.`)
       }
     }
-    return reply.code(422).page('first-run/index', { title: 'Set up', form: withoutPasswords(form), formAction: request.url })
+    return reply
+      .code(422)
+      .page('first-run/index', { title: 'Set up', form: withoutPasswords(form), formAction: request.url })
   })
 
   function admit(request: FastifyRequest): void {

@@ -2,8 +2,8 @@ import { and, count, desc, eq, isNotNull, ne, type SQL } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import type { Db } from '../db/open.ts'
 import { accounts, invitations, projects, records, users } from '../db/schema.ts'
-import type { Change } from './record.ts'
 import { type RecordKind, recordKinds } from './kinds.ts'
+import type { Change } from './record.ts'
 
 /** Whose records: an account's, those of the acts from a partner account in its customers, or all. */
 export type Scope = { accountId: number } | { fromAccountId: number } | 'all'
@@ -15,7 +15,11 @@ const actorAccount = alias(accounts, 'actor_account')
 function within(scope: Scope): SQL | undefined {
   if (scope === 'all') return undefined
   if ('accountId' in scope) return eq(records.accountId, scope.accountId)
-  return and(eq(records.actorAccountId, scope.fromAccountId), isNotNull(records.accountId), ne(records.accountId, scope.fromAccountId))
+  return and(
+    eq(records.actorAccountId, scope.fromAccountId),
+    isNotNull(records.accountId),
+    ne(records.accountId, scope.fromAccountId),
+  )
 }
 
 export function countRecords(db: Db, scope: Scope): number {
@@ -60,6 +64,8 @@ export function listRecords(db: Db, scope: Scope, limit: number, offset: number)
       words: recordKinds[row.kind as RecordKind] ?? row.kind,
       change: Object.entries(JSON.parse(row.change) as Change),
       // Whom or what it was done to, unless somebody did it to themselves.
-      on: [row.subjectId === row.actorId ? null : row.subject, row.project, row.invited].filter((text) => text !== null),
+      on: [row.subjectId === row.actorId ? null : row.subject, row.project, row.invited].filter(
+        (text) => text !== null,
+      ),
     }))
 }

@@ -11,10 +11,14 @@ export default async function historyRoutes(app: FastifyInstance) {
     show(request, reply, { fromAccountId: request.member.account.id }, 'partner'),
   )
 
-  app.get('/support/history', { config: { can: 'support.see' } }, async (request, reply) => show(request, reply, 'all', 'support'))
+  app.get('/support/history', { config: { can: 'support.see' } }, async (request, reply) =>
+    show(request, reply, 'all', 'support'),
+  )
 
   function show(request: FastifyRequest, reply: FastifyReply, scope: Scope, area: 'account' | 'partner' | 'support') {
-    const list = paged(readList(request.query), countRecords(app.db, scope), (limit, offset) => listRecords(app.db, scope, limit, offset))
+    const list = paged(readList(request.query), countRecords(app.db, scope), (limit, offset) =>
+      listRecords(app.db, scope, limit, offset),
+    )
     return reply.page('history/index', { title: 'History', area, list })
   }
 }

@@ -2,9 +2,18 @@ import { and, count, desc, eq, gt, isNull, sql } from 'drizzle-orm'
 import { addAccess } from '../access/data.ts'
 import type { Account } from '../accounts/data.ts'
 import { type Db, write } from '../db/open.ts'
-import { accounts, invitationProjects, invitations, invitationTokens, letters, memberships, projects, users } from '../db/schema.ts'
-import { type Actor, type Person, record } from '../history/record.ts'
+import {
+  accounts,
+  invitationProjects,
+  invitations,
+  invitationTokens,
+  letters,
+  memberships,
+  projects,
+  users,
+} from '../db/schema.ts'
 import type { RecordKind } from '../history/kinds.ts'
+import { type Actor, type Person, record } from '../history/record.ts'
 import { type Post, withdrawLetters } from '../mail/outbox.ts'
 import { addMember } from '../members/data.ts'
 import { type ProjectRole, type Role, roleName } from '../policy.ts'
@@ -30,7 +39,13 @@ export function invitationLink(publicUrl: string, token: string): string {
  * Invites somebody and writes the letter, in one transaction. 'member' when the address belongs to a
  * user of the account, 'pending' when it is invited already.
  */
-export function invite(db: Db, actor: Person, sender: Sender, account: Pick<Account, 'id' | 'kind' | 'name'>, input: NewInvitation): Invitation | 'member' | 'pending' {
+export function invite(
+  db: Db,
+  actor: Person,
+  sender: Sender,
+  account: Pick<Account, 'id' | 'kind' | 'name'>,
+  input: NewInvitation,
+): Invitation | 'member' | 'pending' {
   return write(db, (tx) => {
     if (isMember(tx, account.id, input.email)) return 'member'
     expireOld(tx, account.id, input.email, actor.at)
@@ -52,27 +67,52 @@ export function invite(db: Db, actor: Person, sender: Sender, account: Pick<Acco
       .all()
     if (!invitation) return 'pending'
     for (const { id, role } of input.projects) {
-      tx.insert(invitationProjects).values({ accountId: account.id, invitationId: invitation.id, projectId: id, role }).run()
+      tx.insert(invitationProjects)
+        .values({ accountId: account.id, invitationId: invitation.id, projectId: id, role })
+        .run()
     }
     send(tx, actor, sender, account, invitation)
-    record(tx, actor, { kind: 'invitation.sent', accountId: account.id, invitationId: invitation.id, change: { role: [null, invitation.role] } })
+    record(tx, actor, {
+      kind: 'invitation.sent',
+      accountId: account.id,
+      invitationId: invitation.id,
+      change: { role: [null, invitation.role] },
+    })
     return invitation
   })
 }
 
 function isMember(tx: Db, accountId: number, email: string): boolean {
   const own = and(eq(memberships.accountId, accountId), eq(users.emailKey, emailKey(email)))
-  return tx.select({ id: users.id }).from(memberships).innerJoin(users, eq(users.id, memberships.userId)).where(own).get() !== undefined
+  return (
+    tx
+      .select({ id: users.id })
+      .from(memberships)
+      .innerJoin(users, eq(users.id, memberships.userId))
+      .where(own)
+      .get() !== undefined
+  )
 }
 
 /** An expired invitation gives way to a new one. */
 function expireOld(tx: Db, accountId: number, email: string, at: number): void {
-  const pending = and(eq(invitations.accountId, accountId), eq(invitations.emailKey, emailKey(email)), eq(invitations.state, 'pending'))
+  const pending = and(
+    eq(invitations.accountId, accountId),
+    eq(invitations.emailKey, emailKey(email)),
+    eq(invitations.state, 'pending'),
+  )
   const old = tx.select().from(invitations).where(pending).get()
-  if (old && old.expiresAt <= at) tx.update(invitations).set({ state: 'cancelled', endedAt: at }).where(eq(invitations.id, old.id)).run()
+  if (old && old.expiresAt <= at)
+    tx.update(invitations).set({ state: 'cancelled', endedAt: at }).where(eq(invitations.id, old.id)).run()
 }
 
-function send(tx: Db, actor: Actor, { post, publicUrl, inviter }: Sender, account: Pick<Account, 'kind' | 'name'>, invitation: Invitation): void {
+function send(
+  tx: Db,
+  actor: Actor,
+  { post, publicUrl, inviter }: Sender,
+  account: Pick<Account, 'kind' | 'name'>,
+  invitation: Invitation,
+): void {
   post(tx, actor.at, {
     kind: 'invitation',
     email: invitation.email,
@@ -90,7 +130,9 @@ function send(tx: Db, actor: Actor, { post, publicUrl, inviter }: Sender, accoun
 
 function addToken(tx: Db, invitationId: number, at: number): string {
   const token = newToken()
-  tx.insert(invitationTokens).values({ hash: hashToken(token), invitationId, createdAt: at }).run()
+  tx.insert(invitationTokens)
+    .values({ hash: hashToken(token), invitationId, createdAt: at })
+    .run()
   return token
 }
 
@@ -103,7 +145,9 @@ function pendingOf(accountId: number) {
 /** The newest first, with how its last letter fares. Expired ones stay listed until they are resent or cancelled. */
 export function listInvitations(db: Db, accountId: number, limit: number, offset: number): PendingInvitation[] {
   const lastLetter = (column: typeof letters.state | typeof letters.error) =>
-    sql<string | null>`(select ${column} from ${letters} where ${letters.invitationId} = ${invitations.id} order by ${letters.id} desc limit 1)`
+    sql<
+      string | null
+    >`(select ${column} from ${letters} where ${letters.invitationId} = ${invitations.id} order by ${letters.id} desc limit 1)`
   return db
     .select({ invitation: invitations, letterState: lastLetter(letters.state), letterError: lastLetter(letters.error) })
     .from(invitations)
@@ -120,17 +164,33 @@ export function countInvitations(db: Db, accountId: number): number {
 }
 
 function findPending(tx: Db, accountId: number, id: number): Invitation | undefined {
-  return tx.select().from(invitations).where(and(pendingOf(accountId), eq(invitations.id, id))).get()
+  return tx
+    .select()
+    .from(invitations)
+    .where(and(pendingOf(accountId), eq(invitations.id, id)))
+    .get()
 }
 
 /** Sends a pending invitation again: a new link for another seven days; all earlier ones end. */
-export function resend(db: Db, actor: Actor, sender: Sender, account: Pick<Account, 'id' | 'kind' | 'name'>, id: number): Invitation | undefined {
+export function resend(
+  db: Db,
+  actor: Actor,
+  sender: Sender,
+  account: Pick<Account, 'id' | 'kind' | 'name'>,
+  id: number,
+): Invitation | undefined {
   return write(db, (tx) => {
     const before = findPending(tx, account.id, id)
     if (!before) return undefined
     const invitation = { ...before, sentAt: actor.at, expiresAt: actor.at + lifetime }
-    tx.update(invitations).set({ sentAt: invitation.sentAt, expiresAt: invitation.expiresAt }).where(eq(invitations.id, id)).run()
-    tx.update(invitationTokens).set({ supersededAt: actor.at }).where(and(eq(invitationTokens.invitationId, id), isNull(invitationTokens.supersededAt))).run()
+    tx.update(invitations)
+      .set({ sentAt: invitation.sentAt, expiresAt: invitation.expiresAt })
+      .where(eq(invitations.id, id))
+      .run()
+    tx.update(invitationTokens)
+      .set({ supersededAt: actor.at })
+      .where(and(eq(invitationTokens.invitationId, id), isNull(invitationTokens.supersededAt)))
+      .run()
     withdrawLetters(tx, id, actor.at)
     send(tx, actor, sender, account, invitation)
     record(tx, actor, { kind: 'invitation.resent', accountId: account.id, invitationId: id })
@@ -150,7 +210,12 @@ export function cancelInvitation(db: Db, actor: Actor, accountId: number, id: nu
 }
 
 /** Makes one more link to a pending invitation, to be handed over by other means. The one in the letter stays valid. */
-export function copyLink(db: Db, actor: Actor, accountId: number, id: number): { invitation: Invitation; token: string } | undefined {
+export function copyLink(
+  db: Db,
+  actor: Actor,
+  accountId: number,
+  id: number,
+): { invitation: Invitation; token: string } | undefined {
   return write(db, (tx) => {
     const invitation = findPending(tx, accountId, id)
     if (!invitation || invitation.expiresAt <= actor.at) return undefined
@@ -169,7 +234,12 @@ export type Offer = {
 /** What a link leads to. Undefined for a link that was never given out. */
 export function findOffer(db: Db, token: string, at: number): Offer | undefined {
   const row = db
-    .select({ invitation: invitations, account: accounts, inviter: { name: users.name, email: users.email }, supersededAt: invitationTokens.supersededAt })
+    .select({
+      invitation: invitations,
+      account: accounts,
+      inviter: { name: users.name, email: users.email },
+      supersededAt: invitationTokens.supersededAt,
+    })
     .from(invitationTokens)
     .innerJoin(invitations, eq(invitations.id, invitationTokens.invitationId))
     .innerJoin(accounts, eq(accounts.id, invitations.accountId))
@@ -189,13 +259,26 @@ function offerState({ state, expiresAt }: Invitation, supersededAt: number | nul
 }
 
 /** Pending invitations to an address: what waits for its owner. */
-export function listInvitationsTo(db: Db, email: string, at: number, limit: number): { id: number; role: Role; kind: Account['kind']; account: string; inviter: string }[] {
+export function listInvitationsTo(
+  db: Db,
+  email: string,
+  at: number,
+  limit: number,
+): { id: number; role: Role; kind: Account['kind']; account: string; inviter: string }[] {
   return db
-    .select({ id: invitations.id, role: invitations.role, kind: accounts.kind, account: accounts.name, inviter: users.name })
+    .select({
+      id: invitations.id,
+      role: invitations.role,
+      kind: accounts.kind,
+      account: accounts.name,
+      inviter: users.name,
+    })
     .from(invitations)
     .innerJoin(accounts, eq(accounts.id, invitations.accountId))
     .innerJoin(users, eq(users.id, invitations.invitedBy))
-    .where(and(eq(invitations.emailKey, emailKey(email)), eq(invitations.state, 'pending'), gt(invitations.expiresAt, at)))
+    .where(
+      and(eq(invitations.emailKey, emailKey(email)), eq(invitations.state, 'pending'), gt(invitations.expiresAt, at)),
+    )
     .orderBy(desc(invitations.id))
     .limit(limit)
     .all()
@@ -205,11 +288,23 @@ export function listInvitationsTo(db: Db, email: string, at: number, limit: numb
  * Claims an invitation for a user: one guarded UPDATE, in the transaction that adds the membership
  * and the project access that the invitation names. Undefined when it is not open to this address.
  */
-export function acceptInvitation(tx: Db, actor: Actor, id: number, user: { id: number; email: string }): Account | undefined {
+export function acceptInvitation(
+  tx: Db,
+  actor: Actor,
+  id: number,
+  user: { id: number; email: string },
+): Account | undefined {
   const [claimed] = tx
     .update(invitations)
     .set({ state: 'accepted', endedAt: actor.at, acceptedBy: user.id })
-    .where(and(eq(invitations.id, id), eq(invitations.state, 'pending'), gt(invitations.expiresAt, actor.at), eq(invitations.emailKey, emailKey(user.email))))
+    .where(
+      and(
+        eq(invitations.id, id),
+        eq(invitations.state, 'pending'),
+        gt(invitations.expiresAt, actor.at),
+        eq(invitations.emailKey, emailKey(user.email)),
+      ),
+    )
     .returning()
     .all()
   if (!claimed) return undefined

@@ -35,12 +35,15 @@ export default async function invitationRoutes(app: FastifyInstance) {
   })
 
   // Looking changes nothing: mail scanners look.
-  app.get('/invitations/:token', { config: { can: 'invitation.see', secret: true } }, async (request, reply) => show(request, reply, newForm()))
+  app.get('/invitations/:token', { config: { can: 'invitation.see', secret: true } }, async (request, reply) =>
+    show(request, reply, newForm()),
+  )
 
   app.post('/invitations/:token/user', { config: byToken }, async (request, reply) => {
     const offer = offerOf(request)
     const { invitation } = offer
-    if (offer.state !== 'open' || findUserByEmail(db, invitation.email)) return show(request, reply.code(409), newForm())
+    if (offer.state !== 'open' || findUserByEmail(db, invitation.email))
+      return show(request, reply.code(409), newForm())
 
     const form = readForm(newPerson, request.body)
     if (form.input) {
@@ -52,7 +55,8 @@ export default async function invitationRoutes(app: FastifyInstance) {
           const user = createUser(tx, anonymous, { email: invitation.email, name, passwordHash })
           const account = user && acceptInvitation(tx, { ...anonymous, userId: user.id }, invitation.id, user)
           // Undoes the user too.
-          if (!account) throw new Refusal(409, 'This invitation is not open any more', 'Open its link again to see why.')
+          if (!account)
+            throw new Refusal(409, 'This invitation is not open any more', 'Open its link again to see why.')
           return { user, account }
         })
         await signIn(request, joined.user.id, joined.account.id)
@@ -108,6 +112,16 @@ export function idOf(request: FastifyRequest): number {
 }
 
 /** Shows a new link once: only its hash is kept, so there is no page to go on to. */
-export function showLink(reply: FastifyReply, { invitation, token }: NonNullable<ReturnType<typeof copyLink>>, publicUrl: string, back: string) {
-  return reply.page('invitations/link', { title: `Link for ${invitation.name}`, invitation, link: invitationLink(publicUrl, token), back })
+export function showLink(
+  reply: FastifyReply,
+  { invitation, token }: NonNullable<ReturnType<typeof copyLink>>,
+  publicUrl: string,
+  back: string,
+) {
+  return reply.page('invitations/link', {
+    title: `Link for ${invitation.name}`,
+    invitation,
+    link: invitationLink(publicUrl, token),
+    back,
+  })
 }

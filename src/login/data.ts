@@ -1,22 +1,38 @@
 import { eq } from 'drizzle-orm'
+import type { User } from '../accounts/data.ts'
 import { searchText } from '../db/fold.ts'
 import { type Db, write } from '../db/open.ts'
 import { sessions, users } from '../db/schema.ts'
 import { type Actor, record } from '../history/record.ts'
 import { emailKey } from '../web/fields.ts'
-import type { User } from '../accounts/data.ts'
 
 export function findUserByEmail(db: Db, email: string): User | undefined {
-  return db.select().from(users).where(eq(users.emailKey, emailKey(email))).get()
+  return db
+    .select()
+    .from(users)
+    .where(eq(users.emailKey, emailKey(email)))
+    .get()
 }
 
 export type NewUser = { email: string; name: string; passwordHash: string; operator?: boolean }
 
 /** Undefined when somebody has this e-mail already, in any spelling. */
-export function createUser(tx: Db, actor: Actor, { email, name, passwordHash, operator = false }: NewUser): User | undefined {
+export function createUser(
+  tx: Db,
+  actor: Actor,
+  { email, name, passwordHash, operator = false }: NewUser,
+): User | undefined {
   const [user] = tx
     .insert(users)
-    .values({ email, emailKey: emailKey(email), name, search: searchText(name, email), passwordHash, operator, createdAt: actor.at })
+    .values({
+      email,
+      emailKey: emailKey(email),
+      name,
+      search: searchText(name, email),
+      passwordHash,
+      operator,
+      createdAt: actor.at,
+    })
     .onConflictDoNothing({ target: users.emailKey })
     .returning()
     .all()
@@ -39,7 +55,10 @@ export function noteLogIn(db: Db, userId: number, at: number): void {
 
 export function renameUser(db: Db, actor: Actor, user: User, name: string): void {
   write(db, (tx) => {
-    tx.update(users).set({ name, search: searchText(name, user.email) }).where(eq(users.id, user.id)).run()
+    tx.update(users)
+      .set({ name, search: searchText(name, user.email) })
+      .where(eq(users.id, user.id))
+      .run()
     record(tx, actor, { kind: 'user.renamed', userId: user.id, change: { name: [user.name, name] } })
   })
 }
@@ -58,7 +77,10 @@ export function setDisabled(db: Db, actor: Actor, userId: number, disabled: bool
   return write(db, (tx) => {
     const user = tx.select().from(users).where(eq(users.id, userId)).get()
     if (!user || (user.disabledAt !== null) === disabled) return false
-    tx.update(users).set({ disabledAt: disabled ? actor.at : null }).where(eq(users.id, userId)).run()
+    tx.update(users)
+      .set({ disabledAt: disabled ? actor.at : null })
+      .where(eq(users.id, userId))
+      .run()
     if (disabled) tx.delete(sessions).where(eq(sessions.userId, userId)).run()
     record(tx, actor, { kind: disabled ? 'user.disabled' : 'user.enabled', userId })
     return true

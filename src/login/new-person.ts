@@ -4,7 +4,11 @@ import type { ReadForm } from '../web/forms.ts'
 import { hashPassword, newPassword, tooClose } from './passwords.ts'
 
 /** What a new person enters, beside an e-mail that is known or asked for too. */
-export const newPersonFields = { name: personName(), password: newPassword(), repeated: z.string({ error: 'Repeat the password.' }) }
+export const newPersonFields = {
+  name: personName(),
+  password: newPassword(),
+  repeated: z.string({ error: 'Repeat the password.' }),
+}
 
 /**
  * Hashes the password of a form, unless it is too close to its owner or was not repeated alike: then

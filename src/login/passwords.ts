@@ -45,7 +45,10 @@ export const newPassword = () =>
     .pipe(
       z
         .string()
-        .refine((password) => [...password].length >= 12, 'Use at least 12 characters. A few words in a row are easy to remember.')
+        .refine(
+          (password) => [...password].length >= 12,
+          'Use at least 12 characters. A few words in a row are easy to remember.',
+        )
         .refine((password) => Buffer.byteLength(password) <= 256, 'Use at most 256 bytes.')
         .refine((password) => !isCommon(password), 'This is one of the commonest passwords. Choose another.'),
     )
@@ -56,10 +59,16 @@ function isCommon(password: string): boolean {
 }
 
 /** Why a password is too close to its owner or the product; undefined when it is not. */
-export function tooClose(password: string, own: { name: string; email: string }, panelName: string): string | undefined {
+export function tooClose(
+  password: string,
+  own: { name: string; email: string },
+  panelName: string,
+): string | undefined {
   const letters = (text: string) => fold(text).replaceAll(/[^\p{L}\p{N}]/gu, '')
   const bare = letters(password).replaceAll(/\p{N}+/gu, '')
   const words = [own.name, own.email, own.email.split('@')[0] ?? '', panelName, 'Meshpanel'].map(letters)
-  const close = words.some((word) => word.length > 2 && (bare === word.replaceAll(/\p{N}+/gu, '') || letters(password) === word))
+  const close = words.some(
+    (word) => word.length > 2 && (bare === word.replaceAll(/\p{N}+/gu, '') || letters(password) === word),
+  )
   return close ? 'This is your own name or e-mail, or the panel’s name. Choose another.' : undefined
 }

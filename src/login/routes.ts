@@ -42,7 +42,9 @@ export default async function loginRoutes(app: FastifyInstance) {
       }
     }
     const { password, ...values } = form.values
-    return reply.code(422).page('login/index', { title: 'Log in', form: { ...form, values: { ...values, next: ownPath(values.next) } } })
+    return reply
+      .code(422)
+      .page('login/index', { title: 'Log in', form: { ...form, values: { ...values, next: ownPath(values.next) } } })
   })
 
   app.post('/session/removal', { config: { can: 'session.end' } }, async (request, reply) => {
@@ -53,6 +55,10 @@ export default async function loginRoutes(app: FastifyInstance) {
   /** A Secure cookie is silently not set when the proxy does not say that it was reached by https. */
   function refuseLostCookie(protocol: string): void {
     if (!config.https || protocol === 'https') return
-    throw new Refusal(500, 'The reverse proxy is not set up', 'PUBLIC_URL is https, but this request did not come by https from an address in TRUST_PROXY. Set TRUST_PROXY to the proxy’s address, and let the proxy send X-Forwarded-Proto and X-Forwarded-For.')
+    throw new Refusal(
+      500,
+      'The reverse proxy is not set up',
+      'PUBLIC_URL is https, but this request did not come by https from an address in TRUST_PROXY. Set TRUST_PROXY to the proxy’s address, and let the proxy send X-Forwarded-Proto and X-Forwarded-For.',
+    )
   }
 }

@@ -69,7 +69,10 @@ export function withdrawLetters(tx: Db, invitationId: number, at: number): void 
     .where(and(eq(letters.invitationId, invitationId), eq(letters.state, 'failed')))
     .run()
   // A kept letter was never on its way; its link is dead now.
-  tx.update(letters).set({ body: null }).where(and(eq(letters.invitationId, invitationId), eq(letters.state, 'kept'))).run()
+  tx.update(letters)
+    .set({ body: null })
+    .where(and(eq(letters.invitationId, invitationId), eq(letters.state, 'kept')))
+    .run()
 }
 
 export function openBody(secrets: Secrets, letter: LetterRow): LetterBody | undefined {
@@ -81,7 +84,14 @@ export function countLetters(db: Db, q: string): number {
 }
 
 export function listLetters(db: Db, q: string, limit: number, offset: number): LetterRow[] {
-  return db.select().from(letters).where(matches(letters.search, q)).orderBy(desc(letters.id)).limit(limit).offset(offset).all()
+  return db
+    .select()
+    .from(letters)
+    .where(matches(letters.search, q))
+    .orderBy(desc(letters.id))
+    .limit(limit)
+    .offset(offset)
+    .all()
 }
 
 export function findLetter(db: Db, id: number): LetterRow | undefined {
@@ -94,10 +104,20 @@ export function sendAgain(db: Db, actor: Actor, id: number): boolean {
     const letter = findLetter(tx, id)
     if (!letter?.body || letter.state === 'sent' || letter.state === 'withdrawn') return false
     tx.update(letters)
-      .set({ state: 'waiting', attempts: 0, error: null, dueAt: actor.at, giveUpAt: actor.at + giveUpAfter, doneAt: null })
+      .set({
+        state: 'waiting',
+        attempts: 0,
+        error: null,
+        dueAt: actor.at,
+        giveUpAt: actor.at + giveUpAfter,
+        doneAt: null,
+      })
       .where(eq(letters.id, id))
       .run()
-    record(tx, actor, { kind: 'letter.sent-again', change: { letter: [null, letter.subject], to: [null, letter.email] } })
+    record(tx, actor, {
+      kind: 'letter.sent-again',
+      change: { letter: [null, letter.subject], to: [null, letter.email] },
+    })
     return true
   })
 }

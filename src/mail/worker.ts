@@ -18,7 +18,13 @@ const longestPause = 6 * 60 * minute
  * Sends the letters of the outbox, one after the other, apart from all requests. At least once is
  * what is promised: a letter whose server vanished after taking it goes again, under its Message-ID.
  */
-export function startMailWorker(db: Db, config: Config, secrets: Secrets, now: () => number, log: FastifyBaseLogger): MailWorker {
+export function startMailWorker(
+  db: Db,
+  config: Config,
+  secrets: Secrets,
+  now: () => number,
+  log: FastifyBaseLogger,
+): MailWorker {
   const transport = config.smtpUrl
     ? nodemailer.createTransport({
         ...smtpOptions(config.smtpUrl),
@@ -45,7 +51,11 @@ export function startMailWorker(db: Db, config: Config, secrets: Secrets, now: (
 
   /** Sleeps until the next letter is due, a minute at the most. */
   function rest(): void {
-    const next = db.select({ at: min(letters.dueAt) }).from(letters).where(eq(letters.state, 'waiting')).get()?.at
+    const next = db
+      .select({ at: min(letters.dueAt) })
+      .from(letters)
+      .where(eq(letters.state, 'waiting'))
+      .get()?.at
     timer = setTimeout(wake, next == null ? minute : Math.min(minute, Math.max(0, next - now())))
     timer.unref()
   }
@@ -86,7 +96,10 @@ export function startMailWorker(db: Db, config: Config, secrets: Secrets, now: (
     // Never the server's password: nodemailer's messages hold the server's answer, not our log-in.
     const reason = error.message.slice(0, 300)
     const refused = error.responseCode !== undefined && error.responseCode >= 500 && error.code !== 'EAUTH'
-    if (refused || now() >= letter.giveUpAt) return end(letter, 'failed', reason)
+    if (refused || now() >= letter.giveUpAt) {
+      end(letter, 'failed', reason)
+      return
+    }
     const pause = Math.min(longestPause, minute * 2 ** Math.min(attempts - 1, 10))
     db.update(letters)
       .set({ attempts, error: reason, dueAt: now() + pause })

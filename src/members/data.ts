@@ -2,8 +2,8 @@ import { and, asc, count, desc, eq, isNull, sql } from 'drizzle-orm'
 import { type Db, write } from '../db/open.ts'
 import { memberships, projectAccess, projects, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
-import { type Actor, type Change, record } from '../history/record.ts'
 import type { RecordKind } from '../history/kinds.ts'
+import { type Actor, type Change, record } from '../history/record.ts'
 import type { Role } from '../policy.ts'
 
 export type Member = {
@@ -71,7 +71,14 @@ export function countAdmins(db: Db, accountId: number): number {
 }
 
 /** Adds a member. False when the user is one already: then nothing changes, the role neither. */
-export function addMember(tx: Db, actor: Actor, accountId: number, userId: number, role: Role, kind: RecordKind): boolean {
+export function addMember(
+  tx: Db,
+  actor: Actor,
+  accountId: number,
+  userId: number,
+  role: Role,
+  kind: RecordKind,
+): boolean {
   const added = tx
     .insert(memberships)
     .values({ accountId, userId, role, createdAt: actor.at, lastUsedAt: actor.at })
@@ -84,7 +91,14 @@ export function addMember(tx: Db, actor: Actor, accountId: number, userId: numbe
 export type Refused = 'last-admin' | 'stale'
 
 /** Changes a role, unless the account would be left without an admin. Undefined when there is no such member. */
-export function changeRole(db: Db, actor: Actor, accountId: number, userId: number, role: Role, version: number): Member | Refused | undefined {
+export function changeRole(
+  db: Db,
+  actor: Actor,
+  accountId: number,
+  userId: number,
+  role: Role,
+  version: number,
+): Member | Refused | undefined {
   return write(db, (tx) => {
     const member = findMember(tx, accountId, userId)
     if (!member) return undefined
@@ -121,7 +135,9 @@ export function removeMember(
     const own = and(eq(projectAccess.accountId, accountId), eq(projectAccess.userId, userId))
     const lost = listProjectsOf(tx, accountId, userId)
     tx.delete(projectAccess).where(own).run()
-    tx.delete(memberships).where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId))).run()
+    tx.delete(memberships)
+      .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)))
+      .run()
     const change: Change = { role: [member.role, null] }
     if (lost.length > 0) change.projects = [lost.map((project) => project.identifier).join(', '), null]
     record(tx, actor, { kind, accountId, userId, change })

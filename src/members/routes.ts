@@ -41,39 +41,69 @@ export default async function memberRoutes(app: FastifyInstance) {
         const sender = { post: postLetter, publicUrl: config.publicUrl, inviter: user.name }
         const input = { ...person, projects: chosen.map(({ id }) => ({ id, role: projectRole })) }
         const invited = invite(db, actor(request), sender, account, input)
-        if (typeof invited === 'object') return reply.seeOther('/customer/users', `${invited.name} is invited: a letter goes to ${invited.email}.`)
+        if (typeof invited === 'object')
+          return reply.seeOther('/customer/users', `${invited.name} is invited: a letter goes to ${invited.email}.`)
         form.errors.email =
-          invited === 'member' ? 'This person is a user of this account already.' : 'This address is invited already. Resend or cancel that invitation below.'
+          invited === 'member'
+            ? 'This person is a user of this account already.'
+            : 'This address is invited already. Resend or cancel that invitation below.'
       }
     }
     return show(request, reply.code(422), form)
   })
 
-  app.post('/customer/users/:user/role', { config: { can: 'member.change', inAccount: true } }, async (request, reply) => {
-    const { account } = request.member
-    const { input } = readForm(roleChange, request.body)
-    if (!input) return show(request, reply.code(422), undefined, 'Choose a role from the list.')
-    const changed = found(changeRole(db, actor(request), account.id, userOf(request), input.role, input.version))
-    if (changed === 'last-admin') {
-      return show(request, reply.code(422), undefined, `${account.name} keeps at least one ${roleName(account.kind, 'admin')}. Make somebody else one first.`)
-    }
-    if (changed === 'stale') {
-      return show(request, reply.code(409), undefined, 'Somebody has changed this role meanwhile. The list shows it as it is now; nothing else was changed.')
-    }
-    return reply.seeOther('/customer/users', `${changed.name} is ${roleName(account.kind, changed.role)} now.`)
-  })
+  app.post(
+    '/customer/users/:user/role',
+    { config: { can: 'member.change', inAccount: true } },
+    async (request, reply) => {
+      const { account } = request.member
+      const { input } = readForm(roleChange, request.body)
+      if (!input) return show(request, reply.code(422), undefined, 'Choose a role from the list.')
+      const changed = found(changeRole(db, actor(request), account.id, userOf(request), input.role, input.version))
+      if (changed === 'last-admin') {
+        return show(
+          request,
+          reply.code(422),
+          undefined,
+          `${account.name} keeps at least one ${roleName(account.kind, 'admin')}. Make somebody else one first.`,
+        )
+      }
+      if (changed === 'stale') {
+        return show(
+          request,
+          reply.code(409),
+          undefined,
+          'Somebody has changed this role meanwhile. The list shows it as it is now; nothing else was changed.',
+        )
+      }
+      return reply.seeOther('/customer/users', `${changed.name} is ${roleName(account.kind, changed.role)} now.`)
+    },
+  )
 
-  app.get('/customer/users/:user/removal', { config: { can: 'member.change' } }, async (request, reply) => showRemoval(request, reply, ''))
+  app.get('/customer/users/:user/removal', { config: { can: 'member.change' } }, async (request, reply) =>
+    showRemoval(request, reply, ''),
+  )
 
-  app.post('/customer/users/:user/removal', { config: { can: 'member.change', inAccount: true } }, async (request, reply) => {
-    const { account, user } = request.member
-    readForm(nothing, request.body)
-    const removed = found(removeMember(db, actor(request), account.id, userOf(request), 'member.removed'))
-    if (removed === 'last-admin') {
-      return showRemoval(request, reply.code(422), `${account.name} keeps at least one ${roleName(account.kind, 'admin')}. Make somebody else one first.`)
-    }
-    return reply.seeOther(removed.userId === user.id ? '/' : '/customer/users', `${removed.name} is no user of ${account.name} any more.`)
-  })
+  app.post(
+    '/customer/users/:user/removal',
+    { config: { can: 'member.change', inAccount: true } },
+    async (request, reply) => {
+      const { account, user } = request.member
+      readForm(nothing, request.body)
+      const removed = found(removeMember(db, actor(request), account.id, userOf(request), 'member.removed'))
+      if (removed === 'last-admin') {
+        return showRemoval(
+          request,
+          reply.code(422),
+          `${account.name} keeps at least one ${roleName(account.kind, 'admin')}. Make somebody else one first.`,
+        )
+      }
+      return reply.seeOther(
+        removed.userId === user.id ? '/' : '/customer/users',
+        `${removed.name} is no user of ${account.name} any more.`,
+      )
+    },
+  )
 
   function userOf(request: FastifyRequest): number {
     return found(readId((request.params as { user: string }).user))
@@ -82,7 +112,12 @@ export default async function memberRoutes(app: FastifyInstance) {
   function showRemoval(request: FastifyRequest, reply: FastifyReply, problem: string) {
     const { account } = request.member
     const member = found(findMember(db, account.id, userOf(request)))
-    return reply.page('members/removal', { title: `Remove ${member.name}`, member, problem, projects: listProjectsOf(db, account.id, member.userId) })
+    return reply.page('members/removal', {
+      title: `Remove ${member.name}`,
+      member,
+      problem,
+      projects: listProjectsOf(db, account.id, member.userId),
+    })
   }
 
   function show(request: FastifyRequest, reply: FastifyReply, form?: Form, problem = '') {
@@ -94,8 +129,12 @@ export default async function memberRoutes(app: FastifyInstance) {
       form: form ?? newForm({ role: 'member', projectRole: 'user' }),
       problem,
       choices: listProjectChoices(db, account.id, choices),
-      list: paged(query, countMembers(db, account.id, query.q), (limit, offset) => listMembers(db, account.id, query.q, limit, offset)),
-      invitations: paged(invitations, countInvitations(db, account.id), (limit, offset) => listInvitations(db, account.id, limit, offset)),
+      list: paged(query, countMembers(db, account.id, query.q), (limit, offset) =>
+        listMembers(db, account.id, query.q, limit, offset),
+      ),
+      invitations: paged(invitations, countInvitations(db, account.id), (limit, offset) =>
+        listInvitations(db, account.id, limit, offset),
+      ),
       now: app.now(),
     })
   }

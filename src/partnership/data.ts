@@ -23,13 +23,24 @@ export function requestPartnership(db: Db, actor: Person, accountId: number, tel
 }
 
 export function findPendingRequest(db: Db, accountId: number): PartnerRequest | undefined {
-  return db.select().from(partnerRequests).where(and(eq(partnerRequests.accountId, accountId), eq(partnerRequests.state, 'pending'))).get()
+  return db
+    .select()
+    .from(partnerRequests)
+    .where(and(eq(partnerRequests.accountId, accountId), eq(partnerRequests.state, 'pending')))
+    .get()
 }
 
 /** The oldest pending requests. */
 export function listPendingRequests(db: Db, limit: number) {
   return db
-    .select({ id: partnerRequests.id, at: partnerRequests.createdAt, account: accounts.name, identifier: accounts.identifier, requester: users.name, email: users.email })
+    .select({
+      id: partnerRequests.id,
+      at: partnerRequests.createdAt,
+      account: accounts.name,
+      identifier: accounts.identifier,
+      requester: users.name,
+      email: users.email,
+    })
     .from(partnerRequests)
     .innerJoin(accounts, eq(accounts.id, partnerRequests.accountId))
     .innerJoin(users, eq(users.id, partnerRequests.requestedBy))
@@ -50,12 +61,18 @@ export function makePartner(db: Db, actor: Actor, accountId: number, tell: Tell)
   write(db, (tx) => {
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
     if (account?.kind !== 'customer') return
-    const partner = account.partnerId === null ? undefined : tx.select().from(accounts).where(eq(accounts.id, account.partnerId)).get()
+    const partner =
+      account.partnerId === null
+        ? undefined
+        : tx.select().from(accounts).where(eq(accounts.id, account.partnerId)).get()
     tx.update(accounts).set({ kind: 'partner', partnerId: null }).where(eq(accounts.id, accountId)).run()
     record(tx, actor, {
       kind: 'account.became-partner',
       accountId,
-      change: { kind: ['customer', 'partner'], ...(partner ? { partner: [partner.name, null] as [string, null] } : {}) },
+      change: {
+        kind: ['customer', 'partner'],
+        ...(partner ? { partner: [partner.name, null] as [string, null] } : {}),
+      },
     })
     decide(tx, actor, account, 'granted', tell)
   })
@@ -71,7 +88,13 @@ export function declineRequest(db: Db, actor: Actor, accountId: number, tell: Te
 }
 
 /** Ends a pending request and writes to whoever made it. */
-function decide(tx: Db, actor: Actor, account: Account, state: 'granted' | 'declined', { post, publicUrl }: Tell): boolean {
+function decide(
+  tx: Db,
+  actor: Actor,
+  account: Account,
+  state: 'granted' | 'declined',
+  { post, publicUrl }: Tell,
+): boolean {
   const request = findPendingRequest(tx, account.id)
   if (!request) return false
   tx.update(partnerRequests).set({ state, decidedAt: actor.at }).where(eq(partnerRequests.id, request.id)).run()
@@ -81,7 +104,11 @@ function decide(tx: Db, actor: Actor, account: Account, state: 'granted' | 'decl
       kind: 'partner-decision',
       email: requester.email,
       name: requester.name,
-      data: { account: account.name, granted: state === 'granted', link: `${publicUrl}/customer/account?account=${account.identifier}` },
+      data: {
+        account: account.name,
+        granted: state === 'granted',
+        link: `${publicUrl}/customer/account?account=${account.identifier}`,
+      },
     })
   }
   return true
@@ -92,7 +119,8 @@ export function makeCustomer(db: Db, actor: Actor, accountId: number): boolean {
   return write(db, (tx) => {
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
     if (account?.kind !== 'partner') return true
-    if (tx.select({ id: accounts.id }).from(accounts).where(eq(accounts.partnerId, accountId)).limit(1).get()) return false
+    if (tx.select({ id: accounts.id }).from(accounts).where(eq(accounts.partnerId, accountId)).limit(1).get())
+      return false
     tx.update(accounts).set({ kind: 'customer' }).where(eq(accounts.id, accountId)).run()
     record(tx, actor, { kind: 'account.became-customer', accountId, change: { kind: ['partner', 'customer'] } })
     return true

@@ -8,19 +8,28 @@ export default async function partnershipRoutes(app: FastifyInstance) {
   const { db, postLetter: post } = app
   const { publicUrl, supportEmail, panelName } = app.config
 
-  app.post('/customer/account/partner-request', { config: { can: 'partner.request', inAccount: true } }, async (request, reply) => {
-    const { account, user } = request.member
-    requestPartnership(db, actor(request), account.id, (tx) => {
-      if (!supportEmail) return
-      post(tx, app.now(), {
-        kind: 'partner-request',
-        email: supportEmail,
-        name: `${panelName} Support`,
-        data: { requester: user.name, requesterEmail: user.email, account: account.name, link: `${publicUrl}/support/accounts` },
+  app.post(
+    '/customer/account/partner-request',
+    { config: { can: 'partner.request', inAccount: true } },
+    async (request, reply) => {
+      const { account, user } = request.member
+      requestPartnership(db, actor(request), account.id, (tx) => {
+        if (!supportEmail) return
+        post(tx, app.now(), {
+          kind: 'partner-request',
+          email: supportEmail,
+          name: `${panelName} Support`,
+          data: {
+            requester: user.name,
+            requesterEmail: user.email,
+            account: account.name,
+            link: `${publicUrl}/support/accounts`,
+          },
+        })
       })
-    })
-    return reply.seeOther('/customer/account', 'Support has your request. You will get a letter when it is decided.')
-  })
+      return reply.seeOther('/customer/account', 'Support has your request. You will get a letter when it is decided.')
+    },
+  )
 
   const transform = { config: { can: 'support.transform' } } as const
 

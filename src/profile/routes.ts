@@ -54,13 +54,19 @@ export default async function profileRoutes(app: FastifyInstance) {
     return show(request, reply.code(422), { password: withoutPasswords(form) })
   })
 
-  app.get('/profile/accounts/:identifier/removal', { config: { can: 'membership.leave' } }, async (request, reply) => showLeaving(request, reply, ''))
+  app.get('/profile/accounts/:identifier/removal', { config: { can: 'membership.leave' } }, async (request, reply) =>
+    showLeaving(request, reply, ''),
+  )
 
   app.post('/profile/accounts/:identifier/removal', { config: { can: 'membership.leave' } }, async (request, reply) => {
     const account = ownAccount(request)
     const left = removeMember(db, actor(request), account.id, request.signedIn.id, 'member.left')
     if (left === 'last-admin') {
-      return showLeaving(request, reply.code(422), `You are the last admin of ${account.name}. Make somebody else an admin first.`)
+      return showLeaving(
+        request,
+        reply.code(422),
+        `You are the last admin of ${account.name}. Make somebody else an admin first.`,
+      )
     }
     return reply.seeOther('/profile', `You have left ${account.name}.`)
   })
@@ -72,7 +78,12 @@ export default async function profileRoutes(app: FastifyInstance) {
 
   function showLeaving(request: FastifyRequest, reply: FastifyReply, problem: string) {
     const own = ownAccount(request)
-    return reply.page('profile/leaving', { title: `Leave ${own.name}`, own, problem, projects: listProjectsOf(db, own.id, request.signedIn.id) })
+    return reply.page('profile/leaving', {
+      title: `Leave ${own.name}`,
+      own,
+      problem,
+      projects: listProjectsOf(db, own.id, request.signedIn.id),
+    })
   }
 
   function show(request: FastifyRequest, reply: FastifyReply, forms: Forms) {
@@ -82,7 +93,9 @@ export default async function profileRoutes(app: FastifyInstance) {
       title: 'Profile',
       nameForm: forms.name ?? newForm({ name }),
       passwordForm: forms.password ?? newForm(),
-      list: paged(query, countOwnAccounts(db, id, query.q), (limit, offset) => listOwnAccounts(db, id, query.q, limit, offset)),
+      list: paged(query, countOwnAccounts(db, id, query.q), (limit, offset) =>
+        listOwnAccounts(db, id, query.q, limit, offset),
+      ),
     })
   }
 }

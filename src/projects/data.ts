@@ -26,13 +26,29 @@ function seen(db: Db, userId: number) {
 }
 
 function visible(accountId: number, { seesAll }: Looker, more?: SQL): SQL | undefined {
-  return and(eq(projects.accountId, accountId), isNull(projects.deletedAt), seesAll ? undefined : sql`${projectAccess.role} is not null`, more)
+  return and(
+    eq(projects.accountId, accountId),
+    isNull(projects.deletedAt),
+    seesAll ? undefined : sql`${projectAccess.role} is not null`,
+    more,
+  )
 }
 
-const flat = (row: { project: Project; role: ProjectRole | null; people: number }): SeenProject => ({ ...row.project, role: row.role, people: row.people })
+const flat = (row: { project: Project; role: ProjectRole | null; people: number }): SeenProject => ({
+  ...row.project,
+  role: row.role,
+  people: row.people,
+})
 
 /** The projects of an account, one's own first, then the newest. */
-export function listProjects(db: Db, accountId: number, looker: Looker, q: string, limit: number, offset: number): SeenProject[] {
+export function listProjects(
+  db: Db,
+  accountId: number,
+  looker: Looker,
+  q: string,
+  limit: number,
+  offset: number,
+): SeenProject[] {
   return seen(db, looker.userId)
     .where(visible(accountId, looker, matches(projects.search, q)))
     .orderBy(sql`${projectAccess.role} is null`, desc(projects.id))
@@ -64,11 +80,19 @@ export function findProject(db: Db, accountId: number, looker: Looker, identifie
 /** The living projects of an account among these ids: for choices in forms. */
 export function findProjectsById(db: Db, accountId: number, ids: number[]): Project[] {
   if (ids.length === 0) return []
-  return db.select().from(projects).where(and(eq(projects.accountId, accountId), isNull(projects.deletedAt), inArray(projects.id, ids))).all()
+  return db
+    .select()
+    .from(projects)
+    .where(and(eq(projects.accountId, accountId), isNull(projects.deletedAt), inArray(projects.id, ids)))
+    .all()
 }
 
 /** The first projects by name, for the choices of a form. */
-export function listProjectChoices(db: Db, accountId: number, limit: number): Pick<Project, 'id' | 'name' | 'identifier'>[] {
+export function listProjectChoices(
+  db: Db,
+  accountId: number,
+  limit: number,
+): Pick<Project, 'id' | 'name' | 'identifier'>[] {
   return db
     .select({ id: projects.id, name: projects.name, identifier: projects.identifier })
     .from(projects)
@@ -80,7 +104,11 @@ export function listProjectChoices(db: Db, accountId: number, limit: number): Pi
 
 /** How many projects an account has, and how many it may have (null: unlimited). */
 export function projectUse(db: Db, accountId: number): { used: number; limit: number | null } {
-  const used = db.select({ n: count() }).from(projects).where(and(eq(projects.accountId, accountId), isNull(projects.deletedAt))).get()
+  const used = db
+    .select({ n: count() })
+    .from(projects)
+    .where(and(eq(projects.accountId, accountId), isNull(projects.deletedAt)))
+    .get()
   const account = db.select({ limit: accounts.projectLimit }).from(accounts).where(eq(accounts.id, accountId)).get()
   return { used: used?.n ?? 0, limit: account?.limit ?? null }
 }
@@ -90,7 +118,13 @@ export function limitReached({ used, limit }: { used: number; limit: number | nu
 }
 
 /** Creates a project with its creator as Project Admin, unless the limit is reached or the identifier was ever given out. */
-export function createProject(db: Db, actor: Actor, accountId: number, userId: number, project: { name: string; identifier: string }): Project | 'limit' | 'taken' {
+export function createProject(
+  db: Db,
+  actor: Actor,
+  accountId: number,
+  userId: number,
+  project: { name: string; identifier: string },
+): Project | 'limit' | 'taken' {
   return write(db, (tx) => {
     if (limitReached(projectUse(tx, accountId))) return 'limit'
     const [created] = tx
@@ -100,8 +134,15 @@ export function createProject(db: Db, actor: Actor, accountId: number, userId: n
       .returning()
       .all()
     if (!created) return 'taken'
-    tx.insert(projectAccess).values({ accountId, projectId: created.id, userId, role: 'admin', createdAt: actor.at }).run()
-    record(tx, actor, { kind: 'project.created', accountId, projectId: created.id, change: { name: [null, created.name], identifier: [null, created.identifier] } })
+    tx.insert(projectAccess)
+      .values({ accountId, projectId: created.id, userId, role: 'admin', createdAt: actor.at })
+      .run()
+    record(tx, actor, {
+      kind: 'project.created',
+      accountId,
+      projectId: created.id,
+      change: { name: [null, created.name], identifier: [null, created.identifier] },
+    })
     return created
   })
 }
@@ -118,9 +159,21 @@ export function proposeProjectIdentifier(db: Db, accountId: number, taken: strin
 }
 
 /** Renames a project, if it is still at the version that the edit was made on. */
-export function renameProject(db: Db, actor: Actor, accountId: number, projectId: number, name: string, version: number): boolean {
+export function renameProject(
+  db: Db,
+  actor: Actor,
+  accountId: number,
+  projectId: number,
+  name: string,
+  version: number,
+): boolean {
   return write(db, (tx) => {
-    const own = and(eq(projects.accountId, accountId), eq(projects.id, projectId), eq(projects.version, version), isNull(projects.deletedAt))
+    const own = and(
+      eq(projects.accountId, accountId),
+      eq(projects.id, projectId),
+      eq(projects.version, version),
+      isNull(projects.deletedAt),
+    )
     const before = tx.select().from(projects).where(own).get()
     if (!before) return false
     if (before.name === name) return true
@@ -137,10 +190,22 @@ export function renameProject(db: Db, actor: Actor, accountId: number, projectId
 export function deleteProject(db: Db, actor: Actor, accountId: number, projectId: number): void {
   write(db, (tx) => {
     const own = and(eq(projects.accountId, accountId), eq(projects.id, projectId))
-    const project = tx.select().from(projects).where(and(own, isNull(projects.deletedAt))).get()
+    const project = tx
+      .select()
+      .from(projects)
+      .where(and(own, isNull(projects.deletedAt)))
+      .get()
     if (!project) return
-    const ended = tx.delete(projectAccess).where(and(eq(projectAccess.accountId, accountId), eq(projectAccess.projectId, projectId))).run().changes
+    const ended = tx
+      .delete(projectAccess)
+      .where(and(eq(projectAccess.accountId, accountId), eq(projectAccess.projectId, projectId)))
+      .run().changes
     tx.update(projects).set({ deletedAt: actor.at }).where(own).run()
-    record(tx, actor, { kind: 'project.deleted', accountId, projectId, change: { name: [project.name, null], people: [ended, null] } })
+    record(tx, actor, {
+      kind: 'project.deleted',
+      accountId,
+      projectId,
+      change: { name: [project.name, null], people: [ended, null] },
+    })
   })
 }

@@ -1,13 +1,25 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { countAccess, listAccess, listCandidates } from '../access/data.ts'
 import { can, canInProject, type ProjectAction } from '../policy.ts'
 import { forbidden, found } from '../web/errors.ts'
 import { identifier, line, version, withIdentifier } from '../web/fields.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { paged, readList } from '../web/list.ts'
 import { actor } from '../web/viewer.ts'
-import { countAccess, listAccess, listCandidates } from '../access/data.ts'
-import { countProjects, createProject, deleteProject, findProject, limitReached, type Looker, listProjects, projectUse, proposeProjectIdentifier, renameProject, type SeenProject } from './data.ts'
+import {
+  countProjects,
+  createProject,
+  deleteProject,
+  findProject,
+  type Looker,
+  limitReached,
+  listProjects,
+  projectUse,
+  proposeProjectIdentifier,
+  renameProject,
+  type SeenProject,
+} from './data.ts'
 
 const projectName = () => line('Enter the project’s name.', 100)
 const newProject = z.strictObject({ name: projectName(), identifier: identifier() }).transform(withIdentifier)
@@ -49,7 +61,9 @@ export function showProject(request: FastifyRequest, reply: FastifyReply, forms:
     find,
     candidates: candidates.slice(0, choices),
     moreCandidates: candidates.length > choices,
-    list: paged(query, countAccess(db, account.id, project.id, query.q), (limit, offset) => listAccess(db, account.id, project.id, query.q, limit, offset)),
+    list: paged(query, countAccess(db, account.id, project.id, query.q), (limit, offset) =>
+      listAccess(db, account.id, project.id, query.q, limit, offset),
+    ),
     renameForm: forms.rename ?? newForm({ name: project.name, version: String(project.version) }),
     giveForm: forms.give ?? newForm({ role: 'user' }),
     problem: forms.problem ?? '',
@@ -67,7 +81,11 @@ export default async function projectRoutes(app: FastifyInstance) {
     if (form.input) {
       const created = createProject(db, actor(request), account.id, user.id, form.input)
       if (created === 'limit') return showDashboard(request, reply.code(422), form)
-      if (created !== 'taken') return reply.seeOther(`/projects/${created.identifier}`, `${created.name} was created. You are its Project Admin.`)
+      if (created !== 'taken')
+        return reply.seeOther(
+          `/projects/${created.identifier}`,
+          `${created.name} was created. You are its Project Admin.`,
+        )
       const free = proposeProjectIdentifier(db, account.id, form.input.identifier)
       form.values.identifier ||= form.input.identifier
       form.errors.identifier = `“${form.input.identifier}” is taken in this account, or was once. “${free}” is free.`
@@ -75,33 +93,45 @@ export default async function projectRoutes(app: FastifyInstance) {
     return showDashboard(request, reply.code(422), form)
   })
 
-  app.get('/projects/:project', { config: { can: 'project.see' } }, async (request, reply) => showProject(request, reply))
+  app.get('/projects/:project', { config: { can: 'project.see' } }, async (request, reply) =>
+    showProject(request, reply),
+  )
 
-  app.post('/projects/:project/name', { config: { can: 'project.rename', inAccount: true } }, async (request, reply) => {
-    const project = projectOf(request, 'project.rename')
-    const form = readForm(rename, request.body)
-    if (!form.input) return showProject(request, reply.code(422), { rename: form })
-    const { name, version } = form.input
-    if (renameProject(db, actor(request), request.member.account.id, project.id, name, version)) {
-      return reply.seeOther(`/projects/${project.identifier}`, `The project is called ${name} now.`)
-    }
-    form.errors.name = `Somebody has renamed the project to “${project.name}” meanwhile. Save again to call it “${name}”.`
-    form.values.version = String(project.version)
-    return showProject(request, reply.code(409), { rename: form })
-  })
+  app.post(
+    '/projects/:project/name',
+    { config: { can: 'project.rename', inAccount: true } },
+    async (request, reply) => {
+      const project = projectOf(request, 'project.rename')
+      const form = readForm(rename, request.body)
+      if (!form.input) return showProject(request, reply.code(422), { rename: form })
+      const { name, version } = form.input
+      if (renameProject(db, actor(request), request.member.account.id, project.id, name, version)) {
+        return reply.seeOther(`/projects/${project.identifier}`, `The project is called ${name} now.`)
+      }
+      form.errors.name = `Somebody has renamed the project to “${project.name}” meanwhile. Save again to call it “${name}”.`
+      form.values.version = String(project.version)
+      return showProject(request, reply.code(409), { rename: form })
+    },
+  )
 
-  app.get('/projects/:project/removal', { config: { can: 'project.delete' } }, async (request, reply) => showRemoval(request, reply, newForm()))
+  app.get('/projects/:project/removal', { config: { can: 'project.delete' } }, async (request, reply) =>
+    showRemoval(request, reply, newForm()),
+  )
 
-  app.post('/projects/:project/removal', { config: { can: 'project.delete', inAccount: true } }, async (request, reply) => {
-    const project = projectOf(request)
-    const form = readForm(removal, request.body)
-    if (form.input?.identifier === project.identifier) {
-      deleteProject(db, actor(request), request.member.account.id, project.id)
-      return reply.seeOther('/projects', `${project.name} was deleted.`)
-    }
-    form.errors.identifier = `Type ${project.identifier} to delete the project.`
-    return showRemoval(request, reply.code(422), form)
-  })
+  app.post(
+    '/projects/:project/removal',
+    { config: { can: 'project.delete', inAccount: true } },
+    async (request, reply) => {
+      const project = projectOf(request)
+      const form = readForm(removal, request.body)
+      if (form.input?.identifier === project.identifier) {
+        deleteProject(db, actor(request), request.member.account.id, project.id)
+        return reply.seeOther('/projects', `${project.name} was deleted.`)
+      }
+      form.errors.identifier = `Type ${project.identifier} to delete the project.`
+      return showRemoval(request, reply.code(422), form)
+    },
+  )
 
   function showRemoval(request: FastifyRequest, reply: FastifyReply, form: Form) {
     const project = projectOf(request)
@@ -118,7 +148,9 @@ export default async function projectRoutes(app: FastifyInstance) {
       use,
       full: limitReached(use),
       form: form ?? newForm(),
-      list: paged(query, countProjects(db, account.id, who, query.q), (limit, offset) => listProjects(db, account.id, who, query.q, limit, offset)),
+      list: paged(query, countProjects(db, account.id, who, query.q), (limit, offset) =>
+        listProjects(db, account.id, who, query.q, limit, offset),
+      ),
     })
   }
 }

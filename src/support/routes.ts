@@ -4,13 +4,13 @@ import { createAccount, proposeAccountIdentifier, resumeAccount, suspendAccount 
 import { write } from '../db/open.ts'
 import { invite } from '../invitations/data.ts'
 import { endSessions, findUser, setDisabled } from '../login/data.ts'
-import { findLetter, listLetters, countLetters, openBody, sendAgain } from '../mail/outbox.ts'
+import { countLetters, findLetter, listLetters, openBody, sendAgain } from '../mail/outbox.ts'
 import { listPendingRequests } from '../partnership/data.ts'
 import { found } from '../web/errors.ts'
 import { email, identifier, line, personName, readId, withIdentifier } from '../web/fields.ts'
+import { plural } from '../web/format.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { paged, readList } from '../web/list.ts'
-import { plural } from '../web/format.ts'
 import { supportActor } from '../web/viewer.ts'
 import { countAccounts, countUsers, findAccountByIdentifier, listAccounts, listUsers } from './data.ts'
 
@@ -31,7 +31,9 @@ export default async function supportRoutes(app: FastifyInstance) {
   const user = { config: { can: 'support.user' } } as const
   const mail = { config: { can: 'support.mail' } } as const
 
-  app.get('/support', { config: { can: 'support.see' } }, async (_request, reply) => reply.seeOther('/support/accounts'))
+  app.get('/support', { config: { can: 'support.see' } }, async (_request, reply) =>
+    reply.seeOther('/support/accounts'),
+  )
 
   app.get('/support/accounts', account, async (request, reply) => showAccounts(request, reply))
 
@@ -40,20 +42,28 @@ export default async function supportRoutes(app: FastifyInstance) {
     if (form.input) {
       const { adminName, adminEmail, ...input } = form.input
       const actor = supportActor(request)
-      const sender = { post: postLetter, publicUrl: config.publicUrl, inviter: `${request.signedIn.name} (${config.panelName} Support)` }
+      const sender = {
+        post: postLetter,
+        publicUrl: config.publicUrl,
+        inviter: `${request.signedIn.name} (${config.panelName} Support)`,
+      }
       const created = write(db, (tx) => {
         const created = createAccount(tx, actor, { ...input, partnerId: null })
-        if (created) invite(tx, actor, sender, created, { name: adminName, email: adminEmail, role: 'admin', projects: [] })
+        if (created)
+          invite(tx, actor, sender, created, { name: adminName, email: adminEmail, role: 'admin', projects: [] })
         return created
       })
-      if (created) return reply.seeOther('/support/accounts', `${created.name} was created, and ${adminName} is invited.`)
+      if (created)
+        return reply.seeOther('/support/accounts', `${created.name} was created, and ${adminName} is invited.`)
       form.values.identifier ||= input.identifier
       form.errors.identifier = `“${input.identifier}” is taken, or was once. “${proposeAccountIdentifier(db, input.identifier)}” is free.`
     }
     return showAccounts(request, reply.code(422), form)
   })
 
-  app.get('/support/accounts/:identifier/suspension', account, async (request, reply) => showSuspension(request, reply, newForm()))
+  app.get('/support/accounts/:identifier/suspension', account, async (request, reply) =>
+    showSuspension(request, reply, newForm()),
+  )
 
   app.post('/support/accounts/:identifier/suspension', account, async (request, reply) => {
     const { id, name } = accountOf(request)
@@ -73,7 +83,8 @@ export default async function supportRoutes(app: FastifyInstance) {
 
   app.post('/support/users/:user/disabling', user, async (request, reply) => {
     const { id, name } = userOf(request)
-    if (id === request.signedIn.id) return showUsers(request, reply.code(422), 'You cannot disable yourself: another of Support has to.')
+    if (id === request.signedIn.id)
+      return showUsers(request, reply.code(422), 'You cannot disable yourself: another of Support has to.')
     setDisabled(db, supportActor(request), id, true)
     return reply.seeOther('/support/users', `${name} is disabled, and logged out everywhere.`)
   })
@@ -110,7 +121,12 @@ export default async function supportRoutes(app: FastifyInstance) {
     const letter = found(findLetter(db, letterId(request)))
     const again = sendAgain(db, supportActor(request), letter.id)
     app.wakeMail()
-    return reply.seeOther('/support/mail', again ? `The letter to ${letter.email} is sent again.` : `The letter to ${letter.email} is not there to be sent any more.`)
+    return reply.seeOther(
+      '/support/mail',
+      again
+        ? `The letter to ${letter.email} is sent again.`
+        : `The letter to ${letter.email} is not there to be sent any more.`,
+    )
   })
 
   function accountOf(request: FastifyRequest) {

@@ -23,7 +23,11 @@ export function notFound(): Refusal {
 }
 
 export function forbidden(): Refusal {
-  return new Refusal(403, 'Not allowed', 'Your role in this account does not allow this. An admin of the account can do it, or change your role.')
+  return new Refusal(
+    403,
+    'Not allowed',
+    'Your role in this account does not allow this. An admin of the account can do it, or change your role.',
+  )
 }
 
 /** Passes a row on; undefined, which is a foreign or missing one, becomes a 404. */
@@ -41,8 +45,16 @@ const frameworkRefusals: Record<string, [status: number, title: string, message:
   FST_ERR_CTP_BODY_TOO_LARGE: [413, 'Too much at once', 'A form may hold at most 64 KiB. Send less, in several steps.'],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [415, 'This form cannot be read', 'The panel takes plain HTML forms only.'],
   FST_ERR_CTP_EMPTY_TYPE: [415, 'This form cannot be read', 'The panel takes plain HTML forms only.'],
-  FST_CSRF_MISSING_SECRET: [403, 'This form is out of date', 'Nothing was changed. Open the page again and send the form once more. The panel needs cookies for this.'],
-  FST_CSRF_INVALID_TOKEN: [403, 'This form is out of date', 'Nothing was changed. You have logged in or out since it was opened. Open the page again and send the form once more.'],
+  FST_CSRF_MISSING_SECRET: [
+    403,
+    'This form is out of date',
+    'Nothing was changed. Open the page again and send the form once more. The panel needs cookies for this.',
+  ],
+  FST_CSRF_INVALID_TOKEN: [
+    403,
+    'This form is out of date',
+    'Nothing was changed. You have logged in or out since it was opened. Open the page again and send the form once more.',
+  ],
   FST_ERR_BAD_URL: [400, 'Page not found', 'This address cannot be read.'],
 }
 
@@ -74,5 +86,9 @@ function asRefusal(error: FastifyError): Refusal {
   if (error.statusCode && error.statusCode < 500) {
     return new Refusal(error.statusCode, 'This request cannot be read', 'Go back and try again.')
   }
-  return new Refusal(500, 'Something went wrong', 'It is not your fault, and nothing was changed. Try again; if it happens again, tell Support the number below.')
+  return new Refusal(
+    500,
+    'Something went wrong',
+    'It is not your fault, and nothing was changed. Try again; if it happens again, tell Support the number below.',
+  )
 }

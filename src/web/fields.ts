@@ -18,13 +18,17 @@ export function line(missing: string, most: number) {
         .string()
         .min(1, missing)
         .refine((text) => [...text].length <= most, `Use at most ${most} characters.`)
-        .refine((text) => !unprintable.test(text), 'Use letters that can be seen: a control or invisible character is in it.'),
+        .refine(
+          (text) => !unprintable.test(text),
+          'Use letters that can be seen: a control or invisible character is in it.',
+        ),
     )
 }
 
 export const personName = () => line('Enter the full name.', 100)
 
-export const identifierRule = '2–32 characters: a–z, 0–9 and single hyphens, beginning with a letter. It cannot be changed later.'
+export const identifierRule =
+  '2–32 characters: a–z, 0–9 and single hyphens, beginning with a letter. It cannot be changed later.'
 
 export const identifierPattern = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
 
@@ -39,11 +43,18 @@ export const identifier = () =>
     )
 
 /** Derives an empty identifier from the name; refuses where the name offers none. */
-export function withIdentifier<Input extends { name: string; identifier: string }>(input: Input, context: z.RefinementCtx): Input {
+export function withIdentifier<Input extends { name: string; identifier: string }>(
+  input: Input,
+  context: z.RefinementCtx,
+): Input {
   if (input.identifier) return input
   const suggestion = suggestIdentifier(input.name)
   if (!suggestion) {
-    context.addIssue({ code: 'custom', path: ['identifier'], message: `Choose an identifier: none can be made from this name. It takes ${identifierRule}` })
+    context.addIssue({
+      code: 'custom',
+      path: ['identifier'],
+      message: `Choose an identifier: none can be made from this name. It takes ${identifierRule}`,
+    })
   }
   return { ...input, identifier: suggestion }
 }
@@ -61,7 +72,10 @@ export const email = (missing = 'Enter the e-mail address.') =>
         .string()
         .min(1, missing)
         .max(254, 'This e-mail address is too long.')
-        .refine((text) => splitEmail(text) !== undefined, 'This is not an e-mail address. It looks like name@example.com.'),
+        .refine(
+          (text) => splitEmail(text) !== undefined,
+          'This is not an e-mail address. It looks like name@example.com.',
+        ),
     )
 
 /** What two spellings of one address have in common: letters folded, the domain in its ASCII form. */
@@ -75,7 +89,8 @@ function splitEmail(address: string): { local: string; domain: string } | undefi
   const local = address.slice(0, at)
   const domain = domainToASCII(address.slice(at + 1)).toLowerCase()
   const ascii = `${local.replaceAll(/[\p{L}\p{N}\p{M}]/gu, 'x')}@${domain}`
-  if (at < 1 || local.length > 64 || !domain.includes('.') || /[%/:?#[\]\\]/.test(address.slice(at + 1))) return undefined
+  if (at < 1 || local.length > 64 || !domain.includes('.') || /[%/:?#[\]\\]/.test(address.slice(at + 1)))
+    return undefined
   return z.regexes.html5Email.test(ascii) && !/^\.|\.\.|\.@/.test(ascii) ? { local, domain } : undefined
 }
 
@@ -87,7 +102,10 @@ export const limit = () =>
   z
     .string({ error: 'Enter a number, or leave it empty for unlimited.' })
     .trim()
-    .refine((text) => text === '' || digits.test(text), 'Enter a whole number from 0 to 999999999, or leave it empty for unlimited.')
+    .refine(
+      (text) => text === '' || digits.test(text),
+      'Enter a whole number from 0 to 999999999, or leave it empty for unlimited.',
+    )
     .transform((text) => (text === '' ? null : Number(text)))
 
 /** The number of an edit's version, written into the form by the page. */

@@ -30,5 +30,7 @@ export function plural(count: number, one: string, many = `${one}s`): string {
 /** An address with a query, leaving out what is empty. */
 export function address(path: string, query: Record<string, string | number>): string {
   const given = Object.entries(query).filter(([, value]) => value !== '' && value !== 1)
-  return given.length > 0 ? `${path}?${new URLSearchParams(Object.fromEntries(given.map(([name, value]) => [name, String(value)])))}` : path
+  return given.length > 0
+    ? `${path}?${new URLSearchParams(Object.fromEntries(given.map(([name, value]) => [name, String(value)])))}`
+    : path
 }

@@ -35,8 +35,10 @@ export function readForm<Input>(schema: z.ZodType<Input>, body: unknown): ReadFo
   const errors: Form['errors'] = {}
   for (const issue of parsed.error.issues) {
     const field = String(issue.path[0] ?? '')
-    if (issue.code === 'unrecognized_keys') throw badRequest('It holds a field that this page does not have. Open the page again.')
-    if (issue.code === 'invalid_type' && Array.isArray(values[field])) throw badRequest('It holds a field twice. Open the page again.')
+    if (issue.code === 'unrecognized_keys')
+      throw badRequest('It holds a field that this page does not have. Open the page again.')
+    if (issue.code === 'invalid_type' && Array.isArray(values[field]))
+      throw badRequest('It holds a field twice. Open the page again.')
     errors[field] ??= issue.message
   }
   return { values, errors, input: undefined }
@@ -61,7 +63,11 @@ export default fp(async (app: FastifyInstance) => {
   app.addHook('preValidation', (request, reply, done) => {
     if (request.method !== 'POST') return done()
     if (!isOwnOrigin(request, publicUrl)) {
-      throw new Refusal(403, 'This form is not from here', `It was sent by another site, so nothing was changed. The panel’s own address is ${publicUrl}.`)
+      throw new Refusal(
+        403,
+        'This form is not from here',
+        `It was sent by another site, so nothing was changed. The panel’s own address is ${publicUrl}.`,
+      )
     }
     // A form without any field is sent without a body.
     request.body ??= {}
@@ -70,7 +76,8 @@ export default fp(async (app: FastifyInstance) => {
   app.addHook('preValidation', async (request) => {
     if (request.method !== 'POST') return
     const { _csrf, _account, _switch, ...fields } = request.body as Values
-    if (Object.values(fields).flat().length > 100) throw badRequest('It holds more than 100 fields. Send it in several steps.')
+    if (Object.values(fields).flat().length > 100)
+      throw badRequest('It holds more than 100 fields. Send it in several steps.')
     if (Array.isArray(_account)) throw badRequest('It names two accounts. Open the page again.')
     request.formMeta = { account: _account, switchBack: _switch === 'yes' }
     request.body = fields
@@ -85,5 +92,7 @@ function isOwnOrigin(request: FastifyRequest, publicUrl: string): boolean {
   const { origin, 'sec-fetch-site': site } = request.headers
   if (site === 'same-origin') return true
   if (site !== undefined && site !== 'none') return false
-  return origin === undefined || origin === publicUrl || (origin === 'null' && request.routeOptions.config.secret === true)
+  return (
+    origin === undefined || origin === publicUrl || (origin === 'null' && request.routeOptions.config.secret === true)
+  )
 }

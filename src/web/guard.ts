@@ -66,13 +66,29 @@ export default fp<GuardOptions>(async (app: FastifyInstance, { switchAccount, fi
 function refusal(request: FastifyRequest): Refusal {
   const { account, standings, partnerAccount } = request.viewer
   if (standings.includes('unattached')) {
-    return new Refusal(403, 'Choose an account', 'This page belongs to an account, and none is active now.', 'errors/choose-account')
+    return new Refusal(
+      403,
+      'Choose an account',
+      'This page belongs to an account, and none is active now.',
+      'errors/choose-account',
+    )
   }
   if (standings.includes('suspended')) {
-    return new Refusal(403, `${account?.name} is suspended`, 'Its pages cannot be opened until it is resumed. Nothing was deleted.', 'errors/suspended')
+    return new Refusal(
+      403,
+      `${account?.name} is suspended`,
+      'Its pages cannot be opened until it is resumed. Nothing was deleted.',
+      'errors/suspended',
+    )
   }
   if (request.url.startsWith('/partner/') && account?.kind === 'customer' && partnerAccount) {
-    return new Refusal(403, 'The Partner Area belongs to a partner account', `You are working in ${account.name} now.`, 'errors/not-partner', { own: partnerAccount })
+    return new Refusal(
+      403,
+      'The Partner Area belongs to a partner account',
+      `You are working in ${account.name} now.`,
+      'errors/not-partner',
+      { own: partnerAccount },
+    )
   }
   return forbidden()
 }

@@ -8,7 +8,7 @@ export const httpLimits = {
   bodyLimit: 64 * 1024,
   http: { headersTimeout: 8_000, connectionsCheckingInterval: 1_000 },
   genReqId: () => randomUUID(),
-  requestIdHeader: false,
+  requestIdHeader: false as const,
   routerOptions: { maxParamLength: 200 },
 }
 

@@ -14,7 +14,12 @@ export function readList(query: unknown): ListQuery {
 }
 
 /** Cuts the page out of a list: `rows` is asked for what lies on it, after the page is known to exist. */
-export function paged<Row>(query: ListQuery, total: number, rows: (limit: number, offset: number) => Row[], size = pageSize): List<Row> {
+export function paged<Row>(
+  query: ListQuery,
+  total: number,
+  rows: (limit: number, offset: number) => Row[],
+  size = pageSize,
+): List<Row> {
   const pages = Math.max(1, Math.ceil(total / size))
   const page = Math.min(query.page, pages)
   return { q: query.q, page, rows: rows(size, (page - 1) * size), total, pages }

@@ -1,7 +1,7 @@
+import { join } from 'node:path'
 import fastifyView from '@fastify/view'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { join } from 'node:path'
 import { root } from '../config.ts'
 import { newEta } from '../eta.ts'
 import { can, projectRoleNames, roleName } from '../policy.ts'

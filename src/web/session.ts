@@ -60,14 +60,17 @@ function sessionStore(db: Db, now: () => number): SessionStore {
         db.delete(sessions).where(eq(sessions.hash, hash)).run()
         return callback(null, null)
       }
-      if (now() - lastSeenAt > minute) db.update(sessions).set({ lastSeenAt: now() }).where(eq(sessions.hash, hash)).run()
+      if (now() - lastSeenAt > minute)
+        db.update(sessions).set({ lastSeenAt: now() }).where(eq(sessions.hash, hash)).run()
       callback(null, { cookie: { originalMaxAge: null }, userId, activeAccountId })
     },
     set(_id, _session, callback) {
       callback()
     },
     destroy(id, callback) {
-      db.delete(sessions).where(eq(sessions.hash, hashToken(id))).run()
+      db.delete(sessions)
+        .where(eq(sessions.hash, hashToken(id)))
+        .run()
       callback()
     },
   }
@@ -75,7 +78,9 @@ function sessionStore(db: Db, now: () => number): SessionStore {
 
 function sweepSessions(db: Db, now: number): void {
   const { idle, absolute } = lifetimes.user
-  db.delete(sessions).where(or(lt(sessions.lastSeenAt, now - idle), lt(sessions.createdAt, now - absolute))).run()
+  db.delete(sessions)
+    .where(or(lt(sessions.lastSeenAt, now - idle), lt(sessions.createdAt, now - absolute)))
+    .run()
 }
 
 /** Starts a session under a new id: for log-in, and for whatever else proves who somebody is. */

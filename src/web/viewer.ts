@@ -47,7 +47,12 @@ export const visitor: Viewer = {
 
 /** Who acts, for the history: a member of the active account. */
 export function actor(request: FastifyRequest): Person {
-  return { ...origin(request), userId: request.signedIn.id, accountId: request.viewer.account?.id ?? null, bySupport: false }
+  return {
+    ...origin(request),
+    userId: request.signedIn.id,
+    accountId: request.viewer.account?.id ?? null,
+    bySupport: false,
+  }
 }
 
 /** Support acts on accounts and users that it is no member of. */

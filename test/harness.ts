@@ -1,0 +1,348 @@
+import { copyFileSync, mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
+import { type HTMLElement, parse } from 'node-html-parser'
+import type { Test } from 'tap'
+import { buildApp } from '../src/app.ts'
+import { type Config, readConfig } from '../src/config.ts'
+import { type Db, openDatabase } from '../src/db/open.ts'
+import { type CastName, cast, createCast, demoPassword } from '../src/demo.ts'
+import { hashPassword } from '../src/login/passwords.ts'
+import { openSecrets } from '../src/secrets.ts'
+
+// A panel with the demo cast for each test: a real database in a folder of its own, and clients that
+// send the forms that the pages hold.
+
+export const publicUrl = 'http://localhost:3000'
+
+export type Panel = {
+  app: FastifyInstance
+  db: Db
+  dataDir: string
+  /** Turns the panel’s clock forward, by milliseconds. */
+  pass: (time: number) => void
+  visit: () => Client
+  /** Logs in one of the cast, through the form. */
+  signIn: (who: CastName) => Promise<Client>
+  /** Every row of every table: to show that nothing has changed. */
+  rows: () => Record<string, unknown[]>
+  close: () => Promise<void>
+}
+
+export type Start = { settings?: Record<string, string>; empty?: boolean; dataDir?: string }
+
+export async function startApp(t: Test, { settings = {}, empty = false, dataDir }: Start = {}): Promise<Panel> {
+  const folder = dataDir ?? newFolder()
+  if (!empty && !dataDir) copyFileSync(await castDatabase(), join(folder, 'panel.db'))
+  const config: Config = {
+    ...readConfig({}, { PUBLIC_URL: publicUrl, LOG_LEVEL: 'silent', TWO_FACTOR: 'optional', ...settings }),
+    dataDir: folder,
+  }
+  const database = openDatabase(folder)
+  let ahead = 0
+  const app = await buildApp({ config, db: database.db, secrets: openSecrets(folder), now: () => Date.now() + ahead })
+  let open = true
+  const close = async () => {
+    if (!open) return
+    open = false
+    await app.close()
+    database.close()
+  }
+  t.teardown(close)
+  const visit = () => new Client(app)
+  return {
+    app,
+    db: database.db,
+    dataDir: folder,
+    pass: (time) => {
+      ahead += time
+    },
+    visit,
+    signIn: async (who) => {
+      const client = visit()
+      const page = await client.logIn(cast[who].email)
+      if (page.status !== 303) throw new Error(`${who} could not log in: ${page.status}`)
+      return client
+    },
+    rows: () => readRows(join(folder, 'panel.db')),
+    close,
+  }
+}
+
+function newFolder(): string {
+  return mkdtempSync(join(tmpdir(), 'meshpanel-test-'))
+}
+
+let made: Promise<string> | undefined
+
+/** The cast is made once a process; each test gets a copy of its database. */
+function castDatabase(): Promise<string> {
+  made ??= (async () => {
+    const folder = newFolder()
+    const { db, close } = openDatabase(folder)
+    createCast(db, Date.now(), await hashPassword(demoPassword))
+    close()
+    return join(folder, 'panel.db')
+  })()
+  return made
+}
+
+function readRows(file: string): Record<string, unknown[]> {
+  const sqlite = new Database(file, { readonly: true })
+  const tables = sqlite
+    .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+    .pluck()
+    .all() as string[]
+  const rows = Object.fromEntries(
+    tables.map((table) => [table, sqlite.prepare(`SELECT * FROM "${table}" ORDER BY 1, 2`).all()]),
+  )
+  sqlite.close()
+  return rows
+}
+
+export type Fields = Record<string, string | string[]>
+
+/** A browser without JavaScript: it keeps cookies, reads pages and sends their forms. */
+export class Client {
+  readonly app: FastifyInstance
+  readonly cookies = new Map<string, string>()
+
+  constructor(app: FastifyInstance) {
+    this.app = app
+  }
+
+  logIn(email: string, password = demoPassword, next = '/'): Promise<Page> {
+    return this.submit(`/login?next=${encodeURIComponent(next)}`, 'Log in', { email, password })
+  }
+
+  async get(path: string, headers: Record<string, string> = {}): Promise<Page> {
+    return this.#request({ method: 'GET', url: path, headers })
+  }
+
+  /** Follows redirects, as a browser does. */
+  async open(path: string): Promise<Page> {
+    let page = await this.get(path)
+    for (let hops = 0; page.location && hops < 5; hops++) page = await this.get(page.location)
+    return page
+  }
+
+  /**
+   * Opens a page, fills in the form that has this button, and sends it. `within` is text of the table
+   * row, list item or section that the button stands in, where there are several.
+   */
+  async submit(path: string, button: string, fields: Fields = {}, within?: string): Promise<Page> {
+    return this.press(await this.open(path), button, fields, within)
+  }
+
+  /** Sends a form of a page that was opened before. */
+  async press(page: Page, button: string, fields: Fields = {}, within?: string): Promise<Page> {
+    const { form, pressed } = page.form(button, within)
+    const all = { ...formFields(form), ...pressed, ...fields }
+    const to = form.getAttribute('action') ?? page.path
+    if (form.getAttribute('method') !== 'post') return this.get(`${to}?${encode(all)}`)
+    return this.#post(to, all)
+  }
+
+  /** Presses a button and opens the page that it leads to. */
+  async submitAndFollow(path: string, button: string, fields: Fields = {}, within?: string): Promise<Page> {
+    const answer = await this.submit(path, button, fields, within)
+    return answer.location ? this.open(answer.location) : answer
+  }
+
+  /** Sends a form that no page of this client’s offers, with a valid token: what a forger in the own session can do. */
+  async post(path: string, fields: Fields = {}, headers: Record<string, string> = {}): Promise<Page> {
+    const page = await this.open('/')
+    const input = (name: string) => page.root.querySelector(`input[name="${name}"]`)?.getAttribute('value')
+    const account = input('_account')
+    return this.#post(
+      path,
+      { _csrf: input('_csrf') ?? '', ...(account ? { _account: account } : {}), ...fields },
+      headers,
+    )
+  }
+
+  /** Sends a body as it is. */
+  async postRaw(path: string, payload: string, headers: Record<string, string> = {}): Promise<Page> {
+    return this.#request({
+      method: 'POST',
+      url: path,
+      payload,
+      headers: { 'content-type': 'application/x-www-form-urlencoded', origin: publicUrl, ...headers },
+    })
+  }
+
+  /** Changes the active account with the switcher. */
+  async switchTo(identifier: string): Promise<Page> {
+    return this.post('/active-account', { account: identifier })
+  }
+
+  #post(path: string, fields: Fields, headers: Record<string, string> = {}): Promise<Page> {
+    return this.postRaw(path, encode(fields), headers)
+  }
+
+  async #request(options: {
+    method: 'GET' | 'POST'
+    url: string
+    payload?: string
+    headers: Record<string, string>
+  }): Promise<Page> {
+    const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+    const response = await this.app.inject({
+      ...options,
+      headers: { ...options.headers, ...(cookie ? { cookie } : {}) },
+    })
+    for (const { name, value, maxAge } of response.cookies) {
+      if (maxAge === 0 || value === '') this.cookies.delete(name)
+      else this.cookies.set(name, value)
+    }
+    return new Page(options.url, response)
+  }
+}
+
+function encode(fields: Fields): string {
+  const pairs = Object.entries(fields).flatMap(([name, value]) =>
+    [value].flat().map((one) => [name, one] as [string, string]),
+  )
+  return new URLSearchParams(pairs).toString()
+}
+
+/** What a browser would send of a form as it stands. */
+function formFields(form: HTMLElement): Fields {
+  const fields: Fields = {}
+  const add = (name: string | undefined, value: string) => {
+    if (!name) return
+    const before = fields[name]
+    fields[name] = before === undefined ? value : [before, value].flat()
+  }
+  for (const input of form.querySelectorAll('input')) {
+    if (input.getAttribute('type') === 'checkbox' && !input.hasAttribute('checked')) continue
+    add(input.getAttribute('name'), input.getAttribute('value') ?? '')
+  }
+  for (const select of form.querySelectorAll('select')) {
+    const options = select.querySelectorAll('option')
+    const chosen = options.find((option) => option.hasAttribute('selected')) ?? options[0]
+    if (chosen) add(select.getAttribute('name'), chosen.getAttribute('value') ?? '')
+  }
+  return fields
+}
+
+/** An answer, read as its reader would. */
+export class Page {
+  readonly path: string
+  readonly response: LightMyRequestResponse
+  readonly status: number
+  readonly location: string | undefined
+  readonly body: string
+  readonly root: HTMLElement
+
+  constructor(path: string, response: LightMyRequestResponse) {
+    this.path = path.split('?', 1)[0] ?? path
+    this.response = response
+    this.status = response.statusCode
+    this.location = response.headers.location
+    this.body = response.body
+    this.root = parse(response.body)
+  }
+
+  get title(): string {
+    return clean(this.root.querySelector('h1'))
+  }
+
+  /** The page’s text, white space folded, the top bar left out. */
+  get text(): string {
+    return clean(this.root.querySelector('main'))
+  }
+
+  get notice(): string {
+    return clean(this.root.querySelector('.notice'))
+  }
+
+  get problem(): string {
+    return clean(this.root.querySelector('.problem'))
+  }
+
+  /** The error at a field, by the field’s name. */
+  error(name: string): string {
+    const input = this.root.querySelector(`main [name="${name}"][aria-invalid]`)
+    const ids = input?.getAttribute('aria-describedby')?.split(' ') ?? []
+    return ids
+      .filter((id) => id.endsWith('-error'))
+      .map((id) => clean(this.root.querySelector(`#${id}`)))
+      .join(' ')
+  }
+
+  /** What a field holds. */
+  value(name: string): string | undefined {
+    return this.root.querySelector(`main input[name="${name}"]`)?.getAttribute('value')
+  }
+
+  /** The texts of a table’s rows. */
+  get tableRows(): string[] {
+    return this.root.querySelectorAll('main tbody tr').map(clean)
+  }
+
+  row(containing: string): string {
+    return this.tableRows.find((row) => row.includes(containing)) ?? ''
+  }
+
+  link(label: string, within?: string): string | undefined {
+    const places = within ? this.#places(within) : [this.root]
+    return places
+      .flatMap((place) => place.querySelectorAll('a'))
+      .find((a) => clean(a) === label)
+      ?.getAttribute('href')
+  }
+
+  hasButton(label: string): boolean {
+    return this.#buttons(this.root).some((button) => label === nameOf(button))
+  }
+
+  /** The names of the accounts in the switcher, in its order. */
+  get switcher(): string[] {
+    return this.root.querySelectorAll('.switcher li .name').map(clean)
+  }
+
+  get activeAccount(): string {
+    return clean(this.root.querySelector('.switcher summary'))
+  }
+
+  get settingsMenu(): string[] {
+    return this.root.querySelectorAll('.settings .menu-item').map(clean)
+  }
+
+  get areaMenu(): string[] {
+    return this.root.querySelectorAll('nav.area a').map(clean)
+  }
+
+  form(button: string, within?: string): { form: HTMLElement; pressed: Fields } {
+    const places = within ? this.#places(within) : [this.root]
+    const found = places.flatMap((place) => this.#buttons(place)).find((candidate) => nameOf(candidate) === button)
+    const form = found?.closest('form')
+    if (!found || !form)
+      throw new Error(
+        `${this.path} (${this.status}) has no button “${button}”${within ? ` at “${within}”` : ''}:\n${this.text}`,
+      )
+    const name = found.getAttribute('name')
+    return { form, pressed: name ? { [name]: found.getAttribute('value') ?? '' } : {} }
+  }
+
+  #places(within: string): HTMLElement[] {
+    return ['tr', 'li', 'section']
+      .flatMap((kind) => this.root.querySelectorAll(kind))
+      .filter((place) => clean(place).includes(within))
+  }
+
+  #buttons(place: HTMLElement): HTMLElement[] {
+    return place.querySelectorAll('button')
+  }
+}
+
+function nameOf(button: HTMLElement): string {
+  return button.getAttribute('aria-label') ?? clean(button)
+}
+
+function clean(element: HTMLElement | null): string {
+  return (element?.textContent ?? '').replace(/\s+/g, ' ').trim()
+}
