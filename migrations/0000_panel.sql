@@ -119,6 +119,15 @@ CREATE TABLE `partner_requests` (
 --> statement-breakpoint
 CREATE UNIQUE INDEX `partner_requests_one_pending` ON `partner_requests` (`account_id`) WHERE state = 'pending';--> statement-breakpoint
 CREATE INDEX `partner_requests_state` ON `partner_requests` (`state`,`id`);--> statement-breakpoint
+CREATE TABLE `password_resets` (
+	`hash` text PRIMARY KEY NOT NULL,
+	`user_id` integer NOT NULL,
+	`expires_at` integer NOT NULL,
+	`used_at` integer,
+	FOREIGN KEY (`user_id`) REFERENCES `users`(`id`) ON UPDATE no action ON DELETE no action
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `password_resets_user` ON `password_resets` (`user_id`);--> statement-breakpoint
 CREATE TABLE `project_access` (
 	`account_id` integer NOT NULL,
 	`project_id` integer NOT NULL,

@@ -15,6 +15,7 @@ import { newPost } from './mail/outbox.ts'
 import { startMailWorker } from './mail/worker.ts'
 import memberRoutes from './members/routes.ts'
 import partnershipRoutes from './partnership/routes.ts'
+import passwordResetRoutes from './password-reset/routes.ts'
 import profileRoutes from './profile/routes.ts'
 import projectRoutes from './projects/routes.ts'
 import quotaRoutes from './quotas/routes.ts'
@@ -85,6 +86,7 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
 
   await app.register(firstRunRoutes)
   await app.register(loginRoutes)
+  await app.register(passwordResetRoutes)
   await app.register(homeRoutes)
   await app.register(profileRoutes)
   await app.register(accountRoutes)

@@ -21,6 +21,7 @@ export const policy = {
   'asset.see': anyone,
   'session.start': anyone,
   'session.end': anyone,
+  'password.reset': anyone,
   'operator.first': anyone,
   'invitation.see': anyone,
   'invitation.accept': anyone,

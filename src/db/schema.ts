@@ -230,6 +230,20 @@ export const partnerRequests = sqliteTable(
   ],
 )
 
+export const passwordResets = sqliteTable(
+  'password_resets',
+  {
+    // SHA-256 of the token in the letter's link.
+    hash: text().primaryKey(),
+    userId: integer('user_id')
+      .notNull()
+      .references(() => users.id),
+    expiresAt: integer('expires_at').notNull(),
+    usedAt: integer('used_at'),
+  },
+  (table) => [index('password_resets_user').on(table.userId)],
+)
+
 export const sessions = sqliteTable(
   'sessions',
   {

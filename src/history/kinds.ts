@@ -29,6 +29,7 @@ export const recordKinds = {
   'user.created': 'created the user',
   'user.renamed': 'changed the name',
   'user.password-changed': 'changed the password',
+  'user.reset-requested': 'asked for a new password',
   'user.disabled': 'disabled the user',
   'user.enabled': 'enabled the user',
   'user.sessions-ended': 'ended the user’s sessions',

@@ -63,13 +63,11 @@ export function renameUser(db: Db, actor: Actor, user: User, name: string): void
   })
 }
 
-/** Sets the password and ends all sessions of the user. */
-export function changePassword(db: Db, actor: Actor, userId: number, passwordHash: string): void {
-  write(db, (tx) => {
-    tx.update(users).set({ passwordHash }).where(eq(users.id, userId)).run()
-    tx.delete(sessions).where(eq(sessions.userId, userId)).run()
-    record(tx, actor, { kind: 'user.password-changed', userId })
-  })
+/** Sets the password, and ends all sessions of the user. In the caller’s transaction. */
+export function setPassword(tx: Db, actor: Actor, userId: number, passwordHash: string): void {
+  tx.update(users).set({ passwordHash }).where(eq(users.id, userId)).run()
+  tx.delete(sessions).where(eq(sessions.userId, userId)).run()
+  record(tx, actor, { kind: 'user.password-changed', userId })
 }
 
 /** Disables a user and ends all sessions, or enables one. False when nothing changed. */

@@ -1,6 +1,8 @@
 type InvitationLetter = { inviter: string; account: string; role: string; link: string; expires: string }
 type PartnerRequestLetter = { requester: string; requesterEmail: string; account: string; link: string }
 type PartnerDecisionLetter = { account: string; granted: boolean; link: string }
+type PasswordResetLetter = { link: string; expires: string }
+type PasswordChangedLetter = { when: string; link: string }
 
 /** Every kind of letter: what it is made of, and its subject. Its text is in views/mail. */
 export const letterKinds = {
@@ -8,6 +10,8 @@ export const letterKinds = {
   'partner-request': ({ account }: PartnerRequestLetter) => `${account} asks to become a partner`,
   'partner-decision': ({ account, granted }: PartnerDecisionLetter) =>
     granted ? `${account} is a partner account now` : `${account} does not become a partner account`,
+  'password-reset': (_: PasswordResetLetter) => 'Choose a new password',
+  'password-changed': (_: PasswordChangedLetter) => 'Your password was changed',
 } as const
 
 export type LetterKind = keyof typeof letterKinds

@@ -1,12 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { countOwnAccounts, findOwnAccount, listOwnAccounts } from '../accounts/data.ts'
-import { changePassword, findUser, renameUser } from '../login/data.ts'
+import { countOwnAccounts, findOwnAccount, listOwnAccounts, type User } from '../accounts/data.ts'
+import { write } from '../db/open.ts'
+import { findUser, renameUser, setPassword } from '../login/data.ts'
 import { newPersonFields, readNewPassword, withoutPasswords } from '../login/new-person.ts'
 import { verifyPassword } from '../login/passwords.ts'
 import { listProjectsOf, removeMember } from '../members/data.ts'
 import { found } from '../web/errors.ts'
 import { personName } from '../web/fields.ts'
+import { dateTime } from '../web/format.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { paged, readList } from '../web/list.ts'
 import { signIn } from '../web/session.ts'
@@ -43,7 +45,7 @@ export default async function profileRoutes(app: FastifyInstance) {
         const passwordHash = await readNewPassword(form, user, app.config.panelName)
         if (passwordHash) {
           const { activeAccountId } = request.session
-          changePassword(db, actor(request), user.id, passwordHash)
+          changePassword(request, user, passwordHash)
           await signIn(request, user.id, activeAccountId ?? null)
           return reply.seeOther('/profile', 'Your password was changed. All your other sessions have ended.')
         }
@@ -70,6 +72,14 @@ export default async function profileRoutes(app: FastifyInstance) {
     }
     return reply.seeOther('/profile', `You have left ${account.name}.`)
   })
+
+  function changePassword(request: FastifyRequest, user: User, passwordHash: string): void {
+    write(db, (tx) => {
+      setPassword(tx, actor(request), user.id, passwordHash)
+      const data = { when: dateTime(app.now()), link: `${app.config.publicUrl}/password-reset` }
+      app.postLetter(tx, app.now(), { kind: 'password-changed', email: user.email, name: user.name, data })
+    })
+  }
 
   function ownAccount(request: FastifyRequest) {
     const { identifier } = request.params as { identifier: string }

@@ -1,0 +1,68 @@
+import { and, eq, gt, isNull } from 'drizzle-orm'
+import type { User } from '../accounts/data.ts'
+import { type Db, write } from '../db/open.ts'
+import { passwordResets, users } from '../db/schema.ts'
+import { type Actor, record } from '../history/record.ts'
+import { setPassword } from '../login/data.ts'
+import type { Post } from '../mail/outbox.ts'
+import { hashToken, newToken } from '../secrets.ts'
+import { dateTime } from '../web/format.ts'
+
+/** ASVS 5.0 §6.4: short, single use, hashed at rest. */
+const lifetime = 30 * 60_000
+
+/** Writes a letter with a link to choose a new password. Only the newest link works. */
+export function requestReset(
+  db: Db,
+  actor: Actor,
+  user: User,
+  { post, publicUrl }: { post: Post; publicUrl: string },
+): void {
+  const token = newToken()
+  const expiresAt = actor.at + lifetime
+  write(db, (tx) => {
+    tx.delete(passwordResets).where(eq(passwordResets.userId, user.id)).run()
+    tx.insert(passwordResets)
+      .values({ hash: hashToken(token), userId: user.id, expiresAt })
+      .run()
+    record(tx, { ...actor, userId: user.id }, { kind: 'user.reset-requested', userId: user.id })
+    post(tx, actor.at, {
+      kind: 'password-reset',
+      email: user.email,
+      name: user.name,
+      data: { link: `${publicUrl}/password-reset/${token}`, expires: dateTime(expiresAt) },
+    })
+  })
+}
+
+/** Whose password a link may set. Undefined when it is unknown, used or too old, or its user is disabled. */
+export function findReset(db: Db, token: string, at: number): User | undefined {
+  return db
+    .select({ user: users })
+    .from(passwordResets)
+    .innerJoin(users, eq(users.id, passwordResets.userId))
+    .where(and(open(token, at), isNull(users.disabledAt)))
+    .get()?.user
+}
+
+/** Claims the link, sets the password and ends all sessions. False when the link was claimed meanwhile. */
+export function resetPassword(
+  db: Db,
+  actor: Actor,
+  token: string,
+  user: User,
+  passwordHash: string,
+  tell: (tx: Db) => void,
+): boolean {
+  return write(db, (tx) => {
+    const claimed = tx.update(passwordResets).set({ usedAt: actor.at }).where(open(token, actor.at)).run().changes
+    if (!claimed) return false
+    setPassword(tx, { ...actor, userId: user.id }, user.id, passwordHash)
+    tell(tx)
+    return true
+  })
+}
+
+function open(token: string, at: number) {
+  return and(eq(passwordResets.hash, hashToken(token)), isNull(passwordResets.usedAt), gt(passwordResets.expiresAt, at))
+}

@@ -1,0 +1,78 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import type { Db } from '../db/open.ts'
+import { findUserByEmail } from '../login/data.ts'
+import { newPersonFields, readNewPassword, withoutPasswords } from '../login/new-person.ts'
+import { email } from '../web/fields.ts'
+import { dateTime } from '../web/format.ts'
+import { type Form, newForm, readForm } from '../web/forms.ts'
+import { origin } from '../web/viewer.ts'
+import { findReset, requestReset, resetPassword } from './data.ts'
+
+const request = z.strictObject({ email: email('Enter your e-mail.') })
+const { password, repeated } = newPersonFields
+const choice = z.strictObject({ password, repeated })
+
+export default async function passwordResetRoutes(app: FastifyInstance) {
+  const { db, now, config, postLetter: post } = app
+  const { publicUrl, panelName } = config
+  const reset = { config: { can: 'password.reset' } } as const
+  const byToken = { config: { can: 'password.reset', secret: true } } as const
+
+  app.get('/password-reset', reset, async (_request, reply) =>
+    reply.page('password-reset/index', { title: 'Forgot your password?', form: newForm() }),
+  )
+
+  app.post('/password-reset', reset, async (request_, reply) => {
+    const form = readForm(request, request_.body)
+    if (!form.input) return reply.code(422).page('password-reset/index', { title: 'Forgot your password?', form })
+    const anonymous = { ...origin(request_), userId: null, accountId: null, bySupport: false }
+    const user = findUserByEmail(db, form.input.email)
+    // After the answer: it comes as soon for an unknown address (ASVS 6.3.8).
+    if (user && user.disabledAt === null) setImmediate(() => requestReset(db, anonymous, user, { post, publicUrl }))
+    return reply.seeOther(
+      '/login',
+      'If this address has a log-in here, a letter is on its way to it. Its link works for 30 minutes.',
+    )
+  })
+
+  app.get('/password-reset/:token', byToken, async (request, reply) => show(request, reply, newForm()))
+
+  app.post('/password-reset/:token', byToken, async (request, reply) => {
+    const form = readForm(choice, request.body)
+    const user = findReset(db, tokenOf(request), now())
+    if (form.input && user) {
+      const passwordHash = await readNewPassword(form, user, panelName)
+      if (passwordHash) {
+        const tell = (tx: Db) =>
+          post(tx, now(), {
+            kind: 'password-changed',
+            email: user.email,
+            name: user.name,
+            data: { when: dateTime(now()), link: `${publicUrl}/password-reset` },
+          })
+        const anonymous = { ...origin(request), userId: null, accountId: null, bySupport: false }
+        if (resetPassword(db, anonymous, tokenOf(request), user, passwordHash, tell)) {
+          return reply.seeOther('/login', 'Your password was changed. Log in with the new one.')
+        }
+      }
+    }
+    return show(request, reply.code(422), withoutPasswords(form))
+  })
+
+  function tokenOf(request: FastifyRequest): string {
+    return (request.params as { token: string }).token
+  }
+
+  /** A link that does not work says so, whatever the reason. */
+  function show(request: FastifyRequest, reply: FastifyReply, form: Form) {
+    const user = findReset(db, tokenOf(request), now())
+    if (!user) reply.code(404)
+    return reply.page('password-reset/choose', {
+      title: 'Choose a new password',
+      works: user !== undefined,
+      formAction: `/password-reset/${tokenOf(request)}`,
+      form,
+    })
+  }
+}
