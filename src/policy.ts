@@ -91,6 +91,9 @@ export function standingsOf(
   return operator ? [own, 'support'] : [own]
 }
 
+/** Rule 7 counts admins: an account with members keeps at least one. */
+export const adminRole: Role = 'admin'
+
 /** The product's words for a role. */
 export function roleName(kind: AccountKind, role: Role): string {
   return `${kind === 'partner' ? 'Partner' : 'Customer'} ${role === 'admin' ? 'Admin' : 'User'}`

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { proposeAccountIdentifier, resumeAccount, suspendAccount } from '../accounts/data.ts'
 import { write } from '../db/open.ts'
 import { cancelInvitation, copyLink, countInvitations, invite, listInvitations, resend } from '../invitations/data.ts'
-import { idOf, showLink } from '../invitations/routes.ts'
+import { idOf, showLink } from '../invitations/link.ts'
 import { addMember, countAdmins, countMembers, findMember, listMembers, removeMember } from '../members/data.ts'
 import { countProjects, listProjects } from '../projects/data.ts'
 import { found } from '../web/errors.ts'
@@ -11,19 +11,14 @@ import { email, identifier, line, personName, withIdentifier } from '../web/fiel
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { paged, readList } from '../web/list.ts'
 import { actor } from '../web/viewer.ts'
-import { type Customer, countCustomers, createCustomer, findCustomer, listCustomers } from './data.ts'
+import { type Customer, countCustomers, createCustomer, listCustomers } from './data.ts'
+import { customerOf } from './own.ts'
 
 const newCustomer = z
   .strictObject({ name: line('Enter the customer’s name.', 100), identifier: identifier() })
   .transform(withIdentifier)
 const firstAdmin = z.strictObject({ name: personName(), email: email() })
 const suspension = z.strictObject({ reason: line('Say why: the account’s users will read it.', 300) })
-
-/** The customer that the address names, if it is the active partner account's own. */
-export function customerOf(request: FastifyRequest): Customer {
-  const { customer } = request.params as { customer: string }
-  return found(findCustomer(request.server.db, request.member.account.id, customer))
-}
 
 export default async function customerRoutes(app: FastifyInstance) {
   const { db, config, postLetter } = app

@@ -4,11 +4,12 @@ import { write } from '../db/open.ts'
 import { createUser, findUser, findUserByEmail } from '../login/data.ts'
 import { newPersonFields, readNewPassword, withoutPasswords } from '../login/new-person.ts'
 import { found, Refusal } from '../web/errors.ts'
-import { emailKey, readId } from '../web/fields.ts'
+import { emailKey } from '../web/fields.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { signIn } from '../web/session.ts'
 import { actor, origin } from '../web/viewer.ts'
-import { acceptInvitation, cancelInvitation, copyLink, findOffer, invitationLink, type Offer, resend } from './data.ts'
+import { acceptInvitation, cancelInvitation, copyLink, findOffer, type Offer, resend } from './data.ts'
+import { idOf, showLink } from './link.ts'
 
 const newPerson = z.strictObject(newPersonFields)
 
@@ -105,23 +106,4 @@ export default async function invitationRoutes(app: FastifyInstance) {
       form: form.values.name === undefined ? { ...form, values: { name: invitation.name, ...form.values } } : form,
     })
   }
-}
-
-export function idOf(request: FastifyRequest): number {
-  return found(readId((request.params as { id: string }).id))
-}
-
-/** Shows a new link once: only its hash is kept, so there is no page to go on to. */
-export function showLink(
-  reply: FastifyReply,
-  { invitation, token }: NonNullable<ReturnType<typeof copyLink>>,
-  publicUrl: string,
-  back: string,
-) {
-  return reply.page('invitations/link', {
-    title: `Link for ${invitation.name}`,
-    invitation,
-    link: invitationLink(publicUrl, token),
-    back,
-  })
 }

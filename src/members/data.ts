@@ -4,7 +4,7 @@ import { memberships, projectAccess, projects, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
 import type { RecordKind } from '../history/kinds.ts'
 import { type Actor, type Change, record } from '../history/record.ts'
-import type { Role } from '../policy.ts'
+import { adminRole, type Role } from '../policy.ts'
 
 export type Member = {
   userId: number
@@ -65,7 +65,7 @@ export function countAdmins(db: Db, accountId: number): number {
       .select({ n: count() })
       .from(memberships)
       .innerJoin(users, eq(users.id, memberships.userId))
-      .where(and(eq(memberships.accountId, accountId), eq(memberships.role, 'admin'), isNull(users.disabledAt)))
+      .where(and(eq(memberships.accountId, accountId), eq(memberships.role, adminRole), isNull(users.disabledAt)))
       .get()?.n ?? 0
   )
 }
@@ -146,7 +146,7 @@ export function removeMember(
 }
 
 function isLastAdmin(tx: Db, accountId: number, member: Member): boolean {
-  return member.role === 'admin' && member.disabledAt === null && countAdmins(tx, accountId) === 1
+  return member.role === adminRole && member.disabledAt === null && countAdmins(tx, accountId) === 1
 }
 
 /** The projects of an account that a member has access to. */
@@ -166,7 +166,7 @@ export function listAdmins(db: Db, accountId: number, limit = 3): { name: string
     .select({ name: users.name, email: users.email })
     .from(memberships)
     .innerJoin(users, eq(users.id, memberships.userId))
-    .where(and(eq(memberships.accountId, accountId), eq(memberships.role, 'admin'), isNull(users.disabledAt)))
+    .where(and(eq(memberships.accountId, accountId), eq(memberships.role, adminRole), isNull(users.disabledAt)))
     .orderBy(desc(users.lastLogInAt))
     .limit(limit)
     .all()

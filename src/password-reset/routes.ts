@@ -9,7 +9,7 @@ import { type Form, newForm, readForm } from '../web/forms.ts'
 import { origin } from '../web/viewer.ts'
 import { findReset, requestReset, resetPassword } from './data.ts'
 
-const request = z.strictObject({ email: email('Enter your e-mail.') })
+const resetRequest = z.strictObject({ email: email('Enter your e-mail.') })
 const { password, repeated } = newPersonFields
 const choice = z.strictObject({ password, repeated })
 
@@ -23,13 +23,21 @@ export default async function passwordResetRoutes(app: FastifyInstance) {
     reply.page('password-reset/index', { title: 'Forgot your password?', form: newForm() }),
   )
 
-  app.post('/password-reset', reset, async (request_, reply) => {
-    const form = readForm(request, request_.body)
+  app.post('/password-reset', reset, async (request, reply) => {
+    const form = readForm(resetRequest, request.body)
     if (!form.input) return reply.code(422).page('password-reset/index', { title: 'Forgot your password?', form })
-    const anonymous = { ...origin(request_), userId: null, accountId: null, bySupport: false }
+    const anonymous = { ...origin(request), userId: null, accountId: null, bySupport: false }
     const user = findUserByEmail(db, form.input.email)
     // After the answer: it comes as soon for an unknown address (ASVS 6.3.8).
-    if (user && user.disabledAt === null) setImmediate(() => requestReset(db, anonymous, user, { post, publicUrl }))
+    if (user && user.disabledAt === null) {
+      setImmediate(() => {
+        try {
+          requestReset(db, anonymous, user, { post, publicUrl })
+        } catch (error) {
+          request.log.error({ err: error }, 'a password reset was not written')
+        }
+      })
+    }
     return reply.seeOther(
       '/login',
       'If this address has a log-in here, a letter is on its way to it. Its link works for 30 minutes.',

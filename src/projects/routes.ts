@@ -1,8 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { countAccess, listAccess, listCandidates } from '../access/data.ts'
-import { can, canInProject, type ProjectAction } from '../policy.ts'
-import { forbidden, found } from '../web/errors.ts'
 import { identifier, line, version, withIdentifier } from '../web/fields.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { paged, readList } from '../web/list.ts'
@@ -11,64 +8,18 @@ import {
   countProjects,
   createProject,
   deleteProject,
-  findProject,
-  type Looker,
   limitReached,
   listProjects,
   projectUse,
   proposeProjectIdentifier,
   renameProject,
-  type SeenProject,
 } from './data.ts'
+import { looker, projectOf, showProject } from './page.ts'
 
 const projectName = () => line('Enter the project’s name.', 100)
 const newProject = z.strictObject({ name: projectName(), identifier: identifier() }).transform(withIdentifier)
 const rename = z.strictObject({ name: projectName(), version: version() })
 const removal = z.strictObject({ identifier: z.string().trim().default('') })
-
-/** How many people a choice offers at once; the others are found by search. */
-const choices = 50
-
-export function looker(request: FastifyRequest): Looker {
-  return { userId: request.signedIn.id, seesAll: can(request.viewer.standings, 'project.see-all') }
-}
-
-/** The project that the address names, if the viewer sees it: 404 otherwise, 403 when the project role lacks the right. */
-export function projectOf(request: FastifyRequest, action?: ProjectAction): SeenProject {
-  const { project } = request.params as { project: string }
-  const seen = found(findProject(request.server.db, request.member.account.id, looker(request), project))
-  if (action && !canInProject(request.viewer.standings, seen.role, action)) throw forbidden()
-  return seen
-}
-
-export type ProjectForms = { rename?: Form; give?: Form; problem?: string }
-
-/** A project’s page: its quota, its people, and for those who may the ways to change them. */
-export function showProject(request: FastifyRequest, reply: FastifyReply, forms: ProjectForms = {}) {
-  const { db } = request.server
-  const { account } = request.member
-  const project = projectOf(request)
-  const query = readList(request.query)
-  const find = String((request.query as Record<string, unknown>).find ?? '').slice(0, 200)
-  const may = (action: ProjectAction) => canInProject(request.viewer.standings, project.role, action)
-  const candidates = may('access.change') ? listCandidates(db, account.id, project.id, find, choices + 1) : []
-  return reply.page('projects/show', {
-    title: project.name,
-    project,
-    use: projectUse(db, account.id),
-    mayRename: may('project.rename'),
-    mayChangeAccess: may('access.change'),
-    find,
-    candidates: candidates.slice(0, choices),
-    moreCandidates: candidates.length > choices,
-    list: paged(query, countAccess(db, account.id, project.id, query.q), (limit, offset) =>
-      listAccess(db, account.id, project.id, query.q, limit, offset),
-    ),
-    renameForm: forms.rename ?? newForm({ name: project.name, version: String(project.version) }),
-    giveForm: forms.give ?? newForm({ role: 'user' }),
-    problem: forms.problem ?? '',
-  })
-}
 
 export default async function projectRoutes(app: FastifyInstance) {
   const { db } = app

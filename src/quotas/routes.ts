@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { customerOf } from '../customers/routes.ts'
+import { customerOf } from '../customers/own.ts'
 import { projectUse } from '../projects/data.ts'
 import { limit, version } from '../web/fields.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'

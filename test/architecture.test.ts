@@ -1,0 +1,84 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import t from 'tap'
+import { root } from '../src/config.ts'
+
+const src = join(root, 'src')
+const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+const read = (file: string) => readFileSync(join(src, file), 'utf8')
+
+// Imports point one way: from a higher layer to a lower one, or within a layer.
+const entry = new Set(['main.ts', 'server.ts', 'demo.ts'])
+const ground = /^(db|mail)\/|^(config|secrets|eta)\.ts$|^history\/(record|kinds)\.ts$/
+
+function layer(file: string): number {
+  if (entry.has(file)) return 5
+  if (file === 'app.ts') return 4
+  if (file.startsWith('web/')) return 2
+  if (file === 'policy.ts') return 1
+  return ground.test(file) ? 0 : 3
+}
+
+function imports(file: string): string[] {
+  return [...read(file).matchAll(/^(?:import|export) (?!type )[^'"]*? from '(\.[^']+)'/gms)].map(([, path]) =>
+    relative(src, join(src, dirname(file), path ?? '')),
+  )
+}
+
+t.test('imports point one way', async (t) => {
+  for (const file of files) {
+    for (const imported of imports(file).filter((path) => path.endsWith('.ts'))) {
+      t.ok(layer(imported) <= layer(file), `${file} may import ${imported}`)
+    }
+  }
+})
+
+t.test('a feature uses another’s data, never its routes', async (t) => {
+  for (const file of files.filter((file) => layer(file) === 3)) {
+    t.notOk(
+      imports(file).some((imported) => imported.endsWith('routes.ts')),
+      `${file} imports no routes`,
+    )
+  }
+})
+
+t.test('SQL lives in data.ts, db/, mail/, the history’s record and the session store', async (t) => {
+  const home = /^db\/|^mail\/|\/data\.ts$|^web\/session\.ts$|^history\/record\.ts$/
+  for (const file of files.filter((file) => !home.test(file))) {
+    t.notMatch(read(file), /from 'drizzle-orm|from '[./]+db\/schema\.ts'(?<!import type[^\n]*)/, `${file} holds no SQL`)
+  }
+})
+
+t.test('only policy.ts asks about roles, only config.ts reads the environment, nobody writes raw SQL', async (t) => {
+  for (const file of files) {
+    const text = read(file)
+    if (file !== 'policy.ts') {
+      t.notMatch(text, /\brole\s*[!=]==?\s*'/, `${file} compares no role`)
+    }
+    if (file !== 'config.ts') t.notMatch(text, /process\.env/, `${file} reads no environment`)
+    t.notMatch(text, /sql\.raw/, `${file} writes no raw SQL`)
+  }
+})
+
+t.test('views print only what is escaped, but for other views', async (t) => {
+  const views = readdirSync(join(root, 'views'), { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.eta'),
+  )
+  for (const view of views) {
+    const text = readFileSync(join(root, 'views', view), 'utf8')
+    t.notMatch(text, /<%~(?! (?:include\(|it\.body))/, `${view} prints nothing unescaped`)
+    if (!view.startsWith('mail/'))
+      t.notMatch(text, /\sstyle="|<script>|\son[a-z]+="/, `${view} has no inline style or script`)
+  }
+})
+
+t.test('the top level holds what the design names, and nothing more', async (t) => {
+  const named = ['package.json', 'package-lock.json', 'tsconfig.json', 'src', 'views', 'migrations', 'public', 'test']
+  const told = ['README.md', 'ARCHITECTURE.md', 'SECURITY.md', 'CHANGELOG.md', 'LICENSE']
+  const made = ['node_modules', 'dist', 'data']
+  const there = readdirSync(root).filter((name) => !name.startsWith('.'))
+  t.same(
+    there.filter((name) => ![...named, ...told, ...made].includes(name)),
+    [],
+  )
+})
