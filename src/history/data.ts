@@ -2,6 +2,7 @@ import { and, count, desc, eq, isNotNull, ne, type SQL } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import type { Db } from '../db/open.ts'
 import { accounts, invitations, projects, records, users } from '../db/schema.ts'
+import { type AccountKind, type ProjectRole, projectRoleNames, type Role, roleName } from '../policy.ts'
 import { type RecordKind, recordKinds } from './kinds.ts'
 import type { Change } from './record.ts'
 
@@ -39,6 +40,7 @@ export function listRecords(db: Db, scope: Scope, limit: number, offset: number)
       actorAccountId: records.actorAccountId,
       accountId: records.accountId,
       account: accounts.name,
+      accountKind: accounts.kind,
       subject: subject.name,
       subjectId: records.userId,
       actorId: records.actorId,
@@ -62,10 +64,25 @@ export function listRecords(db: Db, scope: Scope, limit: number, offset: number)
     .map((row) => ({
       ...row,
       words: recordKinds[row.kind as RecordKind] ?? row.kind,
-      change: Object.entries(JSON.parse(row.change) as Change),
+      change: Object.entries(JSON.parse(row.change) as Change).map(([field, [before, after]]) => ({
+        field,
+        before: inWords(field, row, before),
+        after: inWords(field, row, after),
+      })),
       // Whom or what it was done to, unless somebody did it to themselves.
       on: [row.subjectId === row.actorId ? null : row.subject, row.project, row.invited].filter(
         (text) => text !== null,
       ),
     }))
+}
+
+/** Roles are shown in the product's words. */
+function inWords(
+  field: string,
+  { kind, accountKind }: { kind: string; accountKind: AccountKind | null },
+  value: string | number | null,
+) {
+  if (field !== 'role' || typeof value !== 'string') return value
+  if (kind.startsWith('access.')) return projectRoleNames[value as ProjectRole]
+  return roleName(accountKind ?? 'customer', value as Role)
 }

@@ -7,7 +7,6 @@ import {
   invitationProjects,
   invitations,
   invitationTokens,
-  letters,
   memberships,
   projects,
   users,
@@ -144,12 +143,14 @@ function pendingOf(accountId: number) {
 
 /** The newest first, with how its last letter fares. Expired ones stay listed until they are resent or cancelled. */
 export function listInvitations(db: Db, accountId: number, limit: number, offset: number): PendingInvitation[] {
-  const lastLetter = (column: typeof letters.state | typeof letters.error) =>
-    sql<
-      string | null
-    >`(select ${column} from ${letters} where ${letters.invitationId} = ${invitations.id} order by ${letters.id} desc limit 1)`
+  // Drizzle leaves out a column's table where a query has only one, so the subqueries name it.
+  const last = sql`from letters where letters.invitation_id = invitations.id order by letters.id desc limit 1`
   return db
-    .select({ invitation: invitations, letterState: lastLetter(letters.state), letterError: lastLetter(letters.error) })
+    .select({
+      invitation: invitations,
+      letterState: sql<string | null>`(select letters.state ${last})`,
+      letterError: sql<string | null>`(select letters.error ${last})`,
+    })
     .from(invitations)
     .where(pendingOf(accountId))
     .orderBy(desc(invitations.id))

@@ -15,7 +15,7 @@ export type SeenProject = Project & { role: ProjectRole | null; people: number }
 /** Who looks: members see the projects they have access to, admins all. */
 export type Looker = { userId: number; seesAll: boolean }
 
-const people = sql<number>`(select count(*) from ${projectAccess} as pa where pa.project_id = ${projects.id})`
+const people = sql<number>`(select count(*) from project_access as own where own.project_id = projects.id)`
 
 function seen(db: Db, userId: number) {
   return db

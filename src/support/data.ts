@@ -2,7 +2,7 @@ import { and, asc, count, desc, eq, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import type { Account } from '../accounts/data.ts'
 import type { Db } from '../db/open.ts'
-import { accounts, memberships, users } from '../db/schema.ts'
+import { accounts, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
 
 // Support sees all accounts and users: the only data functions without a tenant.
@@ -16,8 +16,8 @@ export function listAccounts(db: Db, q: string, limit: number, offset: number): 
     .select({
       account: accounts,
       partnerName: partner.name,
-      users: sql<number>`(select count(*) from ${memberships} where ${memberships.accountId} = ${accounts.id})`,
-      customers: sql<number>`(select count(*) from accounts as customer where customer.partner_id = ${accounts.id})`,
+      users: sql<number>`(select count(*) from memberships as own where own.account_id = accounts.id)`,
+      customers: sql<number>`(select count(*) from accounts as customer where customer.partner_id = accounts.id)`,
     })
     .from(accounts)
     .leftJoin(partner, eq(partner.id, accounts.partnerId))
@@ -47,8 +47,8 @@ export function listUsers(db: Db, q: string, limit: number, offset: number) {
       lastLogInAt: users.lastLogInAt,
       createdAt: users.createdAt,
       disabledAt: users.disabledAt,
-      accounts: sql<number>`(select count(*) from ${memberships} where ${memberships.userId} = ${users.id})`,
-      sessions: sql<number>`(select count(*) from sessions where sessions.user_id = ${users.id})`,
+      accounts: sql<number>`(select count(*) from memberships as own where own.user_id = users.id)`,
+      sessions: sql<number>`(select count(*) from sessions as own where own.user_id = users.id)`,
     })
     .from(users)
     .where(and(matches(users.search, q)))
