@@ -1,0 +1,247 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readdirSync, statSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import Database from 'better-sqlite3'
+import t, { type Test } from 'tap'
+import { ConfigError, readConfig, root } from '../src/config.ts'
+import { openDatabase, StartError } from '../src/db/open.ts'
+
+const launch = join(root, 'src/launch.mjs')
+
+t.test('every setting is checked at the start, and the error names it', async (t) => {
+  const wrong: Record<string, string[]> = {
+    PORT: ['eighty', '-1', '70000', '80.5'],
+    PUBLIC_URL: ['panel.example.com', 'ftp://panel.example.com', 'https://panel.example.com/sub'],
+    SMTP_URL: ['mail.example.com', 'http://mail.example.com'],
+    MAIL_FROM: ['nobody', 'a@x.example, b@y.example'],
+    SUPPORT_EMAIL: ['nobody', 'a@x.example,b@y.example'],
+    TRUST_PROXY: ['everybody', '10.0.0.0/33', 'true'],
+    TWO_FACTOR: ['always'],
+    LOG_LEVEL: ['loud'],
+    PANEL_NAME: ['x'.repeat(41)],
+  }
+  for (const [name, values] of Object.entries(wrong)) {
+    for (const value of values) {
+      t.throws(
+        () => readConfig({}, { [name]: value }),
+        { constructor: ConfigError, message: new RegExp(name) },
+        `${name}=${value}`,
+      )
+    }
+  }
+  t.notMatch(
+    message(() => readConfig({}, { SMTP_URL: 'http://user:geheim@mail' })),
+    'geheim',
+    'a password is not repeated',
+  )
+})
+
+t.test('without settings the panel listens on loopback and knows its own address', async (t) => {
+  t.match(readConfig({}, {}), {
+    host: '127.0.0.1',
+    port: 3000,
+    publicUrl: 'http://localhost:3000',
+    dataDir: 'data',
+    trustProxy: [],
+    twoFactor: 'support',
+  })
+  t.equal(readConfig({}, { PORT: '8080' }).publicUrl, 'http://localhost:8080')
+})
+
+t.test('an empty installation prints a set-up link once, keeps its data, and stops cleanly', async (t) => {
+  const dataDir = newFolder()
+  const first = await start(t, dataDir)
+  t.match(first.printed(), /http:\/\/localhost:\d+\/setup\/[\w-]{43}\n/)
+  t.equal((await fetch(`${first.url}/login`)).status, 200)
+  t.equal(statSync(join(dataDir, 'secrets')).mode & 0o777, 0o600, 'only the owner reads the secrets')
+
+  const operator = run(
+    ['create-operator', '--email', 'ops@panel.example', '--name', 'Ops'],
+    dataDir,
+    'a long enough passphrase\n',
+  )
+  t.match(
+    await operator.done,
+    { code: 0, out: /Ops \(ops@panel.example\) is of Support now/ },
+    'beside the running panel',
+  )
+
+  t.equal(await first.stop(), 0, 'SIGTERM ends it well')
+  const second = await start(t, dataDir)
+  t.notMatch(second.printed(), '/setup/', 'there is an operator now')
+  t.equal(await second.stop(), 0)
+})
+
+t.test('create-operator says in one line what is wrong', async (t) => {
+  const dataDir = newFolder()
+  const short = await run(['create-operator', '--email', 'ops@panel.example', '--name', 'Ops'], dataDir, 'short').done
+  t.match(short, { code: 2, err: /^The password: Use at least 12 characters.*\n$/ })
+  const address = await run(
+    ['create-operator', '--email', 'nobody', '--name', 'Ops'],
+    dataDir,
+    'a long enough passphrase',
+  ).done
+  t.match(address, { code: 2, err: /^--email: .*\n$/ })
+  const unknown = await run(['create-operator', '--colour', 'red'], dataDir, '').done
+  t.match(unknown, { code: 2, err: /colour/ })
+  t.match(await run(['dance'], dataDir, '').done, { code: 2, err: /no command “dance”/ })
+})
+
+t.test('one process has a database: a second one is refused and changes nothing', async (t) => {
+  const dataDir = newFolder()
+  const first = await start(t, dataDir)
+  const second = await run(['start'], dataDir, '').done
+  t.match(second, { code: 2, err: /already running/ })
+  t.equal((await fetch(`${first.url}/login`)).status, 200)
+  await first.stop()
+})
+
+t.test('a port in use is said in one line', async (t) => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const address = server.address()
+  const port = typeof address === 'object' ? String(address?.port) : ''
+  t.match(await run(['start'], newFolder(), '', { PORT: port }).done, {
+    code: 2,
+    err: /PORT \d+: another program listens/,
+  })
+})
+
+t.test('the demo has the cast, prints the log-ins, and leaves nothing behind', async (t) => {
+  const demo = await start(t, '', 'demo')
+  t.match(demo.printed(), /petra@cloudhaus\.example/)
+  t.match(demo.printed(), /demo-demo-demo/)
+  const folder = /they lie in (\S+)\/mail/.exec(demo.printed())?.[1] ?? ''
+  t.ok(existsSync(folder))
+  await demo.stop()
+  t.notOk(existsSync(folder))
+})
+
+t.test('a database of a newer version is refused', async (t) => {
+  const dataDir = newFolder()
+  openDatabase(dataDir).close()
+  const sqlite = new Database(join(dataDir, 'panel.db'))
+  sqlite.prepare('INSERT INTO __drizzle_migrations (hash, created_at) VALUES (?, ?)').run('later', Date.now() * 10)
+  sqlite.close()
+  t.throws(() => openDatabase(dataDir), { constructor: StartError, message: /newer version/ })
+})
+
+t.test('before a migration the database is copied', async (t) => {
+  const dataDir = newFolder()
+  openDatabase(dataDir).close()
+  const sqlite = new Database(join(dataDir, 'panel.db'))
+  // As an older version left it: without the last migration, which makes the triggers.
+  sqlite.exec('DELETE FROM __drizzle_migrations WHERE created_at = (SELECT max(created_at) FROM __drizzle_migrations)')
+  for (const name of sqlite.prepare("SELECT name FROM sqlite_master WHERE type = 'trigger'").pluck().all())
+    sqlite.exec(`DROP TRIGGER ${name}`)
+  sqlite.close()
+
+  openDatabase(dataDir).close()
+  const [backup = ''] = readdirSync(join(dataDir, 'backups'))
+  const copy = new Database(join(dataDir, 'backups', backup), { readonly: true })
+  t.same(copy.pragma('integrity_check', { simple: true }), 'ok')
+  copy.close()
+})
+
+t.test('every table is STRICT, and the settings that durability rests on are in force', async (t) => {
+  const { db, close } = openDatabase(newFolder())
+  const all = (query: string) =>
+    (db as unknown as { $client: Database.Database }).$client.prepare(query).all() as { name: string; strict: number }[]
+  const tables = all(
+    "SELECT name, strict FROM pragma_table_list WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '\\_\\_%' ESCAPE '\\'",
+  )
+  t.ok(tables.length > 10)
+  t.same(
+    tables.filter(({ strict }) => strict !== 1),
+    [],
+  )
+  const { $client } = db as unknown as { $client: Database.Database }
+  const pragma = (name: string) => $client.pragma(name, { simple: true })
+  t.same(['journal_mode', 'synchronous', 'foreign_keys', 'busy_timeout', 'trusted_schema'].map(pragma), [
+    'wal',
+    2,
+    1,
+    5000,
+    0,
+  ])
+  close()
+})
+
+function newFolder(): string {
+  return mkdtempSync(join(tmpdir(), 'meshpanel-test-'))
+}
+
+function message(act: () => unknown): string {
+  try {
+    act()
+    return ''
+  } catch (error) {
+    return String(error)
+  }
+}
+
+function run(args: string[], dataDir: string, input: string, settings: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [launch, ...args], {
+    env: { PATH: process.env.PATH, LOG_LEVEL: 'warn', ...(dataDir ? { DATA_DIR: dataDir } : {}), ...settings },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+  child.stdin.end(input)
+  const done = (async () => {
+    const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
+    return { code, out, err }
+  })()
+  return { child, done }
+}
+
+/** Starts a panel as a process of its own, and waits until it answers. */
+async function start(t: Test, dataDir: string, command = 'start') {
+  const port = await freePort()
+  const child: ChildProcess = spawn(process.execPath, [launch, command], {
+    env: { PATH: process.env.PATH, PORT: String(port), LOG_LEVEL: 'warn', ...(dataDir ? { DATA_DIR: dataDir } : {}) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let out = ''
+  child.stdout?.on('data', (chunk) => {
+    out += chunk
+  })
+  child.stderr?.on('data', (chunk) => {
+    out += chunk
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  const url = `http://127.0.0.1:${port}`
+  for (let tries = 0; tries < 100 && child.exitCode === null; tries++) {
+    if (
+      await fetch(`${url}/login`).then(
+        (answer) => answer.ok,
+        () => false,
+      )
+    )
+      break
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  return {
+    url,
+    printed: () => out,
+    stop: async () => {
+      const ended = once(child, 'exit')
+      child.kill('SIGTERM')
+      const [code] = await ended
+      return code as number | null
+    },
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (typeof address !== 'object' || !address) throw new Error('no port is free')
+  return address.port
+}
