@@ -20,7 +20,8 @@ const newest = (folder) =>
 if (changed(installed) < Math.max(changed(join(root, 'package-lock.json')), 1)) {
   console.error('Installing what the panel needs. This takes a minute or two, once …')
   // npm's own settings for the script that runs this one are none of the installation's.
-  const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: root, stdio: ['ignore', 2, 2] })
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.toLowerCase().startsWith('npm_')))
+  const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: root, env, stdio: ['ignore', 2, 2] })
   if (status !== 0) process.exit(status ?? 1)
 }
 

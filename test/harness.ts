@@ -21,6 +21,8 @@ export type Panel = {
   app: FastifyInstance
   db: Db
   dataDir: string
+  /** Every route of the running application. */
+  routes: { method: string; url: string; config?: { can?: string } }[]
   /** Turns the panel’s clock forward, by milliseconds. */
   pass: (time: number) => void
   visit: () => Client
@@ -56,6 +58,7 @@ export async function startApp(t: Test, { settings = {}, empty = false, dataDir 
     app,
     db: database.db,
     dataDir: folder,
+    routes: app.routeTable,
     pass: (time) => {
       ahead += time
     },

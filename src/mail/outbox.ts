@@ -36,8 +36,8 @@ export function newPost(config: Config, secrets: Secrets, wake: () => void): Pos
     const context = { ...(data as object), name, subject, panelName: config.panelName, publicUrl: config.publicUrl }
     const body: LetterBody = {
       // Plain text is no HTML: nothing in it is escaped.
-      text: eta.withConfig({ autoEscape: false }).render(`/mail/${kind}.text`, context),
-      html: eta.render(`/mail/${kind}.html`, context),
+      text: eta.withConfig({ autoEscape: false }).render(`/mail/${kind}.text.eta`, context),
+      html: eta.render(`/mail/${kind}.html.eta`, context),
     }
     tx.insert(letters)
       .values({

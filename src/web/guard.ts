@@ -4,6 +4,10 @@ import { type Action, can } from '../policy.ts'
 import { badRequest, forbidden, Refusal } from './errors.ts'
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** Every route with the action it names, as it was registered. */
+    routeTable: RouteEntry[]
+  }
   interface FastifyContextConfig {
     /** The action in policy.ts that this route is. */
     can?: Action
@@ -14,6 +18,8 @@ declare module 'fastify' {
   }
 }
 
+export type RouteEntry = { method: string; url: string; config: { can?: Action } }
+
 export type GuardOptions = {
   /** Makes another of the user's accounts the active one. False when it is none of theirs. */
   switchAccount: (request: FastifyRequest, identifier: string) => boolean
@@ -22,8 +28,11 @@ export type GuardOptions = {
 }
 
 export default fp<GuardOptions>(async (app: FastifyInstance, { switchAccount, findOwnAccount }) => {
+  const routeTable: RouteEntry[] = []
+  app.decorate('routeTable', routeTable)
   app.addHook('onRoute', ({ method, url, config }) => {
     if (!config?.can) throw new Error(`${method} ${url} must name an action from policy.ts`)
+    for (const one of [method].flat()) routeTable.push({ method: one, url, config })
   })
 
   // A visitor is sent to log in before any of the form is read.
@@ -37,16 +46,17 @@ export default fp<GuardOptions>(async (app: FastifyInstance, { switchAccount, fi
   app.addHook('preValidation', async (request) => {
     const { can: action, inAccount } = request.routeOptions.config
     if (!action) return
-    if (inAccount && request.method === 'POST') sameAccount(request)
+    const { account } = request.formMeta ?? {}
+    if (inAccount && account !== undefined) sameAccount(request, account)
     if (!can(request.viewer.standings, action)) throw refusal(request)
+    if (inAccount && account === undefined)
+      throw badRequest('It does not say which account it belongs to. Open the page again.')
   })
 
   /** Rule 6: a form acts in the account that it was made in, or not at all. */
-  function sameAccount(request: FastifyRequest): void {
-    const { account: wanted, switchBack } = request.formMeta
-    if (!wanted) throw badRequest('It does not say which account it belongs to. Open the page again.')
+  function sameAccount(request: FastifyRequest, wanted: string): void {
     if (wanted === request.viewer.account?.identifier) return
-    if (switchBack && switchAccount(request, wanted)) return
+    if (request.formMeta.switchBack && switchAccount(request, wanted)) return
 
     const own = findOwnAccount(request, wanted)
     const active = request.viewer.account?.name
