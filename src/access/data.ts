@@ -116,8 +116,9 @@ export function listCandidatesOf(
     .where(and(eq(projectAccess.projectId, projects.id), eq(projectAccess.userId, users.id)))
   const numbered = db
     .select({
-      projectId: projects.id,
-      userId: users.id,
+      // Both columns are called id: in a subquery each needs a name of its own.
+      projectId: sql<number>`${projects.id}`.as('project_id'),
+      userId: sql<number>`${users.id}`.as('user_id'),
       name: users.name,
       email: users.email,
       n: sql<number>`row_number() over (partition by ${projects.id} order by ${users.search})`.as('n'),
