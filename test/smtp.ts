@@ -1,55 +1,138 @@
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { type ParsedMail, simpleParser } from 'mailparser'
-import { SMTPServer, type SMTPServerOptions } from 'smtp-server'
+import { SMTPServer } from 'smtp-server'
 import type { Test } from 'tap'
 
+// Mail servers for tests: a real one, which takes letters or refuses them, and ones that misbehave.
+
+export type Delivery = { recipients: string[]; mail: ParsedMail; raw: string }
+
+export type Refusal = { at: 'recipient' | 'data'; code: number; words: string }
+
 export type MailServer = {
+  /** For SMTP_URL. */
   url: string
-  /** What has arrived, in order. */
-  letters: ParsedMail[]
-  /** Waits until a letter to this address has arrived that `after` have come before. */
-  letterTo: (email: string, after?: number) => Promise<ParsedMail>
-  close: () => Promise<void>
+  /** What was taken. */
+  taken: Delivery[]
+  /** What was refused after its text had been read. */
+  refused: Delivery[]
+  /** Refuses all letters from now on, or those to one address; undefined: takes them again. */
+  refuse: (how: Refusal | undefined, only?: string) => void
+  /** The letter to this address, when it has come: the `nth` one. */
+  letterTo: (email: string, nth?: number) => Promise<Delivery>
+  /** The user and password of the last log-in. */
+  loggedInAs: string | undefined
 }
 
-/** A real SMTP server on loopback. */
-export async function startMailServer(t: Test, options: SMTPServerOptions = {}, port = 0): Promise<MailServer> {
-  const letters: ParsedMail[] = []
-  const server = new SMTPServer({
-    authOptional: true,
-    disabledCommands: ['STARTTLS'],
-    onData(stream, _session, done) {
-      simpleParser(stream).then((letter) => {
-        letters.push(letter)
-        done()
-      }, done)
-    },
-    ...options,
-  })
-  // A client that goes away is no error of the test’s.
-  server.on('error', () => {})
-  const listener = server.listen(port, '127.0.0.1')
-  await once(listener, 'listening')
-  const close = () => new Promise<void>((resolve) => server.close(() => resolve()))
-  t.teardown(close)
-  return {
-    url: `smtp://127.0.0.1:${(listener.address() as AddressInfo).port}`,
-    letters,
-    letterTo: async (email, after = 0) => {
-      for (let tries = 0; tries < 200; tries++) {
-        const letter = letters.filter(({ to }) => [to].flat().some((address) => address?.text.toLowerCase().includes(email.toLowerCase())))[after]
-        if (letter) return letter
-        await new Promise((resolve) => setTimeout(resolve, 25))
-      }
-      throw new Error(`no letter to ${email} has come; there are ${letters.length}`)
-    },
-    close,
+export async function startMailServer(t: Test, { withLogIn = false } = {}): Promise<MailServer> {
+  let refusal: Refusal | undefined
+  let onlyTo: string | undefined
+  const answer = (at: Refusal['at'], recipients: string[]) => {
+    if (refusal?.at !== at || (onlyTo && !recipients.includes(onlyTo))) return undefined
+    return Object.assign(new Error(refusal.words), { responseCode: refusal.code })
   }
+  const server = new SMTPServer({
+    logger: false,
+    authOptional: !withLogIn,
+    allowInsecureAuth: true,
+    disabledCommands: withLogIn ? ['STARTTLS'] : ['STARTTLS', 'AUTH'],
+    onAuth(auth, _session, callback) {
+      mailServer.loggedInAs = `${auth.username}:${auth.password}`
+      callback(null, { user: auth.username ?? '' })
+    },
+    onRcptTo(address, _session, callback) {
+      callback(answer('recipient', [address.address]))
+    },
+    onData(stream, session, callback) {
+      const parts: Buffer[] = []
+      stream.on('data', (part: Buffer) => parts.push(part))
+      stream.on('end', async () => {
+        const raw = Buffer.concat(parts)
+        const recipients = session.envelope.rcptTo.map(({ address }) => address)
+        const delivery = { recipients, mail: await simpleParser(raw), raw: raw.toString() }
+        const error = answer('data', recipients)
+        if (error) mailServer.refused.push(delivery)
+        else mailServer.taken.push(delivery)
+        callback(error)
+      })
+    },
+  })
+  server.on('error', () => {})
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => new Promise<void>((resolve) => server.close(resolve)))
+
+  const mailServer: MailServer = {
+    url: `smtp://127.0.0.1:${portOf(server.server.address())}`,
+    taken: [],
+    refused: [],
+    refuse: (how, only) => {
+      refusal = how
+      onlyTo = only
+    },
+    letterTo: (email, nth = 1) =>
+      until(
+        `letter ${nth} to ${email}`,
+        () => mailServer.taken.filter(({ recipients }) => recipients.includes(email))[nth - 1],
+      ),
+    loggedInAs: undefined,
+  }
+  return mailServer
 }
 
-/** The panel’s link in a letter, as a path. */
-export function linkIn(letter: ParsedMail): string {
-  const [link = ''] = /https?:\/\/\S+/.exec(letter.text ?? '') ?? []
-  return link.replace(/^https?:\/\/[^/]+/, '')
+/** A server that speaks, or not, as `talk` says. `hangUp` ends all its connections. */
+export async function startOddServer(
+  t: Test,
+  talk: (socket: Socket) => void,
+): Promise<{ url: string; connections: () => number; hangUp: () => void }> {
+  const sockets = new Set<Socket>()
+  let connections = 0
+  const server = createServer((socket) => {
+    connections++
+    sockets.add(socket)
+    socket.on('error', () => {})
+    socket.on('close', () => sockets.delete(socket))
+    talk(socket)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const hangUp = () => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  }
+  t.teardown(hangUp)
+  return { url: `smtp://127.0.0.1:${portOf(server.address())}`, connections: () => connections, hangUp }
+}
+
+/** An address where nobody listens. */
+export async function deadAddress(): Promise<string> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const port = portOf(server.address())
+  await new Promise((resolve) => server.close(resolve))
+  return `smtp://127.0.0.1:${port}`
+}
+
+function portOf(address: ReturnType<ReturnType<typeof createServer>['address']>): number {
+  if (address === null || typeof address === 'string') throw new Error('not listening')
+  return address.port
+}
+
+/** Waits for what happens apart from all requests, five seconds at the most. */
+export async function until<Result>(what: string, look: () => Result | undefined | false): Promise<Result> {
+  for (let tries = 0; tries < 500; tries++) {
+    const seen = look()
+    if (seen) return seen
+    await pause(10)
+  }
+  throw new Error(`Waited in vain: ${what}`)
+}
+
+export function pause(time: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, time))
+}
+
+/** The path of the link in a letter, which must be one of the panel’s own. */
+export function linkIn(text: string | undefined, publicUrl: string, path = '/invitations/'): string {
+  const link = text?.match(/https?:\/\/\S+/g)?.find((found) => found.startsWith(`${publicUrl}${path}`))
+  if (!link) throw new Error(`no link to ${publicUrl}${path} in: ${text}`)
+  return link.slice(publicUrl.length)
 }

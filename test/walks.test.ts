@@ -1,6 +1,6 @@
 import t from 'tap'
 import { cast } from '../src/demo.ts'
-import { startApp } from './harness.ts'
+import { publicUrl, startApp } from './harness.ts'
 import { linkIn, startMailServer } from './smtp.ts'
 
 // The walks of the manual, as forms: browser/ walks them again in Chromium.
@@ -45,11 +45,11 @@ t.test('providing access: a project, an invitation by e-mail, access, and what a
     email: 'nora@acme.example',
   })
   t.match(invited.notice, 'nora@acme.example')
-  const letter = await mail.letterTo('nora@acme.example')
+  const { mail: letter } = await mail.letterTo('nora@acme.example')
   t.match(letter.text, /Stella invites you to the account Acme on Meshpanel, as Customer User/)
 
   const nora = panel.visit()
-  const invitation = await nora.open(linkIn(letter))
+  const invitation = await nora.open(linkIn(letter.text, publicUrl))
   const accepted = await nora.press(invitation, 'Accept invitation', {
     password: 'correct horse battery',
     repeated: 'correct horse battery',
@@ -58,9 +58,9 @@ t.test('providing access: a project, an invitation by e-mail, access, and what a
   t.equal(dashboard.activeAccount, 'Acme')
   t.match(dashboard.text, 'You have no access to a project yet')
 
-  await stella.submit('/customer/users', 'Invite', { name: 'Nils', email: 'Nils@Nowhere.example' })
+  await stella.submit('/customer/users', 'Invite', { name: 'Nils', email: 'nils@nowhere.example' })
   const nils = panel.visit()
-  const link = linkIn(await mail.letterTo('Nils@Nowhere.example'))
+  const link = linkIn((await mail.letterTo('nils@nowhere.example')).mail.text, publicUrl)
   const asKnown = await nils.open(link)
   const login = await nils.open(asKnown.link('Log in to accept') ?? '')
   const back = await nils.press(login, 'Log in', { email: cast.nils.email, password: 'demo-demo-demo' })

@@ -1,0 +1,148 @@
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import t, { type Test } from 'tap'
+import { type CastName, cast, demoPassword } from '../../src/demo.ts'
+import { type Panel, startApp } from '../harness.ts'
+import { linkIn, startMailServer } from '../smtp.ts'
+
+const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
+const flags =
+  '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
+
+/** Ends a test file where there is no Chromium: with one clear line, or as a failure in CI. */
+export function needsChromium(): void {
+  if (existsSync(executablePath)) return
+  const reason = `${executablePath} is missing: install Debian’s package chromium, or set CHROMIUM`
+  if (process.env.CI === 'true') {
+    t.fail(reason)
+    process.exit(1)
+  }
+  t.plan(0, `browser tests are skipped: ${reason}`)
+  process.exit(0)
+}
+
+/** Starts a browser with a new profile. */
+export function launchBrowser(t: Test): Promise<Browser> {
+  const browser = chromium.launch({ executablePath, args: flags.split(' ') })
+  t.teardown(async () => (await browser).close())
+  return browser
+}
+
+export type LivePanel = Panel & {
+  url: string
+  /** The link in the first letter to an address, as a path. */
+  linkTo: (email: string) => Promise<string>
+}
+
+/** A panel that listens on loopback, with the cast and a real mail server. */
+export async function startLivePanel(t: Test, empty = false): Promise<LivePanel> {
+  const port = await freePort()
+  const url = `http://localhost:${port}`
+  const mail = await startMailServer(t)
+  const panel = await startApp(t, { empty, settings: { PUBLIC_URL: url, PORT: String(port), SMTP_URL: mail.url } })
+  await panel.app.listen({ host: 'localhost', port })
+  return { ...panel, url, linkTo: async (email) => linkIn((await mail.letterTo(email)).mail.text, url) }
+}
+
+/** A person at a browser. What the console or the network complains about ends up in `complaints`. */
+export class Person {
+  readonly page: Page
+  readonly context: BrowserContext
+  readonly complaints: string[] = []
+  readonly #url: string
+
+  private constructor(context: BrowserContext, page: Page, url: string) {
+    this.context = context
+    this.page = page
+    this.#url = url
+    page.on('pageerror', (error) => this.complaints.push(`${page.url()}: ${error.message}`))
+    page.on('console', (message) => {
+      // Chromium logs each 4xx answer that a test asks for.
+      if (message.type() === 'error' && !/status of 4\d\d/.test(message.text()))
+        this.complaints.push(`${page.url()}: ${message.text()}`)
+    })
+  }
+
+  static async open(browser: Browser, panel: LivePanel, options: BrowserContextOptions = {}): Promise<Person> {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
+    context.setDefaultTimeout(8_000)
+    return new Person(context, await context.newPage(), panel.url)
+  }
+
+  async goto(path: string): Promise<void> {
+    await this.page.goto(this.#url + path)
+  }
+
+  get path(): string {
+    const { pathname, search } = new URL(this.page.url())
+    return pathname + search
+  }
+
+  async logIn(who: CastName): Promise<void> {
+    await this.goto('/login')
+    await this.fillLogIn(who)
+  }
+
+  async fillLogIn(who: CastName): Promise<void> {
+    await this.page.getByLabel('E-mail').fill(cast[who].email)
+    await this.page.getByLabel('Password', { exact: true }).fill(demoPassword)
+    await this.press('Log in')
+  }
+
+  /** Presses the button with this name, in the table row, card or list item that holds the text `within`. */
+  async press(name: string, within?: string): Promise<void> {
+    await this.#place(within).getByRole('button', { name, exact: true }).first().click()
+    await this.page.waitForLoadState('load')
+  }
+
+  async follow(name: string, within?: string): Promise<void> {
+    await this.#place(within).getByRole('link', { name, exact: true }).first().click()
+    await this.page.waitForLoadState('load')
+  }
+
+  async fill(fields: Record<string, string>): Promise<void> {
+    for (const [label, value] of Object.entries(fields))
+      await this.page.getByLabel(label, { exact: true }).first().fill(value)
+  }
+
+  /** Opens the Settings menu at the top right and follows an entry. */
+  async settings(entry: string): Promise<void> {
+    await this.page.locator('.settings > summary').click()
+    await this.follow(entry)
+  }
+
+  /** Chooses an account in the switcher at the top left. */
+  async changeInto(name: string): Promise<void> {
+    await this.page.locator('.switcher > summary').click()
+    await this.page.locator('.switcher').getByRole('button', { name }).click()
+    await this.page.waitForLoadState('load')
+  }
+
+  activeAccount(): Promise<string> {
+    return this.page.locator('.switcher .menu-label').innerText()
+  }
+
+  text(): Promise<string> {
+    return this.page.locator('main').innerText()
+  }
+
+  row(containing: string): Promise<string> {
+    return this.page.locator('main tr, main li, main .card').filter({ hasText: containing }).first().innerText()
+  }
+
+  #place(within?: string) {
+    return within ? this.page.locator('main tr, main li, main .card').filter({ hasText: within }) : this.page
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, 'localhost')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (typeof address !== 'object' || !address) throw new Error('no port is free')
+  return address.port
+}
