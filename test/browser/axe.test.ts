@@ -1,0 +1,71 @@
+import axe, { type AxeResults } from 'axe-core'
+import t from 'tap'
+import { launchBrowser, needsChromium, Person, startLivePanel } from './chromium.ts'
+import { sightsOf } from './pages.ts'
+
+declare global {
+  interface Window {
+    axe: typeof axe
+  }
+}
+
+needsChromium()
+
+const sizes = { wide: { width: 1280, height: 800 }, narrow: { width: 360, height: 740 } }
+
+t.test(
+  'every page is free of axe violations, wide and narrow, light and dark, and none scrolls sideways',
+  async (t) => {
+    const browser = await launchBrowser(t)
+    const panel = await startLivePanel(t)
+    const people = new Set<Person>()
+
+    for (const { name, who, path, act } of await sightsOf(browser, panel)) {
+      people.add(who)
+      await who.page.setViewportSize(sizes.wide)
+      await who.page.emulateMedia({ colorScheme: 'light' })
+      await who.goto(path)
+      await act?.(who)
+      await look(t, who, name)
+      if (name === 'other-account') await who.goto('/?account=cloudhaus')
+    }
+    for (const person of people) t.same(person.complaints, [], 'the console is quiet')
+  },
+)
+
+t.test('the set-up page of an empty panel, too', async (t) => {
+  const browser = await launchBrowser(t)
+  const panel = await startLivePanel(t, true)
+  const operator = await Person.open(browser, panel)
+  await operator.goto(`/setup/${panel.app.setupToken}`)
+  await look(t, operator, 'set-up')
+  await operator.press('Create operator')
+  await look(t, operator, 'set-up with errors')
+})
+
+async function look(t: Tap, who: Person, name: string): Promise<void> {
+  for (const [size, viewport] of Object.entries(sizes)) {
+    await who.page.setViewportSize(viewport)
+    const wide = await who.page.evaluate(
+      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    )
+    t.ok(wide <= 0, `${name} does not scroll sideways when ${size} (by ${wide} px)`)
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await who.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      t.same(await violations(who), [], `${name}, ${size}, ${colorScheme}`)
+    }
+  }
+}
+
+type Tap = {
+  ok: (value: unknown, message: string) => void
+  same: (found: unknown, wanted: unknown, message: string) => void
+}
+
+async function violations(who: Person): Promise<string[]> {
+  await who.page.evaluate(`window.axe ?? (() => { ${axe.source} })()`)
+  const results: AxeResults = await who.page.evaluate(() => window.axe.run({ resultTypes: ['violations'] }))
+  return results.violations.map(
+    ({ id, nodes }) => `${id}: ${nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`).join('; ')}`,
+  )
+}

@@ -1,0 +1,149 @@
+import type { Browser } from 'playwright-core'
+import { readId } from '../../src/web/fields.ts'
+import { type LivePanel, Person } from './chromium.ts'
+
+/** A page as somebody sees it: how to get there, and what to do on it before it is looked at. */
+export type Sight = { name: string; who: Person; path: string; act?: (who: Person) => Promise<void> }
+
+export const longName = 'Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft'.padEnd(
+  100,
+  'x',
+)
+export const longIdentifier = 'a-very-long-identifier-of-32-abc'
+
+/** Every page of the panel, with the people who see them logged in and something on each. */
+export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sight[]> {
+  const visitor = await Person.open(browser, panel)
+  const [petra, max, stella, tom, olga, dora, nils, ines] = await Promise.all(
+    (['petra', 'max', 'stella', 'tom', 'olga', 'dora', 'nils', 'ines'] as const).map(async (name) => {
+      const person = await Person.open(browser, panel)
+      await person.logIn(name)
+      return person
+    }),
+  )
+  if (!petra || !max || !stella || !tom || !olga || !dora || !nils || !ines) throw new Error('somebody is missing')
+
+  await petra.goto('/partner/customers')
+  await petra.fill({ Name: longName, Identifier: longIdentifier })
+  await petra.press('Create customer')
+  await petra.goto(`/partner/customers/${longIdentifier}/users`)
+  await petra.fill({ 'Full name': longName, 'E-mail': `first.admin@${'long-domain.'.repeat(5)}example` })
+  await petra.press('Invite')
+
+  await stella.goto('/projects')
+  await stella.fill({ Name: longName, Identifier: longIdentifier })
+  await stella.press('Create project')
+  for (const [name, email] of [
+    ['Nora New', 'nora@acme.example'],
+    ['Nils', 'nils@nowhere.example'],
+    ['Carl Cancelled', 'carl@acme.example'],
+  ] as const) {
+    await stella.goto('/customer/users')
+    await stella.fill({ 'Full name': name, 'E-mail': email })
+    await stella.press('Invite')
+  }
+  const [nora, invitedNils, cancelled] = [
+    await panel.linkTo('nora@acme.example'),
+    await panel.linkTo('nils@nowhere.example'),
+    await panel.linkTo('carl@acme.example'),
+  ]
+  await stella.press('Cancel', 'carl@acme.example')
+  await dora.goto('/customer/account')
+  await dora.press('Ask to become a partner')
+  await olga.goto('/support/accounts/initech/suspension')
+  await olga.fill({ Reason: 'The contract ended on 1 November.' })
+  await olga.press('Suspend')
+  await stella.goto('/customer/users')
+  const tomsId = readId(
+    (await stella.page.locator('tr', { hasText: 'tom@acme.example' }).locator('a').first().getAttribute('href'))?.split(
+      '/',
+    )[3] ?? '',
+  )
+
+  const emptyForm = (button: string) => (who: Person) => who.press(button)
+  const openMenu = (menu: string) => async (who: Person) => who.page.locator(`.${menu} > summary`).click()
+  return [
+    { name: 'log-in', who: visitor, path: '/login' },
+    { name: 'log-in-wrong', who: visitor, path: '/login', act: emptyForm('Log in') },
+    { name: 'password-reset', who: visitor, path: '/password-reset' },
+    { name: 'password-reset-dead', who: visitor, path: '/password-reset/nothing' },
+    { name: 'invitation-new', who: visitor, path: nora },
+    { name: 'invitation-errors', who: visitor, path: nora, act: emptyForm('Accept invitation') },
+    { name: 'invitation-known', who: visitor, path: invitedNils },
+    { name: 'invitation-invited', who: nils, path: invitedNils },
+    { name: 'invitation-other', who: tom, path: nora },
+    { name: 'invitation-cancelled', who: visitor, path: cancelled },
+    { name: 'home-partner', who: petra, path: '/' },
+    { name: 'home-user', who: tom, path: '/' },
+    { name: 'home-no-account', who: nils, path: '/' },
+    { name: 'home-support', who: olga, path: '/' },
+    { name: 'home-suspended', who: ines, path: '/' },
+    { name: 'switcher-open', who: petra, path: '/', act: openMenu('switcher') },
+    { name: 'settings-open', who: petra, path: '/', act: openMenu('settings') },
+    { name: 'change-account', who: petra, path: '/active-account' },
+    { name: 'profile', who: petra, path: '/profile' },
+    { name: 'profile-errors', who: petra, path: '/profile', act: emptyForm('Change password') },
+    { name: 'leaving', who: tom, path: '/profile/accounts/acme/removal' },
+    { name: 'customers', who: petra, path: '/partner/customers' },
+    { name: 'customers-errors', who: petra, path: '/partner/customers', act: emptyForm('Create customer') },
+    { name: 'customers-nothing-found', who: petra, path: '/partner/customers?q=nothing' },
+    { name: 'customers-partner-user', who: max, path: '/partner/customers' },
+    { name: 'customer-users', who: petra, path: '/partner/customers/acme/users' },
+    { name: 'customer-users-empty', who: petra, path: `/partner/customers/${longIdentifier}/users` },
+    { name: 'customer-projects', who: petra, path: '/partner/customers/acme/projects' },
+    { name: 'project-quotas', who: petra, path: '/partner/customers/acme/quotas' },
+    { name: 'customer-suspension', who: petra, path: '/partner/customers/acme/suspension' },
+    { name: 'partner-history', who: petra, path: '/partner/history' },
+    { name: 'projects', who: stella, path: '/projects' },
+    { name: 'projects-errors', who: stella, path: '/projects', act: emptyForm('Create project') },
+    { name: 'projects-user', who: tom, path: '/projects' },
+    { name: 'project', who: stella, path: '/projects/shop' },
+    { name: 'project-long', who: stella, path: `/projects/${longIdentifier}` },
+    { name: 'project-user', who: tom, path: '/projects/website' },
+    { name: 'project-removal', who: stella, path: '/projects/shop/removal' },
+    { name: 'users', who: stella, path: '/customer/users' },
+    { name: 'users-errors', who: stella, path: '/customer/users', act: emptyForm('Invite') },
+    { name: 'users-user', who: tom, path: '/customer/users' },
+    { name: 'user-removal', who: stella, path: `/customer/users/${tomsId}/removal` },
+    {
+      name: 'copy-link',
+      who: stella,
+      path: '/customer/users',
+      act: (who) => who.press('Copy link', 'nora@acme.example'),
+    },
+    {
+      name: 'access',
+      who: stella,
+      path: '/customer/projects',
+      act: async (who) => who.page.getByText('Give access to Shop').click(),
+    },
+    { name: 'account', who: stella, path: '/customer/account' },
+    { name: 'account-asked', who: dora, path: '/customer/account' },
+    { name: 'history', who: stella, path: '/customer/history' },
+    { name: 'support-accounts', who: olga, path: '/support/accounts' },
+    { name: 'support-accounts-errors', who: olga, path: '/support/accounts', act: emptyForm('Create account') },
+    { name: 'support-suspension', who: olga, path: '/support/accounts/acme/suspension' },
+    { name: 'support-users', who: olga, path: '/support/users' },
+    { name: 'support-mail', who: olga, path: '/support/mail' },
+    { name: 'support-letter', who: olga, path: '/support/mail/1' },
+    { name: 'support-history', who: olga, path: '/support/history' },
+    { name: 'not-found', who: stella, path: '/nothing' },
+    { name: 'not-allowed', who: tom, path: '/partner/customers' },
+    { name: 'choose-account', who: nils, path: '/projects' },
+    { name: 'suspended', who: ines, path: '/projects' },
+    { name: 'other-account', who: petra, path: '/partner/customers', act: fromAnotherTab },
+  ]
+}
+
+/** Sends a form after another tab has changed the account. Petra is in Acme afterwards, and comes back. */
+async function fromAnotherTab(petra: Person): Promise<void> {
+  const other = await petra.context.newPage()
+  await petra.fill({ Name: 'Typed before', Identifier: 'typed-before' })
+  const { origin } = new URL(petra.page.url())
+  await other.goto(`${origin}/partner/customers/acme/users`)
+  const join = other.getByRole('button', { name: 'Add Myself' })
+  if (await join.count()) await join.click()
+  await other.goto(`${origin}/projects?account=acme`)
+  await other.close()
+  await petra.press('Create customer')
+}

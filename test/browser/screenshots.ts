@@ -1,0 +1,28 @@
+// node --import tsx test/browser/screenshots.ts FOLDER: a picture of every page, wide and narrow, light and dark.
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { launchBrowser, startLivePanel } from './chromium.ts'
+import { sightsOf } from './pages.ts'
+
+const folder = process.argv[2] ?? 'screenshots'
+mkdirSync(folder, { recursive: true })
+const sizes = { wide: { width: 1280, height: 800 }, narrow: { width: 360, height: 740 } }
+
+t.test('pictures', async (t) => {
+  const browser = await launchBrowser(t)
+  const panel = await startLivePanel(t)
+  for (const { name, who, path, act } of await sightsOf(browser, panel)) {
+    await who.page.setViewportSize(sizes.wide)
+    await who.goto(path)
+    await act?.(who)
+    for (const [size, viewport] of Object.entries(sizes)) {
+      await who.page.setViewportSize(viewport)
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await who.page.emulateMedia({ colorScheme })
+        await who.page.screenshot({ path: join(folder, `${name}-${size}-${colorScheme}.png`), fullPage: true })
+      }
+    }
+    if (name === 'other-account') await who.goto('/?account=cloudhaus')
+  }
+})
