@@ -60,7 +60,7 @@ CREATE TABLE `invitations` (
 	FOREIGN KEY (`invited_by`) REFERENCES `users`(`id`) ON UPDATE no action ON DELETE no action,
 	FOREIGN KEY (`accepted_by`) REFERENCES `users`(`id`) ON UPDATE no action ON DELETE no action,
 	CONSTRAINT "invitations_role" CHECK(role in ('admin', 'member')),
-	CONSTRAINT "invitations_state" CHECK(state in ('pending', 'accepted', 'cancelled'))
+	CONSTRAINT "invitations_state" CHECK(state in ('pending', 'accepted', 'cancelled', 'expired'))
 ) STRICT;
 --> statement-breakpoint
 CREATE UNIQUE INDEX `invitations_one_pending` ON `invitations` (`account_id`,`email_key`) WHERE state = 'pending';--> statement-breakpoint

@@ -150,7 +150,7 @@ export const invitations = sqliteTable(
     invitedBy: integer('invited_by')
       .notNull()
       .references(() => users.id),
-    state: text({ enum: ['pending', 'accepted', 'cancelled'] })
+    state: text({ enum: ['pending', 'accepted', 'cancelled', 'expired'] })
       .notNull()
       .default('pending'),
     createdAt: integer('created_at').notNull(),
@@ -165,7 +165,7 @@ export const invitations = sqliteTable(
     index('invitations_pending').on(table.accountId, table.state, table.id),
     index('invitations_to').on(table.emailKey, table.state),
     check('invitations_role', sql`role in ('admin', 'member')`),
-    check('invitations_state', sql`state in ('pending', 'accepted', 'cancelled')`),
+    check('invitations_state', sql`state in ('pending', 'accepted', 'cancelled', 'expired')`),
   ],
 )
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { listInvitationsTo } from '../invitations/data.ts'
+import { countInvitationsTo, listInvitationsTo } from '../invitations/data.ts'
 import { countPendingRequests } from '../partnership/data.ts'
 import { can } from '../policy.ts'
 import { countProjects, listProjects } from '../projects/data.ts'
@@ -16,6 +16,7 @@ export default async function homeRoutes(app: FastifyInstance) {
     return reply.page('home/index', {
       title: 'Home',
       invitations: listInvitationsTo(db, signedIn.email, now(), shown),
+      invitationCount: countInvitationsTo(db, signedIn.email, now()),
       requests: can(viewer.standings, 'support.see') ? countPendingRequests(db) : 0,
       projects: inAccount ? listProjects(db, account.id, own, '', shown, 0) : [],
       projectCount: inAccount ? countProjects(db, account.id, own) : 0,

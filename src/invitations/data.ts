@@ -102,7 +102,7 @@ function expireOld(tx: Db, accountId: number, email: string, at: number): void {
   )
   const old = tx.select().from(invitations).where(pending).get()
   if (old && old.expiresAt <= at)
-    tx.update(invitations).set({ state: 'cancelled', endedAt: at }).where(eq(invitations.id, old.id)).run()
+    tx.update(invitations).set({ state: 'expired', endedAt: at }).where(eq(invitations.id, old.id)).run()
 }
 
 function send(
@@ -254,12 +254,20 @@ export function findOffer(db: Db, token: string, at: number): Offer | undefined 
 
 function offerState({ state, expiresAt }: Invitation, supersededAt: number | null, at: number): Offer['state'] {
   if (state === 'accepted') return 'used'
-  if (state === 'cancelled') return 'cancelled'
+  if (state !== 'pending') return state
   if (supersededAt !== null) return 'superseded'
   return expiresAt <= at ? 'expired' : 'open'
 }
 
-/** Pending invitations to an address: what waits for its owner. */
+function openTo(email: string, at: number) {
+  return and(eq(invitations.emailKey, emailKey(email)), eq(invitations.state, 'pending'), gt(invitations.expiresAt, at))
+}
+
+export function countInvitationsTo(db: Db, email: string, at: number): number {
+  return db.select({ n: count() }).from(invitations).where(openTo(email, at)).get()?.n ?? 0
+}
+
+/** Open invitations to an address: what waits for its owner. */
 export function listInvitationsTo(
   db: Db,
   email: string,
@@ -277,9 +285,7 @@ export function listInvitationsTo(
     .from(invitations)
     .innerJoin(accounts, eq(accounts.id, invitations.accountId))
     .innerJoin(users, eq(users.id, invitations.invitedBy))
-    .where(
-      and(eq(invitations.emailKey, emailKey(email)), eq(invitations.state, 'pending'), gt(invitations.expiresAt, at)),
-    )
+    .where(openTo(email, at))
     .orderBy(desc(invitations.id))
     .limit(limit)
     .all()

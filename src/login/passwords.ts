@@ -55,7 +55,7 @@ export const newPassword = () =>
 
 function isCommon(password: string): boolean {
   const folded = fold(password)
-  return commonest.has(folded) || new Set(folded).size < 4 || /^(.{1,6}?)\1+$/u.test(folded)
+  return commonest.has(folded) || new Set(folded).size < 4 || /^(.{1,11}?)\1+$/u.test(folded)
 }
 
 /** Why a password is too close to its owner or the product; undefined when it is not. */

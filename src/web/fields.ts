@@ -72,6 +72,7 @@ export const email = (missing = 'Enter the e-mail address.') =>
         .string()
         .min(1, missing)
         .max(254, 'This e-mail address is too long.')
+        .refine((text) => !unprintable.test(text), 'A control or invisible character is in this address.')
         .refine(
           (text) => splitEmail(text) !== undefined,
           'This is not an e-mail address. It looks like name@example.com.',
