@@ -176,7 +176,8 @@ CREATE TABLE `records` (
 CREATE INDEX `records_account` ON `records` (`account_id`,`id`);--> statement-breakpoint
 CREATE INDEX `records_actor_account` ON `records` (`actor_account_id`,`id`);--> statement-breakpoint
 CREATE TABLE `sessions` (
-	`hash` text PRIMARY KEY NOT NULL,
+	`id` integer PRIMARY KEY NOT NULL,
+	`hash` text NOT NULL,
 	`user_id` integer NOT NULL,
 	`active_account_id` integer,
 	`created_at` integer NOT NULL,
@@ -187,9 +188,17 @@ CREATE TABLE `sessions` (
 	FOREIGN KEY (`active_account_id`) REFERENCES `accounts`(`id`) ON UPDATE no action ON DELETE no action
 ) STRICT;
 --> statement-breakpoint
+CREATE UNIQUE INDEX `sessions_hash_unique` ON `sessions` (`hash`);--> statement-breakpoint
 CREATE INDEX `sessions_user` ON `sessions` (`user_id`);--> statement-breakpoint
 CREATE INDEX `sessions_last_seen` ON `sessions` (`last_seen_at`);--> statement-breakpoint
 CREATE INDEX `sessions_created` ON `sessions` (`created_at`);--> statement-breakpoint
+CREATE TABLE `throttles` (
+	`key` text PRIMARY KEY NOT NULL,
+	`tries` integer NOT NULL,
+	`at` integer NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `throttles_at` ON `throttles` (`at`);--> statement-breakpoint
 CREATE TABLE `users` (
 	`id` integer PRIMARY KEY NOT NULL,
 	`email` text NOT NULL,

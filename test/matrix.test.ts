@@ -82,6 +82,7 @@ function addressOf(url: string, objects: Objects): string {
     .replace(':user', objects.user)
     .replace(':id', objects.id)
     .replace(':letter', objects.letter)
+    .replace(':session', objects.id)
     .replace(':token', 'A'.repeat(43))
 }
 

@@ -247,8 +247,9 @@ export const passwordResets = sqliteTable(
 export const sessions = sqliteTable(
   'sessions',
   {
+    id: integer().primaryKey(),
     // SHA-256 of the id in the cookie.
-    hash: text().primaryKey(),
+    hash: text().notNull().unique(),
     userId: integer('user_id')
       .notNull()
       .references(() => users.id),
@@ -265,6 +266,17 @@ export const sessions = sqliteTable(
     index('sessions_last_seen').on(table.lastSeenAt),
     index('sessions_created').on(table.createdAt),
   ],
+)
+
+// How often somebody tried what is throttled: kept here, so that a restart forgets nothing.
+export const throttles = sqliteTable(
+  'throttles',
+  {
+    key: text().primaryKey(),
+    tries: integer().notNull(),
+    at: integer().notNull(),
+  },
+  (table) => [index('throttles_at').on(table.at)],
 )
 
 // The outbox: written in the transaction of what the letter tells about, sent by mail/worker.ts.

@@ -1,9 +1,9 @@
-import { eq } from 'drizzle-orm'
+import { and, desc, eq, ne } from 'drizzle-orm'
 import type { User } from '../accounts/data.ts'
 import { searchText } from '../db/fold.ts'
 import { type Db, write } from '../db/open.ts'
 import { sessions, users } from '../db/schema.ts'
-import { type Actor, record } from '../history/record.ts'
+import { type Actor, type Person, record } from '../history/record.ts'
 import { emailKey } from '../web/fields.ts'
 
 export function findUserByEmail(db: Db, email: string): User | undefined {
@@ -82,6 +82,53 @@ export function setDisabled(db: Db, actor: Actor, userId: number, disabled: bool
     if (disabled) tx.delete(sessions).where(eq(sessions.userId, userId)).run()
     record(tx, actor, { kind: disabled ? 'user.disabled' : 'user.enabled', userId })
     return true
+  })
+}
+
+export type OwnSession = {
+  id: number
+  current: boolean
+  createdAt: number
+  lastSeenAt: number
+  ip: string
+  browser: string
+}
+
+/** A user’s sessions, the last used first; `current` is the one with this hash. */
+export function listSessions(db: Db, userId: number, currentHash: string): OwnSession[] {
+  return db
+    .select()
+    .from(sessions)
+    .where(eq(sessions.userId, userId))
+    .orderBy(desc(sessions.lastSeenAt))
+    .limit(50)
+    .all()
+    .map(({ hash, userId, activeAccountId, ...session }) => ({ ...session, current: hash === currentHash }))
+}
+
+/** Ends one of the actor’s own sessions. False when it is none of theirs. */
+export function endSession(db: Db, actor: Person, id: number): boolean {
+  return write(db, (tx) => {
+    const ended = tx
+      .delete(sessions)
+      .where(and(eq(sessions.id, id), eq(sessions.userId, actor.userId)))
+      .run().changes
+    if (ended)
+      record(tx, actor, { kind: 'user.sessions-ended', userId: actor.userId, change: { sessions: [ended, 0] } })
+    return ended === 1
+  })
+}
+
+/** Ends the actor’s own sessions but for the current one; returns how many. */
+export function endOtherSessions(db: Db, actor: Person, currentHash: string): number {
+  return write(db, (tx) => {
+    const ended = tx
+      .delete(sessions)
+      .where(and(eq(sessions.userId, actor.userId), ne(sessions.hash, currentHash)))
+      .run().changes
+    if (ended)
+      record(tx, actor, { kind: 'user.sessions-ended', userId: actor.userId, change: { sessions: [ended, 0] } })
+    return ended
   })
 }
 

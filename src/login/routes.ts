@@ -1,8 +1,10 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import { z } from 'zod'
 import { listOwnAccounts } from '../accounts/data.ts'
+import { attemptOn, tooSoon } from '../throttle/attempt.ts'
+import { forgive } from '../throttle/data.ts'
 import { Refusal } from '../web/errors.ts'
-import { newForm, readForm } from '../web/forms.ts'
+import { type Form, newForm, readForm } from '../web/forms.ts'
 import { ownPath } from '../web/redirects.ts'
 import { signIn } from '../web/session.ts'
 import { findUserByEmail, noteLogIn } from './data.ts'
@@ -28,6 +30,10 @@ export default async function loginRoutes(app: FastifyInstance) {
     if (form.input) {
       refuseLostCookie(request.protocol)
       const { email, password, next } = form.input
+      const attempt = attemptOn(request, email)
+      const wait = tooSoon(request, reply, attempt)
+      if (wait) return show(reply, form, wait)
+
       const user = findUserByEmail(db, email)
       // One answer, after one time, for an unknown address and for a wrong password (ASVS 6.3.8).
       if (!(await verifyPassword(user?.passwordHash, password)) || !user) {
@@ -35,22 +41,26 @@ export default async function loginRoutes(app: FastifyInstance) {
       } else if (user.disabledAt !== null) {
         form.errors.email = 'This user is disabled. Ask Support to enable it.'
       } else {
+        forgive(db, attempt)
         noteLogIn(db, user.id, now())
         const [last] = listOwnAccounts(db, user.id, '', 1, 0)
         await signIn(request, user.id, last?.id ?? null)
         return reply.seeOther(ownPath(next))
       }
     }
-    const { password, ...values } = form.values
-    return reply
-      .code(422)
-      .page('login/index', { title: 'Log in', form: { ...form, values: { ...values, next: ownPath(values.next) } } })
+    return show(reply.code(422), form)
   })
 
   app.post('/session/removal', { config: { can: 'session.end' } }, async (request, reply) => {
     await request.session.destroy()
     return reply.seeOther('/login', 'You are logged out.')
   })
+
+  function show(reply: FastifyReply, { values, errors }: Form, problem = '') {
+    const { password, ...typed } = values
+    const form = { values: { ...typed, next: ownPath(typed.next) }, errors }
+    return reply.page('login/index', { title: 'Log in', form, problem })
+  }
 
   /** A Secure cookie is silently not set when the proxy does not say that it was reached by https. */
   function refuseLostCookie(protocol: string): void {

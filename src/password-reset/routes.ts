@@ -3,7 +3,8 @@ import { z } from 'zod'
 import type { Db } from '../db/open.ts'
 import { findUserByEmail } from '../login/data.ts'
 import { newPersonFields, readNewPassword, withoutPasswords } from '../login/new-person.ts'
-import { email } from '../web/fields.ts'
+import { tooSoon } from '../throttle/attempt.ts'
+import { email, emailKey } from '../web/fields.ts'
 import { dateTime } from '../web/format.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { origin } from '../web/viewer.ts'
@@ -26,6 +27,8 @@ export default async function passwordResetRoutes(app: FastifyInstance) {
   app.post('/password-reset', reset, async (request, reply) => {
     const form = readForm(resetRequest, request.body)
     if (!form.input) return reply.code(422).page('password-reset/index', { title: 'Forgot your password?', form })
+    const wait = tooSoon(request, reply, { account: `reset ${emailKey(form.input.email)}`, address: request.ip })
+    if (wait) return reply.page('password-reset/index', { title: 'Forgot your password?', form, problem: wait })
     const anonymous = { ...origin(request), userId: null, accountId: null, bySupport: false }
     const user = findUserByEmail(db, form.input.email)
     // After the answer: it comes as soon for an unknown address (ASVS 6.3.8).

@@ -2,13 +2,15 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { countOwnAccounts, findOwnAccount, listOwnAccounts, type User } from '../accounts/data.ts'
 import { write } from '../db/open.ts'
-import { findUser, renameUser, setPassword } from '../login/data.ts'
+import { endOtherSessions, endSession, findUser, listSessions, renameUser, setPassword } from '../login/data.ts'
 import { newPersonFields, readNewPassword, withoutPasswords } from '../login/new-person.ts'
 import { verifyPassword } from '../login/passwords.ts'
 import { listProjectsOf, removeMember } from '../members/data.ts'
-import { found } from '../web/errors.ts'
-import { personName } from '../web/fields.ts'
-import { dateTime } from '../web/format.ts'
+import { attemptOn, tooSoon } from '../throttle/attempt.ts'
+import { forgive } from '../throttle/data.ts'
+import { found, notFound } from '../web/errors.ts'
+import { personName, readId } from '../web/fields.ts'
+import { dateTime, plural } from '../web/format.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { paged, readList } from '../web/list.ts'
 import { signIn } from '../web/session.ts'
@@ -41,7 +43,11 @@ export default async function profileRoutes(app: FastifyInstance) {
     const user = found(findUser(db, request.signedIn.id))
     const form = readForm(passwordChange, request.body)
     if (form.input) {
+      const attempt = attemptOn(request, user.email)
+      const wait = tooSoon(request, reply, attempt)
+      if (wait) return show(request, reply, { password: withoutPasswords(form) }, wait)
       if (await verifyPassword(user.passwordHash, form.input.current)) {
+        forgive(db, attempt)
         const passwordHash = await readNewPassword(form, user, app.config.panelName)
         if (passwordHash) {
           const { activeAccountId } = request.session
@@ -73,6 +79,20 @@ export default async function profileRoutes(app: FastifyInstance) {
     return reply.seeOther('/profile', `You have left ${account.name}.`)
   })
 
+  app.post('/profile/sessions/:session/removal', { config: { can: 'profile.change' } }, async (request, reply) => {
+    const session = found(readId((request.params as { session: string }).session))
+    if (!endSession(db, actor(request), session)) throw notFound()
+    return reply.seeOther('/profile', 'The session was ended.')
+  })
+
+  app.post('/profile/sessions/removal', { config: { can: 'profile.change' } }, async (request, reply) => {
+    const ended = endOtherSessions(db, actor(request), request.viewer.sessionKey)
+    return reply.seeOther(
+      '/profile',
+      ended ? `${plural(ended, 'other session')} ended.` : 'There was no other session.',
+    )
+  })
+
   function changePassword(request: FastifyRequest, user: User, passwordHash: string): void {
     write(db, (tx) => {
       setPassword(tx, actor(request), user.id, passwordHash)
@@ -96,11 +116,13 @@ export default async function profileRoutes(app: FastifyInstance) {
     })
   }
 
-  function show(request: FastifyRequest, reply: FastifyReply, forms: Forms) {
+  function show(request: FastifyRequest, reply: FastifyReply, forms: Forms, problem = '') {
     const { id, name } = request.signedIn
     const query = readList(request.query)
     return reply.page('profile/index', {
       title: 'Profile',
+      problem,
+      sessions: listSessions(db, id, request.viewer.sessionKey),
       nameForm: forms.name ?? newForm({ name }),
       passwordForm: forms.password ?? newForm(),
       list: paged(query, countOwnAccounts(db, id, query.q), (limit, offset) =>

@@ -34,3 +34,23 @@ export function address(path: string, query: Record<string, string | number>): s
     ? `${path}?${new URLSearchParams(Object.fromEntries(given.map(([name, value]) => [name, String(value)])))}`
     : path
 }
+
+/** The browser and system of a User-Agent, as far as their owner tells them apart: “Firefox on Linux”. */
+export function browserName(userAgent: string): string {
+  const first = (names: [pattern: RegExp, name: string][]) => names.find(([pattern]) => pattern.test(userAgent))?.[1]
+  const browser = first([
+    [/Edg/, 'Edge'],
+    [/OPR/, 'Opera'],
+    [/Firefox/, 'Firefox'],
+    [/Chrom/, 'Chrome'],
+    [/Safari/, 'Safari'],
+  ])
+  const system = first([
+    [/Android/, 'Android'],
+    [/iPhone|iPad/, 'iOS'],
+    [/Windows/, 'Windows'],
+    [/Mac OS/, 'macOS'],
+    [/Linux/, 'Linux'],
+  ])
+  return browser ? `${browser}${system ? ` on ${system}` : ''}` : 'Another browser'
+}
