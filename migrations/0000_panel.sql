@@ -175,6 +175,13 @@ CREATE TABLE `records` (
 --> statement-breakpoint
 CREATE INDEX `records_account` ON `records` (`account_id`,`id`);--> statement-breakpoint
 CREATE INDEX `records_actor_account` ON `records` (`actor_account_id`,`id`);--> statement-breakpoint
+CREATE TABLE `recovery_codes` (
+	`user_id` integer NOT NULL,
+	`hash` text NOT NULL,
+	PRIMARY KEY(`user_id`, `hash`),
+	FOREIGN KEY (`user_id`) REFERENCES `users`(`id`) ON UPDATE no action ON DELETE no action
+) STRICT;
+--> statement-breakpoint
 CREATE TABLE `sessions` (
 	`id` integer PRIMARY KEY NOT NULL,
 	`hash` text NOT NULL,
@@ -182,6 +189,8 @@ CREATE TABLE `sessions` (
 	`active_account_id` integer,
 	`created_at` integer NOT NULL,
 	`last_seen_at` integer NOT NULL,
+	`second_factor` integer NOT NULL,
+	`proved_at` integer NOT NULL,
 	`ip` text NOT NULL,
 	`browser` text NOT NULL,
 	FOREIGN KEY (`user_id`) REFERENCES `users`(`id`) ON UPDATE no action ON DELETE no action,
@@ -210,6 +219,8 @@ CREATE TABLE `users` (
 	`created_at` integer NOT NULL,
 	`last_log_in_at` integer,
 	`disabled_at` integer,
+	`totp_secret` text,
+	`totp_step` integer,
 	`version` integer DEFAULT 1 NOT NULL
 ) STRICT;
 --> statement-breakpoint

@@ -21,6 +21,8 @@ import projectRoutes from './projects/routes.ts'
 import quotaRoutes from './quotas/routes.ts'
 import { newToken, type Secrets } from './secrets.ts'
 import supportRoutes from './support/routes.ts'
+import { prove } from './two-factor/proof.ts'
+import twoFactorRoutes from './two-factor/routes.ts'
 import assets from './web/assets.ts'
 import errors from './web/errors.ts'
 import forms from './web/forms.ts'
@@ -82,10 +84,12 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   await app.register(guard, {
     switchAccount: (request, identifier) => switchTo(request, identifier) !== undefined,
     findOwnAccount: ownAccount,
+    prove,
   })
 
   await app.register(firstRunRoutes)
   await app.register(loginRoutes)
+  await app.register(twoFactorRoutes)
   await app.register(passwordResetRoutes)
   await app.register(homeRoutes)
   await app.register(profileRoutes)

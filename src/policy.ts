@@ -6,15 +6,16 @@ export type ProjectRole = typeof projectAccess.$inferSelect.role
 
 /**
  * How a viewer stands to the active account. `unattached` is signed in with no account active,
- * `suspended` has one active that is suspended. Support stands as `support` besides.
+ * `suspended` has one active that is suspended,
+ * `enrolling` must set up two-factor log-in before anything else. Support stands as `support` besides.
  */
-export type Standing = 'visitor' | 'unattached' | 'suspended' | 'support' | `${AccountKind} ${Role}`
+export type Standing = 'visitor' | 'enrolling' | 'unattached' | 'suspended' | 'support' | `${AccountKind} ${Role}`
 
 const admins = ['customer admin', 'partner admin'] as const
 const members = ['customer admin', 'customer member', 'partner admin', 'partner member'] as const
 const partners = ['partner admin', 'partner member'] as const
 const signedIn = ['unattached', 'suspended', ...members] as const
-const anyone = ['visitor', ...signedIn] as const
+const anyone = ['visitor', 'enrolling', ...signedIn] as const
 
 /** Who may do what. Every route names one action; no other file asks about roles. */
 export const policy = {
@@ -30,6 +31,7 @@ export const policy = {
   'account.switch': signedIn,
   'profile.see': signedIn,
   'profile.change': signedIn,
+  'two-factor.change': ['enrolling', ...signedIn],
   'membership.leave': signedIn,
 
   'account.see': members,

@@ -40,18 +40,28 @@ export default fp(async (app: FastifyInstance) => {
 })
 
 function readViewer(request: FastifyRequest): Viewer {
-  const { db } = request.server
+  const { db, config } = request.server
   const { userId, activeAccountId } = request.session
   const user = userId === undefined ? undefined : findActiveUser(db, userId)
   if (!user) return visitor
+  const twoFactor = user.totpSecret !== null
+  if (twoFactor && !request.session.secondFactor) {
+    return { ...visitor, halfSignedIn: { id: user.id, email: user.email }, sessionKey: sessionKey(request) }
+  }
 
   const account = activeAccountId == null ? undefined : findMembership(db, user.id, activeAccountId)
+  const partnerAccount = findLastPartnerAccount(db, user.id)
+  const must = { optional: false, support: user.operator, partners: user.operator || partnerAccount !== undefined }
   return {
-    user: { id: user.id, name: user.name, email: user.email, operator: user.operator },
+    user: { id: user.id, name: user.name, email: user.email, operator: user.operator, twoFactor },
+    halfSignedIn: undefined,
     account,
     accountLost: activeAccountId != null && !account,
-    partnerAccount: findLastPartnerAccount(db, user.id),
-    standings: standingsOf(user.operator, account && { ...account, suspended: account.suspendedAt !== null }),
+    partnerAccount,
+    standings:
+      must[config.twoFactor] && !twoFactor
+        ? ['enrolling']
+        : standingsOf(user.operator, account && { ...account, suspended: account.suspendedAt !== null }),
     sessionKey: sessionKey(request),
   }
 }

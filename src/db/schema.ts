@@ -26,6 +26,9 @@ export const users = sqliteTable('users', {
   createdAt: integer('created_at').notNull(),
   lastLogInAt: integer('last_log_in_at'),
   disabledAt: integer('disabled_at'),
+  // Two-factor log-in: the sealed TOTP secret, and the last time step whose code was used.
+  totpSecret: text('totp_secret'),
+  totpStep: integer('totp_step'),
   version: integer().notNull().default(1),
 })
 
@@ -258,6 +261,10 @@ export const sessions = sqliteTable(
     activeAccountId: integer('active_account_id').references(() => accounts.id),
     createdAt: integer('created_at').notNull(),
     lastSeenAt: integer('last_seen_at').notNull(),
+    // The second factor was given too. Without it, a user who has one is not logged in yet.
+    secondFactor: integer('second_factor', { mode: 'boolean' }).notNull(),
+    // When the person last proved to be the user; asked again before what matters most.
+    provedAt: integer('proved_at').notNull(),
     ip: text().notNull(),
     browser: text().notNull(),
   },
@@ -266,6 +273,17 @@ export const sessions = sqliteTable(
     index('sessions_last_seen').on(table.lastSeenAt),
     index('sessions_created').on(table.createdAt),
   ],
+)
+
+export const recoveryCodes = sqliteTable(
+  'recovery_codes',
+  {
+    userId: integer('user_id')
+      .notNull()
+      .references(() => users.id),
+    hash: text().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.userId, table.hash] })],
 )
 
 // How often somebody tried what is throttled: kept here, so that a restart forgets nothing.

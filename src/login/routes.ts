@@ -41,6 +41,10 @@ export default async function loginRoutes(app: FastifyInstance) {
       } else if (user.disabledAt !== null) {
         form.errors.email = 'This user is disabled. Ask Support to enable it.'
       } else {
+        if (user.totpSecret !== null) {
+          await signIn(request, user.id, null)
+          return reply.seeOther(`/login/second-factor?next=${encodeURIComponent(ownPath(next))}`)
+        }
         forgive(db, attempt)
         noteLogIn(db, user.id, now())
         const [last] = listOwnAccounts(db, user.id, '', 1, 0)

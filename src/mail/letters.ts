@@ -3,6 +3,7 @@ type PartnerRequestLetter = { requester: string; requesterEmail: string; account
 type PartnerDecisionLetter = { account: string; granted: boolean; link: string }
 type PasswordResetLetter = { link: string; expires: string }
 type PasswordChangedLetter = { when: string; link: string }
+type TwoFactorLetter = { what: string; when: string; link: string }
 
 /** Every kind of letter: what it is made of, and its subject. Its text is in views/mail. */
 export const letterKinds = {
@@ -11,6 +12,7 @@ export const letterKinds = {
   'partner-decision': ({ account, granted }: PartnerDecisionLetter) =>
     granted ? `${account} is a partner account now` : `${account} does not become a partner account`,
   'password-reset': (_: PasswordResetLetter) => 'Choose a new password',
+  'two-factor-changed': ({ what }: TwoFactorLetter) => `Two-factor log-in was ${what}`,
   'password-changed': (_: PasswordChangedLetter) => 'Your password was changed',
 } as const
 

@@ -31,7 +31,7 @@ export default async function partnershipRoutes(app: FastifyInstance) {
     },
   )
 
-  const transform = { config: { can: 'support.transform' } } as const
+  const transform = { config: { can: 'support.transform', confirm: true } } as const
 
   app.post('/support/accounts/:identifier/partnership', transform, async (request, reply) => {
     const account = accountOf(request)

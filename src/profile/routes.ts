@@ -52,7 +52,7 @@ export default async function profileRoutes(app: FastifyInstance) {
         if (passwordHash) {
           const { activeAccountId } = request.session
           changePassword(request, user, passwordHash)
-          await signIn(request, user.id, activeAccountId ?? null)
+          await signIn(request, user.id, activeAccountId ?? null, user.totpSecret !== null)
           return reply.seeOther('/profile', 'Your password was changed. All your other sessions have ended.')
         }
       } else {

@@ -47,6 +47,7 @@ export function listUsers(db: Db, q: string, limit: number, offset: number) {
       lastLogInAt: users.lastLogInAt,
       createdAt: users.createdAt,
       disabledAt: users.disabledAt,
+      twoFactor: sql<number>`users.totp_secret is not null`,
       accounts: sql<number>`(select count(*) from memberships as own where own.user_id = users.id)`,
       sessions: sql<number>`(select count(*) from sessions as own where own.user_id = users.id)`,
     })

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { type Action, can } from '../policy.ts'
 import { badRequest, forbidden, Refusal } from './errors.ts'
@@ -13,6 +13,8 @@ declare module 'fastify' {
     can?: Action
     /** Its forms act in the active account, and so carry it (`_account`). */
     inAccount?: boolean
+    /** It is asked once more who somebody is, when that was long ago. */
+    confirm?: boolean
     /** Its address holds a token: not logged, no referrer. */
     secret?: boolean
   }
@@ -25,9 +27,14 @@ export type GuardOptions = {
   switchAccount: (request: FastifyRequest, identifier: string) => boolean
   /** The user's account of this identifier, however it stands. */
   findOwnAccount: (request: FastifyRequest, identifier: string) => { name: string; identifier: string } | undefined
+  /** Whether a code or password proves who somebody is: what is wrong, or undefined. */
+  prove: (request: FastifyRequest, reply: FastifyReply, proof: string) => Promise<string | undefined>
 }
 
-export default fp<GuardOptions>(async (app: FastifyInstance, { switchAccount, findOwnAccount }) => {
+/** ASVS 7.5.1: what matters most asks for the person again when that is longer ago. */
+const proofLasts = 10 * 60_000
+
+export default fp<GuardOptions>(async (app: FastifyInstance, { switchAccount, findOwnAccount, prove }) => {
   const routeTable: RouteEntry[] = []
   app.decorate('routeTable', routeTable)
   app.addHook('onRoute', ({ method, url, config }) => {
@@ -38,20 +45,46 @@ export default fp<GuardOptions>(async (app: FastifyInstance, { switchAccount, fi
   // A visitor is sent to log in before any of the form is read.
   app.addHook('onRequest', async (request, reply) => {
     const action = request.routeOptions.config.can
-    if (!action || can(request.viewer.standings, action) || request.viewer.user) return
+    if (!action || can(request.viewer.standings, action)) return
+    if (request.viewer.halfSignedIn)
+      return reply.redirect(`/login/second-factor?next=${encodeURIComponent(whereToReturn(request))}`, 303)
+    if (request.viewer.standings.includes('enrolling') && request.method === 'GET') {
+      return reply.redirect('/profile/two-factor', 303)
+    }
+    if (request.viewer.user) return
     return reply.redirect(`/login?next=${encodeURIComponent(whereToReturn(request))}`, 303)
   })
 
   // Throws rather than replies: a hook that merely returns lets the handler run.
-  app.addHook('preValidation', async (request) => {
-    const { can: action, inAccount } = request.routeOptions.config
+  app.addHook('preValidation', async (request, reply) => {
+    const { can: action, inAccount, confirm } = request.routeOptions.config
     if (!action) return
     const { account } = request.formMeta ?? {}
     if (inAccount && account !== undefined) sameAccount(request, account)
     if (!can(request.viewer.standings, action)) throw refusal(request)
     if (inAccount && account === undefined)
       throw badRequest('It does not say which account it belongs to. Open the page again.')
+    if (confirm && request.method === 'POST') await confirmed(request, reply)
   })
+
+  async function confirmed(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const { proof } = request.formMeta
+    if (!proof && app.now() - (request.session.provedAt ?? 0) <= proofLasts) return
+    const wrong = proof ? await prove(request, reply, proof) : ''
+    if (wrong === undefined) return
+    const form = { values: {}, errors: wrong ? { _proof: wrong } : {} }
+    throw new Refusal(
+      403,
+      'Confirm that it is you',
+      'This matters, and your log-in is some time ago. Nothing was changed yet.',
+      'errors/confirm',
+      {
+        form,
+        formAction: request.url,
+        fields: request.body,
+      },
+    )
+  }
 
   /** Rule 6: a form acts in the account that it was made in, or not at all. */
   function sameAccount(request: FastifyRequest, wanted: string): void {
@@ -75,6 +108,9 @@ export default fp<GuardOptions>(async (app: FastifyInstance, { switchAccount, fi
 
 function refusal(request: FastifyRequest): Refusal {
   const { account, standings, partnerAccount } = request.viewer
+  if (standings.includes('enrolling')) {
+    return new Refusal(403, 'Set up two-factor log-in first', 'This installation requires it of you.', 'errors/enrol')
+  }
   if (standings.includes('unattached')) {
     return new Refusal(
       403,

@@ -14,6 +14,8 @@ declare module 'fastify' {
   interface Session {
     userId?: number
     activeAccountId?: number | null
+    secondFactor?: boolean
+    provedAt?: number
   }
 }
 
@@ -55,14 +57,14 @@ function sessionStore(db: Db, now: () => number): SessionStore {
       if (!row) return callback(null, null)
 
       const { idle, absolute } = row.operator ? lifetimes.support : lifetimes.user
-      const { userId, activeAccountId, lastSeenAt, createdAt } = row.session
+      const { userId, activeAccountId, secondFactor, provedAt, lastSeenAt, createdAt } = row.session
       if (now() - lastSeenAt > idle || now() - createdAt > absolute) {
         db.delete(sessions).where(eq(sessions.hash, hash)).run()
         return callback(null, null)
       }
       if (now() - lastSeenAt > minute)
         db.update(sessions).set({ lastSeenAt: now() }).where(eq(sessions.hash, hash)).run()
-      callback(null, { cookie: { originalMaxAge: null }, userId, activeAccountId })
+      callback(null, { cookie: { originalMaxAge: null }, userId, activeAccountId, secondFactor, provedAt })
     },
     set(_id, _session, callback) {
       callback()
@@ -83,8 +85,23 @@ function sweepSessions(db: Db, now: number): void {
     .run()
 }
 
+/** The session's owner has just proved to be the user once more. */
+export function noteProof(request: FastifyRequest): void {
+  const { db, now } = request.server
+  request.session.provedAt = now()
+  db.update(sessions)
+    .set({ provedAt: now() })
+    .where(eq(sessions.hash, sessionKey(request)))
+    .run()
+}
+
 /** Starts a session under a new id: for log-in, and for whatever else proves who somebody is. */
-export async function signIn(request: FastifyRequest, userId: number, accountId: number | null): Promise<void> {
+export async function signIn(
+  request: FastifyRequest,
+  userId: number,
+  accountId: number | null,
+  secondFactor = false,
+): Promise<void> {
   const { db, now } = request.server
   await request.session.regenerate()
   request.session.userId = userId
@@ -94,6 +111,8 @@ export async function signIn(request: FastifyRequest, userId: number, accountId:
       userId,
       activeAccountId: accountId,
       createdAt: now(),
+      secondFactor,
+      provedAt: now(),
       lastSeenAt: now(),
       ip: request.ip,
       browser: (request.headers['user-agent'] ?? '').slice(0, 300),

@@ -16,7 +16,9 @@ export type ActiveAccount = {
 
 /** Who asks, in which account: read from the database at every request. */
 export type Viewer = {
-  user: { id: number; name: string; email: string; operator: boolean } | undefined
+  user: { id: number; name: string; email: string; operator: boolean; twoFactor: boolean } | undefined
+  /** Has given the password, but not yet the second factor: nobody, for all else. */
+  halfSignedIn: { id: number; email: string } | undefined
   account: ActiveAccount | undefined
   /** The active account was taken from the user: another must be chosen, never by itself. */
   accountLost: boolean
@@ -38,6 +40,7 @@ declare module 'fastify' {
 
 export const visitor: Viewer = {
   user: undefined,
+  halfSignedIn: undefined,
   account: undefined,
   accountLost: false,
   partnerAccount: undefined,

@@ -1,0 +1,152 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { listOwnAccounts } from '../accounts/data.ts'
+import type { Db } from '../db/open.ts'
+import { findUser, noteLogIn } from '../login/data.ts'
+import type { Post } from '../mail/outbox.ts'
+import { seal, unseal } from '../secrets.ts'
+import { attemptOn, tooSoon } from '../throttle/attempt.ts'
+import { forgive } from '../throttle/data.ts'
+import { badRequest, found, notFound } from '../web/errors.ts'
+import { readId } from '../web/fields.ts'
+import { dateTime } from '../web/format.ts'
+import { type Form, newForm, readForm } from '../web/forms.ts'
+import { ownPath } from '../web/redirects.ts'
+import { signIn } from '../web/session.ts'
+import { actor, origin, supportActor } from '../web/viewer.ts'
+import { grouped, newRecoveryCodes, newSecret, qrCode, stepOf } from './codes.ts'
+import { countCodes, renewCodes, switchOff, switchOn, takeCode } from './data.ts'
+
+const code = () => z.string({ error: 'Enter the code.' }).trim().min(1, 'Enter the code.').max(40, 'This is no code.')
+const logIn = z.strictObject({ code: code(), next: z.string().default('/') })
+const enrolment = z.strictObject({ secret: z.string(), code: code() })
+
+export default async function twoFactorRoutes(app: FastifyInstance) {
+  const { db, secrets, config, now, postLetter } = app
+  const change = { config: { can: 'two-factor.change', confirm: true } } as const
+
+  app.get('/login/second-factor', { config: { can: 'session.start' } }, async (request, reply) => {
+    const next = ownPath((request.query as Record<string, unknown>).next)
+    if (!request.viewer.halfSignedIn) return reply.seeOther(request.viewer.user ? next : '/login')
+    return reply.page('two-factor/log-in', { title: 'Second step', form: newForm({ next }) })
+  })
+
+  app.post('/login/second-factor', { config: { can: 'session.start' } }, async (request, reply) => {
+    const half = request.viewer.halfSignedIn
+    if (!half) return reply.seeOther('/login')
+    const form = readForm(logIn, request.body)
+    if (!form.input) return reply.code(422).page('two-factor/log-in', { title: 'Second step', form })
+
+    const attempt = attemptOn(request, half.email)
+    const wait = tooSoon(request, reply, attempt)
+    if (wait) return reply.page('two-factor/log-in', { title: 'Second step', form, problem: wait })
+    const user = found(findUser(db, half.id))
+    const person = { ...origin(request), userId: user.id, accountId: null, bySupport: false }
+    if (takeCode(db, secrets, person, user, form.input.code)) {
+      forgive(db, attempt)
+      noteLogIn(db, user.id, now())
+      const [last] = listOwnAccounts(db, user.id, '', 1, 0)
+      await signIn(request, user.id, last?.id ?? null, true)
+      return reply.seeOther(ownPath(form.input.next))
+    }
+    form.errors.code = 'This code is wrong, or was used already.'
+    return reply.code(422).page('two-factor/log-in', { title: 'Second step', form })
+  })
+
+  app.get('/profile/two-factor', { config: { can: 'two-factor.change' } }, async (request, reply) =>
+    show(request, reply, newForm()),
+  )
+
+  app.post('/profile/two-factor', change, async (request, reply) => {
+    if (request.signedIn.twoFactor) return reply.seeOther('/profile/two-factor', 'Two-factor log-in is on already.')
+    const form = readForm(enrolment, request.body)
+    if (form.input) {
+      const secret = openEnrolment(form.input.secret, request.signedIn.id)
+      const step = stepOf(secret, form.input.code.replaceAll(/\s/g, ''), now())
+      if (step !== undefined) {
+        const codes = newRecoveryCodes()
+        switchOn(
+          db,
+          actor(request),
+          seal(secrets, secret),
+          step,
+          codes,
+          request.viewer.sessionKey,
+          tell(request, 'switched on'),
+        )
+        return showCodes(reply, codes, 'Two-factor log-in is on')
+      }
+      form.errors.code = 'This code is wrong. Look at the app again, and at the clock of your device.'
+    }
+    return show(request, reply.code(422), form)
+  })
+
+  app.post('/profile/two-factor/recovery-codes', change, async (request, reply) => {
+    if (!request.signedIn.twoFactor) throw notFound()
+    const codes = newRecoveryCodes()
+    renewCodes(db, actor(request), codes)
+    return showCodes(reply, codes, 'New recovery codes')
+  })
+
+  app.post('/profile/two-factor/removal', change, async (request, reply) => {
+    switchOff(db, actor(request), request.signedIn.id, 'user.two-factor-off', tell(request, 'switched off'))
+    return reply.seeOther('/profile/two-factor', 'Two-factor log-in is off.')
+  })
+
+  app.post(
+    '/support/users/:user/two-factor/removal',
+    { config: { can: 'support.user', confirm: true } },
+    async (request, reply) => {
+      const user = found(findUser(db, found(readId((request.params as { user: string }).user))))
+      const data = letterData('reset by Support')
+      const done = switchOff(db, supportActor(request), user.id, 'user.two-factor-reset', (tx) =>
+        postLetter(tx, now(), { kind: 'two-factor-changed', email: user.email, name: user.name, data }),
+      )
+      return reply.seeOther(
+        '/support/users',
+        done
+          ? `Two-factor log-in of ${user.name} was reset, and all sessions ended.`
+          : `${user.name} has no two-factor log-in.`,
+      )
+    },
+  )
+
+  function tell(request: FastifyRequest, what: string): (tx: Db) => void {
+    const { email, name } = request.signedIn
+    return (tx) => (postLetter as Post)(tx, now(), { kind: 'two-factor-changed', email, name, data: letterData(what) })
+  }
+
+  function letterData(what: string) {
+    return { what, when: dateTime(now()), link: `${config.publicUrl}/profile/two-factor` }
+  }
+
+  /** The secret travels sealed in the form, bound to its user: looking at the page stores nothing. */
+  function openEnrolment(sealed: string, userId: number): string {
+    try {
+      const [id, secret] = unseal(secrets, sealed).split(' ')
+      if (id === String(userId) && secret) return secret
+    } catch {}
+    throw badRequest('It is not the one that this page made. Open the page again.')
+  }
+
+  function show(request: FastifyRequest, reply: FastifyReply, form: Form) {
+    const { id, email, twoFactor } = request.signedIn
+    const given = form.values.secret
+    const secret = typeof given === 'string' ? openEnrolment(given, id) : newSecret()
+    return reply.page('two-factor/index', {
+      title: 'Two-factor log-in',
+      form,
+      on: twoFactor,
+      required: request.viewer.standings.includes('enrolling'),
+      codesLeft: twoFactor ? countCodes(db, id) : 0,
+      secret: secret.replaceAll(/(.{4})(?=.)/g, '$1 '),
+      sealed: seal(secrets, `${id} ${secret}`),
+      qr: qrCode(secret, email, config.panelName),
+    })
+  }
+
+  /** Shown once: only their hashes are kept. */
+  function showCodes(reply: FastifyReply, codes: string[], title: string) {
+    return reply.page('two-factor/codes', { title, codes: codes.map(grouped) })
+  }
+}
