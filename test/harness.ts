@@ -246,7 +246,8 @@ export class Page {
     this.status = response.statusCode
     this.location = response.headers.location
     this.body = response.body
-    this.root = parse(response.body)
+    // By itself the parser takes what is in a <pre> for text.
+    this.root = parse(response.body, { blockTextElements: { script: true, style: true } })
   }
 
   get title(): string {

@@ -4,6 +4,7 @@ import { accounts, invitations, letters, memberships, projects, users } from '..
 import { type CastName, cast } from '../src/demo.ts'
 import { type Action, policy, type Standing } from '../src/policy.ts'
 import { type Client, type Fields, type Panel, startApp } from './harness.ts'
+import { until } from './smtp.ts'
 
 // Every route that the running application has, for every actor, on own, foreign and missing objects.
 // What is denied must leave every row of every table as it was, and show no byte of what is another's.
@@ -49,6 +50,14 @@ async function prepare(panel: Panel): Promise<{ own: Objects; foreign: Objects }
   await uma.submit('/customer/users', 'Invite', { name: 'Secret Guest', email: 'secret@umbrella.example' })
   const stella = await panel.signIn('stella')
   await stella.submit('/customer/users', 'Invite', { name: 'Own Guest', email: 'guest@acme.example' })
+  // The worker has done with them, so that whatever changes from now on was changed by a request.
+  await until('the letters are kept', () =>
+    panel.db
+      .select()
+      .from(letters)
+      .all()
+      .every(({ state }) => state === 'kept'),
+  )
   const invitation = (email: string) =>
     String(panel.db.select().from(invitations).where(eq(invitations.email, email)).get()?.id)
   const letter = (email: string) => String(panel.db.select().from(letters).where(eq(letters.email, email)).get()?.id)
