@@ -44,12 +44,15 @@ t.test('the set-up page of an empty panel, too', async (t) => {
 })
 
 async function look(t: Tap, who: Person, name: string): Promise<void> {
-  for (const [size, viewport] of Object.entries(sizes)) {
-    await who.page.setViewportSize(viewport)
-    const wide = await who.page.evaluate(
+  for (const width of [1280, 1000, 800, 360]) {
+    await who.page.setViewportSize({ width, height: 800 })
+    const over = await who.page.evaluate(
       () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
     )
-    t.ok(wide <= 0, `${name} does not scroll sideways when ${size} (by ${wide} px)`)
+    t.ok(over <= 0, `${name} does not scroll sideways at a width of ${width} (by ${over} px)`)
+  }
+  for (const [size, viewport] of Object.entries(sizes)) {
+    await who.page.setViewportSize(viewport)
     for (const colorScheme of ['light', 'dark'] as const) {
       await who.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
       t.same(await violations(who), [], `${name}, ${size}, ${colorScheme}`)

@@ -1,3 +1,4 @@
+import { Secret, TOTP } from 'otpauth'
 import type { Browser } from 'playwright-core'
 import { readId } from '../../src/web/fields.ts'
 import { type LivePanel, Person } from './chromium.ts'
@@ -14,14 +15,15 @@ export const longIdentifier = 'a-very-long-identifier-of-32-abc'
 /** Every page of the panel, with the people who see them logged in and something on each. */
 export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sight[]> {
   const visitor = await Person.open(browser, panel)
-  const [petra, max, stella, tom, olga, dora, nils, ines] = await Promise.all(
-    (['petra', 'max', 'stella', 'tom', 'olga', 'dora', 'nils', 'ines'] as const).map(async (name) => {
+  const [petra, max, stella, tom, olga, dora, nils, ines, uma] = await Promise.all(
+    (['petra', 'max', 'stella', 'tom', 'olga', 'dora', 'nils', 'ines', 'uma'] as const).map(async (name) => {
       const person = await Person.open(browser, panel)
       await person.logIn(name)
       return person
     }),
   )
-  if (!petra || !max || !stella || !tom || !olga || !dora || !nils || !ines) throw new Error('somebody is missing')
+  if (!petra || !max || !stella || !tom || !olga || !dora || !nils || !ines || !uma)
+    throw new Error('somebody is missing')
 
   await petra.goto('/partner/customers')
   await petra.fill({ Name: longName, Identifier: longIdentifier })
@@ -60,6 +62,11 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     )[3] ?? '',
   )
 
+  await switchOnTwoFactor(panel, uma)
+  const half = await Person.open(browser, panel)
+  await half.goto('/login')
+  await half.fillLogIn('uma')
+
   const emptyForm = (button: string) => (who: Person) => who.press(button)
   const openMenu = (menu: string) => async (who: Person) => who.page.locator(`.${menu} > summary`).click()
   return [
@@ -83,6 +90,17 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     { name: 'change-account', who: petra, path: '/active-account' },
     { name: 'profile', who: petra, path: '/profile' },
     { name: 'profile-errors', who: petra, path: '/profile', act: emptyForm('Change password') },
+    { name: 'two-factor', who: tom, path: '/profile/two-factor' },
+    { name: 'two-factor-errors', who: tom, path: '/profile/two-factor', act: emptyForm('Switch on') },
+    { name: 'two-factor-on', who: uma, path: '/profile/two-factor' },
+    {
+      name: 'recovery-codes',
+      who: uma,
+      path: '/profile/two-factor',
+      act: (who) => who.press('Make new recovery codes'),
+    },
+    { name: 'second-step', who: half, path: '/login/second-factor' },
+    { name: 'second-step-wrong', who: half, path: '/login/second-factor', act: emptyForm('Log in') },
     { name: 'leaving', who: tom, path: '/profile/accounts/acme/removal' },
     { name: 'customers', who: petra, path: '/partner/customers' },
     { name: 'customers-errors', who: petra, path: '/partner/customers', act: emptyForm('Create customer') },
@@ -132,7 +150,24 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     { name: 'choose-account', who: nils, path: '/projects' },
     { name: 'suspended', who: ines, path: '/projects' },
     { name: 'other-account', who: petra, path: '/partner/customers', act: fromAnotherTab },
+    {
+      name: 'confirm',
+      who: olga,
+      path: '/support/accounts',
+      act: async (who) => {
+        panel.pass(11 * 60_000)
+        await who.press('Make partner', 'initech')
+      },
+    },
   ]
+}
+
+async function switchOnTwoFactor(panel: LivePanel, who: Person): Promise<void> {
+  await who.goto('/profile/two-factor')
+  const secret = (await who.page.locator('.steps code').innerText()).replaceAll(' ', '')
+  const code = new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: panel.app.now() })
+  await who.fill({ 'Enter the code that it shows': code })
+  await who.press('Switch on')
 }
 
 /** Sends a form after another tab has changed the account. Petra is in Acme afterwards, and comes back. */

@@ -9,6 +9,7 @@ const folder = process.argv[2] ?? 'screenshots'
 mkdirSync(folder, { recursive: true })
 const sizes = { wide: { width: 1280, height: 800 }, narrow: { width: 360, height: 740 } }
 
+t.setTimeout(0)
 t.test('pictures', async (t) => {
   const browser = await launchBrowser(t)
   const panel = await startLivePanel(t)
