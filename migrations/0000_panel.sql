@@ -22,6 +22,15 @@ CREATE TABLE `accounts` (
 CREATE UNIQUE INDEX `accounts_identifier_unique` ON `accounts` (`identifier`);--> statement-breakpoint
 CREATE INDEX `accounts_partner` ON `accounts` (`partner_id`,`id`);--> statement-breakpoint
 CREATE UNIQUE INDEX `accounts_id_kind` ON `accounts` (`id`,`kind`);--> statement-breakpoint
+CREATE TABLE `email_changes` (
+	`hash` text PRIMARY KEY NOT NULL,
+	`user_id` integer NOT NULL,
+	`email` text NOT NULL,
+	`expires_at` integer NOT NULL,
+	FOREIGN KEY (`user_id`) REFERENCES `users`(`id`) ON UPDATE no action ON DELETE no action
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `email_changes_user` ON `email_changes` (`user_id`);--> statement-breakpoint
 CREATE TABLE `invitation_projects` (
 	`account_id` integer NOT NULL,
 	`invitation_id` integer NOT NULL,
@@ -76,6 +85,7 @@ CREATE TABLE `letters` (
 	`search` text NOT NULL,
 	`body` text,
 	`invitation_id` integer,
+	`user_id` integer,
 	`state` text DEFAULT 'waiting' NOT NULL,
 	`attempts` integer DEFAULT 0 NOT NULL,
 	`error` text,
@@ -84,12 +94,15 @@ CREATE TABLE `letters` (
 	`give_up_at` integer NOT NULL,
 	`done_at` integer,
 	FOREIGN KEY (`invitation_id`) REFERENCES `invitations`(`id`) ON UPDATE no action ON DELETE no action,
+	FOREIGN KEY (`user_id`) REFERENCES `users`(`id`) ON UPDATE no action ON DELETE no action,
 	CONSTRAINT "letters_state" CHECK(state in ('waiting', 'sent', 'kept', 'failed', 'withdrawn'))
 ) STRICT;
 --> statement-breakpoint
 CREATE UNIQUE INDEX `letters_message_id_unique` ON `letters` (`message_id`);--> statement-breakpoint
 CREATE INDEX `letters_due` ON `letters` (`state`,`due_at`);--> statement-breakpoint
 CREATE INDEX `letters_invitation` ON `letters` (`invitation_id`);--> statement-breakpoint
+CREATE INDEX `letters_email` ON `letters` (`email`);--> statement-breakpoint
+CREATE INDEX `letters_user` ON `letters` (`user_id`);--> statement-breakpoint
 CREATE TABLE `memberships` (
 	`account_id` integer NOT NULL,
 	`user_id` integer NOT NULL,
@@ -128,6 +141,18 @@ CREATE TABLE `password_resets` (
 ) STRICT;
 --> statement-breakpoint
 CREATE INDEX `password_resets_user` ON `password_resets` (`user_id`);--> statement-breakpoint
+CREATE TABLE `personal_changes` (
+	`record_id` integer NOT NULL,
+	`user_id` integer NOT NULL,
+	`field` text NOT NULL,
+	`before` text NOT NULL,
+	`after` text NOT NULL,
+	PRIMARY KEY(`record_id`, `field`),
+	FOREIGN KEY (`record_id`) REFERENCES `records`(`id`) ON UPDATE no action ON DELETE no action,
+	FOREIGN KEY (`user_id`) REFERENCES `users`(`id`) ON UPDATE no action ON DELETE no action
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `personal_changes_user` ON `personal_changes` (`user_id`);--> statement-breakpoint
 CREATE TABLE `project_access` (
 	`account_id` integer NOT NULL,
 	`project_id` integer NOT NULL,
@@ -168,6 +193,7 @@ CREATE TABLE `records` (
 	`user_id` integer,
 	`invitation_id` integer,
 	`project_id` integer,
+	`letter_id` integer,
 	`change` text NOT NULL,
 	`ip` text,
 	`request_id` text
@@ -175,6 +201,8 @@ CREATE TABLE `records` (
 --> statement-breakpoint
 CREATE INDEX `records_account` ON `records` (`account_id`,`id`);--> statement-breakpoint
 CREATE INDEX `records_actor_account` ON `records` (`actor_account_id`,`id`);--> statement-breakpoint
+CREATE INDEX `records_actor` ON `records` (`actor_id`,`id`);--> statement-breakpoint
+CREATE INDEX `records_user` ON `records` (`user_id`,`id`);--> statement-breakpoint
 CREATE TABLE `recovery_codes` (
 	`user_id` integer NOT NULL,
 	`hash` text NOT NULL,
@@ -219,6 +247,7 @@ CREATE TABLE `users` (
 	`created_at` integer NOT NULL,
 	`last_log_in_at` integer,
 	`disabled_at` integer,
+	`deleted_at` integer,
 	`totp_secret` text,
 	`totp_step` integer,
 	`version` integer DEFAULT 1 NOT NULL

@@ -6,6 +6,7 @@ import viewer, { ownAccount, recentAccounts, switchTo } from './accounts/viewer.
 import type { Config } from './config.ts'
 import customerRoutes from './customers/routes.ts'
 import type { Db } from './db/open.ts'
+import emailChangeRoutes from './email-change/routes.ts'
 import firstRunRoutes from './first-run/routes.ts'
 import historyRoutes from './history/routes.ts'
 import homeRoutes from './home/routes.ts'
@@ -16,6 +17,7 @@ import { startMailWorker } from './mail/worker.ts'
 import memberRoutes from './members/routes.ts'
 import partnershipRoutes from './partnership/routes.ts'
 import passwordResetRoutes from './password-reset/routes.ts'
+import personalDataRoutes from './personal-data/routes.ts'
 import profileRoutes from './profile/routes.ts'
 import projectRoutes from './projects/routes.ts'
 import quotaRoutes from './quotas/routes.ts'
@@ -28,6 +30,7 @@ import errors from './web/errors.ts'
 import forms from './web/forms.ts'
 import guard from './web/guard.ts'
 import { httpLimits, logging } from './web/http.ts'
+import once from './web/once.ts'
 import page from './web/page.ts'
 import session from './web/session.ts'
 
@@ -86,6 +89,7 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
     findOwnAccount: ownAccount,
     prove,
   })
+  await app.register(once)
 
   await app.register(firstRunRoutes)
   await app.register(loginRoutes)
@@ -93,6 +97,8 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   await app.register(passwordResetRoutes)
   await app.register(homeRoutes)
   await app.register(profileRoutes)
+  await app.register(emailChangeRoutes)
+  await app.register(personalDataRoutes)
   await app.register(accountRoutes)
   await app.register(memberRoutes)
   await app.register(invitationRoutes)

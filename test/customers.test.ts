@@ -76,8 +76,8 @@ t.test('a hundred who want one identifier at once: one gets it', async (t) => {
   const answers = await Promise.all(
     Array.from({ length: 100 }, (_, n) =>
       n % 2
-        ? petra.press(forms[0], 'Create customer', { name: 'One', identifier: 'one' })
-        : riva.press(forms[1], 'Create customer', { name: 'One', identifier: 'one' }),
+        ? petra.press(forms[0], 'Create customer', { name: 'One', identifier: 'one', _once: `${n}` })
+        : riva.press(forms[1], 'Create customer', { name: 'One', identifier: 'one', _once: `${n}` }),
     ),
   )
   t.equal(answers.filter(({ status }) => status === 303).length, 1)

@@ -254,6 +254,11 @@ export class Page {
     return clean(this.root.querySelector('h1'))
   }
 
+  /** The page as it was sent, but for the tokens of its forms, which differ on every page. */
+  get withoutTokens(): string {
+    return this.body.replace(/(name="_(?:csrf|once)" value=")[^"]*/g, '$1')
+  }
+
   /** The page’s text, white space folded, the top bar left out. */
   get text(): string {
     return clean(this.root.querySelector('main'))

@@ -26,6 +26,8 @@ export const users = sqliteTable('users', {
   createdAt: integer('created_at').notNull(),
   lastLogInAt: integer('last_log_in_at'),
   disabledAt: integer('disabled_at'),
+  // A deleted user keeps a row without name and e-mail, for what it did in accounts that go on.
+  deletedAt: integer('deleted_at'),
   // Two-factor log-in: the sealed TOTP secret, and the last time step whose code was used.
   totpSecret: text('totp_secret'),
   totpStep: integer('totp_step'),
@@ -247,6 +249,20 @@ export const passwordResets = sqliteTable(
   (table) => [index('password_resets_user').on(table.userId)],
 )
 
+export const emailChanges = sqliteTable(
+  'email_changes',
+  {
+    // SHA-256 of the token in the letter's link.
+    hash: text().primaryKey(),
+    userId: integer('user_id')
+      .notNull()
+      .references(() => users.id),
+    email: text().notNull(),
+    expiresAt: integer('expires_at').notNull(),
+  },
+  (table) => [index('email_changes_user').on(table.userId)],
+)
+
 export const sessions = sqliteTable(
   'sessions',
   {
@@ -310,6 +326,8 @@ export const letters = sqliteTable(
     // Sealed (secrets.ts), since letters carry links; removed once a mail server has taken the letter.
     body: text(),
     invitationId: integer('invitation_id').references(() => invitations.id),
+    // Whose letter it is, where that is known: it forgets the person when the user is deleted.
+    userId: integer('user_id').references(() => users.id),
     state: text({ enum: ['waiting', 'sent', 'kept', 'failed', 'withdrawn'] })
       .notNull()
       .default('waiting'),
@@ -323,6 +341,8 @@ export const letters = sqliteTable(
   (table) => [
     index('letters_due').on(table.state, table.dueAt),
     index('letters_invitation').on(table.invitationId),
+    index('letters_email').on(table.email),
+    index('letters_user').on(table.userId),
     check('letters_state', sql`state in ('waiting', 'sent', 'kept', 'failed', 'withdrawn')`),
   ],
 )
@@ -342,7 +362,8 @@ export const records = sqliteTable(
     userId: integer('user_id'),
     invitationId: integer('invitation_id'),
     projectId: integer('project_id'),
-    // JSON: { field: [before, after] }
+    letterId: integer('letter_id'),
+    // JSON: { field: [before, after] }. What is personal stands in personal_changes.
     change: text().notNull(),
     ip: text(),
     requestId: text('request_id'),
@@ -350,5 +371,24 @@ export const records = sqliteTable(
   (table) => [
     index('records_account').on(table.accountId, table.id),
     index('records_actor_account').on(table.actorAccountId, table.id),
+    index('records_actor').on(table.actorId, table.id),
+    index('records_user').on(table.userId, table.id),
   ],
+)
+
+// The names and e-mails that a record tells of: apart from it, so that they can go with the person.
+export const personalChanges = sqliteTable(
+  'personal_changes',
+  {
+    recordId: integer('record_id')
+      .notNull()
+      .references(() => records.id),
+    userId: integer('user_id')
+      .notNull()
+      .references(() => users.id),
+    field: text({ enum: ['name', 'email'] }).notNull(),
+    before: text().notNull(),
+    after: text().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.recordId, table.field] }), index('personal_changes_user').on(table.userId)],
 )

@@ -1,19 +1,39 @@
-import { and, count, desc, eq, isNotNull, ne, type SQL } from 'drizzle-orm'
+import { and, count, desc, eq, gte, inArray, isNotNull, lt, ne, or, type SQL } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import type { Db } from '../db/open.ts'
-import { accounts, invitations, projects, records, users } from '../db/schema.ts'
+import { accounts, invitations, letters, personalChanges, projects, records, users } from '../db/schema.ts'
+import { matches } from '../db/search.ts'
 import { type AccountKind, type ProjectRole, projectRoleNames, type Role, roleName } from '../policy.ts'
-import { type RecordKind, recordKinds } from './kinds.ts'
+import { type RecordFamily, type RecordKind, recordKinds } from './kinds.ts'
 import type { Change } from './record.ts'
 
 /** Whose records: an account's, those of the acts from a partner account in its customers, or all. */
 export type Scope = { accountId: number } | { fromAccountId: number } | 'all'
 
+/** Which of them: `from` and `until` are times in milliseconds, `person` is part of a name or e-mail. */
+export type Filter = {
+  from?: number | undefined
+  until?: number | undefined
+  person?: string | undefined
+  family?: RecordFamily | undefined
+}
+
 const actor = alias(users, 'actor')
 const subject = alias(users, 'subject')
 const actorAccount = alias(accounts, 'actor_account')
 
-function within(scope: Scope): SQL | undefined {
+function within(scope: Scope, { from, until, person, family }: Filter): SQL | undefined {
+  return and(
+    ofScope(scope),
+    from === undefined ? undefined : gte(records.at, from),
+    until === undefined ? undefined : lt(records.at, until),
+    // Kinds begin with their family and a full stop; what follows the full stop in ASCII is the slash.
+    family && and(gte(records.kind, `${family}.`), lt(records.kind, `${family}/`)),
+    person ? or(matches(actor.search, person), matches(subject.search, person)) : undefined,
+  )
+}
+
+function ofScope(scope: Scope): SQL | undefined {
   if (scope === 'all') return undefined
   if ('accountId' in scope) return eq(records.accountId, scope.accountId)
   return and(
@@ -23,13 +43,21 @@ function within(scope: Scope): SQL | undefined {
   )
 }
 
-export function countRecords(db: Db, scope: Scope): number {
-  return db.select({ n: count() }).from(records).where(within(scope)).get()?.n ?? 0
+export function countRecords(db: Db, scope: Scope, filter: Filter = {}): number {
+  return (
+    db
+      .select({ n: count() })
+      .from(records)
+      .leftJoin(actor, eq(actor.id, records.actorId))
+      .leftJoin(subject, eq(subject.id, records.userId))
+      .where(within(scope, filter))
+      .get()?.n ?? 0
+  )
 }
 
 /** The newest first. */
-export function listRecords(db: Db, scope: Scope, limit: number, offset: number) {
-  return db
+export function listRecords(db: Db, scope: Scope, filter: Filter, limit: number, offset: number) {
+  const rows = db
     .select({
       id: records.id,
       at: records.at,
@@ -46,6 +74,8 @@ export function listRecords(db: Db, scope: Scope, limit: number, offset: number)
       actorId: records.actorId,
       project: projects.name,
       invited: invitations.email,
+      letter: letters.subject,
+      letterTo: letters.email,
       change: records.change,
       ip: records.ip,
     })
@@ -56,24 +86,45 @@ export function listRecords(db: Db, scope: Scope, limit: number, offset: number)
     .leftJoin(subject, eq(subject.id, records.userId))
     .leftJoin(projects, eq(projects.id, records.projectId))
     .leftJoin(invitations, eq(invitations.id, records.invitationId))
-    .where(within(scope))
+    .leftJoin(letters, eq(letters.id, records.letterId))
+    .where(within(scope, filter))
     .orderBy(desc(records.id))
     .limit(limit)
     .offset(offset)
     .all()
-    .map((row) => ({
-      ...row,
-      words: recordKinds[row.kind as RecordKind] ?? row.kind,
-      change: Object.entries(JSON.parse(row.change) as Change).map(([field, [before, after]]) => ({
+  const personal = listPersonalChanges(
+    db,
+    rows.map(({ id }) => id),
+  )
+  return rows.map((row) => ({
+    ...row,
+    words: recordKinds[row.kind as RecordKind] ?? row.kind,
+    change: [
+      ...Object.entries(JSON.parse(row.change) as Change).map(([field, [before, after]]) => ({
         field,
         before: inWords(field, row, before),
         after: inWords(field, row, after),
       })),
-      // Whom or what it was done to, unless somebody did it to themselves.
-      on: [row.subjectId === row.actorId ? null : row.subject, row.project, row.invited].filter(
-        (text) => text !== null,
-      ),
-    }))
+      ...personal.filter(({ recordId }) => recordId === row.id),
+    ],
+    // Whom or what it was done to, unless somebody did it to themselves.
+    on: [row.subjectId === row.actorId ? null : row.subject, row.project, row.invited, row.letter, row.letterTo].filter(
+      (text) => text !== null,
+    ),
+  }))
+}
+
+function listPersonalChanges(db: Db, recordIds: number[]) {
+  return db
+    .select({
+      recordId: personalChanges.recordId,
+      field: personalChanges.field,
+      before: personalChanges.before,
+      after: personalChanges.after,
+    })
+    .from(personalChanges)
+    .where(inArray(personalChanges.recordId, recordIds))
+    .all()
 }
 
 /** Roles are shown in the product's words. */

@@ -14,6 +14,7 @@ export const recordKinds = {
   'member.removed-self': 'removed themselves',
   'member.left': 'left the account',
   'member.removed': 'removed the user',
+  'member.deleted': 'was deleted, and so left the account',
   'member.role-changed': 'changed the role',
   'invitation.sent': 'invited',
   'invitation.resent': 'sent the invitation again',
@@ -35,6 +36,9 @@ export const recordKinds = {
   'user.two-factor-reset': 'reset two-factor log-in',
   'user.recovery-codes-made': 'made new recovery codes',
   'user.recovery-code-used': 'logged in with a recovery code',
+  'user.email-change-asked': 'asked to change the e-mail',
+  'user.email-changed': 'changed the e-mail',
+  'user.deleted': 'deleted the user',
   'user.disabled': 'disabled the user',
   'user.enabled': 'enabled the user',
   'user.sessions-ended': 'ended the user’s sessions',
@@ -42,3 +46,18 @@ export const recordKinds = {
 } as const
 
 export type RecordKind = keyof typeof recordKinds
+
+/** What a history is narrowed down to: kinds begin with one of these. */
+export const recordFamilies = {
+  account: 'The account',
+  limit: 'Quotas',
+  partner: 'Becoming a partner',
+  member: 'Users and roles',
+  invitation: 'Invitations',
+  project: 'Projects',
+  access: 'Project access',
+  user: 'Log-in and profile',
+  letter: 'Mail',
+} as const
+
+export type RecordFamily = keyof typeof recordFamilies

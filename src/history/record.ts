@@ -1,5 +1,5 @@
 import type { Db } from '../db/open.ts'
-import { records } from '../db/schema.ts'
+import { personalChanges, records } from '../db/schema.ts'
 import type { RecordKind } from './kinds.ts'
 
 /** Who acts, from which account, when and from where. */
@@ -25,12 +25,17 @@ export type What = {
   userId?: number
   invitationId?: number
   projectId?: number
+  letterId?: number
   change?: Change
+  /** The user’s own name or e-mail, before and after: kept until the user is deleted. */
+  personal?: { field: 'name' | 'email'; before: string; after: string }
 }
 
 /** Records a change. Call it in the transaction that makes the change. */
 export function record(tx: Db, actor: Actor, what: What): void {
-  tx.insert(records)
+  const { personal, userId } = what
+  const [written] = tx
+    .insert(records)
     .values({
       at: actor.at,
       kind: what.kind,
@@ -41,9 +46,15 @@ export function record(tx: Db, actor: Actor, what: What): void {
       userId: what.userId ?? null,
       invitationId: what.invitationId ?? null,
       projectId: what.projectId ?? null,
+      letterId: what.letterId ?? null,
       change: JSON.stringify(what.change ?? {}),
       ip: actor.ip,
       requestId: actor.requestId,
     })
-    .run()
+    .returning({ id: records.id })
+    .all()
+  if (personal && written && userId !== undefined)
+    tx.insert(personalChanges)
+      .values({ recordId: written.id, userId, ...personal })
+      .run()
 }

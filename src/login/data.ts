@@ -1,8 +1,8 @@
-import { and, desc, eq, ne } from 'drizzle-orm'
+import { and, desc, eq, ne, sql } from 'drizzle-orm'
 import type { User } from '../accounts/data.ts'
 import { searchText } from '../db/fold.ts'
 import { type Db, write } from '../db/open.ts'
-import { sessions, users } from '../db/schema.ts'
+import { emailChanges, sessions, users } from '../db/schema.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
 import { emailKey } from '../web/fields.ts'
 
@@ -53,20 +53,31 @@ export function noteLogIn(db: Db, userId: number, at: number): void {
   db.update(users).set({ lastLogInAt: at }).where(eq(users.id, userId)).run()
 }
 
-export function renameUser(db: Db, actor: Actor, user: User, name: string): void {
-  write(db, (tx) => {
+/** Renames a user, if it is still at the version that the edit was made on. */
+export function renameUser(db: Db, actor: Actor, userId: number, name: string, version: number): boolean {
+  return write(db, (tx) => {
+    const before = tx
+      .select()
+      .from(users)
+      .where(and(eq(users.id, userId), eq(users.version, version)))
+      .get()
+    if (!before) return false
+    if (before.name === name) return true
     tx.update(users)
-      .set({ name, search: searchText(name, user.email) })
-      .where(eq(users.id, user.id))
+      .set({ name, search: searchText(name, before.email), version: sql`${users.version} + 1` })
+      .where(eq(users.id, userId))
       .run()
-    record(tx, actor, { kind: 'user.renamed', userId: user.id, change: { name: [user.name, name] } })
+    const personal = { field: 'name', before: before.name, after: name } as const
+    record(tx, actor, { kind: 'user.renamed', userId, personal })
+    return true
   })
 }
 
-/** Sets the password, and ends all sessions of the user. In the caller’s transaction. */
+/** Sets the password, and ends all sessions of the user and what was asked for in them. In the caller’s transaction. */
 export function setPassword(tx: Db, actor: Actor, userId: number, passwordHash: string): void {
   tx.update(users).set({ passwordHash }).where(eq(users.id, userId)).run()
   tx.delete(sessions).where(eq(sessions.userId, userId)).run()
+  tx.delete(emailChanges).where(eq(emailChanges.userId, userId)).run()
   record(tx, actor, { kind: 'user.password-changed', userId })
 }
 

@@ -28,12 +28,12 @@ export function hashPassword(password: string): Promise<string> {
 
 let dummy: Promise<string> | undefined
 
-/** Takes the same time for an unknown user (no hash) as for a wrong password. */
+/** Takes the same time for an unknown or deleted user (no hash) as for a wrong password. */
 export async function verifyPassword(passwordHash: string | undefined, password: string): Promise<boolean> {
   dummy ??= hashPassword('nobody has this password')
-  const against = passwordHash ?? (await dummy)
+  const against = passwordHash || (await dummy)
   const right = await queue(() => verify(against, password.normalize('NFC')))
-  return right && passwordHash !== undefined
+  return right && Boolean(passwordHash)
 }
 
 /** A new password, by ASVS 5.0 §6.2: length counts, composition does not, and it is never cut. */

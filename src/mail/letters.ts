@@ -3,6 +3,8 @@ type PartnerRequestLetter = { requester: string; requesterEmail: string; account
 type PartnerDecisionLetter = { account: string; granted: boolean; link: string }
 type PasswordResetLetter = { link: string; expires: string }
 type PasswordChangedLetter = { when: string; link: string }
+type EmailChangeLetter = { link: string; expires: string }
+type EmailChangedLetter = { made: boolean; when: string; link: string; supportEmail: string }
 type TwoFactorLetter = { what: string; when: string; link: string }
 
 /** Every kind of letter: what it is made of, and its subject. Its text is in views/mail. */
@@ -12,6 +14,9 @@ export const letterKinds = {
   'partner-decision': ({ account, granted }: PartnerDecisionLetter) =>
     granted ? `${account} is a partner account now` : `${account} does not become a partner account`,
   'password-reset': (_: PasswordResetLetter) => 'Choose a new password',
+  'email-change': (_: EmailChangeLetter) => 'Confirm your new e-mail',
+  'email-changed': ({ made }: EmailChangedLetter) =>
+    made ? 'Your e-mail was changed' : 'A change of your e-mail was asked for',
   'two-factor-changed': ({ what }: TwoFactorLetter) => `Two-factor log-in was ${what}`,
   'password-changed': (_: PasswordChangedLetter) => 'Your password was changed',
 } as const

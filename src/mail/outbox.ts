@@ -18,6 +18,8 @@ export type Letter<Kind extends LetterKind = LetterKind> = {
   data: LetterKind extends Kind ? never : Parameters<(typeof letterKinds)[Kind]>[0]
   /** A letter of an invitation goes no more once that is cancelled. */
   invitationId?: number
+  /** Whose letter it is, where that is known. */
+  userId?: number
 }
 
 /** Puts a letter into the outbox, in the transaction of what it tells about. */
@@ -31,7 +33,7 @@ const giveUpAfter = 72 * hour
 
 export function newPost(config: Config, secrets: Secrets, wake: () => void): Post {
   const eta = newEta()
-  return (tx, at, { kind, email, name, data, invitationId }) => {
+  return (tx, at, { kind, email, name, data, invitationId, userId }) => {
     const subject = (letterKinds[kind] as (data: unknown) => string)(data)
     const context = { ...(data as object), name, subject, panelName: config.panelName, publicUrl: config.publicUrl }
     const body: LetterBody = {
@@ -48,6 +50,7 @@ export function newPost(config: Config, secrets: Secrets, wake: () => void): Pos
         search: searchText(name, email, subject),
         body: seal(secrets, JSON.stringify(body)),
         invitationId: invitationId ?? null,
+        userId: userId ?? null,
         createdAt: at,
         dueAt: at,
         giveUpAt: at + giveUpAfter,
@@ -114,10 +117,7 @@ export function sendAgain(db: Db, actor: Actor, id: number): boolean {
       })
       .where(eq(letters.id, id))
       .run()
-    record(tx, actor, {
-      kind: 'letter.sent-again',
-      change: { letter: [null, letter.subject], to: [null, letter.email] },
-    })
+    record(tx, actor, { kind: 'letter.sent-again', letterId: id })
     return true
   })
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { and, asc, eq, lte, min } from 'drizzle-orm'
 import type { FastifyBaseLogger } from 'fastify'
@@ -159,4 +159,9 @@ function keepAsFile(dataDir: string, letter: LetterRow, message: Buffer): void {
   const folder = join(dataDir, 'mail')
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   writeFileSync(join(folder, `${letter.id}.eml`), message, { mode: 0o600 })
+}
+
+/** Letters that were kept as files go with the person whom they were for. */
+export function removeLetterFiles(dataDir: string, letterIds: number[]): void {
+  for (const id of letterIds) rmSync(join(dataDir, 'mail', `${id}.eml`), { force: true })
 }

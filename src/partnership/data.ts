@@ -104,6 +104,7 @@ function decide(
       kind: 'partner-decision',
       email: requester.email,
       name: requester.name,
+      userId: requester.id,
       data: {
         account: account.name,
         granted: state === 'granted',

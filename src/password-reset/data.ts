@@ -30,6 +30,7 @@ export function requestReset(
       kind: 'password-reset',
       email: user.email,
       name: user.name,
+      userId: user.id,
       data: { link: `${publicUrl}/password-reset/${token}`, expires: dateTime(expiresAt) },
     })
   })

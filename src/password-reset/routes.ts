@@ -60,6 +60,7 @@ export default async function passwordResetRoutes(app: FastifyInstance) {
             kind: 'password-changed',
             email: user.email,
             name: user.name,
+            userId: user.id,
             data: { when: dateTime(now()), link: `${publicUrl}/password-reset` },
           })
         const anonymous = { ...origin(request), userId: null, accountId: null, bySupport: false }

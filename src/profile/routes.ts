@@ -1,42 +1,43 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { countOwnAccounts, findOwnAccount, listOwnAccounts, type User } from '../accounts/data.ts'
+import { findOwnAccount, type User } from '../accounts/data.ts'
 import { write } from '../db/open.ts'
-import { endOtherSessions, endSession, findUser, listSessions, renameUser, setPassword } from '../login/data.ts'
+import { endOtherSessions, endSession, findUser, renameUser, setPassword } from '../login/data.ts'
 import { newPersonFields, readNewPassword, withoutPasswords } from '../login/new-person.ts'
 import { verifyPassword } from '../login/passwords.ts'
 import { listProjectsOf, removeMember } from '../members/data.ts'
 import { attemptOn, tooSoon } from '../throttle/attempt.ts'
 import { forgive } from '../throttle/data.ts'
 import { found, notFound } from '../web/errors.ts'
-import { personName, readId } from '../web/fields.ts'
+import { personName, readId, version } from '../web/fields.ts'
 import { dateTime, plural } from '../web/format.ts'
-import { type Form, newForm, readForm } from '../web/forms.ts'
-import { paged, readList } from '../web/list.ts'
+import { readForm } from '../web/forms.ts'
 import { signIn } from '../web/session.ts'
 import { actor } from '../web/viewer.ts'
+import { showProfile } from './page.ts'
 
-const ownName = z.strictObject({ name: personName() })
+const ownName = z.strictObject({ name: personName(), version: version() })
 const passwordChange = z.strictObject({
   current: z.string({ error: 'Enter your current password.' }).min(1, 'Enter your current password.'),
   password: newPersonFields.password,
   repeated: newPersonFields.repeated,
 })
 
-type Forms = { name?: Form; password?: Form }
-
 export default async function profileRoutes(app: FastifyInstance) {
   const { db } = app
 
-  app.get('/profile', { config: { can: 'profile.see' } }, async (request, reply) => show(request, reply, {}))
+  app.get('/profile', { config: { can: 'profile.see' } }, async (request, reply) => showProfile(request, reply))
 
   app.post('/profile/name', { config: { can: 'profile.change' } }, async (request, reply) => {
     const form = readForm(ownName, request.body)
-    if (form.input) {
-      renameUser(db, actor(request), found(findUser(db, request.signedIn.id)), form.input.name)
+    if (!form.input) return showProfile(request, reply.code(422), { name: form })
+    const { name, version } = form.input
+    if (renameUser(db, actor(request), request.signedIn.id, name, version))
       return reply.seeOther('/profile', 'Your name was changed.')
-    }
-    return show(request, reply.code(422), { name: form })
+    const current = found(findUser(db, request.signedIn.id))
+    form.errors.name = `You have changed your name to “${current.name}” in another window meanwhile. Save again to make it “${name}”.`
+    form.values.version = String(current.version)
+    return showProfile(request, reply.code(409), { name: form })
   })
 
   app.post('/profile/password', { config: { can: 'profile.change' } }, async (request, reply) => {
@@ -45,7 +46,7 @@ export default async function profileRoutes(app: FastifyInstance) {
     if (form.input) {
       const attempt = attemptOn(request, user.email)
       const wait = tooSoon(request, reply, attempt)
-      if (wait) return show(request, reply, { password: withoutPasswords(form) }, wait)
+      if (wait) return showProfile(request, reply, { password: withoutPasswords(form) }, wait)
       if (await verifyPassword(user.passwordHash, form.input.current)) {
         forgive(db, attempt)
         const passwordHash = await readNewPassword(form, user, app.config.panelName)
@@ -59,7 +60,7 @@ export default async function profileRoutes(app: FastifyInstance) {
         form.errors.current = 'This is not your current password.'
       }
     }
-    return show(request, reply.code(422), { password: withoutPasswords(form) })
+    return showProfile(request, reply.code(422), { password: withoutPasswords(form) })
   })
 
   app.get('/profile/accounts/:identifier/removal', { config: { can: 'membership.leave' } }, async (request, reply) =>
@@ -97,7 +98,13 @@ export default async function profileRoutes(app: FastifyInstance) {
     write(db, (tx) => {
       setPassword(tx, actor(request), user.id, passwordHash)
       const data = { when: dateTime(app.now()), link: `${app.config.publicUrl}/password-reset` }
-      app.postLetter(tx, app.now(), { kind: 'password-changed', email: user.email, name: user.name, data })
+      app.postLetter(tx, app.now(), {
+        kind: 'password-changed',
+        email: user.email,
+        name: user.name,
+        userId: user.id,
+        data,
+      })
     })
   }
 
@@ -113,21 +120,6 @@ export default async function profileRoutes(app: FastifyInstance) {
       own,
       problem,
       projects: listProjectsOf(db, own.id, request.signedIn.id),
-    })
-  }
-
-  function show(request: FastifyRequest, reply: FastifyReply, forms: Forms, problem = '') {
-    const { id, name } = request.signedIn
-    const query = readList(request.query)
-    return reply.page('profile/index', {
-      title: 'Profile',
-      problem,
-      sessions: listSessions(db, id, request.viewer.sessionKey),
-      nameForm: forms.name ?? newForm({ name }),
-      passwordForm: forms.password ?? newForm(),
-      list: paged(query, countOwnAccounts(db, id, query.q), (limit, offset) =>
-        listOwnAccounts(db, id, query.q, limit, offset),
-      ),
     })
   }
 }

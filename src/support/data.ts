@@ -1,4 +1,4 @@
-import { and, asc, count, desc, eq, sql } from 'drizzle-orm'
+import { and, asc, count, desc, eq, isNull, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import type { Account } from '../accounts/data.ts'
 import type { Db } from '../db/open.ts'
@@ -52,7 +52,7 @@ export function listUsers(db: Db, q: string, limit: number, offset: number) {
       sessions: sql<number>`(select count(*) from sessions as own where own.user_id = users.id)`,
     })
     .from(users)
-    .where(and(matches(users.search, q)))
+    .where(and(isNull(users.deletedAt), matches(users.search, q)))
     .orderBy(asc(users.search))
     .limit(limit)
     .offset(offset)
@@ -60,5 +60,6 @@ export function listUsers(db: Db, q: string, limit: number, offset: number) {
 }
 
 export function countUsers(db: Db, q: string): number {
-  return db.select({ n: count() }).from(users).where(matches(users.search, q)).get()?.n ?? 0
+  const living = and(isNull(users.deletedAt), matches(users.search, q))
+  return db.select({ n: count() }).from(users).where(living).get()?.n ?? 0
 }

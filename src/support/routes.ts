@@ -134,7 +134,8 @@ export default async function supportRoutes(app: FastifyInstance) {
   }
 
   function userOf(request: FastifyRequest) {
-    return found(findUser(db, found(readId((request.params as { user: string }).user))))
+    const user = found(findUser(db, found(readId((request.params as { user: string }).user))))
+    return found(user.deletedAt === null ? user : undefined)
   }
 
   function letterId(request: FastifyRequest): number {

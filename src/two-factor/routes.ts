@@ -100,7 +100,13 @@ export default async function twoFactorRoutes(app: FastifyInstance) {
       const user = found(findUser(db, found(readId((request.params as { user: string }).user))))
       const data = letterData('reset by Support')
       const done = switchOff(db, supportActor(request), user.id, 'user.two-factor-reset', (tx) =>
-        postLetter(tx, now(), { kind: 'two-factor-changed', email: user.email, name: user.name, data }),
+        postLetter(tx, now(), {
+          kind: 'two-factor-changed',
+          email: user.email,
+          name: user.name,
+          userId: user.id,
+          data,
+        }),
       )
       return reply.seeOther(
         '/support/users',
@@ -112,8 +118,9 @@ export default async function twoFactorRoutes(app: FastifyInstance) {
   )
 
   function tell(request: FastifyRequest, what: string): (tx: Db) => void {
-    const { email, name } = request.signedIn
-    return (tx) => (postLetter as Post)(tx, now(), { kind: 'two-factor-changed', email, name, data: letterData(what) })
+    const { email, name, id: userId } = request.signedIn
+    return (tx) =>
+      (postLetter as Post)(tx, now(), { kind: 'two-factor-changed', email, name, userId, data: letterData(what) })
   }
 
   function letterData(what: string) {

@@ -8,7 +8,7 @@ import { badRequest, Refusal } from './errors.ts'
 declare module 'fastify' {
   interface FastifyRequest {
     /** What the form says about itself, apart from its fields. */
-    formMeta: { account: string | undefined; switchBack: boolean; proof: string }
+    formMeta: { account: string | undefined; switchBack: boolean; proof: string; once: string }
   }
 }
 
@@ -75,7 +75,7 @@ export default fp(async (app: FastifyInstance) => {
   })
   app.addHook('preValidation', async (request) => {
     if (request.method !== 'POST') return
-    const { _csrf, _account, _switch, _proof, ...fields } = request.body as Values
+    const { _csrf, _account, _switch, _proof, _once, ...fields } = request.body as Values
     if (Object.values(fields).flat().length > 100)
       throw badRequest('It holds more than 100 fields. Send it in several steps.')
     if (Array.isArray(_account)) throw badRequest('It names two accounts. Open the page again.')
@@ -83,6 +83,7 @@ export default fp(async (app: FastifyInstance) => {
       account: _account,
       switchBack: _switch === 'yes',
       proof: typeof _proof === 'string' ? _proof : '',
+      once: typeof _once === 'string' ? _once : '',
     }
     request.body = fields
   })

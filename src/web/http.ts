@@ -26,5 +26,5 @@ export function logging(level: string) {
 
 function withoutToken(url: string): string {
   const path = url.split('?', 1)[0] ?? ''
-  return path.replace(/^\/(invitations|setup|password-reset)\/[^/]+/, '/$1/…')
+  return path.replace(/^\/(invitations|setup|password-reset|profile\/email)\/[^/]+/, '/$1/…')
 }

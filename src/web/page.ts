@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import fastifyView from '@fastify/view'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -40,6 +41,7 @@ export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts }) 
 
   app.decorateReply('seeOther', function (this: FastifyReply, path: string, notice?: string) {
     if (notice) this.setCookie(noticeName, notice, noticeCookie)
+    this.request.outcome = { path, notice }
     return this.redirect(path, 303)
   })
 
@@ -55,6 +57,7 @@ export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts }) 
       accountLost: viewer.accountLost,
       partnerAccount: viewer.partnerAccount ?? null,
       can: (action: Parameters<typeof can>[1]) => can(viewer.standings, action),
+      once: randomUUID(),
       csrf: this.generateCsrf({ userInfo: viewer.sessionKey } as object),
       notice: takeNotice(this),
       switcher: viewer.user ? recentAccounts(request) : { accounts: [], more: false },

@@ -32,8 +32,8 @@ export function launchBrowser(t: Test): Promise<Browser> {
 
 export type LivePanel = Panel & {
   url: string
-  /** The link in the first letter to an address, as a path. */
-  linkTo: (email: string) => Promise<string>
+  /** The link in the first letter to an address, as a path; it begins with `path`, that of invitations by itself. */
+  linkTo: (email: string, path?: string) => Promise<string>
 }
 
 /** A panel that listens on loopback, with the cast and a real mail server. */
@@ -43,7 +43,7 @@ export async function startLivePanel(t: Test, empty = false): Promise<LivePanel>
   const mail = await startMailServer(t)
   const panel = await startApp(t, { empty, settings: { PUBLIC_URL: url, PORT: String(port), SMTP_URL: mail.url } })
   await panel.app.listen({ host: 'localhost', port })
-  return { ...panel, url, linkTo: async (email) => linkIn((await mail.letterTo(email)).mail.text, url) }
+  return { ...panel, url, linkTo: async (email, path) => linkIn((await mail.letterTo(email)).mail.text, url, path) }
 }
 
 /** A person at a browser. What the console or the network complains about ends up in `complaints`. */

@@ -62,6 +62,10 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     )[3] ?? '',
   )
 
+  await max.goto('/profile')
+  await max.fill({ 'New e-mail': 'max@new.example' })
+  await max.press('Change e-mail')
+  const emailLink = await panel.linkTo('max@new.example', '/profile/email/')
   await switchOnTwoFactor(panel, uma)
   const half = await Person.open(browser, panel)
   await half.goto('/login')
@@ -138,6 +142,12 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     { name: 'account', who: stella, path: '/customer/account' },
     { name: 'account-asked', who: dora, path: '/customer/account' },
     { name: 'history', who: stella, path: '/customer/history' },
+    { name: 'history-filtered', who: stella, path: '/customer/history?family=invitation&person=st&from=yesterday' },
+    { name: 'user-deletion', who: nils, path: '/profile/removal' },
+    { name: 'user-deletion-errors', who: nils, path: '/profile/removal', act: emptyForm('Delete my user') },
+    { name: 'user-deletion-needed', who: stella, path: '/profile/removal' },
+    { name: 'email-change', who: max, path: emailLink },
+    { name: 'email-change-dead', who: stella, path: emailLink },
     { name: 'support-accounts', who: olga, path: '/support/accounts' },
     { name: 'support-accounts-errors', who: olga, path: '/support/accounts', act: emptyForm('Create account') },
     { name: 'support-suspension', who: olga, path: '/support/accounts/acme/suspension' },

@@ -1,0 +1,100 @@
+import { and, eq, gt, ne } from 'drizzle-orm'
+import type { User } from '../accounts/data.ts'
+import { searchText } from '../db/fold.ts'
+import { type Db, write } from '../db/open.ts'
+import { emailChanges, passwordResets, sessions, users } from '../db/schema.ts'
+import { type Actor, type Person, record } from '../history/record.ts'
+import { findUserByEmail } from '../login/data.ts'
+import type { Post } from '../mail/outbox.ts'
+import { hashToken, newToken } from '../secrets.ts'
+import { emailKey } from '../web/fields.ts'
+import { dateTime } from '../web/format.ts'
+
+/** Long enough to look into another mailbox. */
+const lifetime = 60 * 60_000
+
+export type Sender = { post: Post; publicUrl: string; supportEmail: string | undefined }
+
+/**
+ * Writes a letter with a link to the new address, and a notice to the old one. Only the newest link
+ * works. Nothing goes to an address that another user has, and the actor is not told so.
+ */
+export function requestEmailChange(db: Db, actor: Person, user: User, email: string, sender: Sender): void {
+  const { post, publicUrl } = sender
+  const token = newToken()
+  const expiresAt = actor.at + lifetime
+  write(db, (tx) => {
+    tx.delete(emailChanges).where(eq(emailChanges.userId, user.id)).run()
+    const owner = findUserByEmail(tx, email)
+    if (!owner || owner.id === user.id) {
+      tx.insert(emailChanges)
+        .values({ hash: hashToken(token), userId: user.id, email, expiresAt })
+        .run()
+      const data = { link: `${publicUrl}/profile/email/${token}`, expires: dateTime(expiresAt) }
+      post(tx, actor.at, { kind: 'email-change', email, name: user.name, userId: user.id, data })
+    }
+    record(tx, actor, { kind: 'user.email-change-asked', userId: user.id })
+    tellOldAddress(tx, actor, user, false, sender)
+  })
+}
+
+function tellOldAddress(tx: Db, actor: Actor, user: User, made: boolean, { post, publicUrl, supportEmail }: Sender) {
+  const data = {
+    made,
+    when: dateTime(actor.at),
+    link: `${publicUrl}/password-reset`,
+    supportEmail: supportEmail ?? '',
+  }
+  post(tx, actor.at, { kind: 'email-changed', email: user.email, name: user.name, userId: user.id, data })
+}
+
+/** The new address that a user's own link stands for. Undefined when it is another's, unknown, used or too old. */
+export function findEmailChange(db: Db, userId: number, token: string, at: number): string | undefined {
+  return db
+    .select()
+    .from(emailChanges)
+    .where(open(userId, token, at))
+    .get()?.email
+}
+
+/**
+ * Claims the link and changes the e-mail; all sessions but this one end, and links to a new password
+ * that went to the old address. Undefined when the link does not work, 'taken' when somebody else has
+ * the address meanwhile.
+ */
+export function changeEmail(
+  db: Db,
+  actor: Person,
+  user: User,
+  token: string,
+  sessionHash: string,
+  sender: Sender,
+): string | 'taken' | undefined {
+  return write(db, (tx) => {
+    const [claimed] = tx
+      .delete(emailChanges)
+      .where(open(user.id, token, actor.at))
+      .returning()
+      .all()
+    if (!claimed) return undefined
+    const { email } = claimed
+    const owner = findUserByEmail(tx, email)
+    if (owner && owner.id !== user.id) return 'taken'
+    tx.update(users)
+      .set({ email, emailKey: emailKey(email), search: searchText(user.name, email) })
+      .where(eq(users.id, user.id))
+      .run()
+    tx.delete(sessions)
+      .where(and(eq(sessions.userId, user.id), ne(sessions.hash, sessionHash)))
+      .run()
+    tx.delete(passwordResets).where(eq(passwordResets.userId, user.id)).run()
+    const personal = { field: 'email', before: user.email, after: email } as const
+    record(tx, actor, { kind: 'user.email-changed', userId: user.id, personal })
+    tellOldAddress(tx, actor, user, true, sender)
+    return email
+  })
+}
+
+function open(userId: number, token: string, at: number) {
+  return and(eq(emailChanges.hash, hashToken(token)), eq(emailChanges.userId, userId), gt(emailChanges.expiresAt, at))
+}

@@ -1,0 +1,100 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import type { User } from '../accounts/data.ts'
+import { findUser } from '../login/data.ts'
+import { removeLetterFiles } from '../mail/worker.ts'
+import { found } from '../web/errors.ts'
+import { emailKey, readId } from '../web/fields.ts'
+import { isoTime } from '../web/format.ts'
+import { type Form, newForm, readForm } from '../web/forms.ts'
+import { actor, supportActor } from '../web/viewer.ts'
+import { collectPersonalData, deleteUser, foreseeDeletion } from './data.ts'
+
+const typed = z.strictObject({ email: z.string().trim().default('') })
+
+const refusals = {
+  needed: 'Accounts would be left with users but without an admin. Make somebody else an admin there first.',
+  'last-operator': 'The panel keeps at least one user of Support.',
+}
+
+export default async function personalDataRoutes(app: FastifyInstance) {
+  const { db, config } = app
+  const own = { can: 'profile.change', confirm: true } as const
+  const bySupport = { can: 'support.user', confirm: true } as const
+
+  app.get('/profile/data', { config: { can: 'profile.see' } }, async (request, reply) => {
+    const data = found(collectPersonalData(db, request.signedIn.id))
+    reply.type('application/json; charset=utf-8').header('content-disposition', 'attachment; filename="my-data.json"')
+    return `${JSON.stringify(data, withReadableTimes, 2)}\n`
+  })
+
+  app.get('/profile/removal', { config: own }, async (request, reply) =>
+    show(request, reply, ownUser(request), newForm()),
+  )
+
+  app.post('/profile/removal', { config: own }, async (request, reply) => {
+    const user = ownUser(request)
+    if (!(await remove(request, reply, user))) return reply
+    await request.session.destroy()
+    return reply.seeOther('/login', 'Your user was deleted.')
+  })
+
+  app.get('/support/users/:user/removal', { config: bySupport }, async (request, reply) =>
+    show(request, reply, userOf(request), newForm()),
+  )
+
+  app.post('/support/users/:user/removal', { config: bySupport }, async (request, reply) => {
+    const user = userOf(request)
+    if (!(await remove(request, reply, user))) return reply
+    return reply.seeOther('/support/users', `${user.name} was deleted.`)
+  })
+
+  /** Deletes whom the form names; otherwise sends the page that says what stands in the way. */
+  async function remove(request: FastifyRequest, reply: FastifyReply, user: User): Promise<boolean> {
+    const form = readForm(typed, request.body)
+    if (!form.input || emailKey(form.input.email) !== user.emailKey) {
+      form.errors.email = `Type ${user.email} to delete the user.`
+      await show(request, reply.code(422), user, form)
+      return false
+    }
+    const done = deleteUser(db, isOwn(request, user) ? actor(request) : supportActor(request), user.id)
+    if (typeof done === 'string') {
+      await show(request, reply.code(422), user, form, refusals[done])
+      return false
+    }
+    removeLetterFiles(config.dataDir, done.letterIds)
+    return true
+  }
+
+  function isOwn(request: FastifyRequest, user: User): boolean {
+    return user.id === request.signedIn.id
+  }
+
+  function ownUser(request: FastifyRequest): User {
+    return found(findUser(db, request.signedIn.id))
+  }
+
+  function userOf(request: FastifyRequest): User {
+    const user = found(findUser(db, found(readId((request.params as { user: string }).user))))
+    return found(user.deletedAt === null ? user : undefined)
+  }
+
+  function show(request: FastifyRequest, reply: FastifyReply, user: User, form: Form, problem = '') {
+    const own = request.url.startsWith('/profile/')
+    return reply.page('personal-data/removal', {
+      title: own ? 'Delete my user' : `Delete ${user.name}`,
+      person: user,
+      own,
+      ...foreseeDeletion(db, user.id),
+      formAction: own ? '/profile/removal' : `/support/users/${user.id}/removal`,
+      back: own ? '/profile' : '/support/users',
+      form,
+      problem,
+    })
+  }
+}
+
+/** Times are milliseconds in the database, and ISO 8601 in the file. */
+function withReadableTimes(key: string, value: unknown): unknown {
+  return typeof value === 'number' && /(^at|At|^since)$/.test(key) ? isoTime(value) : value
+}
