@@ -74,14 +74,14 @@ export async function startApp(t: Test, { settings = {}, empty = false, dataDir 
   }
 }
 
-function newFolder(): string {
+export function newFolder(): string {
   return mkdtempSync(join(tmpdir(), 'meshpanel-test-'))
 }
 
 let made: Promise<string> | undefined
 
-/** The cast is made once a process; each test gets a copy of its database. */
-function castDatabase(): Promise<string> {
+/** A database file with the cast. It is made once a process; each test gets a copy. */
+export function castDatabase(): Promise<string> {
   made ??= (async () => {
     const folder = newFolder()
     const { db, close } = openDatabase(folder)
@@ -105,15 +105,22 @@ function readRows(file: string): Record<string, unknown[]> {
   return rows
 }
 
+/** What answers a client: the application itself, or one at an address (overHttp). */
+export type Server = { inject: (request: ServerRequest) => Promise<Answer> }
+export type ServerRequest = { method: 'GET' | 'POST'; url: string; payload?: string; headers: Record<string, string> }
+export type Answer = Pick<LightMyRequestResponse, 'statusCode' | 'headers' | 'body' | 'cookies'>
+
 export type Fields = Record<string, string | string[]>
 
 /** A browser without JavaScript: it keeps cookies, reads pages and sends their forms. */
 export class Client {
-  readonly app: FastifyInstance
   readonly cookies = new Map<string, string>()
+  readonly #server: Server
+  readonly #origin: string
 
-  constructor(app: FastifyInstance) {
-    this.app = app
+  constructor(server: Server, origin = publicUrl) {
+    this.#server = server
+    this.#origin = origin
   }
 
   logIn(email: string, password = demoPassword, next = '/'): Promise<Page> {
@@ -172,7 +179,7 @@ export class Client {
       method: 'POST',
       url: path,
       payload,
-      headers: { 'content-type': 'application/x-www-form-urlencoded', origin: publicUrl, ...headers },
+      headers: { 'content-type': 'application/x-www-form-urlencoded', origin: this.#origin, ...headers },
     })
   }
 
@@ -185,14 +192,9 @@ export class Client {
     return this.postRaw(path, encode(fields), headers)
   }
 
-  async #request(options: {
-    method: 'GET' | 'POST'
-    url: string
-    payload?: string
-    headers: Record<string, string>
-  }): Promise<Page> {
+  async #request(options: ServerRequest): Promise<Page> {
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
-    const response = await this.app.inject({
+    const response = await this.#server.inject({
       ...options,
       headers: { ...options.headers, ...(cookie ? { cookie } : {}) },
     })
@@ -234,17 +236,17 @@ function formFields(form: HTMLElement): Fields {
 /** An answer, read as its reader would. */
 export class Page {
   readonly path: string
-  readonly response: LightMyRequestResponse
+  readonly response: Answer
   readonly status: number
   readonly location: string | undefined
   readonly body: string
   readonly root: HTMLElement
 
-  constructor(path: string, response: LightMyRequestResponse) {
+  constructor(path: string, response: Answer) {
     this.path = path.split('?', 1)[0] ?? path
     this.response = response
     this.status = response.statusCode
-    this.location = response.headers.location
+    this.location = response.headers.location?.toString()
     this.body = response.body
     // By itself the parser takes what is in a <pre> for text.
     this.root = parse(response.body, { blockTextElements: { script: true, style: true } })

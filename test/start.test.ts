@@ -1,16 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
-import { ConfigError, readConfig, root } from '../src/config.ts'
+import { ConfigError, readConfig } from '../src/config.ts'
 import { openDatabase, StartError } from '../src/db/open.ts'
-
-const launch = join(root, 'src/launch.mjs')
+import { newFolder } from './harness.ts'
+import { launch, startProcess } from './process.ts'
 
 t.test('every setting is checked at the start, and the error names it', async (t) => {
   const wrong: Record<string, string[]> = {
@@ -172,10 +171,6 @@ t.test('every table is STRICT, and the settings that durability rests on are in 
   close()
 })
 
-function newFolder(): string {
-  return mkdtempSync(join(tmpdir(), 'meshpanel-test-'))
-}
-
 function message(act: () => unknown): string {
   try {
     act()
@@ -198,50 +193,8 @@ function run(args: string[], dataDir: string, input: string, settings: Record<st
   return { child, done }
 }
 
-/** Starts a panel as a process of its own, and waits until it answers. */
 async function start(t: Test, dataDir: string, command = 'start') {
-  const port = await freePort()
-  const child: ChildProcess = spawn(process.execPath, [launch, command], {
-    env: { PATH: process.env.PATH, PORT: String(port), LOG_LEVEL: 'warn', ...(dataDir ? { DATA_DIR: dataDir } : {}) },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let out = ''
-  child.stdout?.on('data', (chunk) => {
-    out += chunk
-  })
-  child.stderr?.on('data', (chunk) => {
-    out += chunk
-  })
-  t.teardown(() => child.kill('SIGKILL'))
-  const url = `http://127.0.0.1:${port}`
-  for (let tries = 0; tries < 100 && child.exitCode === null; tries++) {
-    if (
-      await fetch(`${url}/login`).then(
-        (answer) => answer.ok,
-        () => false,
-      )
-    )
-      break
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
-  return {
-    url,
-    printed: () => out,
-    stop: async () => {
-      const ended = once(child, 'exit')
-      child.kill('SIGTERM')
-      const [code] = await ended
-      return code as number | null
-    },
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (typeof address !== 'object' || !address) throw new Error('no port is free')
-  return address.port
+  const panel = await startProcess(dataDir, { command })
+  t.teardown(panel.kill)
+  return panel
 }

@@ -1,10 +1,9 @@
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { type CastName, cast, demoPassword } from '../../src/demo.ts'
 import { type Panel, startApp } from '../harness.ts'
+import { freePort } from '../process.ts'
 import { linkIn, startMailServer } from '../smtp.ts'
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
@@ -135,14 +134,4 @@ export class Person {
   #place(within?: string) {
     return within ? this.page.locator('main tr, main li, main .card').filter({ hasText: within }) : this.page
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, 'localhost')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (typeof address !== 'object' || !address) throw new Error('no port is free')
-  return address.port
 }
