@@ -1,0 +1,252 @@
+// node --import tsx test/proofs/fuzz.ts [INPUTS=2000] [SEED]
+// Sends seeded nonsense to every route that the running application has, as a visitor and as an
+// admin: no 5xx, nothing slower than two seconds, whole HTML, and GET changes nothing.
+import { pathToFileURL } from 'node:url'
+import { valid } from 'node-html-parser'
+import t, { type Test } from 'tap'
+import { throttles } from '../../src/db/schema.ts'
+import { type CastName, cast, demoPassword } from '../../src/demo.ts'
+import { type Action, policy, type Standing } from '../../src/policy.ts'
+import { type Client, type Page, type Panel, startApp } from '../harness.ts'
+import { randomFrom } from './random.ts'
+
+export type FuzzReport = { requests: number; seed: number; slowest: number; broken: string[] }
+
+const admins: [CastName, Standing][] = [
+  ['stella', 'customer admin'],
+  ['petra', 'partner admin'],
+  ['olga', 'support'],
+]
+
+export async function fuzz(t: Test, inputs: number, seed = Date.now() % 1_000_000): Promise<FuzzReport> {
+  const panel = await startApp(t)
+  const random = randomFrom(seed)
+  const report: FuzzReport = { requests: 0, seed, slowest: 0, broken: [] }
+  const routes = panel.routes.flatMap(({ method, url, config }) =>
+    method === 'HEAD' || url.startsWith('/assets/') ? [] : [{ method, url, action: config?.can as Action }],
+  )
+  const clients = new Map<CastName | 'visitor', Client>([['visitor', panel.visit()]])
+  for (const [who] of admins) clients.set(who, await panel.signIn(who))
+
+  for (const method of ['GET', 'POST']) {
+    const before = lasting(panel)
+    for (const route of routes.filter((one) => one.method === method)) {
+      for (let n = 0; n < inputs; n++) {
+        const who = n % 2 ? 'visitor' : adminFor(route.action)
+        const client = clients.get(who) ?? panel.visit()
+        const path = addressOf(route.url, random)
+        const began = performance.now()
+        const answer = await send(client, method, path, random)
+        const time = performance.now() - began
+        report.requests++
+        report.slowest = Math.max(report.slowest, time)
+        const wrong = whatIsWrong(answer, time)
+        if (wrong) report.broken.push(`${who} ${method} ${path}: ${wrong}`)
+      }
+      await logInAgain(panel, clients)
+    }
+    if (method === 'GET' && JSON.stringify(lasting(panel)) !== JSON.stringify(before))
+      report.broken.push('a GET has changed a row')
+  }
+  return report
+}
+
+/** Every row but those that a request may touch without a change: who is here, and who tries. */
+function lasting(panel: Panel) {
+  const { sessions, throttles, ...rest } = panel.rows()
+  return rest
+}
+
+function adminFor(action: Action): CastName {
+  const standings: readonly Standing[] = policy[action]
+  return admins.find(([, standing]) => standings.includes(standing))?.[0] ?? 'stella'
+}
+
+const known: Record<string, string[]> = {
+  ':customer': ['acme', 'initech', 'umbrella'],
+  ':identifier': ['acme', 'cloudhaus'],
+  ':project': ['website', 'shop'],
+  ':user': ['1', '2', '4', '5'],
+}
+
+function addressOf(url: string, random: () => number): string {
+  const path = url.replaceAll(/:\w+/g, (name) =>
+    random() < 0.6 ? pick(known[name] ?? ['1'], random) : encodeBadly(nonsense(random), random),
+  )
+  if (random() < 0.6) return path
+  const names = ['q', 'page', 'next', 'find', 'invited', 'from', 'until', 'person', 'family', '__proto__', 'q[]', '']
+  const query = Array.from({ length: 1 + Math.floor(random() * 3) }, () => {
+    return `${pick(names, random)}=${encodeBadly(nonsense(random), random)}`
+  })
+  return `${path}?${query.join('&')}`
+}
+
+async function send(client: Client, method: string, path: string, random: () => number): Promise<Page> {
+  if (method === 'GET') return client.get(path)
+  if (random() < 0.1) return client.postRaw(path, raw(random), { 'content-type': contentType(random) })
+  const page = await client.get('/active-account')
+  const hidden = (name: string) => page.root.querySelector(`input[name="${name}"]`)?.getAttribute('value')
+  const meta = {
+    _csrf: hidden('_csrf') ?? '',
+    _account: random() < 0.9 ? (hidden('_account') ?? '') : nonsense(random),
+  }
+  const fields = Object.entries(meta).map(([name, value]) => `${name}=${encodeBadly(value, () => 1)}`)
+  for (const name of fieldNames) {
+    if (random() < 0.5) continue
+    fields.push(`${name}=${encodeBadly(random() < 0.4 ? plausible(name) : nonsense(random), random)}`)
+    if (random() < 0.03) fields.push(`${name}=again`)
+  }
+  return client.postRaw(path, fields.join('&'))
+}
+
+const fieldNames = [
+  'name',
+  'identifier',
+  'email',
+  'role',
+  'version',
+  'projects',
+  'people',
+  'reason',
+  'account',
+  'kind',
+  'adminName',
+  'adminEmail',
+  'code',
+  'secret',
+  'next',
+  'from',
+]
+
+function plausible(name: string): string {
+  const values: Record<string, string> = {
+    role: 'member',
+    version: '1',
+    projects: '3',
+    people: '5',
+    kind: 'customer',
+    email: 'somebody@acme.example',
+    adminEmail: 'somebody@acme.example',
+    account: 'acme',
+    identifier: 'fuzzed',
+    from: 'project',
+  }
+  return values[name] ?? 'Somebody'
+}
+
+const oddities = [
+  '',
+  ' ',
+  '\u0000',
+  '\ud800',
+  'a\udc00b',
+  '\u202eevil',
+  '\u200b',
+  'é\u0301'.repeat(60),
+  '__proto__',
+  'constructor',
+  'hasOwnProperty',
+  'toString',
+  '<script>alert(1)</script>',
+  '"><img src=x onerror=alert(1)>',
+  "'; DROP TABLE users; --",
+  '<%= it %>',
+  '../../../etc/passwd',
+  '-1',
+  '1e400',
+  '0x10',
+  '٣',
+  '999999999999999999999',
+  'NaN',
+  'Infinity',
+  'x'.repeat(5_000),
+  '%',
+  '%zz',
+  '%c3%28',
+  '\r\nSet-Cookie: a=b',
+  '👩‍👩‍👧‍👦'.repeat(30),
+  '[]',
+  '{"a":1}',
+]
+
+function nonsense(random: () => number): string {
+  if (random() < 0.7) return pick(oddities, random)
+  return String.fromCharCode(...Array.from({ length: Math.floor(random() * 40) }, () => Math.floor(random() * 65_536)))
+}
+
+/** As a browser encodes it, or not: a lone surrogate has no encoding, and bytes need not be UTF-8. */
+function encodeBadly(text: string, random: () => number): string {
+  if (random() < 0.1)
+    return Array.from(
+      { length: 5 },
+      () =>
+        `%${Math.floor(random() * 256)
+          .toString(16)
+          .padStart(2, '0')}`,
+    ).join('')
+  if (random() < 0.05) return '%E0%A4%A'
+  try {
+    return encodeURIComponent(text)
+  } catch {
+    return '%ED%A0%80'
+  }
+}
+
+function raw(random: () => number): string {
+  if (random() < 0.1) return `name=${'x'.repeat(1_000_000)}`
+  if (random() < 0.2) return '&='.repeat(300)
+  return nonsense(random)
+}
+
+function contentType(random: () => number): string {
+  return pick(
+    [
+      'application/x-www-form-urlencoded',
+      'application/json',
+      'multipart/form-data',
+      'text/plain',
+      'application/x-www-form-urlencoded; charset=utf-16',
+      'nonsense',
+    ],
+    random,
+  )
+}
+
+function whatIsWrong(answer: Page, time: number): string | undefined {
+  // The queue of the password hashes may be full: it says so, and when to come back.
+  if (answer.status >= 500 && answer.status !== 503) return `answered ${answer.status}`
+  if (time > 2_000) return `took ${time.toFixed(0)} ms`
+  const type = String(answer.response.headers['content-type'] ?? '')
+  if (!type.startsWith('text/html')) return undefined
+  if (!valid(answer.body)) return 'sent broken HTML'
+  if (/\[object |SqliteError|node_modules|>undefined</.test(answer.body)) return 'shows something of the inside'
+  return undefined
+}
+
+/** Some inputs end sessions; the throttle is not what is tried here. */
+async function logInAgain(panel: Panel, clients: Map<CastName | 'visitor', Client>): Promise<void> {
+  panel.db.delete(throttles).run()
+  for (const [who] of admins) {
+    const client = clients.get(who) ?? panel.visit()
+    if ((await client.get('/active-account')).status === 200) continue
+    client.cookies.clear()
+    await client.logIn(cast[who].email, demoPassword)
+    clients.set(who, client)
+  }
+}
+
+function pick<Item>(items: readonly Item[], random: () => number): Item {
+  const item = items[Math.floor(random() * items.length)]
+  if (item === undefined) throw new Error('there is nothing to pick from')
+  return item
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const [inputs = '2000', seed] = process.argv.slice(2)
+  t.setTimeout(0)
+  t.test('nonsense to every route', async (t) => {
+    const report = await fuzz(t, Number(inputs), seed === undefined ? undefined : Number(seed))
+    t.comment(`seed ${report.seed}: ${report.requests} requests, the slowest took ${report.slowest.toFixed(0)} ms`)
+    t.same(report.broken.slice(0, 50), [])
+  })
+}
