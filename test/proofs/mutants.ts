@@ -1,0 +1,129 @@
+// node --import tsx test/proofs/mutants.ts [PART_OF_A_NAME]
+// Removes each guard and each tenant condition once, in a scratch copy, and runs the matrix: it must
+// turn red every time. Prints who survived.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { root } from '../../src/config.ts'
+
+type Mutant = { name: string; file: string; text: string }
+
+/** Actions that are everybody's: there is no guard to remove. */
+const open = /^(asset\.see|session\.(start|end)|password\.reset|operator\.first|invitation\.(see|accept))$/
+
+const tables = 'accounts|memberships|projects|projectAccess|invitations|sessions|records|emailChanges|partnerRequests'
+const columns = 'accountId|partnerId|userId|actorAccountId|emailKey'
+/** A condition that ties a row to a tenant or a person, by what the caller gives. A join compares columns, and is none. */
+const tenantCondition = new RegExp(
+  `eq\\((?:${tables})\\.(?:${columns}), (?:accountId|partnerId|userId|looker\\.userId|actor\\.userId|user\\.id|scope\\.\\w+|emailKey\\([\\w.]+\\))\\)`,
+  'g',
+)
+
+function mutants(): Mutant[] {
+  const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.ts'),
+  )
+  return files.flatMap((file) => {
+    const text = readFileSync(join(root, 'src', file), 'utf8')
+    if (file === 'policy.ts') return widened(file, text)
+    if (file === 'web/guard.ts') return withoutGuards(file, text)
+    if (file.endsWith('routes.ts')) return [...unguarded(file, text), ...withoutProjectRights(file, text)]
+    // Support sees all accounts; a deletion and a download of data are their user's alone, without a tenant.
+    return file.endsWith('data.ts') && !/^(support|personal-data)\//.test(file) ? unbound(file, text) : []
+  })
+}
+
+/** Every row of the policy tables, opened to everybody. */
+function widened(file: string, text: string): Mutant[] {
+  const inProject = text.indexOf('const projectPolicy')
+  return [...text.matchAll(/^ {2}'([a-z-]+\.[a-z-]+)': (\[[^\]]*\]|\w+),/gm)]
+    .filter(([, action = '', who]) => !open.test(action) && who !== 'anyone')
+    .map((match) => {
+      const everybody = (match.index ?? 0) > inProject ? "['admin', 'user', 'reader']" : 'anyone'
+      return replaced(file, text, match, `  '${match[1]}': ${everybody},`, `everybody may ${match[1]}`)
+    })
+}
+
+/** Every route, under an action that is everybody's. */
+function unguarded(file: string, text: string): Mutant[] {
+  return [...text.matchAll(/can: '([\w.-]+)'/g)]
+    .filter(([, action = '']) => !open.test(action))
+    .map((match) => replaced(file, text, match, "can: 'asset.see'", `a route without ${match[1]}`))
+}
+
+function withoutProjectRights(file: string, text: string): Mutant[] {
+  return [...text.matchAll(/projectOf\(request, '[\w.-]+'\)/g)].map((match) =>
+    replaced(file, text, match, 'projectOf(request)', `without the project right ${match[0]}`),
+  )
+}
+
+function withoutGuards(file: string, text: string): Mutant[] {
+  const lines = [
+    'if (!can(request.viewer.standings, action)) throw refusal(request)',
+    'if (inAccount && account !== undefined) sameAccount(request, account)',
+  ]
+  return lines.map((line) => {
+    const index = text.indexOf(line)
+    if (index < 0) throw new Error(`guard.ts has no line: ${line}`)
+    return { name: `${file}: without ${line}`, file, text: text.slice(0, index) + text.slice(index + line.length) }
+  })
+}
+
+function unbound(file: string, text: string): Mutant[] {
+  return [...text.matchAll(tenantCondition)].map((match) =>
+    replaced(file, text, match, 'undefined', `without ${match[0]}`),
+  )
+}
+
+function replaced(file: string, text: string, match: RegExpMatchArray, by: string, name: string): Mutant {
+  const index = match.index ?? 0
+  const line = text.slice(0, index).split('\n').length
+  return {
+    name: `${file}:${line}: ${name}`,
+    file,
+    text: text.slice(0, index) + by + text.slice(index + match[0].length),
+  }
+}
+
+/** Whether the matrix is green on a copy of the sources with this mutant in it. */
+async function survives(copy: string, mutant: Mutant | undefined): Promise<boolean> {
+  cpSync(join(root, 'src'), join(copy, 'src'), { recursive: true })
+  if (mutant) writeFileSync(join(copy, 'src', mutant.file), mutant.text)
+  const child = spawn(process.execPath, ['--import', 'tsx', 'test/matrix.test.ts'], {
+    cwd: copy,
+    stdio: 'ignore',
+    env: { ...process.env, TAP_BAIL: '1' },
+  })
+  const [code] = await once(child, 'exit')
+  return code === 0
+}
+
+function newCopy(): string {
+  const copy = mkdtempSync(join(tmpdir(), 'meshpanel-mutants-'))
+  cpSync(join(root, 'test'), join(copy, 'test'), { recursive: true })
+  for (const shared of ['node_modules', 'views', 'public', 'migrations', 'package.json', 'tsconfig.json'])
+    symlinkSync(join(root, shared), join(copy, shared))
+  return copy
+}
+
+const wanted = process.argv[2] ?? ''
+const all = mutants().filter(({ name }) => name.includes(wanted))
+const copies = [newCopy(), newCopy()]
+if (!(await survives(copies[0] ?? '', undefined))) throw new Error('The matrix is red without a mutant.')
+const survivors: string[] = []
+const queue = [...all]
+await Promise.all(
+  copies.map(async (copy) => {
+    for (let mutant = queue.shift(); mutant; mutant = queue.shift()) {
+      if (await survives(copy, mutant)) {
+        survivors.push(mutant.name)
+        console.log(`SURVIVED ${mutant.name}`)
+      }
+    }
+  }),
+)
+for (const copy of copies) rmSync(copy, { recursive: true, force: true })
+console.log(`${all.length - survivors.length} of ${all.length} mutants died`)
+process.exit(survivors.length > 0 ? 1 : 0)
