@@ -23,6 +23,7 @@ import * as partnership from '../src/partnership/data.ts'
 import * as projectData from '../src/projects/data.ts'
 import * as quotas from '../src/quotas/data.ts'
 import { hashToken } from '../src/secrets.ts'
+import * as twoFactor from '../src/two-factor/data.ts'
 import { type Client, type Fields, type Page, type Panel, startApp } from './harness.ts'
 import { until } from './smtp.ts'
 
@@ -610,6 +611,11 @@ t.test('changing the account touches one’s own session and membership alone', 
     .get()
   t.equal(after?.activeAccountId, umbrellaId, 'another’s session stays where it is')
   t.equal((await stella.open('/')).activeAccount, 'Acme')
+
+  const person = { userId: stellaId, accountId: null, bySupport: false, at: 1, ip: null, requestId: null }
+  twoFactor.switchOn(db, person, 'sealed', 1, [], tomsSession?.hash ?? '', () => {})
+  const proved = db.select().from(sessions).where(eq(sessions.secondFactor, true)).all()
+  t.same(proved, [], 'nor is it proved by another’s second factor')
 })
 
 t.test('only members of a partner account find the Partner Area', async (t) => {
@@ -740,6 +746,12 @@ t.test('what one tenant does leaves all others’ rows as they were', async (t) 
   await stella.submit('/customer/account', 'Ask to become a partner')
   await olga.submit('/support/accounts', 'Decline', {}, 'acme')
   await olga.submit('/support/users', 'End sessions', {}, 'Thomas')
+  await panel.visit().logIn('acme@new.example', words)
+  db.update(users)
+    .set({ totpSecret: 'sealed' })
+    .where(eq(users.id, Number(acme.user)))
+    .run()
+  await olga.submit('/support/users', 'Reset two-factor', {}, 'Thomas')
   await olga.submit('/support/users', 'Disable', {}, 'Thomas')
   await stella.submit('/customer/users', 'Change', { role: 'member' }, 'Thomas')
   await stella.submit('/projects/shop/removal', 'Delete project', { identifier: 'shop' })

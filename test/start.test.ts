@@ -111,6 +111,23 @@ t.test('a port in use is said in one line', async (t) => {
   })
 })
 
+t.test('the log is lines of JSON, without tokens, queries, cookies or what was typed', async (t) => {
+  const panel = await startProcess(newFolder(), { settings: { LOG_LEVEL: 'info' } })
+  t.teardown(panel.kill)
+  const client = panel.visit()
+  for (const path of ['/invitations/geheim', '/password-reset/geheim', '/setup/geheim', '/profile/email/geheim'])
+    await client.get(path)
+  await client.get('/login?next=/geheim')
+  await client.logIn('geheim@x.example', 'geheim-geheim')
+  await panel.stop()
+  const printed = panel.printed().replace(/http:\S*\/setup\/\S+/, '')
+  const lines = printed.split('\n').filter((line) => line.startsWith('{'))
+  t.ok(lines.length >= 12)
+  for (const line of lines) t.type(JSON.parse(line), 'object')
+  t.notMatch(printed, /geheim/i)
+  for (const value of client.cookies.values()) t.notOk(printed.includes(value))
+})
+
 t.test('the demo has the cast, prints the log-ins, and leaves nothing behind', async (t) => {
   const demo = await start(t, '', 'demo')
   t.match(demo.printed(), /petra@cloudhaus\.example/)

@@ -37,7 +37,7 @@ scan() {
   cookies=$(cookies_of "$who")
   echo "== sqlmap as $who"
   for target in "${@:3}"; do
-    timeout $((minutes * 60)) sqlmap -u "$url$target" --cookie="$cookies" --batch --level=2 --risk=2 --flush-session \
+    timeout $((minutes * 60)) sqlmap -u "$url$target" --cookie="$cookies" --batch --dbms=SQLite --level=2 --risk=2 --flush-session \
       --output-dir="$scratch/sqlmap" --disable-coloring 2>&1 | grep -Ei 'injectable|vulnerab|critical|all tested' || true
   done
 }
