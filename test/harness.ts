@@ -1,4 +1,4 @@
-import { copyFileSync, mkdtempSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -11,6 +11,9 @@ import { type Db, openDatabase } from '../src/db/open.ts'
 import { type CastName, cast, createCast, demoPassword } from '../src/demo.ts'
 import { hashPassword } from '../src/login/passwords.ts'
 import { openSecrets } from '../src/secrets.ts'
+
+// Each test has a folder of its own, which goes at the end.
+process.setMaxListeners(0)
 
 // A panel with the demo cast for each test: a real database in a folder of its own, and clients that
 // send the forms that the pages hold.
@@ -74,8 +77,11 @@ export async function startApp(t: Test, { settings = {}, empty = false, dataDir 
   }
 }
 
+/** A folder that goes with the process. */
 export function newFolder(): string {
-  return mkdtempSync(join(tmpdir(), 'meshpanel-test-'))
+  const folder = mkdtempSync(join(tmpdir(), 'meshpanel-test-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  return folder
 }
 
 let made: Promise<string> | undefined

@@ -513,6 +513,10 @@ t.test('data functions that are given one tenant and another’s object find not
   const sender = { post: panel.app.postLetter, publicUrl: '', inviter: 'Stella' }
   const acme = { id: acmeId, kind: 'customer', name: 'Acme' } as const
   const invitation = Number(umbrella.id)
+  // Somebody of Umbrella who could be given access there.
+  db.insert(memberships)
+    .values({ accountId: umbrellaId, userId: 10, role: 'member', createdAt: 1, lastUsedAt: 1 })
+    .run()
   db.insert(partnerRequests).values({ accountId: umbrellaId, requestedBy: uma, createdAt: 1 }).run()
   const before = lasting(panel)
 

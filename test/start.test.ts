@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, statSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import Database from 'better-sqlite3'
@@ -10,6 +10,7 @@ import { ConfigError, readConfig } from '../src/config.ts'
 import { openDatabase, StartError } from '../src/db/open.ts'
 import { newFolder } from './harness.ts'
 import { launch, startProcess } from './process.ts'
+import { until } from './smtp.ts'
 
 t.test('every setting is checked at the start, and the error names it', async (t) => {
   const wrong: Record<string, string[]> = {
@@ -54,7 +55,7 @@ t.test('without settings the panel listens on loopback and knows its own address
 t.test('an empty installation prints a set-up link once, keeps its data, and stops cleanly', async (t) => {
   const dataDir = newFolder()
   const first = await start(t, dataDir)
-  t.match(first.printed(), /http:\/\/localhost:\d+\/setup\/[\w-]{43}\n/)
+  await until('the link is printed', () => /http:\/\/localhost:\d+\/setup\/[\w-]{43}\n/.test(first.printed()))
   t.equal((await fetch(`${first.url}/login`)).status, 200)
   t.equal(statSync(join(dataDir, 'secrets')).mode & 0o777, 0o600, 'only the owner reads the secrets')
 
@@ -111,6 +112,24 @@ t.test('a port in use is said in one line', async (t) => {
   })
 })
 
+t.test('a client that dawdles over its request is cut off, and holds nothing', async (t) => {
+  const panel = await startProcess(newFolder())
+  t.teardown(panel.kill)
+  const port = Number(new URL(panel.url).port)
+  const dawdling = [
+    'GET /login HTTP/1.1\r\nHost: x\r\nX-Slow: ',
+    'POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\na=',
+  ]
+  const cutOff = dawdling.map((beginning) => {
+    const socket = connect(port, 'localhost', () => socket.write(beginning))
+    socket.on('error', () => {}).resume()
+    return once(socket, 'close')
+  })
+  t.equal((await panel.visit().get('/login')).status, 200, 'others are answered meanwhile')
+  await Promise.all(cutOff)
+  t.equal(await panel.stop(), 0)
+})
+
 t.test('the log is lines of JSON, without tokens, queries, cookies or what was typed', async (t) => {
   const panel = await startProcess(newFolder(), { settings: { LOG_LEVEL: 'info' } })
   t.teardown(panel.kill)
@@ -130,6 +149,7 @@ t.test('the log is lines of JSON, without tokens, queries, cookies or what was t
 
 t.test('the demo has the cast, prints the log-ins, and leaves nothing behind', async (t) => {
   const demo = await start(t, '', 'demo')
+  await until('the log-ins are printed', () => demo.printed().includes('Every password is'))
   t.match(demo.printed(), /petra@cloudhaus\.example/)
   t.match(demo.printed(), /demo-demo-demo/)
   const folder = /they lie in (\S+)\/mail/.exec(demo.printed())?.[1] ?? ''
