@@ -198,7 +198,7 @@ export function deleteProject(db: Db, actor: Actor, accountId: number, projectId
     if (!project) return
     const ended = tx
       .delete(projectAccess)
-      .where(and(eq(projectAccess.accountId, accountId), eq(projectAccess.projectId, projectId)))
+      .where(eq(projectAccess.projectId, project.id))
       .run().changes
     tx.update(projects).set({ deletedAt: actor.at }).where(own).run()
     record(tx, actor, {

@@ -43,8 +43,8 @@ scan() {
   cookies=$(cookies_of "$who")
   echo "== wapiti as $who"
   run_wapiti -u "$url$start" --scope domain -H "Cookie: $cookies" --flush-session --store-session "$scratch" \
-    -x "$url/session/removal" -x "$url/profile/sessions/removal" -x "$url/profile/removal" -x "$url/login" \
-    --max-scan-time $((minutes * 60)) --max-links-per-page 60 --no-bugreport -v 0 -f txt -o "$scratch/$who.txt" >/dev/null
+    -x "$url/*removal" -x "$url/login" -x "$url/profile/password" \
+    --max-scan-time $((minutes * 60)) --max-attack-time $((minutes * 10)) --no-bugreport -v 0 -f txt -o "$scratch/$who.txt" >/dev/null
   cat "$scratch/$who.txt"
   cookies=$(cookies_of "$who")
   echo "== sqlmap as $who"
