@@ -196,10 +196,7 @@ export function deleteProject(db: Db, actor: Actor, accountId: number, projectId
       .where(and(own, isNull(projects.deletedAt)))
       .get()
     if (!project) return
-    const ended = tx
-      .delete(projectAccess)
-      .where(eq(projectAccess.projectId, project.id))
-      .run().changes
+    const ended = tx.delete(projectAccess).where(eq(projectAccess.projectId, project.id)).run().changes
     tx.update(projects).set({ deletedAt: actor.at }).where(own).run()
     record(tx, actor, {
       kind: 'project.deleted',
