@@ -1,6 +1,8 @@
 import t from 'tap'
 import { crash } from './proofs/crash.ts'
 
+t.setTimeout(300_000)
+
 t.test('a panel that is killed under 16 writers loses no write that it answered, 20 times', async (t) => {
   const report = await crash(20)
   t.comment(`seed ${report.seed}`)

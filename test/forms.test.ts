@@ -66,7 +66,7 @@ t.test('what one user sent is not another’s answer', async (t) => {
   )
 })
 
-t.test('a form of another session, or from before log-out, changes nothing and says why', async (t) => {
+t.test('a form of another session changes nothing, says why, and keeps what was typed to be sent again', async (t) => {
   const panel = await startApp(t)
   const stella = await panel.signIn('stella')
   const page = await stella.open('/projects')
@@ -74,9 +74,33 @@ t.test('a form of another session, or from before log-out, changes nothing and s
   const before = panel.rows().projects
   const foreign = await again.press(page, 'Create project', { name: 'Intranet', identifier: 'intranet' })
   t.equal(foreign.status, 403)
-  t.match(foreign.text, /out of date.*Nothing was changed/)
+  t.match(foreign.text, /out of date.*Nothing was changed.*Intranet/)
   t.strictSame(panel.rows().projects, before)
+  t.equal((await again.press(foreign, 'Send it again')).location, '/projects/intranet')
+
+  // It is still a form of its account.
+  const petra = await panel.signIn('petra')
+  const mixed = await petra.press(page, 'Create project', { name: 'Extranet', identifier: 'extranet' })
+  t.equal((await petra.press(mixed, 'Send it again')).status, 409)
 })
+
+t.test(
+  'a form without a valid token is not offered again to whom it may be foreign, nor with a password in it',
+  async (t) => {
+    const panel = await startApp(t)
+    const stella = await panel.signIn('stella')
+    const page = await stella.open('/profile')
+    const again = await panel.signIn('stella')
+    const secret = await again.press(page, 'Change password', { current: 'a', password: 'b', repeated: 'c' })
+    t.equal(secret.status, 403)
+    t.notOk(secret.hasButton('Send it again'))
+    for (const headers of [{ origin: '' }, { origin: 'https://evil.example', 'sec-fetch-site': 'none' }]) {
+      const forged = await stella.postRaw('/profile/name', 'name=Evil&version=1', headers)
+      t.equal(forged.status, 403)
+      t.notMatch(forged.body, 'Evil')
+    }
+  },
+)
 
 t.test('a form kept open while rights were taken changes nothing', async (t) => {
   const panel = await startApp(t)

@@ -1,6 +1,8 @@
 import t from 'tap'
 import { fuzz } from './proofs/fuzz.ts'
 
+t.setTimeout(300_000)
+
 t.test('nonsense to every route: no 5xx, whole HTML, and GET changes nothing', async (t) => {
   const report = await fuzz(t, 40)
   t.comment(`seed ${report.seed}, the slowest took ${report.slowest.toFixed(0)} ms`)

@@ -32,6 +32,8 @@ import { until } from './smtp.ts'
 // what is another's. Who may do what is written down here once more, by route, so that a slip in
 // policy.ts or in a route shows.
 
+t.setTimeout(300_000)
+
 const groups = {
   support: ['olga'],
   partnerAdmins: ['petra', 'riva'],

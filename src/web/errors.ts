@@ -53,7 +53,7 @@ const frameworkRefusals: Record<string, [status: number, title: string, message:
   FST_CSRF_INVALID_TOKEN: [
     403,
     'This form is out of date',
-    'Nothing was changed. You have logged in or out since it was opened. Open the page again and send the form once more.',
+    'Nothing was changed. You have logged in or out since it was opened.',
   ],
   FST_ERR_BAD_URL: [400, 'Page not found', 'This address cannot be read.'],
 }
@@ -64,7 +64,7 @@ export default fp(async (app: FastifyInstance) => {
   })
 
   app.setErrorHandler((error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
-    const refusal = asRefusal(error)
+    const refusal = outOfDate(error, request) ?? asRefusal(error)
     if (refusal.status >= 500) request.log.error({ err: error }, 'request failed')
     if (refusal.status === 503) reply.header('retry-after', '5')
     reply.code(refusal.status)
@@ -78,6 +78,25 @@ export default fp(async (app: FastifyInstance) => {
     })
   })
 })
+
+/** Never sent back into a page. */
+const secretFields = ['password', 'repeated', 'current', 'code', 'secret', '_proof']
+
+/**
+ * A form whose token is of another session, or of none: it is shown once more with what was typed. Only
+ * where the browser says that it came from a page of ours, or another site could fill in the form that
+ * somebody then sends. Undefined for every other error, and where what was typed is secret.
+ */
+function outOfDate(error: FastifyError, request: FastifyRequest): Refusal | undefined {
+  const known = frameworkRefusals[error.code]
+  if (!known || !error.code.startsWith('FST_CSRF_') || !request.viewer?.user) return undefined
+  const { origin, 'sec-fetch-site': site } = request.headers
+  if (site !== 'same-origin' && origin !== request.server.config.publicUrl) return undefined
+  const { _csrf, _once, _switch, ...fields } = (request.body ?? {}) as Record<string, string | string[]>
+  if (Object.keys(fields).some((name) => secretFields.includes(name))) return undefined
+  const [status, title, message] = known
+  return new Refusal(status, title, message, 'errors/out-of-date', { formAction: request.url, fields })
+}
 
 function asRefusal(error: FastifyError): Refusal {
   if (error instanceof Refusal) return error

@@ -1,5 +1,6 @@
 import { Secret, TOTP } from 'otpauth'
 import type { Browser } from 'playwright-core'
+import { cast, demoPassword } from '../../src/demo.ts'
 import { readId } from '../../src/web/fields.ts'
 import { type LivePanel, Person } from './chromium.ts'
 
@@ -160,6 +161,7 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     { name: 'choose-account', who: nils, path: '/projects' },
     { name: 'suspended', who: ines, path: '/projects' },
     { name: 'other-account', who: petra, path: '/partner/customers', act: fromAnotherTab },
+    { name: 'out-of-date', who: nils, path: '/profile', act: afterLoggingInAgain },
     {
       name: 'confirm',
       who: olga,
@@ -178,6 +180,22 @@ async function switchOnTwoFactor(panel: LivePanel, who: Person): Promise<void> {
   const code = new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: panel.app.now() })
   await who.fill({ 'Enter the code that it shows': code })
   await who.press('Switch on')
+}
+
+/** Sends a form that was opened before another tab logged out and in again. */
+async function afterLoggingInAgain(nils: Person): Promise<void> {
+  await nils.fill({ 'Full name': 'Nils Holgersson' })
+  const other = await nils.context.newPage()
+  const { origin } = new URL(nils.page.url())
+  await other.goto(`${origin}/profile`)
+  await other.locator('.settings > summary').click()
+  await other.getByRole('button', { name: 'Log out' }).click()
+  await other.getByLabel('E-mail').fill(cast.nils.email)
+  await other.getByLabel('Password', { exact: true }).fill(demoPassword)
+  await other.getByRole('button', { name: 'Log in' }).click()
+  await other.waitForLoadState('load')
+  await other.close()
+  await nils.press('Save name')
 }
 
 /** Sends a form after another tab has changed the account. Petra is in Acme afterwards, and comes back. */
