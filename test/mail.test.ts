@@ -285,7 +285,8 @@ for (const [trouble, start] of troubles) {
       () => stella.get('/customer/users'),
       () => panel.visit().get('/login'),
     ])
-    t.ok(time < 500, `the slowest took ${time} ms`)
+    // A page that waited for the mail server would wait for its ten seconds at the least.
+    t.ok(time < 5_000, `the slowest took ${time} ms`)
     t.match((await stella.get('/customer/users')).text, '10 pending invitations')
     odd.hangUp?.()
     await panel.close()
