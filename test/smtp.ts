@@ -116,9 +116,9 @@ function portOf(address: ReturnType<ReturnType<typeof createServer>['address']>)
   return address.port
 }
 
-/** Waits for what happens apart from all requests, five seconds at the most. */
+/** Waits for what happens apart from all requests, twenty seconds at the most. */
 export async function until<Result>(what: string, look: () => Result | undefined | false): Promise<Result> {
-  for (let tries = 0; tries < 500; tries++) {
+  for (let tries = 0; tries < 2_000; tries++) {
     const seen = look()
     if (seen) return seen
     await pause(10)
