@@ -6,7 +6,7 @@ CREATE TABLE `accounts` (
 	`search` text NOT NULL,
 	`partner_id` integer,
 	`partner_kind` text DEFAULT 'partner' NOT NULL,
-	`project_limit` integer,
+	`automatic_share` integer,
 	`created_at` integer NOT NULL,
 	`suspended_at` integer,
 	`suspended_reason` text,
@@ -16,7 +16,7 @@ CREATE TABLE `accounts` (
 	CONSTRAINT "accounts_kind" CHECK(kind in ('customer', 'partner')),
 	CONSTRAINT "accounts_partner_kind" CHECK(partner_kind = 'partner'),
 	CONSTRAINT "accounts_partners_never_nest" CHECK(kind = 'customer' or partner_id is null),
-	CONSTRAINT "accounts_project_limit" CHECK(project_limit >= 0)
+	CONSTRAINT "accounts_automatic_share" CHECK(automatic_share between 1 and 100)
 ) STRICT;
 --> statement-breakpoint
 CREATE UNIQUE INDEX `accounts_identifier_unique` ON `accounts` (`identifier`);--> statement-breakpoint
@@ -103,6 +103,32 @@ CREATE INDEX `letters_due` ON `letters` (`state`,`due_at`);--> statement-breakpo
 CREATE INDEX `letters_invitation` ON `letters` (`invitation_id`);--> statement-breakpoint
 CREATE INDEX `letters_email` ON `letters` (`email`);--> statement-breakpoint
 CREATE INDEX `letters_user` ON `letters` (`user_id`);--> statement-breakpoint
+CREATE TABLE `limits` (
+	`id` integer PRIMARY KEY NOT NULL,
+	`level` text NOT NULL,
+	`account_id` integer NOT NULL,
+	`project_id` integer,
+	`resource_id` integer NOT NULL,
+	`amount` integer,
+	`remark` text NOT NULL,
+	`set_by` integer,
+	`set_from` integer,
+	`set_at` integer NOT NULL,
+	`version` integer DEFAULT 1 NOT NULL,
+	FOREIGN KEY (`account_id`) REFERENCES `accounts`(`id`) ON UPDATE no action ON DELETE no action,
+	FOREIGN KEY (`resource_id`) REFERENCES `resources`(`id`) ON UPDATE no action ON DELETE no action,
+	FOREIGN KEY (`set_by`) REFERENCES `users`(`id`) ON UPDATE no action ON DELETE no action,
+	FOREIGN KEY (`set_from`) REFERENCES `accounts`(`id`) ON UPDATE no action ON DELETE no action,
+	FOREIGN KEY (`account_id`,`project_id`) REFERENCES `projects`(`account_id`,`id`) ON UPDATE no action ON DELETE no action,
+	CONSTRAINT "limits_level" CHECK(level in ('pool', 'account', 'project')),
+	CONSTRAINT "limits_level_of_project" CHECK((level = 'project') = (project_id is not null)),
+	CONSTRAINT "limits_amount" CHECK(amount >= 0)
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX `limits_of_account` ON `limits` (`account_id`,`level`,`resource_id`) WHERE project_id is null;--> statement-breakpoint
+CREATE UNIQUE INDEX `limits_of_project` ON `limits` (`project_id`,`resource_id`);--> statement-breakpoint
+CREATE INDEX `limits_given` ON `limits` (`account_id`,`level`,`resource_id`,`amount`);--> statement-breakpoint
+CREATE INDEX `limits_resource` ON `limits` (`resource_id`);--> statement-breakpoint
 CREATE TABLE `memberships` (
 	`account_id` integer NOT NULL,
 	`user_id` integer NOT NULL,
@@ -182,6 +208,41 @@ CREATE TABLE `projects` (
 CREATE INDEX `projects_alive` ON `projects` (`account_id`,`deleted_at`,`id`);--> statement-breakpoint
 CREATE UNIQUE INDEX `projects_account_identifier` ON `projects` (`account_id`,`identifier`);--> statement-breakpoint
 CREATE UNIQUE INDEX `projects_account_id` ON `projects` (`account_id`,`id`);--> statement-breakpoint
+CREATE TABLE `quota_request_amounts` (
+	`request_id` integer NOT NULL,
+	`resource_id` integer NOT NULL,
+	`asked` integer NOT NULL,
+	`granted` integer,
+	PRIMARY KEY(`request_id`, `resource_id`),
+	FOREIGN KEY (`request_id`) REFERENCES `quota_requests`(`id`) ON UPDATE no action ON DELETE no action,
+	FOREIGN KEY (`resource_id`) REFERENCES `resources`(`id`) ON UPDATE no action ON DELETE no action,
+	CONSTRAINT "quota_request_amounts_asked" CHECK(asked >= 0),
+	CONSTRAINT "quota_request_amounts_granted" CHECK(granted >= 0)
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `quota_request_amounts_resource` ON `quota_request_amounts` (`resource_id`);--> statement-breakpoint
+CREATE TABLE `quota_requests` (
+	`id` integer PRIMARY KEY NOT NULL,
+	`account_id` integer NOT NULL,
+	`project_id` integer,
+	`requested_by` integer NOT NULL,
+	`reason` text NOT NULL,
+	`state` text DEFAULT 'open' NOT NULL,
+	`created_at` integer NOT NULL,
+	`ended_at` integer,
+	`ended_by` integer,
+	`comment` text DEFAULT '' NOT NULL,
+	`automatic` integer DEFAULT false NOT NULL,
+	FOREIGN KEY (`account_id`) REFERENCES `accounts`(`id`) ON UPDATE no action ON DELETE no action,
+	FOREIGN KEY (`requested_by`) REFERENCES `users`(`id`) ON UPDATE no action ON DELETE no action,
+	FOREIGN KEY (`ended_by`) REFERENCES `users`(`id`) ON UPDATE no action ON DELETE no action,
+	FOREIGN KEY (`account_id`,`project_id`) REFERENCES `projects`(`account_id`,`id`) ON UPDATE no action ON DELETE no action,
+	CONSTRAINT "quota_requests_state" CHECK(state in ('open', 'approved', 'declined', 'cancelled'))
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX `quota_requests_one_open` ON `quota_requests` (`account_id`) WHERE state = 'open';--> statement-breakpoint
+CREATE INDEX `quota_requests_account` ON `quota_requests` (`account_id`,`id`);--> statement-breakpoint
+CREATE INDEX `quota_requests_requester` ON `quota_requests` (`requested_by`);--> statement-breakpoint
 CREATE TABLE `records` (
 	`id` integer PRIMARY KEY NOT NULL,
 	`at` integer NOT NULL,
@@ -210,6 +271,15 @@ CREATE TABLE `recovery_codes` (
 	FOREIGN KEY (`user_id`) REFERENCES `users`(`id`) ON UPDATE no action ON DELETE no action
 ) STRICT;
 --> statement-breakpoint
+CREATE TABLE `resources` (
+	`id` integer PRIMARY KEY NOT NULL,
+	`key` text NOT NULL,
+	`name` text NOT NULL,
+	`unit` text NOT NULL,
+	`version` integer DEFAULT 1 NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX `resources_key_unique` ON `resources` (`key`);--> statement-breakpoint
 CREATE TABLE `sessions` (
 	`id` integer PRIMARY KEY NOT NULL,
 	`hash` text NOT NULL,

@@ -20,3 +20,16 @@ BEGIN SELECT RAISE(ABORT, 'an identifier never changes'); END;
 --> statement-breakpoint
 CREATE TRIGGER projects_never_go BEFORE DELETE ON projects
 BEGIN SELECT RAISE(ABORT, 'a project keeps its row, and with it its identifier'); END;
+
+--> statement-breakpoint
+
+-- What can be limited: the keys of OpenStack’s unified limits. Support may change and extend it.
+INSERT INTO resources (key, name, unit) VALUES
+  ('projects', 'Projects', ''),
+  ('instances', 'Instances', ''),
+  ('cores', 'Cores', ''),
+  ('ram', 'RAM', 'MiB'),
+  ('volumes', 'Volumes', ''),
+  ('gigabytes', 'Gigabytes', 'GB'),
+  ('snapshots', 'Snapshots', ''),
+  ('floating_ips', 'Floating IPs', '');

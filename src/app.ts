@@ -20,7 +20,9 @@ import passwordResetRoutes from './password-reset/routes.ts'
 import personalDataRoutes from './personal-data/routes.ts'
 import profileRoutes from './profile/routes.ts'
 import projectRoutes from './projects/routes.ts'
+import quotaRequestRoutes from './quota-requests/routes.ts'
 import quotaRoutes from './quotas/routes.ts'
+import resourceRoutes from './resources/routes.ts'
 import { newToken, type Secrets } from './secrets.ts'
 import supportRoutes from './support/routes.ts'
 import { prove } from './two-factor/proof.ts'
@@ -108,6 +110,8 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   await app.register(partnershipRoutes)
   await app.register(customerRoutes)
   await app.register(quotaRoutes)
+  await app.register(quotaRequestRoutes)
+  await app.register(resourceRoutes)
   await app.register(supportRoutes)
   return app
 }

@@ -48,6 +48,9 @@ export const policy = {
   'project.delete': admins,
   'access.change': members, // and then projectPolicy
   'history.see': admins,
+  'quota.see': members,
+  'quota.request': ['customer admin'],
+  'project.limit': admins,
 
   'partner-area.enter': signedIn,
   'customer.see': partners,
@@ -56,6 +59,7 @@ export const policy = {
   'customer.invite': ['partner admin'],
   'customer.limit': ['partner admin'],
   'customer.suspend': ['partner admin'],
+  'partner-quota.see': partners,
   'partner-history.see': ['partner admin'],
 
   'support.see': ['support'],
@@ -63,6 +67,7 @@ export const policy = {
   'support.transform': ['support'],
   'support.user': ['support'],
   'support.mail': ['support'],
+  'support.quota': ['support'],
 } as const satisfies Record<string, readonly Standing[]>
 
 export type Action = keyof typeof policy

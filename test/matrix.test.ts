@@ -8,9 +8,11 @@ import {
   emailChanges,
   invitations,
   letters,
+  limits,
   memberships,
   partnerRequests,
   projects,
+  quotaRequests,
   sessions,
   users,
 } from '../src/db/schema.ts'
@@ -21,6 +23,7 @@ import * as login from '../src/login/data.ts'
 import * as members from '../src/members/data.ts'
 import * as partnership from '../src/partnership/data.ts'
 import * as projectData from '../src/projects/data.ts'
+import * as requests from '../src/quota-requests/data.ts'
 import * as quotas from '../src/quotas/data.ts'
 import { hashToken } from '../src/secrets.ts'
 import * as twoFactor from '../src/two-factor/data.ts'
@@ -92,6 +95,7 @@ const whoMay: Record<Group, string[]> = {
     'GET /customer/account',
     'GET /customer/users',
     'GET /customer/projects',
+    'GET /customer/quotas',
     'GET /projects',
     'GET /projects/:project',
     'POST /projects/:project/name',
@@ -109,17 +113,24 @@ const whoMay: Record<Group, string[]> = {
     'POST /customer/invitations/:id/cancellation',
     'POST /customer/invitations/:id/link',
     'POST /projects',
+    'POST /projects/:project/quotas',
     'GET /projects/:project/removal',
     'POST /projects/:project/removal',
     'GET /customer/history',
   ],
-  customerAdmins: ['POST /customer/account/partner-request'],
+  customerAdmins: [
+    'POST /customer/account/partner-request',
+    'POST /customer/quotas/requests',
+    'POST /customer/quotas/requests/:request/cancellation',
+  ],
   partners: [
     'GET /partner/customers',
     'GET /partner/customers/:customer',
     'GET /partner/customers/:customer/users',
     'GET /partner/customers/:customer/projects',
     'GET /partner/customers/:customer/quotas',
+    'GET /partner/quotas',
+    'GET /partner/quotas.csv',
   ],
   partnerAdmins: [
     'GET /partner/history',
@@ -134,6 +145,9 @@ const whoMay: Record<Group, string[]> = {
     'POST /partner/customers/:customer/suspension',
     'POST /partner/customers/:customer/suspension/removal',
     'POST /partner/customers/:customer/quotas',
+    'POST /partner/customers/:customer/quotas/requests/:request/approval',
+    'POST /partner/customers/:customer/quotas/requests/:request/refusal',
+    'POST /partner/quotas/automatic-approval',
   ],
   support: [
     'GET /support',
@@ -142,6 +156,15 @@ const whoMay: Record<Group, string[]> = {
     'GET /support/accounts/:identifier/suspension',
     'POST /support/accounts/:identifier/suspension',
     'POST /support/accounts/:identifier/suspension/removal',
+    'GET /support/accounts/:identifier/quotas',
+    'POST /support/accounts/:identifier/quotas',
+    'POST /support/accounts/:identifier/pool',
+    'POST /support/accounts/:identifier/quotas/requests/:request/approval',
+    'POST /support/accounts/:identifier/quotas/requests/:request/refusal',
+    'GET /support/resources',
+    'POST /support/resources',
+    'POST /support/resources/:key',
+    'POST /support/resources/:key/removal',
     'POST /support/accounts/:identifier/partnership',
     'POST /support/accounts/:identifier/partnership/removal',
     'POST /support/accounts/:identifier/partner-request/removal',
@@ -177,7 +200,10 @@ function isIn(who: CastName, group: Group): boolean {
 }
 
 /** What identifies objects in addresses and forms. */
-type Objects = Record<'customer' | 'identifier' | 'project' | 'user' | 'id' | 'letter' | 'session' | 'token', string>
+type Objects = Record<
+  'customer' | 'identifier' | 'project' | 'user' | 'id' | 'letter' | 'session' | 'token' | 'request' | 'key',
+  string
+>
 
 const missing: Objects = {
   customer: 'nobody',
@@ -187,19 +213,25 @@ const missing: Objects = {
   id: '99999',
   letter: '99999',
   session: '99999',
+  request: '99999',
+  key: 'nothing',
   token: 'N'.repeat(43),
 }
 
 type Prepared = { panel: Panel; acme: Objects; umbrella: Objects }
 
-/** Acme and Umbrella each have a project, an invitation and its letter, an open change of e-mail, and somebody logged in. */
+/** Acme and Umbrella each have a project, an invitation and its letter, an open change of e-mail, a request for more quota, and somebody logged in. */
 async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepared> {
   const panel = await startApp(t)
   const { db } = panel
   const uma = await panel.signIn('uma')
   await uma.submit('/projects', 'Create project', { name: 'Skunkworks', identifier: 'skunkworks' })
   await uma.submit('/customer/users', 'Invite', { name: 'Secret Guest', email: 'secret@umbrella.example' })
+  await uma.submit('/projects/skunkworks', 'Save quotas', { volumes: '3', remark: 'Secret remark' })
+  await uma.submit('/customer/quotas', 'Send request', { cores: '7', reason: 'Secret reason' })
   const stella = await panel.signIn('stella')
+  await stella.submit('/projects/website', 'Save quotas', { volumes: '2', remark: 'Own remark' })
+  await stella.submit('/customer/quotas', 'Send request', { cores: '5', reason: 'Own reason' })
   await stella.submit('/customer/users', 'Invite', { name: 'Own Guest', email: 'guest@acme.example' })
   await stella.submit('/customer/users', 'Invite', { name: 'Nils', email: cast.nils.email })
   await panel.signIn('tom')
@@ -236,6 +268,15 @@ async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepared> {
           .get()?.id,
       ),
       token,
+      request: String(
+        db
+          .select({ id: quotaRequests.id })
+          .from(quotaRequests)
+          .innerJoin(accounts, eq(accounts.id, quotaRequests.accountId))
+          .where(eq(accounts.identifier, customer))
+          .get()?.id,
+      ),
+      key: 'snapshots',
     }
   }
   return {
@@ -254,6 +295,15 @@ const plausible: Record<string, Fields> = {
   '/partner/customers': { name: 'Changed', identifier: 'changed' },
   '/partner/customers/:customer/invitations': { name: 'Changed', email: 'changed@x.example' },
   '/partner/customers/:customer/quotas': { projects: '1', version: '1' },
+  '/partner/customers/:customer/quotas/requests/:request/refusal': { comment: 'Changed' },
+  '/partner/quotas/automatic-approval': { share: '50' },
+  '/customer/quotas/requests': { volumes: '9', reason: 'Changed' },
+  '/projects/:project/quotas': { volumes: '9', version: '2' },
+  '/support/accounts/:identifier/quotas': { projects: '1', version: '1' },
+  '/support/accounts/:identifier/pool': { projects: '1', version: '1' },
+  '/support/accounts/:identifier/quotas/requests/:request/refusal': { comment: 'Changed' },
+  '/support/resources': { key: 'changed', name: 'Changed', unit: '' },
+  '/support/resources/:key': { name: 'Changed', unit: '', version: '1' },
   '/partner/customers/:customer/suspension': { reason: 'Changed' },
   '/projects': { name: 'Changed', identifier: 'changed' },
   '/projects/:project/name': { name: 'Changed', version: '1' },
@@ -330,7 +380,7 @@ t.test('a Project User and a Project Reader change nothing in the project that t
   const changing = routesOf(panel).filter(
     ({ method, url }) => method === 'POST' && url.startsWith('/projects/:project'),
   )
-  t.equal(changing.length, 5)
+  t.equal(changing.length, 6)
   for (const role of ['user', 'reader']) {
     await stella.submit('/projects/website', 'Change', { role }, cast.tom.email)
     for (const route of changing) {
@@ -355,8 +405,17 @@ const foreignTo: Partial<Record<CastName, ('acme' | 'umbrella')[]>> = {
 }
 
 const wordsOf = {
-  acme: ['Acme', 'acme.example', 'acme@new.example', 'Stella', 'Website', 'Own Guest'],
-  umbrella: ['Umbrella', 'umbrella.example', 'umbrella@new.example', 'Uma ', 'Skunkworks', 'Secret Guest'],
+  acme: ['Acme', 'acme.example', 'acme@new.example', 'Stella', 'Website', 'Own Guest', 'Own remark', 'Own reason'],
+  umbrella: [
+    'Umbrella',
+    'umbrella.example',
+    'umbrella@new.example',
+    'Uma ',
+    'Skunkworks',
+    'Secret Guest',
+    'Secret remark',
+    'Secret reason',
+  ],
 }
 
 t.test('what is another’s answers as what does not exist, shows none of it, and changes no row', async (t) => {
@@ -444,7 +503,7 @@ t.test('mixed: a foreign object under one’s own account or customer answers 40
   const { panel, acme, umbrella } = await prepare(t)
   for (const who of ['petra', 'stella'] as const) {
     const client = await panel.signIn(who)
-    for (const part of ['project', 'user', 'id'] as const) {
+    for (const part of ['project', 'user', 'id', 'request'] as const) {
       for (const [own, other] of [
         [acme, umbrella],
         [umbrella, acme],
@@ -520,6 +579,12 @@ t.test('data functions that are given one tenant and another’s object find not
     .values({ accountId: umbrellaId, userId: 10, role: 'member', createdAt: 1, lastUsedAt: 1 })
     .run()
   db.insert(partnerRequests).values({ accountId: umbrellaId, requestedBy: uma, createdAt: 1 }).run()
+  const rivalId = account('rival')
+  // A number in the other's pool bounds nothing here.
+  db.insert(limits).values({ level: 'pool', accountId: rivalId, resourceId: 1, amount: 5, remark: '', setAt: 1 }).run()
+  const edit = { amounts: new Map([[5, 9]]), remark: '', version: 2 }
+  const foreignRequest = { partnerId: cloudhausId, accountId: umbrellaId, id: Number(umbrella.request) }
+  const tell = { post: panel.app.postLetter, publicUrl: '', supportEmail: undefined, panelName: '' }
   const before = lasting(panel)
 
   const found: Record<string, unknown> = {
@@ -535,7 +600,36 @@ t.test('data functions that are given one tenant and another’s object find not
     findOwnAccount: accountData.findOwnAccount(db, stella, 'umbrella'),
     switchAccount: accountData.switchAccount(db, '', stella, 'umbrella', 1),
     findCustomer: customers.findCustomer(db, cloudhausId, 'umbrella'),
-    setProjectLimit: quotas.setProjectLimit(db, actor, cloudhausId, umbrellaId, 1, 1),
+    findQuotas: quotas.findQuotas(db, { level: 'project', accountId: acmeId, projectId: skunkworks }),
+    setLimits:
+      quotas.setLimits(db, actor, { level: 'project', accountId: acmeId, projectId: skunkworks }, edit) === 'saved',
+    limitsOfProjects: quotas.limitsOfProjects(db, acmeId, [skunkworks]).get(skunkworks),
+    poolBoundsProjects: quotas.poolBoundsProjects(db, cloudhausId),
+    quotaRows: [...quotas.quotaRows(db, cloudhausId)].filter(({ identifier }) => identifier === 'umbrella'),
+    askForMore: requests.askForMore(
+      db,
+      actor,
+      acmeId,
+      { projectId: skunkworks, amounts: edit.amounts as Map<number, number>, reason: 'X' },
+      tell,
+    ),
+    listRequestsOf: requests.listRequestsOf(db, acmeId, 25).filter(({ identifier }) => identifier !== 'acme'),
+    listOpenRequestsOfSupport: requests.listOpenRequests(db, null, 25),
+    approveRequest:
+      requests.approveRequest(db, actor, foreignRequest, { amounts: new Map(), comment: '' }, tell) !== 'ended',
+    approveRequestOfAcme:
+      requests.approveRequest(
+        db,
+        actor,
+        { ...foreignRequest, accountId: acmeId },
+        { amounts: new Map(), comment: '' },
+        tell,
+      ) !== 'ended',
+    declineRequest: requests.declineRequest(db, actor, foreignRequest, 'No', tell),
+    declineRequestAsSupport: requests.declineRequest(db, actor, { ...foreignRequest, partnerId: null }, 'No', tell),
+    declineRequestOfAcme: requests.declineRequest(db, actor, { ...foreignRequest, accountId: acmeId }, 'No', tell),
+    findRequest: requests.findRequest(db, acmeId, foreignRequest.id),
+    cancelRequest: requests.cancelRequest(db, actor, acmeId, foreignRequest.id),
     findMember: members.findMember(db, acmeId, uma),
     changeRole: members.changeRole(db, actor, acmeId, uma, 'member', 1),
     removeMember: members.removeMember(db, actor, acmeId, uma, 'member.removed'),
@@ -563,7 +657,26 @@ t.test('data functions that are given one tenant and another’s object find not
   t.equal(accountData.countOwnAccounts(db, stella, ''), 1)
   t.equal(accountData.countOwnAccounts(db, stella, 'c'), 1)
   t.equal(customers.countCustomers(db, cloudhausId), 2)
-  t.same(projectData.projectUse(db, acmeId), { used: 2, limit: null })
+  t.match(quotas.projectQuota(db, acmeId), { own: { given: 2, limit: null }, left: null })
+  t.match(quotas.projectQuota(db, umbrellaId), { left: 4 })
+  const volumes = quotas.findQuotas(db, { level: 'account', accountId: acmeId }, 'volumes')?.quotas[0]
+  t.equal(volumes?.own.given, 2, 'what another has given is not counted here')
+  const pool = quotas.findQuotas(db, { level: 'pool', accountId: rivalId }, 'volumes')?.quotas[0]
+  t.equal(pool?.own.given, 3)
+  t.same(
+    quotas
+      .usesOf(db, [acmeId])
+      .get(acmeId)
+      ?.map(({ given }) => given),
+    [2, 0, 0, 0, 2, 0, 0, 0],
+  )
+  t.same(
+    requests.listOpenRequests(db, cloudhausId, 25).map(({ identifier }) => identifier),
+    ['acme'],
+  )
+  t.equal(requests.countOpenRequests(db, cloudhausId), 1)
+  t.equal(requests.countOpenRequests(db, null), 0)
+  t.equal(requests.findOpenRequest(db, acmeId)?.identifier, 'acme')
   t.strictSame(lasting(panel), before)
   const values = { accountId: umbrellaId, name: 'S', identifier: 'skunkworks-2', search: 's', createdAt: 1 }
   db.insert(projects).values(values).run()
@@ -715,6 +828,7 @@ t.test('what one tenant does leaves all others’ rows as they were', async (t) 
   const { panel, acme } = await prepare(t)
   const { db } = panel
   const [stella, tom, olga] = [await panel.signIn('stella'), await panel.signIn('tom'), await panel.signIn('olga')]
+  const petra = await panel.signIn('petra')
   await panel.signIn('uma')
   const ofUmbrella = () => {
     const id = db.select().from(accounts).where(eq(accounts.identifier, 'umbrella')).get()?.id
@@ -724,7 +838,7 @@ t.test('what one tenant does leaves all others’ rows as they were', async (t) 
     const uma = db.select().from(users).where(eq(users.email, cast.uma.email)).get()?.id
     return [
       own(rows.accounts, 'id', id),
-      ...['memberships', 'projects', 'project_access', 'invitations'].map((table) =>
+      ...['memberships', 'projects', 'project_access', 'invitations', 'limits', 'quota_requests'].map((table) =>
         own(rows[table], 'account_id', id),
       ),
       ...['sessions', 'email_changes', 'recovery_codes', 'password_resets'].map((table) =>
@@ -749,6 +863,13 @@ t.test('what one tenant does leaves all others’ rows as they were', async (t) 
   await stella.submit('/profile', 'End all other sessions')
   await stella.submit('/customer/users', 'Change', { role: 'admin' }, 'Thomas')
   await stella.submit('/customer/account', 'Save name', { name: 'Acme Two' })
+  await stella.submit('/projects/website', 'Save quotas', { volumes: '1' })
+  await stella.submit('/customer/quotas', 'Cancel request')
+  await stella.submit('/customer/quotas', 'Send request', { project: 'shop', cores: '5', reason: 'X' })
+  await petra.submit('/partner/quotas', 'Save', { share: '50' })
+  await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { volumes: '4' })
+  await petra.submit('/partner/customers/acme/quotas', 'Approve')
+  await stella.submit('/customer/quotas', 'Send request', { project: 'shop', ram: '5', reason: 'X' })
   await stella.submit('/customer/account', 'Ask to become a partner')
   await olga.submit('/support/accounts', 'Decline', {}, 'acme')
   await olga.submit('/support/users', 'End sessions', {}, 'Thomas')

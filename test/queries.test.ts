@@ -11,6 +11,7 @@ const pages = {
     '/partner/customers/acme/users',
     '/partner/customers/acme/projects',
     '/partner/customers/acme/quotas',
+    '/partner/quotas',
     '/partner/history',
     '/profile',
     '/active-account',
@@ -20,20 +21,38 @@ const pages = {
     '/projects/website',
     '/customer/users',
     '/customer/projects',
+    '/customer/quotas',
     '/customer/account',
     '/customer/history',
   ],
-  olga: ['/support/accounts', '/support/users', '/support/mail', '/support/history'],
+  olga: [
+    '/support/accounts',
+    '/support/accounts/cloudhaus/quotas',
+    '/support/resources',
+    '/support/users',
+    '/support/mail',
+    '/support/history',
+  ],
 } as const
 
 t.test('a page takes as many queries for much data as for little', async (t) => {
   const panel = await startApp(t)
+  await limitEverything(panel)
   const few = await countQueries(panel)
   await grow(panel)
   const many = await countQueries(panel)
   t.same(many, few)
   for (const [page, queries] of Object.entries(many)) t.ok(queries <= 16, `${page} takes ${queries} queries`)
 })
+
+/** Every level has numbers and a request is open, so that the pages show all that they can. */
+async function limitEverything(panel: Panel): Promise<void> {
+  const [olga, petra, stella] = [await panel.signIn('olga'), await panel.signIn('petra'), await panel.signIn('stella')]
+  await olga.submit('/support/accounts/cloudhaus/quotas', 'Save pool', { projects: '9000', cores: '9000' })
+  await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { projects: '1000', cores: '2000' })
+  await stella.submit('/projects/website', 'Save quotas', { cores: '2' })
+  await stella.submit('/customer/quotas', 'Send request', { cores: '2001', reason: 'Growth' })
+}
 
 /** The queries of each page, by its address. */
 async function countQueries(panel: Panel): Promise<Record<string, number>> {
@@ -60,7 +79,7 @@ async function countQueries(panel: Panel): Promise<Record<string, number>> {
   return counts
 }
 
-/** Adds 400 customers, projects, users with access, invitations and letters. */
+/** Adds 400 customers, projects, users with access, invitations, letters, limits and requests. */
 async function grow(panel: Panel): Promise<void> {
   const client = sqlite(panel)
   const id = (table: string, identifier: string) =>
@@ -79,9 +98,22 @@ async function grow(panel: Panel): Promise<void> {
           "INSERT INTO memberships (account_id, user_id, role, created_at, last_used_at) VALUES (?, ?, 'admin', 1, 1)",
         )
         .run(customer, petra)
-      client
+      const project = client
         .prepare('INSERT INTO projects (account_id, name, identifier, search, created_at) VALUES (?, ?, ?, ?, 1)')
-        .run(acme, `P${n}`, `p-${n}`, `p${n}`)
+        .run(acme, `P${n}`, `p-${n}`, `p${n}`).lastInsertRowid
+      const limit = client.prepare(
+        "INSERT INTO limits (level, account_id, project_id, resource_id, amount, remark, set_at) VALUES (?, ?, ?, ?, 2, '', 1)",
+      )
+      for (const resource of [2, 3, 4]) {
+        limit.run('account', customer, null, resource)
+        limit.run('project', acme, project, resource)
+      }
+      const request = client
+        .prepare(
+          "INSERT INTO quota_requests (account_id, requested_by, reason, state, created_at) VALUES (?, ?, '', 'open', 1)",
+        )
+        .run(customer, petra).lastInsertRowid
+      client.prepare('INSERT INTO quota_request_amounts (request_id, resource_id, asked) VALUES (?, 2, 5)').run(request)
       const user = client
         .prepare(
           "INSERT INTO users (email, email_key, name, search, password_hash, created_at) VALUES (?, ?, ?, ?, '', 1)",

@@ -6,23 +6,22 @@ import { matches } from '../db/search.ts'
 import type { Actor } from '../history/record.ts'
 
 export type Customer = Account
-export type CustomerRow = Customer & { users: number; projects: number }
+export type CustomerRow = Customer & { users: number }
 
 // Drizzle leaves out a column's table where a query has only one, so a subquery names its own.
 const users = sql<number>`(select count(*) from memberships as own where own.account_id = accounts.id)`
-const livingProjects = sql<number>`(select count(*) from projects as own where own.account_id = accounts.id and own.deleted_at is null)`
 
 /** A partner's customers, the newest first. */
 export function listCustomers(db: Db, partnerId: number, q: string, limit: number, offset: number): CustomerRow[] {
   return db
-    .select({ customer: accounts, users, projects: livingProjects })
+    .select({ customer: accounts, users })
     .from(accounts)
     .where(and(eq(accounts.partnerId, partnerId), matches(accounts.search, q)))
     .orderBy(desc(accounts.id))
     .limit(limit)
     .offset(offset)
     .all()
-    .map((row) => ({ ...row.customer, users: row.users, projects: row.projects }))
+    .map((row) => ({ ...row.customer, users: row.users }))
 }
 
 export function countCustomers(db: Db, partnerId: number, q = ''): number {

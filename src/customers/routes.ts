@@ -6,6 +6,7 @@ import { cancelInvitation, copyLink, countInvitations, invite, listInvitations, 
 import { idOf, showLink } from '../invitations/link.ts'
 import { addMember, countAdmins, countMembers, findMember, listMembers, removeMember } from '../members/data.ts'
 import { countProjects, listProjects } from '../projects/data.ts'
+import { isCounted, limitsOfProjects, nearestLimit, poolBoundsProjects, projectQuota, usesOf } from '../quotas/data.ts'
 import { found } from '../web/errors.ts'
 import { email, identifier, line, personName, withIdentifier } from '../web/fields.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
@@ -128,12 +129,18 @@ export default async function customerRoutes(app: FastifyInstance) {
     const customer = customerOf(request)
     const query = readList(request.query)
     const all = { userId: request.signedIn.id, seesAll: true }
+    const list = paged(query, countProjects(db, customer.id, all, query.q), (limit, offset) =>
+      listProjects(db, customer.id, all, query.q, limit, offset),
+    )
     return reply.page('customers/projects', {
       title: 'Customer Projects',
       customer,
-      used: countProjects(db, customer.id, all),
-      list: paged(query, countProjects(db, customer.id, all, query.q), (limit, offset) =>
-        listProjects(db, customer.id, all, query.q, limit, offset),
+      quota: projectQuota(db, customer.id),
+      list,
+      given: limitsOfProjects(
+        db,
+        customer.id,
+        list.rows.map(({ id }) => id),
       ),
     })
   })
@@ -176,12 +183,24 @@ export default async function customerRoutes(app: FastifyInstance) {
   function showCustomers(request: FastifyRequest, reply: FastifyReply, form?: Form) {
     const partnerId = request.member.account.id
     const query = readList(request.query)
+    const list = paged(query, countCustomers(db, partnerId, query.q), (limit, offset) =>
+      listCustomers(db, partnerId, query.q, limit, offset),
+    )
+    const uses = usesOf(
+      db,
+      list.rows.map(({ id }) => id),
+    )
     return reply.page('customers/index', {
       title: 'Customers',
       form: form ?? newForm(),
-      list: paged(query, countCustomers(db, partnerId, query.q), (limit, offset) =>
-        listCustomers(db, partnerId, query.q, limit, offset),
-      ),
+      shared: poolBoundsProjects(db, partnerId),
+      list: {
+        ...list,
+        rows: list.rows.map((customer) => {
+          const own = uses.get(customer.id) ?? []
+          return { ...customer, projectUse: own.find(isCounted), nearest: nearestLimit(own) }
+        }),
+      },
     })
   }
 

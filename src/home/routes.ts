@@ -3,6 +3,7 @@ import { countInvitationsTo, listInvitationsTo } from '../invitations/data.ts'
 import { countPendingRequests } from '../partnership/data.ts'
 import { can } from '../policy.ts'
 import { countProjects, listProjects } from '../projects/data.ts'
+import { countOpenRequests, findOpenRequest, listOpenRequests } from '../quota-requests/data.ts'
 
 const shown = 10
 
@@ -18,6 +19,11 @@ export default async function homeRoutes(app: FastifyInstance) {
       invitations: listInvitationsTo(db, signedIn.email, now(), shown),
       invitationCount: countInvitationsTo(db, signedIn.email, now()),
       requests: can(viewer.standings, 'support.see') ? countPendingRequests(db) : 0,
+      quotaRequests: {
+        toDecide: can(viewer.standings, 'customer.limit') && account ? countOpenRequests(db, account.id) : 0,
+        ofSupport: can(viewer.standings, 'support.quota') ? listOpenRequests(db, null, shown) : [],
+        own: can(viewer.standings, 'quota.request') && account ? (findOpenRequest(db, account.id) ?? null) : null,
+      },
       projects: inAccount ? listProjects(db, account.id, own, '', shown, 0) : [],
       projectCount: inAccount ? countProjects(db, account.id, own) : 0,
     })

@@ -1,6 +1,29 @@
 type InvitationLetter = { inviter: string; account: string; role: string; link: string; expires: string }
 type PartnerRequestLetter = { requester: string; requesterEmail: string; account: string; link: string }
 type PartnerDecisionLetter = { account: string; granted: boolean; link: string }
+type QuotaRequestLetter = {
+  requester: string
+  requesterEmail: string
+  account: string
+  /** Empty where it is for the account. */
+  project: string
+  reason: string
+  automatic: boolean
+  lines: { name: string; now: string; asked: number }[]
+  link: string
+}
+type QuotaDecisionLetter = {
+  account: string
+  project: string
+  approved: boolean
+  automatic: boolean
+  decider: string
+  /** Empty where a rule has decided. */
+  person: string
+  comment: string
+  lines: { name: string; asked: number; granted: number | null }[]
+  link: string
+}
 type PasswordResetLetter = { link: string; expires: string }
 type PasswordChangedLetter = { when: string; link: string }
 type EmailChangeLetter = { link: string; expires: string }
@@ -13,6 +36,10 @@ export const letterKinds = {
   'partner-request': ({ account }: PartnerRequestLetter) => `${account} asks to become a partner`,
   'partner-decision': ({ account, granted }: PartnerDecisionLetter) =>
     granted ? `${account} is a partner account now` : `${account} does not become a partner account`,
+  'quota-request': ({ account, automatic }: QuotaRequestLetter) =>
+    automatic ? `${account} got more quota automatically` : `${account} asks for more quota`,
+  'quota-decision': ({ account, decider, approved }: QuotaDecisionLetter) =>
+    `${decider} ${approved ? 'approved' : 'declined'} more quota for ${account}`,
   'password-reset': (_: PasswordResetLetter) => 'Choose a new password',
   'email-change': (_: EmailChangeLetter) => 'Confirm your new e-mail',
   'email-changed': ({ made }: EmailChangedLetter) =>

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { countInvitations, invite, listInvitations } from '../invitations/data.ts'
 import { roleName } from '../policy.ts'
-import { findProjectsById, listProjectChoices, projectUse } from '../projects/data.ts'
+import { countProjects, findProjectsById, listProjectChoices } from '../projects/data.ts'
 import { found } from '../web/errors.ts'
 import { email, idChoice, personName, readId, several, version } from '../web/fields.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
@@ -129,7 +129,7 @@ export default async function memberRoutes(app: FastifyInstance) {
       form: form ?? newForm({ role: 'member', projectRole: 'user' }),
       problem,
       choices: listProjectChoices(db, account.id, choices),
-      projectCount: projectUse(db, account.id).used,
+      projectCount: countProjects(db, account.id, { userId: request.signedIn.id, seesAll: true }),
       list: paged(query, countMembers(db, account.id, query.q), (limit, offset) =>
         listMembers(db, account.id, query.q, limit, offset),
       ),

@@ -4,6 +4,7 @@ import { type Db, write } from '../db/open.ts'
 import { accounts, partnerRequests, users } from '../db/schema.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
 import type { Post } from '../mail/outbox.ts'
+import { endRequestOf } from '../quota-requests/data.ts'
 
 export type PartnerRequest = typeof partnerRequests.$inferSelect
 
@@ -61,6 +62,7 @@ export function makePartner(db: Db, actor: Actor, accountId: number, tell: Tell)
   write(db, (tx) => {
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
     if (account?.kind !== 'customer') return
+    endRequestOf(tx, actor, accountId, 'The account became a partner account.')
     const partner =
       account.partnerId === null
         ? undefined

@@ -11,6 +11,7 @@ import {
   personalChanges,
   projectAccess,
   projects,
+  quotaRequests,
   records,
   recoveryCodes,
   sessions,
@@ -68,6 +69,18 @@ export function collectPersonalData(db: Db, userId: number) {
       .innerJoin(accounts, eq(accounts.id, invitations.accountId))
       .where(or(eq(invitations.emailKey, user.emailKey), eq(invitations.acceptedBy, userId)))
       .orderBy(asc(invitations.id))
+      .all(),
+    quotaRequests: db
+      .select({
+        account: accounts.identifier,
+        reason: quotaRequests.reason,
+        state: quotaRequests.state,
+        sentAt: quotaRequests.createdAt,
+      })
+      .from(quotaRequests)
+      .innerJoin(accounts, eq(accounts.id, quotaRequests.accountId))
+      .where(eq(quotaRequests.requestedBy, userId))
+      .orderBy(asc(quotaRequests.id))
       .all(),
     letters: db
       .select({ email: letters.email, subject: letters.subject, state: letters.state, writtenAt: letters.createdAt })

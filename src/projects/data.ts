@@ -2,10 +2,12 @@ import { and, asc, count, desc, eq, inArray, isNull, type SQL, sql } from 'drizz
 import { proposeIdentifier } from '../accounts/data.ts'
 import { searchText } from '../db/fold.ts'
 import { type Db, write } from '../db/open.ts'
-import { accounts, projectAccess, projects } from '../db/schema.ts'
+import { projectAccess, projects } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
 import { type Actor, record } from '../history/record.ts'
 import type { ProjectRole } from '../policy.ts'
+import { endRequestOf } from '../quota-requests/data.ts'
+import { dropProjectLimits, hasRoom, projectQuota } from '../quotas/data.ts'
 
 export type Project = typeof projects.$inferSelect
 
@@ -102,22 +104,7 @@ export function listProjectChoices(
     .all()
 }
 
-/** How many projects an account has, and how many it may have (null: unlimited). */
-export function projectUse(db: Db, accountId: number): { used: number; limit: number | null } {
-  const used = db
-    .select({ n: count() })
-    .from(projects)
-    .where(and(eq(projects.accountId, accountId), isNull(projects.deletedAt)))
-    .get()
-  const account = db.select({ limit: accounts.projectLimit }).from(accounts).where(eq(accounts.id, accountId)).get()
-  return { used: used?.n ?? 0, limit: account?.limit ?? null }
-}
-
-export function limitReached({ used, limit }: { used: number; limit: number | null }): boolean {
-  return limit !== null && used >= limit
-}
-
-/** Creates a project with its creator as Project Admin, unless the limit is reached or the identifier was ever given out. */
+/** Creates a project with its creator as Project Admin, unless no level has room for one more or the identifier was ever given out. */
 export function createProject(
   db: Db,
   actor: Actor,
@@ -126,7 +113,7 @@ export function createProject(
   project: { name: string; identifier: string },
 ): Project | 'limit' | 'taken' {
   return write(db, (tx) => {
-    if (limitReached(projectUse(tx, accountId))) return 'limit'
+    if (!hasRoom(projectQuota(tx, accountId))) return 'limit'
     const [created] = tx
       .insert(projects)
       .values({ accountId, ...project, search: searchText(project.name, project.identifier), createdAt: actor.at })
@@ -197,6 +184,8 @@ export function deleteProject(db: Db, actor: Actor, accountId: number, projectId
       .get()
     if (!project) return
     const ended = tx.delete(projectAccess).where(eq(projectAccess.projectId, project.id)).run().changes
+    dropProjectLimits(tx, accountId, projectId)
+    endRequestOf(tx, actor, accountId, `The project ${project.name} was deleted.`, projectId)
     tx.update(projects).set({ deletedAt: actor.at }).where(own).run()
     record(tx, actor, {
       kind: 'project.deleted',

@@ -1,10 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { countAccess, listAccess, listCandidates } from '../access/data.ts'
 import { can, canInProject, type ProjectAction } from '../policy.ts'
+import { limitForm, quotasOf } from '../quotas/page.ts'
 import { forbidden, found } from '../web/errors.ts'
 import { type Form, newForm } from '../web/forms.ts'
 import { paged, readList } from '../web/list.ts'
-import { findProject, type Looker, projectUse, type SeenProject } from './data.ts'
+import { findProject, type Looker, type SeenProject } from './data.ts'
 
 /** How many people a choice offers at once; the others are found by search. */
 const choices = 50
@@ -21,7 +22,7 @@ export function projectOf(request: FastifyRequest, action?: ProjectAction): Seen
   return seen
 }
 
-export type ProjectForms = { rename?: Form; give?: Form; problem?: string }
+export type ProjectForms = { rename?: Form; give?: Form; limits?: Form; problem?: string }
 
 /** A project’s page: its quota, its people, and for those who may the ways to change them. */
 export function showProject(request: FastifyRequest, reply: FastifyReply, forms: ProjectForms = {}) {
@@ -32,10 +33,12 @@ export function showProject(request: FastifyRequest, reply: FastifyReply, forms:
   const find = String((request.query as Record<string, unknown>).find ?? '').slice(0, 200)
   const may = (action: ProjectAction) => canInProject(request.viewer.standings, project.role, action)
   const candidates = may('access.change') ? listCandidates(db, account.id, project.id, find, choices + 1) : []
+  const limits = quotasOf(request, { level: 'project', accountId: account.id, projectId: project.id })
   return reply.page('projects/show', {
     title: project.name,
     project,
-    use: projectUse(db, account.id),
+    quotas: limits.quotas,
+    limitForm: forms.limits ?? limitForm(limits),
     mayRename: may('project.rename'),
     mayChangeAccess: may('access.change'),
     find,

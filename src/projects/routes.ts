@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { hasRoom, projectQuota } from '../quotas/data.ts'
 import { identifier, line, version, withIdentifier } from '../web/fields.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { paged, readList } from '../web/list.ts'
@@ -8,9 +9,7 @@ import {
   countProjects,
   createProject,
   deleteProject,
-  limitReached,
   listProjects,
-  projectUse,
   proposeProjectIdentifier,
   renameProject,
 } from './data.ts'
@@ -93,11 +92,11 @@ export default async function projectRoutes(app: FastifyInstance) {
     const { account } = request.member
     const query = readList(request.query)
     const who = looker(request)
-    const use = projectUse(db, account.id)
+    const quota = projectQuota(db, account.id)
     return reply.page('projects/index', {
       title: 'Projects',
-      use,
-      full: limitReached(use),
+      quota,
+      full: !hasRoom(quota),
       form: form ?? newForm(),
       list: paged(query, countProjects(db, account.id, who, query.q), (limit, offset) =>
         listProjects(db, account.id, who, query.q, limit, offset),

@@ -1,19 +1,32 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import type { FastifyInstance } from 'fastify'
 import { customerOf } from '../customers/own.ts'
-import { projectUse } from '../projects/data.ts'
-import { limit, version } from '../web/fields.ts'
-import { type Form, newForm, readForm } from '../web/forms.ts'
-import { actor } from '../web/viewer.ts'
-import { setProjectLimit } from './data.ts'
-
-const quotas = z.strictObject({ projects: limit(), version: version() })
+import { projectOf, showProject } from '../projects/page.ts'
+import { csvDownload } from '../web/csv.ts'
+import { forbidden } from '../web/errors.ts'
+import { actor, supportActor } from '../web/viewer.ts'
+import { quotaRows } from './data.ts'
+import { saveLimits, showCustomerQuotas, showOwnQuotas, showSupportQuotas, supportedAccount } from './page.ts'
 
 export default async function quotaRoutes(app: FastifyInstance) {
   const { db } = app
+  const support = { config: { can: 'support.quota' } } as const
+
+  app.get('/customer/quotas', { config: { can: 'quota.see' } }, async (request, reply) => showOwnQuotas(request, reply))
+
+  app.post(
+    '/projects/:project/quotas',
+    { config: { can: 'project.limit', inAccount: true } },
+    async (request, reply) => {
+      const project = projectOf(request)
+      const holder = { level: 'project', accountId: request.member.account.id, projectId: project.id } as const
+      const result = saveLimits(request, actor(request), holder)
+      if (!result.saved) return showProject(request, reply.code(result.status), { limits: result.form })
+      return reply.seeOther(`/projects/${project.identifier}`, `The quotas of ${project.name} are saved.`)
+    },
+  )
 
   app.get('/partner/customers/:customer/quotas', { config: { can: 'customer.see' } }, async (request, reply) =>
-    show(request, reply),
+    showCustomerQuotas(request, reply),
   )
 
   app.post(
@@ -21,34 +34,35 @@ export default async function quotaRoutes(app: FastifyInstance) {
     { config: { can: 'customer.limit', inAccount: true } },
     async (request, reply) => {
       const customer = customerOf(request)
-      const form = readForm(quotas, request.body)
-      if (!form.input) return show(request, reply.code(422), form)
-
-      const { projects, version } = form.input
-      const words = (value: number | null) => (value === null ? 'unlimited' : String(value))
-      if (setProjectLimit(db, actor(request), request.member.account.id, customer.id, projects, version)) {
-        return reply.seeOther(
-          `/partner/customers/${customer.identifier}/quotas`,
-          `The project quota of ${customer.name} is ${words(projects)} now.`,
-        )
-      }
-      form.errors.projects = `Somebody has changed this customer meanwhile: its quota is ${words(customer.projectLimit)} now. Save again to set it to ${words(projects)}.`
-      form.values.version = String(customer.version)
-      return show(request, reply.code(409), form)
+      const result = saveLimits(request, actor(request), { level: 'account', accountId: customer.id })
+      if (!result.saved) return showCustomerQuotas(request, reply.code(result.status), { limits: result.form })
+      return reply.seeOther(
+        `/partner/customers/${customer.identifier}/quotas`,
+        `The quotas of ${customer.name} are saved.`,
+      )
     },
   )
 
-  function show(request: FastifyRequest, reply: FastifyReply, form?: Form) {
-    const customer = customerOf(request)
-    const values = {
-      projects: customer.projectLimit === null ? '' : String(customer.projectLimit),
-      version: String(customer.version),
-    }
-    return reply.page('quotas/customer', {
-      title: 'Project Quotas',
-      customer,
-      use: projectUse(db, customer.id),
-      form: form ?? newForm(values),
-    })
-  }
+  app.get('/partner/quotas.csv', { config: { can: 'partner-quota.see' } }, async (request, reply) => {
+    const { id, identifier } = request.member.account
+    return csvDownload(reply, `quotas-${identifier}.csv`, quotaRows(db, id))
+  })
+
+  app.get('/support/accounts/:identifier/quotas', support, async (request, reply) => showSupportQuotas(request, reply))
+
+  app.post('/support/accounts/:identifier/quotas', support, async (request, reply) => {
+    const { id, identifier, name, partnerId } = supportedAccount(request)
+    // A customer’s limits are its partner’s to set.
+    if (partnerId !== null) throw forbidden()
+    const result = saveLimits(request, supportActor(request), { level: 'account', accountId: id })
+    if (!result.saved) return showSupportQuotas(request, reply.code(result.status), { limits: result.form })
+    return reply.seeOther(`/support/accounts/${identifier}/quotas`, `The quotas of ${name} are saved.`)
+  })
+
+  app.post('/support/accounts/:identifier/pool', support, async (request, reply) => {
+    const { id, identifier, name } = supportedAccount(request)
+    const result = saveLimits(request, supportActor(request), { level: 'pool', accountId: id })
+    if (!result.saved) return showSupportQuotas(request, reply.code(result.status), { pool: result.form })
+    return reply.seeOther(`/support/accounts/${identifier}/quotas`, `The pool of ${name} is saved.`)
+  })
 }

@@ -8,22 +8,23 @@ import { fold } from '../db/fold.ts'
 /** Control characters, and those that change the direction of text or cannot be seen. */
 const unprintable = /[\p{Cc}\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\p{Cs}]/u
 
-/** A line of text: NFC, trimmed, `most` characters at the most. */
-export function line(missing: string, most: number) {
-  return z
-    .string({ error: missing })
-    .transform((text) => text.normalize('NFC').trim())
-    .pipe(
-      z
-        .string()
-        .min(1, missing)
-        .refine((text) => [...text].length <= most, `Use at most ${most} characters.`)
-        .refine(
-          (text) => !unprintable.test(text),
-          'Use letters that can be seen: a control or invisible character is in it.',
-        ),
+/** Text as it is kept: NFC, trimmed, `most` characters at the most, all of them to be seen. */
+const shown = (most: number) =>
+  z
+    .string()
+    .refine((text) => [...text].length <= most, `Use at most ${most} characters.`)
+    .refine(
+      (text) => !unprintable.test(text),
+      'Use letters that can be seen: a control or invisible character is in it.',
     )
-}
+
+const kept = (missing: string) => z.string({ error: missing }).transform((text) => text.normalize('NFC').trim())
+
+/** A line of text of `most` characters at the most. */
+export const line = (missing: string, most: number) => kept(missing).pipe(shown(most).min(1, missing))
+
+/** A line that may be left empty. */
+export const optionalLine = (most: number) => kept('').default('').pipe(shown(most))
 
 export const personName = () => line('Enter the full name.', 100)
 
@@ -98,15 +99,12 @@ function splitEmail(address: string): { local: string; domain: string } | undefi
 /** Whole numbers by our own rule: a validator's coercion takes 0x10, 1e3 and spaces for numbers. */
 const digits = /^(0|[1-9][0-9]{0,8})$/
 
-/** A limit: a whole number, `0` for none, empty (null) for unlimited. */
-export const limit = () =>
+/** An amount: a whole number, `0` for none, empty (null) for none of its own. `empty` says what that means. */
+export const amount = (empty: string) =>
   z
-    .string({ error: 'Enter a number, or leave it empty for unlimited.' })
+    .string()
     .trim()
-    .refine(
-      (text) => text === '' || digits.test(text),
-      'Enter a whole number from 0 to 999999999, or leave it empty for unlimited.',
-    )
+    .refine((text) => text === '' || digits.test(text), `Enter a whole number from 0 to 999999999, or ${empty}.`)
     .transform((text) => (text === '' ? null : Number(text)))
 
 /** The number of an edit's version, written into the form by the page. */

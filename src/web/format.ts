@@ -22,6 +22,11 @@ export function number(count: number): string {
   return whole.format(count)
 }
 
+/** “4,096 MiB” */
+export function withUnit(value: number, { unit }: { unit: string }): string {
+  return unit ? `${number(value)} ${unit}` : number(value)
+}
+
 /** “1 project”, “2 projects” */
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${number(count)} ${count === 1 ? one : many}`

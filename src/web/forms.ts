@@ -25,7 +25,7 @@ export function newForm(values: Values = {}): Form {
 
 /**
  * Reads a form's fields. Without `input` something is wrong, and `errors` says what at which field.
- * Throws a 400 for fields that the page's form cannot have sent: unknown or repeated ones.
+ * Throws a 400 for what the page's form cannot have sent: unknown or repeated fields, no version.
  */
 export function readForm<Input>(schema: z.ZodType<Input>, body: unknown): ReadForm<Input> {
   const values = { ...(body as Values) }
@@ -39,6 +39,8 @@ export function readForm<Input>(schema: z.ZodType<Input>, body: unknown): ReadFo
       throw badRequest('It holds a field that this page does not have. Open the page again.')
     if (issue.code === 'invalid_type' && Array.isArray(values[field]))
       throw badRequest('It holds a field twice. Open the page again.')
+    if (field === 'version')
+      throw badRequest('It does not say which version of the page it was made on. Open the page again.')
     errors[field] ??= issue.message
   }
   return { values, errors, input: undefined }

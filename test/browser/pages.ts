@@ -51,6 +51,22 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     await panel.linkTo('carl@acme.example'),
   ]
   await stella.press('Cancel', 'carl@acme.example')
+  await olga.goto('/support/accounts/cloudhaus/quotas')
+  await olga.fill({ Projects: '8', Cores: '64', RAM: '131072', Remark: 'As in the contract of November' })
+  await olga.press('Save pool')
+  await petra.goto('/partner/customers/acme/quotas')
+  await petra.fill({ Projects: '4', Cores: '16', RAM: '32768', Volumes: '10', Remark: 'The large package' })
+  await petra.press('Save quotas')
+  await stella.goto('/projects/website')
+  await stella.page.getByText('See and change the quotas').click()
+  await stella.fill({ Cores: '14', RAM: '24576', Volumes: '10' })
+  await stella.press('Save quotas')
+  await petra.goto('/partner/customers/acme/quotas')
+  await petra.fill({ Volumes: '8' })
+  await petra.press('Save quotas')
+  await stella.goto('/customer/quotas')
+  await stella.fill({ Cores: '20', 'RAM (MiB)': '65536', Reason: longName })
+  await stella.press('Send request')
   await dora.goto('/customer/account')
   await dora.press('Ask to become a partner')
   await olga.goto('/support/accounts/initech/suspension')
@@ -115,6 +131,35 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     { name: 'customer-users-empty', who: petra, path: `/partner/customers/${longIdentifier}/users` },
     { name: 'customer-projects', who: petra, path: '/partner/customers/acme/projects' },
     { name: 'project-quotas', who: petra, path: '/partner/customers/acme/quotas' },
+    {
+      name: 'project-quotas-errors',
+      who: petra,
+      path: '/partner/customers/acme/quotas',
+      act: async (who) => {
+        await who.fill({ Cores: '99', RAM: '999999' })
+        await who.press('Save quotas')
+      },
+    },
+    { name: 'project-quotas-user', who: max, path: '/partner/customers/acme/quotas' },
+    { name: 'partner-quotas', who: petra, path: '/partner/quotas' },
+    { name: 'partner-quotas-user', who: max, path: '/partner/quotas' },
+    { name: 'own-quotas', who: stella, path: '/customer/quotas' },
+    {
+      name: 'own-quotas-explained',
+      who: stella,
+      path: '/customer/quotas',
+      act: async (who) => who.page.getByText('Explain').nth(2).click(),
+    },
+    { name: 'own-quotas-user', who: tom, path: '/customer/quotas' },
+    { name: 'own-quotas-errors', who: dora, path: '/customer/quotas', act: emptyForm('Send request') },
+    {
+      name: 'project-quotas-of-project',
+      who: stella,
+      path: '/projects/website',
+      act: async (who) => who.page.getByText('See and change the quotas').click(),
+    },
+    { name: 'support-quotas', who: olga, path: '/support/accounts/cloudhaus/quotas' },
+    { name: 'support-resources', who: olga, path: '/support/resources' },
     { name: 'customer-suspension', who: petra, path: '/partner/customers/acme/suspension' },
     { name: 'partner-history', who: petra, path: '/partner/history' },
     { name: 'projects', who: stella, path: '/projects' },

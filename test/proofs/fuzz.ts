@@ -1,6 +1,7 @@
 // node --import tsx test/proofs/fuzz.ts [INPUTS=2000] [SEED]
 // Sends seeded nonsense to every route that the running application has, as a visitor and as an
-// admin: no 5xx, nothing slower than two seconds, whole HTML, and GET changes nothing.
+// admin: no 5xx, nothing slower than two seconds, whole HTML, and GET changes nothing. A form has the
+// fields that the pages show for its route, so that most of the nonsense reaches what handles it.
 import { pathToFileURL } from 'node:url'
 import { valid } from 'node-html-parser'
 import t, { type Test } from 'tap'
@@ -10,7 +11,17 @@ import { type Action, policy, type Standing } from '../../src/policy.ts'
 import { type Client, type Page, type Panel, startApp } from '../harness.ts'
 import { randomFrom } from './random.ts'
 
-export type FuzzReport = { requests: number; seed: number; slowest: number; broken: string[] }
+export type FuzzReport = {
+  requests: number
+  seed: number
+  slowest: number
+  broken: string[]
+  /** Of the forms sent by those who may send them: how many got past guard and field names to their handler. */
+  handled: { of: number; n: number }
+}
+
+/** The fields of a route’s form with the values that its page gives them. */
+type FormFields = Map<string, Map<string, string[]>>
 
 const admins: [CastName, Standing][] = [
   ['stella', 'customer admin'],
@@ -21,12 +32,14 @@ const admins: [CastName, Standing][] = [
 export async function fuzz(t: Test, inputs: number, seed = Date.now() % 1_000_000): Promise<FuzzReport> {
   const panel = await startApp(t)
   const random = randomFrom(seed)
-  const report: FuzzReport = { requests: 0, seed, slowest: 0, broken: [] }
+  const report: FuzzReport = { requests: 0, seed, slowest: 0, broken: [], handled: { of: 0, n: 0 } }
   const routes = panel.routes.flatMap(({ method, url, config }) =>
     method === 'HEAD' || url.startsWith('/assets/') ? [] : [{ method, url, action: config?.can as Action }],
   )
   const clients = new Map<CastName | 'visitor', Client>([['visitor', panel.visit()]])
   for (const [who] of admins) clients.set(who, await panel.signIn(who))
+
+  const forms = await readForms(panel, clients)
 
   for (const method of ['GET', 'POST']) {
     const before = lasting(panel)
@@ -36,9 +49,13 @@ export async function fuzz(t: Test, inputs: number, seed = Date.now() % 1_000_00
         const client = clients.get(who) ?? panel.visit()
         const path = addressOf(route.url, random)
         const began = performance.now()
-        const answer = await send(client, method, path, random)
+        const answer = await send(client, method, path, forms.get(route.url), random)
         const time = performance.now() - began
         report.requests++
+        if (method === 'POST' && who !== 'visitor') {
+          report.handled.of++
+          if (wasHandled(answer)) report.handled.n++
+        }
         report.slowest = Math.max(report.slowest, time)
         const wrong = whatIsWrong(answer, time)
         if (wrong) report.broken.push(`${who} ${method} ${path}: ${wrong}`)
@@ -67,6 +84,8 @@ const known: Record<string, string[]> = {
   ':identifier': ['acme', 'cloudhaus'],
   ':project': ['website', 'shop'],
   ':user': ['1', '2', '4', '5'],
+  ':request': ['1'],
+  ':key': ['cores', 'ram'],
 }
 
 function addressOf(url: string, random: () => number): string {
@@ -81,57 +100,73 @@ function addressOf(url: string, random: () => number): string {
   return `${path}?${query.join('&')}`
 }
 
-async function send(client: Client, method: string, path: string, random: () => number): Promise<Page> {
+/** Opens every page and notes the fields of its forms, by the route that they are sent to. */
+async function readForms(panel: Panel, clients: Map<CastName | 'visitor', Client>): Promise<FormFields> {
+  const posts = panel.routes.flatMap(({ method, url }) =>
+    method === 'POST' ? [{ url, pattern: new RegExp(`^${url.replaceAll(/:\w+/g, '[^/]+')}$`) }] : [],
+  )
+  const forms: FormFields = new Map()
+  for (const { method, url } of panel.routes) {
+    if (method !== 'GET' || url.startsWith('/assets/')) continue
+    const path = url.replaceAll(/:\w+/g, (name) => known[name]?.[0] ?? '1')
+    for (const client of clients.values()) {
+      const page = await client.get(path)
+      for (const form of page.root.querySelectorAll('form[method="post"]')) {
+        const action = form.getAttribute('action') ?? ''
+        const route = posts.find(({ pattern }) => pattern.test(action))
+        if (!route) throw new Error(`${path} has a form that no route takes: ${action}`)
+        const fields = forms.get(route.url) ?? new Map<string, string[]>()
+        for (const field of form.querySelectorAll('input, select, textarea, button')) {
+          const name = field.getAttribute('name') ?? ''
+          if (name === '' || name.startsWith('_')) continue
+          const values = field.querySelectorAll('option').map((option) => option.getAttribute('value') ?? '')
+          fields.set(name, [...(fields.get(name) ?? []), ...values, field.getAttribute('value') ?? ''].slice(0, 20))
+        }
+        forms.set(route.url, fields)
+      }
+    }
+  }
+  return forms
+}
+
+/** It was no guard and no unknown field that answered. */
+function wasHandled({ status, text }: Page): boolean {
+  return status < 400 || status === 422 || status === 409 || (status === 404 && text !== '')
+}
+
+async function send(
+  client: Client,
+  method: string,
+  path: string,
+  form: Map<string, string[]> | undefined,
+  random: () => number,
+): Promise<Page> {
   if (method === 'GET') return client.get(path)
   if (random() < 0.1) return client.postRaw(path, raw(random), { 'content-type': contentType(random) })
-  const page = await client.get('/active-account')
+  let page = await client.get('/active-account')
+  if (page.status !== 200) page = await client.get('/login')
   const hidden = (name: string) => page.root.querySelector(`input[name="${name}"]`)?.getAttribute('value')
   const meta = {
     _csrf: hidden('_csrf') ?? '',
     _account: random() < 0.9 ? (hidden('_account') ?? '') : nonsense(random),
   }
   const fields = Object.entries(meta).map(([name, value]) => `${name}=${encodeBadly(value, () => 1)}`)
-  for (const name of fieldNames) {
-    if (random() < 0.5) continue
-    fields.push(`${name}=${encodeBadly(random() < 0.4 ? plausible(name) : nonsense(random), random)}`)
+  for (const [name, values] of form ?? []) {
+    if (random() < 0.1) continue
+    const sensible = pick([...values, plausible[name] ?? 'Somebody'], random)
+    fields.push(`${name}=${random() < 0.5 ? encodeURIComponent(sensible) : encodeBadly(nonsense(random), random)}`)
     if (random() < 0.03) fields.push(`${name}=again`)
   }
+  if (random() < 0.05) fields.push(`${encodeBadly(nonsense(random), random)}=1`)
   return client.postRaw(path, fields.join('&'))
 }
 
-const fieldNames = [
-  'name',
-  'identifier',
-  'email',
-  'role',
-  'version',
-  'projects',
-  'people',
-  'reason',
-  'account',
-  'kind',
-  'adminName',
-  'adminEmail',
-  'code',
-  'secret',
-  'next',
-  'from',
-]
-
-function plausible(name: string): string {
-  const values: Record<string, string> = {
-    role: 'member',
-    version: '1',
-    projects: '3',
-    people: '5',
-    kind: 'customer',
-    email: 'somebody@acme.example',
-    adminEmail: 'somebody@acme.example',
-    account: 'acme',
-    identifier: 'fuzzed',
-    from: 'project',
-  }
-  return values[name] ?? 'Somebody'
+/** What a person would type. */
+const plausible: Record<string, string> = {
+  projects: '3',
+  email: 'somebody@acme.example',
+  adminEmail: 'somebody@acme.example',
+  identifier: 'fuzzed',
 }
 
 const oddities = [
@@ -247,6 +282,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   t.test('nonsense to every route', async (t) => {
     const report = await fuzz(t, Number(inputs), seed === undefined ? undefined : Number(seed))
     t.comment(`seed ${report.seed}: ${report.requests} requests, the slowest took ${report.slowest.toFixed(0)} ms`)
+    t.comment(`${report.handled.n} of ${report.handled.of} forms of admins reached their handler`)
     t.same(report.broken.slice(0, 50), [])
   })
 }

@@ -13,7 +13,8 @@ type Mutant = { name: string; file: string; text: string }
 /** Actions that are everybody's: there is no guard to remove. */
 const open = /^(asset\.see|session\.(start|end)|password\.reset|operator\.first|invitation\.(see|accept))$/
 
-const tables = 'accounts|memberships|projects|projectAccess|invitations|sessions|records|emailChanges|partnerRequests'
+const tables =
+  'accounts|memberships|projects|projectAccess|invitations|sessions|records|emailChanges|partnerRequests|limits|quotaRequests'
 const columns = 'accountId|partnerId|userId|actorAccountId|emailKey'
 /** A condition that ties a row to a tenant or a person, by what the caller gives. A join compares columns, and is none. */
 const tenantCondition = new RegExp(

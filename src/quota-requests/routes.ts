@@ -1,0 +1,238 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { customerOf } from '../customers/own.ts'
+import { findProject } from '../projects/data.ts'
+import { looker } from '../projects/page.ts'
+import { findQuotas } from '../quotas/data.ts'
+import {
+  amountFields,
+  holderOf,
+  quotasOf,
+  readAmounts,
+  sayShortages,
+  showCustomerQuotas,
+  showOwnQuotas,
+  showSupportQuotas,
+  supportedAccount,
+} from '../quotas/page.ts'
+import { listResources } from '../resources/data.ts'
+import { forbidden, found } from '../web/errors.ts'
+import { amount, line, optionalLine, readId } from '../web/fields.ts'
+import { number } from '../web/format.ts'
+import { newForm, readForm } from '../web/forms.ts'
+import { actor, supportActor } from '../web/viewer.ts'
+import {
+  approveRequest,
+  askForMore,
+  cancelRequest,
+  countOpenRequests,
+  declineRequest,
+  findAutomaticShare,
+  findRequest,
+  listOpenRequests,
+  type QuotaRequest,
+  setAutomaticShare,
+} from './data.ts'
+
+const refusal = z.strictObject({ comment: line('Say why: the customer will read it.', 300) })
+const automaticApproval = z.strictObject({
+  share: amount('leave it empty to decide every request yourself').refine(
+    (share) => share === null || (share >= 1 && share <= 100),
+    'Enter a share from 1 to 100 per cent, or leave it empty to decide every request yourself.',
+  ),
+})
+
+const endedMeanwhile = 'This request has ended meanwhile: it was cancelled, or somebody else has decided it.'
+/** The Partner Area lists so many requests at once; the others follow as these are decided. */
+const shown = 25
+
+type Show = (request: FastifyRequest, reply: FastifyReply, forms?: Parameters<typeof showCustomerQuotas>[2]) => unknown
+
+/** What a request is decided as: by whom, for which account, and where that is shown. */
+type Desk = {
+  partnerId: number | null
+  account: { id: number; name: string }
+  by: ReturnType<typeof actor>
+  page: string
+  show: Show
+}
+
+export default async function quotaRequestRoutes(app: FastifyInstance) {
+  const { db } = app
+  const { publicUrl, supportEmail, panelName } = app.config
+  const tell = { post: app.postLetter, publicUrl, supportEmail, panelName }
+  const deciding = { config: { can: 'customer.limit', inAccount: true } } as const
+  const support = { config: { can: 'support.quota' } } as const
+  const asking = { config: { can: 'quota.request', inAccount: true } } as const
+
+  app.post('/customer/quotas/requests', asking, async (request, reply) => {
+    const { account } = request.member
+    const resources = listResources(db)
+    const schema = z.strictObject({
+      project: z.string().default(''),
+      reason: line('Say what it is needed for.', 500),
+      ...amountFields(resources, 'leave it empty where nothing more is needed'),
+    })
+    const form = readForm(schema, request.body)
+    const again = (problem = '') => showOwnQuotas(request, reply.code(422), { ask: form, problem })
+    if (!form.input) return again()
+
+    const { project: identifier, reason } = form.input
+    const project = identifier ? findProject(db, account.id, looker(request), identifier) : undefined
+    if (identifier && !project) {
+      form.errors.project = 'Choose from the list.'
+      return again()
+    }
+    const projectId = project?.id ?? null
+    const limitable = quotasOf(request, holderOf(account.id, projectId)).quotas
+    const amounts = new Map<number, number>()
+    for (const [id, wished] of readAmounts(form.input, resources)) if (wished !== null) amounts.set(id, wished)
+    if (amounts.size === 0) return again('Enter how much is needed of at least one resource.')
+    for (const { id, key, name } of resources) {
+      if (amounts.has(id) && !limitable.some(({ resource }) => resource.id === id))
+        form.errors[key] = `A project has no limit of ${name}: choose the account, or leave this empty.`
+    }
+    if (Object.keys(form.errors).length > 0) return again()
+
+    const asked = askForMore(db, actor(request), account.id, { projectId, amounts, reason }, tell)
+    if (asked === 'open-already')
+      return again('A request of this account is open already. Cancel it first, or wait until it is decided.')
+    if (asked === 'too-many') return again('This account has asked ten times today. Try again tomorrow.')
+    if (asked instanceof Map) {
+      for (const { id, key } of resources) form.errors[key] = asked.get(id)
+      return again()
+    }
+    const decider = account.partnerName ?? `${panelName} Support`
+    return reply.seeOther(
+      '/customer/quotas',
+      found(asked).automatic
+        ? `${decider} approves such requests automatically: the new limits hold now.`
+        : `${decider} has your request. You will get a letter when it is decided.`,
+    )
+  })
+
+  app.post('/customer/quotas/requests/:request/cancellation', asking, async (request, reply) => {
+    const { account } = request.member
+    const { id } = requestOf(request, account.id)
+    if (!cancelRequest(db, actor(request), account.id, id))
+      return showOwnQuotas(request, reply.code(409), { problem: endedMeanwhile })
+    return reply.seeOther('/customer/quotas', 'The request was cancelled.')
+  })
+
+  app.get('/partner/quotas', { config: { can: 'partner-quota.see' } }, async (request, reply) =>
+    showPartnerQuotas(request, reply),
+  )
+
+  app.post('/partner/quotas/automatic-approval', deciding, async (request, reply) => {
+    const form = readForm(automaticApproval, request.body)
+    if (!form.input) return showPartnerQuotas(request, reply.code(422), form)
+    const { share } = form.input
+    setAutomaticShare(db, actor(request), request.member.account.id, share)
+    return reply.seeOther(
+      '/partner/quotas',
+      share === null
+        ? 'Every request waits for a Partner Admin now.'
+        : `Requests for up to ${share} % more are approved automatically now.`,
+    )
+  })
+
+  app.post('/partner/customers/:customer/quotas/requests/:request/approval', deciding, async (request, reply) =>
+    approve(request, reply, partnerDesk(request)),
+  )
+  app.post('/partner/customers/:customer/quotas/requests/:request/refusal', deciding, async (request, reply) =>
+    decline(request, reply, partnerDesk(request)),
+  )
+  app.post('/support/accounts/:identifier/quotas/requests/:request/approval', support, async (request, reply) =>
+    approve(request, reply, supportDesk(request)),
+  )
+  app.post('/support/accounts/:identifier/quotas/requests/:request/refusal', support, async (request, reply) =>
+    decline(request, reply, supportDesk(request)),
+  )
+
+  function partnerDesk(request: FastifyRequest): Desk {
+    const account = customerOf(request)
+    return {
+      partnerId: request.member.account.id,
+      account,
+      by: actor(request),
+      page: `/partner/customers/${account.identifier}/quotas`,
+      show: showCustomerQuotas,
+    }
+  }
+
+  function supportDesk(request: FastifyRequest): Desk {
+    const account = supportedAccount(request)
+    // A customer’s requests are its partner’s to decide.
+    if (account.partnerId !== null) throw forbidden()
+    return {
+      partnerId: null,
+      account,
+      by: supportActor(request),
+      page: `/support/accounts/${account.identifier}/quotas`,
+      show: showSupportQuotas,
+    }
+  }
+
+  /** The request that the address names, if it is this account’s. */
+  function requestOf(request: FastifyRequest, accountId: number): QuotaRequest {
+    const id = found(readId((request.params as { request: string }).request))
+    return found(findRequest(db, accountId, id))
+  }
+
+  function approve(request: FastifyRequest, reply: FastifyReply, { partnerId, account, by, page, show }: Desk) {
+    const open = requestOf(request, account.id)
+    if (open.state !== 'open') return show(request, reply.code(409), { problem: endedMeanwhile })
+    const resources = open.amounts.map(({ resource }) => resource)
+    const form = readForm(
+      z.strictObject({ comment: optionalLine(300), ...amountFields(resources, 'decline the request') }),
+      request.body,
+    )
+    if (!form.input) return show(request, reply.code(422), { approval: form })
+
+    const typed = readAmounts(form.input, resources)
+    const amounts = new Map<number, number>()
+    for (const { resource, asked } of open.amounts) {
+      const given = typed.get(resource.id)
+      if (given === null) form.errors[resource.key] = 'Enter a number. To give nothing of it, enter the limit as it is.'
+      amounts.set(resource.id, given ?? asked)
+    }
+    if (Object.keys(form.errors).length > 0) return show(request, reply.code(422), { approval: form })
+
+    const decided = { partnerId, accountId: account.id, id: open.id }
+    const result = approveRequest(db, by, decided, { amounts, comment: form.input.comment }, tell)
+    if (result === 'approved') {
+      return reply.seeOther(page, `The request of ${account.name} is approved, and its new limits hold now.`)
+    }
+    if (result === 'ended') return show(request, reply.code(409), { problem: endedMeanwhile })
+    if ('shortages' in result) sayShortages(form, result.shortages, open.projectId === null)
+    else
+      for (const resource of resources) {
+        const now = result.tooLittle.get(resource.id)
+        if (now !== undefined)
+          form.errors[resource.key] = `The limit is ${number(now)} now. Approve more than that, or decline the request.`
+      }
+    return show(request, reply.code(422), { approval: form })
+  }
+
+  function decline(request: FastifyRequest, reply: FastifyReply, { partnerId, account, by, page, show }: Desk) {
+    const { id } = requestOf(request, account.id)
+    const form = readForm(refusal, request.body)
+    if (!form.input) return show(request, reply.code(422), { refusal: form })
+    const decided = { partnerId, accountId: account.id, id }
+    if (!declineRequest(db, by, decided, form.input.comment, tell))
+      return show(request, reply.code(409), { problem: endedMeanwhile })
+    return reply.seeOther(page, `The request of ${account.name} is declined.`)
+  }
+
+  function showPartnerQuotas(request: FastifyRequest, reply: FastifyReply, form?: ReturnType<typeof newForm>) {
+    const { account } = request.member
+    const share = findAutomaticShare(db, account.id)
+    return reply.page('quotas/partner', {
+      title: 'Quotas',
+      quotas: found(findQuotas(db, { level: 'pool', accountId: account.id })).quotas,
+      requests: listOpenRequests(db, account.id, shown),
+      requestCount: countOpenRequests(db, account.id),
+      form: form ?? newForm({ share: share === null ? '' : String(share) }),
+    })
+  }
+}

@@ -1,0 +1,297 @@
+import { eq } from 'drizzle-orm'
+import t, { type Test } from 'tap'
+import { accounts, limits, quotaRequests, resources } from '../src/db/schema.ts'
+import { type CastName, cast } from '../src/demo.ts'
+import { type Client, type Panel, startApp } from './harness.ts'
+import { linkIn, startMailServer } from './smtp.ts'
+
+const own = '/customer/quotas'
+const customer = '/partner/customers/acme/quotas'
+const day = 24 * 3_600_000
+
+async function start<Name extends CastName>(t: Test, names: readonly Name[], settings: Record<string, string> = {}) {
+  const panel = await startApp(t, { settings })
+  const people = {} as Record<Name, Client>
+  for (const name of names) people[name] = await panel.signIn(name)
+  return { panel, ...people }
+}
+
+/** The numbers that are set, by level and resource. */
+function numbers(panel: Panel): Record<string, number | null> {
+  const rows = panel.db
+    .select({ level: limits.level, key: resources.key, amount: limits.amount, account: accounts.identifier })
+    .from(limits)
+    .innerJoin(resources, eq(resources.id, limits.resourceId))
+    .innerJoin(accounts, eq(accounts.id, limits.accountId))
+    .all()
+  return Object.fromEntries(rows.map(({ level, key, amount, account }) => [`${account} ${level} ${key}`, amount]))
+}
+
+const states = (panel: Panel) =>
+  panel.db
+    .select()
+    .from(quotaRequests)
+    .all()
+    .map(({ state }) => state)
+
+t.test(
+  'a Customer Admin asks for more, the Partner Admin approves, and both get letters that name the other',
+  async (t) => {
+    const mail = await startMailServer(t)
+    const { panel, petra, stella, max } = await start(t, ['petra', 'stella', 'max'], { SMTP_URL: mail.url })
+    await petra.submit(customer, 'Save quotas', { cores: '4', ram: '1024' })
+    const asked = await stella.submitAndFollow(own, 'Send request', {
+      cores: '8',
+      ram: '4096',
+      reason: 'The <Christmas> sale',
+    })
+    t.match(asked.notice, 'Cloudhaus has your request')
+    t.match(
+      asked.text,
+      /Stella .* asked on .* for the account Acme: “The <Christmas> sale” Cores: 8 RAM: 4,096 MiB.*not decided yet/,
+    )
+
+    const toPartner = (await mail.letterTo(cast.petra.email)).mail
+    t.equal(toPartner.subject, 'Acme asks for more quota')
+    t.match(toPartner.text, /Stella \(stella@acme.example\) of Acme asks for more:/)
+    t.match(
+      toPartner.text,
+      /Cores: 8 \(now 4\)\n.*RAM \(MiB\): 4096 \(now 1024\)\n\nReason: The <Christmas> sale\n\nDecide here:\n/,
+    )
+    t.match(toPartner.html, 'The &lt;Christmas&gt; sale')
+    const link = linkIn(toPartner.text, 'http://localhost:3000', '/partner/customers/acme/quotas')
+    t.match((await petra.open('/')).text, '1 request for more quota waits for you')
+    t.match((await stella.open('/')).text, 'The request for more of Stella waits for Cloudhaus')
+    t.match((await petra.open('/partner/quotas')).text, /Requests for more 1 Acme/)
+    t.notOk((await max.open(customer)).hasButton('Approve'))
+    t.match((await max.open(customer)).text, /Cores: 8 \(now 4\).*A Partner Admin decides it/)
+
+    const page = await petra.open(link)
+    t.equal(page.value('cores'), '8', 'what was asked for stands in the form')
+    const approved = await petra.submitAndFollow(link, 'Approve', { ram: '2048', comment: 'Half of the RAM for now' })
+    t.match(approved.notice, 'approved')
+    t.same(numbers(panel), { 'acme account cores': 8, 'acme account ram': 2048 })
+    t.match((await stella.open(own)).row('RAM'), 'Set by Petra (Cloudhaus)')
+    const toCustomer = (await mail.letterTo(cast.stella.email)).mail
+    t.equal(toCustomer.subject, 'Cloudhaus approved more quota for Acme')
+    t.match(toCustomer.text, /Cloudhaus has approved your request for more for Acme \(Petra\)/)
+    t.match(
+      toCustomer.text,
+      /Cores: 8 now\n.*RAM \(MiB\): 2048 now, asked for 4096\n\nComment: Half of the RAM for now\n/,
+    )
+    t.match((await stella.open(own)).text, /approved by Petra on .*“Half of the RAM for now”/)
+    t.notMatch((await petra.open('/')).text, 'request for more')
+    t.match((await stella.open('/customer/history')).text, 'approved the request for more quota')
+  },
+)
+
+t.test('a request is declined with a comment, or cancelled', async (t) => {
+  const { panel, petra, stella } = await start(t, ['petra', 'stella'])
+  await stella.submit(own, 'Send request', { cores: '8', reason: 'Growth' })
+  t.match((await petra.submit(customer, 'Decline')).error('comment'), 'Say why')
+  const declined = await petra.submitAndFollow(customer, 'Decline', { comment: 'Not this year' })
+  t.match(declined.notice, 'declined')
+  t.match((await stella.open(own)).text, /declined by Petra on .*“Not this year”/)
+  await stella.submit(own, 'Send request', { cores: '6', reason: 'Growth' })
+  t.match((await stella.submitAndFollow(own, 'Cancel request')).notice, 'cancelled')
+  t.same(states(panel), ['declined', 'cancelled'])
+  t.same(numbers(panel), {})
+})
+
+t.test('one request is open at a time, and what ended meanwhile says so', async (t) => {
+  const { panel, petra, stella } = await start(t, ['petra', 'stella'])
+  const form = await stella.open(own)
+  await stella.press(form, 'Send request', { cores: '8', reason: 'First' })
+  const second = await stella.press(form, 'Send request', { cores: '9', reason: 'Second' })
+  t.equal(second.status, 422)
+  t.match(second.problem, 'open already')
+  const [deciding, asking] = [await petra.open(customer), await stella.open(own)]
+  await stella.press(asking, 'Cancel request')
+  for (const [button, fields] of [
+    ['Approve', {}],
+    ['Decline', { comment: 'No' }],
+  ] as const) {
+    const late = await petra.press(deciding, button, fields)
+    t.equal(late.status, 409)
+    t.match(late.problem, 'ended meanwhile')
+  }
+  await stella.submit(own, 'Send request', { ram: '1', reason: 'Third' })
+  t.equal((await petra.press(deciding, 'Approve', { cores: '8' })).status, 409, 'another request is not the same one')
+  t.equal((await stella.press(asking, 'Cancel request', { _once: 'again' })).status, 409)
+  t.same(states(panel), ['cancelled', 'open'])
+  t.same(numbers(panel), {})
+})
+
+t.test('bad requests are refused with the reason at the field, and nothing lost', async (t) => {
+  const { panel, petra, stella } = await start(t, ['petra', 'stella'])
+  await petra.submit(customer, 'Save quotas', { cores: '4' })
+  const none = await stella.submit(own, 'Send request', { reason: 'Why' })
+  t.equal(none.status, 422)
+  t.match(none.problem, 'at least one resource')
+  t.equal(none.value('reason'), 'Why')
+  const unfounded = await stella.submit(own, 'Send request', { cores: '8' })
+  t.match(unfounded.error('reason'), 'Say what it is needed for')
+  t.equal(unfounded.value('cores'), '8')
+  t.match(
+    (await stella.submit(own, 'Send request', { cores: '4', reason: 'X' })).error('cores'),
+    'The limit is 4 already',
+  )
+  t.match(
+    (await stella.submit(own, 'Send request', { projects: '2', reason: 'X' })).error('projects'),
+    '2 are given out',
+  )
+  const foreign = await stella.submit(own, 'Send request', { project: 'nothing', cores: '9', reason: 'X' })
+  t.match(foreign.error('project'), 'Choose from the list')
+  const inProject = await stella.submit(own, 'Send request', { project: 'shop', projects: '9', reason: 'X' })
+  t.match(inProject.error('projects'), 'A project has no limit of Projects')
+  t.same(states(panel), [])
+
+  await stella.submit(own, 'Send request', { cores: '8', reason: 'X' })
+  await petra.submit(customer, 'Save quotas', { cores: '10' })
+  t.match((await petra.submit(customer, 'Approve')).error('cores'), 'The limit is 10 now')
+  t.match((await petra.submit(customer, 'Approve', { cores: '' })).error('cores'), 'Enter a number')
+  t.match((await petra.submit(customer, 'Approve', { cores: '1e3' })).error('cores'), 'Enter a whole number')
+  t.equal((await petra.submit(customer, 'Approve', { ram: '1' })).status, 400, 'what was not asked for')
+  t.same(numbers(panel), { 'acme account cores': 10 })
+})
+
+t.test('an approval fails, with the reason, when the pool has not enough', async (t) => {
+  const { panel, petra, stella, olga } = await start(t, ['petra', 'stella', 'olga'])
+  await olga.submit('/support/accounts/cloudhaus/quotas', 'Save pool', { cores: '10', ram: '100' })
+  await petra.submit('/partner/customers/initech/quotas', 'Save quotas', { cores: '6' })
+  await stella.submit(own, 'Send request', { cores: '8', ram: '50', reason: 'Growth' })
+  const failed = await petra.submit(customer, 'Approve')
+  t.equal(failed.status, 422)
+  t.match(failed.error('cores'), /pool of Cloudhaus has 4 left, and this takes 8 more. At most 4/)
+  t.same(numbers(panel)['acme account ram'], undefined, 'nothing of it was changed')
+  t.same(states(panel), ['open'])
+  t.equal((await petra.submit(customer, 'Approve', { cores: '4' })).status, 303)
+  t.match(numbers(panel), { 'acme account cores': 4, 'acme account ram': 50 })
+})
+
+t.test('more for a project raises its account as far as needed, and no further', async (t) => {
+  const { panel, petra, stella, olga } = await start(t, ['petra', 'stella', 'olga'])
+  await petra.submit(customer, 'Save quotas', { cores: '6' })
+  await stella.submit('/projects/website', 'Save quotas', { cores: '4' })
+  t.match((await stella.open('/projects/shop')).link('Quotas of Acme'), '/customer/quotas?project=shop')
+  const page = await stella.open('/customer/quotas?project=shop')
+  t.equal(page.root.querySelector('option[selected]')?.getAttribute('value'), 'shop')
+  await stella.press(page, 'Send request', { cores: '5', reason: 'Sale' })
+  await olga.submit('/support/accounts/cloudhaus/quotas', 'Save pool', { cores: '8' })
+  const short = await petra.submit(customer, 'Approve')
+  t.match(short.error('cores'), /pool of Cloudhaus has 2 left, and this takes 3 more. Support/)
+  t.same(numbers(panel), { 'acme account cores': 6, 'acme project cores': 4, 'cloudhaus pool cores': 8 })
+  t.equal((await petra.submit(customer, 'Approve', { cores: '4' })).status, 303)
+  t.match((await stella.open(own)).row('Cores'), /8 8 limit reached/)
+  t.match((await stella.open('/projects/shop')).row('Cores'), 'Set by Petra (Cloudhaus)')
+  await petra.submit(customer, 'Save quotas', { cores: '8' })
+  await stella.submit('/projects/website', 'Save quotas', { cores: '1' })
+  await stella.submit(own, 'Send request', { project: 'shop', cores: '6', reason: 'Sale' })
+  t.equal((await petra.submit(customer, 'Approve')).status, 303, 'the account has enough itself')
+  t.equal(numbers(panel)['acme account cores'], 8)
+})
+
+t.test('small requests are approved automatically, once in 30 days a customer', async (t) => {
+  const mail = await startMailServer(t)
+  const { panel, petra, stella, ines } = await start(t, ['petra', 'stella', 'ines'], { SMTP_URL: mail.url })
+  for (const share of ['0', '101', '-5', '1.5', 'x'])
+    t.equal((await petra.submit('/partner/quotas', 'Save', { share })).status, 422, share)
+  t.match((await petra.submitAndFollow('/partner/quotas', 'Save', { share: '25' })).notice, 'up to 25 % more')
+  await petra.submit(customer, 'Save quotas', { cores: '8', ram: '100' })
+  await petra.submit('/partner/customers/initech/quotas', 'Save quotas', { cores: '8' })
+
+  await stella.submit(own, 'Send request', { cores: '11', reason: 'Too much for it' })
+  t.same(states(panel), ['open'])
+  await stella.submit(own, 'Cancel request')
+  await stella.submit(own, 'Send request', { cores: '10', ram: '126', reason: 'One of two is too much' })
+  await stella.submit(own, 'Cancel request')
+  await stella.submit(own, 'Send request', { volumes: '1', reason: 'No share of nothing' })
+  await stella.submit(own, 'Cancel request')
+
+  const done = await stella.submitAndFollow(own, 'Send request', { cores: '10', reason: 'A little' })
+  t.match(done.notice, 'approves such requests automatically: the new limits hold now')
+  t.match(done.text, /approved automatically, by the rule of Cloudhaus/)
+  t.equal(numbers(panel)['acme account cores'], 10)
+  t.match((await mail.letterTo(cast.stella.email)).mail.text, /Cloudhaus has approved .*Acme, automatically\./)
+  const subjects = () => mail.taken.map(({ mail }) => mail.subject)
+  await mail.letterTo(cast.petra.email, 4)
+  t.ok(subjects().includes('Acme got more quota automatically'), subjects().join())
+
+  panel.pass(29 * day)
+  for (const client of [stella, ines, petra]) client.cookies.clear()
+  await stella.logIn(cast.stella.email)
+  await stella.submit(own, 'Send request', { cores: '11', reason: 'A little again' })
+  t.equal(numbers(panel)['acme account cores'], 10, 'not twice in 30 days')
+  await stella.submit(own, 'Cancel request')
+  await ines.logIn(cast.ines.email)
+  await ines.submit(own, 'Send request', { cores: '10', reason: 'Another customer' })
+  t.equal(numbers(panel)['initech account cores'], 10)
+  panel.pass(1.1 * day)
+  await stella.logIn(cast.stella.email)
+  await stella.submit(own, 'Send request', { cores: '11', reason: 'After 30 days' })
+  t.equal(numbers(panel)['acme account cores'], 11)
+})
+
+t.test('what the pool cannot give waits for the partner, also with automatic approval', async (t) => {
+  const { panel, petra, stella, olga } = await start(t, ['petra', 'stella', 'olga'])
+  await petra.submit('/partner/quotas', 'Save', { share: '100' })
+  await petra.submit(customer, 'Save quotas', { cores: '8' })
+  await olga.submit('/support/accounts/cloudhaus/quotas', 'Save pool', { cores: '9' })
+  await stella.submit(own, 'Send request', { cores: '10', reason: 'A little' })
+  t.same(states(panel), ['open'])
+  t.equal(numbers(panel)['acme account cores'], 8)
+  await petra.submitAndFollow('/partner/quotas', 'Save', { share: '' })
+  t.equal(panel.db.select().from(accounts).where(eq(accounts.identifier, 'cloudhaus')).get()?.automaticShare, null)
+})
+
+t.test('Support decides for accounts without a partner', async (t) => {
+  const mail = await startMailServer(t)
+  const settings = { SMTP_URL: mail.url, SUPPORT_EMAIL: 'support@meshpanel.example' }
+  const { panel, dora, olga } = await start(t, ['dora', 'olga'], settings)
+  await dora.submit(own, 'Send request', { projects: '3', reason: 'Growth' })
+  const letter = (await mail.letterTo('support@meshpanel.example')).mail
+  t.match(letter.text, /Dora \(dora@direct.example\) of Direct asks for more/)
+  t.match((await olga.open('/')).text, 'Direct asks for more quota')
+  await olga.submit('/support/accounts/direct/quotas', 'Approve', {})
+  t.same(numbers(panel), { 'direct account projects': 3 })
+  t.match((await mail.letterTo(cast.dora.email)).mail.text, /Meshpanel Support has approved .* Direct \(Olga\)/)
+  t.equal((await olga.post('/support/accounts/acme/quotas/requests/1/approval')).status, 403)
+})
+
+t.test('a request ends with its project, and with the partner', async (t) => {
+  const { panel, petra, stella, olga } = await start(t, ['petra', 'stella', 'olga'])
+  await stella.submit(own, 'Send request', { project: 'shop', cores: '3', reason: 'X' })
+  await stella.submit('/projects/shop/removal', 'Delete project', { identifier: 'shop' })
+  t.match((await stella.open(own)).text, 'The project Shop was deleted.')
+  await stella.submit(own, 'Send request', { cores: '3', reason: 'X' })
+  await olga.submit('/support/accounts', 'Make partner', {}, 'acme')
+  t.same(states(panel), ['cancelled', 'cancelled'])
+  t.notMatch((await petra.open('/partner/quotas')).text, 'Acme')
+  t.match((await stella.open('/customer/history')).text, 'The account became a partner account.')
+})
+
+t.test('an account asks ten times a day, and no more', async (t) => {
+  const { panel, stella } = await start(t, ['stella'])
+  for (let n = 0; n < 10; n++) {
+    t.equal((await stella.submit(own, 'Send request', { cores: '3', reason: `${n}` })).status, 303)
+    await stella.submit(own, 'Cancel request')
+  }
+  const eleventh = await stella.submit(own, 'Send request', { cores: '3', reason: 'X' })
+  t.equal(eleventh.status, 422)
+  t.match(eleventh.problem, 'ten times today')
+  t.equal(states(panel).length, 10)
+})
+
+t.test('who is no Customer Admin asks for nothing; another partner decides nothing', async (t) => {
+  const { panel, stella, tom, riva } = await start(t, ['stella', 'tom', 'riva'])
+  t.notOk((await tom.open(own)).hasButton('Send request'))
+  t.equal((await tom.post('/customer/quotas/requests', { cores: '3', reason: 'X' })).status, 403)
+  await stella.submit(own, 'Send request', { cores: '3', reason: 'X' })
+  t.equal((await tom.post('/customer/quotas/requests/1/cancellation')).status, 403)
+  t.equal((await riva.post('/partner/customers/acme/quotas/requests/1/approval', { cores: '3' })).status, 404)
+  const mixed = await riva.post('/partner/customers/umbrella/quotas/requests/1/approval', { cores: '3' })
+  t.equal(mixed.status, 404)
+  t.equal((await riva.post('/partner/customers/umbrella/quotas/requests/1/refusal', { comment: 'X' })).status, 404)
+  t.same(states(panel), ['open'])
+  t.notMatch((await riva.open('/partner/quotas')).text, 'Acme')
+})

@@ -1,0 +1,327 @@
+// node --import tsx test/quotas-model.test.ts [RUNS=100] [SEED=1]
+// Random sequences of all that changes quotas, against a plain model that is written down here once
+// more: after each act the answer, every number and what each level has given out must be the same.
+import fc from 'fast-check'
+import t from 'tap'
+import { createAccount } from '../src/accounts/data.ts'
+import { users } from '../src/db/schema.ts'
+import type { Person } from '../src/history/record.ts'
+import { addMember } from '../src/members/data.ts'
+import { createProject, deleteProject } from '../src/projects/data.ts'
+import {
+  approveRequest,
+  askForMore,
+  cancelRequest,
+  declineRequest,
+  findOpenRequest,
+  setAutomaticShare,
+} from '../src/quota-requests/data.ts'
+import { findQuotas, type Holder, setLimits } from '../src/quotas/data.ts'
+import { listResources } from '../src/resources/data.ts'
+import { startApp } from './harness.ts'
+
+t.setTimeout(300_000)
+
+const day = 24 * 3_600_000
+const kinds = ['projects', 'cores', 'ram'] as const
+type Kind = (typeof kinds)[number]
+type Numbers = Partial<Record<Kind, number | null>>
+
+type ModelProject = { id: number; limits: Numbers }
+type Asked = { project: ModelProject | undefined; amounts: Partial<Record<Kind, number>> }
+type ModelCustomer = {
+  id: number
+  limits: Numbers
+  projects: ModelProject[]
+  asked: Asked | undefined
+  askedOn: number[]
+  automaticAt: number
+}
+
+/** The rules in their plainest words: nothing is kept but the numbers themselves. */
+class Model {
+  pool: Numbers = {}
+  share: number | null = null
+  now = 0
+  readonly customers: ModelCustomer[]
+
+  constructor(ids: number[]) {
+    this.customers = ids.map((id) => ({
+      id,
+      limits: {},
+      projects: [],
+      asked: undefined,
+      askedOn: [],
+      automaticAt: Number.NEGATIVE_INFINITY,
+    }))
+  }
+
+  given(customer: ModelCustomer, kind: Kind): number {
+    if (kind === 'projects') return customer.projects.length
+    return customer.projects.reduce((total, project) => total + (project.limits[kind] ?? 0), 0)
+  }
+
+  givenByPool(kind: Kind): number {
+    return this.customers.reduce(
+      (total, customer) => total + Math.max(customer.limits[kind] ?? 0, this.given(customer, kind)),
+      0,
+    )
+  }
+
+  /** Whether an act leaves no level more given out than its number, where the act has given out more of it. */
+  allows(act: () => void): boolean {
+    const before = this.figures()
+    const undo = this.snapshot()
+    act()
+    const fits = this.figures().every(({ given, number }, n) => {
+      const earlier = before[n]?.given ?? 0
+      return number === null || given <= earlier || given <= number
+    })
+    if (!fits) undo()
+    return fits
+  }
+
+  /** What each level has given out of each kind, beside its number. */
+  figures() {
+    return kinds.flatMap((kind) => [
+      { given: this.givenByPool(kind), number: this.pool[kind] ?? null },
+      ...this.customers.map((customer) => ({
+        given: this.given(customer, kind),
+        number: customer.limits[kind] ?? null,
+      })),
+    ])
+  }
+
+  snapshot(): () => void {
+    const pool = { ...this.pool }
+    const saved = this.customers.map((customer) => ({
+      customer,
+      limits: { ...customer.limits },
+      projects: customer.projects.map((project) => ({ project, limits: { ...project.limits } })),
+    }))
+    return () => {
+      this.pool = pool
+      for (const { customer, limits, projects } of saved) {
+        customer.limits = limits
+        customer.projects = projects.map(({ project, limits }) => Object.assign(project, { limits }))
+      }
+    }
+  }
+
+  /** An approval sets the numbers; for a project its account rises where it has not enough. */
+  approve(customer: ModelCustomer, { project }: Asked, amounts: Partial<Record<Kind, number>>): boolean {
+    return this.allows(() => {
+      Object.assign((project ?? customer).limits, amounts)
+      if (!project) return
+      for (const kind of Object.keys(amounts) as Kind[]) {
+        const number = customer.limits[kind] ?? null
+        if (number !== null) customer.limits[kind] = Math.max(number, this.given(customer, kind))
+      }
+    })
+  }
+}
+
+const amount = fc.oneof(
+  { weight: 4, arbitrary: fc.integer({ min: 0, max: 12 }) },
+  { weight: 1, arbitrary: fc.constant(null) },
+)
+const numbers = fc.record({ projects: amount, cores: amount, ram: amount }, { requiredKeys: [] })
+const wishes = fc.record(
+  { cores: fc.integer({ min: 0, max: 14 }), ram: fc.integer({ min: 0, max: 14 }) },
+  { requiredKeys: [] },
+)
+const which = fc.nat({ max: 5 })
+
+const act = fc.oneof(
+  fc.record({ act: fc.constant('pool' as const), numbers }),
+  fc.record({ act: fc.constant('customer' as const), which, numbers }),
+  fc.record({ act: fc.constant('project' as const), which, project: which, numbers }),
+  fc.record({ act: fc.constant('create' as const), which }),
+  fc.record({ act: fc.constant('delete' as const), which, project: which }),
+  fc.record({ act: fc.constant('ask' as const), which, project: fc.option(which), wishes }),
+  fc.record({ act: fc.constant('approve' as const), which, other: fc.option(wishes) }),
+  fc.record({ act: fc.constant('decline' as const), which }),
+  fc.record({ act: fc.constant('cancel' as const), which }),
+  fc.record({ act: fc.constant('share' as const), share: fc.option(fc.integer({ min: 20, max: 100 })) }),
+  fc.record({ act: fc.constant('wait' as const), days: fc.integer({ min: 1, max: 20 }) }),
+)
+type Act = typeof act extends fc.Arbitrary<infer One> ? One : never
+
+t.test('random sequences of all quota acts come out as in a plain model', async (t) => {
+  const [runs = '100', seed = '1'] = process.argv.slice(2)
+  const panel = await startApp(t)
+  const { db } = panel
+  const resources = new Map(listResources(db).map(({ key, id }) => [key, id]))
+  const idOf = (kind: Kind) => resources.get(kind) ?? 0
+  const userId = db.select().from(users).all()[0]?.id ?? 0
+  const tell = { post: () => {}, publicUrl: '', supportEmail: undefined, panelName: '' }
+  let made = 0
+  let acts = 0
+  const answers = new Set<string>()
+
+  function setUp() {
+    const actor: Person = { userId, accountId: null, bySupport: false, at: 0, ip: null, requestId: null }
+    const account = (kind: 'partner' | 'customer', partnerId: number | null) =>
+      createAccount(db, actor, { kind, partnerId, name: 'X', identifier: `model-${++made}` })?.id ?? 0
+    const partnerId = account('partner', null)
+    const ids = [1, 2, 3].map(() => account('customer', partnerId))
+    for (const id of ids) addMember(db, actor, id, userId, 'admin', 'member.joined')
+    return { actor, partnerId, ids }
+  }
+
+  const amountsOf = <Amount>(given: Partial<Record<Kind, Amount>>) =>
+    new Map(Object.entries(given).map(([kind, value]) => [idOf(kind as Kind), value as Amount]))
+
+  fc.assert(
+    fc.property(fc.array(act, { minLength: 10, maxLength: 80, size: 'max' }), (sequence: Act[]) => {
+      const { actor, partnerId, ids } = setUp()
+      const model = new Model(ids)
+      const set = (holder: Holder, numbers: Numbers) => {
+        const version = findQuotas(db, holder)?.version ?? 0
+        return setLimits(db, actor, holder, { amounts: amountsOf(numbers), remark: '', version }) === 'saved'
+      }
+      const compare = (what: string, real: unknown, expected: unknown) => {
+        answers.add(`${what}: ${JSON.stringify(real)}`)
+        if (JSON.stringify(real) !== JSON.stringify(expected))
+          throw new Error(`${what}: ${JSON.stringify(real)}, but the model says ${JSON.stringify(expected)}`)
+      }
+
+      for (const one of sequence) {
+        acts++
+        actor.at = model.now
+        const customer = model.customers['which' in one ? one.which % 3 : 0]
+        if (!customer) throw new Error('there are three')
+        const accountId = customer.id
+        const chosen = (n: number) => customer.projects[n % Math.max(1, customer.projects.length)]
+        if (one.act === 'pool') {
+          compare('pool', set({ level: 'pool', accountId: partnerId }, one.numbers), true)
+          Object.assign(model.pool, one.numbers)
+        } else if (one.act === 'customer') {
+          const may = model.allows(() => Object.assign(customer.limits, one.numbers))
+          compare('customer', set({ level: 'account', accountId }, one.numbers), may)
+        } else if (one.act === 'project') {
+          const project = chosen(one.project)
+          if (!project) continue
+          const { projects: _, ...rest } = one.numbers
+          const may = model.allows(() => Object.assign(project.limits, rest))
+          compare('project', set({ level: 'project', accountId, projectId: project.id }, rest), may)
+        } else if (one.act === 'create') {
+          const made = createProject(db, actor, accountId, userId, { name: 'P', identifier: `p-${acts}` })
+          const project = { id: typeof made === 'string' ? 0 : made.id, limits: {} }
+          // Without a number in the way at any level it is created; a level that is full, or over, refuses.
+          compare(
+            'create',
+            typeof made !== 'string',
+            model.allows(() => customer.projects.push(project)),
+          )
+        } else if (one.act === 'delete') {
+          const project = chosen(one.project)
+          if (!project) continue
+          deleteProject(db, actor, accountId, project.id)
+          customer.projects = customer.projects.filter((other) => other !== project)
+          if (customer.asked?.project === project) customer.asked = undefined
+        } else if (one.act === 'ask') {
+          const project = one.project === null ? undefined : chosen(one.project)
+          const asked: Asked = { project, amounts: one.wishes }
+          const place = project ?? customer
+          const entries = Object.entries(one.wishes) as [Kind, number][]
+          if (entries.length === 0) continue
+          const made = askForMore(
+            db,
+            actor,
+            accountId,
+            { projectId: project?.id ?? null, amounts: amountsOf(one.wishes), reason: 'X' },
+            tell,
+          )
+          const now = (kind: Kind) => place.limits[kind] ?? (project ? 0 : model.given(customer, kind))
+          const today = customer.askedOn.filter((at) => at > model.now - day).length
+          let expected: string
+          if (entries.some(([kind, wish]) => wish <= now(kind))) expected = 'wrong'
+          else if (customer.asked) expected = 'open-already'
+          else if (today >= 10) expected = 'too-many'
+          else {
+            customer.askedOn.push(model.now)
+            const { share } = model
+            const small = (kind: Kind, wish: number) => {
+              const limit = place.limits[kind] ?? 0
+              return share !== null && (wish - limit) * 100 <= limit * share
+            }
+            const within = entries.every(([kind, wish]) => small(kind, wish))
+            if (within && model.now - 30 * day >= customer.automaticAt && model.approve(customer, asked, one.wishes)) {
+              customer.automaticAt = model.now
+              expected = 'approved'
+            } else {
+              customer.asked = asked
+              expected = 'open'
+            }
+          }
+          const real = made instanceof Map ? 'wrong' : typeof made === 'object' ? made.state : made
+          compare('ask', real, expected)
+        } else if (one.act === 'approve') {
+          const id = findOpenRequest(db, accountId)?.id
+          compare('is open', id !== undefined, customer.asked !== undefined)
+          if (id === undefined || !customer.asked) continue
+          const asked = customer.asked
+          const amounts = Object.fromEntries(
+            Object.entries(asked.amounts).map(([kind, wish]) => [kind, one.other?.[kind as 'cores' | 'ram'] ?? wish]),
+          ) as Partial<Record<Kind, number>>
+          const decided = { partnerId, accountId, id }
+          const result = approveRequest(db, actor, decided, { amounts: amountsOf(amounts), comment: '' }, tell)
+          const place = asked.project ?? customer
+          const rises = Object.entries(amounts).map(([kind, wish]) => wish - (place.limits[kind as Kind] ?? 0))
+          const sensible = rises.every((rise) => rise >= 0) && rises.some((rise) => rise > 0)
+          const expected = !sensible ? 'tooLittle' : model.approve(customer, asked, amounts) ? 'approved' : 'shortages'
+          if (expected === 'approved') customer.asked = undefined
+          compare('approve', typeof result === 'string' ? result : Object.keys(result)[0], expected)
+        } else if (one.act === 'decline' || one.act === 'cancel') {
+          const id = findOpenRequest(db, accountId)?.id ?? 0
+          const done =
+            one.act === 'cancel'
+              ? cancelRequest(db, actor, accountId, id)
+              : declineRequest(db, actor, { partnerId, accountId, id }, 'No', tell)
+          compare(one.act, done, customer.asked !== undefined)
+          customer.asked = undefined
+        } else if (one.act === 'share') {
+          setAutomaticShare(db, actor, partnerId, one.share)
+          model.share = one.share
+        } else model.now += one.days * day
+
+        const figure = (holder: Holder, kind: Kind) => {
+          const quota = findQuotas(db, holder)?.quotas.find(({ resource }) => resource.key === kind)
+          return { given: quota?.own.given, number: quota?.own.limit ?? null }
+        }
+        const real = kinds.flatMap((kind) => [
+          figure({ level: 'pool', accountId: partnerId }, kind),
+          ...ids.map((id) => figure({ level: 'account', accountId: id }, kind)),
+        ])
+        compare('figures', real, model.figures())
+      }
+    }),
+    { numRuns: Number(runs), seed: Number(seed), interruptAfterTimeLimit: 240_000, markInterruptAsFailure: true },
+  )
+  const outcomes = [...answers].filter((answer) => !answer.startsWith('figures')).sort()
+  t.comment(`${runs} sequences, ${acts} acts`)
+  // Every answer that there is was seen: else the sequences would not try what they are for.
+  t.same(outcomes, [
+    'approve: "approved"',
+    'approve: "shortages"',
+    'approve: "tooLittle"',
+    'ask: "approved"',
+    'ask: "open"',
+    'ask: "open-already"',
+    'ask: "wrong"',
+    'cancel: false',
+    'cancel: true',
+    'create: false',
+    'create: true',
+    'customer: false',
+    'customer: true',
+    'decline: false',
+    'decline: true',
+    'is open: false',
+    'is open: true',
+    'pool: true',
+    'project: false',
+    'project: true',
+  ])
+})
