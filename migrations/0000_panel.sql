@@ -21,6 +21,9 @@ CREATE TABLE `accounts` (
 --> statement-breakpoint
 CREATE UNIQUE INDEX `accounts_identifier_unique` ON `accounts` (`identifier`);--> statement-breakpoint
 CREATE INDEX `accounts_partner` ON `accounts` (`partner_id`,`id`);--> statement-breakpoint
+CREATE INDEX `accounts_partner_name` ON `accounts` (`partner_id`,`search`);--> statement-breakpoint
+CREATE INDEX `accounts_partner_identifier` ON `accounts` (`partner_id`,`identifier`);--> statement-breakpoint
+CREATE INDEX `accounts_name` ON `accounts` (`search`);--> statement-breakpoint
 CREATE UNIQUE INDEX `accounts_id_kind` ON `accounts` (`id`,`kind`);--> statement-breakpoint
 CREATE TABLE `email_changes` (
 	`hash` text PRIMARY KEY NOT NULL,
@@ -57,6 +60,7 @@ CREATE TABLE `invitations` (
 	`email` text NOT NULL,
 	`email_key` text NOT NULL,
 	`name` text NOT NULL,
+	`search` text NOT NULL,
 	`role` text NOT NULL,
 	`invited_by` integer NOT NULL,
 	`state` text DEFAULT 'pending' NOT NULL,
@@ -100,6 +104,7 @@ CREATE TABLE `letters` (
 --> statement-breakpoint
 CREATE UNIQUE INDEX `letters_message_id_unique` ON `letters` (`message_id`);--> statement-breakpoint
 CREATE INDEX `letters_due` ON `letters` (`state`,`due_at`);--> statement-breakpoint
+CREATE INDEX `letters_state` ON `letters` (`state`,`id`);--> statement-breakpoint
 CREATE INDEX `letters_invitation` ON `letters` (`invitation_id`);--> statement-breakpoint
 CREATE INDEX `letters_email` ON `letters` (`email`);--> statement-breakpoint
 CREATE INDEX `letters_user` ON `letters` (`user_id`);--> statement-breakpoint
@@ -133,6 +138,7 @@ CREATE TABLE `memberships` (
 	`account_id` integer NOT NULL,
 	`user_id` integer NOT NULL,
 	`role` text NOT NULL,
+	`search` text DEFAULT '' NOT NULL,
 	`created_at` integer NOT NULL,
 	`last_used_at` integer NOT NULL,
 	`version` integer DEFAULT 1 NOT NULL,
@@ -142,7 +148,9 @@ CREATE TABLE `memberships` (
 	CONSTRAINT "memberships_role_known" CHECK(role in ('admin', 'member'))
 ) STRICT;
 --> statement-breakpoint
-CREATE INDEX `memberships_user` ON `memberships` (`user_id`,`last_used_at`);--> statement-breakpoint
+CREATE INDEX `memberships_user` ON `memberships` (`user_id`,`last_used_at`,`account_id`);--> statement-breakpoint
+CREATE INDEX `memberships_name` ON `memberships` (`account_id`,`search`,`user_id`);--> statement-breakpoint
+CREATE INDEX `memberships_joined` ON `memberships` (`account_id`,`created_at`,`user_id`);--> statement-breakpoint
 CREATE INDEX `memberships_role` ON `memberships` (`account_id`,`role`);--> statement-breakpoint
 CREATE TABLE `partner_requests` (
 	`id` integer PRIMARY KEY NOT NULL,
@@ -184,6 +192,7 @@ CREATE TABLE `project_access` (
 	`project_id` integer NOT NULL,
 	`user_id` integer NOT NULL,
 	`role` text NOT NULL,
+	`search` text DEFAULT '' NOT NULL,
 	`created_at` integer NOT NULL,
 	`version` integer DEFAULT 1 NOT NULL,
 	PRIMARY KEY(`project_id`, `user_id`),
@@ -192,6 +201,7 @@ CREATE TABLE `project_access` (
 	CONSTRAINT "project_access_role" CHECK(role in ('admin', 'user', 'reader'))
 ) STRICT;
 --> statement-breakpoint
+CREATE INDEX `project_access_name` ON `project_access` (`account_id`,`project_id`,`search`,`user_id`);--> statement-breakpoint
 CREATE INDEX `project_access_member` ON `project_access` (`account_id`,`user_id`);--> statement-breakpoint
 CREATE TABLE `projects` (
 	`id` integer PRIMARY KEY NOT NULL,
@@ -206,6 +216,7 @@ CREATE TABLE `projects` (
 ) STRICT;
 --> statement-breakpoint
 CREATE INDEX `projects_alive` ON `projects` (`account_id`,`deleted_at`,`id`);--> statement-breakpoint
+CREATE INDEX `projects_name` ON `projects` (`account_id`,`deleted_at`,`search`);--> statement-breakpoint
 CREATE UNIQUE INDEX `projects_account_identifier` ON `projects` (`account_id`,`identifier`);--> statement-breakpoint
 CREATE UNIQUE INDEX `projects_account_id` ON `projects` (`account_id`,`id`);--> statement-breakpoint
 CREATE TABLE `quota_request_amounts` (
@@ -264,6 +275,9 @@ CREATE INDEX `records_account` ON `records` (`account_id`,`id`);--> statement-br
 CREATE INDEX `records_actor_account` ON `records` (`actor_account_id`,`id`);--> statement-breakpoint
 CREATE INDEX `records_actor` ON `records` (`actor_id`,`id`);--> statement-breakpoint
 CREATE INDEX `records_user` ON `records` (`user_id`,`id`);--> statement-breakpoint
+CREATE INDEX `records_project` ON `records` (`project_id`);--> statement-breakpoint
+CREATE INDEX `records_invitation` ON `records` (`invitation_id`);--> statement-breakpoint
+CREATE INDEX `records_letter` ON `records` (`letter_id`);--> statement-breakpoint
 CREATE TABLE `recovery_codes` (
 	`user_id` integer NOT NULL,
 	`hash` text NOT NULL,
@@ -323,4 +337,6 @@ CREATE TABLE `users` (
 	`version` integer DEFAULT 1 NOT NULL
 ) STRICT;
 --> statement-breakpoint
-CREATE UNIQUE INDEX `users_email_key_unique` ON `users` (`email_key`);
+CREATE UNIQUE INDEX `users_email_key_unique` ON `users` (`email_key`);--> statement-breakpoint
+CREATE INDEX `users_living` ON `users` (`deleted_at`,`id`);--> statement-breakpoint
+CREATE INDEX `users_name` ON `users` (`deleted_at`,`search`);

@@ -29,9 +29,21 @@ t.test('everybody finds in the Settings menu what is theirs', async (t) => {
     t.same((await (await signIn(who as CastName)).open('/')).settingsMenu, menu, who)
   }
   const tom = await signIn('tom')
-  t.same((await tom.open('/customer/users')).areaMenu, ['Users', 'Projects', 'Account'])
-  t.same((await (await signIn('stella')).open('/customer/users')).areaMenu, ['Users', 'Projects', 'Account', 'History'])
-  t.same((await (await signIn('olga')).open('/support/accounts')).areaMenu, ['Accounts', 'Users', 'Mail', 'History'])
+  t.same((await tom.open('/customer/users')).areaMenu, ['Users', 'Projects', 'Quotas', 'Account'])
+  t.same((await (await signIn('stella')).open('/customer/users')).areaMenu, [
+    'Users',
+    'Projects',
+    'Quotas',
+    'Account',
+    'History',
+  ])
+  t.same((await (await signIn('olga')).open('/support/accounts')).areaMenu, [
+    'Accounts',
+    'Resources',
+    'Users',
+    'Mail',
+    'History',
+  ])
 })
 
 t.test('the switcher lists the last used account first, and changing says so', async (t) => {

@@ -101,7 +101,7 @@ export function castDatabase(): Promise<string> {
 function readRows(file: string): Record<string, unknown[]> {
   const sqlite = new Database(file, { readonly: true })
   const tables = sqlite
-    .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+    .prepare("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%'")
     .pluck()
     .all() as string[]
   const rows = Object.fromEntries(
@@ -158,7 +158,7 @@ export class Client {
     const all = { ...formFields(form), ...pressed, ...fields }
     const to = form.getAttribute('action') ?? page.path
     if (form.getAttribute('method') !== 'post') return this.get(`${to}?${encode(all)}`)
-    return this.#post(to, all)
+    return this.#post(to, all, { referer: this.#origin + page.url })
   }
 
   /** Presses a button and opens the page that it leads to. */
@@ -241,6 +241,8 @@ function formFields(form: HTMLElement): Fields {
 
 /** An answer, read as its reader would. */
 export class Page {
+  /** With its query. */
+  readonly url: string
   readonly path: string
   readonly response: Answer
   readonly status: number
@@ -249,6 +251,7 @@ export class Page {
   readonly root: HTMLElement
 
   constructor(path: string, response: Answer) {
+    this.url = path
     this.path = path.split('?', 1)[0] ?? path
     this.response = response
     this.status = response.statusCode

@@ -171,10 +171,13 @@ t.test('before a migration the database is copied', async (t) => {
   const dataDir = newFolder()
   openDatabase(dataDir).close()
   const sqlite = new Database(join(dataDir, 'panel.db'))
-  // As an older version left it: without the last migration, which makes the triggers.
+  // As an older version left it: without the last migration, which makes the triggers and what is searched.
   sqlite.exec('DELETE FROM __drizzle_migrations WHERE created_at = (SELECT max(created_at) FROM __drizzle_migrations)')
   for (const name of sqlite.prepare("SELECT name FROM sqlite_master WHERE type = 'trigger'").pluck().all())
     sqlite.exec(`DROP TRIGGER ${name}`)
+  for (const name of sqlite.prepare("SELECT name FROM pragma_table_list WHERE type = 'virtual'").pluck().all())
+    sqlite.exec(`DROP TABLE ${name}`)
+  sqlite.exec('DELETE FROM resources')
   sqlite.close()
 
   openDatabase(dataDir).close()

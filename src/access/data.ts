@@ -1,4 +1,5 @@
-import { and, asc, count, eq, inArray, isNull, notExists, notInArray, sql } from 'drizzle-orm'
+import { and, asc, eq, inArray, isNull, notExists, notInArray, sql } from 'drizzle-orm'
+import { countRows, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { memberships, projectAccess, projects, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
@@ -12,6 +13,8 @@ export type Access = {
   email: string
   role: ProjectRole
   version: number
+  /** What the list is sorted by. */
+  search: string
 }
 export type Candidate = { userId: number; name: string; email: string }
 
@@ -22,40 +25,37 @@ const accessFields = {
   email: users.email,
   role: projectAccess.role,
   version: projectAccess.version,
+  search: projectAccess.search,
 }
+
+export const accessList = {
+  name: 'access',
+  id: projectAccess.userId,
+  idOf: (access) => access.userId,
+  sorts: { name: { words: 'Name', column: projectAccess.search, order: 'asc', value: (access) => access.search } },
+  filters: {},
+} as const satisfies ListSpec<Access>
 
 /** Who has access to a project. */
-export function listAccess(
-  db: Db,
-  accountId: number,
-  projectId: number,
-  q: string,
-  limit: number,
-  offset: number,
-): Access[] {
-  return db
-    .select(accessFields)
-    .from(projectAccess)
-    .innerJoin(users, eq(users.id, projectAccess.userId))
-    .where(
-      and(eq(projectAccess.accountId, accountId), eq(projectAccess.projectId, projectId), matches(users.search, q)),
-    )
-    .orderBy(asc(users.search))
-    .limit(limit)
-    .offset(offset)
-    .all()
-}
-
-export function countAccess(db: Db, accountId: number, projectId: number, q: string): number {
-  return (
-    db
-      .select({ n: count() })
-      .from(projectAccess)
-      .innerJoin(users, eq(users.id, projectAccess.userId))
-      .where(
-        and(eq(projectAccess.accountId, accountId), eq(projectAccess.projectId, projectId), matches(users.search, q)),
-      )
-      .get()?.n ?? 0
+export function listAccess(db: Db, accountId: number, projectId: number, query: ListQuery): List<Access> {
+  const own = and(
+    eq(projectAccess.accountId, accountId),
+    eq(projectAccess.projectId, projectId),
+    matches(db, 'users', projectAccess.userId, projectAccess.search, query.q),
+  )
+  return readPage(
+    accessList,
+    query,
+    ({ where, orderBy, limit }) =>
+      db
+        .select(accessFields)
+        .from(projectAccess)
+        .innerJoin(users, eq(users.id, projectAccess.userId))
+        .where(and(own, where))
+        .orderBy(...orderBy)
+        .limit(limit)
+        .all(),
+    (most) => countRows(db, db.select({ one: projectAccess.userId }).from(projectAccess).where(own).limit(most)),
   )
 }
 
@@ -65,7 +65,9 @@ export function listAccessOf(db: Db, accountId: number, projectIds: number[], ea
   const numbered = db
     .select({
       ...accessFields,
-      n: sql<number>`row_number() over (partition by ${projectAccess.projectId} order by ${users.search})`.as('n'),
+      n: sql<number>`row_number() over (partition by ${projectAccess.projectId} order by ${projectAccess.search})`.as(
+        'n',
+      ),
     })
     .from(projectAccess)
     .innerJoin(users, eq(users.id, projectAccess.userId))
@@ -94,10 +96,10 @@ export function listCandidates(db: Db, accountId: number, projectId: number, q: 
         eq(memberships.accountId, accountId),
         isNull(users.disabledAt),
         notInArray(users.id, inside),
-        matches(users.search, q),
+        matches(db, 'users', memberships.userId, memberships.search, q),
       ),
     )
-    .orderBy(asc(users.search))
+    .orderBy(asc(memberships.search))
     .limit(limit)
     .all()
 }
@@ -121,7 +123,7 @@ export function listCandidatesOf(
       userId: sql<number>`${users.id}`.as('user_id'),
       name: users.name,
       email: users.email,
-      n: sql<number>`row_number() over (partition by ${projects.id} order by ${users.search})`.as('n'),
+      n: sql<number>`row_number() over (partition by ${projects.id} order by ${memberships.search})`.as('n'),
     })
     .from(projects)
     .innerJoin(memberships, eq(memberships.accountId, projects.accountId))

@@ -2,13 +2,13 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { countMembers } from '../members/data.ts'
 import { canInProject, projectRoleNames } from '../policy.ts'
-import { countProjects, findProject, listProjects, type SeenProject } from '../projects/data.ts'
+import { findProject, listProjects, projectList, type SeenProject } from '../projects/data.ts'
 import { looker, projectOf, showProject } from '../projects/page.ts'
 import { found } from '../web/errors.ts'
 import { idChoice, readId, several, version } from '../web/fields.ts'
 import { plural } from '../web/format.ts'
 import { readForm } from '../web/forms.ts'
-import { paged, readList } from '../web/list.ts'
+import { readList } from '../web/list.ts'
 import { actor } from '../web/viewer.ts'
 import { changeAccess, giveAccess, listAccessOf, listCandidatesOf, removeAccess } from './data.ts'
 
@@ -26,7 +26,6 @@ const removal = z.strictObject({ from: from() })
 
 /** How much of each project Account Settings → Projects shows at once: the rest is on the project's page. */
 const peopleShown = 10
-const projectsShown = 10
 
 export default async function accessRoutes(app: FastifyInstance) {
   const { db } = app
@@ -34,14 +33,7 @@ export default async function accessRoutes(app: FastifyInstance) {
 
   app.get('/customer/projects', { config: { can: 'project.list' } }, async (request, reply) => {
     const { account } = request.member
-    const query = readList(request.query)
-    const who = looker(request)
-    const list = paged(
-      query,
-      countProjects(db, account.id, who, query.q),
-      (limit, offset) => listProjects(db, account.id, who, query.q, limit, offset),
-      projectsShown,
-    )
+    const list = listProjects(db, account.id, looker(request), readList(request, projectList))
     const ids = list.rows.map((project) => project.id)
     const access = listAccessOf(db, account.id, ids, peopleShown)
     const candidates = listCandidatesOf(db, account.id, ids, peopleShown)

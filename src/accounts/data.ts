@@ -1,6 +1,7 @@
-import { and, count, desc, eq, inArray, isNull, sql } from 'drizzle-orm'
+import { and, desc, eq, inArray, isNull, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import { searchText } from '../db/fold.ts'
+import { countRows, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { accounts, memberships, sessions, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
@@ -49,9 +50,12 @@ const ownAccount = {
   kind: accounts.kind,
   role: memberships.role,
   suspendedAt: accounts.suspendedAt,
+  lastUsedAt: memberships.lastUsedAt,
 }
 
-export type OwnAccount = Pick<ActiveAccount, 'id' | 'name' | 'identifier' | 'kind' | 'role' | 'suspendedAt'>
+export type OwnAccount = Pick<ActiveAccount, 'id' | 'name' | 'identifier' | 'kind' | 'role' | 'suspendedAt'> & {
+  lastUsedAt: number
+}
 
 export function findOwnAccount(db: Db, userId: number, identifier: string): OwnAccount | undefined {
   return db
@@ -73,27 +77,57 @@ export function findLastPartnerAccount(db: Db, userId: number): OwnAccount | und
     .get()
 }
 
-export function listOwnAccounts(db: Db, userId: number, q: string, limit: number, offset: number): OwnAccount[] {
+/** The accounts that a user works in, the last used first. */
+export const ownAccountList = {
+  name: 'own-accounts',
+  id: memberships.accountId,
+  idOf: (account) => account.id,
+  sorts: {
+    used: {
+      words: 'Last used first',
+      column: memberships.lastUsedAt,
+      order: 'desc',
+      value: (account) => account.lastUsedAt,
+    },
+  },
+  filters: {},
+} as const satisfies ListSpec<OwnAccount>
+
+export function listOwnAccounts(db: Db, userId: number, query: ListQuery): List<OwnAccount> {
+  const own = and(
+    eq(memberships.userId, userId),
+    matches(db, 'accounts', memberships.accountId, accounts.search, query.q),
+  )
+  return readPage(
+    ownAccountList,
+    query,
+    ({ where, orderBy, limit }) =>
+      db
+        .select(ownAccount)
+        .from(memberships)
+        .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+        .where(and(own, where))
+        .orderBy(...orderBy)
+        .limit(limit)
+        .all(),
+    (most) => {
+      const counted = db.select({ one: memberships.accountId }).from(memberships).$dynamic()
+      const rows = query.q ? counted.innerJoin(accounts, eq(accounts.id, memberships.accountId)) : counted
+      return countRows(db, rows.where(own).limit(most))
+    },
+  )
+}
+
+/** The accounts that a user has used last. */
+export function listRecentAccounts(db: Db, userId: number, limit: number): OwnAccount[] {
   return db
     .select(ownAccount)
     .from(memberships)
     .innerJoin(accounts, eq(accounts.id, memberships.accountId))
-    .where(and(eq(memberships.userId, userId), matches(accounts.search, q)))
+    .where(eq(memberships.userId, userId))
     .orderBy(desc(memberships.lastUsedAt), desc(memberships.accountId))
     .limit(limit)
-    .offset(offset)
     .all()
-}
-
-export function countOwnAccounts(db: Db, userId: number, q: string): number {
-  const own = db.select({ n: count() }).from(memberships)
-  if (!q) return own.where(eq(memberships.userId, userId)).get()?.n ?? 0
-  return (
-    own
-      .innerJoin(accounts, eq(accounts.id, memberships.accountId))
-      .where(and(eq(memberships.userId, userId), matches(accounts.search, q)))
-      .get()?.n ?? 0
-  )
 }
 
 /** Makes an account of the user's the active one of a session. Undefined when it is none of theirs. */

@@ -5,10 +5,10 @@ import { findPendingRequest } from '../partnership/data.ts'
 import { found } from '../web/errors.ts'
 import { line, version } from '../web/fields.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
-import { paged, readList } from '../web/list.ts'
+import { readList } from '../web/list.ts'
 import { ownPath } from '../web/redirects.ts'
 import { actor } from '../web/viewer.ts'
-import { countOwnAccounts, findAccount, listOwnAccounts, renameAccount } from './data.ts'
+import { findAccount, listOwnAccounts, ownAccountList, renameAccount } from './data.ts'
 import { switchTo } from './viewer.ts'
 
 const choice = z.strictObject({ account: z.string(), next: z.string().default('') })
@@ -18,13 +18,9 @@ export default async function accountRoutes(app: FastifyInstance) {
   const { db } = app
 
   app.get('/active-account', { config: { can: 'account.switch' } }, async (request, reply) => {
-    const query = readList(request.query)
-    const { id } = request.signedIn
     return reply.page('accounts/choose', {
       title: 'Change account',
-      list: paged(query, countOwnAccounts(db, id, query.q), (limit, offset) =>
-        listOwnAccounts(db, id, query.q, limit, offset),
-      ),
+      list: listOwnAccounts(db, request.signedIn.id, readList(request, ownAccountList)),
     })
   })
 

@@ -9,7 +9,7 @@ import {
   findLastPartnerAccount,
   findMembership,
   findOwnAccount,
-  listOwnAccounts,
+  listRecentAccounts,
   type OwnAccount,
   switchAccount,
 } from './data.ts'
@@ -93,6 +93,6 @@ export function ownAccount(request: FastifyRequest, identifier: string): OwnAcco
 
 /** What the switcher shows: the accounts last used, and whether there are more. */
 export function recentAccounts(request: FastifyRequest) {
-  const rows = listOwnAccounts(request.server.db, request.signedIn.id, '', switcherSize + 1, 0)
+  const rows = listRecentAccounts(request.server.db, request.signedIn.id, switcherSize + 1)
   return { accounts: rows.slice(0, switcherSize), more: rows.length > switcherSize }
 }

@@ -2,17 +2,17 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { proposeAccountIdentifier, resumeAccount, suspendAccount } from '../accounts/data.ts'
 import { write } from '../db/open.ts'
-import { cancelInvitation, copyLink, countInvitations, invite, listInvitations, resend } from '../invitations/data.ts'
+import { cancelInvitation, copyLink, invitationList, invite, listInvitations, resend } from '../invitations/data.ts'
 import { idOf, showLink } from '../invitations/link.ts'
-import { addMember, countAdmins, countMembers, findMember, listMembers, removeMember } from '../members/data.ts'
-import { countProjects, listProjects } from '../projects/data.ts'
+import { addMember, countAdmins, findMember, listMembers, memberList, removeMember } from '../members/data.ts'
+import { listProjects, projectList } from '../projects/data.ts'
 import { isCounted, limitsOfProjects, nearestLimit, poolBoundsProjects, projectQuota, usesOf } from '../quotas/data.ts'
 import { found } from '../web/errors.ts'
 import { email, identifier, line, personName, withIdentifier } from '../web/fields.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
-import { paged, readList } from '../web/list.ts'
+import { readList } from '../web/list.ts'
 import { actor } from '../web/viewer.ts'
-import { type Customer, countCustomers, createCustomer, listCustomers } from './data.ts'
+import { type Customer, createCustomer, customerList, listCustomers } from './data.ts'
 import { customerOf } from './own.ts'
 
 const newCustomer = z
@@ -127,11 +127,8 @@ export default async function customerRoutes(app: FastifyInstance) {
 
   app.get('/partner/customers/:customer/projects', see, async (request, reply) => {
     const customer = customerOf(request)
-    const query = readList(request.query)
     const all = { userId: request.signedIn.id, seesAll: true }
-    const list = paged(query, countProjects(db, customer.id, all, query.q), (limit, offset) =>
-      listProjects(db, customer.id, all, query.q, limit, offset),
-    )
+    const list = listProjects(db, customer.id, all, readList(request, projectList))
     return reply.page('customers/projects', {
       title: 'Customer Projects',
       customer,
@@ -182,10 +179,7 @@ export default async function customerRoutes(app: FastifyInstance) {
 
   function showCustomers(request: FastifyRequest, reply: FastifyReply, form?: Form) {
     const partnerId = request.member.account.id
-    const query = readList(request.query)
-    const list = paged(query, countCustomers(db, partnerId, query.q), (limit, offset) =>
-      listCustomers(db, partnerId, query.q, limit, offset),
-    )
+    const list = listCustomers(db, partnerId, readList(request, customerList))
     const uses = usesOf(
       db,
       list.rows.map(({ id }) => id),
@@ -206,8 +200,6 @@ export default async function customerRoutes(app: FastifyInstance) {
 
   function showUsers(request: FastifyRequest, reply: FastifyReply, form?: Form, problem = '') {
     const customer = customerOf(request)
-    const query = readList(request.query)
-    const invitations = readList({ page: (request.query as Record<string, unknown>).invited })
     return reply.page('customers/users', {
       title: 'Customer Users',
       customer,
@@ -215,12 +207,8 @@ export default async function customerRoutes(app: FastifyInstance) {
       form: form ?? newForm(),
       inside: findMember(db, customer.id, request.signedIn.id) !== undefined,
       admins: countAdmins(db, customer.id),
-      list: paged(query, countMembers(db, customer.id, query.q), (limit, offset) =>
-        listMembers(db, customer.id, query.q, limit, offset),
-      ),
-      invitations: paged(invitations, countInvitations(db, customer.id), (limit, offset) =>
-        listInvitations(db, customer.id, limit, offset),
-      ),
+      list: listMembers(db, customer.id, readList(request, memberList)),
+      invitations: listInvitations(db, customer.id, readList(request, invitationList, 'invited-')),
       now: app.now(),
     })
   }

@@ -113,7 +113,7 @@ function migrateOnce(sqlite: Database.Database, backups: string | undefined): vo
 
   const broken = sqlite.pragma('foreign_key_check') as unknown[]
   const after = countRows(sqlite)
-  const lost = [...before].filter(([table, rows]) => after.has(table) && after.get(table) !== rows)
+  const lost = [...before].filter(([table, rows]) => (after.get(table) ?? rows) < rows)
   if (broken.length > 0 || lost.length > 0) {
     throw new StartError(`The migration did not keep all data. Go back to the copy in ${backups}.`)
   }
@@ -128,7 +128,7 @@ function lastApplied(sqlite: Database.Database): number {
 function countRows(sqlite: Database.Database): Map<string, number> {
   const tables = sqlite
     .prepare(
-      "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '\\_\\_%' ESCAPE '\\'",
+      "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '\\_\\_%' ESCAPE '\\'",
     )
     .pluck()
     .all() as string[]

@@ -15,24 +15,31 @@ import {
 // Every time is in milliseconds since 1970 (UTC). Every `search` column holds the folded text that
 // lists are searched in (see fold.ts). A `version` counts the edits of a row.
 
-export const users = sqliteTable('users', {
-  id: integer().primaryKey(),
-  email: text().notNull(),
-  emailKey: text('email_key').notNull().unique(),
-  name: text().notNull(),
-  search: text().notNull(),
-  passwordHash: text('password_hash').notNull(),
-  operator: integer({ mode: 'boolean' }).notNull().default(false),
-  createdAt: integer('created_at').notNull(),
-  lastLogInAt: integer('last_log_in_at'),
-  disabledAt: integer('disabled_at'),
-  // A deleted user keeps a row without name and e-mail, for what it did in accounts that go on.
-  deletedAt: integer('deleted_at'),
-  // Two-factor log-in: the sealed TOTP secret, and the last time step whose code was used.
-  totpSecret: text('totp_secret'),
-  totpStep: integer('totp_step'),
-  version: integer().notNull().default(1),
-})
+export const users = sqliteTable(
+  'users',
+  {
+    id: integer().primaryKey(),
+    email: text().notNull(),
+    emailKey: text('email_key').notNull().unique(),
+    name: text().notNull(),
+    search: text().notNull(),
+    passwordHash: text('password_hash').notNull(),
+    operator: integer({ mode: 'boolean' }).notNull().default(false),
+    createdAt: integer('created_at').notNull(),
+    lastLogInAt: integer('last_log_in_at'),
+    disabledAt: integer('disabled_at'),
+    // A deleted user keeps a row without name and e-mail, for what it did in accounts that go on.
+    deletedAt: integer('deleted_at'),
+    // Two-factor log-in: the sealed TOTP secret, and the last time step whose code was used.
+    totpSecret: text('totp_secret'),
+    totpStep: integer('totp_step'),
+    version: integer().notNull().default(1),
+  },
+  (table) => [
+    index('users_living').on(table.deletedAt, table.id),
+    index('users_name').on(table.deletedAt, table.search),
+  ],
+)
 
 export const accounts = sqliteTable(
   'accounts',
@@ -60,6 +67,9 @@ export const accounts = sqliteTable(
   (table) => [
     unique('accounts_id_kind').on(table.id, table.kind),
     index('accounts_partner').on(table.partnerId, table.id),
+    index('accounts_partner_name').on(table.partnerId, table.search),
+    index('accounts_partner_identifier').on(table.partnerId, table.identifier),
+    index('accounts_name').on(table.search),
     foreignKey({
       name: 'accounts_partner_fk',
       columns: [table.partnerId, table.partnerKind],
@@ -82,13 +92,17 @@ export const memberships = sqliteTable(
       .notNull()
       .references(() => users.id),
     role: text({ enum: ['admin', 'member'] }).notNull(),
+    // The user's, kept by triggers: an account's users are sorted and searched by it.
+    search: text().notNull().default(''),
     createdAt: integer('created_at').notNull(),
     lastUsedAt: integer('last_used_at').notNull(),
     version: integer().notNull().default(1),
   },
   (table) => [
     primaryKey({ columns: [table.accountId, table.userId] }),
-    index('memberships_user').on(table.userId, table.lastUsedAt),
+    index('memberships_user').on(table.userId, table.lastUsedAt, table.accountId),
+    index('memberships_name').on(table.accountId, table.search, table.userId),
+    index('memberships_joined').on(table.accountId, table.createdAt, table.userId),
     index('memberships_role').on(table.accountId, table.role),
     check('memberships_role_known', sql`role in ('admin', 'member')`),
   ],
@@ -113,6 +127,7 @@ export const projects = sqliteTable(
     unique('projects_account_identifier').on(table.accountId, table.identifier),
     unique('projects_account_id').on(table.accountId, table.id),
     index('projects_alive').on(table.accountId, table.deletedAt, table.id),
+    index('projects_name').on(table.accountId, table.deletedAt, table.search),
   ],
 )
 
@@ -123,11 +138,14 @@ export const projectAccess = sqliteTable(
     projectId: integer('project_id').notNull(),
     userId: integer('user_id').notNull(),
     role: text({ enum: ['admin', 'user', 'reader'] }).notNull(),
+    // The user's, kept by triggers: a project's people are sorted and searched by it.
+    search: text().notNull().default(''),
     createdAt: integer('created_at').notNull(),
     version: integer().notNull().default(1),
   },
   (table) => [
     primaryKey({ columns: [table.projectId, table.userId] }),
+    index('project_access_name').on(table.accountId, table.projectId, table.search, table.userId),
     index('project_access_member').on(table.accountId, table.userId),
     foreignKey({
       name: 'project_access_project_fk',
@@ -153,6 +171,7 @@ export const invitations = sqliteTable(
     email: text().notNull(),
     emailKey: text('email_key').notNull(),
     name: text().notNull(),
+    search: text().notNull(),
     role: text({ enum: ['admin', 'member'] }).notNull(),
     invitedBy: integer('invited_by')
       .notNull()
@@ -447,6 +466,7 @@ export const letters = sqliteTable(
   },
   (table) => [
     index('letters_due').on(table.state, table.dueAt),
+    index('letters_state').on(table.state, table.id),
     index('letters_invitation').on(table.invitationId),
     index('letters_email').on(table.email),
     index('letters_user').on(table.userId),
@@ -480,6 +500,9 @@ export const records = sqliteTable(
     index('records_actor_account').on(table.actorAccountId, table.id),
     index('records_actor').on(table.actorId, table.id),
     index('records_user').on(table.userId, table.id),
+    index('records_project').on(table.projectId),
+    index('records_invitation').on(table.invitationId),
+    index('records_letter').on(table.letterId),
   ],
 )
 

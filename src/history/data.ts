@@ -1,36 +1,69 @@
-import { and, count, desc, eq, gte, inArray, isNotNull, lt, ne, or, type SQL } from 'drizzle-orm'
+import { and, eq, gte, inArray, isNotNull, lt, ne, or, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
+import { betweenDays, countRows, type List, type ListQuery, type ListSpec, type PageOf, readPage } from '../db/list.ts'
 import type { Db } from '../db/open.ts'
 import { accounts, invitations, letters, personalChanges, projects, records, users } from '../db/schema.ts'
-import { matches } from '../db/search.ts'
+import { findMatches, isOneOf, matches } from '../db/search.ts'
 import { type AccountKind, type ProjectRole, projectRoleNames, type Role, roleName } from '../policy.ts'
-import { type RecordFamily, type RecordKind, recordKinds } from './kinds.ts'
+import { type RecordKind, recordFamilies, recordKinds } from './kinds.ts'
 import type { Change } from './record.ts'
 
 /** Whose records: an account's, those of the acts from a partner account in its customers, or all. */
 export type Scope = { accountId: number } | { fromAccountId: number } | 'all'
 
-/** Which of them: `from` and `until` are times in milliseconds, `person` is part of a name or e-mail. */
-export type Filter = {
-  from?: number | undefined
-  until?: number | undefined
-  person?: string | undefined
-  family?: RecordFamily | undefined
-}
+type RecordRow = ReturnType<typeof readRecords>[number]
+
+export const recordList = {
+  name: 'history',
+  id: records.id,
+  idOf: (record) => record.id,
+  sorts: { newest: { words: 'Newest first', column: records.id, order: 'desc', value: (record) => record.id } },
+  filters: { person: 'text', family: recordFamilies, from: 'day', until: 'day' },
+} as const satisfies ListSpec<RecordRow>
+
+export type RecordFilter = keyof typeof recordList.filters
 
 const actor = alias(users, 'actor')
 const subject = alias(users, 'subject')
 const actorAccount = alias(accounts, 'actor_account')
 
-function within(scope: Scope, { from, until, person, family }: Filter): SQL | undefined {
+function within(db: Db, scope: Scope, { q, filters }: ListQuery<RecordFilter>): SQL | undefined {
+  const { person, family, from, until } = filters
   return and(
     ofScope(scope),
-    from === undefined ? undefined : gte(records.at, from),
-    until === undefined ? undefined : lt(records.at, until),
+    betweenDays(records.at, from, until),
     // Kinds begin with their family and a full stop; what follows the full stop in ASCII is the slash.
-    family && and(gte(records.kind, `${family}.`), lt(records.kind, `${family}/`)),
-    person ? or(matches(actor.search, person), matches(subject.search, person)) : undefined,
+    family ? and(gte(records.kind, `${family}.`), lt(records.kind, `${family}/`)) : undefined,
+    person ? either(db, person, people) : undefined,
+    q ? either(db, q, [...people, ...objects]) : undefined,
   )
+}
+
+/** What a record names, by which it is found: the columns that hold the ids of rows with these texts. */
+const people = [
+  { table: 'users', id: users.id, text: users.search, column: records.actorId },
+  { table: 'users', id: users.id, text: users.search, column: records.userId },
+] as const
+const objects = [
+  { table: 'accounts', id: accounts.id, text: accounts.search, column: records.accountId },
+  { table: 'projects', id: projects.id, text: projects.search, column: records.projectId },
+  { table: 'invitations', id: invitations.id, text: invitations.search, column: records.invitationId },
+  { table: 'letters', id: letters.id, text: letters.search, column: records.letterId },
+] as const
+
+/** Whether one of these texts matches. Records of what is rare are looked up, others found on the way. */
+function either(db: Db, q: string, texts: readonly ((typeof people)[number] | (typeof objects)[number])[]) {
+  const rare: SQL[] = []
+  const frequent: SQL[] = []
+  for (const { table, id, text, column } of texts) {
+    const ids = findMatches(db, table, q)
+    if (ids) rare.push(sql`select records.id from records where ${isOneOf(column, ids)}`)
+    else
+      frequent.push(
+        sql`exists (select 1 from ${sql.identifier(table)} where ${id} = ${column} and ${matches(db, table, id, text, q)})`,
+      )
+  }
+  return or(rare.length > 0 ? sql`${records.id} in (${sql.join(rare, sql` union all `)})` : undefined, ...frequent)
 }
 
 function ofScope(scope: Scope): SQL | undefined {
@@ -43,20 +76,18 @@ function ofScope(scope: Scope): SQL | undefined {
   )
 }
 
-export function countRecords(db: Db, scope: Scope, filter: Filter = {}): number {
-  return (
-    db
-      .select({ n: count() })
-      .from(records)
-      .leftJoin(actor, eq(actor.id, records.actorId))
-      .leftJoin(subject, eq(subject.id, records.userId))
-      .where(within(scope, filter))
-      .get()?.n ?? 0
+/** The newest first. */
+export function listRecords(db: Db, scope: Scope, query: ListQuery<RecordFilter>): List<RecordRow> {
+  const found = within(db, scope, query)
+  return readPage(
+    recordList,
+    query,
+    (page) => readRecords(db, { ...page, where: and(found, page.where) }),
+    (most) => countRows(db, db.select({ one: records.id }).from(records).where(found).limit(most)),
   )
 }
 
-/** The newest first. */
-export function listRecords(db: Db, scope: Scope, filter: Filter, limit: number, offset: number) {
+function readRecords(db: Db, { where, orderBy, limit }: PageOf) {
   const rows = db
     .select({
       id: records.id,
@@ -87,10 +118,9 @@ export function listRecords(db: Db, scope: Scope, filter: Filter, limit: number,
     .leftJoin(projects, eq(projects.id, records.projectId))
     .leftJoin(invitations, eq(invitations.id, records.invitationId))
     .leftJoin(letters, eq(letters.id, records.letterId))
-    .where(within(scope, filter))
-    .orderBy(desc(records.id))
+    .where(where)
+    .orderBy(...orderBy)
     .limit(limit)
-    .offset(offset)
     .all()
   const personal = listPersonalChanges(
     db,

@@ -1,8 +1,9 @@
 import type { FastifyInstance } from 'fastify'
+import { firstPage } from '../db/list.ts'
 import { countInvitationsTo, listInvitationsTo } from '../invitations/data.ts'
 import { countPendingRequests } from '../partnership/data.ts'
 import { can } from '../policy.ts'
-import { countProjects, listProjects } from '../projects/data.ts'
+import { listProjects, projectList } from '../projects/data.ts'
 import { countOpenRequests, findOpenRequest, listOpenRequests } from '../quota-requests/data.ts'
 
 const shown = 10
@@ -24,8 +25,7 @@ export default async function homeRoutes(app: FastifyInstance) {
         ofSupport: can(viewer.standings, 'support.quota') ? listOpenRequests(db, null, shown) : [],
         own: can(viewer.standings, 'quota.request') && account ? (findOpenRequest(db, account.id) ?? null) : null,
       },
-      projects: inAccount ? listProjects(db, account.id, own, '', shown, 0) : [],
-      projectCount: inAccount ? countProjects(db, account.id, own) : 0,
+      projects: inAccount ? listProjects(db, account.id, own, firstPage(projectList, shown)) : null,
     })
   })
 }

@@ -1,6 +1,8 @@
 import { and, count, desc, eq, gt, isNull, sql } from 'drizzle-orm'
 import { addAccess } from '../access/data.ts'
 import type { Account } from '../accounts/data.ts'
+import { searchText } from '../db/fold.ts'
+import { countRows, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import {
   accounts,
@@ -11,6 +13,7 @@ import {
   projects,
   users,
 } from '../db/schema.ts'
+import { matches } from '../db/search.ts'
 import type { RecordKind } from '../history/kinds.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
 import { type Post, withdrawLetters } from '../mail/outbox.ts'
@@ -55,6 +58,7 @@ export function invite(
         email: input.email,
         emailKey: emailKey(input.email),
         name: input.name,
+        search: searchText(input.name, input.email),
         role: input.role,
         invitedBy: actor.userId,
         createdAt: actor.at,
@@ -141,27 +145,40 @@ function pendingOf(accountId: number) {
   return and(eq(invitations.accountId, accountId), eq(invitations.state, 'pending'))
 }
 
-/** The newest first, with how its last letter fares. Expired ones stay listed until they are resent or cancelled. */
-export function listInvitations(db: Db, accountId: number, limit: number, offset: number): PendingInvitation[] {
+/** The newest first. */
+export const invitationList = {
+  name: 'invitations',
+  id: invitations.id,
+  idOf: (invitation) => invitation.id,
+  sorts: {
+    sent: { words: 'Newest first', column: invitations.id, order: 'desc', value: (invitation) => invitation.id },
+  },
+  filters: {},
+} as const satisfies ListSpec<PendingInvitation>
+
+/** The pending ones, with how the last letter of each fares. Expired ones stay listed until they are resent or cancelled. */
+export function listInvitations(db: Db, accountId: number, query: ListQuery): List<PendingInvitation> {
   // Drizzle leaves out a column's table where a query has only one, so the subqueries name it.
   const last = sql`from letters where letters.invitation_id = invitations.id order by letters.id desc limit 1`
-  return db
-    .select({
-      invitation: invitations,
-      letterState: sql<string | null>`(select letters.state ${last})`,
-      letterError: sql<string | null>`(select letters.error ${last})`,
-    })
-    .from(invitations)
-    .where(pendingOf(accountId))
-    .orderBy(desc(invitations.id))
-    .limit(limit)
-    .offset(offset)
-    .all()
-    .map(({ invitation, ...letter }) => ({ ...invitation, ...letter }))
-}
-
-export function countInvitations(db: Db, accountId: number): number {
-  return db.select({ n: count() }).from(invitations).where(pendingOf(accountId)).get()?.n ?? 0
+  const found = and(pendingOf(accountId), matches(db, 'invitations', invitations.id, invitations.search, query.q))
+  return readPage(
+    invitationList,
+    query,
+    ({ where, orderBy, limit }) =>
+      db
+        .select({
+          invitation: invitations,
+          letterState: sql<string | null>`(select letters.state ${last})`,
+          letterError: sql<string | null>`(select letters.error ${last})`,
+        })
+        .from(invitations)
+        .where(and(found, where))
+        .orderBy(...orderBy)
+        .limit(limit)
+        .all()
+        .map(({ invitation, ...letter }) => ({ ...invitation, ...letter })),
+    (most) => countRows(db, db.select({ one: invitations.id }).from(invitations).where(found).limit(most)),
+  )
 }
 
 function findPending(tx: Db, accountId: number, id: number): Invitation | undefined {

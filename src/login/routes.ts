@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { z } from 'zod'
-import { listOwnAccounts } from '../accounts/data.ts'
+import { listRecentAccounts } from '../accounts/data.ts'
 import { attemptOn, tooSoon } from '../throttle/attempt.ts'
 import { forgive } from '../throttle/data.ts'
 import { Refusal } from '../web/errors.ts'
@@ -47,7 +47,7 @@ export default async function loginRoutes(app: FastifyInstance) {
         }
         forgive(db, attempt)
         noteLogIn(db, user.id, now())
-        const [last] = listOwnAccounts(db, user.id, '', 1, 0)
+        const [last] = listRecentAccounts(db, user.id, 1)
         await signIn(request, user.id, last?.id ?? null)
         return reply.seeOther(ownPath(next))
       }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { and, count, desc, eq } from 'drizzle-orm'
+import { and, eq } from 'drizzle-orm'
 import type { Config } from '../config.ts'
 import { searchText } from '../db/fold.ts'
+import { betweenDays, countRows, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { letters } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
@@ -82,19 +83,40 @@ export function openBody(secrets: Secrets, letter: LetterRow): LetterBody | unde
   return letter.body === null ? undefined : (JSON.parse(unseal(secrets, letter.body)) as LetterBody)
 }
 
-export function countLetters(db: Db, q: string): number {
-  return db.select({ n: count() }).from(letters).where(matches(letters.search, q)).get()?.n ?? 0
-}
+export const letterList = {
+  name: 'letters',
+  id: letters.id,
+  idOf: (letter) => letter.id,
+  sorts: { written: { words: 'Newest first', column: letters.id, order: 'desc', value: (letter) => letter.id } },
+  filters: {
+    state: { waiting: 'Waiting', sent: 'Sent', kept: 'Kept', failed: 'Failed', withdrawn: 'Withdrawn' },
+    from: 'day',
+    until: 'day',
+  },
+} as const satisfies ListSpec<LetterRow>
 
-export function listLetters(db: Db, q: string, limit: number, offset: number): LetterRow[] {
-  return db
-    .select()
-    .from(letters)
-    .where(matches(letters.search, q))
-    .orderBy(desc(letters.id))
-    .limit(limit)
-    .offset(offset)
-    .all()
+export type LetterFilter = keyof typeof letterList.filters
+
+export function listLetters(db: Db, query: ListQuery<LetterFilter>): List<LetterRow> {
+  const { state, from, until } = query.filters
+  const found = and(
+    matches(db, 'letters', letters.id, letters.search, query.q),
+    state ? eq(letters.state, state as LetterRow['state']) : undefined,
+    betweenDays(letters.createdAt, from, until),
+  )
+  return readPage(
+    letterList,
+    query,
+    ({ where, orderBy, limit }) =>
+      db
+        .select()
+        .from(letters)
+        .where(and(found, where))
+        .orderBy(...orderBy)
+        .limit(limit)
+        .all(),
+    (most) => countRows(db, db.select({ one: letters.id }).from(letters).where(found).limit(most)),
+  )
 }
 
 export function findLetter(db: Db, id: number): LetterRow | undefined {

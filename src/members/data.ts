@@ -1,4 +1,5 @@
 import { and, asc, count, desc, eq, isNull, sql } from 'drizzle-orm'
+import { countRows, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { memberships, projectAccess, projects, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
@@ -13,6 +14,9 @@ export type Member = {
   role: Role
   version: number
   lastLogInAt: number | null
+  joinedAt: number
+  /** What the list is sorted by. */
+  search: string
   disabledAt: number | null
 }
 
@@ -23,30 +27,50 @@ const memberFields = {
   role: memberships.role,
   version: memberships.version,
   lastLogInAt: users.lastLogInAt,
+  joinedAt: memberships.createdAt,
+  search: memberships.search,
   disabledAt: users.disabledAt,
 }
 
-export function listMembers(db: Db, accountId: number, q: string, limit: number, offset: number): Member[] {
-  return db
-    .select(memberFields)
-    .from(memberships)
-    .innerJoin(users, eq(users.id, memberships.userId))
-    .where(and(eq(memberships.accountId, accountId), matches(users.search, q)))
-    .orderBy(asc(users.search), asc(users.id))
-    .limit(limit)
-    .offset(offset)
-    .all()
+export const memberList = {
+  name: 'users',
+  id: memberships.userId,
+  idOf: (member) => member.userId,
+  sorts: {
+    name: { words: 'Name', column: memberships.search, order: 'asc', value: (member) => member.search },
+    joined: { words: 'Newest first', column: memberships.createdAt, order: 'desc', value: (member) => member.joinedAt },
+  },
+  filters: { role: { admin: 'Admins', member: 'Users' } },
+} as const satisfies ListSpec<Member>
+
+export type MemberFilter = keyof typeof memberList.filters
+
+/** An account's users. */
+export function listMembers(db: Db, accountId: number, query: ListQuery<MemberFilter>): List<Member> {
+  const { role } = query.filters
+  const own = and(
+    eq(memberships.accountId, accountId),
+    role ? eq(memberships.role, role as Role) : undefined,
+    matches(db, 'users', memberships.userId, memberships.search, query.q),
+  )
+  return readPage(
+    memberList,
+    query,
+    ({ where, orderBy, limit }) =>
+      db
+        .select(memberFields)
+        .from(memberships)
+        .innerJoin(users, eq(users.id, memberships.userId))
+        .where(and(own, where))
+        .orderBy(...orderBy)
+        .limit(limit)
+        .all(),
+    (most) => countRows(db, db.select({ one: memberships.userId }).from(memberships).where(own).limit(most)),
+  )
 }
 
-export function countMembers(db: Db, accountId: number, q = ''): number {
-  const members = db.select({ n: count() }).from(memberships)
-  if (!q) return members.where(eq(memberships.accountId, accountId)).get()?.n ?? 0
-  return (
-    members
-      .innerJoin(users, eq(users.id, memberships.userId))
-      .where(and(eq(memberships.accountId, accountId), matches(users.search, q)))
-      .get()?.n ?? 0
-  )
+export function countMembers(db: Db, accountId: number): number {
+  return db.select({ n: count() }).from(memberships).where(eq(memberships.accountId, accountId)).get()?.n ?? 0
 }
 
 export function findMember(db: Db, accountId: number, userId: number): Member | undefined {
@@ -57,6 +81,9 @@ export function findMember(db: Db, accountId: number, userId: number): Member | 
     .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)))
     .get()
 }
+
+/** Whether an account has an admin: for lists of accounts. */
+export const hasAdmin = sql`exists (select 1 from memberships as own where own.account_id = accounts.id and own.role = ${adminRole})`
 
 /** Admins who can act: a disabled one does not count. */
 export function countAdmins(db: Db, accountId: number): number {

@@ -1,14 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { countInvitations, invite, listInvitations } from '../invitations/data.ts'
+import { invitationList, invite, listInvitations } from '../invitations/data.ts'
 import { roleName } from '../policy.ts'
 import { countProjects, findProjectsById, listProjectChoices } from '../projects/data.ts'
 import { found } from '../web/errors.ts'
 import { email, idChoice, personName, readId, several, version } from '../web/fields.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
-import { paged, readList } from '../web/list.ts'
+import { readList } from '../web/list.ts'
 import { actor } from '../web/viewer.ts'
-import { changeRole, countMembers, findMember, listMembers, listProjectsOf, removeMember } from './data.ts'
+import { changeRole, findMember, listMembers, listProjectsOf, memberList, removeMember } from './data.ts'
 
 const role = () => z.enum(['admin', 'member'], { error: 'Choose a role.' })
 const invitation = z.strictObject({
@@ -122,20 +122,14 @@ export default async function memberRoutes(app: FastifyInstance) {
 
   function show(request: FastifyRequest, reply: FastifyReply, form?: Form, problem = '') {
     const { account } = request.member
-    const query = readList(request.query)
-    const invitations = readList({ page: (request.query as Record<string, unknown>).invited })
     return reply.page('members/index', {
       title: 'Users',
       form: form ?? newForm({ role: 'member', projectRole: 'user' }),
       problem,
       choices: listProjectChoices(db, account.id, choices),
-      projectCount: countProjects(db, account.id, { userId: request.signedIn.id, seesAll: true }),
-      list: paged(query, countMembers(db, account.id, query.q), (limit, offset) =>
-        listMembers(db, account.id, query.q, limit, offset),
-      ),
-      invitations: paged(invitations, countInvitations(db, account.id), (limit, offset) =>
-        listInvitations(db, account.id, limit, offset),
-      ),
+      projectCount: countProjects(db, account.id),
+      list: listMembers(db, account.id, readList(request, memberList)),
+      invitations: listInvitations(db, account.id, readList(request, invitationList, 'invited-')),
       now: app.now(),
     })
   }

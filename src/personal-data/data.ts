@@ -201,6 +201,7 @@ function forgetInvitations(tx: Db, actor: Actor, user: { id: number; emailKey: s
         email,
         emailKey: email,
         name: 'Deleted user',
+        search: '',
         ...(state === 'pending' ? ({ state: 'cancelled', endedAt: actor.at } as const) : {}),
       })
       .where(eq(invitations.id, id))

@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { countOwnAccounts, listOwnAccounts } from '../accounts/data.ts'
+import { listOwnAccounts, ownAccountList } from '../accounts/data.ts'
 import { findUser, listSessions } from '../login/data.ts'
 import { found } from '../web/errors.ts'
 import { type Form, newForm } from '../web/forms.ts'
-import { paged, readList } from '../web/list.ts'
+import { readList } from '../web/list.ts'
 
 type ProfileForms = { name?: Form; email?: Form; password?: Form }
 
@@ -12,7 +12,6 @@ export function showProfile(request: FastifyRequest, reply: FastifyReply, forms:
   const { db } = request.server
   const { id } = request.signedIn
   const { name, version } = found(findUser(db, id))
-  const query = readList(request.query)
   return reply.page('profile/index', {
     title: 'Profile',
     problem,
@@ -20,8 +19,6 @@ export function showProfile(request: FastifyRequest, reply: FastifyReply, forms:
     nameForm: forms.name ?? newForm({ name, version: String(version) }),
     emailForm: forms.email ?? newForm(),
     passwordForm: forms.password ?? newForm(),
-    list: paged(query, countOwnAccounts(db, id, query.q), (limit, offset) =>
-      listOwnAccounts(db, id, query.q, limit, offset),
-    ),
+    list: listOwnAccounts(db, id, readList(request, ownAccountList)),
   })
 }

@@ -1,6 +1,7 @@
-import { and, asc, count, desc, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm'
+import { and, asc, count, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm'
 import { proposeIdentifier } from '../accounts/data.ts'
 import { searchText } from '../db/fold.ts'
+import { countRows, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { projectAccess, projects } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
@@ -19,11 +20,13 @@ export type Looker = { userId: number; seesAll: boolean }
 
 const people = sql<number>`(select count(*) from project_access as own where own.project_id = projects.id)`
 
+const accessOf = (userId: number) => and(eq(projectAccess.projectId, projects.id), eq(projectAccess.userId, userId))
+
 function seen(db: Db, userId: number) {
   return db
     .select({ project: projects, role: projectAccess.role, people })
     .from(projects)
-    .leftJoin(projectAccess, and(eq(projectAccess.projectId, projects.id), eq(projectAccess.userId, userId)))
+    .leftJoin(projectAccess, accessOf(userId))
     .$dynamic()
 }
 
@@ -42,31 +45,50 @@ const flat = (row: { project: Project; role: ProjectRole | null; people: number 
   people: row.people,
 })
 
-/** The projects of an account, one's own first, then the newest. */
-export function listProjects(
-  db: Db,
-  accountId: number,
-  looker: Looker,
-  q: string,
-  limit: number,
-  offset: number,
-): SeenProject[] {
-  return seen(db, looker.userId)
-    .where(visible(accountId, looker, matches(projects.search, q)))
-    .orderBy(sql`${projectAccess.role} is null`, desc(projects.id))
-    .limit(limit)
-    .offset(offset)
-    .all()
-    .map(flat)
+export const projectList = {
+  name: 'projects',
+  id: projects.id,
+  idOf: (project) => project.id,
+  sorts: {
+    created: { words: 'Newest first', column: projects.id, order: 'desc', value: (project) => project.id },
+    name: { words: 'Name', column: projects.search, order: 'asc', value: (project) => project.search },
+  },
+  filters: {},
+} as const satisfies ListSpec<SeenProject>
+
+/** The projects of an account that the looker sees. */
+export function listProjects(db: Db, accountId: number, looker: Looker, query: ListQuery): List<SeenProject> {
+  const found = visible(accountId, looker, matches(db, 'projects', projects.id, projects.search, query.q))
+  return readPage(
+    projectList,
+    query,
+    ({ where, orderBy, limit }) =>
+      seen(db, looker.userId)
+        .where(and(found, where))
+        .orderBy(...orderBy)
+        .limit(limit)
+        .all()
+        .map(flat),
+    (most) =>
+      countRows(
+        db,
+        db
+          .select({ one: projects.id })
+          .from(projects)
+          .leftJoin(projectAccess, accessOf(looker.userId))
+          .where(found)
+          .limit(most),
+      ),
+  )
 }
 
-export function countProjects(db: Db, accountId: number, looker: Looker, q = ''): number {
+/** How many projects an account has. */
+export function countProjects(db: Db, accountId: number): number {
   return (
     db
       .select({ n: count() })
       .from(projects)
-      .leftJoin(projectAccess, and(eq(projectAccess.projectId, projects.id), eq(projectAccess.userId, looker.userId)))
-      .where(visible(accountId, looker, matches(projects.search, q)))
+      .where(and(eq(projects.accountId, accountId), isNull(projects.deletedAt)))
       .get()?.n ?? 0
   )
 }

@@ -1,10 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { countAccess, listAccess, listCandidates } from '../access/data.ts'
+import { accessList, listAccess, listCandidates } from '../access/data.ts'
 import { can, canInProject, type ProjectAction } from '../policy.ts'
 import { limitForm, quotasOf } from '../quotas/page.ts'
 import { forbidden, found } from '../web/errors.ts'
 import { type Form, newForm } from '../web/forms.ts'
-import { paged, readList } from '../web/list.ts'
+import { readList } from '../web/list.ts'
 import { findProject, type Looker, type SeenProject } from './data.ts'
 
 /** How many people a choice offers at once; the others are found by search. */
@@ -29,7 +29,6 @@ export function showProject(request: FastifyRequest, reply: FastifyReply, forms:
   const { db } = request.server
   const { account } = request.member
   const project = projectOf(request)
-  const query = readList(request.query)
   const find = String((request.query as Record<string, unknown>).find ?? '').slice(0, 200)
   const may = (action: ProjectAction) => canInProject(request.viewer.standings, project.role, action)
   const candidates = may('access.change') ? listCandidates(db, account.id, project.id, find, choices + 1) : []
@@ -44,9 +43,7 @@ export function showProject(request: FastifyRequest, reply: FastifyReply, forms:
     find,
     candidates: candidates.slice(0, choices),
     moreCandidates: candidates.length > choices,
-    list: paged(query, countAccess(db, account.id, project.id, query.q), (limit, offset) =>
-      listAccess(db, account.id, project.id, query.q, limit, offset),
-    ),
+    list: listAccess(db, account.id, project.id, readList(request, accessList)),
     renameForm: forms.rename ?? newForm({ name: project.name, version: String(project.version) }),
     giveForm: forms.give ?? newForm({ role: 'user' }),
     problem: forms.problem ?? '',

@@ -3,13 +3,13 @@ import { z } from 'zod'
 import { hasRoom, projectQuota } from '../quotas/data.ts'
 import { identifier, line, version, withIdentifier } from '../web/fields.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
-import { paged, readList } from '../web/list.ts'
+import { readList } from '../web/list.ts'
 import { actor } from '../web/viewer.ts'
 import {
-  countProjects,
   createProject,
   deleteProject,
   listProjects,
+  projectList,
   proposeProjectIdentifier,
   renameProject,
 } from './data.ts'
@@ -90,17 +90,13 @@ export default async function projectRoutes(app: FastifyInstance) {
 
   function showDashboard(request: FastifyRequest, reply: FastifyReply, form?: Form) {
     const { account } = request.member
-    const query = readList(request.query)
-    const who = looker(request)
     const quota = projectQuota(db, account.id)
     return reply.page('projects/index', {
       title: 'Projects',
       quota,
       full: !hasRoom(quota),
       form: form ?? newForm(),
-      list: paged(query, countProjects(db, account.id, who, query.q), (limit, offset) =>
-        listProjects(db, account.id, who, query.q, limit, offset),
-      ),
+      list: listProjects(db, account.id, looker(request), readList(request, projectList)),
     })
   }
 }

@@ -277,6 +277,23 @@ export function usesOf(db: Db, accountIds: number[]): Map<number, Use[]> {
   )
 }
 
+/** From here on, in per cent of its number, a limit is near. */
+export const nearLimit = 80
+
+/**
+ * Whether so much of a limit of an account is given out, in per cent of its number, or more than that:
+ * for lists of accounts.
+ */
+export function hasLimitAt(percent: number, more = false): SQL {
+  const given = sql`case when resources.key = ${countedResource}
+    then (select count(*) from projects as own where own.account_id = accounts.id and own.deleted_at is null)
+    else (select coalesce(sum(part.amount), 0) from limits as part
+      where part.account_id = accounts.id and part.level = 'project' and part.resource_id = whole.resource_id) end`
+  return sql`exists (select 1 from limits as whole cross join resources on resources.id = whole.resource_id
+    where whole.account_id = accounts.id and whole.level = 'account' and whole.amount is not null
+    and (${given}) * 100 ${more ? sql`>` : sql`>=`} whole.amount * ${percent} and (whole.amount > 0 or (${given}) > 0))`
+}
+
 /** What projects of an account were given, by project: only what has a number. */
 export function limitsOfProjects(db: Db, accountId: number, projectIds: number[]) {
   const rows = db

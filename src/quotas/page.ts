@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { findAccount } from '../accounts/data.ts'
 import { customerOf } from '../customers/own.ts'
 import type { Actor } from '../history/record.ts'
-import { countProjects, listProjectChoices, listProjects } from '../projects/data.ts'
+import { listProjectChoices, listProjects, projectList } from '../projects/data.ts'
 import { findOpenRequest, listRequestsOf, type QuotaRequest } from '../quota-requests/data.ts'
 import type { Resource } from '../resources/data.ts'
 import { findAccountByIdentifier } from '../support/data.ts'
@@ -11,7 +11,7 @@ import { found } from '../web/errors.ts'
 import { amount, optionalLine, version } from '../web/fields.ts'
 import { number, withUnit } from '../web/format.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
-import { paged, readList } from '../web/list.ts'
+import { readList } from '../web/list.ts'
 import { findQuotas, type Holder, limitsOfProjects, type Quotas, type Shortage, setLimits } from './data.ts'
 
 // What the pages with quotas share: their forms, and the pages themselves, which limits and requests
@@ -164,11 +164,8 @@ export function supportedAccount(request: FastifyRequest) {
 export function showOwnQuotas(request: FastifyRequest, reply: FastifyReply, forms: QuotaForms = {}) {
   const { db } = request.server
   const { account, user } = request.member
-  const query = readList(request.query)
   const all = { userId: user.id, seesAll: true }
-  const list = paged(query, countProjects(db, account.id, all, query.q), (limit, offset) =>
-    listProjects(db, account.id, all, query.q, limit, offset),
-  )
+  const list = listProjects(db, account.id, all, readList(request, projectList))
   const { project } = request.query as Record<string, unknown>
   const requests = listRequestsOf(db, account.id, 6)
   return reply.page('quotas/own', {

@@ -1,9 +1,11 @@
-import { and, asc, count, desc, eq, isNull, sql } from 'drizzle-orm'
+import { and, eq, isNotNull, isNull, not, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import type { Account } from '../accounts/data.ts'
+import { betweenDays, countRows, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import type { Db } from '../db/open.ts'
 import { accounts, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
+import { hasAdmin } from '../members/data.ts'
 
 // Support sees all accounts and users: the only data functions without a tenant.
 
@@ -11,55 +13,123 @@ export type AccountRow = Account & { partnerName: string | null; users: number; 
 
 const partner = alias(accounts, 'partner')
 
-export function listAccounts(db: Db, q: string, limit: number, offset: number): AccountRow[] {
-  return db
-    .select({
-      account: accounts,
-      partnerName: partner.name,
-      users: sql<number>`(select count(*) from memberships as own where own.account_id = accounts.id)`,
-      customers: sql<number>`(select count(*) from accounts as customer where customer.partner_id = accounts.id)`,
-    })
-    .from(accounts)
-    .leftJoin(partner, eq(partner.id, accounts.partnerId))
-    .where(matches(accounts.search, q))
-    .orderBy(desc(accounts.id))
-    .limit(limit)
-    .offset(offset)
-    .all()
-    .map(({ account, ...more }) => ({ ...account, ...more }))
-}
+export const accountList = {
+  name: 'accounts',
+  id: accounts.id,
+  idOf: (account) => account.id,
+  sorts: {
+    created: { words: 'Newest first', column: accounts.id, order: 'desc', value: (account) => account.id },
+    name: { words: 'Name', column: accounts.search, order: 'asc', value: (account) => account.search },
+    identifier: {
+      words: 'Identifier',
+      column: accounts.identifier,
+      order: 'asc',
+      value: (account) => account.identifier,
+    },
+  },
+  filters: {
+    kind: { partner: 'Partner accounts', customer: 'Customer accounts' },
+    status: { active: 'Active', suspended: 'Suspended' },
+    admin: { none: 'Without an admin' },
+    from: 'day',
+    until: 'day',
+  },
+} as const satisfies ListSpec<AccountRow>
 
-export function countAccounts(db: Db, q: string): number {
-  return db.select({ n: count() }).from(accounts).where(matches(accounts.search, q)).get()?.n ?? 0
+export type AccountFilter = keyof typeof accountList.filters
+
+export function listAccounts(db: Db, query: ListQuery<AccountFilter>): List<AccountRow> {
+  const { kind, status, admin, from, until } = query.filters
+  const found = and(
+    matches(db, 'accounts', accounts.id, accounts.search, query.q),
+    kind ? eq(accounts.kind, kind as Account['kind']) : undefined,
+    status === 'active' ? isNull(accounts.suspendedAt) : undefined,
+    status === 'suspended' ? isNotNull(accounts.suspendedAt) : undefined,
+    admin === 'none' ? not(hasAdmin) : undefined,
+    betweenDays(accounts.createdAt, from, until),
+  )
+  return readPage(
+    accountList,
+    query,
+    ({ where, orderBy, limit }) =>
+      db
+        .select({
+          account: accounts,
+          partnerName: partner.name,
+          users: sql<number>`(select count(*) from memberships as own where own.account_id = accounts.id)`,
+          customers: sql<number>`(select count(*) from accounts as customer where customer.partner_id = accounts.id)`,
+        })
+        .from(accounts)
+        .leftJoin(partner, eq(partner.id, accounts.partnerId))
+        .where(and(found, where))
+        .orderBy(...orderBy)
+        .limit(limit)
+        .all()
+        .map(({ account, ...more }) => ({ ...account, ...more })),
+    (most) => countRows(db, db.select({ one: accounts.id }).from(accounts).where(found).limit(most)),
+  )
 }
 
 export function findAccountByIdentifier(db: Db, identifier: string): Account | undefined {
   return db.select().from(accounts).where(eq(accounts.identifier, identifier)).get()
 }
 
-export function listUsers(db: Db, q: string, limit: number, offset: number) {
-  return db
-    .select({
-      id: users.id,
-      name: users.name,
-      email: users.email,
-      operator: users.operator,
-      lastLogInAt: users.lastLogInAt,
-      createdAt: users.createdAt,
-      disabledAt: users.disabledAt,
-      twoFactor: sql<number>`users.totp_secret is not null`,
-      accounts: sql<number>`(select count(*) from memberships as own where own.user_id = users.id)`,
-      sessions: sql<number>`(select count(*) from sessions as own where own.user_id = users.id)`,
-    })
-    .from(users)
-    .where(and(isNull(users.deletedAt), matches(users.search, q)))
-    .orderBy(asc(users.search))
-    .limit(limit)
-    .offset(offset)
-    .all()
-}
+export type UserRow = Pick<
+  typeof users.$inferSelect,
+  'id' | 'name' | 'email' | 'search' | 'operator' | 'lastLogInAt' | 'createdAt' | 'disabledAt'
+> & { twoFactor: number; accounts: number; sessions: number }
 
-export function countUsers(db: Db, q: string): number {
-  const living = and(isNull(users.deletedAt), matches(users.search, q))
-  return db.select({ n: count() }).from(users).where(living).get()?.n ?? 0
+export const userList = {
+  name: 'all-users',
+  id: users.id,
+  idOf: (user) => user.id,
+  sorts: {
+    name: { words: 'Name', column: users.search, order: 'asc', value: (user) => user.search },
+    created: { words: 'Newest first', column: users.id, order: 'desc', value: (user) => user.id },
+  },
+  filters: {
+    status: { active: 'Active', disabled: 'Disabled' },
+    kind: { support: 'Support' },
+    from: 'day',
+    until: 'day',
+  },
+} as const satisfies ListSpec<UserRow>
+
+export type UserFilter = keyof typeof userList.filters
+
+export function listUsers(db: Db, query: ListQuery<UserFilter>): List<UserRow> {
+  const { status, kind, from, until } = query.filters
+  const found = and(
+    isNull(users.deletedAt),
+    matches(db, 'users', users.id, users.search, query.q),
+    status === 'active' ? isNull(users.disabledAt) : undefined,
+    status === 'disabled' ? isNotNull(users.disabledAt) : undefined,
+    kind === 'support' ? eq(users.operator, true) : undefined,
+    betweenDays(users.createdAt, from, until),
+  )
+  return readPage(
+    userList,
+    query,
+    ({ where, orderBy, limit }) =>
+      db
+        .select({
+          id: users.id,
+          name: users.name,
+          email: users.email,
+          search: users.search,
+          operator: users.operator,
+          lastLogInAt: users.lastLogInAt,
+          createdAt: users.createdAt,
+          disabledAt: users.disabledAt,
+          twoFactor: sql<number>`users.totp_secret is not null`,
+          accounts: sql<number>`(select count(*) from memberships as own where own.user_id = users.id)`,
+          sessions: sql<number>`(select count(*) from sessions as own where own.user_id = users.id)`,
+        })
+        .from(users)
+        .where(and(found, where))
+        .orderBy(...orderBy)
+        .limit(limit)
+        .all(),
+    (most) => countRows(db, db.select({ one: users.id }).from(users).where(found).limit(most)),
+  )
 }

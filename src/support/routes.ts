@@ -4,15 +4,15 @@ import { createAccount, proposeAccountIdentifier, resumeAccount, suspendAccount 
 import { write } from '../db/open.ts'
 import { invite } from '../invitations/data.ts'
 import { endSessions, findUser, setDisabled } from '../login/data.ts'
-import { countLetters, findLetter, listLetters, openBody, sendAgain } from '../mail/outbox.ts'
+import { findLetter, letterList, listLetters, openBody, sendAgain } from '../mail/outbox.ts'
 import { listPendingRequests } from '../partnership/data.ts'
 import { found } from '../web/errors.ts'
 import { email, identifier, line, personName, readId, withIdentifier } from '../web/fields.ts'
 import { plural } from '../web/format.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
-import { paged, readList } from '../web/list.ts'
+import { readList } from '../web/list.ts'
 import { supportActor } from '../web/viewer.ts'
-import { countAccounts, countUsers, findAccountByIdentifier, listAccounts, listUsers } from './data.ts'
+import { accountList, findAccountByIdentifier, listAccounts, listUsers, userList } from './data.ts'
 
 const newAccount = z
   .strictObject({
@@ -102,11 +102,10 @@ export default async function supportRoutes(app: FastifyInstance) {
   })
 
   app.get('/support/mail', mail, async (request, reply) => {
-    const query = readList(request.query)
     return reply.page('support/mail', {
       title: 'Mail',
       toServer: config.smtpUrl !== undefined,
-      list: paged(query, countLetters(db, query.q), (limit, offset) => listLetters(db, query.q, limit, offset)),
+      list: listLetters(db, readList(request, letterList)),
     })
   })
 
@@ -143,12 +142,11 @@ export default async function supportRoutes(app: FastifyInstance) {
   }
 
   function showAccounts(request: FastifyRequest, reply: FastifyReply, form?: Form) {
-    const query = readList(request.query)
     return reply.page('support/accounts', {
       title: 'Accounts',
       form: form ?? newForm({ kind: 'customer' }),
       requests: listPendingRequests(db, 20),
-      list: paged(query, countAccounts(db, query.q), (limit, offset) => listAccounts(db, query.q, limit, offset)),
+      list: listAccounts(db, readList(request, accountList)),
     })
   }
 
@@ -158,11 +156,10 @@ export default async function supportRoutes(app: FastifyInstance) {
   }
 
   function showUsers(request: FastifyRequest, reply: FastifyReply, problem = '') {
-    const query = readList(request.query)
     return reply.page('support/users', {
       title: 'Users',
       problem,
-      list: paged(query, countUsers(db, query.q), (limit, offset) => listUsers(db, query.q, limit, offset)),
+      list: listUsers(db, readList(request, userList)),
     })
   }
 }

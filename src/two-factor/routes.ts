@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { listOwnAccounts } from '../accounts/data.ts'
+import { listRecentAccounts } from '../accounts/data.ts'
 import type { Db } from '../db/open.ts'
 import { findUser, noteLogIn } from '../login/data.ts'
 import type { Post } from '../mail/outbox.ts'
@@ -45,7 +45,7 @@ export default async function twoFactorRoutes(app: FastifyInstance) {
     if (takeCode(db, secrets, person, user, form.input.code)) {
       forgive(db, attempt)
       noteLogIn(db, user.id, now())
-      const [last] = listOwnAccounts(db, user.id, '', 1, 0)
+      const [last] = listRecentAccounts(db, user.id, 1)
       await signIn(request, user.id, last?.id ?? null, true)
       return reply.seeOther(ownPath(form.input.next))
     }

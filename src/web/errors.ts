@@ -36,6 +36,10 @@ export function found<Row>(row: Row | undefined): Row {
   return row
 }
 
+export function badAddress(message: string): Refusal {
+  return new Refusal(400, 'This address cannot be read', `${message} Open the page again from the menu.`)
+}
+
 export function badRequest(message: string): Refusal {
   return new Refusal(400, 'This form cannot be read', message)
 }

@@ -4,10 +4,12 @@ import fastifyView from '@fastify/view'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { root } from '../config.ts'
+import { pageSizes } from '../db/list.ts'
 import { newEta } from '../eta.ts'
 import { can, projectRoleNames, roleName } from '../policy.ts'
 import { identifierRule } from './fields.ts'
 import * as format from './format.ts'
+import { listAddress, listFilterNames, refererQuery } from './list.ts'
 import { visitor } from './viewer.ts'
 
 declare module 'fastify' {
@@ -25,7 +27,15 @@ export type PageOptions = {
 }
 
 /** What every view can call. */
-export const viewTools = { ...format, roleName, projectRoleNames, identifierRule }
+export const viewTools = {
+  ...format,
+  roleName,
+  projectRoleNames,
+  identifierRule,
+  listAddress,
+  listFilterNames,
+  pageSizes,
+}
 
 export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts }) => {
   const { https, panelName, supportEmail } = app.config
@@ -41,8 +51,11 @@ export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts }) 
 
   app.decorateReply('seeOther', function (this: FastifyReply, path: string, notice?: string) {
     if (notice) this.setCookie(noticeName, notice, noticeCookie)
-    this.request.outcome = { path, notice }
-    return this.redirect(path, 303)
+    // Back to the list as it was filtered, sorted and paged.
+    const query = path.includes('?') ? '' : new URLSearchParams(refererQuery(this.request, path)).toString()
+    const to = query && this.request.method === 'POST' ? `${path}?${query}` : path
+    this.request.outcome = { path: to, notice }
+    return this.redirect(to, 303)
   })
 
   app.decorateReply('page', async function (this: FastifyReply, view: string, { title, ...data }) {

@@ -26,7 +26,7 @@ type Act = [kind: string, weight: number, act: (workers: Workers, n: number) => 
 /** What is done, out of a hundred times. */
 const acts: Act[] = [
   ['customers', 20, ({ partners }, n) => of(partners, n).get('/partner/customers')],
-  ['customers, page 3', 10, ({ partners }, n) => of(partners, n).get('/partner/customers?page=3')],
+  ['customers, by name', 10, ({ partners }, n) => of(partners, n).get('/partner/customers?sort=name&size=50')],
   ['customers, search', 10, ({ partners }, n) => of(partners, n).get(`/partner/customers?q=${n % 10}`)],
   [
     'customer users',

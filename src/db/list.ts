@@ -1,0 +1,154 @@
+import { and, asc, desc, gte, lt, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
+import type { Db } from './open.ts'
+
+// Lists page by keys: a page begins after the last row of the one before it (or ends before its first),
+// wherever that is in the list, so that page 4,000 costs what page 1 costs and a row that comes or goes
+// meanwhile moves no other.
+
+/** A column that a list can be sorted by. An index has to begin with the list’s tenant and go on with it. */
+export type Sort<Row> = {
+  words: string
+  column: SQLiteColumn
+  order: 'asc' | 'desc'
+  value: (row: Row) => string | number
+}
+
+/** A filter’s values with their words, or the kind of value that it takes. */
+export type Filter = Record<string, string> | 'day' | 'text'
+
+/** What a list is: its name (a cursor names it), its sorts, the first of which is used by itself, and its filters. */
+export type ListSpec<Row, Filters extends string = string> = {
+  name: string
+  id: SQLiteColumn
+  idOf: (row: Row) => number
+  sorts: Record<string, Sort<Row>>
+  filters: Record<Filters, Filter>
+}
+
+export type Cursor = { direction: 'after' | 'before'; value: string | number; id: number }
+
+/** What a list is asked for. Filters that are not used are empty. */
+export type ListQuery<Filters extends string = string> = {
+  q: string
+  filters: Record<Filters, string>
+  /** What is wrong with a filter that somebody typed; it is left out then. */
+  errors: Record<string, string>
+  sort: string
+  size: number
+  cursor: Cursor | undefined
+}
+
+/** A page of a list: never the whole, always with how many there are, as far as they are counted. */
+export type List<Row> = ListQuery & {
+  spec: ListSpec<never>
+  rows: Row[]
+  total: number
+  /** There are more than `total`: counting all of them would cost more than the page. */
+  more: boolean
+  previous: Cursor | undefined
+  next: Cursor | undefined
+}
+
+/** The beginning of a day (UTC) in milliseconds; undefined for what is no day such as 2026-11-24. */
+export function dayAt(text: string): number | undefined {
+  const at = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN
+  return Number.isNaN(at) ? undefined : at
+}
+
+/** A time between these days, the last one included. */
+export function betweenDays(column: SQLiteColumn, from: string, until: string): SQL | undefined {
+  const [first, last] = [dayAt(from), dayAt(until)]
+  return and(
+    first === undefined ? undefined : gte(column, first),
+    last === undefined ? undefined : lt(column, last + 24 * 3_600_000),
+  )
+}
+
+/** How a page is read: conditions, order and how many rows; the data function adds its own conditions. */
+export type PageOf = { where: SQL | undefined; orderBy: SQL[]; limit: number }
+
+export const pageSizes = [25, 50, 100, 200] as const
+
+/** So many rows are counted, and of those that a search or filter has to find. */
+const counted = 10_000
+const countedOfFound = 1_000
+
+/** The first rows of a list, as they are sorted by themselves. */
+export function firstPage<Filters extends string>(
+  spec: ListSpec<never, Filters>,
+  size: number = pageSizes[0],
+): ListQuery<Filters> {
+  const filters = Object.fromEntries(Object.keys(spec.filters).map((name) => [name, ''])) as Record<Filters, string>
+  return { q: '', filters, errors: {}, sort: Object.keys(spec.sorts)[0] ?? '', size, cursor: undefined }
+}
+
+/** Reads a page of a list: `read` the rows of it, `count` so many of all that the list has. */
+export function readPage<Row>(
+  spec: ListSpec<Row>,
+  query: ListQuery,
+  read: (page: PageOf) => Row[],
+  count: (most: number) => number,
+): List<Row> {
+  const sort = spec.sorts[query.sort]
+  if (!sort) throw new Error(`${spec.name} cannot be sorted by ${query.sort}`)
+  const { cursor, size } = query
+  const backwards = cursor?.direction === 'before'
+  const descending = (sort.order === 'desc') !== backwards
+  const order = descending ? desc : asc
+  const byId = sort.column === spec.id
+  const found = read({
+    where:
+      cursor &&
+      beyond(byId ? [spec.id] : [sort.column, spec.id], byId ? [cursor.id] : [cursor.value, cursor.id], descending),
+    orderBy: byId ? [order(spec.id)] : [order(sort.column), order(spec.id)],
+    limit: size + 1,
+  })
+  const rows = found.slice(0, size)
+  if (backwards) rows.reverse()
+  const more = found.length > size
+  const [first, last] = [rows[0], rows.at(-1)]
+  const cursorAt = (row: Row, direction: Cursor['direction']): Cursor => ({
+    direction,
+    value: sort.value(row),
+    id: spec.idOf(row),
+  })
+  const most = query.q || Object.values(query.filters).some(Boolean) ? countedOfFound : counted
+  const total = !cursor && !more ? rows.length : count(most + 1)
+  return {
+    ...query,
+    spec,
+    rows,
+    total: Math.min(total, most),
+    more: total > most,
+    previous: first && (backwards ? more : cursor !== undefined) ? cursorAt(first, 'before') : undefined,
+    next: last && (backwards || more) ? cursorAt(last, 'after') : undefined,
+  }
+}
+
+/** Counts the rows of a query, which ends after as many as have to be counted. */
+export function countRows(db: Db, rows: SQLWrapper): number {
+  return db.get<{ n: number }>(sql`select count(*) as n from ${rows}`).n
+}
+
+function beyond(columns: SQLiteColumn[], values: (string | number)[], descending: boolean): SQL {
+  const left = sql.join(columns, sql`, `)
+  const right = sql.join(
+    values.map((value) => sql`${value}`),
+    sql`, `,
+  )
+  return descending ? sql`(${left}) < (${right})` : sql`(${left}) > (${right})`
+}
+
+/** Every row of a list as it is filtered, read page by page: for a file. */
+export function* everyRow<Row, Filters extends string>(
+  list: (query: ListQuery<Filters>) => List<Row>,
+  query: ListQuery<Filters>,
+): Generator<Row> {
+  let page = list({ ...query, size: 500, cursor: undefined })
+  yield* page.rows
+  while (page.next) {
+    page = list({ ...query, size: 500, cursor: page.next })
+    yield* page.rows
+  }
+}
