@@ -21,9 +21,11 @@ CREATE TABLE `accounts` (
 --> statement-breakpoint
 CREATE UNIQUE INDEX `accounts_identifier_unique` ON `accounts` (`identifier`);--> statement-breakpoint
 CREATE INDEX `accounts_partner` ON `accounts` (`partner_id`,`id`);--> statement-breakpoint
+CREATE INDEX `accounts_partner_created` ON `accounts` (`partner_id`,`created_at`);--> statement-breakpoint
 CREATE INDEX `accounts_partner_name` ON `accounts` (`partner_id`,`search`);--> statement-breakpoint
 CREATE INDEX `accounts_partner_identifier` ON `accounts` (`partner_id`,`identifier`);--> statement-breakpoint
 CREATE INDEX `accounts_name` ON `accounts` (`search`);--> statement-breakpoint
+CREATE INDEX `accounts_created` ON `accounts` (`created_at`);--> statement-breakpoint
 CREATE UNIQUE INDEX `accounts_id_kind` ON `accounts` (`id`,`kind`);--> statement-breakpoint
 CREATE TABLE `email_changes` (
 	`hash` text PRIMARY KEY NOT NULL,
@@ -34,6 +36,39 @@ CREATE TABLE `email_changes` (
 ) STRICT;
 --> statement-breakpoint
 CREATE INDEX `email_changes_user` ON `email_changes` (`user_id`);--> statement-breakpoint
+CREATE TABLE `import_rows` (
+	`import_id` integer NOT NULL,
+	`line` integer NOT NULL,
+	`input` text NOT NULL,
+	`subject` text NOT NULL,
+	`state` text NOT NULL,
+	`words` text NOT NULL,
+	PRIMARY KEY(`import_id`, `line`),
+	FOREIGN KEY (`import_id`) REFERENCES `imports`(`id`) ON UPDATE no action ON DELETE no action,
+	CONSTRAINT "import_rows_state_known" CHECK(state in ('ready', 'wrong', 'done', 'failed'))
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `import_rows_state` ON `import_rows` (`import_id`,`state`,`line`);--> statement-breakpoint
+CREATE TABLE `imports` (
+	`id` integer PRIMARY KEY NOT NULL,
+	`account_id` integer NOT NULL,
+	`kind` text NOT NULL,
+	`file_name` text NOT NULL,
+	`state` text DEFAULT 'checking' NOT NULL,
+	`created_by` integer NOT NULL,
+	`created_at` integer NOT NULL,
+	`ended_at` integer,
+	`ip` text,
+	`request_id` text,
+	FOREIGN KEY (`account_id`) REFERENCES `accounts`(`id`) ON UPDATE no action ON DELETE no action,
+	FOREIGN KEY (`created_by`) REFERENCES `users`(`id`) ON UPDATE no action ON DELETE no action,
+	CONSTRAINT "imports_kind" CHECK(kind in ('customers', 'users')),
+	CONSTRAINT "imports_state_known" CHECK(state in ('checking', 'ready', 'running', 'done', 'stopped'))
+) STRICT;
+--> statement-breakpoint
+CREATE INDEX `imports_account` ON `imports` (`account_id`,`kind`,`id`);--> statement-breakpoint
+CREATE INDEX `imports_state` ON `imports` (`state`,`id`);--> statement-breakpoint
+CREATE INDEX `imports_creator` ON `imports` (`created_by`);--> statement-breakpoint
 CREATE TABLE `invitation_projects` (
 	`account_id` integer NOT NULL,
 	`invitation_id` integer NOT NULL,
@@ -104,7 +139,8 @@ CREATE TABLE `letters` (
 --> statement-breakpoint
 CREATE UNIQUE INDEX `letters_message_id_unique` ON `letters` (`message_id`);--> statement-breakpoint
 CREATE INDEX `letters_due` ON `letters` (`state`,`due_at`);--> statement-breakpoint
-CREATE INDEX `letters_state` ON `letters` (`state`,`id`);--> statement-breakpoint
+CREATE INDEX `letters_state` ON `letters` (`state`,`created_at`);--> statement-breakpoint
+CREATE INDEX `letters_created` ON `letters` (`created_at`);--> statement-breakpoint
 CREATE INDEX `letters_invitation` ON `letters` (`invitation_id`);--> statement-breakpoint
 CREATE INDEX `letters_email` ON `letters` (`email`);--> statement-breakpoint
 CREATE INDEX `letters_user` ON `letters` (`user_id`);--> statement-breakpoint
@@ -338,5 +374,5 @@ CREATE TABLE `users` (
 ) STRICT;
 --> statement-breakpoint
 CREATE UNIQUE INDEX `users_email_key_unique` ON `users` (`email_key`);--> statement-breakpoint
-CREATE INDEX `users_living` ON `users` (`deleted_at`,`id`);--> statement-breakpoint
+CREATE INDEX `users_living` ON `users` (`deleted_at`,`created_at`);--> statement-breakpoint
 CREATE INDEX `users_name` ON `users` (`deleted_at`,`search`);

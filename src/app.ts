@@ -10,6 +10,7 @@ import emailChangeRoutes from './email-change/routes.ts'
 import firstRunRoutes from './first-run/routes.ts'
 import historyRoutes from './history/routes.ts'
 import homeRoutes from './home/routes.ts'
+import importRoutes from './imports/routes.ts'
 import invitationRoutes from './invitations/routes.ts'
 import loginRoutes from './login/routes.ts'
 import { newPost } from './mail/outbox.ts'
@@ -104,6 +105,7 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   await app.register(accountRoutes)
   await app.register(memberRoutes)
   await app.register(invitationRoutes)
+  await app.register(importRoutes)
   await app.register(projectRoutes)
   await app.register(accessRoutes)
   await app.register(historyRoutes)

@@ -113,7 +113,12 @@ function readRows(file: string): Record<string, unknown[]> {
 
 /** What answers a client: the application itself, or one at an address (overHttp). */
 export type Server = { inject: (request: ServerRequest) => Promise<Answer> }
-export type ServerRequest = { method: 'GET' | 'POST'; url: string; payload?: string; headers: Record<string, string> }
+export type ServerRequest = {
+  method: 'GET' | 'POST'
+  url: string
+  payload?: string | Buffer
+  headers: Record<string, string>
+}
 export type Answer = Pick<LightMyRequestResponse, 'statusCode' | 'headers' | 'body' | 'cookies'>
 
 export type Fields = Record<string, string | string[]>
@@ -180,13 +185,36 @@ export class Client {
   }
 
   /** Sends a body as it is. */
-  async postRaw(path: string, payload: string, headers: Record<string, string> = {}): Promise<Page> {
+  async postRaw(path: string, payload: string | Buffer, headers: Record<string, string> = {}): Promise<Page> {
     return this.#request({
       method: 'POST',
       url: path,
       payload,
       headers: { 'content-type': 'application/x-www-form-urlencoded', origin: this.#origin, ...headers },
     })
+  }
+
+  /** Fills in the form that has this button with a file, and sends it as browsers send files. */
+  async upload(path: string, button: string, file: { name: string; bytes: Buffer }, field = 'file'): Promise<Page> {
+    const page = await this.open(path)
+    const { form } = page.form(button)
+    const boundary = 'x'.repeat(30)
+    const part = (head: string, bytes: string | Buffer) =>
+      Buffer.concat([
+        Buffer.from(`--${boundary}\r\nContent-Disposition: form-data; ${head}\r\n\r\n`),
+        Buffer.from(bytes),
+        Buffer.from('\r\n'),
+      ])
+    const fields = Object.entries(formFields(form)).filter(([name]) => name !== field)
+    const payload = Buffer.concat([
+      ...fields.map(([name, value]) => part(`name="${name}"`, String(value))),
+      part(`name="${field}"; filename="${file.name}"\r\nContent-Type: text/csv`, file.bytes),
+      Buffer.from(`--${boundary}--\r\n`),
+    ])
+    const answer = await this.postRaw(form.getAttribute('action') ?? page.path, payload, {
+      'content-type': `multipart/form-data; boundary=${boundary}`,
+    })
+    return answer.location ? this.open(answer.location) : answer
   }
 
   /** Changes the active account with the switcher. */

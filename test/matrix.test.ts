@@ -7,6 +7,7 @@ import { firstPage } from '../src/db/list.ts'
 import {
   accounts,
   emailChanges,
+  imports,
   invitations,
   letters,
   limits,
@@ -19,6 +20,7 @@ import {
 } from '../src/db/schema.ts'
 import { type CastName, cast, demoPassword } from '../src/demo.ts'
 import * as emailChange from '../src/email-change/data.ts'
+import * as importData from '../src/imports/data.ts'
 import * as invitationData from '../src/invitations/data.ts'
 import * as login from '../src/login/data.ts'
 import * as members from '../src/members/data.ts'
@@ -118,6 +120,11 @@ const whoMay: Record<Group, string[]> = {
     'GET /projects/:project/removal',
     'POST /projects/:project/removal',
     'GET /customer/history',
+    'GET /customer/imports',
+    'POST /customer/imports',
+    'GET /customer/imports/:import',
+    'POST /customer/imports/:import/start',
+    'POST /customer/imports/:import/removal',
   ],
   customerAdmins: [
     'POST /customer/account/partner-request',
@@ -135,6 +142,11 @@ const whoMay: Record<Group, string[]> = {
   ],
   partnerAdmins: [
     'GET /partner/history',
+    'GET /partner/imports',
+    'POST /partner/imports',
+    'GET /partner/imports/:import',
+    'POST /partner/imports/:import/start',
+    'POST /partner/imports/:import/removal',
     'POST /partner/customers',
     'POST /partner/customers/:customer/own-membership',
     'POST /partner/customers/:customer/own-membership/removal',
@@ -202,7 +214,7 @@ function isIn(who: CastName, group: Group): boolean {
 
 /** What identifies objects in addresses and forms. */
 type Objects = Record<
-  'customer' | 'identifier' | 'project' | 'user' | 'id' | 'letter' | 'session' | 'token' | 'request' | 'key',
+  'customer' | 'identifier' | 'project' | 'user' | 'id' | 'letter' | 'session' | 'token' | 'request' | 'key' | 'import',
   string
 >
 
@@ -216,6 +228,7 @@ const missing: Objects = {
   session: '99999',
   request: '99999',
   key: 'nothing',
+  import: '99999',
   token: 'N'.repeat(43),
 }
 
@@ -229,9 +242,11 @@ async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepared> {
   await uma.submit('/projects', 'Create project', { name: 'Skunkworks', identifier: 'skunkworks' })
   await uma.submit('/customer/users', 'Invite', { name: 'Secret Guest', email: 'secret@umbrella.example' })
   await uma.submit('/projects/skunkworks', 'Save quotas', { volumes: '3', remark: 'Secret remark' })
+  await uma.submit('/customer/imports', 'Check the file', { text: 'name,e-mail\nSecret Row,row@umbrella.example' })
   await uma.submit('/customer/quotas', 'Send request', { cores: '7', reason: 'Secret reason' })
   const stella = await panel.signIn('stella')
   await stella.submit('/projects/website', 'Save quotas', { volumes: '2', remark: 'Own remark' })
+  await stella.submit('/customer/imports', 'Check the file', { text: 'name,e-mail\nOwn Row,row@acme.example' })
   await stella.submit('/customer/quotas', 'Send request', { cores: '5', reason: 'Own reason' })
   await stella.submit('/customer/users', 'Invite', { name: 'Own Guest', email: 'guest@acme.example' })
   await stella.submit('/customer/users', 'Invite', { name: 'Nils', email: cast.nils.email })
@@ -278,6 +293,14 @@ async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepared> {
           .get()?.id,
       ),
       key: 'snapshots',
+      import: String(
+        db
+          .select({ id: imports.id })
+          .from(imports)
+          .innerJoin(accounts, eq(accounts.id, imports.accountId))
+          .where(eq(accounts.identifier, customer))
+          .get()?.id,
+      ),
     }
   }
   return {
@@ -303,6 +326,8 @@ const plausible: Record<string, Fields> = {
   '/support/accounts/:identifier/quotas': { projects: '1', version: '1' },
   '/support/accounts/:identifier/pool': { projects: '1', version: '1' },
   '/support/accounts/:identifier/quotas/requests/:request/refusal': { comment: 'Changed' },
+  '/partner/imports': { text: 'name\nChanged' },
+  '/customer/imports': { text: 'name,e-mail\nChanged,changed@x.example' },
   '/support/resources': { key: 'changed', name: 'Changed', unit: '' },
   '/support/resources/:key': { name: 'Changed', unit: '', version: '1' },
   '/partner/customers/:customer/suspension': { reason: 'Changed' },
@@ -406,7 +431,17 @@ const foreignTo: Partial<Record<CastName, ('acme' | 'umbrella')[]>> = {
 }
 
 const wordsOf = {
-  acme: ['Acme', 'acme.example', 'acme@new.example', 'Stella', 'Website', 'Own Guest', 'Own remark', 'Own reason'],
+  acme: [
+    'Acme',
+    'acme.example',
+    'acme@new.example',
+    'Stella',
+    'Website',
+    'Own Guest',
+    'Own remark',
+    'Own reason',
+    'Own Row',
+  ],
   umbrella: [
     'Umbrella',
     'umbrella.example',
@@ -415,6 +450,7 @@ const wordsOf = {
     'Skunkworks',
     'Secret Guest',
     'Secret remark',
+    'Secret Row',
     'Secret reason',
   ],
 }
@@ -504,7 +540,7 @@ t.test('mixed: a foreign object under one’s own account or customer answers 40
   const { panel, acme, umbrella } = await prepare(t)
   for (const who of ['petra', 'stella'] as const) {
     const client = await panel.signIn(who)
-    for (const part of ['project', 'user', 'id', 'request'] as const) {
+    for (const part of ['project', 'user', 'id', 'request', 'import'] as const) {
       for (const [own, other] of [
         [acme, umbrella],
         [umbrella, acme],
@@ -629,6 +665,12 @@ t.test('data functions that are given one tenant and another’s object find not
     declineRequestAsSupport: requests.declineRequest(db, actor, { ...foreignRequest, partnerId: null }, 'No', tell),
     declineRequestOfAcme: requests.declineRequest(db, actor, { ...foreignRequest, accountId: acmeId }, 'No', tell),
     findRequest: requests.findRequest(db, acmeId, foreignRequest.id),
+    findImport: importData.findImport(db, acmeId, 'users', Number(umbrella.import)),
+    startImport: importData.startImport(db, actor, {
+      id: Number(umbrella.import),
+      accountId: acmeId,
+    } as importData.Import),
+    discardImport: importData.discardImport(db, { id: Number(umbrella.import), accountId: acmeId }),
     cancelRequest: requests.cancelRequest(db, actor, acmeId, foreignRequest.id),
     findMember: members.findMember(db, acmeId, uma),
     changeRole: members.changeRole(db, actor, acmeId, uma, 'member', 1),
@@ -656,7 +698,7 @@ t.test('data functions that are given one tenant and another’s object find not
   t.equal(members.countAdmins(db, acmeId), 1)
   t.equal(accountData.listOwnAccounts(db, stella, firstPage(accountData.ownAccountList)).total, 1)
   t.equal(accountData.listOwnAccounts(db, stella, { ...firstPage(accountData.ownAccountList), q: 'c' }).total, 1)
-  t.equal(customers.listCustomers(db, cloudhausId, firstPage(customers.customerList)).total, 2)
+  t.equal(customers.listCustomers(db, cloudhausId, firstPage(customers.customerList), 1).total, 2)
   t.match(quotas.projectQuota(db, acmeId), { own: { given: 2, limit: null }, left: null })
   t.match(quotas.projectQuota(db, umbrellaId), { left: 4 })
   const volumes = quotas.findQuotas(db, { level: 'account', accountId: acmeId }, 'volumes')?.quotas[0]
@@ -674,6 +716,7 @@ t.test('data functions that are given one tenant and another’s object find not
     requests.listOpenRequests(db, cloudhausId, 25).map(({ identifier }) => identifier),
     ['acme'],
   )
+  t.equal(importData.listImports(db, acmeId, 'users', firstPage(importData.importList)).total, 1)
   t.equal(requests.countOpenRequests(db, cloudhausId), 1)
   t.equal(requests.countOpenRequests(db, null), 0)
   t.equal(requests.findOpenRequest(db, acmeId)?.identifier, 'acme')

@@ -12,6 +12,7 @@ const pages = {
     '/partner/customers/acme/projects',
     '/partner/customers/acme/quotas',
     '/partner/quotas',
+    '/partner/imports',
     '/partner/history',
     '/profile',
     '/active-account',

@@ -33,6 +33,7 @@ export const accessList = {
   id: projectAccess.userId,
   idOf: (access) => access.userId,
   sorts: { name: { words: 'Name', column: projectAccess.search, order: 'asc', value: (access) => access.search } },
+  columns: { name: ({ name }) => name, 'e-mail': ({ email }) => email, role: ({ role }) => role },
   filters: {},
 } as const satisfies ListSpec<Access>
 

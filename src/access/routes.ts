@@ -1,9 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import type { ListQuery } from '../db/list.ts'
 import { countMembers } from '../members/data.ts'
 import { canInProject, projectRoleNames } from '../policy.ts'
 import { findProject, listProjects, projectList, type SeenProject } from '../projects/data.ts'
 import { looker, projectOf, showProject } from '../projects/page.ts'
+import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
 import { idChoice, readId, several, version } from '../web/fields.ts'
 import { plural } from '../web/format.ts'
@@ -33,7 +35,10 @@ export default async function accessRoutes(app: FastifyInstance) {
 
   app.get('/customer/projects', { config: { can: 'project.list' } }, async (request, reply) => {
     const { account } = request.member
-    const list = listProjects(db, account.id, looker(request), readList(request, projectList))
+    const read = (query: ListQuery) => listProjects(db, account.id, looker(request), query)
+    const file = listDownload(request, reply, projectList, read)
+    if (file) return file
+    const list = read(readList(request, projectList))
     const ids = list.rows.map((project) => project.id)
     const access = listAccessOf(db, account.id, ids, peopleShown)
     const candidates = listCandidatesOf(db, account.id, ids, peopleShown)

@@ -90,6 +90,7 @@ export const ownAccountList = {
       value: (account) => account.lastUsedAt,
     },
   },
+  columns: { name: ({ name }) => name, identifier: ({ identifier }) => identifier, role: ({ role }) => role },
   filters: {},
 } as const satisfies ListSpec<OwnAccount>
 

@@ -1,7 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import type { ListQuery } from '../db/list.ts'
 import { listAdmins } from '../members/data.ts'
 import { findPendingRequest } from '../partnership/data.ts'
+import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
 import { line, version } from '../web/fields.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
@@ -18,10 +20,11 @@ export default async function accountRoutes(app: FastifyInstance) {
   const { db } = app
 
   app.get('/active-account', { config: { can: 'account.switch' } }, async (request, reply) => {
-    return reply.page('accounts/choose', {
-      title: 'Change account',
-      list: listOwnAccounts(db, request.signedIn.id, readList(request, ownAccountList)),
-    })
+    const list = (query: ListQuery) => listOwnAccounts(db, request.signedIn.id, query)
+    return (
+      listDownload(request, reply, ownAccountList, list) ??
+      reply.page('accounts/choose', { title: 'Change account', list: list(readList(request, ownAccountList)) })
+    )
   })
 
   app.post('/active-account', { config: { can: 'account.switch' } }, async (request, reply) => {

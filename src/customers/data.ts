@@ -1,6 +1,15 @@
-import { and, eq, isNotNull, isNull, not, type SQL, sql } from 'drizzle-orm'
+import { and, eq, isNotNull, isNull, lt, not, type SQL, sql } from 'drizzle-orm'
 import { type Account, createAccount, type NewAccount } from '../accounts/data.ts'
-import { betweenDays, countRows, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
+import {
+  betweenDays,
+  countRows,
+  firstPage,
+  isoTime,
+  type List,
+  type ListQuery,
+  type ListSpec,
+  readPage,
+} from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { accounts } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
@@ -20,7 +29,12 @@ export const customerList = {
   id: accounts.id,
   idOf: (customer) => customer.id,
   sorts: {
-    created: { words: 'Newest first', column: accounts.id, order: 'desc', value: (customer) => customer.id },
+    created: {
+      words: 'Newest first',
+      column: accounts.createdAt,
+      order: 'desc',
+      value: (customer) => customer.createdAt,
+    },
     name: { words: 'Name', column: accounts.search, order: 'asc', value: (customer) => customer.search },
     identifier: {
       words: 'Identifier',
@@ -29,10 +43,19 @@ export const customerList = {
       value: (customer) => customer.identifier,
     },
   },
+  columns: {
+    name: ({ name }) => name,
+    identifier: ({ identifier }) => identifier,
+    users: ({ users }) => users,
+    status: ({ suspendedAt }) => (suspendedAt === null ? 'active' : 'suspended'),
+    created: ({ createdAt }) => isoTime(createdAt),
+  },
   filters: {
     status: { active: 'Active', suspended: 'Suspended' },
     limits: { over: 'Over a limit', near: 'Near a limit or over it' },
     admin: { none: 'Without a Customer Admin' },
+    invitations: { expired: 'Invitation expired', ending: 'Invitation expires this week', failed: 'Letter failed' },
+    used: { idle: 'Idle for 90 days' },
     from: 'day',
     until: 'day',
   },
@@ -40,9 +63,14 @@ export const customerList = {
 
 export type CustomerFilter = keyof typeof customerList.filters
 
-/** A partner's customers. */
-export function listCustomers(db: Db, partnerId: number, query: ListQuery<CustomerFilter>): List<CustomerRow> {
-  const own = and(eq(accounts.partnerId, partnerId), narrowed(db, query))
+/** A partner's customers, as they are at this time. */
+export function listCustomers(
+  db: Db,
+  partnerId: number,
+  query: ListQuery<CustomerFilter>,
+  at: number,
+): List<CustomerRow> {
+  const own = and(eq(accounts.partnerId, partnerId), narrowed(db, query, at))
   return readPage(
     customerList,
     query,
@@ -59,8 +87,20 @@ export function listCustomers(db: Db, partnerId: number, query: ListQuery<Custom
   )
 }
 
-function narrowed(db: Db, { q, filters }: ListQuery<CustomerFilter>): SQL | undefined {
-  const { status, limits, admin, from, until } = filters
+const day = 24 * 3_600_000
+/** Nobody has worked in it for so long. */
+const idleAfter = 90 * day
+
+/** A pending invitation of the account, of which this holds. */
+const invitation = (condition: SQL) =>
+  sql`exists (select 1 from invitations as own where own.account_id = accounts.id and own.state = 'pending' and ${condition})`
+
+function narrowed(
+  db: Db,
+  { q, filters }: Pick<ListQuery<CustomerFilter>, 'q' | 'filters'>,
+  at: number,
+): SQL | undefined {
+  const { status, limits, admin, invitations, used, from, until } = filters
   return and(
     matches(db, 'accounts', accounts.id, accounts.search, q),
     status === 'active' ? isNull(accounts.suspendedAt) : undefined,
@@ -68,8 +108,76 @@ function narrowed(db: Db, { q, filters }: ListQuery<CustomerFilter>): SQL | unde
     limits === 'over' ? hasLimitAt(100, true) : undefined,
     limits === 'near' ? hasLimitAt(nearLimit) : undefined,
     admin === 'none' ? not(hasAdmin) : undefined,
+    invitations === 'expired' ? invitation(sql`own.expires_at <= ${at}`) : undefined,
+    invitations === 'ending'
+      ? invitation(sql`own.expires_at > ${at} and own.expires_at <= ${at + 7 * day}`)
+      : undefined,
+    invitations === 'failed'
+      ? invitation(
+          sql`exists (select 1 from letters where letters.invitation_id = own.id and letters.state = 'failed')`,
+        )
+      : undefined,
+    used === 'idle'
+      ? and(
+          lt(accounts.createdAt, at - idleAfter),
+          sql`not exists (select 1 from memberships as own where own.account_id = accounts.id and own.last_used_at >= ${at - idleAfter})`,
+        )
+      : undefined,
     betweenDays(accounts.createdAt, from, until),
   )
+}
+
+/** What needs a partner, by the filter that finds it. */
+const attention = [
+  { words: ['customer over a limit', 'customers over a limit'], filter: { limits: 'over' } },
+  { words: ['customer near a limit or over it', 'customers near a limit or over it'], filter: { limits: 'near' } },
+  { words: ['customer without a Customer Admin', 'customers without a Customer Admin'], filter: { admin: 'none' } },
+  {
+    words: ['customer whose invitation was never accepted', 'customers whose invitation was never accepted'],
+    filter: { invitations: 'expired' },
+  },
+  {
+    words: ['customer whose invitation expires this week', 'customers whose invitation expires this week'],
+    filter: { invitations: 'ending' },
+  },
+  { words: ['customer whose letter failed', 'customers whose letter failed'], filter: { invitations: 'failed' } },
+  { words: ['customer suspended', 'customers suspended'], filter: { status: 'suspended' } },
+  {
+    words: ['customer idle for 90 days', 'customers idle for 90 days'],
+    filter: { used: 'idle' },
+  },
+] as const satisfies { words: [string, string]; filter: Partial<Record<CustomerFilter, string>> }[]
+
+/** So many customers are counted of each. */
+const mostCounted = 1_000
+
+/** What needs a partner now: how many of its customers, and the filter that shows them. */
+export function listAttention(db: Db, partnerId: number, at: number) {
+  // One query for all of them.
+  const counts = attention.map(({ filter }) => {
+    const filters = { ...firstPage(customerList).filters, ...filter }
+    const own = and(eq(accounts.partnerId, partnerId), narrowed(db, { q: '', filters }, at))
+    const found = db
+      .select({ one: accounts.id })
+      .from(accounts)
+      .where(own)
+      .limit(mostCounted + 1)
+    return sql`select count(*) as n from ${found}`
+  })
+  const rows = db.all<{ n: number }>(sql.join(counts, sql` union all `))
+  return attention.flatMap(({ words, filter }, at) => {
+    const n = rows[at]?.n ?? 0
+    return n > 0 ? [{ n: Math.min(n, mostCounted), more: n > mostCounted, words, filter }] : []
+  })
+}
+
+/** How many customers a partner had at each of these times (milliseconds, rising). */
+export function countCustomersAt(db: Db, partnerId: number, times: number[]): number[] {
+  const rows = db.all<{
+    n: number
+  }>(sql`select (select count(*) from ${accounts} where ${accounts.partnerId} = ${partnerId}
+    and ${accounts.createdAt} <= value) as n from json_each(${JSON.stringify(times)})`)
+  return rows.map(({ n }) => n)
 }
 
 /** Partners see only their own customers; everyone else's are not found. */

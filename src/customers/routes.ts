@@ -7,6 +7,7 @@ import { idOf, showLink } from '../invitations/link.ts'
 import { addMember, countAdmins, findMember, listMembers, memberList, removeMember } from '../members/data.ts'
 import { listProjects, projectList } from '../projects/data.ts'
 import { isCounted, limitsOfProjects, nearestLimit, poolBoundsProjects, projectQuota, usesOf } from '../quotas/data.ts'
+import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
 import { email, identifier, line, personName, withIdentifier } from '../web/fields.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
@@ -35,7 +36,14 @@ export default async function customerRoutes(app: FastifyInstance) {
     return reply.seeOther(`/partner/customers?account=${found(partnerAccount).identifier}`)
   })
 
-  app.get('/partner/customers', see, async (request, reply) => showCustomers(request, reply))
+  app.get(
+    '/partner/customers',
+    see,
+    async (request, reply) =>
+      listDownload(request, reply, customerList, (query) =>
+        listCustomers(db, request.member.account.id, query, app.now()),
+      ) ?? showCustomers(request, reply),
+  )
 
   app.post('/partner/customers', { config: { can: 'customer.create', inAccount: true } }, async (request, reply) => {
     const form = readForm(newCustomer, request.body)
@@ -54,7 +62,14 @@ export default async function customerRoutes(app: FastifyInstance) {
 
   app.get('/partner/customers/:customer', see, async (request, reply) => reply.seeOther(usersOf(customerOf(request))))
 
-  app.get('/partner/customers/:customer/users', see, async (request, reply) => showUsers(request, reply))
+  app.get('/partner/customers/:customer/users', see, async (request, reply) => {
+    const { id } = customerOf(request)
+    return (
+      listDownload(request, reply, memberList, (query) => listMembers(db, id, query)) ??
+      listDownload(request, reply, invitationList, (query) => listInvitations(db, id, query), 'invited-') ??
+      showUsers(request, reply)
+    )
+  })
 
   app.post('/partner/customers/:customer/own-membership', join, async (request, reply) => {
     const customer = customerOf(request)
@@ -128,6 +143,8 @@ export default async function customerRoutes(app: FastifyInstance) {
   app.get('/partner/customers/:customer/projects', see, async (request, reply) => {
     const customer = customerOf(request)
     const all = { userId: request.signedIn.id, seesAll: true }
+    const file = listDownload(request, reply, projectList, (query) => listProjects(db, customer.id, all, query))
+    if (file) return file
     const list = listProjects(db, customer.id, all, readList(request, projectList))
     return reply.page('customers/projects', {
       title: 'Customer Projects',
@@ -179,7 +196,7 @@ export default async function customerRoutes(app: FastifyInstance) {
 
   function showCustomers(request: FastifyRequest, reply: FastifyReply, form?: Form) {
     const partnerId = request.member.account.id
-    const list = listCustomers(db, partnerId, readList(request, customerList))
+    const list = listCustomers(db, partnerId, readList(request, customerList), app.now())
     const uses = usesOf(
       db,
       list.rows.map(({ id }) => id),

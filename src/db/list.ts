@@ -6,6 +6,9 @@ import type { Db } from './open.ts'
 // wherever that is in the list, so that page 4,000 costs what page 1 costs and a row that comes or goes
 // meanwhile moves no other.
 
+/** For a download: a time in UTC (ISO 8601), or nothing. */
+export const isoTime = (at: number | null) => (at === null ? null : new Date(at).toISOString())
+
 /** A column that a list can be sorted by. An index has to begin with the list’s tenant and go on with it. */
 export type Sort<Row> = {
   words: string
@@ -23,6 +26,8 @@ export type ListSpec<Row, Filters extends string = string> = {
   id: SQLiteColumn
   idOf: (row: Row) => number
   sorts: Record<string, Sort<Row>>
+  /** The columns of its download. Times are written in UTC (ISO 8601). */
+  columns: Record<string, (row: Row) => string | number | null>
   filters: Record<Filters, Filter>
 }
 

@@ -36,7 +36,7 @@ export const users = sqliteTable(
     version: integer().notNull().default(1),
   },
   (table) => [
-    index('users_living').on(table.deletedAt, table.id),
+    index('users_living').on(table.deletedAt, table.createdAt),
     index('users_name').on(table.deletedAt, table.search),
   ],
 )
@@ -67,9 +67,11 @@ export const accounts = sqliteTable(
   (table) => [
     unique('accounts_id_kind').on(table.id, table.kind),
     index('accounts_partner').on(table.partnerId, table.id),
+    index('accounts_partner_created').on(table.partnerId, table.createdAt),
     index('accounts_partner_name').on(table.partnerId, table.search),
     index('accounts_partner_identifier').on(table.partnerId, table.identifier),
     index('accounts_name').on(table.search),
+    index('accounts_created').on(table.createdAt),
     foreignKey({
       name: 'accounts_partner_fk',
       columns: [table.partnerId, table.partnerKind],
@@ -466,11 +468,66 @@ export const letters = sqliteTable(
   },
   (table) => [
     index('letters_due').on(table.state, table.dueAt),
-    index('letters_state').on(table.state, table.id),
+    index('letters_state').on(table.state, table.createdAt),
+    index('letters_created').on(table.createdAt),
     index('letters_invitation').on(table.invitationId),
     index('letters_email').on(table.email),
     index('letters_user').on(table.userId),
     check('letters_state', sql`state in ('waiting', 'sent', 'kept', 'failed', 'withdrawn')`),
+  ],
+)
+
+// A file of customers or users that is brought in: checked row by row first, then carried out.
+export const imports = sqliteTable(
+  'imports',
+  {
+    id: integer().primaryKey(),
+    accountId: integer('account_id')
+      .notNull()
+      .references(() => accounts.id),
+    kind: text({ enum: ['customers', 'users'] }).notNull(),
+    fileName: text('file_name').notNull(),
+    state: text({ enum: ['checking', 'ready', 'running', 'done', 'stopped'] })
+      .notNull()
+      .default('checking'),
+    createdBy: integer('created_by')
+      .notNull()
+      .references(() => users.id),
+    createdAt: integer('created_at').notNull(),
+    endedAt: integer('ended_at'),
+    // From where it was started, for the history of what it does.
+    ip: text(),
+    requestId: text('request_id'),
+  },
+  (table) => [
+    index('imports_account').on(table.accountId, table.kind, table.id),
+    index('imports_state').on(table.state, table.id),
+    index('imports_creator').on(table.createdBy),
+    check('imports_kind', sql`kind in ('customers', 'users')`),
+    check('imports_state_known', sql`state in ('checking', 'ready', 'running', 'done', 'stopped')`),
+  ],
+)
+
+export const importRows = sqliteTable(
+  'import_rows',
+  {
+    importId: integer('import_id')
+      .notNull()
+      .references(() => imports.id),
+    // The line of the file.
+    line: integer().notNull(),
+    // What was read, checked: JSON. It is emptied with the rows when the import is old.
+    input: text().notNull(),
+    // Whom or what the row is about.
+    subject: text().notNull(),
+    state: text({ enum: ['ready', 'wrong', 'done', 'failed'] }).notNull(),
+    // What will happen or has happened, or why not.
+    words: text().notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.importId, table.line] }),
+    index('import_rows_state').on(table.importId, table.state, table.line),
+    check('import_rows_state_known', sql`state in ('ready', 'wrong', 'done', 'failed')`),
   ],
 )
 

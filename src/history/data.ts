@@ -1,6 +1,15 @@
 import { and, eq, gte, inArray, isNotNull, lt, ne, or, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
-import { betweenDays, countRows, type List, type ListQuery, type ListSpec, type PageOf, readPage } from '../db/list.ts'
+import {
+  betweenDays,
+  countRows,
+  isoTime,
+  type List,
+  type ListQuery,
+  type ListSpec,
+  type PageOf,
+  readPage,
+} from '../db/list.ts'
 import type { Db } from '../db/open.ts'
 import { accounts, invitations, letters, personalChanges, projects, records, users } from '../db/schema.ts'
 import { findMatches, isOneOf, matches } from '../db/search.ts'
@@ -18,6 +27,17 @@ export const recordList = {
   id: records.id,
   idOf: (record) => record.id,
   sorts: { newest: { words: 'Newest first', column: records.id, order: 'desc', value: (record) => record.id } },
+  columns: {
+    when: ({ at }) => isoTime(at),
+    who: ({ actor }) => actor,
+    from: ({ bySupport, actorAccount }) => (bySupport ? 'Support' : actorAccount),
+    what: ({ words }) => words,
+    on: ({ on }) => on.join(', '),
+    account: ({ account }) => account,
+    change: ({ change }) =>
+      change.map(({ field, before, after }) => `${field}: ${before ?? '–'} → ${after ?? '–'}`).join('; '),
+    'ip address': ({ ip }) => ip,
+  },
   filters: { person: 'text', family: recordFamilies, from: 'day', until: 'day' },
 } as const satisfies ListSpec<RecordRow>
 

@@ -51,6 +51,8 @@ export const recordKinds = {
   'user.disabled': 'disabled the user',
   'user.enabled': 'enabled the user',
   'user.sessions-ended': 'ended the user’s sessions',
+  'import.started': 'began to import a file',
+  'import.ended': 'finished importing a file',
   'letter.sent-again': 'had a letter sent again',
 } as const
 
@@ -66,6 +68,7 @@ export const recordFamilies = {
   project: 'Projects',
   access: 'Project access',
   user: 'Log-in and profile',
+  import: 'Imports',
   letter: 'Mail',
 } as const
 

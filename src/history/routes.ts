@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { listDownload } from '../web/csv.ts'
 import { readList } from '../web/list.ts'
 import { listRecords, recordList, type Scope } from './data.ts'
 
@@ -18,6 +19,8 @@ export default async function historyRoutes(app: FastifyInstance) {
   )
 
   function show(request: FastifyRequest, reply: FastifyReply, scope: Scope, area: Area) {
+    const file = listDownload(request, reply, recordList, (query) => listRecords(app.db, scope, query))
+    if (file) return file
     const query = readList(request, recordList)
     if (Object.keys(query.errors).length > 0) reply.code(422)
     return reply.page('history/index', { title: 'History', area, list: listRecords(app.db, scope, query) })

@@ -1,5 +1,7 @@
 import type { FastifyInstance } from 'fastify'
+import { countCustomersAt, listAttention } from '../customers/data.ts'
 import { firstPage } from '../db/list.ts'
+import type { Db } from '../db/open.ts'
 import { countInvitationsTo, listInvitationsTo } from '../invitations/data.ts'
 import { countPendingRequests } from '../partnership/data.ts'
 import { can } from '../policy.ts'
@@ -8,18 +10,30 @@ import { countOpenRequests, findOpenRequest, listOpenRequests } from '../quota-r
 
 const shown = 10
 
+/** The customers at the end of each of the last twelve months, this one as it is now. */
+function growthOf(db: Db, partnerId: number, at: number): { at: number; n: number }[] {
+  const { year, month } = { year: new Date(at).getUTCFullYear(), month: new Date(at).getUTCMonth() }
+  const ends = Array.from({ length: 11 }, (_, n) => Date.UTC(year, month - 10 + n, 1) - 1)
+  const times = [...ends, at]
+  const counts = countCustomersAt(db, partnerId, times)
+  return times.map((at, n) => ({ at, n: counts[n] ?? 0 }))
+}
+
 export default async function homeRoutes(app: FastifyInstance) {
   app.get('/', { config: { can: 'home.see' } }, async (request, reply) => {
     const { db, now } = app
     const { viewer, signedIn } = request
     const { account } = viewer
     const own = { userId: signedIn.id, seesAll: false }
+    const partnerId = account && can(viewer.standings, 'customer.see') ? account.id : undefined
     const inAccount = account && can(viewer.standings, 'project.list')
     return reply.page('home/index', {
       title: 'Home',
       invitations: listInvitationsTo(db, signedIn.email, now(), shown),
       invitationCount: countInvitationsTo(db, signedIn.email, now()),
       requests: can(viewer.standings, 'support.see') ? countPendingRequests(db) : 0,
+      attention: partnerId === undefined ? [] : listAttention(db, partnerId, now()),
+      growth: partnerId === undefined ? [] : growthOf(db, partnerId, now()),
       quotaRequests: {
         toDecide: can(viewer.standings, 'customer.limit') && account ? countOpenRequests(db, account.id) : 0,
         ofSupport: can(viewer.standings, 'support.quota') ? listOpenRequests(db, null, shown) : [],

@@ -2,7 +2,7 @@ import { and, count, desc, eq, gt, isNull, sql } from 'drizzle-orm'
 import { addAccess } from '../access/data.ts'
 import type { Account } from '../accounts/data.ts'
 import { searchText } from '../db/fold.ts'
-import { countRows, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
+import { countRows, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import {
   accounts,
@@ -97,6 +97,13 @@ function isMember(tx: Db, accountId: number, email: string): boolean {
   )
 }
 
+/** Why somebody cannot be invited now: as `invite` says it. Undefined where nothing stands in the way. */
+export function whyNotInvited(db: Db, accountId: number, email: string, at: number): 'member' | 'pending' | undefined {
+  if (isMember(db, accountId, email)) return 'member'
+  const open = and(pendingOf(accountId), eq(invitations.emailKey, emailKey(email)), gt(invitations.expiresAt, at))
+  return db.select({ id: invitations.id }).from(invitations).where(open).get() ? 'pending' : undefined
+}
+
 /** An expired invitation gives way to a new one. */
 function expireOld(tx: Db, accountId: number, email: string, at: number): void {
   const pending = and(
@@ -152,6 +159,14 @@ export const invitationList = {
   idOf: (invitation) => invitation.id,
   sorts: {
     sent: { words: 'Newest first', column: invitations.id, order: 'desc', value: (invitation) => invitation.id },
+  },
+  columns: {
+    name: ({ name }) => name,
+    'e-mail': ({ email }) => email,
+    role: ({ role }) => role,
+    sent: ({ sentAt }) => isoTime(sentAt),
+    expires: ({ expiresAt }) => isoTime(expiresAt),
+    letter: ({ letterState }) => letterState,
   },
   filters: {},
 } as const satisfies ListSpec<PendingInvitation>

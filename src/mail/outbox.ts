@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { and, eq } from 'drizzle-orm'
 import type { Config } from '../config.ts'
 import { searchText } from '../db/fold.ts'
-import { betweenDays, countRows, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
+import { betweenDays, countRows, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { letters } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
@@ -87,7 +87,18 @@ export const letterList = {
   name: 'letters',
   id: letters.id,
   idOf: (letter) => letter.id,
-  sorts: { written: { words: 'Newest first', column: letters.id, order: 'desc', value: (letter) => letter.id } },
+  sorts: {
+    written: { words: 'Newest first', column: letters.createdAt, order: 'desc', value: (letter) => letter.createdAt },
+  },
+  columns: {
+    name: ({ name }) => name,
+    'e-mail': ({ email }) => email,
+    subject: ({ subject }) => subject,
+    state: ({ state }) => state,
+    error: ({ error }) => error,
+    written: ({ createdAt }) => isoTime(createdAt),
+    done: ({ doneAt }) => isoTime(doneAt),
+  },
   filters: {
     state: { waiting: 'Waiting', sent: 'Sent', kept: 'Kept', failed: 'Failed', withdrawn: 'Withdrawn' },
     from: 'day',

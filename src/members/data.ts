@@ -1,5 +1,5 @@
 import { and, asc, count, desc, eq, isNull, sql } from 'drizzle-orm'
-import { countRows, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
+import { countRows, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { memberships, projectAccess, projects, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
@@ -39,6 +39,13 @@ export const memberList = {
   sorts: {
     name: { words: 'Name', column: memberships.search, order: 'asc', value: (member) => member.search },
     joined: { words: 'Newest first', column: memberships.createdAt, order: 'desc', value: (member) => member.joinedAt },
+  },
+  columns: {
+    name: ({ name }) => name,
+    'e-mail': ({ email }) => email,
+    role: ({ role }) => role,
+    'last log-in': ({ lastLogInAt }) => isoTime(lastLogInAt),
+    joined: ({ joinedAt }) => isoTime(joinedAt),
   },
   filters: { role: { admin: 'Admins', member: 'Users' } },
 } as const satisfies ListSpec<Member>

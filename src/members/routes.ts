@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { invitationList, invite, listInvitations } from '../invitations/data.ts'
 import { roleName } from '../policy.ts'
 import { countProjects, findProjectsById, listProjectChoices } from '../projects/data.ts'
+import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
 import { email, idChoice, personName, readId, several, version } from '../web/fields.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
@@ -27,7 +28,14 @@ const choices = 20
 export default async function memberRoutes(app: FastifyInstance) {
   const { db, config, postLetter } = app
 
-  app.get('/customer/users', { config: { can: 'people.see' } }, async (request, reply) => show(request, reply))
+  app.get('/customer/users', { config: { can: 'people.see' } }, async (request, reply) => {
+    const { id } = request.member.account
+    return (
+      listDownload(request, reply, memberList, (query) => listMembers(db, id, query)) ??
+      listDownload(request, reply, invitationList, (query) => listInvitations(db, id, query), 'invited-') ??
+      show(request, reply)
+    )
+  })
 
   app.post('/customer/users', { config: { can: 'member.invite', inAccount: true } }, async (request, reply) => {
     const { account, user } = request.member

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { findOwnAccount, type User } from '../accounts/data.ts'
+import { findOwnAccount, listOwnAccounts, ownAccountList, type User } from '../accounts/data.ts'
+import type { ListQuery } from '../db/list.ts'
 import { write } from '../db/open.ts'
 import { endOtherSessions, endSession, findUser, renameUser, setPassword } from '../login/data.ts'
 import { newPersonFields, readNewPassword, withoutPasswords } from '../login/new-person.ts'
@@ -8,6 +9,7 @@ import { verifyPassword } from '../login/passwords.ts'
 import { listProjectsOf, removeMember } from '../members/data.ts'
 import { attemptOn, tooSoon } from '../throttle/attempt.ts'
 import { forgive } from '../throttle/data.ts'
+import { listDownload } from '../web/csv.ts'
 import { found, notFound } from '../web/errors.ts'
 import { personName, readId, version } from '../web/fields.ts'
 import { dateTime, plural } from '../web/format.ts'
@@ -26,7 +28,10 @@ const passwordChange = z.strictObject({
 export default async function profileRoutes(app: FastifyInstance) {
   const { db } = app
 
-  app.get('/profile', { config: { can: 'profile.see' } }, async (request, reply) => showProfile(request, reply))
+  app.get('/profile', { config: { can: 'profile.see' } }, async (request, reply) => {
+    const list = (query: ListQuery) => listOwnAccounts(db, request.signedIn.id, query)
+    return listDownload(request, reply, ownAccountList, list) ?? showProfile(request, reply)
+  })
 
   app.post('/profile/name', { config: { can: 'profile.change' } }, async (request, reply) => {
     const form = readForm(ownName, request.body)

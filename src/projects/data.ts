@@ -1,7 +1,7 @@
 import { and, asc, count, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm'
 import { proposeIdentifier } from '../accounts/data.ts'
 import { searchText } from '../db/fold.ts'
-import { countRows, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
+import { countRows, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { projectAccess, projects } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
@@ -52,6 +52,12 @@ export const projectList = {
   sorts: {
     created: { words: 'Newest first', column: projects.id, order: 'desc', value: (project) => project.id },
     name: { words: 'Name', column: projects.search, order: 'asc', value: (project) => project.search },
+  },
+  columns: {
+    name: ({ name }) => name,
+    identifier: ({ identifier }) => identifier,
+    people: ({ people }) => people,
+    created: ({ createdAt }) => isoTime(createdAt),
   },
   filters: {},
 } as const satisfies ListSpec<SeenProject>

@@ -1,6 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { accessList, listAccess } from '../access/data.ts'
+import type { ListQuery } from '../db/list.ts'
 import { hasRoom, projectQuota } from '../quotas/data.ts'
+import { listDownload } from '../web/csv.ts'
 import { identifier, line, version, withIdentifier } from '../web/fields.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { readList } from '../web/list.ts'
@@ -23,7 +26,11 @@ const removal = z.strictObject({ identifier: z.string().trim().default('') })
 export default async function projectRoutes(app: FastifyInstance) {
   const { db } = app
 
-  app.get('/projects', { config: { can: 'project.list' } }, async (request, reply) => showDashboard(request, reply))
+  app.get('/projects', { config: { can: 'project.list' } }, async (request, reply) => {
+    const { id } = request.member.account
+    const list = (query: ListQuery) => listProjects(db, id, looker(request), query)
+    return listDownload(request, reply, projectList, list) ?? showDashboard(request, reply)
+  })
 
   app.post('/projects', { config: { can: 'project.create', inAccount: true } }, async (request, reply) => {
     const { account, user } = request.member
@@ -43,9 +50,11 @@ export default async function projectRoutes(app: FastifyInstance) {
     return showDashboard(request, reply.code(422), form)
   })
 
-  app.get('/projects/:project', { config: { can: 'project.see' } }, async (request, reply) =>
-    showProject(request, reply),
-  )
+  app.get('/projects/:project', { config: { can: 'project.see' } }, async (request, reply) => {
+    const { id } = projectOf(request)
+    const list = (query: ListQuery) => listAccess(db, request.member.account.id, id, query)
+    return listDownload(request, reply, accessList, list) ?? showProject(request, reply)
+  })
 
   app.post(
     '/projects/:project/name',

@@ -1,7 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import { customerOf } from '../customers/own.ts'
+import type { ListQuery } from '../db/list.ts'
+import { listProjects, projectList } from '../projects/data.ts'
 import { projectOf, showProject } from '../projects/page.ts'
-import { csvDownload } from '../web/csv.ts'
+import { csvDownload, listDownload } from '../web/csv.ts'
 import { forbidden } from '../web/errors.ts'
 import { actor, supportActor } from '../web/viewer.ts'
 import { quotaRows } from './data.ts'
@@ -11,7 +13,11 @@ export default async function quotaRoutes(app: FastifyInstance) {
   const { db } = app
   const support = { config: { can: 'support.quota' } } as const
 
-  app.get('/customer/quotas', { config: { can: 'quota.see' } }, async (request, reply) => showOwnQuotas(request, reply))
+  app.get('/customer/quotas', { config: { can: 'quota.see' } }, async (request, reply) => {
+    const { account, user } = request.member
+    const list = (query: ListQuery) => listProjects(db, account.id, { userId: user.id, seesAll: true }, query)
+    return listDownload(request, reply, projectList, list) ?? showOwnQuotas(request, reply)
+  })
 
   app.post(
     '/projects/:project/quotas',

@@ -1,7 +1,7 @@
 import { and, eq, isNotNull, isNull, not, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import type { Account } from '../accounts/data.ts'
-import { betweenDays, countRows, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
+import { betweenDays, countRows, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import type { Db } from '../db/open.ts'
 import { accounts, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
@@ -18,7 +18,12 @@ export const accountList = {
   id: accounts.id,
   idOf: (account) => account.id,
   sorts: {
-    created: { words: 'Newest first', column: accounts.id, order: 'desc', value: (account) => account.id },
+    created: {
+      words: 'Newest first',
+      column: accounts.createdAt,
+      order: 'desc',
+      value: (account) => account.createdAt,
+    },
     name: { words: 'Name', column: accounts.search, order: 'asc', value: (account) => account.search },
     identifier: {
       words: 'Identifier',
@@ -26,6 +31,15 @@ export const accountList = {
       order: 'asc',
       value: (account) => account.identifier,
     },
+  },
+  columns: {
+    name: ({ name }) => name,
+    identifier: ({ identifier }) => identifier,
+    kind: ({ kind }) => kind,
+    partner: ({ partnerName }) => partnerName,
+    users: ({ users }) => users,
+    status: ({ suspendedAt }) => (suspendedAt === null ? 'active' : 'suspended'),
+    created: ({ createdAt }) => isoTime(createdAt),
   },
   filters: {
     kind: { partner: 'Partner accounts', customer: 'Customer accounts' },
@@ -85,7 +99,15 @@ export const userList = {
   idOf: (user) => user.id,
   sorts: {
     name: { words: 'Name', column: users.search, order: 'asc', value: (user) => user.search },
-    created: { words: 'Newest first', column: users.id, order: 'desc', value: (user) => user.id },
+    created: { words: 'Newest first', column: users.createdAt, order: 'desc', value: (user) => user.createdAt },
+  },
+  columns: {
+    name: ({ name }) => name,
+    'e-mail': ({ email }) => email,
+    accounts: ({ accounts }) => accounts,
+    status: ({ disabledAt }) => (disabledAt === null ? 'active' : 'disabled'),
+    'last log-in': ({ lastLogInAt }) => isoTime(lastLogInAt),
+    created: ({ createdAt }) => isoTime(createdAt),
   },
   filters: {
     status: { active: 'Active', disabled: 'Disabled' },

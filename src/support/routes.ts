@@ -6,6 +6,7 @@ import { invite } from '../invitations/data.ts'
 import { endSessions, findUser, setDisabled } from '../login/data.ts'
 import { findLetter, letterList, listLetters, openBody, sendAgain } from '../mail/outbox.ts'
 import { listPendingRequests } from '../partnership/data.ts'
+import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
 import { email, identifier, line, personName, readId, withIdentifier } from '../web/fields.ts'
 import { plural } from '../web/format.ts'
@@ -35,7 +36,12 @@ export default async function supportRoutes(app: FastifyInstance) {
     reply.seeOther('/support/accounts'),
   )
 
-  app.get('/support/accounts', account, async (request, reply) => showAccounts(request, reply))
+  app.get(
+    '/support/accounts',
+    account,
+    async (request, reply) =>
+      listDownload(request, reply, accountList, (query) => listAccounts(db, query)) ?? showAccounts(request, reply),
+  )
 
   app.post('/support/accounts', account, async (request, reply) => {
     const form = readForm(newAccount, request.body)
@@ -79,7 +85,12 @@ export default async function supportRoutes(app: FastifyInstance) {
     return reply.seeOther('/support/accounts', `${name} is active again.`)
   })
 
-  app.get('/support/users', user, async (request, reply) => showUsers(request, reply))
+  app.get(
+    '/support/users',
+    user,
+    async (request, reply) =>
+      listDownload(request, reply, userList, (query) => listUsers(db, query)) ?? showUsers(request, reply),
+  )
 
   app.post('/support/users/:user/disabling', user, async (request, reply) => {
     const { id, name } = userOf(request)
@@ -102,6 +113,8 @@ export default async function supportRoutes(app: FastifyInstance) {
   })
 
   app.get('/support/mail', mail, async (request, reply) => {
+    const file = listDownload(request, reply, letterList, (query) => listLetters(db, query))
+    if (file) return file
     return reply.page('support/mail', {
       title: 'Mail',
       toServer: config.smtpUrl !== undefined,

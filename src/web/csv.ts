@@ -1,7 +1,9 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { stringify } from 'csv-stringify'
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { everyRow, type List, type ListQuery, type ListSpec } from '../db/list.ts'
+import { readList } from './list.ts'
 
 /** A row of a download: its columns by name, the same in every row. */
 export type CsvRow = Record<string, string | number | null>
@@ -17,4 +19,24 @@ export function csvDownload(reply: FastifyReply, name: string, rows: Iterable<Cs
     .type('text/csv; charset=utf-8')
     .header('content-disposition', `attachment; filename="${name}"`)
     .send(file)
+}
+
+/**
+ * Answers `?download=csv` of a list's page with the list as it is filtered and sorted. Undefined when the
+ * page itself is asked for.
+ */
+export function listDownload<Row, Filters extends string>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  spec: ListSpec<Row, Filters>,
+  list: (query: ListQuery<Filters>) => List<Row>,
+  prefix = '',
+): FastifyReply | undefined {
+  const wanted = (request.query as Record<string, unknown>)[`${prefix}download`]
+  if (request.method !== 'GET' || wanted !== 'csv') return undefined
+  return csvDownload(reply, `${spec.name}.csv`, rowsOf(spec, everyRow(list, readList(request, spec, prefix))))
+}
+
+function* rowsOf<Row>({ columns }: ListSpec<Row>, rows: Iterable<Row>): Generator<CsvRow> {
+  for (const row of rows) yield Object.fromEntries(Object.entries(columns).map(([name, value]) => [name, value(row)]))
 }

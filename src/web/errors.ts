@@ -84,7 +84,7 @@ export default fp(async (app: FastifyInstance) => {
 })
 
 /** Never sent back into a page. */
-const secretFields = ['password', 'repeated', 'current', 'code', 'secret', '_proof']
+const secretFields = ['password', 'repeated', 'current', 'code', 'secret', '_proof', 'file']
 
 /**
  * A form whose token is of another session, or of none: it is shown once more with what was typed. Only

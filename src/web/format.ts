@@ -1,10 +1,16 @@
 const day = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'UTC' })
 const minute = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' })
+const monthOfYear = new Intl.DateTimeFormat('en-GB', { month: 'long', year: 'numeric', timeZone: 'UTC' })
 const whole = new Intl.NumberFormat('en-GB')
 
 /** 24 Nov 2026 */
 export function date(at: number): string {
   return day.format(at)
+}
+
+/** November 2026 */
+export function month(at: number): string {
+  return monthOfYear.format(at)
 }
 
 /** 24 Nov 2026, 07:04 (UTC) */

@@ -58,6 +58,8 @@ export const listFilterNames: Record<string, string> = {
   status: 'Status',
   limits: 'Limits',
   admin: 'Admins',
+  invitations: 'Invitations',
+  used: 'Use',
   role: 'Role',
   kind: 'Kind',
   state: 'State',

@@ -1,10 +1,10 @@
 import cookie from '@fastify/cookie'
 import session, { type SessionStore } from '@fastify/session'
-import { eq, lt, or, sql } from 'drizzle-orm'
+import { and, eq, lt, or, sql } from 'drizzle-orm'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Db } from '../db/open.ts'
-import { sessions, users } from '../db/schema.ts'
+import { type Db, write } from '../db/open.ts'
+import { memberships, sessions, users } from '../db/schema.ts'
 import { hashToken } from '../secrets.ts'
 
 // A session's row is written at log-in and says whose it is; the store never writes one, so a
@@ -105,19 +105,26 @@ export async function signIn(
   const { db, now } = request.server
   await request.session.regenerate()
   request.session.userId = userId
-  db.insert(sessions)
-    .values({
-      hash: hashToken(request.session.sessionId),
-      userId,
-      activeAccountId: accountId,
-      createdAt: now(),
-      secondFactor,
-      provedAt: now(),
-      lastSeenAt: now(),
-      ip: request.ip,
-      browser: (request.headers['user-agent'] ?? '').slice(0, 300),
-    })
-    .run()
+  write(db, (tx) => {
+    tx.insert(sessions)
+      .values({
+        hash: hashToken(request.session.sessionId),
+        userId,
+        activeAccountId: accountId,
+        createdAt: now(),
+        secondFactor,
+        provedAt: now(),
+        lastSeenAt: now(),
+        ip: request.ip,
+        browser: (request.headers['user-agent'] ?? '').slice(0, 300),
+      })
+      .run()
+    if (accountId !== null)
+      tx.update(memberships)
+        .set({ lastUsedAt: now() })
+        .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)))
+        .run()
+  })
 }
 
 /** What forms of this request's session are bound to. */

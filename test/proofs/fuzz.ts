@@ -85,6 +85,7 @@ const known: Record<string, string[]> = {
   ':project': ['website', 'shop'],
   ':user': ['1', '2', '4', '5'],
   ':request': ['1'],
+  ':import': ['1', '2'],
   ':key': ['cores', 'ram'],
 }
 

@@ -14,7 +14,7 @@ type Mutant = { name: string; file: string; text: string }
 const open = /^(asset\.see|session\.(start|end)|password\.reset|operator\.first|invitation\.(see|accept))$/
 
 const tables =
-  'accounts|memberships|projects|projectAccess|invitations|sessions|records|emailChanges|partnerRequests|limits|quotaRequests'
+  'accounts|memberships|projects|projectAccess|invitations|sessions|records|emailChanges|partnerRequests|limits|quotaRequests|imports'
 const columns = 'accountId|partnerId|userId|actorAccountId|emailKey'
 /** A condition that ties a row to a tenant or a person, by what the caller gives. A join compares columns, and is none. */
 const tenantCondition = new RegExp(

@@ -1,0 +1,104 @@
+import { CsvError, parse } from 'csv-parse'
+
+// Reads the CSV files that people have: from Excel and LibreOffice, with commas, semicolons or tabs, in
+// UTF-8, UTF-16 or Windows-1252.
+
+export const mostRows = 50_000
+
+/** What keeps a file from being read, in a person's words. */
+export class UnreadableFile extends Error {}
+
+export type CsvFileRow = { line: number; values: Record<string, string> }
+
+/**
+ * The rows of a file, each with its columns by name: names are compared without case, spaces and marks.
+ * Throws an UnreadableFile for broken CSV, columns that are unknown, twice or missing, and too many rows.
+ */
+export async function* readCsv(
+  file: Uint8Array,
+  columns: { known: readonly string[]; required: readonly string[] },
+): AsyncGenerator<CsvFileRow> {
+  const { text, delimiter } = withDelimiter(decode(file))
+  const parser = parse(text, {
+    delimiter,
+    bom: true,
+    trim: true,
+    info: true,
+    relax_column_count: true,
+    skip_empty_lines: true,
+    skip_records_with_empty_values: true,
+    max_record_size: 64 * 1024,
+  })
+  let names: string[] | undefined
+  let rows = 0
+  try {
+    for await (const { record, info } of parser as AsyncIterable<{ record: string[]; info: { lines: number } }>) {
+      if (!names) {
+        names = readHeader(record, columns)
+        continue
+      }
+      if (++rows > mostRows) throw new UnreadableFile(`The file holds more than ${mostRows} rows. Split it.`)
+      if (record.length > names.length)
+        throw new UnreadableFile(
+          `Line ${info.lines} holds ${record.length} columns, but the first line names ${names.length}.`,
+        )
+      // A cell may hold line breaks: the row begins where its first line is, and a name is one line.
+      const within = record.join('').split('\n').length - 1
+      yield {
+        line: info.lines - within,
+        values: Object.fromEntries(names.map((name, n) => [name, (record[n] ?? '').replaceAll(/\s*[\r\n]+\s*/g, ' ')])),
+      }
+    }
+  } catch (error) {
+    if (error instanceof CsvError) throw new UnreadableFile(`The file is no CSV as it should be: ${brokenWords(error)}`)
+    throw error
+  }
+  if (!names) throw new UnreadableFile('The file is empty.')
+  if (rows === 0) throw new UnreadableFile('The file holds its column names, and no row.')
+}
+
+function brokenWords(error: CsvError): string {
+  const line = (error as { lines?: number }).lines
+  const at = line ? `line ${line}: ` : ''
+  if (error.code === 'CSV_QUOTE_NOT_CLOSED') return `${at}a quotation mark is opened and never closed.`
+  if (error.code === 'CSV_MAX_RECORD_SIZE') return `${at}a row is longer than 64 KiB.`
+  return `${at}a quotation mark stands where none can be.`
+}
+
+/** A byte order mark says what a file is; else it is UTF-8, or what Excel writes on Windows. */
+function decode(file: Uint8Array): string {
+  const [first, second] = file
+  if (first === 0xff && second === 0xfe) return new TextDecoder('utf-16le').decode(file)
+  if (first === 0xfe && second === 0xff) return new TextDecoder('utf-16be').decode(file)
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(file)
+  } catch {
+    return new TextDecoder('windows-1252').decode(file)
+  }
+}
+
+/** Excel may write `sep=;` as the first line; else what stands most in the first line parts the columns. */
+function withDelimiter(text: string): { text: string; delimiter: string } {
+  const said = /^sep=(.)\r?\n/.exec(text)
+  if (said) return { text: text.slice(said[0].length), delimiter: said[1] ?? ',' }
+  const first = text.split(/\r?\n/, 1)[0] ?? ''
+  const count = (mark: string) => first.split(mark).length
+  const [delimiter = ','] = [',', ';', '\t'].sort((one, other) => count(other) - count(one))
+  return { text, delimiter }
+}
+
+function readHeader(record: string[], { known, required }: { known: readonly string[]; required: readonly string[] }) {
+  const plain = (name: string) => name.toLowerCase().replaceAll(/[^a-z]/g, '')
+  const names = record.map((name) => known.find((one) => plain(one) === plain(name)) ?? '')
+  const all = `Its columns can be: ${known.join(', ')}.`
+  const unknown = record.filter((_, n) => !names[n])
+  if (unknown.length > 0)
+    throw new UnreadableFile(
+      `The first line names what is no column here: ${unknown.join(', ').slice(0, 200) || '(nothing)'}. ${all}`,
+    )
+  const twice = names.find((name, n) => names.indexOf(name) !== n)
+  if (twice) throw new UnreadableFile(`The first line names ${twice} twice.`)
+  const missing = required.filter((name) => !names.includes(name))
+  if (missing.length > 0) throw new UnreadableFile(`The first line does not name ${missing.join(', ')}. ${all}`)
+  return names
+}

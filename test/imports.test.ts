@@ -1,0 +1,295 @@
+import { copyFileSync } from 'node:fs'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { eq } from 'drizzle-orm'
+import t from 'tap'
+import { accounts, importRows, imports, invitations, letters, memberships, records } from '../src/db/schema.ts'
+import { cast } from '../src/demo.ts'
+import { type Client, castDatabase, newFolder, type Page, type Panel, startApp } from './harness.ts'
+import { startProcess } from './process.ts'
+import { until } from './smtp.ts'
+
+const customers = '/partner/imports'
+const users = '/customer/imports'
+
+const csv = (text: string, encoding: BufferEncoding = 'utf8') => ({
+  name: 'list.csv',
+  bytes: Buffer.from(text, encoding),
+})
+
+const check = (who: Client, text: string, page = customers) => who.upload(page, 'Check the file', csv(text))
+
+/** Presses the one button, and waits until the work is done. */
+async function carryOut(panel: Panel, who: Client, checked: Page): Promise<Page> {
+  const button =
+    checked.root
+      .querySelectorAll('button')
+      .find((one) => /^Import \d/.test(one.text.trim()))
+      ?.text.trim() ?? ''
+  await who.press(checked, button)
+  await until('the import is done', () =>
+    panel.db
+      .select()
+      .from(imports)
+      .all()
+      .every(({ state }) => state === 'done' || state === 'stopped'),
+  )
+  return who.open(checked.path)
+}
+
+function everything(panel: Panel) {
+  const { imports: _i, import_rows: _r, sessions, throttles, ...rest } = panel.rows()
+  return rest
+}
+
+t.test('customers are brought in by file: first a dry run, then one button', async (t) => {
+  const panel = await startApp(t)
+  const petra = await panel.signIn('petra')
+  const before = everything(panel)
+  const checked = await check(
+    petra,
+    `Name,Identifier,Admin name,Admin e-mail,Role,Project limit
+Blumen Müller,,Mia Müller,mia@blumen.example,admin,5
+"Two
+lines, and ""quotes""",two-lines,,,,
+No Number,no-number,,,,many
+Acme again,acme,,,,
+Blumen,blumen-muller,,,,
+,nameless,,,,
+Half,half,Somebody,,,
+Half,half-2,,half@x.example,,
+Bad mail,bad-mail,Somebody,not-an-address,user,
+Bad role,bad-role,Somebody,r@x.example,owner,
+Last,last,Lea,lea@last.example,Customer User,0
+`,
+  )
+  t.strictSame(everything(panel), before, 'a dry run changes nothing')
+  t.match(checked.text, /checked, not begun 11 rows, 8 of them wrong/)
+  t.match(
+    checked.row('blumen-muller'),
+    /to be carried out creates the customer, limits it to 5 projects, invites mia@blumen.example as Customer Admin/,
+  )
+  for (const [row, words] of [
+    ['Acme again', 'The identifier “acme” is taken, or was once'],
+    ['Blumen (blumen-muller)', 'stands in line 2 already'],
+    ['No Number', 'Enter a whole number'],
+    ['nameless', 'The name is missing'],
+    ['half', 'e-mail is missing'],
+    ['half-2', 'The admin’s name is missing'],
+    ['bad-mail', 'This is not an e-mail address'],
+    ['bad-role', 'The role is admin or user'],
+  ] as const)
+    t.match(checked.row(row), words, row)
+  t.match((await petra.open(`${checked.path}?state=wrong`)).tableRows.length, 8)
+  t.ok(checked.hasButton('Import 3 customers'))
+
+  const done = await carryOut(panel, petra, checked)
+  t.match(done.text, 'Result 3 done, 8 wrong and left out')
+  const made = panel.db.select().from(accounts).where(eq(accounts.identifier, 'two-lines')).get()
+  t.equal(made?.name, 'Two lines, and "quotes"')
+  t.match((await petra.open('/partner/customers')).row('blumen-muller'), '0 / 5')
+  t.match((await petra.open('/partner/customers')).row('last'), '0 / 0')
+  t.same(
+    panel.db
+      .select()
+      .from(invitations)
+      .all()
+      .map(({ email, role }) => [email, role]),
+    [
+      ['mia@blumen.example', 'admin'],
+      ['lea@last.example', 'member'],
+    ],
+  )
+  t.equal(panel.db.select().from(letters).all().length, 2)
+  const result = (await petra.get(`${checked.path}?download=csv`)).body
+  t.match(result, /2,Blumen Müller \(blumen-muller\),done,created/)
+  t.match(result, /Acme again \(acme\),wrong,"The identifier “acme” is taken/)
+  t.match((await petra.open('/partner/history')).text, 'created the account')
+  t.match((await petra.open('/customer/history?account=cloudhaus')).text, 'finished importing a file')
+  t.equal((await petra.press(checked, 'Discard')).status, 409)
+})
+
+t.test('files of Excel and LibreOffice work: semicolons, tabs, BOM, UTF-16, Windows-1252, sep=', async (t) => {
+  const panel = await startApp(t)
+  const petra = await panel.signIn('petra')
+  const lines = 'name;identifier\r\nCafé Zoë;cafe-zoe\r\n"Semi; colon";semi\r\n'
+  for (const [what, bytes] of [
+    ['UTF-8 with BOM', Buffer.from(`\ufeff${lines}`)],
+    ['Windows-1252', Buffer.from(lines, 'latin1')],
+    ['UTF-16', Buffer.from(`\ufeff${lines}`, 'utf16le')],
+    ['sep=', Buffer.from(`sep=;\r\n${lines}`)],
+    ['tabs', Buffer.from(lines.replaceAll(';', '\t').replace('"Semi\t colon"', 'Semi; colon'))],
+    ['old Mac', Buffer.from(lines.replaceAll('\r\n', '\r'))],
+  ] as const) {
+    const page = await petra.upload(customers, 'Check the file', { name: `${what}.csv`, bytes })
+    t.match(page.row('cafe-zoe'), 'Café Zoë (cafe-zoe) to be carried out', what)
+    t.match(page.row('semi'), 'Semi; colon (semi)', what)
+    t.match((await petra.press(page, 'Discard')).status, 303)
+  }
+  t.equal(panel.db.select().from(importRows).all().length, 0)
+  const pasted = await petra.submitAndFollow(customers, 'Check the file', { text: lines })
+  t.match(pasted.row('cafe-zoe'), 'to be carried out')
+})
+
+t.test('what is no file of this kind is refused with the reason, and nothing is kept', async (t) => {
+  const panel = await startApp(t)
+  const petra = await panel.signIn('petra')
+  const many = `name\n${'x\n'.repeat(50_001)}`
+  for (const [text, words] of [
+    ['', 'Choose a file'],
+    ['name,identifier\n', 'no row'],
+    ['\n\n', 'The file is empty'],
+    ['identifier\nx\n', 'does not name name'],
+    ['name,colour\nx,y\n', 'no column here: colour'],
+    ['name,name\nx,y\n', 'names name twice'],
+    ['name\nx,y\n', 'Line 2 holds 2 columns'],
+    ['name\n"x\n', 'a quotation mark is opened and never closed'],
+    ['name\n"x"y\n', 'a quotation mark stands where none can be'],
+    [`name\n${'x'.repeat(70_000)}\n`, 'longer than 64 KiB'],
+    [many, 'more than 50000 rows'],
+  ] as const) {
+    const page = await check(petra, text)
+    t.equal(page.status, 422, words)
+    t.match(page.error('file'), words)
+  }
+  const large = await petra.upload(customers, 'Check the file', csv(`name\n${'x'.repeat(10 * 1024 * 1024)}`))
+  t.equal(large.status, 413)
+  t.match(large.text, 'at most 10 MiB')
+  t.same(panel.db.select().from(imports).all(), [])
+  t.same(panel.db.select().from(importRows).all(), [])
+  const broken = await petra.postRaw(customers, 'nonsense', { 'content-type': 'multipart/form-data; boundary=x' })
+  t.ok([400, 403].includes(broken.status), `${broken.status}`)
+})
+
+t.test('users are invited in bulk, with roles and projects of the account alone', async (t) => {
+  const panel = await startApp(t)
+  const stella = await panel.signIn('stella')
+  const uma = await panel.signIn('uma')
+  await uma.submit('/projects', 'Create project', { name: 'Secret', identifier: 'secret' })
+  await stella.submit('/customer/users', 'Invite', { name: 'Guest', email: 'guest@acme.example' })
+  const checked = await check(
+    stella,
+    `name;e-mail;role;projects
+Anna;anna@acme.example;admin;
+Bert;bert@acme.example;user;website:reader shop
+Tom;tom@acme.example;;
+Guest;guest@acme.example;;
+Uma;uma@umbrella.example;;
+Anna;ANNA@acme.example;;
+Carl;carl@acme.example;;secret
+Dora;dora@acme.example;;website:owner
+Eva;eva@acme.example;;website website
+`,
+    users,
+  )
+  for (const [row, words] of [
+    ['Anna anna@', 'invites as Customer Admin'],
+    ['Bert', 'gives access to Website (reader), Shop (user)'],
+    ['Tom', 'Is a user of this account already'],
+    ['Guest', 'Is invited already'],
+    ['Uma', 'invites as Customer User'],
+    ['ANNA', 'stands in line 2 already'],
+    ['Carl', 'This account has no project “secret”'],
+    ['Dora', '“owner” is no project role'],
+    ['Eva', 'stands here twice'],
+  ] as const)
+    t.match(checked.row(row), words, row)
+  const done = await carryOut(panel, stella, checked)
+  t.match(done.text, 'Result 3 done, 6 wrong')
+  const nora = panel.db.select().from(invitations).where(eq(invitations.email, 'bert@acme.example')).get()
+  t.ok(nora)
+})
+
+t.test('what has changed since the dry run is named in the result, and the rest is done', async (t) => {
+  const panel = await startApp(t)
+  const [petra, olga] = [await panel.signIn('petra'), await panel.signIn('olga')]
+  const checked = await check(petra, 'name,identifier,project limit\nOne,one,\nTwo,two,\nThree,three,9\n')
+  await petra.submit('/partner/customers', 'Create customer', { name: 'Taken', identifier: 'two' })
+  await olga.submit('/support/accounts/cloudhaus/quotas', 'Save pool', { projects: '5' })
+  const done = await carryOut(panel, petra, checked)
+  t.match(done.text, 'Result 1 done, 2 failed')
+  t.match(done.row('(two)'), /failed The identifier “two” is taken/)
+  t.match(done.row('(three)'), /failed The pool has 3 projects left/)
+  t.equal(panel.db.select().from(accounts).where(eq(accounts.identifier, 'three')).get(), undefined, 'nothing half')
+})
+
+t.test('an import of another account is not found; who lost the right does not go on', async (t) => {
+  const panel = await startApp(t)
+  const { db } = panel
+  const [petra, riva, max, tom] = await Promise.all(
+    (['petra', 'riva', 'max', 'tom'] as const).map((who) => panel.signIn(who)),
+  )
+  if (!petra || !riva || !max || !tom) return t.fail()
+  const checked = await check(petra, 'name,identifier\nOne,one\n')
+  const { id } = db.select().from(imports).get() ?? { id: 0 }
+  t.equal((await riva.get(`${customers}/${id}`)).status, 404)
+  t.equal((await riva.get(`${customers}/${id}?download=csv`)).status, 404)
+  t.equal((await riva.post(`${customers}/${id}/start`)).status, 404)
+  t.equal((await riva.post(`${customers}/${id}/removal`)).status, 404)
+  t.equal((await petra.get(`${users}/${id}`)).status, 404, 'nor as users')
+  t.equal((await max.get(customers)).status, 403)
+  t.equal((await tom.get(users)).status, 403)
+
+  const cloudhaus = db.select().from(accounts).where(eq(accounts.identifier, 'cloudhaus')).get()?.id ?? 0
+  db.update(imports).set({ state: 'running' }).where(eq(imports.id, id)).run()
+  db.update(memberships).set({ role: 'member' }).where(eq(memberships.accountId, cloudhaus)).run()
+  const other = await panel.signIn('riva')
+  const own = await other.upload(customers, 'Check the file', csv('name,identifier\nTwo,two\n'))
+  await carryOut(panel, other, own)
+  t.equal(db.select().from(imports).where(eq(imports.id, id)).get()?.state, 'stopped')
+  t.equal(db.select().from(accounts).where(eq(accounts.identifier, 'one')).get(), undefined)
+  t.ok(db.select().from(accounts).where(eq(accounts.identifier, 'two')).get())
+  t.ok(checked)
+})
+
+t.test('a killed process goes on where it was, and does each row once', { timeout: 120_000 }, async (t) => {
+  const dataDir = newFolder()
+  copyFileSync(await castDatabase(), join(dataDir, 'panel.db'))
+  const settings = { TWO_FACTOR: 'optional', LOG_LEVEL: 'silent' }
+  let panel = await startProcess(dataDir, { settings })
+  t.teardown(() => panel.kill())
+  const petra = panel.visit()
+  await petra.logIn(cast.petra.email)
+  const rows = Array.from({ length: 3_000 }, (_, n) => `Shop ${n},shop-${n},Admin ${n},admin-${n}@x.example\n`).join('')
+  const checked = await petra.upload(
+    customers,
+    'Check the file',
+    csv(`name,identifier,admin name,admin e-mail\n${rows}`),
+  )
+  await petra.press(checked, 'Import 3,000 customers')
+  const running = await petra.open(checked.path)
+  t.match(running.body, '<meta http-equiv="refresh" content="2">')
+  t.match(running.text, /of 3,000 This page follows by itself/)
+  await panel.kill()
+  const half = count(dataDir, "SELECT count(*) FROM accounts WHERE identifier LIKE 'shop-%'")
+  t.ok(half < 3_000, `it was killed after ${half}`)
+  panel = await startProcess(dataDir, { settings })
+  await until('it goes on', () => count(dataDir, "SELECT count(*) FROM imports WHERE state = 'done'") === 1)
+  t.equal(count(dataDir, "SELECT count(*) FROM accounts WHERE identifier LIKE 'shop-%'"), 3_000)
+  t.equal(count(dataDir, 'SELECT count(*) FROM invitations'), 3_000)
+  t.equal(count(dataDir, "SELECT count(*) FROM import_rows WHERE state = 'done'"), 3_000)
+  t.equal(count(dataDir, "SELECT count(*) FROM records WHERE kind = 'account.created'"), 3_000 + 6)
+})
+
+t.test('old imports go with their rows', async (t) => {
+  const panel = await startApp(t)
+  const petra = await panel.signIn('petra')
+  await check(petra, 'name,identifier\nOne,one\n')
+  panel.db.update(imports).set({ createdAt: 1 }).run()
+  panel.db
+    .insert(imports)
+    .values({ accountId: 1, kind: 'users', fileName: 'x', createdBy: 1, createdAt: Date.now() })
+    .run()
+  await panel.close()
+  const again = await startApp(t, { dataDir: panel.dataDir })
+  t.same(again.db.select().from(imports).all(), [], 'and what was left unread')
+  t.same(again.db.select().from(importRows).all(), [])
+  t.ok(again.db.select().from(records).all().length > 0)
+})
+
+function count(dataDir: string, query: string): number {
+  const sqlite = new Database(join(dataDir, 'panel.db'), { readonly: true })
+  const n = sqlite.prepare(query).pluck().get() as number
+  sqlite.close()
+  return n
+}
