@@ -541,12 +541,12 @@ t.test('a Customer User invites nobody, nor touches an invitation', async (t) =>
   const id = panel.db.select().from(invitations).get()?.id
   const tom = await panel.signIn('tom')
   t.notOk((await tom.get('/customer/users')).hasButton('Invite'))
+  const ines = await panel.signIn('ines')
   const before = panel.rows()
   t.equal((await tom.post('/customer/users', { ...greta, email: 'x@acme.example', projectRole: 'user' })).status, 403)
   for (const act of ['resending', 'cancellation', 'link'])
     t.equal((await tom.post(`/customer/invitations/${id}/${act}`)).status, 403)
 
-  const ines = await panel.signIn('ines')
   for (const act of ['resending', 'cancellation', 'link'])
     t.equal((await ines.post(`/customer/invitations/${id}/${act}`)).status, 404, 'another account’s is not found')
   t.same(

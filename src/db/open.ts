@@ -36,6 +36,7 @@ export function openDatabase(dataDir: string): OpenDatabase {
     lock.close()
     throw error
   }
+  keepStatements(sqlite)
   return {
     db: drizzle(sqlite, { schema }),
     close: () => {
@@ -88,6 +89,27 @@ function connect(file: string): Database.Database {
     if (actual !== value) throw new StartError(`SQLite refused ${name} = ${value} on ${file}: it is ${actual}.`)
   }
   return sqlite
+}
+
+/** So many statements are kept compiled: more than the pages have. */
+const mostStatements = 500
+
+/**
+ * Keeps statements compiled. Drizzle writes the SQL of a query anew each time and has it compiled each
+ * time, which costs more than most queries do.
+ */
+function keepStatements(sqlite: Database.Database): void {
+  const prepare = sqlite.prepare.bind(sqlite)
+  const statements = new Map<string, Database.Statement>()
+  sqlite.prepare = ((source: string) => {
+    const kept = statements.get(source)
+    // Whoever had it last may have asked for rows as lists.
+    if (kept) return kept.reader ? kept.raw(false) : kept
+    const statement = prepare(source)
+    if (statements.size >= mostStatements) statements.clear()
+    statements.set(source, statement)
+    return statement
+  }) as typeof sqlite.prepare
 }
 
 function migrateOnce(sqlite: Database.Database, backups: string | undefined): void {
