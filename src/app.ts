@@ -1,11 +1,15 @@
 import helmet from '@fastify/helmet'
 import Fastify, { type FastifyInstance } from 'fastify'
 import accessRoutes from './access/routes.ts'
+import accountExportRoutes from './account-export/routes.ts'
+import accountTransferRoutes from './account-transfer/routes.ts'
 import accountRoutes from './accounts/routes.ts'
 import viewer, { ownAccount, recentAccounts, switchTo } from './accounts/viewer.ts'
 import type { Config } from './config.ts'
 import customerRoutes from './customers/routes.ts'
 import type { Db } from './db/open.ts'
+import deletedAccountRoutes from './deleted-accounts/routes.ts'
+import deletedProjectRoutes from './deleted-projects/routes.ts'
 import emailChangeRoutes from './email-change/routes.ts'
 import firstRunRoutes from './first-run/routes.ts'
 import historyRoutes from './history/routes.ts'
@@ -21,6 +25,7 @@ import passwordResetRoutes from './password-reset/routes.ts'
 import personalDataRoutes from './personal-data/routes.ts'
 import profileRoutes from './profile/routes.ts'
 import projectRoutes from './projects/routes.ts'
+import { startPurge } from './purge/worker.ts'
 import quotaRequestRoutes from './quota-requests/routes.ts'
 import quotaRoutes from './quotas/routes.ts'
 import resourceRoutes from './resources/routes.ts'
@@ -55,6 +60,8 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
 
   const mail = startMailWorker(db, config, secrets, now, app.log)
   app.addHook('onClose', mail.stop)
+  const purge = startPurge(db, config.dataDir, now, app.log)
+  app.addHook('onClose', purge.stop)
 
   app.decorate('config', config)
   app.decorate('db', db)
@@ -103,14 +110,18 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   await app.register(emailChangeRoutes)
   await app.register(personalDataRoutes)
   await app.register(accountRoutes)
+  await app.register(accountExportRoutes)
   await app.register(memberRoutes)
   await app.register(invitationRoutes)
   await app.register(importRoutes)
   await app.register(projectRoutes)
   await app.register(accessRoutes)
+  await app.register(deletedProjectRoutes)
   await app.register(historyRoutes)
   await app.register(partnershipRoutes)
   await app.register(customerRoutes)
+  await app.register(deletedAccountRoutes)
+  await app.register(accountTransferRoutes)
   await app.register(quotaRoutes)
   await app.register(quotaRequestRoutes)
   await app.register(resourceRoutes)

@@ -36,6 +36,7 @@ export const policy = {
 
   'account.see': members,
   'account.rename': admins,
+  'account.export': admins,
   'partner.request': ['customer admin'],
   'people.see': members,
   'member.invite': admins,
@@ -61,6 +62,7 @@ export const policy = {
   'customer.invite': ['partner admin'],
   'customer.limit': ['partner admin'],
   'customer.suspend': ['partner admin'],
+  'customer.delete': ['partner admin'],
   'partner-quota.see': partners,
   'partner-history.see': ['partner admin'],
 

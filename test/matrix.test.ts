@@ -119,6 +119,9 @@ const whoMay: Record<Group, string[]> = {
     'POST /projects/:project/quotas',
     'GET /projects/:project/removal',
     'POST /projects/:project/removal',
+    'GET /customer/projects/deleted',
+    'POST /customer/projects/deleted/:project/restoration',
+    'GET /customer/account/export',
     'GET /customer/history',
     'GET /customer/imports',
     'POST /customer/imports',
@@ -137,6 +140,7 @@ const whoMay: Record<Group, string[]> = {
     'GET /partner/customers/:customer/users',
     'GET /partner/customers/:customer/projects',
     'GET /partner/customers/:customer/quotas',
+    'GET /partner/deleted-customers',
     'GET /partner/quotas',
     'GET /partner/quotas.csv',
   ],
@@ -157,6 +161,9 @@ const whoMay: Record<Group, string[]> = {
     'GET /partner/customers/:customer/suspension',
     'POST /partner/customers/:customer/suspension',
     'POST /partner/customers/:customer/suspension/removal',
+    'GET /partner/customers/:customer/removal',
+    'POST /partner/customers/:customer/removal',
+    'POST /partner/deleted-customers/:customer/restoration',
     'POST /partner/customers/:customer/quotas',
     'POST /partner/customers/:customer/quotas/requests/:request/approval',
     'POST /partner/customers/:customer/quotas/requests/:request/refusal',
@@ -169,6 +176,11 @@ const whoMay: Record<Group, string[]> = {
     'GET /support/accounts/:identifier/suspension',
     'POST /support/accounts/:identifier/suspension',
     'POST /support/accounts/:identifier/suspension/removal',
+    'GET /support/accounts/:identifier/removal',
+    'POST /support/accounts/:identifier/removal',
+    'POST /support/accounts/:identifier/restoration',
+    'GET /support/accounts/:identifier/partner',
+    'POST /support/accounts/:identifier/partner',
     'GET /support/accounts/:identifier/quotas',
     'POST /support/accounts/:identifier/quotas',
     'POST /support/accounts/:identifier/pool',
@@ -339,6 +351,7 @@ const plausible: Record<string, Fields> = {
   '/customer/users/:user/role': { role: 'admin', version: '1' },
   '/customer/account/name': { name: 'Changed', version: '1' },
   '/support/accounts/:identifier/suspension': { reason: 'Changed' },
+  '/support/accounts/:identifier/partner': { to: 'partner', partner: 'rival' },
   '/support/accounts': {
     name: 'Changed',
     identifier: 'changed',
@@ -351,6 +364,8 @@ const plausible: Record<string, Fields> = {
 function formFor(url: string, objects: Objects): Fields {
   const fields = { ...plausible[url] }
   if (url === '/projects/:project/removal') fields.identifier = objects.project
+  if (url === '/partner/customers/:customer/removal') fields.identifier = objects.customer
+  if (url === '/support/accounts/:identifier/removal') fields.identifier = objects.identifier
   if (url === '/projects/:project/access') fields.people = objects.user
   if (url === '/active-account') fields.account = objects.identifier
   return fields

@@ -1,4 +1,4 @@
-import { and, desc, eq, inArray, isNull, sql } from 'drizzle-orm'
+import { and, desc, eq, inArray, isNotNull, isNull, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import { searchText } from '../db/fold.ts'
 import { countRows, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
@@ -6,7 +6,7 @@ import { type Db, write } from '../db/open.ts'
 import { accounts, memberships, sessions, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
 import { type Actor, record } from '../history/record.ts'
-import type { ActiveAccount } from '../web/viewer.ts'
+import type { ActiveAccount, DeletedAccount } from '../web/viewer.ts'
 
 export type Account = typeof accounts.$inferSelect
 export type User = typeof users.$inferSelect
@@ -39,7 +39,18 @@ export function findMembership(db: Db, userId: number, accountId: number): Activ
     .from(memberships)
     .innerJoin(accounts, eq(accounts.id, memberships.accountId))
     .leftJoin(partner, eq(partner.id, accounts.partnerId))
-    .where(and(eq(memberships.userId, userId), eq(memberships.accountId, accountId)))
+    .where(and(eq(memberships.userId, userId), eq(memberships.accountId, accountId), isNull(accounts.deletedAt)))
+    .get()
+}
+
+/** A deleted account as somebody sees it who is a member of it until it is purged; undefined for everybody else. */
+export function findDeletedMembership(db: Db, userId: number, accountId: number): DeletedAccount | undefined {
+  return db
+    .select({ name: accounts.name, identifier: accounts.identifier, partnerName: partner.name })
+    .from(memberships)
+    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .leftJoin(partner, eq(partner.id, accounts.partnerId))
+    .where(and(eq(memberships.userId, userId), eq(memberships.accountId, accountId), isNotNull(accounts.deletedAt)))
     .get()
 }
 
@@ -62,7 +73,7 @@ export function findOwnAccount(db: Db, userId: number, identifier: string): OwnA
     .select(ownAccount)
     .from(accounts)
     .innerJoin(memberships, eq(memberships.accountId, accounts.id))
-    .where(and(eq(accounts.identifier, identifier), eq(memberships.userId, userId)))
+    .where(and(eq(accounts.identifier, identifier), eq(memberships.userId, userId), isNull(accounts.deletedAt)))
     .get()
 }
 
@@ -97,6 +108,7 @@ export const ownAccountList = {
 export function listOwnAccounts(db: Db, userId: number, query: ListQuery): List<OwnAccount> {
   const own = and(
     eq(memberships.userId, userId),
+    isNull(accounts.deletedAt),
     matches(db, 'accounts', memberships.accountId, accounts.search, query.q),
   )
   return readPage(
@@ -111,11 +123,16 @@ export function listOwnAccounts(db: Db, userId: number, query: ListQuery): List<
         .orderBy(...orderBy)
         .limit(limit)
         .all(),
-    (most) => {
-      const counted = db.select({ one: memberships.accountId }).from(memberships).$dynamic()
-      const rows = query.q ? counted.innerJoin(accounts, eq(accounts.id, memberships.accountId)) : counted
-      return countRows(db, rows.where(own).limit(most))
-    },
+    (most) =>
+      countRows(
+        db,
+        db
+          .select({ one: memberships.accountId })
+          .from(memberships)
+          .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+          .where(own)
+          .limit(most),
+      ),
   )
 }
 
@@ -125,7 +142,7 @@ export function listRecentAccounts(db: Db, userId: number, limit: number): OwnAc
     .select(ownAccount)
     .from(memberships)
     .innerJoin(accounts, eq(accounts.id, memberships.accountId))
-    .where(eq(memberships.userId, userId))
+    .where(and(eq(memberships.userId, userId), isNull(accounts.deletedAt)))
     .orderBy(desc(memberships.lastUsedAt), desc(memberships.accountId))
     .limit(limit)
     .all()
@@ -154,12 +171,13 @@ export function switchAccount(
   })
 }
 
+/** A living account. */
 export function findAccount(db: Db, accountId: number): (Account & { partnerName: string | null }) | undefined {
   const row = db
     .select({ account: accounts, partnerName: partner.name })
     .from(accounts)
     .leftJoin(partner, eq(partner.id, accounts.partnerId))
-    .where(eq(accounts.id, accountId))
+    .where(and(eq(accounts.id, accountId), isNull(accounts.deletedAt)))
     .get()
   return row && { ...row.account, partnerName: row.partnerName }
 }
@@ -202,6 +220,11 @@ export function proposeIdentifier(taken: string, isTaken: (candidates: string[])
   }
 }
 
+/** Whether an identifier was ever given out, be it to an account that is gone. */
+export function isIdentifierTaken(db: Db, identifier: string): boolean {
+  return db.select({ id: accounts.id }).from(accounts).where(eq(accounts.identifier, identifier)).get() !== undefined
+}
+
 export function proposeAccountIdentifier(db: Db, taken: string): string {
   return proposeIdentifier(taken, (candidates) =>
     db
@@ -219,7 +242,7 @@ export function renameAccount(db: Db, actor: Actor, accountId: number, name: str
     const before = tx
       .select()
       .from(accounts)
-      .where(and(eq(accounts.id, accountId), eq(accounts.version, version)))
+      .where(and(eq(accounts.id, accountId), eq(accounts.version, version), isNull(accounts.deletedAt)))
       .get()
     if (!before) return false
     if (before.name === name) return true
@@ -238,7 +261,7 @@ export function suspendAccount(db: Db, actor: Actor, accountId: number, reason: 
     const changed = tx
       .update(accounts)
       .set({ suspendedAt: actor.at, suspendedReason: reason, suspendedBySupport: actor.bySupport })
-      .where(and(eq(accounts.id, accountId), isNull(accounts.suspendedAt)))
+      .where(and(eq(accounts.id, accountId), isNull(accounts.suspendedAt), isNull(accounts.deletedAt)))
       .run().changes
     if (changed) record(tx, actor, { kind: 'account.suspended', accountId, change: { reason: [null, reason] } })
   })

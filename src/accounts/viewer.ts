@@ -6,6 +6,7 @@ import { sessionKey } from '../web/session.ts'
 import { type Viewer, visitor } from '../web/viewer.ts'
 import {
   findActiveUser,
+  findDeletedMembership,
   findLastPartnerAccount,
   findMembership,
   findOwnAccount,
@@ -57,6 +58,8 @@ function readViewer(request: FastifyRequest): Viewer {
     halfSignedIn: undefined,
     account,
     accountLost: activeAccountId != null && !account,
+    deletedAccount:
+      activeAccountId != null && !account ? findDeletedMembership(db, user.id, activeAccountId) : undefined,
     partnerAccount,
     standings:
       must[config.twoFactor] && !twoFactor

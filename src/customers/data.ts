@@ -63,6 +63,9 @@ export const customerList = {
 
 export type CustomerFilter = keyof typeof customerList.filters
 
+/** A deleted customer is none, until it is restored. */
+const livingOf = (partnerId: number) => and(eq(accounts.partnerId, partnerId), isNull(accounts.deletedAt))
+
 /** A partner's customers, as they are at this time. */
 export function listCustomers(
   db: Db,
@@ -70,7 +73,7 @@ export function listCustomers(
   query: ListQuery<CustomerFilter>,
   at: number,
 ): List<CustomerRow> {
-  const own = and(eq(accounts.partnerId, partnerId), narrowed(db, query, at))
+  const own = and(livingOf(partnerId), narrowed(db, query, at))
   return readPage(
     customerList,
     query,
@@ -156,7 +159,7 @@ export function listAttention(db: Db, partnerId: number, at: number) {
   // One query for all of them.
   const counts = attention.map(({ filter }) => {
     const filters = { ...firstPage(customerList).filters, ...filter }
-    const own = and(eq(accounts.partnerId, partnerId), narrowed(db, { q: '', filters }, at))
+    const own = and(livingOf(partnerId), narrowed(db, { q: '', filters }, at))
     const found = db
       .select({ one: accounts.id })
       .from(accounts)
@@ -171,21 +174,21 @@ export function listAttention(db: Db, partnerId: number, at: number) {
   })
 }
 
-/** How many customers a partner had at each of these times (milliseconds, rising). */
+/** How many of its present customers a partner had at each of these times (milliseconds, rising). */
 export function countCustomersAt(db: Db, partnerId: number, times: number[]): number[] {
   const rows = db.all<{
     n: number
-  }>(sql`select (select count(*) from ${accounts} where ${accounts.partnerId} = ${partnerId}
+  }>(sql`select (select count(*) from ${accounts} where ${livingOf(partnerId)}
     and ${accounts.createdAt} <= value) as n from json_each(${JSON.stringify(times)})`)
   return rows.map(({ n }) => n)
 }
 
-/** Partners see only their own customers; everyone else's are not found. */
+/** Partners see only their own customers; everyone else's and deleted ones are not found. */
 export function findCustomer(db: Db, partnerId: number, identifier: string): Customer | undefined {
   return db
     .select()
     .from(accounts)
-    .where(and(eq(accounts.partnerId, partnerId), eq(accounts.identifier, identifier)))
+    .where(and(livingOf(partnerId), eq(accounts.identifier, identifier)))
     .get()
 }
 

@@ -1,5 +1,5 @@
-import { and, asc, desc, gte, lt, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
-import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
+import { and, asc, count, desc, gte, lt, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
+import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core'
 import type { Db } from './open.ts'
 
 // Lists page by keys: a page begins after the last row of the one before it (or ends before its first),
@@ -134,6 +134,11 @@ export function readPage<Row>(
 /** Counts the rows of a query, which ends after as many as have to be counted. */
 export function countRows(db: Db, rows: SQLWrapper): number {
   return db.get<{ n: number }>(sql`select count(*) as n from ${rows}`).n
+}
+
+/** Counts the rows of a table that meet a condition, all of them. */
+export function countWhere(db: Db, table: SQLiteTable, where: SQL | undefined): number {
+  return db.select({ n: count() }).from(table).where(where).get()?.n ?? 0
 }
 
 function beyond(columns: SQLiteColumn[], values: (string | number)[], descending: boolean): SQL {

@@ -15,6 +15,9 @@ import {
 // Every time is in milliseconds since 1970 (UTC). Every `search` column holds the folded text that
 // lists are searched in (see fold.ts). A `version` counts the edits of a row.
 
+/** Deleted, and not yet purged: of accounts and projects. */
+const restorable = sql`deleted_at is not null and purged_at is null`
+
 export const users = sqliteTable(
   'users',
   {
@@ -62,16 +65,25 @@ export const accounts = sqliteTable(
     suspendedAt: integer('suspended_at'),
     suspendedReason: text('suspended_reason'),
     suspendedBySupport: integer('suspended_by_support', { mode: 'boolean' }),
+    // A deleted account can be restored for 30 days; then it is purged: its row stays for its identifier,
+    // without a name and without a partner.
+    deletedAt: integer('deleted_at'),
+    deletedBy: integer('deleted_by').references(() => users.id),
+    purgedAt: integer('purged_at'),
     version: integer().notNull().default(1),
   },
   (table) => [
     unique('accounts_id_kind').on(table.id, table.kind),
-    index('accounts_partner').on(table.partnerId, table.id),
-    index('accounts_partner_created').on(table.partnerId, table.createdAt),
-    index('accounts_partner_name').on(table.partnerId, table.search),
-    index('accounts_partner_identifier').on(table.partnerId, table.identifier),
-    index('accounts_name').on(table.search),
-    index('accounts_created').on(table.createdAt),
+    index('accounts_partner').on(table.partnerId, table.deletedAt, table.id),
+    index('accounts_partner_created').on(table.partnerId, table.deletedAt, table.createdAt),
+    index('accounts_partner_name').on(table.partnerId, table.deletedAt, table.search),
+    index('accounts_partner_identifier').on(table.partnerId, table.deletedAt, table.identifier),
+    index('accounts_name').on(table.deletedAt, table.search),
+    index('accounts_created').on(table.deletedAt, table.createdAt),
+    index('accounts_identifier').on(table.deletedAt, table.identifier),
+    index('accounts_deleted_name').on(table.search).where(restorable),
+    index('accounts_deleted_created').on(table.createdAt).where(restorable),
+    index('accounts_deleted_identifier').on(table.identifier).where(restorable),
     foreignKey({
       name: 'accounts_partner_fk',
       columns: [table.partnerId, table.partnerKind],
@@ -121,8 +133,11 @@ export const projects = sqliteTable(
     identifier: text().notNull(),
     search: text().notNull(),
     createdAt: integer('created_at').notNull(),
-    // A deleted project keeps its row, so that its identifier is never given out again.
+    // A deleted project can be restored for 30 days; then it is purged. It keeps its row, so that its
+    // identifier is never given out again.
     deletedAt: integer('deleted_at'),
+    deletedBy: integer('deleted_by').references(() => users.id),
+    purgedAt: integer('purged_at'),
     version: integer().notNull().default(1),
   },
   (table) => [
@@ -130,6 +145,7 @@ export const projects = sqliteTable(
     unique('projects_account_id').on(table.accountId, table.id),
     index('projects_alive').on(table.accountId, table.deletedAt, table.id),
     index('projects_name').on(table.accountId, table.deletedAt, table.search),
+    index('projects_deleted').on(table.accountId, table.deletedAt, table.id).where(restorable),
   ],
 )
 
@@ -160,6 +176,55 @@ export const projectAccess = sqliteTable(
       foreignColumns: [memberships.accountId, memberships.userId],
     }),
     check('project_access_role', sql`role in ('admin', 'user', 'reader')`),
+  ],
+)
+
+// Who had access to a deleted project, and what it was given, for its restoration: apart from what
+// counts, so that no query of the living has to leave them out.
+export const keptAccess = sqliteTable(
+  'kept_access',
+  {
+    accountId: integer('account_id').notNull(),
+    projectId: integer('project_id').notNull(),
+    userId: integer('user_id').notNull(),
+    role: text({ enum: ['admin', 'user', 'reader'] }).notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.projectId, table.userId] }),
+    index('kept_access_member').on(table.accountId, table.userId),
+    foreignKey({
+      name: 'kept_access_project_fk',
+      columns: [table.accountId, table.projectId],
+      foreignColumns: [projects.accountId, projects.id],
+    }),
+    foreignKey({
+      name: 'kept_access_membership_fk',
+      columns: [table.accountId, table.userId],
+      foreignColumns: [memberships.accountId, memberships.userId],
+    }),
+    check('kept_access_role', sql`role in ('admin', 'user', 'reader')`),
+  ],
+)
+
+export const keptLimits = sqliteTable(
+  'kept_limits',
+  {
+    accountId: integer('account_id').notNull(),
+    projectId: integer('project_id').notNull(),
+    resourceId: integer('resource_id')
+      .notNull()
+      .references(() => resources.id),
+    amount: integer().notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.projectId, table.resourceId] }),
+    index('kept_limits_resource').on(table.resourceId),
+    foreignKey({
+      name: 'kept_limits_project_fk',
+      columns: [table.accountId, table.projectId],
+      foreignColumns: [projects.accountId, projects.id],
+    }),
+    check('kept_limits_amount', sql`amount >= 0`),
   ],
 )
 
@@ -456,6 +521,8 @@ export const letters = sqliteTable(
     invitationId: integer('invitation_id').references(() => invitations.id),
     // Whose letter it is, where that is known: it forgets the person when the user is deleted.
     userId: integer('user_id').references(() => users.id),
+    // The account that it tells about: while that is deleted, the letter does not go out.
+    accountId: integer('account_id').references(() => accounts.id),
     state: text({ enum: ['waiting', 'sent', 'kept', 'failed', 'withdrawn'] })
       .notNull()
       .default('waiting'),
@@ -473,6 +540,7 @@ export const letters = sqliteTable(
     index('letters_invitation').on(table.invitationId),
     index('letters_email').on(table.email),
     index('letters_user').on(table.userId),
+    index('letters_account').on(table.accountId),
     check('letters_state', sql`state in ('waiting', 'sent', 'kept', 'failed', 'withdrawn')`),
   ],
 )

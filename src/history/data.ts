@@ -1,4 +1,4 @@
-import { and, eq, gte, inArray, isNotNull, lt, ne, or, type SQL, sql } from 'drizzle-orm'
+import { and, eq, gte, inArray, isNotNull, lt, ne, or, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import {
   betweenDays,
@@ -107,6 +107,10 @@ export function listRecords(db: Db, scope: Scope, query: ListQuery<RecordFilter>
   )
 }
 
+/** What was purged has lost its name: its identifier stands for it. */
+const nameOf = (row: { name: SQLWrapper; identifier: SQLWrapper }) =>
+  sql<string | null>`coalesce(nullif(${row.name}, ''), ${row.identifier})`
+
 function readRecords(db: Db, { where, orderBy, limit }: PageOf) {
   const rows = db
     .select({
@@ -115,15 +119,15 @@ function readRecords(db: Db, { where, orderBy, limit }: PageOf) {
       kind: records.kind,
       bySupport: records.bySupport,
       actor: actor.name,
-      actorAccount: actorAccount.name,
+      actorAccount: nameOf(actorAccount),
       actorAccountId: records.actorAccountId,
       accountId: records.accountId,
-      account: accounts.name,
+      account: nameOf(accounts),
       accountKind: accounts.kind,
       subject: subject.name,
       subjectId: records.userId,
       actorId: records.actorId,
-      project: projects.name,
+      project: nameOf(projects),
       invited: invitations.email,
       letter: letters.subject,
       letterTo: letters.email,

@@ -2,7 +2,7 @@ import { and, asc, count, eq, inArray, lt } from 'drizzle-orm'
 import { countRows, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { importRows, imports, users } from '../db/schema.ts'
-import { type Person, record } from '../history/record.ts'
+import { type Actor, type Person, record } from '../history/record.ts'
 
 export type Import = typeof imports.$inferSelect & { creator: string }
 export type ImportKind = Import['kind']
@@ -193,7 +193,7 @@ export function markRow(tx: Db, { importId, line }: ImportRow, state: 'done' | '
     .run()
 }
 
-export function endImport(db: Db, actor: Person, importId: number, accountId: number, state: 'done' | 'stopped'): void {
+export function endImport(db: Db, actor: Actor, importId: number, accountId: number, state: 'done' | 'stopped'): void {
   write(db, (tx) => {
     tx.update(imports).set({ state, endedAt: actor.at }).where(eq(imports.id, importId)).run()
     const { done, failed, ready } = countImportRows(tx, importId)

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { findAccount } from '../accounts/data.ts'
+import { findAccount, isIdentifierTaken } from '../accounts/data.ts'
 import { createCustomer } from '../customers/data.ts'
 import type { Db } from '../db/open.ts'
 import type { Person } from '../history/record.ts'
@@ -8,7 +8,6 @@ import { type Action, type ProjectRole, type Role, roleName } from '../policy.ts
 import { findProject } from '../projects/data.ts'
 import { changeLimits, NotEnough } from '../quotas/data.ts'
 import { countedResource, findResource } from '../resources/data.ts'
-import { findAccountByIdentifier } from '../support/data.ts'
 import { amount, email, emailKey, identifier, line, personName, withIdentifier } from '../web/fields.ts'
 import type { ImportKind } from './data.ts'
 
@@ -84,7 +83,7 @@ const customers: Kind = {
     const own = `${name} (${identifier})`
     const earlier = seenBefore(seen, identifier, line)
     if (earlier) return { subject: own, wrong: `“${identifier}” stands in line ${earlier} already.` }
-    if (findAccountByIdentifier(db, identifier)) return { subject: own, wrong: taken(identifier) }
+    if (isIdentifierTaken(db, identifier)) return { subject: own, wrong: taken(identifier) }
     const { 'admin name': adminName, 'admin e-mail': adminEmail, 'project limit': limit } = row.data
     const admin = adminName && adminEmail ? { name: adminName, email: adminEmail, role } : undefined
     const will = ['creates the customer']

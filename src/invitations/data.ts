@@ -1,4 +1,4 @@
-import { and, count, desc, eq, gt, isNull, sql } from 'drizzle-orm'
+import { and, count, desc, eq, exists, gt, isNull, sql } from 'drizzle-orm'
 import { addAccess } from '../access/data.ts'
 import type { Account } from '../accounts/data.ts'
 import { searchText } from '../db/fold.ts'
@@ -128,6 +128,7 @@ function send(
     email: invitation.email,
     name: invitation.name,
     invitationId: invitation.id,
+    accountId: invitation.accountId,
     data: {
       inviter,
       account: account.name,
@@ -261,7 +262,7 @@ export type Offer = {
   invitation: Invitation
   account: Account
   inviter: { name: string; email: string }
-  state: 'open' | 'used' | 'cancelled' | 'expired' | 'superseded'
+  state: 'open' | 'used' | 'cancelled' | 'expired' | 'superseded' | 'deleted' | 'suspended'
 }
 
 /** What a link leads to. Undefined for a link that was never given out. */
@@ -281,14 +282,21 @@ export function findOffer(db: Db, token: string, at: number): Offer | undefined 
     .get()
   if (!row) return undefined
   const { supersededAt, ...offer } = row
-  return { ...offer, state: offerState(row.invitation, supersededAt, at) }
+  return { ...offer, state: offerState(row.invitation, row.account, supersededAt, at) }
 }
 
-function offerState({ state, expiresAt }: Invitation, supersededAt: number | null, at: number): Offer['state'] {
+function offerState(
+  { state, expiresAt }: Invitation,
+  { deletedAt, suspendedAt }: Account,
+  supersededAt: number | null,
+  at: number,
+): Offer['state'] {
   if (state === 'accepted') return 'used'
   if (state !== 'pending') return state
+  if (deletedAt !== null) return 'deleted'
   if (supersededAt !== null) return 'superseded'
-  return expiresAt <= at ? 'expired' : 'open'
+  if (expiresAt <= at) return 'expired'
+  return suspendedAt === null ? 'open' : 'suspended'
 }
 
 function openTo(email: string, at: number) {
@@ -296,7 +304,14 @@ function openTo(email: string, at: number) {
 }
 
 export function countInvitationsTo(db: Db, email: string, at: number): number {
-  return db.select({ n: count() }).from(invitations).where(openTo(email, at)).get()?.n ?? 0
+  return (
+    db
+      .select({ n: count() })
+      .from(invitations)
+      .innerJoin(accounts, eq(accounts.id, invitations.accountId))
+      .where(and(openTo(email, at), isNull(accounts.deletedAt)))
+      .get()?.n ?? 0
+  )
 }
 
 /** Open invitations to an address: what waits for its owner. */
@@ -305,19 +320,27 @@ export function listInvitationsTo(
   email: string,
   at: number,
   limit: number,
-): { id: number; role: Role; kind: Account['kind']; account: string; inviter: string }[] {
+): {
+  id: number
+  role: Role
+  kind: Account['kind']
+  account: string
+  suspendedAt: number | null
+  inviter: string
+}[] {
   return db
     .select({
       id: invitations.id,
       role: invitations.role,
       kind: accounts.kind,
       account: accounts.name,
+      suspendedAt: accounts.suspendedAt,
       inviter: users.name,
     })
     .from(invitations)
     .innerJoin(accounts, eq(accounts.id, invitations.accountId))
     .innerJoin(users, eq(users.id, invitations.invitedBy))
-    .where(openTo(email, at))
+    .where(and(openTo(email, at), isNull(accounts.deletedAt)))
     .orderBy(desc(invitations.id))
     .limit(limit)
     .all()
@@ -325,7 +348,8 @@ export function listInvitationsTo(
 
 /**
  * Claims an invitation for a user: one guarded UPDATE, in the transaction that adds the membership
- * and the project access that the invitation names. Undefined when it is not open to this address.
+ * and the project access that the invitation names. Undefined when it is not open to this address, or its
+ * account is deleted or suspended.
  */
 export function acceptInvitation(
   tx: Db,
@@ -333,6 +357,10 @@ export function acceptInvitation(
   id: number,
   user: { id: number; email: string },
 ): Account | undefined {
+  const active = tx
+    .select({ id: accounts.id })
+    .from(accounts)
+    .where(and(eq(accounts.id, invitations.accountId), isNull(accounts.deletedAt), isNull(accounts.suspendedAt)))
   const [claimed] = tx
     .update(invitations)
     .set({ state: 'accepted', endedAt: actor.at, acceptedBy: user.id })
@@ -342,6 +370,7 @@ export function acceptInvitation(
         eq(invitations.state, 'pending'),
         gt(invitations.expiresAt, actor.at),
         eq(invitations.emailKey, emailKey(user.email)),
+        exists(active),
       ),
     )
     .returning()

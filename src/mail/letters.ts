@@ -24,6 +24,20 @@ type QuotaDecisionLetter = {
   lines: { name: string; asked: number; granted: number | null }[]
   link: string
 }
+type CustomerMovedLetter = {
+  account: string
+  identifier: string
+  /** Who looked after it, and who does from now on; empty for Support. */
+  before: string
+  after: string
+  support: string
+  supportEmail: string
+  /** Whose admin reads it. */
+  role: 'customer' | 'before' | 'after'
+  /** A request for more quota waits for the new partner. */
+  asks: boolean
+  link: string
+}
 type PasswordResetLetter = { link: string; expires: string }
 type PasswordChangedLetter = { when: string; link: string }
 type EmailChangeLetter = { link: string; expires: string }
@@ -40,6 +54,8 @@ export const letterKinds = {
     automatic ? `${account} got more quota automatically` : `${account} asks for more quota`,
   'quota-decision': ({ account, decider, approved }: QuotaDecisionLetter) =>
     `${decider} ${approved ? 'approved' : 'declined'} more quota for ${account}`,
+  'customer-moved': ({ account, after, support, role }: CustomerMovedLetter) =>
+    role === 'after' ? `${account} is your customer now` : `${account} is looked after by ${after || support} now`,
   'password-reset': (_: PasswordResetLetter) => 'Choose a new password',
   'email-change': (_: EmailChangeLetter) => 'Confirm your new e-mail',
   'email-changed': ({ made }: EmailChangedLetter) =>

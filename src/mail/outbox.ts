@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { and, eq } from 'drizzle-orm'
+import { and, eq, inArray } from 'drizzle-orm'
 import type { Config } from '../config.ts'
 import { searchText } from '../db/fold.ts'
 import { betweenDays, countRows, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
@@ -21,6 +21,8 @@ export type Letter<Kind extends LetterKind = LetterKind> = {
   invitationId?: number
   /** Whose letter it is, where that is known. */
   userId?: number
+  /** The account that it tells about: no letter goes out while that is deleted. */
+  accountId?: number
 }
 
 /** Puts a letter into the outbox, in the transaction of what it tells about. */
@@ -34,7 +36,7 @@ const giveUpAfter = 72 * hour
 
 export function newPost(config: Config, secrets: Secrets, wake: () => void): Post {
   const eta = newEta()
-  return (tx, at, { kind, email, name, data, invitationId, userId }) => {
+  return (tx, at, { kind, email, name, data, invitationId, userId, accountId }) => {
     const subject = (letterKinds[kind] as (data: unknown) => string)(data)
     const context = { ...(data as object), name, subject, panelName: config.panelName, publicUrl: config.publicUrl }
     const body: LetterBody = {
@@ -52,6 +54,7 @@ export function newPost(config: Config, secrets: Secrets, wake: () => void): Pos
         body: seal(secrets, JSON.stringify(body)),
         invitationId: invitationId ?? null,
         userId: userId ?? null,
+        accountId: accountId ?? null,
         createdAt: at,
         dueAt: at,
         giveUpAt: at + giveUpAfter,
@@ -77,6 +80,16 @@ export function withdrawLetters(tx: Db, invitationId: number, at: number): void 
     .set({ body: null })
     .where(and(eq(letters.invitationId, invitationId), eq(letters.state, 'kept')))
     .run()
+}
+
+/** An account is deleted: no letter that tells about it goes out, nor can be sent again. */
+export function withdrawLettersAbout(tx: Db, accountId: number, at: number): void {
+  const about = eq(letters.accountId, accountId)
+  tx.update(letters)
+    .set({ state: 'withdrawn', doneAt: at })
+    .where(and(about, inArray(letters.state, ['waiting', 'failed'])))
+    .run()
+  tx.update(letters).set({ body: null }).where(about).run()
 }
 
 export function openBody(secrets: Secrets, letter: LetterRow): LetterBody | undefined {

@@ -1,11 +1,11 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { and, asc, eq, lte, min } from 'drizzle-orm'
+import { and, asc, eq, isNull, lte, min } from 'drizzle-orm'
 import type { FastifyBaseLogger } from 'fastify'
 import nodemailer from 'nodemailer'
 import type { Config } from '../config.ts'
 import type { Db } from '../db/open.ts'
-import { invitations, letters } from '../db/schema.ts'
+import { accounts, invitations, letters } from '../db/schema.ts'
 import type { Secrets } from '../secrets.ts'
 import { type LetterRow, openBody } from './outbox.ts'
 
@@ -147,8 +147,12 @@ function nextDue(db: Db, now: number): LetterRow | undefined {
     .get()
 }
 
-/** The invitation that the letter carries has ended meanwhile. */
+/** The invitation that the letter carries has ended meanwhile, or its account is deleted. */
 function isOver(db: Db, letter: LetterRow, now: number): boolean {
+  if (letter.accountId !== null) {
+    const about = and(eq(accounts.id, letter.accountId), isNull(accounts.deletedAt))
+    if (!db.select({ id: accounts.id }).from(accounts).where(about).get()) return true
+  }
   if (letter.invitationId === null) return false
   const invitation = db.select().from(invitations).where(eq(invitations.id, letter.invitationId)).get()
   return invitation?.state !== 'pending' || invitation.expiresAt <= now

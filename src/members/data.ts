@@ -1,7 +1,7 @@
-import { and, asc, count, desc, eq, isNull, sql } from 'drizzle-orm'
+import { and, asc, count, desc, eq, inArray, isNull, sql } from 'drizzle-orm'
 import { countRows, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
-import { memberships, projectAccess, projects, users } from '../db/schema.ts'
+import { keptAccess, memberships, projectAccess, projects, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
 import type { RecordKind } from '../history/kinds.ts'
 import { type Actor, type Change, record } from '../history/record.ts'
@@ -169,6 +169,9 @@ export function removeMember(
     const own = and(eq(projectAccess.accountId, accountId), eq(projectAccess.userId, userId))
     const lost = listProjectsOf(tx, accountId, userId)
     tx.delete(projectAccess).where(own).run()
+    tx.delete(keptAccess)
+      .where(and(eq(keptAccess.accountId, accountId), eq(keptAccess.userId, userId)))
+      .run()
     tx.delete(memberships)
       .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)))
       .run()
@@ -203,5 +206,16 @@ export function listAdmins(db: Db, accountId: number, limit = 3): { name: string
     .where(and(eq(memberships.accountId, accountId), eq(memberships.role, adminRole), isNull(users.disabledAt)))
     .orderBy(desc(users.lastLogInAt))
     .limit(limit)
+    .all()
+}
+
+/** Some members of an account, by name. */
+export function listMembersById(db: Db, accountId: number, userIds: number[]): Member[] {
+  return db
+    .select(memberFields)
+    .from(memberships)
+    .innerJoin(users, eq(users.id, memberships.userId))
+    .where(and(eq(memberships.accountId, accountId), inArray(memberships.userId, userIds)))
+    .orderBy(asc(memberships.search))
     .all()
 }

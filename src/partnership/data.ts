@@ -61,7 +61,7 @@ type Tell = { post: Post; publicUrl: string }
 export function makePartner(db: Db, actor: Actor, accountId: number, tell: Tell): void {
   write(db, (tx) => {
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
-    if (account?.kind !== 'customer') return
+    if (account?.kind !== 'customer' || account.deletedAt !== null) return
     endRequestOf(tx, actor, accountId, 'The account became a partner account.')
     const partner =
       account.partnerId === null
@@ -104,6 +104,7 @@ function decide(
   if (requester && requester.disabledAt === null) {
     post(tx, actor.at, {
       kind: 'partner-decision',
+      accountId: account.id,
       email: requester.email,
       name: requester.name,
       userId: requester.id,
@@ -117,15 +118,24 @@ function decide(
   return true
 }
 
-/** Turns a partner account back into a customer account. False while it has customers: the schema refuses. */
-export function makeCustomer(db: Db, actor: Actor, accountId: number): boolean {
+/**
+ * Turns a partner account back into a customer account. 'customers' while it has customers, 'deleted'
+ * while it has ones that can still be restored: the schema refuses both.
+ */
+export function makeCustomer(db: Db, actor: Actor, accountId: number): 'made' | 'customers' | 'deleted' {
   return write(db, (tx) => {
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
-    if (account?.kind !== 'partner') return true
-    if (tx.select({ id: accounts.id }).from(accounts).where(eq(accounts.partnerId, accountId)).limit(1).get())
-      return false
+    if (account?.kind !== 'partner') return 'made'
+    const customers = tx
+      .select({ deletedAt: accounts.deletedAt })
+      .from(accounts)
+      .where(eq(accounts.partnerId, accountId))
+      .orderBy(asc(accounts.deletedAt))
+      .limit(1)
+      .all()
+    for (const { deletedAt } of customers) return deletedAt === null ? 'customers' : 'deleted'
     tx.update(accounts).set({ kind: 'customer' }).where(eq(accounts.id, accountId)).run()
     record(tx, actor, { kind: 'account.became-customer', accountId, change: { kind: ['partner', 'customer'] } })
-    return true
+    return 'made'
   })
 }

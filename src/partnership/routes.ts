@@ -17,6 +17,7 @@ export default async function partnershipRoutes(app: FastifyInstance) {
         if (!supportEmail) return
         post(tx, app.now(), {
           kind: 'partner-request',
+          accountId: account.id,
           email: supportEmail,
           name: `${panelName} Support`,
           data: {
@@ -42,10 +43,12 @@ export default async function partnershipRoutes(app: FastifyInstance) {
   app.post('/support/accounts/:identifier/partnership/removal', transform, async (request, reply) => {
     const account = accountOf(request)
     const done = makeCustomer(db, supportActor(request), account.id)
-    const notice = done
-      ? `${account.name} is a customer account now.`
-      : `${account.name} still has customers, so it stays a partner account. Give its customers to another partner first.`
-    return reply.seeOther('/support/accounts', notice)
+    const notices = {
+      made: `${account.name} is a customer account now.`,
+      customers: `${account.name} still has customers, so it stays a partner account. Move its customers to another partner first.`,
+      deleted: `${account.name} has deleted customers that it can still restore, so it stays a partner account until they are removed for good.`,
+    }
+    return reply.seeOther('/support/accounts', notices[done])
   })
 
   app.post('/support/accounts/:identifier/partner-request/removal', transform, async (request, reply) => {

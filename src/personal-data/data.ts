@@ -5,6 +5,7 @@ import {
   accounts,
   emailChanges,
   invitations,
+  keptAccess,
   letters,
   memberships,
   passwordResets,
@@ -123,7 +124,7 @@ export function collectPersonalData(db: Db, userId: number) {
   }
 }
 
-/** What a user's deletion would do to accounts: `needed` forbid it, since others are left there without an admin. */
+/** What a user's deletion would do to living accounts: `needed` forbid it, since others are left there without an admin. */
 export function foreseeDeletion(db: Db, userId: number): { needed: AccountName[]; emptied: AccountName[] } {
   const others = sql<number>`(select count(*) from memberships as other where other.account_id = memberships.account_id and other.user_id <> ${userId})`
   const otherAdmins = sql<number>`(select count(*) from memberships as other join users as person on person.id = other.user_id where other.account_id = memberships.account_id and other.user_id <> ${userId} and other.role = ${adminRole} and person.disabled_at is null)`
@@ -131,7 +132,14 @@ export function foreseeDeletion(db: Db, userId: number): { needed: AccountName[]
     .select({ name: accounts.name, identifier: accounts.identifier, others: others.as('others') })
     .from(memberships)
     .innerJoin(accounts, eq(accounts.id, memberships.accountId))
-    .where(and(eq(memberships.userId, userId), eq(memberships.role, adminRole), eq(otherAdmins, 0)))
+    .where(
+      and(
+        eq(memberships.userId, userId),
+        eq(memberships.role, adminRole),
+        eq(otherAdmins, 0),
+        isNull(accounts.deletedAt),
+      ),
+    )
     .orderBy(asc(accounts.name))
     .all()
   return { needed: last.filter((own) => own.others > 0), emptied: last.filter((own) => own.others === 0) }
@@ -186,6 +194,7 @@ function anotherOperator(tx: Db, userId: number): boolean {
 
 function endMemberships(tx: Db, actor: Actor, userId: number): void {
   tx.delete(projectAccess).where(eq(projectAccess.userId, userId)).run()
+  tx.delete(keptAccess).where(eq(keptAccess.userId, userId)).run()
   const ended = tx.delete(memberships).where(eq(memberships.userId, userId)).returning().all()
   for (const { accountId, role } of ended)
     record(tx, actor, { kind: 'member.deleted', accountId, userId, change: { role: [role, null] } })

@@ -1,9 +1,9 @@
-import { and, asc, count, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm'
+import { and, asc, count, eq, inArray, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
 import { proposeIdentifier } from '../accounts/data.ts'
 import { searchText } from '../db/fold.ts'
 import { countRows, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
-import { projectAccess, projects } from '../db/schema.ts'
+import { keptAccess, keptLimits, limits, projectAccess, projects } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
 import { type Actor, record } from '../history/record.ts'
 import type { ProjectRole } from '../policy.ts'
@@ -201,7 +201,10 @@ export function renameProject(
   })
 }
 
-/** Deletes a project and all access to it; its identifier stays taken. */
+/**
+ * Deletes a project. Who had access to it and what it was given is kept for its restoration, and counts
+ * nowhere. Its identifier stays taken.
+ */
 export function deleteProject(db: Db, actor: Actor, accountId: number, projectId: number): void {
   write(db, (tx) => {
     const own = and(eq(projects.accountId, accountId), eq(projects.id, projectId))
@@ -211,10 +214,36 @@ export function deleteProject(db: Db, actor: Actor, accountId: number, projectId
       .where(and(own, isNull(projects.deletedAt)))
       .get()
     if (!project) return
+    tx.insert(keptAccess)
+      .select(
+        tx
+          .select({
+            accountId: projectAccess.accountId,
+            projectId: projectAccess.projectId,
+            userId: projectAccess.userId,
+            role: projectAccess.role,
+          })
+          .from(projectAccess)
+          .where(eq(projectAccess.projectId, project.id)),
+      )
+      .run()
+    tx.insert(keptLimits)
+      .select(
+        tx
+          .select({
+            accountId: limits.accountId,
+            projectId: sql<number>`${limits.projectId}`.as('project_id'),
+            resourceId: limits.resourceId,
+            amount: sql<number>`${limits.amount}`.as('amount'),
+          })
+          .from(limits)
+          .where(and(eq(limits.projectId, project.id), isNotNull(limits.amount))),
+      )
+      .run()
     const ended = tx.delete(projectAccess).where(eq(projectAccess.projectId, project.id)).run().changes
     dropProjectLimits(tx, accountId, projectId)
     endRequestOf(tx, actor, accountId, `The project ${project.name} was deleted.`, projectId)
-    tx.update(projects).set({ deletedAt: actor.at }).where(own).run()
+    tx.update(projects).set({ deletedAt: actor.at, deletedBy: actor.userId }).where(own).run()
     record(tx, actor, {
       kind: 'project.deleted',
       accountId,

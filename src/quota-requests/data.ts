@@ -421,6 +421,7 @@ function tellDeciders(
     post(tx, at, {
       kind: 'quota-request',
       ...reader,
+      accountId: request.accountId,
       data: {
         requester: request.requester,
         requesterEmail: request.requesterEmail,
@@ -454,6 +455,7 @@ function tellRequester(
   const person = actor.userId === null ? undefined : tx.select().from(users).where(eq(users.id, actor.userId)).get()
   post(tx, actor.at, {
     kind: 'quota-decision',
+    accountId: request.accountId,
     name: user.name,
     email: user.email,
     userId: user.id,

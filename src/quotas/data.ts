@@ -133,7 +133,7 @@ function findPlace(db: Db, { level, accountId, projectId }: Holder): Place | und
       .select(account)
       .from(accounts)
       .leftJoin(partner, eq(partner.id, accounts.partnerId))
-      .where(and(eq(accounts.id, accountId), kind))
+      .where(and(eq(accounts.id, accountId), isNull(accounts.deletedAt), kind))
       .get()
     return row && { ...row, projectName: null }
   }
@@ -203,25 +203,27 @@ export function givenBy(db: Db, accountIds: number[]): Map<number, Map<number, n
 
 /**
  * What a partner's pool has given out, by resource: of each customer its number or, where that is
- * more or there is none, what it has given to its projects or has in use itself.
+ * more or there is none, what it has given to its projects or has in use itself. Deleted customers hold
+ * nothing of it.
  */
 function poolGiven(db: Db, partnerId: number): Map<number, number> {
+  const living = sql`accounts.partner_id = ${partnerId} and accounts.deleted_at is null`
   const rows = db.all<{ resourceId: number; n: number }>(sql`
     select taken.resource_id as "resourceId", sum(taken.n) as n from (
       select one.resource_id, one.account_id, max(one.n) as n from (
         select limits.resource_id, limits.account_id, limits.amount as n
           from accounts cross join limits on limits.account_id = accounts.id and limits.level = 'account'
-          where accounts.partner_id = ${partnerId} and limits.amount is not null
+          where ${living} and limits.amount is not null
         union all
         select limits.resource_id, limits.account_id, sum(limits.amount) as n
           from accounts cross join limits on limits.account_id = accounts.id and limits.level = 'project'
-          where accounts.partner_id = ${partnerId} and limits.amount is not null
+          where ${living} and limits.amount is not null
           group by limits.account_id, limits.resource_id
         union all
         select resources.id, projects.account_id, count(*) as n
           from accounts cross join projects on projects.account_id = accounts.id and projects.deleted_at is null
           cross join resources on resources.key = ${countedResource}
-          where accounts.partner_id = ${partnerId}
+          where ${living}
           group by projects.account_id
       ) as one group by one.resource_id, one.account_id
     ) as taken group by taken.resource_id`)
@@ -423,7 +425,7 @@ export function* quotaRows(db: Db, partnerId: number) {
     const customers = db
       .select({ id: accounts.id, name: accounts.name, identifier: accounts.identifier })
       .from(accounts)
-      .where(and(eq(accounts.partnerId, partnerId), gt(accounts.id, after)))
+      .where(and(eq(accounts.partnerId, partnerId), isNull(accounts.deletedAt), gt(accounts.id, after)))
       .orderBy(asc(accounts.id))
       .limit(500)
       .all()

@@ -1,6 +1,6 @@
 import { and, asc, count, eq, sql } from 'drizzle-orm'
 import { type Db, write } from '../db/open.ts'
-import { limits, quotaRequestAmounts, resources } from '../db/schema.ts'
+import { keptLimits, limits, quotaRequestAmounts, resources } from '../db/schema.ts'
 import { type Actor, record } from '../history/record.ts'
 
 // The resource catalogue: what can be limited. Support keeps it, for all accounts.
@@ -70,8 +70,13 @@ export function removeResource(db: Db, actor: Actor, key: string): boolean {
   return write(db, (tx) => {
     const resource = findResource(tx, key)
     if (!resource || key === countedResource) return false
-    const ofIt = { limit: eq(limits.resourceId, resource.id), amount: eq(quotaRequestAmounts.resourceId, resource.id) }
+    const ofIt = {
+      limit: eq(limits.resourceId, resource.id),
+      kept: eq(keptLimits.resourceId, resource.id),
+      amount: eq(quotaRequestAmounts.resourceId, resource.id),
+    }
     if (tx.select({ id: limits.id }).from(limits).where(ofIt.limit).limit(1).get()) return false
+    if (tx.select({ id: keptLimits.projectId }).from(keptLimits).where(ofIt.kept).limit(1).get()) return false
     if (tx.select({ id: quotaRequestAmounts.requestId }).from(quotaRequestAmounts).where(ofIt.amount).limit(1).get())
       return false
     tx.delete(resources).where(eq(resources.id, resource.id)).run()

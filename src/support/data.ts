@@ -6,10 +6,17 @@ import type { Db } from '../db/open.ts'
 import { accounts, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
 import { hasAdmin } from '../members/data.ts'
+import { restorableUntil } from '../purge/term.ts'
 
 // Support sees all accounts and users: the only data functions without a tenant.
 
-export type AccountRow = Account & { partnerName: string | null; users: number; customers: number }
+export type AccountRow = Account & {
+  partnerName: string | null
+  users: number
+  customers: number
+  /** Until when a deleted one can be restored. */
+  until: number
+}
 
 const partner = alias(accounts, 'partner')
 
@@ -38,23 +45,28 @@ export const accountList = {
     kind: ({ kind }) => kind,
     partner: ({ partnerName }) => partnerName,
     users: ({ users }) => users,
-    status: ({ suspendedAt }) => (suspendedAt === null ? 'active' : 'suspended'),
+    status: ({ suspendedAt, deletedAt }) =>
+      deletedAt !== null ? 'deleted' : suspendedAt === null ? 'active' : 'suspended',
     created: ({ createdAt }) => isoTime(createdAt),
   },
   filters: {
     kind: { partner: 'Partner accounts', customer: 'Customer accounts' },
-    status: { active: 'Active', suspended: 'Suspended' },
+    status: { active: 'Active', suspended: 'Suspended', deleted: 'Deleted' },
     admin: { none: 'Without an admin' },
     from: 'day',
     until: 'day',
   },
 } as const satisfies ListSpec<AccountRow>
 
+/** Deleted, and to be restored until it is purged. */
+const restorable = and(isNotNull(accounts.deletedAt), isNull(accounts.purgedAt))
+
 export type AccountFilter = keyof typeof accountList.filters
 
 export function listAccounts(db: Db, query: ListQuery<AccountFilter>): List<AccountRow> {
   const { kind, status, admin, from, until } = query.filters
   const found = and(
+    status === 'deleted' ? restorable : isNull(accounts.deletedAt),
     matches(db, 'accounts', accounts.id, accounts.search, query.q),
     kind ? eq(accounts.kind, kind as Account['kind']) : undefined,
     status === 'active' ? isNull(accounts.suspendedAt) : undefined,
@@ -71,7 +83,7 @@ export function listAccounts(db: Db, query: ListQuery<AccountFilter>): List<Acco
           account: accounts,
           partnerName: partner.name,
           users: sql<number>`(select count(*) from memberships as own where own.account_id = accounts.id)`,
-          customers: sql<number>`(select count(*) from accounts as customer where customer.partner_id = accounts.id)`,
+          customers: sql<number>`(select count(*) from accounts as customer where customer.partner_id = accounts.id and customer.deleted_at is null)`,
         })
         .from(accounts)
         .leftJoin(partner, eq(partner.id, accounts.partnerId))
@@ -79,13 +91,18 @@ export function listAccounts(db: Db, query: ListQuery<AccountFilter>): List<Acco
         .orderBy(...orderBy)
         .limit(limit)
         .all()
-        .map(({ account, ...more }) => ({ ...account, ...more })),
+        .map(({ account, ...more }) => ({ ...account, ...more, until: restorableUntil(account.deletedAt ?? 0) })),
     (most) => countRows(db, db.select({ one: accounts.id }).from(accounts).where(found).limit(most)),
   )
 }
 
+/** A living account: what was deleted is not found. */
 export function findAccountByIdentifier(db: Db, identifier: string): Account | undefined {
-  return db.select().from(accounts).where(eq(accounts.identifier, identifier)).get()
+  return db
+    .select()
+    .from(accounts)
+    .where(and(eq(accounts.identifier, identifier), isNull(accounts.deletedAt)))
+    .get()
 }
 
 export type UserRow = Pick<
@@ -144,7 +161,7 @@ export function listUsers(db: Db, query: ListQuery<UserFilter>): List<UserRow> {
           createdAt: users.createdAt,
           disabledAt: users.disabledAt,
           twoFactor: sql<number>`users.totp_secret is not null`,
-          accounts: sql<number>`(select count(*) from memberships as own where own.user_id = users.id)`,
+          accounts: sql<number>`(select count(*) from memberships as own join accounts on accounts.id = own.account_id where own.user_id = users.id and accounts.deleted_at is null)`,
           sessions: sql<number>`(select count(*) from sessions as own where own.user_id = users.id)`,
         })
         .from(users)

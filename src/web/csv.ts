@@ -9,11 +9,14 @@ import { readList } from './list.ts'
 export type CsvRow = Record<string, string | number | null>
 
 /**
- * Sends rows as a CSV file, as they come: UTF-8 with a BOM, since spreadsheets take it for something else
- * without one; cells that would start a formula are neutralised (OWASP: CSV Injection).
+ * How every CSV file is written: UTF-8 with a BOM, since spreadsheets take it for something else without
+ * one; cells that would start a formula are neutralised (OWASP: CSV Injection).
  */
+export const csvFormat = { header: true, bom: true, escape_formulas: true, record_delimiter: 'windows' } as const
+
+/** Sends rows as a CSV file, as they come. */
 export function csvDownload(reply: FastifyReply, name: string, rows: Iterable<CsvRow>) {
-  const file = stringify({ header: true, bom: true, escape_formulas: true, record_delimiter: 'windows' })
+  const file = stringify(csvFormat)
   pipeline(Readable.from(rows), file).catch((error) => reply.log.error({ err: error }, 'the download broke off'))
   return reply
     .type('text/csv; charset=utf-8')

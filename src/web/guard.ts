@@ -89,6 +89,7 @@ export default fp<GuardOptions>(async (app: FastifyInstance, { switchAccount, fi
   /** Rule 6: a form acts in the account that it was made in, or not at all. */
   function sameAccount(request: FastifyRequest, wanted: string): void {
     if (wanted === request.viewer.account?.identifier) return
+    if (wanted === request.viewer.deletedAccount?.identifier) throw refusal(request)
     if (request.formMeta.switchBack && switchAccount(request, wanted)) return
 
     const own = findOwnAccount(request, wanted)
@@ -107,9 +108,17 @@ export default fp<GuardOptions>(async (app: FastifyInstance, { switchAccount, fi
 })
 
 function refusal(request: FastifyRequest): Refusal {
-  const { account, standings, partnerAccount } = request.viewer
+  const { account, standings, partnerAccount, deletedAccount } = request.viewer
   if (standings.includes('enrolling')) {
     return new Refusal(403, 'Set up two-factor log-in first', 'This installation requires it of you.', 'errors/enrol')
+  }
+  if (deletedAccount) {
+    return new Refusal(
+      403,
+      `${deletedAccount.name} was deleted`,
+      'Nobody can work in it any more. Choose another account to go on.',
+      'errors/choose-account',
+    )
   }
   if (standings.includes('unattached')) {
     return new Refusal(

@@ -68,6 +68,7 @@ export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts }) 
       user: viewer.user ?? null,
       account: viewer.account ?? null,
       accountLost: viewer.accountLost,
+      deletedAccount: viewer.deletedAccount ?? null,
       partnerAccount: viewer.partnerAccount ?? null,
       can: (action: Parameters<typeof can>[1]) => can(viewer.standings, action),
       once: randomUUID(),

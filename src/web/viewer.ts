@@ -14,6 +14,9 @@ export type ActiveAccount = {
   partnerName: string | null
 }
 
+/** An account that a member cannot work in any more, and who looked after it. */
+export type DeletedAccount = Pick<ActiveAccount, 'name' | 'identifier' | 'partnerName'>
+
 /** Who asks, in which account: read from the database at every request. */
 export type Viewer = {
   user: { id: number; name: string; email: string; operator: boolean; twoFactor: boolean } | undefined
@@ -22,6 +25,8 @@ export type Viewer = {
   account: ActiveAccount | undefined
   /** The active account was taken from the user: another must be chosen, never by itself. */
   accountLost: boolean
+  /** It was lost because it was deleted, and may still be restored. */
+  deletedAccount: DeletedAccount | undefined
   /** The partner account that the Partner Area opens with, the last used one. */
   partnerAccount: { identifier: string; name: string } | undefined
   standings: readonly Standing[]
@@ -43,6 +48,7 @@ export const visitor: Viewer = {
   halfSignedIn: undefined,
   account: undefined,
   accountLost: false,
+  deletedAccount: undefined,
   partnerAccount: undefined,
   standings: ['visitor'],
   sessionKey: 'visitor',

@@ -1,0 +1,142 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import type { Account } from '../accounts/data.ts'
+import { customerOf } from '../customers/own.ts'
+import { supportedAccount } from '../quotas/page.ts'
+import { listDownload } from '../web/csv.ts'
+import { found } from '../web/errors.ts'
+import { withUnit } from '../web/format.ts'
+import { type Form, newForm, readForm } from '../web/forms.ts'
+import { readList } from '../web/list.ts'
+import { actor, supportActor } from '../web/viewer.ts'
+import {
+  deleteAccount,
+  deletedCustomerList,
+  findRestorable,
+  foreseeLosses,
+  listDeletedCustomers,
+  type PoolShortage,
+  restoreAccount,
+} from './data.ts'
+
+const typed = z.strictObject({ identifier: z.string().trim().default('') })
+const nothing = z.strictObject({})
+
+/** Where an account is deleted: by its partner, or by Support where it has none. */
+type Place = { area: 'partner' | 'support'; list: string; action: string }
+
+export default async function deletedAccountRoutes(app: FastifyInstance) {
+  const { db } = app
+  const deleting = { config: { can: 'customer.delete', inAccount: true } } as const
+  const support = { config: { can: 'support.account' } } as const
+
+  app.get('/partner/customers/:customer/removal', { config: { can: 'customer.delete' } }, async (request, reply) => {
+    const customer = customerOf(request)
+    return showRemoval(reply, customer, ofPartner(customer), newForm())
+  })
+
+  app.post('/partner/customers/:customer/removal', deleting, async (request, reply) => {
+    const customer = customerOf(request)
+    const form = readForm(typed, request.body)
+    if (form.input?.identifier === customer.identifier) {
+      const done = found(deleteAccount(db, actor(request), request.member.account.id, customer.id))
+      if (done === 'deleted')
+        return reply.seeOther('/partner/deleted-customers', `${customer.name} was deleted. You can restore it here.`)
+    } else {
+      form.errors.identifier = `Type ${customer.identifier} to delete the customer.`
+    }
+    return showRemoval(reply.code(422), customer, ofPartner(customer), form)
+  })
+
+  app.get('/partner/deleted-customers', { config: { can: 'customer.see' } }, async (request, reply) => {
+    const { id } = request.member.account
+    return (
+      listDownload(request, reply, deletedCustomerList, (query) => listDeletedCustomers(db, id, query, app.now())) ??
+      showDeleted(request, reply)
+    )
+  })
+
+  app.post('/partner/deleted-customers/:customer/restoration', deleting, async (request, reply) => {
+    const { account } = request.member
+    const { customer } = request.params as { customer: string }
+    const deleted = found(findRestorable(db, account.id, customer, app.now()))
+    readForm(nothing, request.body)
+    const done = found(restoreAccount(db, actor(request), account.id, deleted.id))
+    if (done !== 'restored') return showDeleted(request, reply.code(422), shortageWords(deleted, account, done))
+    return reply.seeOther('/partner/customers', `${deleted.name} is restored, and its users can work in it again.`)
+  })
+
+  app.get('/support/accounts/:identifier/removal', support, async (request, reply) => {
+    const account = directAccount(request)
+    return showRemoval(reply, account, ofSupport(account), newForm())
+  })
+
+  app.post('/support/accounts/:identifier/removal', support, async (request, reply) => {
+    const account = directAccount(request)
+    const form = readForm(typed, request.body)
+    if (form.input?.identifier === account.identifier) {
+      const done = found(deleteAccount(db, supportActor(request), null, account.id))
+      if (done === 'deleted')
+        return reply.seeOther(
+          '/support/accounts?status=deleted',
+          `${account.name} was deleted. It can be restored here.`,
+        )
+    } else {
+      form.errors.identifier = `Type ${account.identifier} to delete the account.`
+    }
+    return showRemoval(reply.code(422), account, ofSupport(account), form)
+  })
+
+  app.post('/support/accounts/:identifier/restoration', support, async (request, reply) => {
+    const { identifier } = request.params as { identifier: string }
+    const deleted = found(findRestorable(db, null, identifier, app.now()))
+    readForm(nothing, request.body)
+    found(restoreAccount(db, supportActor(request), null, deleted.id))
+    return reply.seeOther('/support/accounts', `${deleted.name} is restored, and its users can work in it again.`)
+  })
+
+  /** Support deletes customer accounts without a partner; a partner deletes its own. */
+  function directAccount(request: FastifyRequest): Account {
+    const account = supportedAccount(request)
+    return found(account.kind === 'customer' && account.partnerId === null ? account : undefined)
+  }
+
+  function showRemoval(reply: FastifyReply, account: Account, place: Place, form: Form) {
+    return reply.page('deleted-accounts/removal', {
+      title: `Delete ${account.name}`,
+      deleted: account,
+      ...place,
+      losses: foreseeLosses(db, account.id),
+      form,
+    })
+  }
+
+  function showDeleted(request: FastifyRequest, reply: FastifyReply, problem = '') {
+    const { id } = request.member.account
+    return reply.page('deleted-accounts/index', {
+      title: 'Deleted customers',
+      problem,
+      list: listDeletedCustomers(db, id, readList(request, deletedCustomerList), app.now()),
+    })
+  }
+}
+
+const ofPartner = ({ identifier }: Account): Place => ({
+  area: 'partner',
+  list: '/partner/customers',
+  action: `/partner/customers/${identifier}/removal`,
+})
+
+const ofSupport = ({ identifier }: Account): Place => ({
+  area: 'support',
+  list: '/support/accounts',
+  action: `/support/accounts/${identifier}/removal`,
+})
+
+function shortageWords(deleted: { name: string }, partner: { name: string }, shortages: PoolShortage[]): string {
+  const lacks = shortages.map(
+    ({ resource, wanted, left }) =>
+      `${deleted.name} had ${withUnit(wanted, resource)} of ${resource.name}, and ${withUnit(left, resource)} are left`,
+  )
+  return `The pool of ${partner.name} has no room for ${deleted.name} any more: ${lacks.join('; ')}. Lower the quotas of other customers, or ask Support to raise the pool. Nothing was changed.`
+}

@@ -1,0 +1,48 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { Db } from '../db/open.ts'
+import { removeLetterFiles } from '../mail/worker.ts'
+import { purgeNextAccount, purgeNextProject } from './data.ts'
+
+export type PurgeWorker = { stop: () => Promise<void> }
+
+const purgeEvery = 3 * 3_600_000
+
+/**
+ * Removes for good what was deleted 30 days ago: at the start and every three hours, one account or project
+ * at a time, so that requests come between.
+ */
+export function startPurge(db: Db, dataDir: string, now: () => number, log: FastifyBaseLogger): PurgeWorker {
+  let working: Promise<void> | undefined
+  let stopped = false
+
+  function wake(): void {
+    if (stopped || working) return
+    working = work()
+      .catch((error) => log.error({ err: error }, 'the purge failed'))
+      .finally(() => {
+        working = undefined
+      })
+  }
+
+  async function work(): Promise<void> {
+    while (!stopped && purgeOne()) await new Promise((resolve) => setImmediate(resolve))
+  }
+
+  /** False when nothing is left to do. */
+  function purgeOne(): boolean {
+    const letterIds = purgeNextAccount(db, now())
+    if (letterIds) removeLetterFiles(dataDir, letterIds)
+    return letterIds !== undefined || purgeNextProject(db, now())
+  }
+
+  wake()
+  const timer = setInterval(wake, purgeEvery)
+  timer.unref()
+  return {
+    stop: async () => {
+      stopped = true
+      clearInterval(timer)
+      await working
+    },
+  }
+}
