@@ -22,7 +22,6 @@ CREATE TABLE `kept_limits` (
 ) STRICT;
 --> statement-breakpoint
 CREATE INDEX `kept_limits_resource` ON `kept_limits` (`resource_id`);--> statement-breakpoint
-DROP INDEX `accounts_partner`;--> statement-breakpoint
 DROP INDEX `accounts_partner_created`;--> statement-breakpoint
 DROP INDEX `accounts_partner_name`;--> statement-breakpoint
 DROP INDEX `accounts_partner_identifier`;--> statement-breakpoint
@@ -31,16 +30,16 @@ DROP INDEX `accounts_created`;--> statement-breakpoint
 ALTER TABLE `accounts` ADD `deleted_at` integer;--> statement-breakpoint
 ALTER TABLE `accounts` ADD `deleted_by` integer REFERENCES users(id);--> statement-breakpoint
 ALTER TABLE `accounts` ADD `purged_at` integer;--> statement-breakpoint
-CREATE INDEX `accounts_identifier` ON `accounts` (`deleted_at`,`identifier`);--> statement-breakpoint
+CREATE INDEX `accounts_identifier` ON `accounts` (`identifier`) WHERE deleted_at is null;--> statement-breakpoint
+CREATE INDEX `accounts_deleted` ON `accounts` (`partner_id`,`deleted_at`,`id`) WHERE deleted_at is not null and purged_at is null;--> statement-breakpoint
 CREATE INDEX `accounts_deleted_name` ON `accounts` (`search`) WHERE deleted_at is not null and purged_at is null;--> statement-breakpoint
 CREATE INDEX `accounts_deleted_created` ON `accounts` (`created_at`) WHERE deleted_at is not null and purged_at is null;--> statement-breakpoint
 CREATE INDEX `accounts_deleted_identifier` ON `accounts` (`identifier`) WHERE deleted_at is not null and purged_at is null;--> statement-breakpoint
-CREATE INDEX `accounts_partner` ON `accounts` (`partner_id`,`deleted_at`,`id`);--> statement-breakpoint
-CREATE INDEX `accounts_partner_created` ON `accounts` (`partner_id`,`deleted_at`,`created_at`);--> statement-breakpoint
-CREATE INDEX `accounts_partner_name` ON `accounts` (`partner_id`,`deleted_at`,`search`);--> statement-breakpoint
-CREATE INDEX `accounts_partner_identifier` ON `accounts` (`partner_id`,`deleted_at`,`identifier`);--> statement-breakpoint
-CREATE INDEX `accounts_name` ON `accounts` (`deleted_at`,`search`);--> statement-breakpoint
-CREATE INDEX `accounts_created` ON `accounts` (`deleted_at`,`created_at`);--> statement-breakpoint
+CREATE INDEX `accounts_partner_created` ON `accounts` (`partner_id`,`created_at`) WHERE deleted_at is null;--> statement-breakpoint
+CREATE INDEX `accounts_partner_name` ON `accounts` (`partner_id`,`search`) WHERE deleted_at is null;--> statement-breakpoint
+CREATE INDEX `accounts_partner_identifier` ON `accounts` (`partner_id`,`identifier`) WHERE deleted_at is null;--> statement-breakpoint
+CREATE INDEX `accounts_name` ON `accounts` (`search`) WHERE deleted_at is null;--> statement-breakpoint
+CREATE INDEX `accounts_created` ON `accounts` (`created_at`) WHERE deleted_at is null;--> statement-breakpoint
 ALTER TABLE `letters` ADD `account_id` integer REFERENCES accounts(id);--> statement-breakpoint
 CREATE INDEX `letters_account` ON `letters` (`account_id`);--> statement-breakpoint
 ALTER TABLE `projects` ADD `deleted_by` integer REFERENCES users(id);--> statement-breakpoint

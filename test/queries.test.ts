@@ -11,6 +11,8 @@ const pages = {
     '/partner/customers/acme/users',
     '/partner/customers/acme/projects',
     '/partner/customers/acme/quotas',
+    '/partner/customers/initech/removal',
+    '/partner/deleted-customers',
     '/partner/quotas',
     '/partner/imports',
     '/partner/history',
@@ -22,12 +24,15 @@ const pages = {
     '/projects/website',
     '/customer/users',
     '/customer/projects',
+    '/customer/projects/deleted',
     '/customer/quotas',
     '/customer/account',
     '/customer/history',
   ],
   olga: [
     '/support/accounts',
+    '/support/accounts?status=deleted',
+    '/support/accounts/acme/partner',
     '/support/accounts/cloudhaus/quotas',
     '/support/resources',
     '/support/users',
@@ -62,6 +67,10 @@ const lists = {
     '/partner/customers?q=cu&sort=name',
     '/partner/customers/acme/users?sort=joined',
     '/partner/customers/acme/projects?sort=name',
+    '/partner/customers/acme/removal',
+    '/partner/deleted-customers',
+    '/partner/deleted-customers?q=gone',
+    '/partner/deleted-customers?q=go',
     '/partner/history?q=customer',
     '/active-account',
     '/active-account?q=customer',
@@ -74,6 +83,9 @@ const lists = {
     '/customer/users?role=member&q=us',
     '/customer/users?invited-q=guest',
     '/customer/projects',
+    '/customer/projects/deleted',
+    '/customer/projects/deleted?q=gone',
+    '/customer/projects/deleted?q=go',
     '/customer/quotas',
     '/customer/history?person=us',
     '/customer/history?family=project&from=2026-01-01',
@@ -83,6 +95,9 @@ const lists = {
     '/support/accounts?sort=identifier',
     '/support/accounts?kind=partner&status=active&admin=none',
     '/support/accounts?q=cu',
+    '/support/accounts?status=deleted',
+    '/support/accounts?status=deleted&sort=name',
+    '/support/accounts?status=deleted&sort=identifier&q=go',
     '/support/users',
     '/support/users?sort=created',
     '/support/users?status=disabled&q=us',
@@ -180,7 +195,7 @@ async function countQueries(panel: Panel): Promise<Record<string, number>> {
   return counts
 }
 
-/** Adds 400 customers, projects, users with access, invitations, letters, limits and requests. */
+/** Adds 400 customers, deleted ones, projects, deleted ones, users with access, invitations, letters, limits and requests. */
 async function grow(panel: Panel, from = 0): Promise<void> {
   const client = sqlite(panel)
   const id = (table: string, identifier: string) =>
@@ -199,6 +214,16 @@ async function grow(panel: Panel, from = 0): Promise<void> {
           "INSERT INTO memberships (account_id, user_id, role, created_at, last_used_at) VALUES (?, ?, 'admin', 1, 1)",
         )
         .run(customer, petra)
+      client
+        .prepare(
+          "INSERT INTO accounts (kind, name, identifier, search, partner_id, created_at, deleted_at) VALUES ('customer', ?, ?, ?, ?, 1, ?)",
+        )
+        .run(`Gone ${n}`, `gone-${n}`, `gone ${n}`, cloudhaus, Date.now() - n)
+      client
+        .prepare(
+          'INSERT INTO projects (account_id, name, identifier, search, created_at, deleted_at) VALUES (?, ?, ?, ?, 1, ?)',
+        )
+        .run(acme, `Gone ${n}`, `gone-${n}`, `gone ${n}`, Date.now() - n)
       const project = client
         .prepare('INSERT INTO projects (account_id, name, identifier, search, created_at) VALUES (?, ?, ?, ?, 1)')
         .run(acme, `P${n}`, `p-${n}`, `p${n}`).lastInsertRowid

@@ -156,13 +156,13 @@ function tellEverybody(
     support: `${panelName} Support`,
     supportEmail: supportEmail ?? '',
   }
-  const write = (reader: Account, role: 'customer' | 'before' | 'after', link: string) => {
+  const write = (reader: Account, side: 'customer' | 'before' | 'after', link: string) => {
     for (const admin of listAdmins(tx, reader.id, mostLetters))
       post(tx, actor.at, {
         kind: 'customer-moved',
         ...admin,
         accountId: account.id,
-        data: { ...names, role, asks, link },
+        data: { ...names, side, asks, link },
       })
   }
   write(account, 'customer', `${publicUrl}/customer/account?account=${account.identifier}`)

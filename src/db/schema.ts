@@ -15,7 +15,9 @@ import {
 // Every time is in milliseconds since 1970 (UTC). Every `search` column holds the folded text that
 // lists are searched in (see fold.ts). A `version` counts the edits of a row.
 
-/** Deleted, and not yet purged: of accounts and projects. */
+// What lists leave out is left out of their indexes. Of accounts and projects:
+const living = sql`deleted_at is null`
+/** Deleted, and not yet purged. */
 const restorable = sql`deleted_at is not null and purged_at is null`
 
 export const users = sqliteTable(
@@ -74,13 +76,14 @@ export const accounts = sqliteTable(
   },
   (table) => [
     unique('accounts_id_kind').on(table.id, table.kind),
-    index('accounts_partner').on(table.partnerId, table.deletedAt, table.id),
-    index('accounts_partner_created').on(table.partnerId, table.deletedAt, table.createdAt),
-    index('accounts_partner_name').on(table.partnerId, table.deletedAt, table.search),
-    index('accounts_partner_identifier').on(table.partnerId, table.deletedAt, table.identifier),
-    index('accounts_name').on(table.deletedAt, table.search),
-    index('accounts_created').on(table.deletedAt, table.createdAt),
-    index('accounts_identifier').on(table.deletedAt, table.identifier),
+    index('accounts_partner').on(table.partnerId, table.id),
+    index('accounts_partner_created').on(table.partnerId, table.createdAt).where(living),
+    index('accounts_partner_name').on(table.partnerId, table.search).where(living),
+    index('accounts_partner_identifier').on(table.partnerId, table.identifier).where(living),
+    index('accounts_name').on(table.search).where(living),
+    index('accounts_created').on(table.createdAt).where(living),
+    index('accounts_identifier').on(table.identifier).where(living),
+    index('accounts_deleted').on(table.partnerId, table.deletedAt, table.id).where(restorable),
     index('accounts_deleted_name').on(table.search).where(restorable),
     index('accounts_deleted_created').on(table.createdAt).where(restorable),
     index('accounts_deleted_identifier').on(table.identifier).where(restorable),

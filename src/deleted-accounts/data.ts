@@ -184,6 +184,10 @@ function endImports(tx: Db, actor: Actor, accountId: number): void {
     endImport(tx, actor, id, accountId, 'stopped')
 }
 
+/** In the words of the index of deleted accounts. */
+const restorableAt = (at: number) =>
+  and(isNotNull(accounts.deletedAt), isNull(accounts.purgedAt), gt(accounts.deletedAt, at - keptFor))
+
 export type DeletedAccount = Account & { deletedAt: number; until: number; deleter: string | null; users: number }
 
 export const deletedCustomerList = {
@@ -215,7 +219,7 @@ const deletedUsers = sql<number>`(select count(*) from memberships as own where 
 export function listDeletedCustomers(db: Db, partnerId: number, query: ListQuery, at: number): List<DeletedAccount> {
   const found = and(
     eq(accounts.partnerId, partnerId),
-    gt(accounts.deletedAt, at - keptFor),
+    restorableAt(at),
     matches(db, 'accounts', accounts.id, accounts.search, query.q),
   )
   return readPage(
@@ -238,18 +242,12 @@ export function listDeletedCustomers(db: Db, partnerId: number, query: ListQuery
   )
 }
 
-/** How many deleted customers a partner can restore at this time. */
-export function countDeletedCustomers(db: Db, partnerId: number, at: number): number {
-  const found = and(eq(accounts.partnerId, partnerId), gt(accounts.deletedAt, at - keptFor))
-  return countWhere(db, accounts, found)
-}
-
 /** A deleted account that this partner (null: Support) can restore at this time. */
 export function findRestorable(db: Db, partnerId: number | null, identifier: string, at: number): Account | undefined {
   return db
     .select()
     .from(accounts)
-    .where(and(eq(accounts.identifier, identifier), lookedAfterBy(partnerId), gt(accounts.deletedAt, at - keptFor)))
+    .where(and(eq(accounts.identifier, identifier), lookedAfterBy(partnerId), restorableAt(at)))
     .get()
 }
 
@@ -268,7 +266,7 @@ export function restoreAccount(
   accountId: number,
 ): 'restored' | PoolShortage[] | undefined {
   return write(db, (tx) => {
-    const own = and(eq(accounts.id, accountId), lookedAfterBy(partnerId), gt(accounts.deletedAt, actor.at - keptFor))
+    const own = and(eq(accounts.id, accountId), lookedAfterBy(partnerId), restorableAt(actor.at))
     const account = tx.select().from(accounts).where(own).get()
     if (!account) return undefined
     const short = partnerId === null ? [] : shortagesOf(tx, partnerId, accountId)

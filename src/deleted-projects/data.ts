@@ -1,5 +1,5 @@
 import { and, eq, gt, isNotNull, isNull, sql } from 'drizzle-orm'
-import { countRows, countWhere, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
+import { countRows, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { keptAccess, keptLimits, projectAccess, projects, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
@@ -65,10 +65,6 @@ export function listDeletedProjects(db: Db, accountId: number, query: ListQuery,
         }),
     (most) => countRows(db, db.select({ one: projects.id }).from(projects).where(found).limit(most)),
   )
-}
-
-export function countDeletedProjects(db: Db, accountId: number, at: number): number {
-  return countWhere(db, projects, restorableAt(accountId, at))
 }
 
 /** Undefined for a foreign, living or missing project, and for one that was purged or is about to be. */

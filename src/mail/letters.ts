@@ -33,7 +33,7 @@ type CustomerMovedLetter = {
   support: string
   supportEmail: string
   /** Whose admin reads it. */
-  role: 'customer' | 'before' | 'after'
+  side: 'customer' | 'before' | 'after'
   /** A request for more quota waits for the new partner. */
   asks: boolean
   link: string
@@ -54,8 +54,8 @@ export const letterKinds = {
     automatic ? `${account} got more quota automatically` : `${account} asks for more quota`,
   'quota-decision': ({ account, decider, approved }: QuotaDecisionLetter) =>
     `${decider} ${approved ? 'approved' : 'declined'} more quota for ${account}`,
-  'customer-moved': ({ account, after, support, role }: CustomerMovedLetter) =>
-    role === 'after' ? `${account} is your customer now` : `${account} is looked after by ${after || support} now`,
+  'customer-moved': ({ account, after, support, side }: CustomerMovedLetter) =>
+    side === 'after' ? `${account} is your customer now` : `${account} is looked after by ${after || support} now`,
   'password-reset': (_: PasswordResetLetter) => 'Choose a new password',
   'email-change': (_: EmailChangeLetter) => 'Confirm your new e-mail',
   'email-changed': ({ made }: EmailChangedLetter) =>

@@ -1,4 +1,4 @@
-import { and, asc, count, eq } from 'drizzle-orm'
+import { and, asc, count, eq, isNull, type SQL } from 'drizzle-orm'
 import type { Account } from '../accounts/data.ts'
 import { type Db, write } from '../db/open.ts'
 import { accounts, partnerRequests, users } from '../db/schema.ts'
@@ -126,14 +126,15 @@ export function makeCustomer(db: Db, actor: Actor, accountId: number): 'made' | 
   return write(db, (tx) => {
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
     if (account?.kind !== 'partner') return 'made'
-    const customers = tx
-      .select({ deletedAt: accounts.deletedAt })
-      .from(accounts)
-      .where(eq(accounts.partnerId, accountId))
-      .orderBy(asc(accounts.deletedAt))
-      .limit(1)
-      .all()
-    for (const { deletedAt } of customers) return deletedAt === null ? 'customers' : 'deleted'
+    const has = (which?: SQL) =>
+      tx
+        .select({ id: accounts.id })
+        .from(accounts)
+        .where(and(eq(accounts.partnerId, accountId), which))
+        .limit(1)
+        .get() !== undefined
+    if (has(isNull(accounts.deletedAt))) return 'customers'
+    if (has()) return 'deleted'
     tx.update(accounts).set({ kind: 'customer' }).where(eq(accounts.id, accountId)).run()
     record(tx, actor, { kind: 'account.became-customer', accountId, change: { kind: ['partner', 'customer'] } })
     return 'made'
