@@ -1,4 +1,4 @@
-import { pipeline, Readable } from 'node:stream'
+import { PassThrough, pipeline, Readable } from 'node:stream'
 import { stringify } from 'csv-stringify'
 import { ZipFile } from 'yazl'
 import type { Db } from '../db/open.ts'
@@ -14,9 +14,11 @@ export function exportAccount(db: Db, accountId: number, at: number): Readable |
   const tables = exportTables(db, accountId)
   if (!tables) return undefined
   const zip = new ZipFile()
-  const archive = new Readable().wrap(zip.outputStream)
-  const fail = (error: unknown) => archive.destroy(error instanceof Error ? error : new Error(String(error)))
+  const archive = new PassThrough()
+  const fail = (error: Error) => archive.destroy(error)
   zip.on('error', fail)
+  // A reader that goes away ends the archive.
+  pipeline(zip.outputStream, archive, (error) => error && fail(error))
   const add = (name: string, open: () => Readable) =>
     zip.addReadStreamLazy(name, { mtime: new Date(at) }, (pass) => pass(null, open().on('error', fail)))
 

@@ -1,0 +1,194 @@
+import { eq } from 'drizzle-orm'
+import t from 'tap'
+import { accounts, letters, memberships, users } from '../src/db/schema.ts'
+import { type CastName, cast } from '../src/demo.ts'
+import { type Client, type Panel, startApp } from './harness.ts'
+import { startMailServer, until } from './smtp.ts'
+
+const page = '/support/accounts/acme/partner'
+
+const partnerOf = (panel: Panel, identifier: string) => {
+  const account = panel.db.select().from(accounts).where(eq(accounts.identifier, identifier)).get()
+  return panel.db
+    .select()
+    .from(accounts)
+    .where(eq(accounts.id, account?.partnerId ?? 0))
+    .get()?.identifier
+}
+
+const people = (panel: Panel, identifier: string) =>
+  panel.db
+    .select({ name: users.name })
+    .from(memberships)
+    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .innerJoin(users, eq(users.id, memberships.userId))
+    .where(eq(accounts.identifier, identifier))
+    .all()
+    .map(({ name }) => name)
+    .sort()
+
+const everybody = async (panel: Panel, ...names: CastName[]): Promise<Client[]> => {
+  const clients: Client[] = []
+  for (const name of names) clients.push(await panel.signIn(name))
+  return clients
+}
+
+t.test('Support moves a customer to another partner: at once, with all that it has', async (t) => {
+  const mail = await startMailServer(t)
+  const panel = await startApp(t, { settings: { SMTP_URL: mail.url, SUPPORT_EMAIL: 'help@meshpanel.example' } })
+  const [olga, petra, riva, stella] = (await everybody(panel, 'olga', 'petra', 'riva', 'stella')) as [
+    Client,
+    Client,
+    Client,
+    Client,
+  ]
+  await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { projects: '4', cores: '16' })
+  await stella.submit('/customer/quotas', 'Send request', { cores: '20', reason: 'Growth' })
+  await olga.submit('/support/accounts/rival/quotas', 'Save pool', { projects: '4', cores: '16' })
+  t.equal((await olga.get('/support/accounts')).link('Move', 'acme'), page)
+
+  const done = await olga.submitAndFollow(page, 'Move', { partner: 'rival' })
+  t.match(done.notice, 'Acme is looked after by Rival now.')
+  t.equal(partnerOf(panel, 'acme'), 'rival')
+  t.equal((await petra.get('/partner/customers/acme/users')).status, 404, 'the old partner sees it no more')
+  t.match((await petra.get('/partner/customers')).text, '1 customer ')
+  t.match((await riva.get('/partner/customers')).row('acme'), '2 / 4')
+  t.match((await riva.get('/partner/quotas')).text, 'Acme', 'the open request is the new partner’s to decide')
+  t.equal((await riva.submit('/partner/customers/acme/quotas', 'Decline', { comment: 'Not now' })).status, 303)
+  t.match((await stella.get('/customer/account')).text, 'Rival, your partner')
+  t.equal((await stella.get('/projects/website')).status, 200)
+
+  const moved = () => mail.taken.filter(({ mail: { subject } }) => /customer now|looked after/.test(subject ?? ''))
+  await until('three letters', () => moved().length === 3)
+  const letterTo = (address: string) => moved().find(({ recipients }) => recipients.includes(address))?.mail
+  t.match(letterTo(cast.petra.email), {
+    subject: 'Acme is looked after by Rival now',
+    text: /from Cloudhaus to Rival[\s\S]*You do not look after it any more/,
+  })
+  t.match(letterTo(cast.riva.email), {
+    subject: 'Acme is your customer now',
+    text: /from Cloudhaus to Rival[\s\S]*It asks for more quota/,
+  })
+  t.match(letterTo(cast.stella.email)?.text, /Rival looks after your account from now on[\s\S]*help@meshpanel\.example/)
+
+  const history = await stella.get('/customer/history?family=account')
+  t.match(history.row('moved the account'), 'partner: Cloudhaus → Rival')
+  t.match(history.row('moved the account'), 'Support')
+  t.match((await petra.get('/customer/history')).row('took a customer from this partner'), 'Acme (acme) → –')
+  t.match((await riva.get('/customer/history')).row('gave this partner a customer'), '– → Acme (acme)')
+})
+
+t.test('a pool without room refuses a customer, resource by resource, and nothing changes', async (t) => {
+  const panel = await startApp(t)
+  const [olga, petra, stella] = (await everybody(panel, 'olga', 'petra', 'stella')) as [Client, Client, Client]
+  await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { cores: '16', ram: '1024' })
+  await stella.submit('/projects/website', 'Save quotas', { volumes: '3' })
+  await olga.submit('/support/accounts/rival/quotas', 'Save pool', {
+    projects: '1',
+    cores: '15',
+    ram: '1024',
+    volumes: '3',
+  })
+  const before = panel.rows()
+  const refused = await olga.submit(page, 'Move', { partner: 'rival' })
+  t.equal(refused.status, 422)
+  t.match(refused.error('partner'), 'Projects: 2 needed, 1 left; Cores: 16 needed, 15 left. Raise the pool')
+  t.notMatch(refused.error('partner'), 'RAM')
+  for (const table of ['accounts', 'memberships', 'limits', 'records', 'letters'])
+    t.strictSame(panel.rows()[table], before[table], table)
+  await olga.submit('/support/accounts/rival/quotas', 'Save pool', { projects: '2', cores: '16' })
+  t.equal((await olga.submit(page, 'Move', { partner: 'rival' })).status, 303)
+})
+
+t.test(
+  'who added themselves from the old partner goes, whom the customer invited stays; the page says so first',
+  async (t) => {
+    const panel = await startApp(t)
+    const [olga, petra, stella] = (await everybody(panel, 'olga', 'petra', 'stella')) as [Client, Client, Client]
+    await stella.submit('/customer/users', 'Invite', { name: 'Max', email: cast.max.email })
+    await (await panel.signIn('max')).submit('/', 'Accept')
+    t.match((await olga.get(page)).text, 'Nobody of Cloudhaus has added themselves')
+    await petra.submit('/partner/customers/acme/users', 'Add Myself')
+    const petraId = String(panel.db.select().from(users).where(eq(users.email, cast.petra.email)).get()?.id)
+    await stella.submit('/projects/website', 'Give access', { people: petraId, role: 'user' })
+    t.match(
+      (await olga.get(page)).text,
+      '1 user of Cloudhaus who added themselves goes, with their project access: Petra (petra@cloudhaus.example)',
+    )
+
+    await petra.switchTo('acme')
+    await olga.submit(page, 'Move', { partner: 'rival' })
+    t.same(people(panel, 'acme'), ['Max', 'Stella', 'Tom'])
+    t.equal((await petra.get('/projects')).status, 403, 'an open tab can do nothing more')
+    t.notMatch((await stella.get('/projects/website')).text, 'petra@cloudhaus.example')
+    t.match((await stella.get('/customer/history?family=member')).row('removed the user'), 'Petra')
+  },
+)
+
+t.test('no customer is left with users but without an admin by a move', async (t) => {
+  const panel = await startApp(t)
+  const [olga, petra] = (await everybody(panel, 'olga', 'petra')) as [Client, Client]
+  await petra.submit('/partner/customers/acme/users', 'Add Myself')
+  const inAcme = await panel.signIn('petra')
+  await inAcme.switchTo('acme')
+  await inAcme.submit('/customer/users', 'Change', { role: 'member' }, cast.stella.email)
+  const refused = await olga.submit(page, 'Move', { partner: 'rival' })
+  t.equal(refused.status, 422)
+  t.match(refused.error('partner'), 'would be left with users, but without a Customer Admin')
+  t.equal(partnerOf(panel, 'acme'), 'cloudhaus')
+
+  await petra.submit('/partner/customers', 'Create customer', { name: 'Empty', identifier: 'empty' })
+  await petra.submit('/partner/customers/empty/users', 'Add Myself')
+  t.equal((await olga.submit('/support/accounts/empty/partner', 'Move', { partner: 'rival' })).status, 303)
+  t.same(people(panel, 'empty'), [], 'one whose users all go is moved empty')
+})
+
+t.test('a customer is moved to nobody, whom Support stands for, and back', async (t) => {
+  const panel = await startApp(t)
+  const [olga, riva, dora] = (await everybody(panel, 'olga', 'riva', 'dora')) as [Client, Client, Client]
+  t.equal((await olga.submit(page, 'Move', { to: 'none' })).status, 303)
+  t.equal(partnerOf(panel, 'acme'), undefined)
+  t.match((await olga.get('/support/accounts')).row('acme'), 'Customer, direct')
+  const subjects = panel.db
+    .select()
+    .from(letters)
+    .all()
+    .map(({ email, subject }) => `${email}: ${subject}`)
+  t.same(subjects.sort(), [
+    'petra@cloudhaus.example: Acme is looked after by Meshpanel Support now',
+    'stella@acme.example: Acme is looked after by Meshpanel Support now',
+  ])
+  t.equal((await olga.submit('/support/accounts/direct/partner', 'Move', { partner: 'rival' })).status, 303)
+  t.match((await riva.get('/partner/customers')).row('direct'), 'Direct')
+  t.match((await dora.get('/customer/account')).text, 'Rival, your partner')
+})
+
+t.test('what is no partner account, is suspended, or has the customer already, is refused at its field', async (t) => {
+  const panel = await startApp(t)
+  const olga = await panel.signIn('olga')
+  const errorOf = async (fields: Record<string, string>) => {
+    const refused = await olga.submit(page, 'Move', fields)
+    t.equal(refused.status, 422)
+    return refused.error('partner')
+  }
+  t.match(await errorOf({ partner: '' }), 'Enter the new partner’s identifier')
+  t.match(await errorOf({ partner: 'nobody' }), 'There is no partner account “nobody”.')
+  t.match(await errorOf({ partner: 'direct' }), 'There is no partner account “direct”.')
+  t.match(await errorOf({ partner: 'cloudhaus' }), 'Acme is there already.')
+  t.match(await errorOf({ to: 'none', partner: 'rival' }), 'Leave this empty')
+  await olga.submit('/support/accounts/rival/suspension', 'Suspend', { reason: 'Unpaid' })
+  t.match(await errorOf({ partner: 'rival' }), 'is suspended')
+  t.equal((await olga.get('/support/accounts/cloudhaus/partner')).status, 404, 'partners never nest')
+  t.equal((await olga.post('/support/accounts/cloudhaus/partner', { to: 'partner', partner: 'rival' })).status, 404)
+  t.equal((await olga.post('/support/accounts/direct/partner', { to: 'none', partner: '' })).status, 422)
+  t.equal(partnerOf(panel, 'acme'), 'cloudhaus')
+})
+
+t.test('it is asked again who Support is before a customer is moved', async (t) => {
+  const panel = await startApp(t)
+  const olga = await panel.signIn('olga')
+  const open = await olga.get(page)
+  panel.pass(11 * 60_000)
+  t.equal((await olga.press(open, 'Move', { partner: 'rival' })).title, 'Confirm that it is you')
+  t.equal(partnerOf(panel, 'acme'), 'cloudhaus')
+})
