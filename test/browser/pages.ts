@@ -72,6 +72,28 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
   await olga.goto('/support/accounts/initech/suspension')
   await olga.fill({ Reason: 'The contract ended on 1 November.' })
   await olga.press('Suspend')
+  await petra.goto('/partner/customers')
+  await petra.fill({ Name: `Gone ${longName}`.slice(0, 100), Identifier: 'gone' })
+  await petra.press('Create customer')
+  await petra.goto('/partner/customers/gone/removal')
+  await petra.fill({ 'Type gone to confirm': 'gone' })
+  await petra.press('Delete customer')
+  await stella.goto('/projects')
+  await stella.fill({ Name: longName, Identifier: 'gone' })
+  await stella.press('Create project')
+  await stella.goto('/projects/gone/removal')
+  await stella.fill({ 'Type gone to confirm': 'gone' })
+  await stella.press('Delete project')
+  await olga.goto('/support/accounts')
+  await olga.fill({ Name: 'Ended', Identifier: 'ended', 'Full name': 'Nils', 'E-mail': 'nils@nowhere.example' })
+  await olga.press('Create account')
+  const ended = await Person.open(browser, panel)
+  await ended.logIn('nils')
+  await ended.goto('/')
+  await ended.press('Accept', 'Ended')
+  await olga.goto('/support/accounts/ended/removal')
+  await olga.fill({ 'Type ended to confirm': 'ended' })
+  await olga.press('Delete account')
   await stella.goto('/customer/users')
   const tomsId = readId(
     (await stella.page.locator('tr', { hasText: 'tom@acme.example' }).locator('a').first().getAttribute('href'))?.split(
@@ -160,6 +182,22 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     },
     { name: 'support-quotas', who: olga, path: '/support/accounts/cloudhaus/quotas' },
     { name: 'support-resources', who: olga, path: '/support/resources' },
+    { name: 'customer-removal', who: petra, path: `/partner/customers/${longIdentifier}/removal` },
+    {
+      name: 'customer-removal-errors',
+      who: petra,
+      path: `/partner/customers/${longIdentifier}/removal`,
+      act: emptyForm('Delete customer'),
+    },
+    { name: 'customer-removal-projects', who: petra, path: '/partner/customers/acme/removal' },
+    { name: 'deleted-customers', who: petra, path: '/partner/deleted-customers' },
+    { name: 'deleted-customers-user', who: max, path: '/partner/deleted-customers' },
+    { name: 'deleted-projects', who: stella, path: '/customer/projects/deleted' },
+    { name: 'deleted-account', who: ended, path: '/projects' },
+    { name: 'support-deleted', who: olga, path: '/support/accounts?status=deleted' },
+    { name: 'support-removal', who: olga, path: '/support/accounts/direct/removal' },
+    { name: 'support-move', who: olga, path: '/support/accounts/acme/partner' },
+    { name: 'support-move-errors', who: olga, path: '/support/accounts/acme/partner', act: emptyForm('Move') },
     { name: 'customer-suspension', who: petra, path: '/partner/customers/acme/suspension' },
     { name: 'partner-history', who: petra, path: '/partner/history' },
     { name: 'projects', who: stella, path: '/projects' },

@@ -1,0 +1,119 @@
+import t from 'tap'
+import { invitations } from '../src/db/schema.ts'
+import { cast } from '../src/demo.ts'
+import { type Client, type Panel, startApp } from './harness.ts'
+import { until } from './smtp.ts'
+
+const suspend = (petra: Client) =>
+  petra.submit('/partner/customers/acme/suspension', 'Suspend', { reason: 'The bill of May is open.' })
+const resume = (petra: Client) => petra.submit('/partner/customers', 'Resume', {}, 'acme')
+
+/** All that is Acme's but for the account's own row, its records and its letters. */
+function belongings(panel: Panel) {
+  const { memberships, projects, project_access, invitations, limits, quota_requests, import_rows } = panel.rows()
+  return { memberships, projects, project_access, invitations, limits, quota_requests, import_rows }
+}
+
+t.test('suspending deletes nothing, and resuming gives everything back as it was', async (t) => {
+  const panel = await startApp(t)
+  const [petra, stella, tom] = [await panel.signIn('petra'), await panel.signIn('stella'), await panel.signIn('tom')]
+  await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { projects: '4', cores: '16' })
+  await stella.submit('/projects/website', 'Save quotas', { cores: '8' })
+  await stella.submit('/customer/quotas', 'Send request', { cores: '20', reason: 'Growth' })
+  await stella.submit('/customer/users', 'Invite', { name: 'Nora', email: 'nora@acme.example' })
+  const [tab, before] = [await stella.get('/projects/website'), belongings(panel)]
+  await suspend(petra)
+  t.strictSame(belongings(panel), before)
+  for (const path of [
+    '/projects',
+    '/projects/website',
+    '/customer/users',
+    '/customer/quotas',
+    '/customer/account/export',
+  ])
+    t.match(
+      (await stella.get(path)).text,
+      /Acme is suspended.*The bill of May is open\..*Cloudhaus, who looks after/,
+      path,
+    )
+  t.equal((await stella.press(tab, 'Save quotas', { cores: '1' })).status, 403, 'an open tab can do nothing more')
+  t.match((await tom.get('/')).text, 'Acme is suspended')
+  t.strictSame(belongings(panel), before)
+  await resume(petra)
+  t.equal((await stella.get('/projects/website')).value('cores'), '8')
+  t.equal((await tom.get('/projects/website')).status, 200)
+})
+
+t.test('an invitation to a suspended account waits: it cannot be accepted, says why, and goes on after', async (t) => {
+  const panel = await startApp(t)
+  const [petra, stella, nils] = [await panel.signIn('petra'), await panel.signIn('stella'), await panel.signIn('nils')]
+  await stella.submit('/customer/users', 'Invite', { name: 'Nora', email: 'nora@acme.example' })
+  await stella.submit('/customer/users', 'Invite', { name: 'Nils', email: cast.nils.email })
+  const copied = await stella.submit('/customer/users', 'Copy link', {}, 'nora@acme.example')
+  const link = /\/invitations\/[\w-]{43}/.exec(copied.body)?.[0] ?? ''
+  const visitor = panel.visit()
+  const [open, home] = [await visitor.get(link), await nils.get('/')]
+  await suspend(petra)
+  const before = belongings(panel)
+
+  const words = 'correct horse battery staple'
+  const refused = await visitor.press(open, 'Accept invitation', { name: 'Nora', password: words, repeated: words })
+  t.equal(refused.status, 409)
+  t.match(refused.problem, 'Acme is suspended at present. The invitation stays open until')
+  t.match(refused.text, 'Ask Stella (stella@acme.example).')
+  await nils.press(home, 'Accept')
+  t.match((await nils.get('/')).text, 'invites you to Acme as Customer User. The account is suspended at present')
+  t.notOk((await nils.get('/')).hasButton('Accept'))
+  t.strictSame(belongings(panel), before, 'nobody has joined')
+  await resume(petra)
+  t.match((await nils.submitAndFollow('/', 'Accept')).activeAccount, 'Acme')
+  const joined = await visitor.submit(link, 'Accept invitation', { name: 'Nora', password: words, repeated: words })
+  t.equal(joined.status, 303)
+  t.same(
+    panel.db
+      .select()
+      .from(invitations)
+      .all()
+      .map(({ state }) => state),
+    ['accepted', 'accepted'],
+  )
+})
+
+t.test('a running import of an account stops when that is suspended, and says so', async (t) => {
+  const panel = await startApp(t)
+  const [petra, stella] = [await panel.signIn('petra'), await panel.signIn('stella')]
+  const rows = Array.from({ length: 3_000 }, (_, n) => `Guest ${n},guest${n}@acme.example`)
+  const bytes = Buffer.from(`name,e-mail\n${rows.join('\n')}`)
+  const checked = await stella.upload('/customer/imports', 'Check the file', { name: 'guests.csv', bytes })
+  const page = await petra.get('/partner/customers/acme/suspension')
+  await stella.press(checked, 'Import 3,000 users')
+  await petra.press(page, 'Suspend', { reason: 'The bill of May is open.' })
+  await until('it has stopped', () => (panel.rows().imports as { state: string }[])[0]?.state === 'stopped')
+  const invited = () => panel.db.select().from(invitations).all().length
+  const then = invited()
+  t.ok(then < 3_000)
+  await resume(petra)
+  t.match((await stella.get(checked.path)).text, 'or the account was suspended or deleted meanwhile')
+  t.equal(invited(), then, 'and it does not go on by itself')
+})
+
+t.test('a suspended account’s request for more quota stays, and its partner can decide it', async (t) => {
+  const panel = await startApp(t)
+  const [petra, stella] = [await panel.signIn('petra'), await panel.signIn('stella')]
+  await stella.submit('/customer/quotas', 'Send request', { cores: '20', reason: 'Growth' })
+  await suspend(petra)
+  t.equal((await stella.post('/customer/quotas/requests', { ram: '5', reason: 'X' })).status, 403)
+  t.match((await petra.get('/partner/quotas')).text, 'Acme')
+  t.equal((await petra.submit('/partner/customers/acme/quotas', 'Approve')).status, 303)
+  await resume(petra)
+  t.match((await stella.get('/customer/quotas')).text, 'approved')
+})
+
+t.test('a suspended partner’s customers go on working', async (t) => {
+  const panel = await startApp(t)
+  const [olga, petra, stella] = [await panel.signIn('olga'), await panel.signIn('petra'), await panel.signIn('stella')]
+  await olga.submit('/support/accounts/cloudhaus/suspension', 'Suspend', { reason: 'The contract ended.' })
+  t.match((await petra.get('/partner/customers')).text, /Cloudhaus is suspended.*The contract ended\..*Support/)
+  t.equal((await petra.get('/partner/deleted-customers')).status, 403)
+  t.equal((await stella.get('/projects')).status, 200)
+})
