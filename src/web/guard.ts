@@ -116,7 +116,7 @@ function refusal(request: FastifyRequest): Refusal {
     return new Refusal(
       403,
       `${deletedAccount.name} was deleted`,
-      'Nobody can work in it any more. Choose another account to go on.',
+      'Nobody can work in it any more.',
       'errors/choose-account',
     )
   }
