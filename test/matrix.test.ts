@@ -1,6 +1,8 @@
 import { eq } from 'drizzle-orm'
 import t from 'tap'
 import * as access from '../src/access/data.ts'
+import { exportTables } from '../src/account-export/data.ts'
+import * as transfer from '../src/account-transfer/data.ts'
 import * as accountData from '../src/accounts/data.ts'
 import * as customers from '../src/customers/data.ts'
 import { firstPage } from '../src/db/list.ts'
@@ -18,6 +20,8 @@ import {
   sessions,
   users,
 } from '../src/db/schema.ts'
+import * as deletedAccounts from '../src/deleted-accounts/data.ts'
+import * as deletedProjects from '../src/deleted-projects/data.ts'
 import { type CastName, cast, demoPassword } from '../src/demo.ts'
 import * as emailChange from '../src/email-change/data.ts'
 import * as importData from '../src/imports/data.ts'
@@ -637,6 +641,16 @@ t.test('data functions that are given one tenant and another’s object find not
   const edit = { amounts: new Map([[5, 9]]), remark: '', version: 2 }
   const foreignRequest = { partnerId: cloudhausId, accountId: umbrellaId, id: Number(umbrella.request) }
   const tell = { post: panel.app.postLetter, publicUrl: '', supportEmail: undefined, panelName: '' }
+  // A deleted customer of Rival, and a deleted project of Umbrella.
+  const gone = { name: 'Gone', identifier: 'gone', search: 'gone', createdAt: 1, deletedAt: panel.app.now() }
+  db.insert(accounts)
+    .values({ ...gone, kind: 'customer', partnerId: rivalId })
+    .run()
+  db.insert(projects)
+    .values({ ...gone, accountId: umbrellaId })
+    .run()
+  const goneId = account('gone')
+  const goneProject = db.select().from(projects).where(eq(projects.identifier, 'gone')).get()?.id ?? 0
   const before = lasting(panel)
 
   const found: Record<string, unknown> = {
@@ -687,6 +701,35 @@ t.test('data functions that are given one tenant and another’s object find not
     } as importData.Import),
     discardImport: importData.discardImport(db, { id: Number(umbrella.import), accountId: acmeId }),
     cancelRequest: requests.cancelRequest(db, actor, acmeId, foreignRequest.id),
+    deleteAccount: deletedAccounts.deleteAccount(db, actor, cloudhausId, umbrellaId),
+    deleteAccountAsSupport: deletedAccounts.deleteAccount(db, actor, null, umbrellaId),
+    deletePartner: deletedAccounts.deleteAccount(db, actor, null, cloudhausId),
+    findRestorable: deletedAccounts.findRestorable(db, cloudhausId, 'gone', actor.at),
+    findRestorableAsSupport: deletedAccounts.findRestorable(db, null, 'gone', actor.at),
+    restoreAccount: deletedAccounts.restoreAccount(db, actor, cloudhausId, goneId),
+    restoreAccountAsSupport: deletedAccounts.restoreAccount(db, actor, null, goneId),
+    restoreLiving: deletedAccounts.restoreAccount(db, actor, rivalId, umbrellaId),
+    listDeletedCustomers: deletedAccounts.listDeletedCustomers(
+      db,
+      cloudhausId,
+      firstPage(deletedAccounts.deletedCustomerList),
+      actor.at,
+    ).rows,
+    findDeletedMembership: accountData.findDeletedMembership(db, stella, goneId),
+    findDeletedProject: deletedProjects.findDeletedProject(db, acmeId, 'gone', actor.at),
+    restoreProject: deletedProjects.restoreProject(db, actor, acmeId, goneProject),
+    restoreLivingProject: deletedProjects.restoreProject(db, actor, umbrellaId, skunkworks),
+    listDeletedProjects: deletedProjects.listDeletedProjects(
+      db,
+      acmeId,
+      firstPage(deletedProjects.deletedProjectList),
+      actor.at,
+    ).rows,
+    exportTables: exportTables(db, goneId),
+    moveAccount: transfer.moveAccount(db, actor, goneId, 'cloudhaus', tell),
+    movePartner: transfer.moveAccount(db, actor, cloudhausId, 'rival', tell),
+    listLeaving: transfer.listLeaving(db, { id: acmeId, partnerId: rivalId }),
+    listMembersById: members.listMembersById(db, acmeId, [uma]),
     findMember: members.findMember(db, acmeId, uma),
     changeRole: members.changeRole(db, actor, acmeId, uma, 'member', 1),
     removeMember: members.removeMember(db, actor, acmeId, uma, 'member.removed'),
