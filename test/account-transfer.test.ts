@@ -139,6 +139,11 @@ t.test('no customer is left with users but without an admin by a move', async (t
 
   await petra.submit('/partner/customers', 'Create customer', { name: 'Empty', identifier: 'empty' })
   await petra.submit('/partner/customers/empty/users', 'Add Myself')
+  await petra.submit('/customer/users', 'Change', { role: 'admin' }, cast.max.email)
+  const max = await panel.signIn('max')
+  await max.submit('/partner/customers/empty/users', 'Add Myself')
+  await max.switchTo('empty')
+  await max.submit('/customer/users', 'Change', { role: 'member' }, cast.petra.email)
   t.equal((await olga.submit('/support/accounts/empty/partner', 'Move', { partner: 'rival' })).status, 303)
   t.same(people(panel, 'empty'), [], 'one whose users all go is moved empty')
 })
