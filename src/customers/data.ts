@@ -1,16 +1,8 @@
 import { and, eq, isNotNull, isNull, lt, not, type SQL, sql } from 'drizzle-orm'
 import { type Account, createAccount, type NewAccount } from '../accounts/data.ts'
-import {
-  betweenDays,
-  countRows,
-  firstPage,
-  isoTime,
-  type List,
-  type ListQuery,
-  type ListSpec,
-  readPage,
-} from '../db/list.ts'
+import { betweenDays, firstPage, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
+import { prepared } from '../db/prepared.ts'
 import { accounts } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
 import type { Actor } from '../history/record.ts'
@@ -70,21 +62,20 @@ export function listCustomers(
   query: ListQuery<CustomerFilter>,
   at: number,
 ): List<CustomerRow> {
-  const own = and(eq(accounts.partnerId, partnerId), narrowed(db, query, at))
-  return readPage(
-    customerList,
-    query,
-    ({ where, orderBy, limit }) =>
+  const own = eq(accounts.partnerId, sql.placeholder('partnerId'))
+  return readPage(db, customerList, query, {
+    values: { partnerId },
+    narrowed: narrowed(db, query, at),
+    rows: ({ where, orderBy, limit }) =>
       db
         .select({ customer: accounts, users })
         .from(accounts)
         .where(and(own, where))
         .orderBy(...orderBy)
-        .limit(limit)
-        .all()
-        .map((row) => ({ ...row.customer, users: row.users })),
-    (most) => countRows(db, db.select({ one: accounts.id }).from(accounts).where(own).limit(most)),
-  )
+        .limit(limit),
+    counted: ({ where, limit }) => db.select({ one: accounts.id }).from(accounts).where(and(own, where)).limit(limit),
+    seen: (rows) => rows.map(({ customer, users }) => ({ ...customer, users })),
+  })
 }
 
 const day = 24 * 3_600_000
@@ -180,13 +171,19 @@ export function countCustomersAt(db: Db, partnerId: number, times: number[]): nu
   return rows.map(({ n }) => n)
 }
 
-/** Partners see only their own customers; everyone else's are not found. */
-export function findCustomer(db: Db, partnerId: number, identifier: string): Customer | undefined {
-  return db
+const ownCustomer = prepared((db) =>
+  db
     .select()
     .from(accounts)
-    .where(and(eq(accounts.partnerId, partnerId), eq(accounts.identifier, identifier)))
-    .get()
+    .where(
+      and(eq(accounts.partnerId, sql.placeholder('partnerId')), eq(accounts.identifier, sql.placeholder('identifier'))),
+    )
+    .prepare(),
+)
+
+/** Partners see only their own customers; everyone else's are not found. */
+export function findCustomer(db: Db, partnerId: number, identifier: string): Customer | undefined {
+  return ownCustomer(db).get({ partnerId, identifier })
 }
 
 /** Creates a customer without any member. Undefined when the identifier was ever given out, to whomever. */

@@ -1,4 +1,4 @@
-import { and, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
+import { and, type Placeholder, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { fold } from './fold.ts'
 import type { Db } from './open.ts'
@@ -31,9 +31,9 @@ export function findMatches(db: Db, table: Searched, q: string): number[] | unde
   return db.all<{ id: number }>(sql`select id from ${sql.identifier(table)} where ${found}`).map(({ id }) => id)
 }
 
-/** Whether a column holds one of these ids, however many they are. */
-export function isOneOf(column: SQLWrapper, ids: number[]): SQL {
-  return sql`${column} in (select value from json_each(${JSON.stringify(ids)}))`
+/** Whether a column holds one of these ids, however many they are: a placeholder stands for them as JSON. */
+export function isOneOf(column: SQLWrapper, ids: number[] | Placeholder): SQL {
+  return sql`${column} in (select value from json_each(${Array.isArray(ids) ? JSON.stringify(ids) : ids}))`
 }
 
 function wordsOf(q: string): string[] {

@@ -1,5 +1,5 @@
-import { and, asc, count, eq, inArray, lt } from 'drizzle-orm'
-import { countRows, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
+import { and, asc, count, eq, inArray, lt, sql } from 'drizzle-orm'
+import { type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { importRows, imports, users } from '../db/schema.ts'
 import { type Person, record } from '../history/record.ts'
@@ -59,22 +59,22 @@ export const importList = {
 
 /** An account's imports of a kind. */
 export function listImports(db: Db, accountId: number, kind: ImportKind, query: ListQuery): List<Import> {
-  const own = and(eq(imports.accountId, accountId), eq(imports.kind, kind))
-  return readPage(
-    importList,
-    query,
-    ({ where, orderBy, limit }) =>
+  const own = and(eq(imports.accountId, sql.placeholder('accountId')), eq(imports.kind, kind))
+  return readPage(db, importList, query, {
+    shape: kind,
+    values: { accountId },
+    narrowed: undefined,
+    rows: ({ where, orderBy, limit }) =>
       db
         .select({ one: imports, creator: users.name })
         .from(imports)
         .innerJoin(users, eq(users.id, imports.createdBy))
         .where(and(own, where))
         .orderBy(...orderBy)
-        .limit(limit)
-        .all()
-        .map(({ one, creator }) => ({ ...one, creator })),
-    (most) => countRows(db, db.select({ one: imports.id }).from(imports).where(own).limit(most)),
-  )
+        .limit(limit),
+    counted: ({ where, limit }) => db.select({ one: imports.id }).from(imports).where(and(own, where)).limit(limit),
+    seen: (rows) => rows.map(({ one, creator }) => ({ ...one, creator })),
+  })
 }
 
 export function findImport(db: Db, accountId: number, kind: ImportKind, id: number): Import | undefined {
@@ -106,23 +106,21 @@ export type ImportRowFilter = keyof typeof importRowList.filters
 /** The rows of an import that was found for its account. */
 export function listImportRows(db: Db, importId: number, query: ListQuery<ImportRowFilter>): List<ImportRow> {
   const { state } = query.filters
-  const own = and(
-    eq(importRows.importId, importId),
-    state ? eq(importRows.state, state as ImportRow['state']) : undefined,
-  )
-  return readPage(
-    importRowList,
-    query,
-    ({ where, orderBy, limit }) =>
+  const own = eq(importRows.importId, sql.placeholder('importId'))
+  return readPage(db, importRowList, query, {
+    values: { importId },
+    narrowed: state ? eq(importRows.state, state as ImportRow['state']) : undefined,
+    rows: ({ where, orderBy, limit }) =>
       db
         .select()
         .from(importRows)
         .where(and(own, where))
         .orderBy(...orderBy)
-        .limit(limit)
-        .all(),
-    (most) => countRows(db, db.select({ one: importRows.line }).from(importRows).where(own).limit(most)),
-  )
+        .limit(limit),
+    counted: ({ where, limit }) =>
+      db.select({ one: importRows.line }).from(importRows).where(and(own, where)).limit(limit),
+    seen: (rows) => rows,
+  })
 }
 
 export type RowCounts = Record<ImportRow['state'], number>

@@ -1,7 +1,7 @@
 import { and, eq, isNotNull, isNull, not, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import type { Account } from '../accounts/data.ts'
-import { betweenDays, countRows, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
+import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import type { Db } from '../db/open.ts'
 import { accounts, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
@@ -62,10 +62,10 @@ export function listAccounts(db: Db, query: ListQuery<AccountFilter>): List<Acco
     admin === 'none' ? not(hasAdmin) : undefined,
     betweenDays(accounts.createdAt, from, until),
   )
-  return readPage(
-    accountList,
-    query,
-    ({ where, orderBy, limit }) =>
+  return readPage(db, accountList, query, {
+    values: {},
+    narrowed: found,
+    rows: ({ where, orderBy, limit }) =>
       db
         .select({
           account: accounts,
@@ -75,13 +75,12 @@ export function listAccounts(db: Db, query: ListQuery<AccountFilter>): List<Acco
         })
         .from(accounts)
         .leftJoin(partner, eq(partner.id, accounts.partnerId))
-        .where(and(found, where))
+        .where(where)
         .orderBy(...orderBy)
-        .limit(limit)
-        .all()
-        .map(({ account, ...more }) => ({ ...account, ...more })),
-    (most) => countRows(db, db.select({ one: accounts.id }).from(accounts).where(found).limit(most)),
-  )
+        .limit(limit),
+    counted: ({ where, limit }) => db.select({ one: accounts.id }).from(accounts).where(where).limit(limit),
+    seen: (rows) => rows.map(({ account, ...more }) => ({ ...account, ...more })),
+  })
 }
 
 export function findAccountByIdentifier(db: Db, identifier: string): Account | undefined {
@@ -121,18 +120,18 @@ export type UserFilter = keyof typeof userList.filters
 
 export function listUsers(db: Db, query: ListQuery<UserFilter>): List<UserRow> {
   const { status, kind, from, until } = query.filters
+  const living = isNull(users.deletedAt)
   const found = and(
-    isNull(users.deletedAt),
     matches(db, 'users', users.id, users.search, query.q),
     status === 'active' ? isNull(users.disabledAt) : undefined,
     status === 'disabled' ? isNotNull(users.disabledAt) : undefined,
     kind === 'support' ? eq(users.operator, true) : undefined,
     betweenDays(users.createdAt, from, until),
   )
-  return readPage(
-    userList,
-    query,
-    ({ where, orderBy, limit }) =>
+  return readPage(db, userList, query, {
+    values: {},
+    narrowed: found,
+    rows: ({ where, orderBy, limit }) =>
       db
         .select({
           id: users.id,
@@ -148,10 +147,10 @@ export function listUsers(db: Db, query: ListQuery<UserFilter>): List<UserRow> {
           sessions: sql<number>`(select count(*) from sessions as own where own.user_id = users.id)`,
         })
         .from(users)
-        .where(and(found, where))
+        .where(and(living, where))
         .orderBy(...orderBy)
-        .limit(limit)
-        .all(),
-    (most) => countRows(db, db.select({ one: users.id }).from(users).where(found).limit(most)),
-  )
+        .limit(limit),
+    counted: ({ where, limit }) => db.select({ one: users.id }).from(users).where(and(living, where)).limit(limit),
+    seen: (rows) => rows,
+  })
 }
