@@ -29,6 +29,7 @@ import supportRoutes from './support/routes.ts'
 import { prove } from './two-factor/proof.ts'
 import twoFactorRoutes from './two-factor/routes.ts'
 import assets from './web/assets.ts'
+import compression from './web/compression.ts'
 import errors from './web/errors.ts'
 import forms from './web/forms.ts'
 import guard from './web/guard.ts'
@@ -81,6 +82,7 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
     frameguard: { action: 'deny' },
     strictTransportSecurity: config.https ? { maxAge: 31_536_000 } : false,
   })
+  await app.register(compression)
   await app.register(assets)
   await app.register(session)
   await app.register(viewer)

@@ -1,6 +1,7 @@
 import { and, asc, count, eq, inArray, lt, sql } from 'drizzle-orm'
 import { type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
+import { prepared } from '../db/prepared.ts'
 import { importRows, imports, users } from '../db/schema.ts'
 import { type Person, record } from '../history/record.ts'
 
@@ -36,11 +37,22 @@ export function createImport(
   return created.id
 }
 
+const newRow = prepared((db) =>
+  db
+    .insert(importRows)
+    .values({
+      importId: sql.placeholder('importId'),
+      line: sql.placeholder('line'),
+      input: sql.placeholder('input'),
+      subject: sql.placeholder('subject'),
+      state: sql.placeholder('state'),
+      words: sql.placeholder('words'),
+    })
+    .prepare(),
+)
+
 export function addRows(tx: Db, importId: number, rows: NewRow[]): void {
-  if (rows.length === 0) return
-  tx.insert(importRows)
-    .values(rows.map((row) => ({ importId, ...row })))
-    .run()
+  for (const row of rows) newRow(tx).run({ importId, ...row })
 }
 
 /** The file was read to its end. */
@@ -183,12 +195,17 @@ export function listReadyRows(db: Db, importId: number, limit: number): ImportRo
     .all()
 }
 
+const markedRow = prepared((db) =>
+  db
+    .update(importRows)
+    .set({ state: sql`${sql.placeholder('state')}`, words: sql`${sql.placeholder('words')}` })
+    .where(and(eq(importRows.importId, sql.placeholder('importId')), eq(importRows.line, sql.placeholder('line'))))
+    .prepare(),
+)
+
 /** Notes what became of a row, in the transaction that has done it. */
 export function markRow(tx: Db, { importId, line }: ImportRow, state: 'done' | 'failed', words: string): void {
-  tx.update(importRows)
-    .set({ state, words })
-    .where(and(eq(importRows.importId, importId), eq(importRows.line, line)))
-    .run()
+  markedRow(tx).run({ importId, line, state, words })
 }
 
 export function endImport(db: Db, actor: Person, importId: number, accountId: number, state: 'done' | 'stopped'): void {

@@ -12,7 +12,7 @@ export type ImportWorker = { wake: () => void; stop: () => Promise<void> }
 
 /** So long other requests wait for a batch, in milliseconds. */
 const longestBatch = 40
-const rowsAtOnce = 100
+const rowsAtOnce = 500
 const cleanEvery = 6 * 3_600_000
 
 /**

@@ -3,6 +3,7 @@ import { alias } from 'drizzle-orm/sqlite-core'
 import type { Account } from '../accounts/data.ts'
 import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import type { Db } from '../db/open.ts'
+import { prepared } from '../db/prepared.ts'
 import { accounts, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
 import { hasAdmin } from '../members/data.ts'
@@ -83,8 +84,16 @@ export function listAccounts(db: Db, query: ListQuery<AccountFilter>): List<Acco
   })
 }
 
+const anyAccount = prepared((db) =>
+  db
+    .select()
+    .from(accounts)
+    .where(eq(accounts.identifier, sql.placeholder('identifier')))
+    .prepare(),
+)
+
 export function findAccountByIdentifier(db: Db, identifier: string): Account | undefined {
-  return db.select().from(accounts).where(eq(accounts.identifier, identifier)).get()
+  return anyAccount(db).get({ identifier })
 }
 
 export type UserRow = Pick<
