@@ -2,6 +2,7 @@ import { and, asc, count, desc, gte, lt, type Placeholder, type SQL, type SQLWra
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import type { Db } from './open.ts'
 import { preparedAs } from './prepared.ts'
+import { whileUnwritten } from './totals.ts'
 
 // Lists page by keys: a page begins after the last row of the one before it (or ends before its first),
 // wherever that is in the list, so that page 4,000 costs what page 1 costs and a row that comes or goes
@@ -149,13 +150,18 @@ export function readPage<Raw, Row>(db: Db, spec: ListSpec<Row>, query: ListQuery
       .select({ n: count() })
       .from(sql`${source.counted({ where: narrowed, limit })}`)
       .prepare()
+  const named = `count of ${spec.name} ${shape}`
+  const counting = { ...values, limit: most + 1 }
   const total =
     !cursor && !more
       ? rows.length
-      : ((narrowed ? countAll() : preparedAs(db, `count of ${spec.name} ${shape}`, countAll)).get({
-          ...values,
-          limit: most + 1,
-        })?.n ?? 0)
+      : narrowed
+        ? (countAll().get(counting)?.n ?? 0)
+        : whileUnwritten(
+            db,
+            `${named} ${Object.values(values)}`,
+            () => preparedAs(db, named, countAll).get(counting)?.n ?? 0,
+          )
   return {
     ...query,
     spec,

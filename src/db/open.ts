@@ -88,6 +88,8 @@ function connect(file: string): Database.Database {
     const actual = sqlite.pragma(name, { simple: true })
     if (actual !== value) throw new StartError(`SQLite refused ${name} = ${value} on ${file}: it is ${actual}.`)
   }
+  // Of pages that were read, in KiB: the upper ones of large indexes stay.
+  sqlite.pragma('cache_size = -16000')
   return sqlite
 }
 
