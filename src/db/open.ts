@@ -8,6 +8,7 @@ import { migrate } from 'drizzle-orm/better-sqlite3/migrator'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
 import { type BaseSQLiteDatabase, SQLiteTransaction } from 'drizzle-orm/sqlite-core'
 import { root } from '../config.ts'
+import { codeOf, type StorageProblem, storageProblem } from './failures.ts'
 import * as schema from './schema.ts'
 
 /** The database, or a transaction of it: data functions take both. */
@@ -26,9 +27,25 @@ const migrationsFolder = join(root, 'migrations')
 /**
  * Opens DATA_DIR/panel.db for the one process that runs the panel on it: takes the lock, migrates
  * (after a backup) and checks the settings that durability rests on.
- * Throws a StartError when another process has it, or a newer version made it.
+ * Throws a StartError when another process has it, a newer version made it, or it cannot be written.
  */
 export function openDatabase(dataDir: string): OpenDatabase {
+  try {
+    return openAlone(dataDir)
+  } catch (error) {
+    const problem = storageProblem(error)
+    throw problem ? new StartError(`DATA_DIR ${dataDir}: ${whyNot[problem]} (${codeOf(error)}).`) : error
+  }
+}
+
+const whyNot: Record<StorageProblem, string> = {
+  full: 'the disk is full; make room',
+  failing: 'the disk does not take what is written; look at it',
+  'read-only': 'it can only be read; let the panel write there',
+  locked: 'another program holds the database; end it',
+}
+
+function openAlone(dataDir: string): OpenDatabase {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const lock = takeLock(dataDir)
   const file = join(dataDir, 'panel.db')
@@ -106,8 +123,9 @@ function takeLock(dataDir: string): Database.Database {
   try {
     lock.exec('BEGIN EXCLUSIVE')
     return lock
-  } catch {
+  } catch (error) {
     lock.close()
+    if (codeOf(error) !== 'SQLITE_BUSY') throw error
     throw new Locked(`A panel is already running on ${dataDir}. Stop it first, or set DATA_DIR.`)
   }
 }
