@@ -5,7 +5,8 @@ import accountRoutes from './accounts/routes.ts'
 import viewer, { ownAccount, recentAccounts, switchTo } from './accounts/viewer.ts'
 import type { Config } from './config.ts'
 import customerRoutes from './customers/routes.ts'
-import type { Db } from './db/open.ts'
+import type { Connection } from './db/open.ts'
+import { watchStorage } from './db/storage.ts'
 import emailChangeRoutes from './email-change/routes.ts'
 import firstRunRoutes from './first-run/routes.ts'
 import historyRoutes from './history/routes.ts'
@@ -28,19 +29,21 @@ import { newToken, type Secrets } from './secrets.ts'
 import supportRoutes from './support/routes.ts'
 import { prove } from './two-factor/proof.ts'
 import twoFactorRoutes from './two-factor/routes.ts'
+import watchRoutes from './watch/routes.ts'
 import assets from './web/assets.ts'
 import compression from './web/compression.ts'
 import errors from './web/errors.ts'
 import forms from './web/forms.ts'
 import guard from './web/guard.ts'
-import { httpLimits, logging } from './web/http.ts'
+import { httpLimits, logging, requestLog } from './web/http.ts'
+import metrics from './web/metrics.ts'
 import once from './web/once.ts'
 import page from './web/page.ts'
 import session from './web/session.ts'
 
 export type AppOptions = {
   config: Config
-  db: Db
+  db: Connection
   secrets: Secrets
   /** The time in milliseconds since 1970; tests bring their own clock. */
   now?: () => number
@@ -51,20 +54,25 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   const app = Fastify({
     ...httpLimits,
     logger: logging(config.logLevel),
+    logController: requestLog,
     trustProxy: config.trustProxy.length > 0 ? config.trustProxy : false,
   })
 
-  const mail = startMailWorker(db, config, secrets, now, app.log)
+  const storage = watchStorage(db, app.log)
+  app.addHook('onClose', async () => storage.stop())
+  const mail = startMailWorker(db, config, secrets, storage, now, app.log)
   app.addHook('onClose', mail.stop)
 
   app.decorate('config', config)
   app.decorate('db', db)
+  app.decorate('storage', storage)
   app.decorate('secrets', secrets)
   app.decorate('now', now)
   app.decorate('wakeMail', mail.wake)
   app.decorate('postLetter', newPost(config, secrets, mail.wake))
   app.decorate('setupToken', newToken())
 
+  await app.register(metrics)
   await app.register(helmet, {
     contentSecurityPolicy: {
       useDefaults: false,
@@ -96,6 +104,7 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   })
   await app.register(once)
 
+  await app.register(watchRoutes, { db })
   await app.register(firstRunRoutes)
   await app.register(loginRoutes)
   await app.register(twoFactorRoutes)

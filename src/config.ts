@@ -15,6 +15,8 @@ export type Config = {
   trustProxy: string[]
   twoFactor: 'support' | 'partners' | 'optional'
   logLevel: string
+  /** Whoever shows it may read /metrics. */
+  metricsToken: string | undefined
 }
 
 /** The folder of package.json: this file lies one folder below it, and so does the bundle. */
@@ -74,6 +76,10 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
   const twoFactor = twoFactors.find((known) => known === (value('TWO_FACTOR') ?? 'support'))
   if (!twoFactor) throw wrong('TWO_FACTOR', `must be one of ${twoFactors.join(', ')}.`)
 
+  const metricsToken = value('METRICS_TOKEN')
+  if (metricsToken && !/^[\x21-\x7e]{16,}$/.test(metricsToken))
+    throw new ConfigError('METRICS_TOKEN must have at least 16 characters, of ASCII and without spaces.')
+
   return {
     publicUrl: origin,
     https: protocol === 'https:',
@@ -87,6 +93,7 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
     trustProxy,
     twoFactor,
     logLevel,
+    metricsToken,
   }
 }
 

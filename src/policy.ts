@@ -20,6 +20,8 @@ const anyone = ['visitor', 'enrolling', ...signedIn] as const
 /** Who may do what. Every route names one action; no other file asks about roles. */
 export const policy = {
   'asset.see': anyone,
+  'health.see': anyone,
+  'metrics.see': anyone, // and then src/watch/access.ts
   'session.start': anyone,
   'session.end': anyone,
   'password.reset': anyone,

@@ -54,6 +54,9 @@ type Group = keyof typeof groups | 'everyone'
 
 const whoMay: Record<Group, string[]> = {
   everyone: [
+    'GET /health/live',
+    'GET /health/ready',
+    'GET /metrics',
     'GET /setup/:token',
     'POST /setup/:token',
     'GET /login',

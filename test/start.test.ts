@@ -22,6 +22,7 @@ t.test('every setting is checked at the start, and the error names it', async (t
     TRUST_PROXY: ['everybody', '10.0.0.0/33', 'true'],
     TWO_FACTOR: ['always'],
     LOG_LEVEL: ['loud'],
+    METRICS_TOKEN: ['too-short', 'with spaces in between them'],
     PANEL_NAME: ['x'.repeat(41)],
   }
   for (const [name, values] of Object.entries(wrong)) {
@@ -141,7 +142,7 @@ t.test('the log is lines of JSON, without tokens, queries, cookies or what was t
   await panel.stop()
   const printed = panel.printed().replace(/http:\S*\/setup\/\S+/, '')
   const lines = printed.split('\n').filter((line) => line.startsWith('{'))
-  t.ok(lines.length >= 12)
+  t.ok(lines.length >= 7, 'a line a request')
   for (const line of lines) t.type(JSON.parse(line), 'object')
   t.notMatch(printed, /geheim/i)
   for (const value of client.cookies.values()) t.notOk(printed.includes(value))

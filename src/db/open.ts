@@ -1,17 +1,23 @@
+import { channel } from 'node:diagnostics_channel'
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
+import { is } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
-import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
+import { type BaseSQLiteDatabase, SQLiteTransaction } from 'drizzle-orm/sqlite-core'
 import { root } from '../config.ts'
+import { codeOf, type StorageProblem, storageProblem } from './failures.ts'
 import * as schema from './schema.ts'
 
 /** The database, or a transaction of it: data functions take both. */
 export type Db = BaseSQLiteDatabase<'sync', Database.RunResult, typeof schema>
 
-export type OpenDatabase = { db: Db; close: () => void }
+/** The database itself, no transaction of it. */
+export type Connection = Db & { $client: Database.Database }
+
+export type OpenDatabase = { db: Connection; close: () => void }
 
 /** What an operator can mend: it is shown in one line, without a stack. */
 export class StartError extends Error {}
@@ -21,9 +27,25 @@ const migrationsFolder = join(root, 'migrations')
 /**
  * Opens DATA_DIR/panel.db for the one process that runs the panel on it: takes the lock, migrates
  * (after a backup) and checks the settings that durability rests on.
- * Throws a StartError when another process has it, or a newer version made it.
+ * Throws a StartError when another process has it, a newer version made it, or it cannot be written.
  */
 export function openDatabase(dataDir: string): OpenDatabase {
+  try {
+    return openAlone(dataDir)
+  } catch (error) {
+    const problem = storageProblem(error)
+    throw problem ? new StartError(`DATA_DIR ${dataDir}: ${whyNot[problem]} (${codeOf(error)}).`) : error
+  }
+}
+
+const whyNot: Record<StorageProblem, string> = {
+  full: 'the disk is full; make room',
+  failing: 'the disk does not take what is written; look at it',
+  'read-only': 'it can only be read; let the panel write there',
+  locked: 'another program holds the database; end it',
+}
+
+function openAlone(dataDir: string): OpenDatabase {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const lock = takeLock(dataDir)
   const file = join(dataDir, 'panel.db')
@@ -57,12 +79,40 @@ export function joinDatabase(dataDir: string): OpenDatabase {
   }
 }
 
+const writes = channel('meshpanel:write')
+
 /**
  * Runs a write: IMMEDIATE, so that what is checked and what is written is one step, and nobody
  * else's write comes between.
  */
 export function write<Result>(db: Db, act: (tx: Db) => Result): Result {
-  return db.transaction(act, { behavior: 'immediate' })
+  const start = performance.now()
+  let reason: unknown
+  try {
+    return db.transaction(
+      (tx) => {
+        try {
+          return act(tx)
+        } catch (error) {
+          reason = error
+          throw error
+        }
+      },
+      { behavior: 'immediate' },
+    )
+  } catch (error) {
+    // On a full disk SQLite may undo all by itself; undoing a part then fails, and would hide the reason.
+    throw reason ?? error
+  } finally {
+    if (!is(db, SQLiteTransaction)) writes.publish((performance.now() - start) / 1_000)
+  }
+}
+
+/** Tells how long each write of this process took, in seconds. Returns what ends it. */
+export function observeWrites(observe: (seconds: number) => void): () => void {
+  const listener = (seconds: unknown) => observe(Number(seconds))
+  writes.subscribe(listener)
+  return () => writes.unsubscribe(listener)
 }
 
 class Locked extends StartError {}
@@ -73,13 +123,23 @@ function takeLock(dataDir: string): Database.Database {
   try {
     lock.exec('BEGIN EXCLUSIVE')
     return lock
-  } catch {
+  } catch (error) {
     lock.close()
+    if (codeOf(error) !== 'SQLITE_BUSY') throw error
     throw new Locked(`A panel is already running on ${dataDir}. Stop it first, or set DATA_DIR.`)
   }
 }
 
-const pragmas = { journal_mode: 'wal', synchronous: 2, foreign_keys: 1, busy_timeout: 5000, trusted_schema: 0 }
+/** Milliseconds that a write waits for another program, such as a short act of the command line. */
+export const longestWait = 5_000
+
+const pragmas = {
+  journal_mode: 'wal',
+  synchronous: 2,
+  foreign_keys: 1,
+  busy_timeout: longestWait,
+  trusted_schema: 0,
+}
 
 function connect(file: string): Database.Database {
   const sqlite = new Database(file)
@@ -91,6 +151,11 @@ function connect(file: string): Database.Database {
   // Of pages that were read, in KiB: the upper ones of large indexes stay.
   sqlite.pragma('cache_size = -16000')
   return sqlite
+}
+
+/** How long this connection waits for another program, in milliseconds: all other requests wait with it. */
+export function waitForLock(db: Connection, time: number): void {
+  db.$client.pragma(`busy_timeout = ${time}`)
 }
 
 /** So many statements are kept compiled: more than the pages have. */
@@ -114,8 +179,18 @@ function keepStatements(sqlite: Database.Database): void {
   }) as typeof sqlite.prepare
 }
 
+/** Returns a look at whether the database has every migration of this version. */
+export function migrationCheck(db: Connection): () => boolean {
+  const newest = newestMigration()
+  return () => lastApplied(db.$client) === newest
+}
+
+function newestMigration(): number {
+  return readMigrationFiles({ migrationsFolder }).at(-1)?.folderMillis ?? 0
+}
+
 function migrateOnce(sqlite: Database.Database, backups: string | undefined): void {
-  const newest = readMigrationFiles({ migrationsFolder }).at(-1)?.folderMillis ?? 0
+  const newest = newestMigration()
   const applied = lastApplied(sqlite)
   if (applied === newest) return
   if (applied > newest) {

@@ -71,7 +71,7 @@ function either(db: Db, q: string, texts: readonly ((typeof people)[number] | (t
     if (ids) rare.push(sql`select records.id from records where ${isOneOf(column, ids)}`)
     else
       frequent.push(
-        sql`exists (select 1 from ${sql.identifier(table)} where ${id} = ${column} and ${matches(db, table, id, text, q)})`,
+        sql`exists (select 1 from ${sql.identifier(table)} where ${id} = ${column} and ${matches(db, table, id, text, q) ?? sql`true`})`,
       )
   }
   return or(rare.length > 0 ? sql`${records.id} in (${sql.join(rare, sql` union all `)})` : undefined, ...frequent)

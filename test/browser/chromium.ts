@@ -58,8 +58,8 @@ export class Person {
     this.#url = url
     page.on('pageerror', (error) => this.complaints.push(`${page.url()}: ${error.message}`))
     page.on('console', (message) => {
-      // Chromium logs each 4xx answer that a test asks for.
-      if (message.type() === 'error' && !/status of 4\d\d/.test(message.text()))
+      // Chromium logs each 4xx answer that a test asks for, and that nothing can be saved.
+      if (message.type() === 'error' && !/status of (4\d\d|503)/.test(message.text()))
         this.complaints.push(`${page.url()}: ${message.text()}`)
     })
   }

@@ -1,3 +1,4 @@
+import type Database from 'better-sqlite3'
 import { Secret, TOTP } from 'otpauth'
 import type { Browser } from 'playwright-core'
 import { cast, demoPassword } from '../../src/demo.ts'
@@ -206,6 +207,7 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     { name: 'choose-account', who: nils, path: '/projects' },
     { name: 'suspended', who: ines, path: '/projects' },
     { name: 'other-account', who: petra, path: '/partner/customers', act: fromAnotherTab },
+    { name: 'not-saved', who: stella, path: '/projects', act: whileReadOnly(panel) },
     { name: 'out-of-date', who: nils, path: '/profile', act: afterLoggingInAgain },
     {
       name: 'confirm',
@@ -225,6 +227,18 @@ async function switchOnTwoFactor(panel: LivePanel, who: Person): Promise<void> {
   const code = new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: panel.app.now() })
   await who.fill({ 'Enter the code that it shows': code })
   await who.press('Switch on')
+}
+
+/** Sends a form while nothing can be saved. */
+function whileReadOnly(panel: LivePanel) {
+  const { $client } = panel.db as unknown as { $client: Database.Database }
+  return async (who: Person): Promise<void> => {
+    await who.fill({ Name: longName, Identifier: 'typed-in-vain' })
+    $client.pragma('query_only = ON')
+    await who.press('Create project')
+    $client.pragma('query_only = OFF')
+    panel.app.storage.check()
+  }
 }
 
 /** Sends a form that was opened before another tab logged out and in again. */
