@@ -13,6 +13,8 @@ export type Searched = 'accounts' | 'users' | 'projects' | 'invitations' | 'lett
 const frequent = 500
 /** So many trigrams narrow a search down; the words themselves are compared anyway. */
 const mostTrigrams = 24
+/** A trigram of more rows narrows little down, and takes long to read: it is left out where others narrow more. */
+const wide = 20_000
 
 /** A condition on a row of this table, by its id and its `search` column. Undefined for an empty search. */
 export function matches(db: Db, table: Searched, id: SQLiteColumn, text: SQLiteColumn, q: string): SQL | undefined {
@@ -56,10 +58,14 @@ function candidates(db: Db, table: Searched, words: string[]): number[] | undefi
     )
   })
   if (trigrams.length === 0) return undefined
-  const wanted = [...new Set(trigrams)].slice(0, mostTrigrams).join(' AND ')
   const index = sql.identifier(`${table}_index`)
-  const rows = db.all<{ id: number }>(
-    sql`select rowid as id from ${index} where ${index} match ${wanted} limit ${frequent + 1}`,
-  )
+  const matching = (wanted: string, most: number) =>
+    sql`select rowid as id from ${index} where ${index} match ${wanted} limit ${most}`
+  const wanted = [...new Set(trigrams)].slice(0, mostTrigrams)
+  const narrow = wanted.filter((trigram) => {
+    const found = db.get<{ n: number }>(sql`select count(*) as n from (${matching(trigram, wide)})`).n
+    return found < wide
+  })
+  const rows = db.all<{ id: number }>(matching((narrow.length > 0 ? narrow : wanted).join(' AND '), frequent + 1))
   return rows.length > frequent ? undefined : rows.map(({ id }) => id)
 }
