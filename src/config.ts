@@ -15,6 +15,10 @@ export type Config = {
   trustProxy: string[]
   twoFactor: 'support' | 'partners' | 'optional'
   logLevel: string
+  /** 0 when the panel makes no backups by itself. */
+  backupEveryHours: number
+  /** So many of the backups that it makes by itself are kept. */
+  backupKeep: number
 }
 
 /** The folder of package.json: this file lies one folder below it, and so does the bundle. */
@@ -74,6 +78,13 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
   const twoFactor = twoFactors.find((known) => known === (value('TWO_FACTOR') ?? 'support'))
   if (!twoFactor) throw wrong('TWO_FACTOR', `must be one of ${twoFactors.join(', ')}.`)
 
+  const whole = (name: string, usual: number, least: number, most: number) => {
+    const text = value(name) ?? String(usual)
+    if (!/^\d{1,6}$/.test(text) || Number(text) < least || Number(text) > most)
+      throw wrong(name, `must be a whole number from ${least} to ${most}.`)
+    return Number(text)
+  }
+
   return {
     publicUrl: origin,
     https: protocol === 'https:',
@@ -87,6 +98,8 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
     trustProxy,
     twoFactor,
     logLevel,
+    backupEveryHours: whole('BACKUP_EVERY_HOURS', 24, 0, 8_760),
+    backupKeep: whole('BACKUP_KEEP', 30, 1, 10_000),
   }
 }
 

@@ -23,6 +23,8 @@ t.test('every setting is checked at the start, and the error names it', async (t
     TWO_FACTOR: ['always'],
     LOG_LEVEL: ['loud'],
     PANEL_NAME: ['x'.repeat(41)],
+    BACKUP_EVERY_HOURS: ['daily', '-1', '1.5', '9000'],
+    BACKUP_KEEP: ['all', '0', '10001'],
   }
   for (const [name, values] of Object.entries(wrong)) {
     for (const value of values) {
@@ -86,9 +88,13 @@ t.test('create-operator says in one line what is wrong', async (t) => {
     'a long enough passphrase',
   ).done
   t.match(address, { code: 2, err: /^--email: .*\n$/ })
-  const unknown = await run(['create-operator', '--colour', 'red'], dataDir, '').done
-  t.match(unknown, { code: 2, err: /colour/ })
-  t.match(await run(['dance'], dataDir, '').done, { code: 2, err: /no command “dance”/ })
+  const unknown = await run(
+    ['create-operator', '--email', 'a@b.example', '--name', 'A', '--colour', 'red'],
+    dataDir,
+    '',
+  ).done
+  t.match(unknown, { code: 2, err: /^error: unknown option '--colour'\n$/ })
+  t.match(await run(['dance'], dataDir, '').done, { code: 2, err: /^error: unknown command 'dance'\n$/ })
 })
 
 t.test('one process has a database: a second one is refused and changes nothing', async (t) => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
@@ -6,6 +6,7 @@ import { migrate } from 'drizzle-orm/better-sqlite3/migrator'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
 import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
 import { root } from '../config.ts'
+import { giveToOwnerOf } from './files.ts'
 import * as schema from './schema.ts'
 
 /** The database, or a transaction of it: data functions take both. */
@@ -16,7 +17,7 @@ export type OpenDatabase = { db: Db; close: () => void }
 /** What an operator can mend: it is shown in one line, without a stack. */
 export class StartError extends Error {}
 
-const migrationsFolder = join(root, 'migrations')
+export const migrationsFolder = join(root, 'migrations')
 
 /**
  * Opens DATA_DIR/panel.db for the one process that runs the panel on it: takes the lock, migrates
@@ -28,6 +29,8 @@ export function openDatabase(dataDir: string): OpenDatabase {
   const lock = takeLock(dataDir)
   const file = join(dataDir, 'panel.db')
   const existed = existsSync(file)
+  // SQLite would let everybody read it, and its log after it.
+  if (!existed) closeSync(openSync(file, 'wx', 0o600))
   const sqlite = connect(file)
   try {
     migrateOnce(sqlite, existed ? join(dataDir, 'backups') : undefined)
@@ -52,9 +55,14 @@ export function joinDatabase(dataDir: string): OpenDatabase {
     return openDatabase(dataDir)
   } catch (error) {
     if (!(error instanceof Locked)) throw error
-    const sqlite = connect(join(dataDir, 'panel.db'))
-    return { db: drizzle(sqlite, { schema }), close: () => sqlite.close() }
+    return openFile(join(dataDir, 'panel.db'))
   }
+}
+
+/** Opens a database file as it is. Whoever needs it alone takes the lock first. */
+export function openFile(file: string): OpenDatabase {
+  const sqlite = connect(file)
+  return { db: drizzle(sqlite, { schema }), close: () => sqlite.close() }
 }
 
 /**
@@ -67,21 +75,24 @@ export function write<Result>(db: Db, act: (tx: Db) => Result): Result {
 
 class Locked extends StartError {}
 
-/** The operating system holds this lock for the process and drops it even after a crash. */
-function takeLock(dataDir: string): Database.Database {
+/** The operating system holds this lock for the process and drops it even after a crash. Throws a StartError. */
+export function takeLock(dataDir: string): Database.Database {
   const lock = new Database(join(dataDir, 'panel.lock'), { timeout: 0 })
   try {
+    giveToOwnerOf(dataDir, lock.name)
     lock.exec('BEGIN EXCLUSIVE')
     return lock
-  } catch {
+  } catch (error) {
     lock.close()
+    if (!(error instanceof Database.SqliteError && error.code === 'SQLITE_BUSY')) throw error
     throw new Locked(`A panel is already running on ${dataDir}. Stop it first, or set DATA_DIR.`)
   }
 }
 
 const pragmas = { journal_mode: 'wal', synchronous: 2, foreign_keys: 1, busy_timeout: 5000, trusted_schema: 0 }
 
-function connect(file: string): Database.Database {
+/** Opens a database file for writing, with the settings that durability rests on. */
+export function connect(file: string): Database.Database {
   const sqlite = new Database(file)
   for (const [name, value] of Object.entries(pragmas)) {
     sqlite.pragma(`${name} = ${value}`)
@@ -112,7 +123,7 @@ function keepStatements(sqlite: Database.Database): void {
   }) as typeof sqlite.prepare
 }
 
-function migrateOnce(sqlite: Database.Database, backups: string | undefined): void {
+export function migrateOnce(sqlite: Database.Database, backups: string | undefined): void {
   const newest = readMigrationFiles({ migrationsFolder }).at(-1)?.folderMillis ?? 0
   const applied = lastApplied(sqlite)
   if (applied === newest) return
@@ -141,7 +152,7 @@ function migrateOnce(sqlite: Database.Database, backups: string | undefined): vo
   }
 }
 
-function lastApplied(sqlite: Database.Database): number {
+export function lastApplied(sqlite: Database.Database): number {
   const known = sqlite.prepare("SELECT 1 FROM sqlite_master WHERE name = '__drizzle_migrations'").get()
   if (!known) return 0
   return sqlite.prepare('SELECT coalesce(max(created_at), 0) FROM __drizzle_migrations').pluck().get() as number
