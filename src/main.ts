@@ -4,8 +4,10 @@ import { ConfigError, readConfig } from './config.ts'
 import { inOneLine } from './db/failure.ts'
 import { StartError } from './db/open.ts'
 import { demo } from './demo.ts'
+import { doctor } from './doctor/command.ts'
 import { createOperator } from './first-run/command.ts'
 import { migrate } from './migration/command.ts'
+import { rotate } from './rotation/command.ts'
 import { serve } from './server.ts'
 import { version } from './version.ts'
 
@@ -38,6 +40,8 @@ const commands: Line[] = [
   ['restore <file>', 'bring a backup into an empty DATA_DIR; sessions and links end', restore, key],
   ['verify <file>', 'check a backup and say what is in it', verify, key],
   ['migrate', 'bring the database to this version, and end', migrate],
+  ['doctor', 'examine the installation and say what to do; exit code 1 for a problem', doctor, ['--send <e-mail>', 'send a letter there, to try the mail server']],
+  ['rotate-secrets', 'make new keys while the panel is stopped; all sessions end', rotate],
 ]
 
 for (const [usage, words, action, ...options] of commands) {

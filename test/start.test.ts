@@ -1,15 +1,13 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { ConfigError, readConfig } from '../src/config.ts'
 import { openDatabase, StartError } from '../src/db/open.ts'
 import { newFolder } from './harness.ts'
-import { launch, startProcess } from './process.ts'
+import { runCommand as run, startProcess } from './process.ts'
 import { until } from './smtp.ts'
 
 t.test('every setting is checked at the start, and the error names it', async (t) => {
@@ -224,19 +222,6 @@ function message(act: () => unknown): string {
   } catch (error) {
     return String(error)
   }
-}
-
-function run(args: string[], dataDir: string, input: string, settings: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [launch, ...args], {
-    env: { PATH: process.env.PATH, LOG_LEVEL: 'warn', ...(dataDir ? { DATA_DIR: dataDir } : {}), ...settings },
-    stdio: ['pipe', 'pipe', 'pipe'],
-  })
-  child.stdin.end(input)
-  const done = (async () => {
-    const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
-    return { code, out, err }
-  })()
-  return { child, done }
 }
 
 async function start(t: Test, dataDir: string, command = 'start') {

@@ -3,36 +3,11 @@ import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { fold } from '../db/fold.ts'
 import { betweenDays, countRows, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
-import {
-  accounts,
-  emailChanges,
-  invitationTokens,
-  letters,
-  passwordResets,
-  records,
-  sessions,
-  throttles,
-  users,
-} from '../db/schema.ts'
-import { type Actor, record } from '../history/record.ts'
+import { emailChanges, invitationTokens, letters, passwordResets, sessions, throttles } from '../db/schema.ts'
+import { type Actor, atCommandLine, record } from '../history/record.ts'
 import { type LetterRow, openBody } from '../mail/outbox.ts'
 import type { Secrets } from '../secrets.ts'
 import type { BackupFile } from './folder.ts'
-
-/** The operator at the command line, for the history. */
-export const atCommandLine = (at: number): Actor => ({
-  userId: null,
-  accountId: null,
-  bySupport: true,
-  at,
-  ip: null,
-  requestId: null,
-})
-
-/** Nothing and nobody was ever in this database. */
-export function isEmpty(db: Db): boolean {
-  return [users, accounts, records].every((table) => db.select().from(table).limit(1).get() === undefined)
-}
 
 /**
  * Ends what a backup brings back though it may have ended since: sessions, and every link that acts for

@@ -74,6 +74,14 @@ export function overdue(
   return age > Math.max(2 * day, 2 * everyHours * hour) ? { last, age } : undefined
 }
 
+/** Copies without a key of their own, before the installation gets another one. */
+export function keylessFiles(dataDir: string): string[] {
+  return listBackupFiles(dataDir)
+    .filter(({ name }) => name.endsWith('.db'))
+    .map(({ name }) => join(backupFolder(dataDir), name))
+    .filter((file) => !existsSync(keyOf(file)))
+}
+
 /**
  * Removes the oldest scheduled backups but for so many, and what was left of attempts that were cut off.
  * Other files are nobody’s to remove but the operator’s.

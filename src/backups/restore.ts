@@ -1,10 +1,11 @@
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { holdsNothing } from '../db/check.ts'
 import { copyToDatabase } from '../db/copy.ts'
 import { giveToOwnerOf, moveIntoPlace, writePrivate } from '../db/files.ts'
-import { type OpenDatabase, openFile, StartError, takeLock } from '../db/open.ts'
+import { openFile, StartError, takeLock } from '../db/open.ts'
 import { deriveSecrets, secretsFile } from '../secrets.ts'
-import { endWhatWasOpen, isEmpty } from './data.ts'
+import { endWhatWasOpen } from './data.ts'
 import { keyOf } from './folder.ts'
 import { type BackupContents, verifyBackup } from './verify.ts'
 
@@ -54,19 +55,6 @@ function refuseUnlessEmpty(dataDir: string): void {
   if (!existsSync(database)) return
   if (statSync(database).size > 0 && !holdsNothing(database))
     throw new StartError(`${database} is there already, and not empty. Move it away first, or set DATA_DIR.`)
-}
-
-function holdsNothing(file: string): boolean {
-  let opened: OpenDatabase | undefined
-  try {
-    opened = openFile(file)
-    return isEmpty(opened.db)
-  } catch {
-    // A damaged or foreign one may be the last that is left of something.
-    return false
-  } finally {
-    opened?.close()
-  }
 }
 
 /** A database that was copied by hand may have its newest writes in a log beside it. */

@@ -27,7 +27,7 @@ export type Contents = {
  * when there is no such file, and a Failure when it is damaged, another program’s, or a newer version’s.
  */
 export async function checkDatabase(file: string, signal?: AbortSignal): Promise<Contents> {
-  if (!beginsAsDatabase(file)) throw new Failure(`${file} is no backup: it is no SQLite database.`)
+  if (!beginsAsDatabase(file)) throw new Failure(`${file} is not of this panel: it is no SQLite database.`)
   try {
     const sqlite = new Database(file, { readonly: true, fileMustExist: true })
     try {
@@ -71,12 +71,12 @@ function checkMigrations(sqlite: Database.Database, file: string): Contents['mig
   const known = readMigrationFiles({ migrationsFolder }).map(({ folderMillis }) => folderMillis)
   const one = (name: string) => sqlite.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(name) !== undefined
   if (!one('__drizzle_migrations') || !one('accounts') || !one('users'))
-    throw new Failure(`${file} is no backup: it is the database of another program.`)
+    throw new Failure(`${file} is not of this panel: it is the database of another program.`)
   const applied = sqlite.prepare('SELECT created_at FROM __drizzle_migrations').pluck().all() as number[]
   if (applied.some((at) => at > (known.at(-1) ?? 0)))
     throw new Failure(`${file} was made by a newer version of the panel. Use that version.`)
   if (applied.some((at) => !known.includes(at)))
-    throw new Failure(`${file} is no backup: it is the database of another program.`)
+    throw new Failure(`${file} is not of this panel: it is the database of another program.`)
   return { applied: applied.length, known: known.length }
 }
 
@@ -88,6 +88,21 @@ export function countApplied(file: string): number {
     return known ? (sqlite.prepare('SELECT count(*) FROM __drizzle_migrations').pluck().get() as number) : 0
   } finally {
     sqlite.close()
+  }
+}
+
+/** Nothing and nobody was ever in this database; false for one that cannot be read. */
+export function holdsNothing(file: string): boolean {
+  let sqlite: Database.Database | undefined
+  try {
+    sqlite = new Database(file, { readonly: true, fileMustExist: true })
+    const { users, accounts, records } = readContents(sqlite)
+    return users + accounts + records === 0
+  } catch {
+    // A damaged or foreign one may be the last that is left of something.
+    return false
+  } finally {
+    sqlite?.close()
   }
 }
 

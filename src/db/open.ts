@@ -89,6 +89,17 @@ export function takeLock(dataDir: string): Database.Database {
   }
 }
 
+/** Whether a panel runs on this data. */
+export function isLocked(dataDir: string): boolean {
+  try {
+    takeLock(dataDir).close()
+    return false
+  } catch (error) {
+    if (error instanceof Locked) return true
+    throw error
+  }
+}
+
 const pragmas = { journal_mode: 'wal', synchronous: 2, foreign_keys: 1, busy_timeout: 5000, trusted_schema: 0 }
 
 /** Opens a database file for writing, with the settings that durability rests on. */

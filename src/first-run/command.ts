@@ -1,6 +1,7 @@
 import { text } from 'node:stream/consumers'
 import { readConfig } from '../config.ts'
 import { joinDatabase, StartError } from '../db/open.ts'
+import { atCommandLine } from '../history/record.ts'
 import { createUser } from '../login/data.ts'
 import { hashPassword, newPassword, tooClose } from '../login/passwords.ts'
 import { email, personName } from '../web/fields.ts'
@@ -20,11 +21,13 @@ export async function createOperator(given: { email: string; name: string }): Pr
   if (close) throw new StartError(`The password: ${close}`)
 
   const { db, close: closeDatabase } = joinDatabase(config.dataDir)
-  const actor = { userId: null, accountId: null, bySupport: true, at: Date.now(), ip: null, requestId: null }
   const passwordHash = await hashPassword(password)
-  const user = db.transaction((tx) => createUser(tx, actor, { ...owner, passwordHash, operator: true }), {
-    behavior: 'immediate',
-  })
+  const user = db.transaction(
+    (tx) => createUser(tx, atCommandLine(Date.now()), { ...owner, passwordHash, operator: true }),
+    {
+      behavior: 'immediate',
+    },
+  )
   closeDatabase()
   if (!user) throw new StartError(`--email: ${owner.email} belongs to a user already.`)
   console.log(`${user.name} (${user.email}) is of Support now.`)

@@ -26,12 +26,7 @@ export function startMailWorker(
   log: FastifyBaseLogger,
 ): MailWorker {
   const transport = config.smtpUrl
-    ? nodemailer.createTransport({
-        ...smtpOptions(config.smtpUrl),
-        connectionTimeout: 10_000,
-        greetingTimeout: 10_000,
-        socketTimeout: 30_000,
-      })
+    ? mailServer(config.smtpUrl)
     : nodemailer.createTransport({ streamTransport: true, buffer: true })
 
   let working: Promise<void> | undefined
@@ -125,6 +120,16 @@ export function startMailWorker(
       await working
     },
   }
+}
+
+/** The mail server at an address; nothing is sent to it yet. */
+export function mailServer(smtpUrl: string) {
+  return nodemailer.createTransport({
+    ...smtpOptions(smtpUrl),
+    connectionTimeout: 10_000,
+    greetingTimeout: 10_000,
+    socketTimeout: 30_000,
+  })
 }
 
 function smtpOptions(smtpUrl: string) {
