@@ -1,8 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { backUp, restore, verify } from './backups/commands.ts'
 import { ConfigError, readConfig } from './config.ts'
-import { inOneLine } from './db/failure.ts'
-import { StartError } from './db/open.ts'
+import { exitCodeOf, inOneLine } from './db/failure.ts'
 import { demo } from './demo.ts'
 import { doctor } from './doctor/command.ts'
 import { createOperator } from './first-run/command.ts'
@@ -59,5 +58,5 @@ program.parseAsync().catch((error: Error) => {
   }
   const line = error instanceof ConfigError ? error.message : inOneLine(error)
   console.error(line ?? error)
-  process.exitCode = error instanceof ConfigError || error instanceof StartError ? 2 : 1
+  process.exitCode = error instanceof ConfigError ? 2 : exitCodeOf(error)
 })

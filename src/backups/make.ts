@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { copyDatabase } from '../db/copy.ts'
-import { giveToOwnerOf, moveIntoPlace, writePrivate } from '../db/files.ts'
+import { giveToOwnerOf, isThere, moveIntoPlace, writePrivate } from '../db/files.ts'
 import { StartError } from '../db/open.ts'
 import { secretsFile } from '../secrets.ts'
 import { version } from '../version.ts'
@@ -12,7 +12,7 @@ import { type BackupContents, verifyBackup } from './verify.ts'
 /** The folder of an installation’s own backups, made where it is missing. */
 export function ownBackupFolder(dataDir: string): string {
   const folder = backupFolder(dataDir)
-  if (!existsSync(folder)) {
+  if (!isThere(folder)) {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     giveToOwnerOf(dataDir, folder)
   }
@@ -30,7 +30,7 @@ export async function makeBackup(
   { at, signal }: { at: number; signal?: AbortSignal },
 ): Promise<BackupContents> {
   const database = join(dataDir, 'panel.db')
-  if (!existsSync(database)) throw new StartError(`There is no database in ${dataDir}. Set DATA_DIR.`)
+  if (!isThere(database)) throw new StartError(`There is no database in ${dataDir}. Set DATA_DIR.`)
   if (!statSync(dirname(file), { throwIfNoEntry: false })?.isDirectory())
     throw new StartError(`There is no folder ${dirname(file)}.`)
   refuseToOverwrite(file)
@@ -56,5 +56,5 @@ export async function makeBackup(
 
 function refuseToOverwrite(file: string): void {
   for (const name of [file, keyOf(file)])
-    if (existsSync(name)) throw new StartError(`${name} is there already. Choose another name.`)
+    if (isThere(name)) throw new StartError(`${name} is there already. Choose another name.`)
 }

@@ -1,8 +1,8 @@
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { holdsNothing } from '../db/check.ts'
 import { copyToDatabase } from '../db/copy.ts'
-import { giveToOwnerOf, moveIntoPlace, writePrivate } from '../db/files.ts'
+import { giveToOwnerOf, isThere, moveIntoPlace, writePrivate } from '../db/files.ts'
 import { openFile, StartError, takeLock } from '../db/open.ts'
 import { deriveSecrets, secretsFile } from '../secrets.ts'
 import { endWhatWasOpen } from './data.ts'
@@ -26,7 +26,8 @@ export async function restoreBackup(
   backup: string,
   { key, at }: { key: string | undefined; at: number },
 ): Promise<Restored> {
-  if (!existsSync(backup)) throw new StartError(`There is no file ${backup}.`)
+  if (!isThere(backup)) throw new StartError(`There is no file ${backup}.`)
+  if (!statSync(backup).isFile()) throw new StartError(`${backup} is a folder.`)
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const lock = takeLock(dataDir)
   const restoring = join(dataDir, 'panel.db.restoring')
@@ -52,14 +53,14 @@ export async function restoreBackup(
 /** A database that nobody has used yet, as a first start leaves it, may give way; any other may not. */
 function refuseUnlessEmpty(dataDir: string): void {
   const database = join(dataDir, 'panel.db')
-  if (!existsSync(database)) return
+  if (!isThere(database)) return
   if (statSync(database).size > 0 && !holdsNothing(database))
     throw new StartError(`${database} is there already, and not empty. Move it away first, or set DATA_DIR.`)
 }
 
 /** A database that was copied by hand may have its newest writes in a log beside it. */
 function copyIn(backup: string, restoring: string, dataDir: string): void {
-  for (const end of ['', '-wal'].filter((end) => existsSync(backup + end))) {
+  for (const end of ['', '-wal'].filter((end) => isThere(backup + end))) {
     copyFileSync(backup + end, restoring + end)
     chmodSync(restoring + end, 0o600)
     giveToOwnerOf(dataDir, restoring + end)
@@ -68,7 +69,7 @@ function copyIn(backup: string, restoring: string, dataDir: string): void {
 
 /** Where somebody keeps keys apart from backups, the installation’s own may still be there. */
 function keyFor(dataDir: string, backup: string): string {
-  return !existsSync(keyOf(backup)) && existsSync(secretsFile(dataDir)) ? secretsFile(dataDir) : keyOf(backup)
+  return !isThere(keyOf(backup)) && isThere(secretsFile(dataDir)) ? secretsFile(dataDir) : keyOf(backup)
 }
 
 /** Errors speak of the backup, not of its copy. */
@@ -99,8 +100,8 @@ function makeCurrent(file: string, { masters, madeAt }: BackupContents, at: numb
 function moveAside(dataDir: string, masters: string[], at: number): string[] {
   const database = join(dataDir, 'panel.db')
   const secrets = secretsFile(dataDir)
-  const others = existsSync(secrets) && readFileSync(secrets, 'utf8').trim() !== masters.join('\n') ? [secrets] : []
-  return [`${database}-wal`, `${database}-shm`, ...others].filter(existsSync).map((file) => {
+  const others = isThere(secrets) && readFileSync(secrets, 'utf8').trim() !== masters.join('\n') ? [secrets] : []
+  return [`${database}-wal`, `${database}-shm`, ...others].filter(isThere).map((file) => {
     const aside = `${file}.before-restore-${new Date(at).toISOString().replaceAll(':', '-')}`
     renameSync(file, aside)
     return aside

@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs'
 import { type Contents, checkDatabase } from '../db/check.ts'
 import { Failure } from '../db/failure.ts'
+import { isThere } from '../db/files.ts'
 import { StartError } from '../db/open.ts'
 import { deriveSecrets, readMasters, unseal } from '../secrets.ts'
 import { keyOf } from './folder.ts'
@@ -16,7 +16,7 @@ export async function verifyBackup(
   { key = keyOf(file), signal }: { key?: string | undefined; signal?: AbortSignal | undefined } = {},
 ): Promise<BackupContents> {
   const contents = await checkDatabase(file, signal)
-  if (!existsSync(key))
+  if (!isThere(key))
     throw new StartError(`The key of this backup, ${key}, is missing. Put it there, or say with --secrets where it is.`)
   const masters = mastersIn(key)
   const secrets = deriveSecrets(masters)

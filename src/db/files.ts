@@ -1,6 +1,11 @@
 import { chownSync, closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
+/** Whether there is such a file or folder. Throws where this user may not know. */
+export function isThere(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined
+}
+
 /** Waits until a file, or the names in a folder, are on the disk. */
 function sync(path: string): void {
   const descriptor = openSync(path, 'r')

@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Config, ConfigError, readConfig } from '../config.ts'
+import { isThere } from '../db/files.ts'
 import { isLocked, StartError } from '../db/open.ts'
 import { email } from '../web/fields.ts'
 import { examineBackups, examineDatabase } from './database.ts'
@@ -29,7 +29,7 @@ async function examine(address: string | undefined): Promise<Finding[]> {
   }
   const { dataDir } = config
   const settings = examineSettings(config)
-  if (!existsSync(join(dataDir, 'panel.db')))
+  if (!isThere(join(dataDir, 'panel.db')))
     return [
       ...settings,
       problem(`there is no database in ${dataDir}`, 'set DATA_DIR; a first start or a restore makes one'),

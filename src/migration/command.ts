@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { readConfig } from '../config.ts'
 import { countApplied } from '../db/check.ts'
+import { isThere } from '../db/files.ts'
 import { openDatabase, StartError } from '../db/open.ts'
 import { plural } from '../web/format.ts'
 
@@ -9,7 +9,7 @@ import { plural } from '../web/format.ts'
 export async function migrate(): Promise<void> {
   const { dataDir } = readConfig()
   const file = join(dataDir, 'panel.db')
-  if (!existsSync(file)) throw new StartError(`There is no database in ${dataDir}. Set DATA_DIR.`)
+  if (!isThere(file)) throw new StartError(`There is no database in ${dataDir}. Set DATA_DIR.`)
   const before = countApplied(file)
   openDatabase(dataDir).close()
   const made = countApplied(file) - before

@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { keylessFiles, keyOf } from '../backups/folder.ts'
 import { Failure } from '../db/failure.ts'
-import { writePrivate } from '../db/files.ts'
+import { isThere, writePrivate } from '../db/files.ts'
 import { openDatabase, StartError } from '../db/open.ts'
 import { deriveSecrets, newMaster, readMasters, secretsFile } from '../secrets.ts'
 import { type Resealed, sealAnew } from './data.ts'
@@ -17,7 +16,7 @@ export type Step = 'keys written' | 'sealed' | 'committed' | 'old key gone'
  */
 export function rotateSecrets(dataDir: string, at: number, reached: (step: Step) => void = () => {}): Resealed {
   const file = secretsFile(dataDir)
-  if (!existsSync(join(dataDir, 'panel.db')) || !existsSync(file))
+  if (!isThere(join(dataDir, 'panel.db')) || !isThere(file))
     throw new StartError(`There is no database with its secrets in ${dataDir}. Set DATA_DIR.`)
   const { db, close } = openDatabase(dataDir)
   try {
