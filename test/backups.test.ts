@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  chownSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -444,6 +445,18 @@ t.test('missing rights are said in one line', async (t) => {
   t.not(restore?.code, 0)
   t.match(restore?.err, /^[^\n]+\n$/)
   t.same(readdirSync(target), [])
+})
+
+t.test('what root makes belongs to whom the panel’s folder belongs to', async (t) => {
+  if (process.getuid?.() !== 0) return t.comment('this user is not root')
+  const { dataDir, file } = await someBackup(t)
+  const place = newFolder()
+  for (const folder of [dataDir, place]) chownSync(folder, 65534, 65534)
+  t.match(await runCommand(['backup'], dataDir).done, { code: 0 })
+  t.match(await runCommand(['restore', file], place).done, { code: 0 })
+  const owners = (folder: string) => readdirSync(folder).map((name) => statSync(join(folder, name)).uid)
+  t.same(new Set([statSync(join(dataDir, 'backups')).uid, ...owners(join(dataDir, 'backups'))]), new Set([65534]))
+  t.same(new Set(owners(place)), new Set([65534]))
 })
 
 /** Runs a command as a user who may read the panel and nothing else. Undefined where this one is not root. */
