@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export type Config = {
@@ -21,6 +23,9 @@ export type Config = {
 
 /** The folder of package.json: this file lies one folder below it, and so does the bundle. */
 export const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** The version of this panel, as its package says. */
+export const version = readVersion(join(root, 'package.json'))
 
 export class ConfigError extends Error {}
 
@@ -95,6 +100,11 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
     logLevel,
     metricsToken,
   }
+}
+
+function readVersion(file: string): string {
+  const { version }: { version: string } = JSON.parse(readFileSync(file, 'utf8'))
+  return version
 }
 
 function isAddressOrRange(text: string): boolean {
