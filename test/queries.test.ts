@@ -114,7 +114,10 @@ t.test('every list query uses an index and sorts nothing, on the first page and 
           queries.push(...(await queriesOf(panel, async () => t.equal((await person.get(next ?? '')).status, 200))))
         for (const query of queries) {
           const plan = planOf(panel, query)
-          t.notMatch(plan, path.startsWith('/support') ? sorting : sortingOrAll, `${path}: ${query}\n${plan}`)
+          // A search that may find few rows, known by their ids, reads and sorts just those.
+          const few = /SEARCH (accounts|users) USING INTEGER PRIMARY KEY \(rowid=\?\)\nLIST SUBQUERY/.test(plan)
+          const wrong = few ? scanning : path.startsWith('/support') ? sorting : sortingOrAll
+          t.notMatch(plan, wrong, `${path}: ${query}\n${plan}`)
         }
       }
     }
@@ -162,6 +165,7 @@ function watch(panel: Panel, tell: (source: string) => void): () => void {
 }
 
 const sorting = /TEMP B-TREE FOR ORDER BY/
+const scanning = /SCAN (?!json_each)\w+/
 /** Support reads the whole installation: in the order of a table’s key, as far as the page goes. */
 const sortingOrAll = /TEMP B-TREE FOR ORDER BY|SCAN (?!json_each|resources)\w+$/m
 

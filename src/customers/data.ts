@@ -4,7 +4,7 @@ import { betweenDays, firstPage, isoTime, type List, type ListQuery, type ListSp
 import { type Db, write } from '../db/open.ts'
 import { prepared } from '../db/prepared.ts'
 import { accounts } from '../db/schema.ts'
-import { matches } from '../db/search.ts'
+import { amongFew, match } from '../db/search.ts'
 import type { Actor } from '../history/record.ts'
 import { hasAdmin } from '../members/data.ts'
 import { hasLimitAt, nearLimit } from '../quotas/data.ts'
@@ -62,10 +62,12 @@ export function listCustomers(
   query: ListQuery<CustomerFilter>,
   at: number,
 ): List<CustomerRow> {
-  const own = eq(accounts.partnerId, sql.placeholder('partnerId'))
+  const { found, few } = match(db, 'accounts', accounts.id, accounts.search, query.q)
+  const ofPartner = eq(accounts.partnerId, sql.placeholder('partnerId'))
+  const own = few ? amongFew(ofPartner) : ofPartner
   return readPage(db, customerList, query, {
     values: { partnerId },
-    narrowed: narrowed(db, query, at),
+    narrowed: and(found, narrowed(query.filters, at)),
     rows: ({ where, orderBy, limit }) =>
       db
         .select({ customer: accounts, users })
@@ -86,14 +88,9 @@ const idleAfter = 90 * day
 const invitation = (condition: SQL) =>
   sql`exists (select 1 from invitations as own where own.account_id = accounts.id and own.state = 'pending' and ${condition})`
 
-function narrowed(
-  db: Db,
-  { q, filters }: Pick<ListQuery<CustomerFilter>, 'q' | 'filters'>,
-  at: number,
-): SQL | undefined {
+function narrowed(filters: ListQuery<CustomerFilter>['filters'], at: number): SQL | undefined {
   const { status, limits, admin, invitations, used, from, until } = filters
   return and(
-    matches(db, 'accounts', accounts.id, accounts.search, q),
     status === 'active' ? isNull(accounts.suspendedAt) : undefined,
     status === 'suspended' ? isNotNull(accounts.suspendedAt) : undefined,
     limits === 'over' ? hasLimitAt(100, true) : undefined,
@@ -147,7 +144,7 @@ export function listAttention(db: Db, partnerId: number, at: number) {
   // One query for all of them.
   const counts = attention.map(({ filter }) => {
     const filters = { ...firstPage(customerList).filters, ...filter }
-    const own = and(eq(accounts.partnerId, partnerId), narrowed(db, { q: '', filters }, at))
+    const own = and(eq(accounts.partnerId, partnerId), narrowed(filters, at))
     const found = db
       .select({ one: accounts.id })
       .from(accounts)

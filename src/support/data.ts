@@ -5,7 +5,7 @@ import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPag
 import type { Db } from '../db/open.ts'
 import { prepared } from '../db/prepared.ts'
 import { accounts, users } from '../db/schema.ts'
-import { matches } from '../db/search.ts'
+import { amongFew, match, matches } from '../db/search.ts'
 import { hasAdmin } from '../members/data.ts'
 
 // Support sees all accounts and users: the only data functions without a tenant.
@@ -129,9 +129,10 @@ export type UserFilter = keyof typeof userList.filters
 
 export function listUsers(db: Db, query: ListQuery<UserFilter>): List<UserRow> {
   const { status, kind, from, until } = query.filters
-  const living = isNull(users.deletedAt)
-  const found = and(
-    matches(db, 'users', users.id, users.search, query.q),
+  const { found, few } = match(db, 'users', users.id, users.search, query.q)
+  const living = few ? amongFew(isNull(users.deletedAt)) : isNull(users.deletedAt)
+  const narrowed = and(
+    found,
     status === 'active' ? isNull(users.disabledAt) : undefined,
     status === 'disabled' ? isNotNull(users.disabledAt) : undefined,
     kind === 'support' ? eq(users.operator, true) : undefined,
@@ -139,7 +140,7 @@ export function listUsers(db: Db, query: ListQuery<UserFilter>): List<UserRow> {
   )
   return readPage(db, userList, query, {
     values: {},
-    narrowed: found,
+    narrowed,
     rows: ({ where, orderBy, limit }) =>
       db
         .select({
