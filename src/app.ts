@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import accessRoutes from './access/routes.ts'
 import accountRoutes from './accounts/routes.ts'
 import viewer, { ownAccount, recentAccounts, switchTo } from './accounts/viewer.ts'
+import backupRoutes from './backups/routes.ts'
 import type { Config } from './config.ts'
 import customerRoutes from './customers/routes.ts'
 import type { Connection } from './db/open.ts'
@@ -126,5 +127,6 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   await app.register(quotaRequestRoutes)
   await app.register(resourceRoutes)
   await app.register(supportRoutes)
+  await app.register(backupRoutes)
   return app
 }

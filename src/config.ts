@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export type Config = {
@@ -19,13 +17,14 @@ export type Config = {
   logLevel: string
   /** Whoever shows it may read /metrics. */
   metricsToken: string | undefined
+  /** 0 when the panel makes no backups by itself. */
+  backupEveryHours: number
+  /** So many of the backups that it makes by itself are kept. */
+  backupKeep: number
 }
 
 /** The folder of package.json: this file lies one folder below it, and so does the bundle. */
 export const root = fileURLToPath(new URL('..', import.meta.url))
-
-/** The version of this panel, as its package says. */
-export const version = readVersion(join(root, 'package.json'))
 
 export class ConfigError extends Error {}
 
@@ -84,6 +83,12 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
   const metricsToken = value('METRICS_TOKEN')
   if (metricsToken && !/^[\x21-\x7e]{16,}$/.test(metricsToken))
     throw new ConfigError('METRICS_TOKEN must have at least 16 characters, of ASCII and without spaces.')
+  const whole = (name: string, usual: number, least: number, most: number) => {
+    const text = value(name) ?? String(usual)
+    if (!/^\d{1,6}$/.test(text) || Number(text) < least || Number(text) > most)
+      throw wrong(name, `must be a whole number from ${least} to ${most}.`)
+    return Number(text)
+  }
 
   return {
     publicUrl: origin,
@@ -99,12 +104,9 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
     twoFactor,
     logLevel,
     metricsToken,
+    backupEveryHours: whole('BACKUP_EVERY_HOURS', 24, 0, 8_760),
+    backupKeep: whole('BACKUP_KEEP', 30, 1, 10_000),
   }
-}
-
-function readVersion(file: string): string {
-  const { version }: { version: string } = JSON.parse(readFileSync(file, 'utf8'))
-  return version
 }
 
 function isAddressOrRange(text: string): boolean {

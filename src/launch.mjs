@@ -11,7 +11,12 @@ if (changed(installed) < Math.max(changed(join(root, 'package-lock.json')), 1)) 
   console.error('Installing what the panel needs. This takes a minute or two, once …')
   // npm's own settings for the script that runs this one are none of the installation's.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.toLowerCase().startsWith('npm_')))
-  const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: root, env, stdio: ['ignore', 2, 2] })
+  // What the bundle is made of is there for development alone; NODE_ENV=production would leave it out.
+  const { status } = spawnSync('npm', ['ci', '--include=dev', '--no-audit', '--no-fund'], {
+    cwd: root,
+    env,
+    stdio: ['ignore', 2, 2],
+  })
   if (status !== 0) process.exit(status ?? 1)
 }
 

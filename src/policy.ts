@@ -72,6 +72,7 @@ export const policy = {
   'support.user': ['support'],
   'support.mail': ['support'],
   'support.quota': ['support'],
+  'support.backup': ['support'],
 } as const satisfies Record<string, readonly Standing[]>
 
 export type Action = keyof typeof policy

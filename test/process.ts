@@ -67,6 +67,31 @@ export async function startProcess(
   }
 }
 
+/** Runs a command of the command line to its end. */
+export function runCommand(args: string[], dataDir: string, input = '', settings: Record<string, string> = {}) {
+  return runProgram([process.execPath, launch, ...args], dataDir, input, settings)
+}
+
+/** Runs a program with the environment of a command. */
+export function runProgram(
+  [program = '', ...args]: string[],
+  dataDir: string,
+  input = '',
+  settings: Record<string, string> = {},
+) {
+  const child = spawn(program, args, {
+    env: { PATH: process.env.PATH, LOG_LEVEL: 'warn', ...(dataDir ? { DATA_DIR: dataDir } : {}), ...settings },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+  child.stdin.on('error', () => {})
+  child.stdin.end(input)
+  const done = (async () => {
+    const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
+    return { code: code as number | null, out, err }
+  })()
+  return { child, done }
+}
+
 function answers(url: string): Promise<boolean> {
   return fetch(`${url}/login`).then(
     (answer) => answer.ok,

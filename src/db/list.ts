@@ -80,7 +80,7 @@ type Runs<Raw> = { prepare: () => { all: (values?: Record<string, unknown>) => R
 /** How a list is read. Its queries hold its tenant as placeholders: they are built once, and again only for what narrows it. */
 export type Source<Raw, Row> = {
   /** The placeholders' values. */
-  values: Record<string, number>
+  values: Record<string, number | string>
   /** Tells apart what is read by different queries under the list's name. */
   shape?: string
   /** The condition of a search and of filters; undefined when nothing narrows the list. */

@@ -49,7 +49,7 @@ export function migrateOnce(sqlite: Database.Database, { folder, backups }: Migr
 /** A checked copy, which has its name only once it is whole and on the disk. Returns its path. */
 function copyBefore(sqlite: Database.Database, backups: string): string {
   const copy = join(backups, `before-migration-${new Date().toISOString().replaceAll(':', '-')}.db`)
-  const part = `${copy}.part`
+  const part = `${copy}.partial`
   try {
     mkdirSync(backups, { recursive: true, mode: 0o700 })
     sqlite.prepare('VACUUM INTO ?').run(part)

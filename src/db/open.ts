@@ -1,15 +1,16 @@
 import { channel } from 'node:diagnostics_channel'
-import { existsSync, mkdirSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { is } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { type BaseSQLiteDatabase, SQLiteTransaction } from 'drizzle-orm/sqlite-core'
 import { root } from '../config.ts'
-import { codeOf, type StorageProblem, storageProblem } from './failures.ts'
+import { giveToOwnerOf } from './files.ts'
 import { lastApplied, migrateOnce, newestMigration } from './migrate.ts'
 import * as schema from './schema.ts'
 import { StartError } from './start-error.ts'
+import { codeOf, type StorageProblem, storageProblem } from './storage-problem.ts'
 
 export { StartError }
 
@@ -21,7 +22,7 @@ export type Connection = Db & { $client: Database.Database }
 
 export type OpenDatabase = { db: Connection; close: () => void }
 
-const migrationsFolder = join(root, 'migrations')
+export const migrationsFolder = join(root, 'migrations')
 
 /**
  * Opens DATA_DIR/panel.db for the one process that runs the panel on it: takes the lock, migrates
@@ -50,6 +51,8 @@ function openAlone(dataDir: string, migrations: string): OpenDatabase {
   const lock = takeLock(dataDir)
   const file = join(dataDir, 'panel.db')
   const existed = existsSync(file)
+  // SQLite would let everybody read it, and its log after it.
+  if (!existed) closeSync(openSync(file, 'wx', 0o600))
   const sqlite = connect(file)
   try {
     migrateOnce(sqlite, { folder: migrations, backups: existed ? join(dataDir, 'backups') : undefined })
@@ -74,12 +77,16 @@ export function joinDatabase(dataDir: string): OpenDatabase {
     return openDatabase(dataDir)
   } catch (error) {
     if (!(error instanceof Locked)) throw error
-    const sqlite = connect(join(dataDir, 'panel.db'))
-    return { db: drizzle(sqlite, { schema }), close: () => sqlite.close() }
+    return openFile(join(dataDir, 'panel.db'))
   }
 }
 
 const writes = channel('meshpanel:write')
+/** Opens a database file as it is. Whoever needs it alone takes the lock first. */
+export function openFile(file: string): OpenDatabase {
+  const sqlite = connect(file)
+  return { db: drizzle(sqlite, { schema }), close: () => sqlite.close() }
+}
 
 /**
  * Runs a write: IMMEDIATE, so that what is checked and what is written is one step, and nobody
@@ -117,16 +124,28 @@ export function observeWrites(observe: (seconds: number) => void): () => void {
 
 class Locked extends StartError {}
 
-/** The operating system holds this lock for the process and drops it even after a crash. */
-function takeLock(dataDir: string): Database.Database {
+/** The operating system holds this lock for the process and drops it even after a crash. Throws a StartError. */
+export function takeLock(dataDir: string): Database.Database {
   const lock = new Database(join(dataDir, 'panel.lock'), { timeout: 0 })
   try {
+    giveToOwnerOf(dataDir, lock.name)
     lock.exec('BEGIN EXCLUSIVE')
     return lock
   } catch (error) {
     lock.close()
     if (codeOf(error) !== 'SQLITE_BUSY') throw error
     throw new Locked(`A panel is already running on ${dataDir}. Stop it first, or set DATA_DIR.`)
+  }
+}
+
+/** Whether a panel runs on this data. */
+export function isLocked(dataDir: string): boolean {
+  try {
+    takeLock(dataDir).close()
+    return false
+  } catch (error) {
+    if (error instanceof Locked) return true
+    throw error
   }
 }
 
@@ -141,7 +160,8 @@ const pragmas = {
   trusted_schema: 0,
 }
 
-function connect(file: string): Database.Database {
+/** Opens a database file for writing, with the settings that durability rests on. */
+export function connect(file: string): Database.Database {
   const sqlite = new Database(file)
   for (const [name, value] of Object.entries(pragmas)) {
     sqlite.pragma(`${name} = ${value}`)

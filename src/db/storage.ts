@@ -2,9 +2,9 @@ import { statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { eq } from 'drizzle-orm'
 import type { FastifyBaseLogger } from 'fastify'
-import { codeOf, type StorageProblem, storageProblem } from './failures.ts'
 import { type Connection, longestWait, waitForLock, write } from './open.ts'
 import { throttles } from './schema.ts'
+import { codeOf, type StorageProblem, storageProblem } from './storage-problem.ts'
 
 export type Storage = {
   /** Why nothing can be saved, as far as the last attempts have shown. */

@@ -15,6 +15,16 @@ export type Actor = {
   requestId: string | null
 }
 
+/** The operator at the command line. */
+export const atCommandLine = (at: number): Actor => ({
+  userId: null,
+  accountId: null,
+  bySupport: true,
+  at,
+  ip: null,
+  requestId: null,
+})
+
 /** A signed-in user who acts. */
 export type Person = Actor & { userId: number }
 

@@ -31,12 +31,7 @@ export function startMailWorker(
   log: FastifyBaseLogger,
 ): MailWorker {
   const transport = config.smtpUrl
-    ? nodemailer.createTransport({
-        ...smtpOptions(config.smtpUrl),
-        connectionTimeout: 10_000,
-        greetingTimeout: 10_000,
-        socketTimeout: 30_000,
-      })
+    ? mailServer(config.smtpUrl)
     : nodemailer.createTransport({ streamTransport: true, buffer: true })
 
   let working: Promise<void> | undefined
@@ -138,6 +133,16 @@ export function startMailWorker(
       await Promise.race([working, new Promise((resolve) => setTimeout(resolve, longestStop).unref())])
     },
   }
+}
+
+/** The mail server at an address; nothing is sent to it yet. */
+export function mailServer(smtpUrl: string) {
+  return nodemailer.createTransport({
+    ...smtpOptions(smtpUrl),
+    connectionTimeout: 10_000,
+    greetingTimeout: 10_000,
+    socketTimeout: 30_000,
+  })
 }
 
 function smtpOptions(smtpUrl: string) {

@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Gauge, type Registry } from 'prom-client'
+import { listBackupFiles, newestGood } from '../backups/folder.ts'
 import type { Db } from '../db/open.ts'
 import { freeBytes, type Storage } from '../db/storage.ts'
-import { newestBackup } from './backups.ts'
 import { countLetters, countSessions, oldestWaitingLetter } from './data.ts'
 
 /** Milliseconds that a count is good for: whoever asks more often costs no more. */
@@ -18,7 +18,7 @@ export function addGauges({ metrics, db, dataDir, storage, now }: Sources): void
     letters: countLetters(db),
     oldest: oldestWaitingLetter(db),
     sessions: countSessions(db, now() - lastHours),
-    backup: newestBackup(join(dataDir, 'backups')),
+    backup: newestGood(listBackupFiles(dataDir), now()),
   }))
 
   const gauge = (name: string, help: string, value: () => number) =>
@@ -42,10 +42,10 @@ export function addGauges({ metrics, db, dataDir, storage, now }: Sources): void
   gauge('oldest_waiting_letter_seconds', 'How long the oldest letter waits that is to be sent.', () =>
     Math.max(0, (now() - (counts().oldest ?? now())) / 1_000),
   )
-  gauge('last_backup_timestamp_seconds', 'When the newest backup was made; 0 without one.', () =>
+  gauge('last_backup_timestamp_seconds', 'When the newest good backup was made; 0 without one.', () =>
     Math.floor((counts().backup?.at ?? 0) / 1_000),
   )
-  gauge('last_backup_bytes', 'Size of the newest backup; 0 without one.', () => counts().backup?.bytes ?? 0)
+  gauge('last_backup_bytes', 'Size of the newest good backup; 0 without one.', () => counts().backup?.size ?? 0)
   new Gauge({
     name: 'meshpanel_letters',
     help: 'Letters of the outbox by state (at most 100,000 each are counted).',

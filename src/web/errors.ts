@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { StorageProblem } from '../db/failures.ts'
+import type { StorageProblem } from '../db/storage-problem.ts'
 import { visitor } from './viewer.ts'
 
 /** A request that is refused: thrown anywhere in a handler or hook, shown as a page. */

@@ -29,9 +29,10 @@ crypto.randomUUID = () => {
 syncBuiltinESMExports()
 
 const { buildApp } = await import('../../src/app.ts')
-const { readConfig, version } = await import('../../src/config.ts')
+const { readConfig } = await import('../../src/config.ts')
 const { openDatabase } = await import('../../src/db/open.ts')
 const { cast, createCast } = await import('../../src/demo.ts')
+const { version } = await import('../../src/version.ts')
 const { openSecrets } = await import('../../src/secrets.ts')
 const { Client } = await import('../harness.ts')
 const { until } = await import('../smtp.ts')
