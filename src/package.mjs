@@ -1,7 +1,8 @@
 // npm run package: writes into dist/
 //   meshpanel.cjs  the panel in one file, for the Node that it was made with
 //   meshpanel      the same with that Node inside: an executable that needs nothing
-// With `-- --node` they are made with the Node and SQLite below, fetched from npm, instead of those installed here.
+// With `-- --release` they are made with the Node and SQLite below, fetched from npm, instead of those installed here;
+// `-- --into FOLDER` writes them elsewhere.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
@@ -16,17 +17,19 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { brotliCompressSync, constants } from 'node:zlib'
 import { inject } from 'postject'
 import { native, prepareBundle } from './build.mjs'
 
-const release = { node: '24.21.0', 'better-sqlite3': '13.2.0' }
+const versions = { node: '24.21.0', 'better-sqlite3': '13.2.0' }
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const dist = join(root, 'dist')
+const { values: asked } = parseArgs({ options: { release: { type: 'boolean' }, into: { type: 'string' } } })
+const dist = asked.into ?? join(root, 'dist')
 
 await prepareBundle()
-await packageIt(process.argv.includes('--node') ? fetchRelease() : installed())
+await packageIt(asked.release ? fetchRelease() : installed())
 
 async function packageIt({ node, modules }) {
   const plain = join(dist, 'meshpanel.cjs')
@@ -46,7 +49,7 @@ function fetchRelease() {
   const folder = join(dist, 'release')
   mkdirSync(folder, { recursive: true })
   const allowScripts = { node: true, 'better-sqlite3': false }
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, dependencies: release, allowScripts }))
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, dependencies: versions, allowScripts }))
   execFileSync('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'], {
     cwd: folder,
     stdio: ['ignore', 2, 2],
