@@ -26,11 +26,17 @@ export type PanelProcess = {
 /** Starts a panel on a data folder, and waits until it answers. */
 export async function startProcess(
   dataDir: string,
-  { command = 'start', settings = {} }: { command?: string; settings?: Record<string, string> } = {},
+  {
+    command = 'start',
+    settings = {},
+    program: [file = '', ...args] = [process.execPath, launch],
+    cwd,
+  }: { command?: string; settings?: Record<string, string>; program?: string[]; cwd?: string } = {},
 ): Promise<PanelProcess> {
   const port = await freePort()
   const url = `http://localhost:${port}`
-  const child: ChildProcess = spawn(process.execPath, [launch, command], {
+  const child: ChildProcess = spawn(file, [...args, command], {
+    cwd,
     env: {
       PATH: process.env.PATH,
       PORT: String(port),

@@ -1,5 +1,6 @@
 import Database from 'better-sqlite3'
-import { connect, migrateOnce } from './open.ts'
+import { migrateOnce } from './migrate.ts'
+import { connect, migrationsFolder } from './open.ts'
 
 /** So many pages are copied before requests get their turn. */
 const pagesAtOnce = 100
@@ -46,7 +47,7 @@ export function copyToDatabase(file: string): void {
   const sqlite = connect(file)
   try {
     sqlite.exec('DROP TABLE IF EXISTS __backup')
-    migrateOnce(sqlite, undefined)
+    migrateOnce(sqlite, { folder: migrationsFolder, backups: undefined })
   } finally {
     sqlite.close()
   }

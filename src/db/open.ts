@@ -4,13 +4,15 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { is } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
-import { migrate } from 'drizzle-orm/better-sqlite3/migrator'
-import { readMigrationFiles } from 'drizzle-orm/migrator'
 import { type BaseSQLiteDatabase, SQLiteTransaction } from 'drizzle-orm/sqlite-core'
 import { root } from '../config.ts'
 import { giveToOwnerOf } from './files.ts'
+import { lastApplied, migrateOnce, newestMigration } from './migrate.ts'
 import * as schema from './schema.ts'
+import { StartError } from './start-error.ts'
 import { codeOf, type StorageProblem, storageProblem } from './storage-problem.ts'
+
+export { StartError }
 
 /** The database, or a transaction of it: data functions take both. */
 export type Db = BaseSQLiteDatabase<'sync', Database.RunResult, typeof schema>
@@ -20,19 +22,17 @@ export type Connection = Db & { $client: Database.Database }
 
 export type OpenDatabase = { db: Connection; close: () => void }
 
-/** What an operator can mend: it is shown in one line, without a stack. */
-export class StartError extends Error {}
-
 export const migrationsFolder = join(root, 'migrations')
 
 /**
  * Opens DATA_DIR/panel.db for the one process that runs the panel on it: takes the lock, migrates
  * (after a backup) and checks the settings that durability rests on.
- * Throws a StartError when another process has it, a newer version made it, or it cannot be written.
+ * Throws a StartError when another process has it, a newer version made it, a migration failed, or it
+ * cannot be written.
  */
-export function openDatabase(dataDir: string): OpenDatabase {
+export function openDatabase(dataDir: string, migrations = migrationsFolder): OpenDatabase {
   try {
-    return openAlone(dataDir)
+    return openAlone(dataDir, migrations)
   } catch (error) {
     const problem = storageProblem(error)
     throw problem ? new StartError(`DATA_DIR ${dataDir}: ${whyNot[problem]} (${codeOf(error)}).`) : error
@@ -46,7 +46,7 @@ const whyNot: Record<StorageProblem, string> = {
   locked: 'another program holds the database; end it',
 }
 
-function openAlone(dataDir: string): OpenDatabase {
+function openAlone(dataDir: string, migrations: string): OpenDatabase {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const lock = takeLock(dataDir)
   const file = join(dataDir, 'panel.db')
@@ -55,7 +55,7 @@ function openAlone(dataDir: string): OpenDatabase {
   if (!existed) closeSync(openSync(file, 'wx', 0o600))
   const sqlite = connect(file)
   try {
-    migrateOnce(sqlite, existed ? join(dataDir, 'backups') : undefined)
+    migrateOnce(sqlite, { folder: migrations, backups: existed ? join(dataDir, 'backups') : undefined })
   } catch (error) {
     sqlite.close()
     lock.close()
@@ -201,57 +201,6 @@ function keepStatements(sqlite: Database.Database): void {
 
 /** Returns a look at whether the database has every migration of this version. */
 export function migrationCheck(db: Connection): () => boolean {
-  const newest = newestMigration()
+  const newest = newestMigration(migrationsFolder)
   return () => lastApplied(db.$client) === newest
-}
-
-function newestMigration(): number {
-  return readMigrationFiles({ migrationsFolder }).at(-1)?.folderMillis ?? 0
-}
-
-export function migrateOnce(sqlite: Database.Database, backups: string | undefined): void {
-  const newest = newestMigration()
-  const applied = lastApplied(sqlite)
-  if (applied === newest) return
-  if (applied > newest) {
-    throw new StartError(
-      'This database was made by a newer version of the panel. Run that version, or restore a backup.',
-    )
-  }
-  if (backups) {
-    mkdirSync(backups, { recursive: true, mode: 0o700 })
-    const copy = join(backups, `before-migration-${new Date().toISOString().replaceAll(':', '-')}.db`)
-    sqlite.prepare('VACUUM INTO ?').run(copy)
-  }
-
-  const before = countRows(sqlite)
-  // A rebuilt table must not empty its children, so foreign keys are off meanwhile and checked after.
-  sqlite.pragma('foreign_keys = OFF')
-  migrate(drizzle(sqlite), { migrationsFolder })
-  sqlite.pragma('foreign_keys = ON')
-
-  const broken = sqlite.pragma('foreign_key_check') as unknown[]
-  const after = countRows(sqlite)
-  const lost = [...before].filter(([table, rows]) => (after.get(table) ?? rows) < rows)
-  if (broken.length > 0 || lost.length > 0) {
-    throw new StartError(`The migration did not keep all data. Go back to the copy in ${backups}.`)
-  }
-}
-
-export function lastApplied(sqlite: Database.Database): number {
-  const known = sqlite.prepare("SELECT 1 FROM sqlite_master WHERE name = '__drizzle_migrations'").get()
-  if (!known) return 0
-  return sqlite.prepare('SELECT coalesce(max(created_at), 0) FROM __drizzle_migrations').pluck().get() as number
-}
-
-function countRows(sqlite: Database.Database): Map<string, number> {
-  const tables = sqlite
-    .prepare(
-      "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '\\_\\_%' ESCAPE '\\'",
-    )
-    .pluck()
-    .all() as string[]
-  return new Map(
-    tables.map((table) => [table, sqlite.prepare(`SELECT count(*) FROM "${table}"`).pluck().get() as number]),
-  )
 }
