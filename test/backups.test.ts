@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  chownSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -42,7 +43,7 @@ t.test('Support makes a backup with a button, and sees its age, size and state',
   await olga.submit(path, 'Back up now')
   const page = await made(panel, 1)
   const [name = ''] = backupsOf(panel.dataDir)
-  t.match(page.row(name), /0 minutes Good By hand \d+ KiB manual-.*\.db$/)
+  t.match(page.row(name), /a moment Good By hand \d+ KiB manual-.*\.db$/)
   const modeOf = (file: string) => statSync(join(panel.dataDir, 'backups', file)).mode & 0o777
   t.same([modeOf(name), modeOf(`${name}.secrets`)], [0o600, 0o600])
   t.match((await olga.get('/support/history')).tableRows[0], 'had a backup made')
@@ -99,7 +100,7 @@ t.test('the panel makes a backup a day by itself, and keeps as many as it is tol
   for (let days = 1; days <= 5; days++) {
     panel.tick()
     const page = await made(panel, Math.min(days, 3), 'scheduled')
-    t.match(page.tableRows[0], /^.* 0 minutes Good Scheduled /)
+    t.match(page.tableRows[0], /^.* a moment Good Scheduled /)
     panel.tick()
     await settled(panel)
     t.equal(backupsOf(panel.dataDir, 'scheduled').length, Math.min(days, 3), 'one a day')
@@ -179,7 +180,7 @@ t.test('a backup is made beside a running panel, is verified, and is restored in
   const verified = await runCommand(['verify', file], newFolder()).done
   t.match(verified, {
     code: 0,
-    out: /whole, and its key fits\.\nMade .* \(0 minutes ago\) by version \d+\.\d+\.\d+; (\d+) of \1 migrations\.\n7 accounts, 10 users, 2 projects, \d+ records; last change /,
+    out: /whole, and its key fits\.\nMade .* \(a moment ago\) by version \d+\.\d+\.\d+; (\d+) of \1 migrations\.\n7 accounts, 10 users, 2 projects, \d+ records; last change /,
   })
   t.ok(readFileSync(file).equals(before), 'verifying changes nothing')
   t.equal(readdirSync(join(file, '..')).length, 2)
@@ -444,6 +445,18 @@ t.test('missing rights are said in one line', async (t) => {
   t.not(restore?.code, 0)
   t.match(restore?.err, /^[^\n]+\n$/)
   t.same(readdirSync(target), [])
+})
+
+t.test('what root makes belongs to whom the panel’s folder belongs to', async (t) => {
+  if (process.getuid?.() !== 0) return t.comment('this user is not root')
+  const { dataDir, file } = await someBackup(t)
+  const place = newFolder()
+  for (const folder of [dataDir, place]) chownSync(folder, 65534, 65534)
+  t.match(await runCommand(['backup'], dataDir).done, { code: 0 })
+  t.match(await runCommand(['restore', file], place).done, { code: 0 })
+  const owners = (folder: string) => readdirSync(folder).map((name) => statSync(join(folder, name)).uid)
+  t.same(new Set([statSync(join(dataDir, 'backups')).uid, ...owners(join(dataDir, 'backups'))]), new Set([65534]))
+  t.same(new Set(owners(place)), new Set([65534]))
 })
 
 /** Runs a command as a user who may read the panel and nothing else. Undefined where this one is not root. */

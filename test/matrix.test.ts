@@ -194,6 +194,8 @@ const whoMay: Record<Group, string[]> = {
     'GET /support/mail',
     'GET /support/mail/:letter',
     'POST /support/mail/:letter/resending',
+    'GET /support/backups',
+    'POST /support/backups',
     'GET /support/history',
   ],
 }

@@ -32,6 +32,7 @@ const pages = {
     '/support/resources',
     '/support/users',
     '/support/mail',
+    '/support/backups',
     '/support/history',
   ],
 } as const

@@ -1,4 +1,4 @@
-import { and, eq, getTableColumns, isNotNull, isNull, sql } from 'drizzle-orm'
+import { and, eq, isNotNull, isNull, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { fold } from '../db/fold.ts'
 import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
@@ -69,10 +69,10 @@ export function recordBackup(db: Db, actor: Actor, name: string): void {
 const backupFiles = sqliteTable('backup_files', {
   id: integer().primaryKey(),
   name: text().notNull(),
-  kind: text().$type<BackupFile['kind']>().notNull(),
+  kind: text().notNull(),
   at: integer().notNull(),
   size: integer().notNull(),
-  state: text().$type<BackupFile['state']>().notNull(),
+  state: text().notNull(),
 })
 
 export type BackupRow = BackupFile & { id: number }
@@ -112,8 +112,8 @@ export function listBackups(db: Db, files: BackupFile[], query: ListQuery<Backup
   return readPage(db, backupList, query, {
     values: { files: rows },
     narrowed: and(
-      kind ? eq(backupFiles.kind, kind as BackupFile['kind']) : undefined,
-      state ? eq(backupFiles.state, state as BackupFile['state']) : undefined,
+      kind ? eq(backupFiles.kind, kind) : undefined,
+      state ? eq(backupFiles.state, state) : undefined,
       betweenDays(backupFiles.at, from, until),
       ...fold(query.q)
         .split(/\s+/)
@@ -122,12 +122,19 @@ export function listBackups(db: Db, files: BackupFile[], query: ListQuery<Backup
     ),
     rows: ({ where, orderBy, limit }) =>
       db
-        .select(getTableColumns(backupFiles))
+        .select({
+          id: sql<number>`id`,
+          name: sql<string>`name`,
+          kind: sql<BackupFile['kind']>`kind`,
+          at: sql<number>`at`,
+          size: sql<number>`size`,
+          state: sql<BackupFile['state']>`state`,
+        })
         .from(table)
         .where(where)
         .orderBy(...orderBy)
         .limit(limit),
-    counted: ({ where, limit }) => db.select({ one: backupFiles.id }).from(table).where(where).limit(limit),
+    counted: ({ where, limit }) => db.select({ one: sql`id` }).from(table).where(where).limit(limit),
     seen: (rows) => rows,
   })
 }

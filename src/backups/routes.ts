@@ -14,7 +14,9 @@ export default async function backupRoutes(app: FastifyInstance) {
   app.addHook('onClose', backups.stop)
 
   app.get('/support/backups', see, async (request, reply) => {
-    const files = listBackupFiles(dataDir)
+    const { working } = backups
+    // What is being made is no file yet.
+    const files = listBackupFiles(dataDir).filter(({ name }) => working === undefined || !name.startsWith(working))
     const file = listDownload(request, reply, backupList, (query) => listBackups(db, files, query))
     if (file) return file
     return reply.page('backups/index', {
@@ -29,8 +31,8 @@ export default async function backupRoutes(app: FastifyInstance) {
       everyHours: backupEveryHours,
       keep: backupKeep,
       now: now(),
-      working: backups.working,
-      refresh: backups.working ? 2 : 0,
+      working: working !== undefined,
+      refresh: working ? 2 : 0,
     })
   })
 

@@ -8,12 +8,10 @@ import { makeBackup, ownBackupFolder } from './make.ts'
 export type Backups = {
   /** Begins a backup, whose name it returns. Undefined while one is being made, or was a minute ago. */
   begin: () => string | undefined
-  /** A backup is being made. */
-  readonly working: boolean
+  /** The name of the backup that is being made. */
+  readonly working: string | undefined
   /** Why the last attempt came to nothing; undefined when it went well. */
   readonly failure: { at: number; words: string } | undefined
-  /** Waits until no backup is being made. */
-  settled: () => Promise<void>
   stop: () => Promise<void>
 }
 
@@ -27,7 +25,7 @@ const hour = 60 * minute
 export function startBackups(config: Config, now: () => number, log: FastifyBaseLogger): Backups {
   const { dataDir, backupEveryHours, backupKeep } = config
   const stopping = new AbortController()
-  let working: Promise<void> | undefined
+  let working: { name: string; done: Promise<void> } | undefined
   let failure: Backups['failure']
   let begun = Number.NEGATIVE_INFINITY
 
@@ -35,9 +33,10 @@ export function startBackups(config: Config, now: () => number, log: FastifyBase
     const at = now()
     const name = backupName(kind, at)
     begun = at
-    working = make(name, at).finally(() => {
+    const done = make(name, at).finally(() => {
       working = undefined
     })
+    working = { name, done }
     return name
   }
 
@@ -72,16 +71,15 @@ export function startBackups(config: Config, now: () => number, log: FastifyBase
   return {
     begin: () => (working || (!failure && Math.abs(now() - begun) < minute) ? undefined : begin('manual')),
     get working() {
-      return working !== undefined
+      return working?.name
     },
     get failure() {
       return failure
     },
-    settled: async () => working,
     stop: async () => {
       clearInterval(timer)
       stopping.abort()
-      await working
+      await working?.done
     },
   }
 }

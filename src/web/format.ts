@@ -38,9 +38,10 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${number(count)} ${count === 1 ? one : many}`
 }
 
-/** A time span in its largest unit: “5 minutes”, “3 days”. */
+/** A time span in its largest unit: “a moment”, “5 minutes”, “3 days”. */
 export function duration(time: number): string {
-  const minutes = Math.max(0, Math.floor(time / 60_000))
+  const minutes = Math.floor(time / 60_000)
+  if (minutes < 1) return 'a moment'
   if (minutes < 120) return plural(minutes, 'minute')
   const hours = Math.floor(minutes / 60)
   return hours < 48 ? plural(hours, 'hour') : plural(Math.floor(hours / 24), 'day')

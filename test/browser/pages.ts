@@ -201,6 +201,8 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     { name: 'support-users', who: olga, path: '/support/users' },
     { name: 'support-mail', who: olga, path: '/support/mail' },
     { name: 'support-letter', who: olga, path: '/support/mail/1' },
+    { name: 'support-backups-empty', who: olga, path: '/support/backups' },
+    { name: 'support-backups', who: olga, path: '/support/backups', act: backUp },
     { name: 'support-history', who: olga, path: '/support/history' },
     { name: 'not-found', who: stella, path: '/nothing' },
     { name: 'not-allowed', who: tom, path: '/partner/customers' },
@@ -219,6 +221,12 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
       },
     },
   ]
+}
+
+/** Makes a backup and waits until it is there. */
+async function backUp(olga: Person): Promise<void> {
+  await olga.press('Back up now')
+  await olga.page.getByRole('cell', { name: 'Good', exact: true }).waitFor()
 }
 
 async function switchOnTwoFactor(panel: LivePanel, who: Person): Promise<void> {
