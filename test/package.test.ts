@@ -160,6 +160,45 @@ t.test('the npm package holds what it needs, names what it does not, and starts 
   t.equal(await demo.stop(), 0)
 })
 
+t.test(
+  'the systemd unit is well-formed and tight',
+  existsSync('/usr/bin/systemd-analyze') ? {} : { skip: 'systemd is not installed' },
+  async (t) => {
+    const folder = newFolder()
+    const unit = join(folder, 'meshpanel.service')
+    const text = readFileSync(join(root, '.deploy/meshpanel.service'), 'utf8')
+    // What it starts and reads is not installed here.
+    writeFileSync(
+      unit,
+      text
+        .replace('ExecStart=/usr/local/bin/meshpanel', `ExecStart=${process.execPath}`)
+        .replace('EnvironmentFile=', 'EnvironmentFile=-'),
+    )
+    t.match(spawnSync('systemd-analyze', ['verify', unit], { encoding: 'utf8' }), { status: 0, stderr: /^$/ })
+    const rating = spawnSync('systemd-analyze', ['security', '--offline=true', '--threshold=20', unit], {
+      encoding: 'utf8',
+    })
+    t.equal(rating.status, 0, rating.stdout.split('\n').findLast(Boolean) ?? '')
+  },
+)
+
+t.test('the Containerfile copies what is made, and asks for an address that answers', async (t) => {
+  const text = readFileSync(join(root, '.deploy/Containerfile'), 'utf8')
+  t.match(text, 'RUN npm run package -- --release')
+  t.match(text, /\nUSER 1000:1000\nVOLUME \/data\n/)
+  const [, check = ''] = /HEALTHCHECK[^[]*(\[.*\])/.exec(text) ?? []
+  const [program, ...args] = JSON.parse(check)
+  t.equal(program, 'node')
+
+  const panel = await startProcess(newFolder(), { settings: { HOST: '127.0.0.1' } })
+  t.teardown(panel.kill)
+  const PORT = new URL(panel.url).port
+  const ask = () => spawnSync(process.execPath, args, { env: { PORT } }).status
+  t.equal(ask(), 0)
+  await panel.stop()
+  t.equal(ask(), 1)
+})
+
 /** Logs in and creates a customer: views, assets, database and password hashing all take part. */
 async function walk(t: Test, panel: PanelProcess): Promise<void> {
   await until('the log-ins are printed', () => panel.printed().includes('they lie in'))
