@@ -170,13 +170,15 @@ t.test(
     // What it starts and reads is not installed here.
     writeFileSync(
       unit,
-      text.replace('ExecStart=/usr/local/bin/meshpanel', `ExecStart=${process.execPath}`).replace('EnvironmentFile=', 'EnvironmentFile=-'),
+      text
+        .replace('ExecStart=/usr/local/bin/meshpanel', `ExecStart=${process.execPath}`)
+        .replace('EnvironmentFile=', 'EnvironmentFile=-'),
     )
     t.match(spawnSync('systemd-analyze', ['verify', unit], { encoding: 'utf8' }), { status: 0, stderr: /^$/ })
     const rating = spawnSync('systemd-analyze', ['security', '--offline=true', '--threshold=20', unit], {
       encoding: 'utf8',
     })
-    t.equal(rating.status, 0, rating.stdout.split('\n').findLast(Boolean))
+    t.equal(rating.status, 0, rating.stdout.split('\n').findLast(Boolean) ?? '')
   },
 )
 
