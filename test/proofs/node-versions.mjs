@@ -56,7 +56,7 @@ function adapt(file, node) {
     devDependencies: { ...devDependencies, node },
     allowScripts: { ...allowScripts, 'better-sqlite3': false, node: true },
   }
-  writeFileSync(file, JSON.stringify(adapted, null, 2))
+  writeFileSync(file, `${JSON.stringify(adapted, null, 2)}\n`)
 }
 
 function run(cwd, [program, ...args]) {
