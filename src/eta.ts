@@ -10,7 +10,7 @@ export function newEta(): Eta {
     autoTrim: [false, 'nl'],
     autoFilter: true,
     // What indents a template is a fifth of a page, and means nothing in HTML.
-    plugins: [{ processTemplate: (template: string) => template.replaceAll(/\n[ \t]+/g, '\n') }],
+    plugins: [{ processTemplate: (template: string) => template.replaceAll(/\n[ \t]+/g, '\n ') }],
     filterFunction: (value) => {
       if (value === undefined || value === null) throw new Error('A view prints a value that is missing.')
       return String(value)

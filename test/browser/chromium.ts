@@ -66,7 +66,7 @@ export class Person {
 
   static async open(browser: Browser, panel: LivePanel, options: BrowserContextOptions = {}): Promise<Person> {
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
-    context.setDefaultTimeout(8_000)
+    context.setDefaultTimeout(30_000)
     return new Person(context, await context.newPage(), panel.url)
   }
 

@@ -226,7 +226,9 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
 /** Makes a backup and waits until it is there. */
 async function backUp(olga: Person): Promise<void> {
   await olga.press('Back up now')
-  await olga.page.getByRole('cell', { name: 'Good', exact: true }).waitFor()
+  // While it is being made, the button is away, and the page follows.
+  await olga.page.getByRole('button', { name: 'Back up now' }).waitFor()
+  await olga.page.getByRole('cell', { name: 'Good', exact: true }).first().waitFor()
 }
 
 async function switchOnTwoFactor(panel: LivePanel, who: Person): Promise<void> {
