@@ -1,12 +1,13 @@
 // Bundles src/ into dist/meshpanel.mjs when something is newer, with the licences of all that it holds beside it.
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-export const bundle = join(root, 'dist/meshpanel.mjs')
+const dist = join(root, 'dist')
+export const bundle = join(dist, 'meshpanel.mjs')
 export const installed = join(root, 'node_modules/.package-lock.json')
-const licences = join(root, 'dist/LICENCES.txt')
+const licences = join(dist, 'LICENCES.txt')
 
 /** Native parts stay where they are installed. */
 export const native = ['better-sqlite3', '@node-rs/argon2']
@@ -22,9 +23,10 @@ export async function prepareBundle() {
 
 async function buildBundle() {
   const { build } = await import('esbuild')
-  const { metafile } = await build({
+  const { metafile, outputFiles } = await build({
     entryPoints: [join(root, 'src/main.ts')],
     outfile: bundle,
+    write: false,
     absWorkingDir: root,
     bundle: true,
     metafile: true,
@@ -41,7 +43,17 @@ async function buildBundle() {
 
   const packages = Object.keys(metafile.inputs).map((file) => /^.*node_modules\/(@[^/]+\/)?[^/]+/.exec(file)?.[0])
   const folders = [...new Set([...packages, ...native.map((name) => `node_modules/${name}`)])].filter(Boolean).sort()
-  writeFileSync(licences, folders.map((folder) => licenceOf(join(root, folder))).join('\n\n'))
+  mkdirSync(dist, { recursive: true })
+  put(licences, folders.map((folder) => licenceOf(join(root, folder))).join('\n\n'))
+  // The map comes first: the bundle's time says that all is there.
+  for (const { path, contents } of outputFiles.toSorted((one, other) => other.path.length - one.path.length))
+    put(path, contents)
+}
+
+/** A file that was written in part would pass for a new one. */
+function put(file, contents) {
+  writeFileSync(`${file}.${process.pid}`, contents)
+  renameSync(`${file}.${process.pid}`, file)
 }
 
 /** A package's name, version and licence, with the text where the package has one. */

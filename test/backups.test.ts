@@ -397,10 +397,21 @@ t.test('migrate says what it did', async (t) => {
 
 t.test('a disk that is full during a backup or a restore leaves nothing half done', async (t) => {
   const { dataDir, file } = await someBackup(t)
-  // A file may not become larger than 100 KiB; the signal that tells of it is ignored, as the panel would have it.
+  // A file may not become larger than 100 KiB; the signal that tells of it is ignored, as the panel would have it
+  // (and tap, which comes in by NODE_OPTIONS, would not).
   const limited = (args: string[], place: string) =>
-    runProgram(['sh', '-c', 'trap "" XFSZ; ulimit -f 200; exec "$@"', '-', process.execPath, launch, ...args], place)
-      .done
+    runProgram(
+      [
+        'sh',
+        '-c',
+        'unset NODE_OPTIONS; trap "" XFSZ; ulimit -f 200; exec "$@"',
+        '-',
+        process.execPath,
+        launch,
+        ...args,
+      ],
+      place,
+    ).done
   const target = newFolder()
   const backup = await limited(['backup', join(target, 'x.db')], dataDir)
   t.match(backup, { code: 1, err: /^[^\n]*(disk|larger)[^\n]*\n$/ })

@@ -5,7 +5,7 @@
 // For each it copies what git knows of the panel into a scratch folder, installs better-sqlite3 13 and that Node
 // from npm there, and runs `npm test`, or the test files that are named. The last line says what passed where.
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -24,6 +24,8 @@ const verdicts = asked.map((major) => {
   if (!version) throw new Error(`Which Node? ${Object.keys(nodes).join(' or ')}, not ${major}.`)
   const scratch = mkdtempSync(join(tmpdir(), `meshpanel-node-${major}-`))
   process.once('exit', () => rmSync(scratch, { recursive: true, force: true }))
+  // Some tests run the panel as another user.
+  chmodSync(scratch, 0o755)
   copyTo(scratch)
   adapt(join(scratch, 'package.json'), version)
   const installed = run(scratch, ['npm', 'install', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'])
@@ -56,7 +58,7 @@ function adapt(file, node) {
     devDependencies: { ...devDependencies, node },
     allowScripts: { ...allowScripts, 'better-sqlite3': false, node: true },
   }
-  writeFileSync(file, JSON.stringify(adapted, null, 2))
+  writeFileSync(file, `${JSON.stringify(adapted, null, 2)}\n`)
 }
 
 function run(cwd, [program, ...args]) {
