@@ -47,3 +47,12 @@ document.addEventListener('submit', (event) => {
 addEventListener('pageshow', () => {
   sent = new WeakSet()
 })
+
+// A page that follows some work is looked at again, unless somebody is at something on it (WCAG 2.2.1, 2.2.2).
+const followed = document.querySelector('[data-refresh]')
+if (followed) {
+  setInterval(() => {
+    const idle = document.activeElement === document.body && document.getSelection().isCollapsed
+    if (idle && !document.querySelector('details[data-menu][open]')) location.reload()
+  }, followed.dataset.refresh * 1000)
+}

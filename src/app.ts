@@ -5,9 +5,11 @@ import accountExportRoutes from './account-export/routes.ts'
 import accountTransferRoutes from './account-transfer/routes.ts'
 import accountRoutes from './accounts/routes.ts'
 import viewer, { ownAccount, recentAccounts, switchTo } from './accounts/viewer.ts'
+import backupRoutes from './backups/routes.ts'
 import type { Config } from './config.ts'
 import customerRoutes from './customers/routes.ts'
-import type { Db } from './db/open.ts'
+import type { Connection } from './db/open.ts'
+import { watchStorage } from './db/storage.ts'
 import deletedAccountRoutes from './deleted-accounts/routes.ts'
 import deletedProjectRoutes from './deleted-projects/routes.ts'
 import emailChangeRoutes from './email-change/routes.ts'
@@ -33,18 +35,21 @@ import { newToken, type Secrets } from './secrets.ts'
 import supportRoutes from './support/routes.ts'
 import { prove } from './two-factor/proof.ts'
 import twoFactorRoutes from './two-factor/routes.ts'
+import watchRoutes from './watch/routes.ts'
 import assets from './web/assets.ts'
+import compression from './web/compression.ts'
 import errors from './web/errors.ts'
 import forms from './web/forms.ts'
 import guard from './web/guard.ts'
-import { httpLimits, logging } from './web/http.ts'
+import { httpLimits, logging, requestLog } from './web/http.ts'
+import metrics from './web/metrics.ts'
 import once from './web/once.ts'
 import page from './web/page.ts'
 import session from './web/session.ts'
 
 export type AppOptions = {
   config: Config
-  db: Db
+  db: Connection
   secrets: Secrets
   /** The time in milliseconds since 1970; tests bring their own clock. */
   now?: () => number
@@ -55,22 +60,27 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   const app = Fastify({
     ...httpLimits,
     logger: logging(config.logLevel),
+    logController: requestLog,
     trustProxy: config.trustProxy.length > 0 ? config.trustProxy : false,
   })
 
-  const mail = startMailWorker(db, config, secrets, now, app.log)
+  const storage = watchStorage(db, app.log)
+  app.addHook('onClose', async () => storage.stop())
+  const mail = startMailWorker(db, config, secrets, storage, now, app.log)
   app.addHook('onClose', mail.stop)
   const purge = startPurge(db, config.dataDir, now, app.log)
   app.addHook('onClose', purge.stop)
 
   app.decorate('config', config)
   app.decorate('db', db)
+  app.decorate('storage', storage)
   app.decorate('secrets', secrets)
   app.decorate('now', now)
   app.decorate('wakeMail', mail.wake)
   app.decorate('postLetter', newPost(config, secrets, mail.wake))
   app.decorate('setupToken', newToken())
 
+  await app.register(metrics)
   await app.register(helmet, {
     contentSecurityPolicy: {
       useDefaults: false,
@@ -88,6 +98,7 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
     frameguard: { action: 'deny' },
     strictTransportSecurity: config.https ? { maxAge: 31_536_000 } : false,
   })
+  await app.register(compression)
   await app.register(assets)
   await app.register(session)
   await app.register(viewer)
@@ -101,6 +112,7 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   })
   await app.register(once)
 
+  await app.register(watchRoutes, { db })
   await app.register(firstRunRoutes)
   await app.register(loginRoutes)
   await app.register(twoFactorRoutes)
@@ -126,5 +138,6 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   await app.register(quotaRequestRoutes)
   await app.register(resourceRoutes)
   await app.register(supportRoutes)
+  await app.register(backupRoutes)
   return app
 }

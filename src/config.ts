@@ -15,6 +15,12 @@ export type Config = {
   trustProxy: string[]
   twoFactor: 'support' | 'partners' | 'optional'
   logLevel: string
+  /** Whoever shows it may read /metrics. */
+  metricsToken: string | undefined
+  /** 0 when the panel makes no backups by itself. */
+  backupEveryHours: number
+  /** So many of the backups that it makes by itself are kept. */
+  backupKeep: number
 }
 
 /** The folder of package.json: this file lies one folder below it, and so does the bundle. */
@@ -74,6 +80,16 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
   const twoFactor = twoFactors.find((known) => known === (value('TWO_FACTOR') ?? 'support'))
   if (!twoFactor) throw wrong('TWO_FACTOR', `must be one of ${twoFactors.join(', ')}.`)
 
+  const metricsToken = value('METRICS_TOKEN')
+  if (metricsToken && !/^[\x21-\x7e]{16,}$/.test(metricsToken))
+    throw new ConfigError('METRICS_TOKEN must have at least 16 characters, of ASCII and without spaces.')
+  const whole = (name: string, usual: number, least: number, most: number) => {
+    const text = value(name) ?? String(usual)
+    if (!/^\d{1,6}$/.test(text) || Number(text) < least || Number(text) > most)
+      throw wrong(name, `must be a whole number from ${least} to ${most}.`)
+    return Number(text)
+  }
+
   return {
     publicUrl: origin,
     https: protocol === 'https:',
@@ -87,6 +103,9 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
     trustProxy,
     twoFactor,
     logLevel,
+    metricsToken,
+    backupEveryHours: whole('BACKUP_EVERY_HOURS', 24, 0, 8_760),
+    backupKeep: whole('BACKUP_KEEP', 30, 1, 10_000),
   }
 }
 

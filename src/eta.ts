@@ -9,6 +9,8 @@ export function newEta(): Eta {
     cache: true,
     autoTrim: [false, 'nl'],
     autoFilter: true,
+    // What indents a template is a fifth of a page, and means nothing in HTML.
+    plugins: [{ processTemplate: (template: string) => template.replaceAll(/\n[ \t]+/g, '\n ') }],
     filterFunction: (value) => {
       if (value === undefined || value === null) throw new Error('A view prints a value that is missing.')
       return String(value)

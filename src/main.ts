@@ -1,103 +1,64 @@
-import { createWriteStream } from 'node:fs'
-import { text } from 'node:stream/consumers'
-import { pipeline } from 'node:stream/promises'
-import { parseArgs } from 'node:util'
-import { archiveName, exportAccount } from './account-export/archive.ts'
+import { Command, CommanderError } from 'commander'
+import { exportToFile } from './account-export/command.ts'
+import { backUp, restore, verify } from './backups/commands.ts'
 import { ConfigError, readConfig } from './config.ts'
-import { joinDatabase, StartError } from './db/open.ts'
+import { exitCodeOf, inOneLine } from './db/failure.ts'
 import { demo } from './demo.ts'
-import { createUser } from './login/data.ts'
-import { hashPassword, newPassword, tooClose } from './login/passwords.ts'
+import { doctor } from './doctor/command.ts'
+import { createOperator } from './first-run/command.ts'
+import { migrate } from './migration/command.ts'
+import { rotate } from './rotation/command.ts'
 import { serve } from './server.ts'
-import { findAccountByIdentifier } from './support/data.ts'
-import { email, personName } from './web/fields.ts'
+import { version } from './version.ts'
 
-const usage = `Usage: npm run panel -- COMMAND
+const program = new Command('npm run panel --')
+  .description('A panel in which partners create and look after their customers’ accounts.')
+  .version(version)
+  .exitOverride()
+  .addHelpText(
+    'after',
+    `
+The settings are environment variables; the README lists them. Exit codes: 0 done, 1 something failed or was
+found to be wrong, 2 not possible (wrong use, a running panel, a place that is not empty); nothing was changed then.`,
+  )
 
-  start                                    run the panel (npm start)
-  demo                                     run it on a throw-away database with a demo cast (npm run demo)
-  create-operator --email E --name N       create a user of Support; the password is read from standard input
-  export-account IDENTIFIER [--to FILE]    write an account's data into an archive (by itself IDENTIFIER-DAY.zip)
+type Action = Parameters<Command['action']>[0]
+type Line = [usage: string, words: string, action: Action, ...options: [flags: string, words: string][]]
 
-The settings are environment variables; the README lists them.`
+const needed = 'needed'
+const key: [string, string] = [
+  '--secrets <file>',
+  'the backup’s key, where it does not stand beside it as FILE.secrets',
+]
 
-const commands: Record<string, (args: string[]) => Promise<unknown>> = {
-  start: () => serve(readConfig()),
-  demo,
-  'create-operator': createOperator,
-  'export-account': exportToFile,
+// biome-ignore format: a line a command
+const commands: Line[] = [
+  ['start', 'run the panel (npm start)', async () => void await serve(readConfig())],
+  ['demo', 'run it on a throw-away database with a demo cast (npm run demo)', demo],
+  ['create-operator', 'create a user of Support; the password is read from standard input', createOperator, ['--email <e-mail>', needed], ['--name <name>', needed]],
+  ['backup [file]', 'copy database and key, also while the panel runs, and check the copy', backUp],
+  ['restore <file>', 'bring a backup into an empty DATA_DIR; sessions and links end', restore, key],
+  ['verify <file>', 'check a backup and say what is in it', verify, key],
+  ['migrate', 'bring the database to this version, and end', migrate],
+  ['doctor', 'examine the installation and say what to do; exit code 1 for a problem', doctor, ['--send <e-mail>', 'send a letter there, to try the mail server']],
+  ['export-account <identifier>', 'write the data of an account into an archive (IDENTIFIER-DAY.zip)', exportToFile, ['--to <file>', 'write it there']],
+  ['rotate-secrets', 'make new keys while the panel is stopped; all sessions end', rotate],
+]
+
+for (const [usage, words, action, ...options] of commands) {
+  const command = program.command(usage).description(words).action(action)
+  for (const [flags, about] of options)
+    if (about === needed) command.requiredOption(flags, about)
+    else command.option(flags, about)
 }
 
-/** Creates an operator, beside a running panel too. */
-async function createOperator(args: string[]): Promise<void> {
-  const { values } = parseArgs({ args, options: { email: { type: 'string' }, name: { type: 'string' } } })
-  if (process.stdin.isTTY) console.error('Type the password, then Enter and Ctrl-D:')
-  const typed = (await text(process.stdin)).replace(/\r?\n$/, '')
-
-  const owner = {
-    email: valid('--email', email().safeParse(values.email)),
-    name: valid('--name', personName().safeParse(values.name)),
+program.parseAsync().catch((error: Error) => {
+  // Commander has said it already.
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : 2
+    return
   }
-  const password = valid('The password', newPassword().safeParse(typed))
-  const config = readConfig()
-  const close = tooClose(password, owner, config.panelName)
-  if (close) throw new StartError(`The password: ${close}`)
-
-  const { db, close: closeDatabase } = joinDatabase(config.dataDir)
-  const actor = { userId: null, accountId: null, bySupport: true, at: Date.now(), ip: null, requestId: null }
-  const passwordHash = await hashPassword(password)
-  const user = db.transaction((tx) => createUser(tx, actor, { ...owner, passwordHash, operator: true }), {
-    behavior: 'immediate',
-  })
-  closeDatabase()
-  if (!user) throw new StartError(`--email: ${owner.email} belongs to a user already.`)
-  console.log(`${user.name} (${user.email}) is of Support now.`)
-}
-
-/** Writes an account's export beside a running panel too. It never overwrites a file. */
-async function exportToFile(args: string[]): Promise<void> {
-  const { values, positionals } = parseArgs({ args, options: { to: { type: 'string' } }, allowPositionals: true })
-  const [identifier] = positionals
-  if (!identifier || positionals.length > 1) throw new StartError('Name one account: export-account IDENTIFIER')
-  const { db, close } = joinDatabase(readConfig().dataDir)
-  const at = Date.now()
-  const account = findAccountByIdentifier(db, identifier)
-  const archive = account && exportAccount(db, account.id, at)
-  const to = values.to ?? archiveName(identifier, at)
-  try {
-    if (!archive) throw new StartError(`There is no account “${identifier}”.`)
-    await pipeline(archive, createWriteStream(to, { flags: 'wx', mode: 0o600 }))
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST') throw new StartError(`${to} exists already. Name another file with --to.`)
-    if (code?.startsWith('E')) throw new StartError(`${to} cannot be written: ${message}`)
-    throw error
-  } finally {
-    close()
-  }
-  console.log(`The data of ${account?.name} is in ${to}.`)
-}
-
-function valid<Value>(
-  what: string,
-  parsed: { success: true; data: Value } | { success: false; error: { issues: { message: string }[] } },
-): Value {
-  if (parsed.success) return parsed.data
-  throw new StartError(`${what}: ${parsed.error.issues[0]?.message}`)
-}
-
-const [name = '--help', ...args] = process.argv.slice(2)
-const command = commands[name]
-
-if (!command) {
-  const help = name === '--help' || name === '-h'
-  console[help ? 'log' : 'error'](help ? usage : `There is no command “${name}”.\n\n${usage}`)
-  process.exitCode = help ? 0 : 2
-} else {
-  command(args).catch((error: Error & { code?: string }) => {
-    const expected =
-      error instanceof ConfigError || error instanceof StartError || error.code?.startsWith('ERR_PARSE_ARGS')
-    console.error(expected ? error.message : error)
-    process.exitCode = expected ? 2 : 1
-  })
-}
+  const line = error instanceof ConfigError ? error.message : inOneLine(error)
+  console.error(line ?? error)
+  process.exitCode = error instanceof ConfigError ? 2 : exitCodeOf(error)
+})

@@ -20,6 +20,8 @@ const anyone = ['visitor', 'enrolling', ...signedIn] as const
 /** Who may do what. Every route names one action; no other file asks about roles. */
 export const policy = {
   'asset.see': anyone,
+  'health.see': anyone,
+  'metrics.see': anyone, // and then src/watch/access.ts
   'session.start': anyone,
   'session.end': anyone,
   'password.reset': anyone,
@@ -72,6 +74,7 @@ export const policy = {
   'support.user': ['support'],
   'support.mail': ['support'],
   'support.quota': ['support'],
+  'support.backup': ['support'],
 } as const satisfies Record<string, readonly Standing[]>
 
 export type Action = keyof typeof policy

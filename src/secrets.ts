@@ -3,24 +3,48 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** The installation's keys, all derived from one random value. */
-export type Secrets = { cookies: string; forms: string; seal: Buffer }
+export type Secrets = {
+  cookies: string
+  forms: string
+  seal: Buffer
+  /** Keys of before, which open what is not sealed anew yet: while secrets are being rotated. */
+  olderSeals: Buffer[]
+}
+
+/** The file of an installation's master key; a backup's stands beside it, under its name. */
+export const secretsFile = (dataDir: string) => join(dataDir, 'secrets')
 
 /** Reads DATA_DIR/secrets, a file that only its owner can read; makes it at the first start. */
 export function openSecrets(dataDir: string): Secrets {
-  const file = join(dataDir, 'secrets')
+  const file = secretsFile(dataDir)
   try {
-    writeFileSync(file, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' })
+    writeFileSync(file, `${newMaster()}\n`, { mode: 0o600, flag: 'wx' })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
-  const master = Buffer.from(readFileSync(file, 'utf8').trim(), 'base64url')
-  if (master.length !== 32) throw new Error(`${file} is damaged: it must hold 32 bytes as base64url.`)
+  return deriveSecrets(readMasters(file))
+}
 
-  const derive = (purpose: string) => Buffer.from(hkdfSync('sha256', master, '', `meshpanel ${purpose}`, 32))
+/** The master keys in a file: the one in use, and then, while secrets are being rotated, earlier ones. */
+export function readMasters(file: string): string[] {
+  const masters = readFileSync(file, 'utf8').trim().split('\n')
+  if (masters.some((master) => Buffer.from(master, 'base64url').length !== 32))
+    throw new Error(`${file} is damaged: it must hold 32 bytes as base64url.`)
+  return masters
+}
+
+export function newMaster(): string {
+  return randomBytes(32).toString('base64url')
+}
+
+export function deriveSecrets([master = '', ...older]: string[]): Secrets {
+  const derive = (purpose: string, from = master) =>
+    Buffer.from(hkdfSync('sha256', Buffer.from(from, 'base64url'), '', `meshpanel ${purpose}`, 32))
   return {
     cookies: derive('cookies').toString('base64'),
     forms: derive('forms').toString('base64'),
     seal: derive('seal'),
+    olderSeals: older.map((one) => derive('seal', one)),
   }
 }
 
@@ -35,9 +59,17 @@ export function seal(secrets: Secrets, text: string): string {
 /** Opens what `seal` made. Throws when it was made with another key or was changed. */
 export function unseal(secrets: Secrets, sealed: string): string {
   const bytes = Buffer.from(sealed, 'base64url')
-  const decipher = createDecipheriv('aes-256-gcm', secrets.seal, bytes.subarray(0, 12))
-  decipher.setAuthTag(bytes.subarray(-16))
-  return Buffer.concat([decipher.update(bytes.subarray(12, -16)), decipher.final()]).toString('utf8')
+  let wrong: unknown
+  for (const key of [secrets.seal, ...secrets.olderSeals]) {
+    try {
+      const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12))
+      decipher.setAuthTag(bytes.subarray(-16))
+      return Buffer.concat([decipher.update(bytes.subarray(12, -16)), decipher.final()]).toString('utf8')
+    } catch (error) {
+      wrong = error
+    }
+  }
+  throw wrong
 }
 
 /** 256 random bits as base64url: a link's token. Only its hash is stored. */

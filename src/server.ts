@@ -8,8 +8,9 @@ import { openSecrets } from './secrets.ts'
 const longestStop = 10_000
 
 /**
- * Runs the panel until it is told to stop (SIGTERM or SIGINT): then it takes no more requests,
- * finishes those under way and the letter it is sending, and closes the database.
+ * Runs the panel until it is told to stop (SIGTERM or SIGINT): then it says that it is not ready, takes no
+ * more connections, finishes the requests under way and the letter it is sending, and closes the
+ * database. After ten seconds it ends as it is: whatever was acknowledged is saved, letters go again.
  */
 export async function serve(
   config: Config,
@@ -17,22 +18,26 @@ export async function serve(
 ): Promise<FastifyInstance> {
   const database = openDatabase(config.dataDir)
   const app = await buildApp({ config, db: database.db, secrets: openSecrets(config.dataDir) })
-  app.addHook('onClose', async () => database.close())
+  // Not in a hook, since hooks run the last one first: workers still write while they stop.
+  const close = async () => {
+    await app.close()
+    database.close()
+  }
   await prepare?.(app)
-  await listen(app)
+  await listen(app, close)
 
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop(app))
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop(app, close))
   say(app)
   return app
 }
 
-async function listen(app: FastifyInstance): Promise<void> {
+async function listen(app: FastifyInstance, close: () => Promise<void>): Promise<void> {
   const { host, port } = app.config
   try {
     await app.listen({ host, port })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    await app.close()
+    await close()
     if (code === 'EADDRINUSE')
       throw new StartError(`HOST ${host}, PORT ${port}: another program listens there. Set PORT to a free one.`)
     if (code === 'EACCES' || code === 'EADDRNOTAVAIL')
@@ -57,13 +62,17 @@ function say(app: FastifyInstance): void {
     )
 }
 
-function stop(app: FastifyInstance): void {
-  const deadline = setTimeout(() => app.server.closeAllConnections(), longestStop - 1_000)
-  app.close().then(
-    () => clearTimeout(deadline),
+function stop(app: FastifyInstance, close: () => Promise<void>): void {
+  setTimeout(() => app.server.closeAllConnections(), longestStop / 2).unref()
+  setTimeout(() => {
+    app.log.warn('not all was done in time: it ends as it is')
+    process.exit()
+  }, longestStop - 500)
+  close().then(
+    () => process.exit(),
     (error) => {
       app.log.error(error)
-      process.exitCode = 1
+      process.exit(1)
     },
   )
 }

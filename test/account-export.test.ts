@@ -250,7 +250,7 @@ t.test('export-account writes the archive on the command line, and never over a 
   writeFileSync(file, 'kept')
   const again = run('acme', '--to', file)
   t.equal(again.status, 2)
-  t.match(again.stderr, 'exists already')
+  t.match(again.stderr, 'is there already')
   t.equal(readFileSync(file, 'utf8'), 'kept')
   const unknown = run('nobody', '--to', join(folder, 'nobody.zip'))
   t.equal(unknown.status, 2)

@@ -42,6 +42,7 @@ t.test('everybody finds in the Settings menu what is theirs', async (t) => {
     'Resources',
     'Users',
     'Mail',
+    'Backups',
     'History',
   ])
 })

@@ -1,3 +1,4 @@
+import { brotliDecompressSync } from 'node:zlib'
 import t from 'tap'
 import { invitations, letters, projects } from '../src/db/schema.ts'
 import { startApp } from './harness.ts'
@@ -127,4 +128,34 @@ t.test('an edit made on an older version answers 409 and shows both values', asy
   t.equal(stale.value('name'), 'Stella Two')
   t.equal((await stella.press(stale, 'Save name')).status, 303, 'sent again it holds')
   t.match((await stella.open('/profile')).text, 'You are Stella Two')
+})
+
+t.test('an answer is compressed where the browser takes it, unless its length could betray a secret', async (t) => {
+  const panel = await startApp(t)
+  const petra = await panel.signIn('petra')
+  await petra.get('/')
+  const cookie = [...petra.cookies].map((pair) => pair.join('=')).join('; ')
+  const ask = async (url: string, headers: Record<string, string>, method: 'GET' | 'POST' = 'GET') =>
+    panel.app.inject({ method, url, headers: { cookie, 'accept-encoding': 'br, gzip', ...headers } })
+  const encoding = async (...asked: Parameters<typeof ask>) => (await ask(...asked)).headers['content-encoding']
+  const own = { 'sec-fetch-site': 'same-origin' }
+
+  const page = await ask('/partner/customers', own)
+  t.equal(page.headers['content-encoding'], 'br')
+  t.match(page.headers.vary, /accept-encoding/i)
+  t.match(brotliDecompressSync(page.rawPayload).toString(), '<h1>Customers</h1>')
+  t.equal(await encoding('/partner/customers?download=csv', own), 'br')
+  t.equal(await encoding('/partner/customers', { ...own, 'accept-encoding': 'gzip' }), 'gzip')
+  t.equal(await encoding('/partner/customers', { 'sec-fetch-site': 'none' }), 'br', 'an address that somebody typed')
+  const style = petra.get('/').then(({ root }) => root.querySelector('link[rel="stylesheet"]')?.getAttribute('href'))
+  t.equal(await encoding((await style) ?? '', { 'sec-fetch-site': 'cross-site' }), 'br', 'it holds nothing secret')
+
+  t.equal(await encoding('/partner/customers', { ...own, 'accept-encoding': 'identity' }), undefined)
+  for (const site of ['cross-site', 'same-site'])
+    t.equal(await encoding('/partner/customers?q=guess', { 'sec-fetch-site': site }), undefined, site)
+  t.equal((await ask('/partner/customers?q=guess', {})).headers['content-encoding'], undefined, 'who asks is not said')
+  t.equal(await encoding(`/invitations/${'x'.repeat(43)}`, own), undefined, 'an address that is a secret')
+  const refused = await ask('/partner/customers', own, 'POST')
+  t.equal(refused.statusCode, 403)
+  t.equal(refused.headers['content-encoding'], undefined, 'what answers a form')
 })

@@ -48,6 +48,7 @@ t.test('a history is narrowed down to days, the last one included', async (t) =>
   t.match(wrong.error('from'), 'Enter a day such as')
   t.equal(wrong.value('from'), 'yesterday')
   t.ok((await stella.get('/customer/history?from=2026-02-31')).status < 500)
+  t.equal((await stella.get('/customer/history?q=%00')).status, 200, 'a search for nothing that can be read')
 })
 
 t.test('a filter goes along from page to page', async (t) => {

@@ -1,3 +1,5 @@
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { searchText } from '../src/db/fold.ts'
@@ -161,6 +163,24 @@ t.test('rows that come or go meanwhile move no other row to another page', async
   for (let n = 0; n < 5; n++) await petra.submit(list, 'Create customer', { name: `New ${n}`, identifier: `new-${n}` })
   const second = await petra.open(first.link('Next') ?? '')
   t.equal(identifiers(second)[0], `c-${Number(identifiers(first).at(-1)?.slice(2)) - 1}`)
+})
+
+t.test('the total is right after every write, by this process and by another', async (t) => {
+  const panel = await startApp(t)
+  addCustomers(panel, Array(30).fill('Many'))
+  const petra = await panel.signIn('petra')
+  const total = async () => (await petra.get(list)).root.querySelector('.count')?.text.split(' · ')[0]
+  t.equal(await total(), '32 customers')
+  t.equal(await total(), '32 customers')
+  await petra.submit(list, 'Create customer', { name: 'One more', identifier: 'one-more' })
+  t.equal(await total(), '33 customers')
+
+  const other = new Database(join(panel.dataDir, 'panel.db'))
+  other.exec(
+    "INSERT INTO accounts (kind, name, identifier, search, partner_id, created_at) SELECT 'customer', 'By another', 'by-another', 'by another', partner_id, 1 FROM accounts WHERE identifier = 'acme'",
+  )
+  other.close()
+  t.equal(await total(), '34 customers')
 })
 
 t.test('filters narrow a list down, stand in the address, and are kept over paging and acts', async (t) => {

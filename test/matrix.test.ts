@@ -58,6 +58,9 @@ type Group = keyof typeof groups | 'everyone'
 
 const whoMay: Record<Group, string[]> = {
   everyone: [
+    'GET /health/live',
+    'GET /health/ready',
+    'GET /metrics',
     'GET /setup/:token',
     'POST /setup/:token',
     'GET /login',
@@ -207,6 +210,8 @@ const whoMay: Record<Group, string[]> = {
     'GET /support/mail',
     'GET /support/mail/:letter',
     'POST /support/mail/:letter/resending',
+    'GET /support/backups',
+    'POST /support/backups',
     'GET /support/history',
   ],
 }

@@ -26,11 +26,17 @@ export type PanelProcess = {
 /** Starts a panel on a data folder, and waits until it answers. */
 export async function startProcess(
   dataDir: string,
-  { command = 'start', settings = {} }: { command?: string; settings?: Record<string, string> } = {},
+  {
+    command = 'start',
+    settings = {},
+    program: [file = '', ...args] = [process.execPath, launch],
+    cwd,
+  }: { command?: string; settings?: Record<string, string>; program?: string[]; cwd?: string } = {},
 ): Promise<PanelProcess> {
   const port = await freePort()
   const url = `http://localhost:${port}`
-  const child: ChildProcess = spawn(process.execPath, [launch, command], {
+  const child: ChildProcess = spawn(file, [...args, command], {
+    cwd,
     env: {
       PATH: process.env.PATH,
       PORT: String(port),
@@ -65,6 +71,31 @@ export async function startProcess(
       await end('SIGKILL')
     },
   }
+}
+
+/** Runs a command of the command line to its end. */
+export function runCommand(args: string[], dataDir: string, input = '', settings: Record<string, string> = {}) {
+  return runProgram([process.execPath, launch, ...args], dataDir, input, settings)
+}
+
+/** Runs a program with the environment of a command. */
+export function runProgram(
+  [program = '', ...args]: string[],
+  dataDir: string,
+  input = '',
+  settings: Record<string, string> = {},
+) {
+  const child = spawn(program, args, {
+    env: { PATH: process.env.PATH, LOG_LEVEL: 'warn', ...(dataDir ? { DATA_DIR: dataDir } : {}), ...settings },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+  child.stdin.on('error', () => {})
+  child.stdin.end(input)
+  const done = (async () => {
+    const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
+    return { code: code as number | null, out, err }
+  })()
+  return { child, done }
 }
 
 function answers(url: string): Promise<boolean> {

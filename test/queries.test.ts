@@ -37,12 +37,14 @@ const pages = {
     '/support/resources',
     '/support/users',
     '/support/mail',
+    '/support/backups',
     '/support/history',
   ],
 } as const
 
 t.test('a page takes as many queries for much data as for little', async (t) => {
   const panel = await startApp(t)
+  watch(panel, () => {})
   await limitEverything(panel)
   await grow(panel)
   const some = await countQueries(panel)
@@ -110,6 +112,7 @@ const lists = {
 
 t.test('every list query uses an index and sorts nothing, on the first page and on the next', async (t) => {
   const panel = await startApp(t)
+  watch(panel, () => {})
   await limitEverything(panel)
   await grow(panel)
   for (const statistics of [false, true]) {
@@ -127,7 +130,10 @@ t.test('every list query uses an index and sorts nothing, on the first page and 
           queries.push(...(await queriesOf(panel, async () => t.equal((await person.get(next ?? '')).status, 200))))
         for (const query of queries) {
           const plan = planOf(panel, query)
-          t.notMatch(plan, path.startsWith('/support') ? sorting : sortingOrAll, `${path}: ${query}\n${plan}`)
+          // A search that may find few rows, known by their ids, reads and sorts just those.
+          const few = /SEARCH (accounts|users) USING INTEGER PRIMARY KEY \(rowid=\?\)\nLIST SUBQUERY/.test(plan)
+          const wrong = few ? scanning : path.startsWith('/support') ? sorting : sortingOrAll
+          t.notMatch(plan, wrong, `${path}: ${query}\n${plan}`)
         }
       }
     }
@@ -136,19 +142,46 @@ t.test('every list query uses an index and sorts nothing, on the first page and 
 
 /** The queries of a page that read a page of something. */
 async function queriesOf(panel: Panel, act: () => Promise<unknown>): Promise<string[]> {
-  const client = sqlite(panel)
-  const prepare = client.prepare.bind(client)
   const queries = new Set<string>()
-  client.prepare = ((source: string) => {
+  const stop = watch(panel, (source) => {
     if (/^select/i.test(source) && /limit \?/.test(source)) queries.add(source)
-    return prepare(source)
-  }) as typeof client.prepare
+  })
   await act()
-  client.prepare = prepare as typeof client.prepare
+  stop()
   return [...queries]
 }
 
+const watched = new WeakMap<Database.Database, Set<(source: string) => void>>()
+
+/** Tells of every statement that runs, also of those that were compiled before. */
+function watch(panel: Panel, tell: (source: string) => void): () => void {
+  const client = sqlite(panel)
+  const watchers = watched.get(client) ?? new Set()
+  watchers.add(tell)
+  if (!watched.has(client)) {
+    watched.set(client, watchers)
+    const prepare = client.prepare.bind(client)
+    const seen = new WeakSet<Database.Statement>()
+    client.prepare = ((source: string) => {
+      const statement = prepare(source)
+      if (seen.has(statement)) return statement
+      seen.add(statement)
+      for (const name of ['all', 'get', 'run'] as const) {
+        const run = statement[name].bind(statement)
+        const told = (...bindings: unknown[]) => {
+          for (const each of watchers) each(source)
+          return run(...bindings)
+        }
+        Object.assign(statement, { [name]: told })
+      }
+      return statement
+    }) as typeof client.prepare
+  }
+  return () => watchers.delete(tell)
+}
+
 const sorting = /TEMP B-TREE FOR ORDER BY/
+const scanning = /SCAN (?!json_each)\w+/
 /** Support reads the whole installation: in the order of a table’s key, as far as the page goes. */
 const sortingOrAll = /TEMP B-TREE FOR ORDER BY|SCAN (?!json_each|resources)\w+$/m
 
@@ -172,13 +205,8 @@ async function limitEverything(panel: Panel): Promise<void> {
 
 /** The queries of each page, by its address. */
 async function countQueries(panel: Panel): Promise<Record<string, number>> {
-  const client = sqlite(panel)
-  const prepare = client.prepare.bind(client)
   let queries = 0
-  client.prepare = ((source: string) => {
-    queries++
-    return prepare(source)
-  }) as typeof client.prepare
+  const stop = watch(panel, () => queries++)
 
   const counts: Record<string, number> = {}
   for (const who of ['petra', 'stella', 'olga'] as const) {
@@ -191,7 +219,7 @@ async function countQueries(panel: Panel): Promise<Record<string, number>> {
       counts[page] = queries
     }
   }
-  client.prepare = prepare as typeof client.prepare
+  stop()
   return counts
 }
 

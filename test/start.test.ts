@@ -1,15 +1,13 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { ConfigError, readConfig } from '../src/config.ts'
 import { openDatabase, StartError } from '../src/db/open.ts'
 import { newFolder } from './harness.ts'
-import { launch, startProcess } from './process.ts'
+import { runCommand as run, startProcess } from './process.ts'
 import { until } from './smtp.ts'
 
 t.test('every setting is checked at the start, and the error names it', async (t) => {
@@ -22,7 +20,10 @@ t.test('every setting is checked at the start, and the error names it', async (t
     TRUST_PROXY: ['everybody', '10.0.0.0/33', 'true'],
     TWO_FACTOR: ['always'],
     LOG_LEVEL: ['loud'],
+    METRICS_TOKEN: ['too-short', 'with spaces in between them'],
     PANEL_NAME: ['x'.repeat(41)],
+    BACKUP_EVERY_HOURS: ['daily', '-1', '1.5', '9000'],
+    BACKUP_KEEP: ['all', '0', '10001'],
   }
   for (const [name, values] of Object.entries(wrong)) {
     for (const value of values) {
@@ -86,9 +87,13 @@ t.test('create-operator says in one line what is wrong', async (t) => {
     'a long enough passphrase',
   ).done
   t.match(address, { code: 2, err: /^--email: .*\n$/ })
-  const unknown = await run(['create-operator', '--colour', 'red'], dataDir, '').done
-  t.match(unknown, { code: 2, err: /colour/ })
-  t.match(await run(['dance'], dataDir, '').done, { code: 2, err: /no command “dance”/ })
+  const unknown = await run(
+    ['create-operator', '--email', 'a@b.example', '--name', 'A', '--colour', 'red'],
+    dataDir,
+    '',
+  ).done
+  t.match(unknown, { code: 2, err: /^error: unknown option '--colour'\n$/ })
+  t.match(await run(['dance'], dataDir, '').done, { code: 2, err: /^error: unknown command 'dance'\n$/ })
 })
 
 t.test('one process has a database: a second one is refused and changes nothing', async (t) => {
@@ -141,7 +146,7 @@ t.test('the log is lines of JSON, without tokens, queries, cookies or what was t
   await panel.stop()
   const printed = panel.printed().replace(/http:\S*\/setup\/\S+/, '')
   const lines = printed.split('\n').filter((line) => line.startsWith('{'))
-  t.ok(lines.length >= 12)
+  t.ok(lines.length >= 7, 'a line a request')
   for (const line of lines) t.type(JSON.parse(line), 'object')
   t.notMatch(printed, /geheim/i)
   for (const value of client.cookies.values()) t.notOk(printed.includes(value))
@@ -218,19 +223,6 @@ function message(act: () => unknown): string {
   } catch (error) {
     return String(error)
   }
-}
-
-function run(args: string[], dataDir: string, input: string, settings: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [launch, ...args], {
-    env: { PATH: process.env.PATH, LOG_LEVEL: 'warn', ...(dataDir ? { DATA_DIR: dataDir } : {}), ...settings },
-    stdio: ['pipe', 'pipe', 'pipe'],
-  })
-  child.stdin.end(input)
-  const done = (async () => {
-    const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
-    return { code, out, err }
-  })()
-  return { child, done }
 }
 
 async function start(t: Test, dataDir: string, command = 'start') {

@@ -1,5 +1,5 @@
 import { and, asc, eq, inArray, isNull, notExists, notInArray, sql } from 'drizzle-orm'
-import { countRows, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
+import { type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { memberships, projectAccess, projects, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
@@ -40,24 +40,24 @@ export const accessList = {
 /** Who has access to a project. */
 export function listAccess(db: Db, accountId: number, projectId: number, query: ListQuery): List<Access> {
   const own = and(
-    eq(projectAccess.accountId, accountId),
-    eq(projectAccess.projectId, projectId),
-    matches(db, 'users', projectAccess.userId, projectAccess.search, query.q),
+    eq(projectAccess.accountId, sql.placeholder('accountId')),
+    eq(projectAccess.projectId, sql.placeholder('projectId')),
   )
-  return readPage(
-    accessList,
-    query,
-    ({ where, orderBy, limit }) =>
+  return readPage(db, accessList, query, {
+    values: { accountId, projectId },
+    narrowed: matches(db, 'users', projectAccess.userId, projectAccess.search, query.q),
+    rows: ({ where, orderBy, limit }) =>
       db
         .select(accessFields)
         .from(projectAccess)
         .innerJoin(users, eq(users.id, projectAccess.userId))
         .where(and(own, where))
         .orderBy(...orderBy)
-        .limit(limit)
-        .all(),
-    (most) => countRows(db, db.select({ one: projectAccess.userId }).from(projectAccess).where(own).limit(most)),
-  )
+        .limit(limit),
+    counted: ({ where, limit }) =>
+      db.select({ one: projectAccess.userId }).from(projectAccess).where(and(own, where)).limit(limit),
+    seen: (rows) => rows,
+  })
 }
 
 /** The first people of each of these projects, `each` at the most, in one query. */

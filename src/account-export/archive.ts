@@ -1,8 +1,7 @@
 import { PassThrough, pipeline, Readable } from 'node:stream'
-import { stringify } from 'csv-stringify'
 import { ZipFile } from 'yazl'
 import type { Db } from '../db/open.ts'
-import { csvFormat } from '../web/csv.ts'
+import { csvParts } from '../web/csv.ts'
 import { type ExportTable, exportTables } from './data.ts'
 
 /**
@@ -25,14 +24,9 @@ export function exportAccount(db: Db, accountId: number, at: number): Readable |
   zip.addBuffer(Buffer.from(readme(tables, at)), 'README.txt', { mtime: new Date(at) })
   for (const table of tables) {
     add(`${table.name}.jsonl`, () => Readable.from(jsonLines(table), { objectMode: false }))
-    add(`${table.name}.csv`, () => {
-      const columns = Object.keys(table.fields)
-      return pipeline(
-        Readable.from(table.rows()),
-        stringify({ ...csvFormat, columns }),
-        (error) => error && fail(error),
-      )
-    })
+    add(`${table.name}.csv`, () =>
+      Readable.from(csvParts(table.rows(), Object.keys(table.fields)), { objectMode: false }),
+    )
   }
   zip.end()
   return archive

@@ -1,8 +1,9 @@
 import { and, desc, eq, inArray, isNotNull, isNull, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import { searchText } from '../db/fold.ts'
-import { countRows, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
+import { type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
+import { prepared } from '../db/prepared.ts'
 import { accounts, memberships, sessions, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
 import { type Actor, record } from '../history/record.ts'
@@ -13,18 +14,21 @@ export type User = typeof users.$inferSelect
 
 const partner = alias(accounts, 'partner')
 
-/** A user who may log in and act: a disabled one is not found. */
-export function findActiveUser(db: Db, userId: number): User | undefined {
-  return db
+const activeUser = prepared((db) =>
+  db
     .select()
     .from(users)
-    .where(and(eq(users.id, userId), isNull(users.disabledAt)))
-    .get()
+    .where(and(eq(users.id, sql.placeholder('userId')), isNull(users.disabledAt)))
+    .prepare(),
+)
+
+/** A user who may log in and act: a disabled one is not found. */
+export function findActiveUser(db: Db, userId: number): User | undefined {
+  return activeUser(db).get({ userId })
 }
 
-/** An account as its member sees it; undefined for everybody else. */
-export function findMembership(db: Db, userId: number, accountId: number): ActiveAccount | undefined {
-  return db
+const membership = prepared((db) =>
+  db
     .select({
       id: accounts.id,
       kind: accounts.kind,
@@ -39,8 +43,19 @@ export function findMembership(db: Db, userId: number, accountId: number): Activ
     .from(memberships)
     .innerJoin(accounts, eq(accounts.id, memberships.accountId))
     .leftJoin(partner, eq(partner.id, accounts.partnerId))
-    .where(and(eq(memberships.userId, userId), eq(memberships.accountId, accountId), isNull(accounts.deletedAt)))
-    .get()
+    .where(
+      and(
+        eq(memberships.userId, sql.placeholder('userId')),
+        eq(memberships.accountId, sql.placeholder('accountId')),
+        isNull(accounts.deletedAt),
+      ),
+    )
+    .prepare(),
+)
+
+/** An account as its member sees it; undefined for everybody else, and once it is deleted. */
+export function findMembership(db: Db, userId: number, accountId: number): ActiveAccount | undefined {
+  return membership(db).get({ userId, accountId })
 }
 
 /** A deleted account as somebody sees it who is a member of it until it is purged; undefined for everybody else. */
@@ -77,15 +92,19 @@ export function findOwnAccount(db: Db, userId: number, identifier: string): OwnA
     .get()
 }
 
-export function findLastPartnerAccount(db: Db, userId: number): OwnAccount | undefined {
-  return db
+const lastPartnerAccount = prepared((db) =>
+  db
     .select(ownAccount)
     .from(memberships)
     .innerJoin(accounts, eq(accounts.id, memberships.accountId))
-    .where(and(eq(memberships.userId, userId), eq(accounts.kind, 'partner')))
+    .where(and(eq(memberships.userId, sql.placeholder('userId')), eq(accounts.kind, 'partner')))
     .orderBy(desc(memberships.lastUsedAt))
     .limit(1)
-    .get()
+    .prepare(),
+)
+
+export function findLastPartnerAccount(db: Db, userId: number): OwnAccount | undefined {
+  return lastPartnerAccount(db).get({ userId })
 }
 
 /** The accounts that a user works in, the last used first. */
@@ -106,46 +125,43 @@ export const ownAccountList = {
 } as const satisfies ListSpec<OwnAccount>
 
 export function listOwnAccounts(db: Db, userId: number, query: ListQuery): List<OwnAccount> {
-  const own = and(
-    eq(memberships.userId, userId),
-    isNull(accounts.deletedAt),
-    matches(db, 'accounts', memberships.accountId, accounts.search, query.q),
-  )
-  return readPage(
-    ownAccountList,
-    query,
-    ({ where, orderBy, limit }) =>
+  const own = and(eq(memberships.userId, sql.placeholder('userId')), isNull(accounts.deletedAt))
+  return readPage(db, ownAccountList, query, {
+    values: { userId },
+    narrowed: matches(db, 'accounts', memberships.accountId, accounts.search, query.q),
+    rows: ({ where, orderBy, limit }) =>
       db
         .select(ownAccount)
         .from(memberships)
         .innerJoin(accounts, eq(accounts.id, memberships.accountId))
         .where(and(own, where))
         .orderBy(...orderBy)
-        .limit(limit)
-        .all(),
-    (most) =>
-      countRows(
-        db,
-        db
-          .select({ one: memberships.accountId })
-          .from(memberships)
-          .innerJoin(accounts, eq(accounts.id, memberships.accountId))
-          .where(own)
-          .limit(most),
-      ),
-  )
+        .limit(limit),
+    counted: ({ where, limit }) =>
+      db
+        .select({ one: memberships.accountId })
+        .from(memberships)
+        .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+        .where(and(own, where))
+        .limit(limit),
+    seen: (rows) => rows,
+  })
 }
 
-/** The accounts that a user has used last. */
-export function listRecentAccounts(db: Db, userId: number, limit: number): OwnAccount[] {
-  return db
+const recentAccounts = prepared((db) =>
+  db
     .select(ownAccount)
     .from(memberships)
     .innerJoin(accounts, eq(accounts.id, memberships.accountId))
-    .where(and(eq(memberships.userId, userId), isNull(accounts.deletedAt)))
+    .where(and(eq(memberships.userId, sql.placeholder('userId')), isNull(accounts.deletedAt)))
     .orderBy(desc(memberships.lastUsedAt), desc(memberships.accountId))
-    .limit(limit)
-    .all()
+    .limit(sql.placeholder('limit'))
+    .prepare(),
+)
+
+/** The accounts that a user has used last. */
+export function listRecentAccounts(db: Db, userId: number, limit: number): OwnAccount[] {
+  return recentAccounts(db).all({ userId, limit })
 }
 
 /** Makes an account of the user's the active one of a session. Undefined when it is none of theirs. */
@@ -184,18 +200,33 @@ export function findAccount(db: Db, accountId: number): (Account & { partnerName
 
 export type NewAccount = { name: string; identifier: string }
 
+const newAccount = prepared((db) =>
+  db
+    .insert(accounts)
+    .values({
+      name: sql.placeholder('name'),
+      identifier: sql.placeholder('identifier'),
+      kind: sql.placeholder('kind'),
+      partnerId: sql.placeholder('partnerId'),
+      search: sql.placeholder('search'),
+      createdAt: sql.placeholder('createdAt'),
+    })
+    .onConflictDoNothing({ target: accounts.identifier })
+    .returning()
+    .prepare(),
+)
+
 /** Creates an account; it has no member. Undefined when the identifier was ever given out. */
 export function createAccount(
   tx: Db,
   actor: Actor,
   account: NewAccount & Pick<Account, 'kind' | 'partnerId'>,
 ): Account | undefined {
-  const [created] = tx
-    .insert(accounts)
-    .values({ ...account, search: searchText(account.name, account.identifier), createdAt: actor.at })
-    .onConflictDoNothing({ target: accounts.identifier })
-    .returning()
-    .all()
+  const [created] = newAccount(tx).all({
+    ...account,
+    search: searchText(account.name, account.identifier),
+    createdAt: actor.at,
+  })
   if (created) {
     const { name, identifier, kind } = created
     record(tx, actor, {

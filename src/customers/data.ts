@@ -1,18 +1,10 @@
-import { and, eq, isNotNull, isNull, lt, not, type SQL, sql } from 'drizzle-orm'
+import { and, eq, isNotNull, isNull, lt, not, type Placeholder, type SQL, sql } from 'drizzle-orm'
 import { type Account, createAccount, type NewAccount } from '../accounts/data.ts'
-import {
-  betweenDays,
-  countRows,
-  firstPage,
-  isoTime,
-  type List,
-  type ListQuery,
-  type ListSpec,
-  readPage,
-} from '../db/list.ts'
+import { betweenDays, firstPage, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
+import { prepared } from '../db/prepared.ts'
 import { accounts } from '../db/schema.ts'
-import { matches } from '../db/search.ts'
+import { amongFew, match } from '../db/search.ts'
 import type { Actor } from '../history/record.ts'
 import { hasAdmin } from '../members/data.ts'
 import { hasLimitAt, nearLimit } from '../quotas/data.ts'
@@ -64,7 +56,8 @@ export const customerList = {
 export type CustomerFilter = keyof typeof customerList.filters
 
 /** A deleted customer is none, until it is restored. */
-const livingOf = (partnerId: number) => and(eq(accounts.partnerId, partnerId), isNull(accounts.deletedAt))
+const livingOf = (partnerId: number | Placeholder) =>
+  sql`${accounts.partnerId} = ${partnerId} and ${accounts.deletedAt} is null`
 
 /** A partner's customers, as they are at this time. */
 export function listCustomers(
@@ -73,21 +66,22 @@ export function listCustomers(
   query: ListQuery<CustomerFilter>,
   at: number,
 ): List<CustomerRow> {
-  const own = and(livingOf(partnerId), narrowed(db, query, at))
-  return readPage(
-    customerList,
-    query,
-    ({ where, orderBy, limit }) =>
+  const { found, few } = match(db, 'accounts', accounts.id, accounts.search, query.q)
+  const ofPartner = livingOf(sql.placeholder('partnerId'))
+  const own = few ? amongFew(ofPartner) : ofPartner
+  return readPage(db, customerList, query, {
+    values: { partnerId },
+    narrowed: and(found, narrowed(query.filters, at)),
+    rows: ({ where, orderBy, limit }) =>
       db
         .select({ customer: accounts, users })
         .from(accounts)
         .where(and(own, where))
         .orderBy(...orderBy)
-        .limit(limit)
-        .all()
-        .map((row) => ({ ...row.customer, users: row.users })),
-    (most) => countRows(db, db.select({ one: accounts.id }).from(accounts).where(own).limit(most)),
-  )
+        .limit(limit),
+    counted: ({ where, limit }) => db.select({ one: accounts.id }).from(accounts).where(and(own, where)).limit(limit),
+    seen: (rows) => rows.map(({ customer, users }) => ({ ...customer, users })),
+  })
 }
 
 const day = 24 * 3_600_000
@@ -98,14 +92,9 @@ const idleAfter = 90 * day
 const invitation = (condition: SQL) =>
   sql`exists (select 1 from invitations as own where own.account_id = accounts.id and own.state = 'pending' and ${condition})`
 
-function narrowed(
-  db: Db,
-  { q, filters }: Pick<ListQuery<CustomerFilter>, 'q' | 'filters'>,
-  at: number,
-): SQL | undefined {
+function narrowed(filters: ListQuery<CustomerFilter>['filters'], at: number): SQL | undefined {
   const { status, limits, admin, invitations, used, from, until } = filters
   return and(
-    matches(db, 'accounts', accounts.id, accounts.search, q),
     status === 'active' ? isNull(accounts.suspendedAt) : undefined,
     status === 'suspended' ? isNotNull(accounts.suspendedAt) : undefined,
     limits === 'over' ? hasLimitAt(100, true) : undefined,
@@ -159,7 +148,7 @@ export function listAttention(db: Db, partnerId: number, at: number) {
   // One query for all of them.
   const counts = attention.map(({ filter }) => {
     const filters = { ...firstPage(customerList).filters, ...filter }
-    const own = and(livingOf(partnerId), narrowed(db, { q: '', filters }, at))
+    const own = and(livingOf(partnerId), narrowed(filters, at))
     const found = db
       .select({ one: accounts.id })
       .from(accounts)
@@ -183,13 +172,17 @@ export function countCustomersAt(db: Db, partnerId: number, times: number[]): nu
   return rows.map(({ n }) => n)
 }
 
-/** Partners see only their own customers; everyone else's and deleted ones are not found. */
-export function findCustomer(db: Db, partnerId: number, identifier: string): Customer | undefined {
-  return db
+const ownCustomer = prepared((db) =>
+  db
     .select()
     .from(accounts)
-    .where(and(livingOf(partnerId), eq(accounts.identifier, identifier)))
-    .get()
+    .where(and(livingOf(sql.placeholder('partnerId')), eq(accounts.identifier, sql.placeholder('identifier'))))
+    .prepare(),
+)
+
+/** Partners see only their own customers; everyone else's and deleted ones are not found. */
+export function findCustomer(db: Db, partnerId: number, identifier: string): Customer | undefined {
+  return ownCustomer(db).get({ partnerId, identifier })
 }
 
 /** Creates a customer without any member. Undefined when the identifier was ever given out, to whomever. */

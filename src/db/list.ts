@@ -1,6 +1,8 @@
-import { and, asc, count, desc, gte, lt, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
+import { and, asc, count, desc, gte, lt, type Placeholder, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
 import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core'
 import type { Db } from './open.ts'
+import { preparedAs } from './prepared.ts'
+import { whileUnwritten } from './totals.ts'
 
 // Lists page by keys: a page begins after the last row of the one before it (or ends before its first),
 // wherever that is in the list, so that page 4,000 costs what page 1 costs and a row that comes or goes
@@ -70,8 +72,25 @@ export function betweenDays(column: SQLiteColumn, from: string, until: string): 
   )
 }
 
-/** How a page is read: conditions, order and how many rows; the data function adds its own conditions. */
-export type PageOf = { where: SQL | undefined; orderBy: SQL[]; limit: number }
+/** How a page is read: the condition of its place in the list and of what narrows it, its order, and how many rows. */
+export type PageOf = { where: SQL | undefined; orderBy: SQL[]; limit: Placeholder<'limit'> }
+
+type Runs<Raw> = { prepare: () => { all: (values?: Record<string, unknown>) => Raw[] } }
+
+/** How a list is read. Its queries hold its tenant as placeholders: they are built once, and again only for what narrows it. */
+export type Source<Raw, Row> = {
+  /** The placeholders' values. */
+  values: Record<string, number | string>
+  /** Tells apart what is read by different queries under the list's name. */
+  shape?: string
+  /** The condition of a search and of filters; undefined when nothing narrows the list. */
+  narrowed: SQL | undefined
+  rows: (page: PageOf) => Runs<Raw>
+  /** One column of the rows, to count them. */
+  counted: (page: Pick<PageOf, 'where' | 'limit'>) => SQLWrapper
+  /** What becomes of the rows that were read. */
+  seen: (rows: Raw[]) => Row[]
+}
 
 export const pageSizes = [25, 50, 100, 200] as const
 
@@ -88,27 +107,33 @@ export function firstPage<Filters extends string>(
   return { q: '', filters, errors: {}, sort: Object.keys(spec.sorts)[0] ?? '', size, cursor: undefined }
 }
 
-/** Reads a page of a list: `read` the rows of it, `count` so many of all that the list has. */
-export function readPage<Row>(
-  spec: ListSpec<Row>,
-  query: ListQuery,
-  read: (page: PageOf) => Row[],
-  count: (most: number) => number,
-): List<Row> {
+/** Reads a page of a list, and counts the list. */
+export function readPage<Raw, Row>(db: Db, spec: ListSpec<Row>, query: ListQuery, source: Source<Raw, Row>): List<Row> {
   const sort = spec.sorts[query.sort]
   if (!sort) throw new Error(`${spec.name} cannot be sorted by ${query.sort}`)
   const { cursor, size } = query
+  const { values, narrowed, shape = '' } = source
   const backwards = cursor?.direction === 'before'
   const descending = (sort.order === 'desc') !== backwards
-  const order = descending ? desc : asc
-  const byId = sort.column === spec.id
-  const found = read({
-    where:
-      cursor &&
-      beyond(byId ? [spec.id] : [sort.column, spec.id], byId ? [cursor.id] : [cursor.value, cursor.id], descending),
-    orderBy: byId ? [order(spec.id)] : [order(sort.column), order(spec.id)],
-    limit: size + 1,
-  })
+  const columns = sort.column === spec.id ? [spec.id] : [sort.column, spec.id]
+  const limit = sql.placeholder('limit')
+
+  const read = () =>
+    source
+      .rows({
+        where: and(cursor && beyond(columns, descending), narrowed),
+        orderBy: columns.map((column) => (descending ? desc(column) : asc(column))),
+        limit,
+      })
+      .prepare()
+  const kind = [spec.name, shape, query.sort, cursor?.direction ?? ''].join(' ')
+  const found = source.seen(
+    (narrowed ? read() : preparedAs(db, `rows of ${kind}`, read)).all({
+      ...values,
+      limit: size + 1,
+      ...(cursor ? { at: cursor.value, after: cursor.id } : {}),
+    }),
+  )
   const rows = found.slice(0, size)
   if (backwards) rows.reverse()
   const more = found.length > size
@@ -118,8 +143,25 @@ export function readPage<Row>(
     value: sort.value(row),
     id: spec.idOf(row),
   })
-  const most = query.q || Object.values(query.filters).some(Boolean) ? countedOfFound : counted
-  const total = !cursor && !more ? rows.length : count(most + 1)
+
+  const most = narrowed ? countedOfFound : counted
+  const countAll = () =>
+    db
+      .select({ n: count() })
+      .from(sql`${source.counted({ where: narrowed, limit })}`)
+      .prepare()
+  const named = `count of ${spec.name} ${shape}`
+  const counting = { ...values, limit: most + 1 }
+  const total =
+    !cursor && !more
+      ? rows.length
+      : narrowed
+        ? (countAll().get(counting)?.n ?? 0)
+        : whileUnwritten(
+            db,
+            `${named} ${Object.values(values)}`,
+            () => preparedAs(db, named, countAll).get(counting)?.n ?? 0,
+          )
   return {
     ...query,
     spec,
@@ -141,12 +183,11 @@ export function countWhere(db: Db, table: SQLiteTable, where: SQL | undefined): 
   return db.select({ n: count() }).from(table).where(where).get()?.n ?? 0
 }
 
-function beyond(columns: SQLiteColumn[], values: (string | number)[], descending: boolean): SQL {
+/** Behind the row that a cursor names, in this order. */
+function beyond(columns: SQLiteColumn[], descending: boolean): SQL {
   const left = sql.join(columns, sql`, `)
-  const right = sql.join(
-    values.map((value) => sql`${value}`),
-    sql`, `,
-  )
+  const [at, after] = [sql.placeholder('at'), sql.placeholder('after')]
+  const right = columns.length === 1 ? sql`${after}` : sql`${at}, ${after}`
   return descending ? sql`(${left}) < (${right})` : sql`(${left}) > (${right})`
 }
 

@@ -1,36 +1,61 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { channel } from 'node:diagnostics_channel'
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
+import { is } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
-import { migrate } from 'drizzle-orm/better-sqlite3/migrator'
-import { readMigrationFiles } from 'drizzle-orm/migrator'
-import type { BaseSQLiteDatabase } from 'drizzle-orm/sqlite-core'
+import { type BaseSQLiteDatabase, SQLiteTransaction } from 'drizzle-orm/sqlite-core'
 import { root } from '../config.ts'
+import { giveToOwnerOf } from './files.ts'
+import { lastApplied, migrateOnce, newestMigration } from './migrate.ts'
 import * as schema from './schema.ts'
+import { StartError } from './start-error.ts'
+import { codeOf, type StorageProblem, storageProblem } from './storage-problem.ts'
+
+export { StartError }
 
 /** The database, or a transaction of it: data functions take both. */
 export type Db = BaseSQLiteDatabase<'sync', Database.RunResult, typeof schema>
 
-export type OpenDatabase = { db: Db; close: () => void }
+/** The database itself, no transaction of it. */
+export type Connection = Db & { $client: Database.Database }
 
-/** What an operator can mend: it is shown in one line, without a stack. */
-export class StartError extends Error {}
+export type OpenDatabase = { db: Connection; close: () => void }
 
-const migrationsFolder = join(root, 'migrations')
+export const migrationsFolder = join(root, 'migrations')
 
 /**
  * Opens DATA_DIR/panel.db for the one process that runs the panel on it: takes the lock, migrates
  * (after a backup) and checks the settings that durability rests on.
- * Throws a StartError when another process has it, or a newer version made it.
+ * Throws a StartError when another process has it, a newer version made it, a migration failed, or it
+ * cannot be written.
  */
-export function openDatabase(dataDir: string): OpenDatabase {
+export function openDatabase(dataDir: string, migrations = migrationsFolder): OpenDatabase {
+  try {
+    return openAlone(dataDir, migrations)
+  } catch (error) {
+    const problem = storageProblem(error)
+    throw problem ? new StartError(`DATA_DIR ${dataDir}: ${whyNot[problem]} (${codeOf(error)}).`) : error
+  }
+}
+
+const whyNot: Record<StorageProblem, string> = {
+  full: 'the disk is full; make room',
+  failing: 'the disk does not take what is written; look at it',
+  'read-only': 'it can only be read; let the panel write there',
+  locked: 'another program holds the database; end it',
+}
+
+function openAlone(dataDir: string, migrations: string): OpenDatabase {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const lock = takeLock(dataDir)
   const file = join(dataDir, 'panel.db')
   const existed = existsSync(file)
+  // SQLite would let everybody read it, and its log after it.
+  if (!existed) closeSync(openSync(file, 'wx', 0o600))
   const sqlite = connect(file)
   try {
-    migrateOnce(sqlite, existed ? join(dataDir, 'backups') : undefined)
+    migrateOnce(sqlite, { folder: migrations, backups: existed ? join(dataDir, 'backups') : undefined })
   } catch (error) {
     sqlite.close()
     lock.close()
@@ -52,9 +77,15 @@ export function joinDatabase(dataDir: string): OpenDatabase {
     return openDatabase(dataDir)
   } catch (error) {
     if (!(error instanceof Locked)) throw error
-    const sqlite = connect(join(dataDir, 'panel.db'))
-    return { db: drizzle(sqlite, { schema }), close: () => sqlite.close() }
+    return openFile(join(dataDir, 'panel.db'))
   }
+}
+
+const writes = channel('meshpanel:write')
+/** Opens a database file as it is. Whoever needs it alone takes the lock first. */
+export function openFile(file: string): OpenDatabase {
+  const sqlite = connect(file)
+  return { db: drizzle(sqlite, { schema }), close: () => sqlite.close() }
 }
 
 /**
@@ -62,33 +93,89 @@ export function joinDatabase(dataDir: string): OpenDatabase {
  * else's write comes between.
  */
 export function write<Result>(db: Db, act: (tx: Db) => Result): Result {
-  return db.transaction(act, { behavior: 'immediate' })
+  const start = performance.now()
+  let reason: unknown
+  try {
+    return db.transaction(
+      (tx) => {
+        try {
+          return act(tx)
+        } catch (error) {
+          reason = error
+          throw error
+        }
+      },
+      { behavior: 'immediate' },
+    )
+  } catch (error) {
+    // On a full disk SQLite may undo all by itself; undoing a part then fails, and would hide the reason.
+    throw reason ?? error
+  } finally {
+    if (!is(db, SQLiteTransaction)) writes.publish((performance.now() - start) / 1_000)
+  }
+}
+
+/** Tells how long each write of this process took, in seconds. Returns what ends it. */
+export function observeWrites(observe: (seconds: number) => void): () => void {
+  const listener = (seconds: unknown) => observe(Number(seconds))
+  writes.subscribe(listener)
+  return () => writes.unsubscribe(listener)
 }
 
 class Locked extends StartError {}
 
-/** The operating system holds this lock for the process and drops it even after a crash. */
-function takeLock(dataDir: string): Database.Database {
+/** The operating system holds this lock for the process and drops it even after a crash. Throws a StartError. */
+export function takeLock(dataDir: string): Database.Database {
   const lock = new Database(join(dataDir, 'panel.lock'), { timeout: 0 })
   try {
+    giveToOwnerOf(dataDir, lock.name)
     lock.exec('BEGIN EXCLUSIVE')
     return lock
-  } catch {
+  } catch (error) {
     lock.close()
+    if (codeOf(error) !== 'SQLITE_BUSY') throw error
     throw new Locked(`A panel is already running on ${dataDir}. Stop it first, or set DATA_DIR.`)
   }
 }
 
-const pragmas = { journal_mode: 'wal', synchronous: 2, foreign_keys: 1, busy_timeout: 5000, trusted_schema: 0 }
+/** Whether a panel runs on this data. */
+export function isLocked(dataDir: string): boolean {
+  try {
+    takeLock(dataDir).close()
+    return false
+  } catch (error) {
+    if (error instanceof Locked) return true
+    throw error
+  }
+}
 
-function connect(file: string): Database.Database {
+/** Milliseconds that a write waits for another program, such as a short act of the command line. */
+export const longestWait = 5_000
+
+const pragmas = {
+  journal_mode: 'wal',
+  synchronous: 2,
+  foreign_keys: 1,
+  busy_timeout: longestWait,
+  trusted_schema: 0,
+}
+
+/** Opens a database file for writing, with the settings that durability rests on. */
+export function connect(file: string): Database.Database {
   const sqlite = new Database(file)
   for (const [name, value] of Object.entries(pragmas)) {
     sqlite.pragma(`${name} = ${value}`)
     const actual = sqlite.pragma(name, { simple: true })
     if (actual !== value) throw new StartError(`SQLite refused ${name} = ${value} on ${file}: it is ${actual}.`)
   }
+  // Of pages that were read, in KiB: the upper ones of large indexes stay.
+  sqlite.pragma('cache_size = -16000')
   return sqlite
+}
+
+/** How long this connection waits for another program, in milliseconds: all other requests wait with it. */
+export function waitForLock(db: Connection, time: number): void {
+  db.$client.pragma(`busy_timeout = ${time}`)
 }
 
 /** So many statements are kept compiled: more than the pages have. */
@@ -112,49 +199,8 @@ function keepStatements(sqlite: Database.Database): void {
   }) as typeof sqlite.prepare
 }
 
-function migrateOnce(sqlite: Database.Database, backups: string | undefined): void {
-  const newest = readMigrationFiles({ migrationsFolder }).at(-1)?.folderMillis ?? 0
-  const applied = lastApplied(sqlite)
-  if (applied === newest) return
-  if (applied > newest) {
-    throw new StartError(
-      'This database was made by a newer version of the panel. Run that version, or restore a backup.',
-    )
-  }
-  if (backups) {
-    mkdirSync(backups, { recursive: true, mode: 0o700 })
-    const copy = join(backups, `before-migration-${new Date().toISOString().replaceAll(':', '-')}.db`)
-    sqlite.prepare('VACUUM INTO ?').run(copy)
-  }
-
-  const before = countRows(sqlite)
-  // A rebuilt table must not empty its children, so foreign keys are off meanwhile and checked after.
-  sqlite.pragma('foreign_keys = OFF')
-  migrate(drizzle(sqlite), { migrationsFolder })
-  sqlite.pragma('foreign_keys = ON')
-
-  const broken = sqlite.pragma('foreign_key_check') as unknown[]
-  const after = countRows(sqlite)
-  const lost = [...before].filter(([table, rows]) => (after.get(table) ?? rows) < rows)
-  if (broken.length > 0 || lost.length > 0) {
-    throw new StartError(`The migration did not keep all data. Go back to the copy in ${backups}.`)
-  }
-}
-
-function lastApplied(sqlite: Database.Database): number {
-  const known = sqlite.prepare("SELECT 1 FROM sqlite_master WHERE name = '__drizzle_migrations'").get()
-  if (!known) return 0
-  return sqlite.prepare('SELECT coalesce(max(created_at), 0) FROM __drizzle_migrations').pluck().get() as number
-}
-
-function countRows(sqlite: Database.Database): Map<string, number> {
-  const tables = sqlite
-    .prepare(
-      "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '\\_\\_%' ESCAPE '\\'",
-    )
-    .pluck()
-    .all() as string[]
-  return new Map(
-    tables.map((table) => [table, sqlite.prepare(`SELECT count(*) FROM "${table}"`).pluck().get() as number]),
-  )
+/** Returns a look at whether the database has every migration of this version. */
+export function migrationCheck(db: Connection): () => boolean {
+  const newest = newestMigration(migrationsFolder)
+  return () => lastApplied(db.$client) === newest
 }

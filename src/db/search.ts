@@ -1,4 +1,4 @@
-import { and, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
+import { and, type Placeholder, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { fold } from './fold.ts'
 import type { Db } from './open.ts'
@@ -9,17 +9,37 @@ import type { Db } from './open.ts'
 /** The tables with an index of their `search` texts, kept by triggers. */
 export type Searched = 'accounts' | 'users' | 'projects' | 'invitations' | 'letters'
 
-/** A search with so many candidates in the whole installation is frequent. */
-const frequent = 500
+/** A search with more candidates in the whole installation is frequent. */
+const frequent = 2_000
 /** So many trigrams narrow a search down; the words themselves are compared anyway. */
 const mostTrigrams = 24
 
 /** A condition on a row of this table, by its id and its `search` column. Undefined for an empty search. */
 export function matches(db: Db, table: Searched, id: SQLiteColumn, text: SQLiteColumn, q: string): SQL | undefined {
+  return match(db, table, id, text, q).found
+}
+
+/** The same, and whether the few rows that it may be are known by their ids. */
+export function match(
+  db: Db,
+  table: Searched,
+  id: SQLiteColumn,
+  text: SQLiteColumn,
+  q: string,
+): { found: SQL | undefined; few: boolean } {
   const words = wordsOf(q)
-  if (words.length === 0) return undefined
+  if (words.length === 0) return { found: undefined, few: false }
   const ids = candidates(db, table, words)
-  return and(ids && isOneOf(id, ids), ...words.map((word) => sql`instr(${text}, ${word}) > 0`))
+  const found = and(ids && isOneOf(id, ids), ...words.map((word) => sql`instr(${text}, ${word}) > 0`))
+  return { found, few: ids !== undefined }
+}
+
+/**
+ * A list’s condition for when few rows are known by their ids: they are read one by one and then sorted,
+ * instead of being looked for, in the list’s order, among all rows of a large tenant.
+ */
+export function amongFew(own: SQL): SQL {
+  return sql`+(${own})`
 }
 
 /** The ids of all rows that match, in the whole installation; undefined where these may be many. */
@@ -31,9 +51,9 @@ export function findMatches(db: Db, table: Searched, q: string): number[] | unde
   return db.all<{ id: number }>(sql`select id from ${sql.identifier(table)} where ${found}`).map(({ id }) => id)
 }
 
-/** Whether a column holds one of these ids, however many they are. */
-export function isOneOf(column: SQLWrapper, ids: number[]): SQL {
-  return sql`${column} in (select value from json_each(${JSON.stringify(ids)}))`
+/** Whether a column holds one of these ids, however many they are: a placeholder stands for them as JSON. */
+export function isOneOf(column: SQLWrapper, ids: number[] | Placeholder): SQL {
+  return sql`${column} in (select value from json_each(${Array.isArray(ids) ? JSON.stringify(ids) : ids}))`
 }
 
 function wordsOf(q: string): string[] {

@@ -217,29 +217,25 @@ const deletedUsers = sql<number>`(select count(*) from memberships as own where 
 
 /** The customers of a partner that were deleted and can be restored at this time. */
 export function listDeletedCustomers(db: Db, partnerId: number, query: ListQuery, at: number): List<DeletedAccount> {
-  const found = and(
-    eq(accounts.partnerId, partnerId),
-    restorableAt(at),
-    matches(db, 'accounts', accounts.id, accounts.search, query.q),
-  )
-  return readPage(
-    deletedCustomerList,
-    query,
-    ({ where, orderBy, limit }) =>
+  const own = eq(accounts.partnerId, sql.placeholder('partnerId'))
+  return readPage(db, deletedCustomerList, query, {
+    values: { partnerId },
+    narrowed: and(restorableAt(at), matches(db, 'accounts', accounts.id, accounts.search, query.q)),
+    rows: ({ where, orderBy, limit }) =>
       db
         .select({ account: accounts, deleter: users.name, users: deletedUsers })
         .from(accounts)
         .leftJoin(users, eq(users.id, accounts.deletedBy))
-        .where(and(found, where))
+        .where(and(own, where))
         .orderBy(...orderBy)
-        .limit(limit)
-        .all()
-        .map(({ account, ...more }) => {
-          const deletedAt = account.deletedAt ?? 0
-          return { ...account, ...more, deletedAt, until: restorableUntil(deletedAt) }
-        }),
-    (most) => countRows(db, db.select({ one: accounts.id }).from(accounts).where(found).limit(most)),
-  )
+        .limit(limit),
+    counted: ({ where, limit }) => db.select({ one: accounts.id }).from(accounts).where(and(own, where)).limit(limit),
+    seen: (rows) =>
+      rows.map(({ account, ...more }) => {
+        const deletedAt = account.deletedAt ?? 0
+        return { ...account, ...more, deletedAt, until: restorableUntil(deletedAt) }
+      }),
+  })
 }
 
 /** A deleted account that this partner (null: Support) can restore at this time. */

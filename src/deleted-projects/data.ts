@@ -1,5 +1,5 @@
 import { and, eq, gt, isNotNull, isNull, sql } from 'drizzle-orm'
-import { countRows, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
+import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { keptAccess, keptLimits, projectAccess, projects, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
@@ -34,37 +34,32 @@ export const deletedProjectList = {
   filters: {},
 } as const satisfies ListSpec<DeletedProject>
 
-const restorableAt = (accountId: number, at: number) =>
-  and(
-    eq(projects.accountId, accountId),
-    isNotNull(projects.deletedAt),
-    isNull(projects.purgedAt),
-    gt(projects.deletedAt, at - keptFor),
-  )
+const restorableAt = (at: number) =>
+  and(isNotNull(projects.deletedAt), isNull(projects.purgedAt), gt(projects.deletedAt, at - keptFor))
 
 const people = sql<number>`(select count(*) from kept_access as own where own.project_id = projects.id)`
 
 /** The projects of an account that were deleted and can be restored at this time. */
 export function listDeletedProjects(db: Db, accountId: number, query: ListQuery, at: number): List<DeletedProject> {
-  const found = and(restorableAt(accountId, at), matches(db, 'projects', projects.id, projects.search, query.q))
-  return readPage(
-    deletedProjectList,
-    query,
-    ({ where, orderBy, limit }) =>
+  const own = eq(projects.accountId, sql.placeholder('accountId'))
+  return readPage(db, deletedProjectList, query, {
+    values: { accountId },
+    narrowed: and(restorableAt(at), matches(db, 'projects', projects.id, projects.search, query.q)),
+    rows: ({ where, orderBy, limit }) =>
       db
         .select({ project: projects, deleter: users.name, people })
         .from(projects)
         .leftJoin(users, eq(users.id, projects.deletedBy))
-        .where(and(found, where))
+        .where(and(own, where))
         .orderBy(...orderBy)
-        .limit(limit)
-        .all()
-        .map(({ project, ...more }) => {
-          const deletedAt = project.deletedAt ?? 0
-          return { ...project, ...more, deletedAt, until: restorableUntil(deletedAt) }
-        }),
-    (most) => countRows(db, db.select({ one: projects.id }).from(projects).where(found).limit(most)),
-  )
+        .limit(limit),
+    counted: ({ where, limit }) => db.select({ one: projects.id }).from(projects).where(and(own, where)).limit(limit),
+    seen: (rows) =>
+      rows.map(({ project, ...more }) => {
+        const deletedAt = project.deletedAt ?? 0
+        return { ...project, ...more, deletedAt, until: restorableUntil(deletedAt) }
+      }),
+  })
 }
 
 /** Undefined for a foreign, living or missing project, and for one that was purged or is about to be. */
@@ -72,7 +67,7 @@ export function findDeletedProject(db: Db, accountId: number, identifier: string
   return db
     .select()
     .from(projects)
-    .where(and(restorableAt(accountId, at), eq(projects.identifier, identifier)))
+    .where(and(eq(projects.accountId, accountId), restorableAt(at), eq(projects.identifier, identifier)))
     .get()
 }
 
@@ -93,7 +88,7 @@ export function restoreProject(
   projectId: number,
 ): Restored | 'limit' | undefined {
   return write(db, (tx) => {
-    const own = and(restorableAt(accountId, actor.at), eq(projects.id, projectId))
+    const own = and(eq(projects.accountId, accountId), restorableAt(actor.at), eq(projects.id, projectId))
     const project = tx.select().from(projects).where(own).get()
     if (!project) return undefined
     if (!hasRoom(projectQuota(tx, accountId))) return 'limit'

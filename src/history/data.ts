@@ -1,16 +1,8 @@
-import { and, eq, gte, inArray, isNotNull, lt, ne, or, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
+import { and, eq, gte, isNotNull, lt, ne, or, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
-import {
-  betweenDays,
-  countRows,
-  isoTime,
-  type List,
-  type ListQuery,
-  type ListSpec,
-  type PageOf,
-  readPage,
-} from '../db/list.ts'
+import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, type PageOf, readPage } from '../db/list.ts'
 import type { Db } from '../db/open.ts'
+import { prepared } from '../db/prepared.ts'
 import { accounts, invitations, letters, personalChanges, projects, records, users } from '../db/schema.ts'
 import { findMatches, isOneOf, matches } from '../db/search.ts'
 import { type AccountKind, type ProjectRole, projectRoleNames, type Role, roleName } from '../policy.ts'
@@ -20,7 +12,7 @@ import type { Change } from './record.ts'
 /** Whose records: an account's, those of the acts from a partner account in its customers, or all. */
 export type Scope = { accountId: number } | { fromAccountId: number } | 'all'
 
-type RecordRow = ReturnType<typeof readRecords>[number]
+type RecordRow = ReturnType<typeof inFull>[number]
 
 export const recordList = {
   name: 'history',
@@ -47,10 +39,9 @@ const actor = alias(users, 'actor')
 const subject = alias(users, 'subject')
 const actorAccount = alias(accounts, 'actor_account')
 
-function within(db: Db, scope: Scope, { q, filters }: ListQuery<RecordFilter>): SQL | undefined {
+function narrowed(db: Db, { q, filters }: ListQuery<RecordFilter>): SQL | undefined {
   const { person, family, from, until } = filters
   return and(
-    ofScope(scope),
     betweenDays(records.at, from, until),
     // Kinds begin with their family and a full stop; what follows the full stop in ASCII is the slash.
     family ? and(gte(records.kind, `${family}.`), lt(records.kind, `${family}/`)) : undefined,
@@ -80,39 +71,41 @@ function either(db: Db, q: string, texts: readonly ((typeof people)[number] | (t
     if (ids) rare.push(sql`select records.id from records where ${isOneOf(column, ids)}`)
     else
       frequent.push(
-        sql`exists (select 1 from ${sql.identifier(table)} where ${id} = ${column} and ${matches(db, table, id, text, q)})`,
+        sql`exists (select 1 from ${sql.identifier(table)} where ${id} = ${column} and ${matches(db, table, id, text, q) ?? sql`true`})`,
       )
   }
   return or(rare.length > 0 ? sql`${records.id} in (${sql.join(rare, sql` union all `)})` : undefined, ...frequent)
 }
 
-function ofScope(scope: Scope): SQL | undefined {
-  if (scope === 'all') return undefined
-  if ('accountId' in scope) return eq(records.accountId, scope.accountId)
-  return and(
-    eq(records.actorAccountId, scope.fromAccountId),
-    isNotNull(records.accountId),
-    ne(records.accountId, scope.fromAccountId),
-  )
+/** How a scope is read: its condition, and what tells it apart. */
+function ofScope(scope: Scope): { shape: string; own: SQL | undefined; values: Record<string, number> } {
+  if (scope === 'all') return { shape: 'all', own: undefined, values: {} }
+  if ('accountId' in scope)
+    return { shape: 'account', own: eq(records.accountId, sql.placeholder('accountId')), values: scope }
+  const from = sql.placeholder('fromAccountId')
+  const own = and(eq(records.actorAccountId, from), isNotNull(records.accountId), ne(records.accountId, from))
+  return { shape: 'from account', own, values: scope }
 }
 
 /** The newest first. */
 export function listRecords(db: Db, scope: Scope, query: ListQuery<RecordFilter>): List<RecordRow> {
-  const found = within(db, scope, query)
-  return readPage(
-    recordList,
-    query,
-    (page) => readRecords(db, { ...page, where: and(found, page.where) }),
-    (most) => countRows(db, db.select({ one: records.id }).from(records).where(found).limit(most)),
-  )
+  const { shape, own, values } = ofScope(scope)
+  return readPage(db, recordList, query, {
+    shape,
+    values,
+    narrowed: narrowed(db, query),
+    rows: (page) => selectRecords(db, { ...page, where: and(own, page.where) }),
+    counted: ({ where, limit }) => db.select({ one: records.id }).from(records).where(and(own, where)).limit(limit),
+    seen: (rows) => inFull(db, rows),
+  })
 }
 
 /** What was purged has lost its name: its identifier stands for it. */
 const nameOf = (row: { name: SQLWrapper; identifier: SQLWrapper }) =>
   sql<string | null>`coalesce(nullif(${row.name}, ''), ${row.identifier})`
 
-function readRecords(db: Db, { where, orderBy, limit }: PageOf) {
-  const rows = db
+function selectRecords(db: Db, { where, orderBy, limit }: PageOf) {
+  return db
     .select({
       id: records.id,
       at: records.at,
@@ -145,7 +138,10 @@ function readRecords(db: Db, { where, orderBy, limit }: PageOf) {
     .where(where)
     .orderBy(...orderBy)
     .limit(limit)
-    .all()
+}
+
+/** Records with what they tell of in words. */
+function inFull(db: Db, rows: ReturnType<ReturnType<typeof selectRecords>['all']>) {
   const personal = listPersonalChanges(
     db,
     rows.map(({ id }) => id),
@@ -168,8 +164,8 @@ function readRecords(db: Db, { where, orderBy, limit }: PageOf) {
   }))
 }
 
-function listPersonalChanges(db: Db, recordIds: number[]) {
-  return db
+const personalChangesOf = prepared((db) =>
+  db
     .select({
       recordId: personalChanges.recordId,
       field: personalChanges.field,
@@ -177,8 +173,12 @@ function listPersonalChanges(db: Db, recordIds: number[]) {
       after: personalChanges.after,
     })
     .from(personalChanges)
-    .where(inArray(personalChanges.recordId, recordIds))
-    .all()
+    .where(isOneOf(personalChanges.recordId, sql.placeholder('ids')))
+    .prepare(),
+)
+
+function listPersonalChanges(db: Db, recordIds: number[]) {
+  return personalChangesOf(db).all({ ids: JSON.stringify(recordIds) })
 }
 
 /** Roles are shown in the product's words. */

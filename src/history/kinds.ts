@@ -62,6 +62,9 @@ export const recordKinds = {
   'import.started': 'began to import a file',
   'import.ended': 'finished importing a file',
   'letter.sent-again': 'had a letter sent again',
+  'installation.backed-up': 'had a backup made',
+  'installation.restored': 'restored the panel from a backup',
+  'installation.secrets-rotated': 'made new secrets',
 } as const
 
 export type RecordKind = keyof typeof recordKinds
@@ -78,6 +81,7 @@ export const recordFamilies = {
   user: 'Log-in and profile',
   import: 'Imports',
   letter: 'Mail',
+  installation: 'The installation',
 } as const
 
 export type RecordFamily = keyof typeof recordFamilies

@@ -1,4 +1,6 @@
+import { sql } from 'drizzle-orm'
 import type { Db } from '../db/open.ts'
+import { prepared } from '../db/prepared.ts'
 import { personalChanges, records } from '../db/schema.ts'
 import type { RecordKind } from './kinds.ts'
 
@@ -12,6 +14,16 @@ export type Actor = {
   ip: string | null
   requestId: string | null
 }
+
+/** The operator at the command line. */
+export const atCommandLine = (at: number): Actor => ({
+  userId: null,
+  accountId: null,
+  bySupport: true,
+  at,
+  ip: null,
+  requestId: null,
+})
 
 /** A signed-in user who acts. */
 export type Person = Actor & { userId: number }
@@ -31,28 +43,46 @@ export type What = {
   personal?: { field: 'name' | 'email'; before: string; after: string }
 }
 
+const newRecord = prepared((db) =>
+  db
+    .insert(records)
+    .values({
+      at: sql.placeholder('at'),
+      kind: sql.placeholder('kind'),
+      accountId: sql.placeholder('accountId'),
+      actorId: sql.placeholder('actorId'),
+      actorAccountId: sql.placeholder('actorAccountId'),
+      bySupport: sql.placeholder('bySupport'),
+      userId: sql.placeholder('userId'),
+      invitationId: sql.placeholder('invitationId'),
+      projectId: sql.placeholder('projectId'),
+      letterId: sql.placeholder('letterId'),
+      change: sql.placeholder('change'),
+      ip: sql.placeholder('ip'),
+      requestId: sql.placeholder('requestId'),
+    })
+    .returning({ id: records.id })
+    .prepare(),
+)
+
 /** Records a change. Call it in the transaction that makes the change. */
 export function record(tx: Db, actor: Actor, what: What): void {
   const { personal, userId } = what
-  const [written] = tx
-    .insert(records)
-    .values({
-      at: actor.at,
-      kind: what.kind,
-      accountId: what.accountId ?? null,
-      actorId: actor.userId,
-      actorAccountId: actor.accountId,
-      bySupport: actor.bySupport,
-      userId: what.userId ?? null,
-      invitationId: what.invitationId ?? null,
-      projectId: what.projectId ?? null,
-      letterId: what.letterId ?? null,
-      change: JSON.stringify(what.change ?? {}),
-      ip: actor.ip,
-      requestId: actor.requestId,
-    })
-    .returning({ id: records.id })
-    .all()
+  const [written] = newRecord(tx).all({
+    at: actor.at,
+    kind: what.kind,
+    accountId: what.accountId ?? null,
+    actorId: actor.userId,
+    actorAccountId: actor.accountId,
+    bySupport: actor.bySupport,
+    userId: what.userId ?? null,
+    invitationId: what.invitationId ?? null,
+    projectId: what.projectId ?? null,
+    letterId: what.letterId ?? null,
+    change: JSON.stringify(what.change ?? {}),
+    ip: actor.ip,
+    requestId: actor.requestId,
+  })
   if (personal && written && userId !== undefined)
     tx.insert(personalChanges)
       .values({ recordId: written.id, userId, ...personal })

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { overdue } from '../backups/folder.ts'
 import { countCustomersAt, listAttention } from '../customers/data.ts'
 import { firstPage } from '../db/list.ts'
 import type { Db } from '../db/open.ts'
@@ -21,7 +22,7 @@ function growthOf(db: Db, partnerId: number, at: number): { at: number; n: numbe
 
 export default async function homeRoutes(app: FastifyInstance) {
   app.get('/', { config: { can: 'home.see' } }, async (request, reply) => {
-    const { db, now } = app
+    const { db, config, now } = app
     const { viewer, signedIn } = request
     const { account } = viewer
     const own = { userId: signedIn.id, seesAll: false }
@@ -32,6 +33,9 @@ export default async function homeRoutes(app: FastifyInstance) {
       invitations: listInvitationsTo(db, signedIn.email, now(), shown),
       invitationCount: countInvitationsTo(db, signedIn.email, now()),
       requests: can(viewer.standings, 'support.see') ? countPendingRequests(db) : 0,
+      backup: can(viewer.standings, 'support.backup')
+        ? (overdue(config.dataDir, config.backupEveryHours, now()) ?? null)
+        : null,
       attention: partnerId === undefined ? [] : listAttention(db, partnerId, now()),
       growth: partnerId === undefined ? [] : growthOf(db, partnerId, now()),
       quotaRequests: {

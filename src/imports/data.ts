@@ -1,6 +1,7 @@
-import { and, asc, count, eq, inArray, lt } from 'drizzle-orm'
-import { countRows, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
+import { and, asc, count, eq, inArray, lt, sql } from 'drizzle-orm'
+import { type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
+import { prepared } from '../db/prepared.ts'
 import { importRows, imports, users } from '../db/schema.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
 
@@ -36,11 +37,22 @@ export function createImport(
   return created.id
 }
 
+const newRow = prepared((db) =>
+  db
+    .insert(importRows)
+    .values({
+      importId: sql.placeholder('importId'),
+      line: sql.placeholder('line'),
+      input: sql.placeholder('input'),
+      subject: sql.placeholder('subject'),
+      state: sql.placeholder('state'),
+      words: sql.placeholder('words'),
+    })
+    .prepare(),
+)
+
 export function addRows(tx: Db, importId: number, rows: NewRow[]): void {
-  if (rows.length === 0) return
-  tx.insert(importRows)
-    .values(rows.map((row) => ({ importId, ...row })))
-    .run()
+  for (const row of rows) newRow(tx).run({ importId, ...row })
 }
 
 /** The file was read to its end. */
@@ -59,22 +71,22 @@ export const importList = {
 
 /** An account's imports of a kind. */
 export function listImports(db: Db, accountId: number, kind: ImportKind, query: ListQuery): List<Import> {
-  const own = and(eq(imports.accountId, accountId), eq(imports.kind, kind))
-  return readPage(
-    importList,
-    query,
-    ({ where, orderBy, limit }) =>
+  const own = and(eq(imports.accountId, sql.placeholder('accountId')), eq(imports.kind, kind))
+  return readPage(db, importList, query, {
+    shape: kind,
+    values: { accountId },
+    narrowed: undefined,
+    rows: ({ where, orderBy, limit }) =>
       db
         .select({ one: imports, creator: users.name })
         .from(imports)
         .innerJoin(users, eq(users.id, imports.createdBy))
         .where(and(own, where))
         .orderBy(...orderBy)
-        .limit(limit)
-        .all()
-        .map(({ one, creator }) => ({ ...one, creator })),
-    (most) => countRows(db, db.select({ one: imports.id }).from(imports).where(own).limit(most)),
-  )
+        .limit(limit),
+    counted: ({ where, limit }) => db.select({ one: imports.id }).from(imports).where(and(own, where)).limit(limit),
+    seen: (rows) => rows.map(({ one, creator }) => ({ ...one, creator })),
+  })
 }
 
 export function findImport(db: Db, accountId: number, kind: ImportKind, id: number): Import | undefined {
@@ -106,23 +118,21 @@ export type ImportRowFilter = keyof typeof importRowList.filters
 /** The rows of an import that was found for its account. */
 export function listImportRows(db: Db, importId: number, query: ListQuery<ImportRowFilter>): List<ImportRow> {
   const { state } = query.filters
-  const own = and(
-    eq(importRows.importId, importId),
-    state ? eq(importRows.state, state as ImportRow['state']) : undefined,
-  )
-  return readPage(
-    importRowList,
-    query,
-    ({ where, orderBy, limit }) =>
+  const own = eq(importRows.importId, sql.placeholder('importId'))
+  return readPage(db, importRowList, query, {
+    values: { importId },
+    narrowed: state ? eq(importRows.state, state as ImportRow['state']) : undefined,
+    rows: ({ where, orderBy, limit }) =>
       db
         .select()
         .from(importRows)
         .where(and(own, where))
         .orderBy(...orderBy)
-        .limit(limit)
-        .all(),
-    (most) => countRows(db, db.select({ one: importRows.line }).from(importRows).where(own).limit(most)),
-  )
+        .limit(limit),
+    counted: ({ where, limit }) =>
+      db.select({ one: importRows.line }).from(importRows).where(and(own, where)).limit(limit),
+    seen: (rows) => rows,
+  })
 }
 
 export type RowCounts = Record<ImportRow['state'], number>
@@ -185,12 +195,17 @@ export function listReadyRows(db: Db, importId: number, limit: number): ImportRo
     .all()
 }
 
+const markedRow = prepared((db) =>
+  db
+    .update(importRows)
+    .set({ state: sql`${sql.placeholder('state')}`, words: sql`${sql.placeholder('words')}` })
+    .where(and(eq(importRows.importId, sql.placeholder('importId')), eq(importRows.line, sql.placeholder('line'))))
+    .prepare(),
+)
+
 /** Notes what became of a row, in the transaction that has done it. */
 export function markRow(tx: Db, { importId, line }: ImportRow, state: 'done' | 'failed', words: string): void {
-  tx.update(importRows)
-    .set({ state, words })
-    .where(and(eq(importRows.importId, importId), eq(importRows.line, line)))
-    .run()
+  markedRow(tx).run({ importId, line, state, words })
 }
 
 export function endImport(db: Db, actor: Actor, importId: number, accountId: number, state: 'done' | 'stopped'): void {

@@ -45,7 +45,10 @@ const places = {
 export default async function importRoutes(app: FastifyInstance) {
   const { db } = app
   acceptUploads(app)
-  const worker = startImportWorker(db, app.now, app.log, { post: app.postLetter, publicUrl: app.config.publicUrl })
+  const worker = startImportWorker(db, app.storage, app.now, app.log, {
+    post: app.postLetter,
+    publicUrl: app.config.publicUrl,
+  })
   app.addHook('onReady', async () => worker.wake())
   app.addHook('onClose', worker.stop)
 
@@ -141,7 +144,9 @@ export default async function importRoutes(app: FastifyInstance) {
       }
       checkRead()
     } catch (error) {
-      discardImport(db, { id, accountId: account.id })
+      const discard = () => void discardImport(db, { id, accountId: account.id })
+      app.storage.note(error)
+      if (!app.storage.attempt(discard)) app.storage.afterwards(discard)
       throw error
     }
     finishChecking(db, id)

@@ -61,7 +61,8 @@ function readParts(payload: IncomingMessage, contentType: string): Promise<Recor
       stream.on('data', (part: Buffer) => parts.push(part))
       stream.on('limit', () => refuse(tooLarge()))
       stream.on('error', unreadable)
-      stream.on('end', () => set(name, new Upload(fileName ?? '', Buffer.concat(parts))))
+      // Without a name no file was chosen.
+      stream.on('end', () => set(name, fileName ? new Upload(fileName, Buffer.concat(parts)) : ''))
     })
     parser.on('field', (name, value, _nameCut, valueCut) => (valueCut ? refuse(tooLarge()) : set(name, value)))
     parser.on('filesLimit', unreadable)

@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { findActiveUser, findMembership } from '../accounts/data.ts'
 import { type Db, write } from '../db/open.ts'
+import type { Storage } from '../db/storage.ts'
 import type { Person } from '../history/record.ts'
 import type { Sender } from '../invitations/data.ts'
 import type { Post } from '../mail/outbox.ts'
@@ -12,7 +13,7 @@ export type ImportWorker = { wake: () => void; stop: () => Promise<void> }
 
 /** So long other requests wait for a batch, in milliseconds. */
 const longestBatch = 40
-const rowsAtOnce = 100
+const rowsAtOnce = 500
 const cleanEvery = 6 * 3_600_000
 
 /**
@@ -21,6 +22,7 @@ const cleanEvery = 6 * 3_600_000
  */
 export function startImportWorker(
   db: Db,
+  storage: Storage,
   now: () => number,
   log: FastifyBaseLogger,
   { post, publicUrl }: { post: Post; publicUrl: string },
@@ -28,14 +30,17 @@ export function startImportWorker(
   let working: Promise<void> | undefined
   let stopped = false
 
-  forgetOldImports(db, now(), true)
-  const cleaning = setInterval(() => forgetOldImports(db, now(), false), cleanEvery)
+  storage.attempt(() => forgetOldImports(db, now(), true))
+  const cleaning = setInterval(() => storage.attempt(() => forgetOldImports(db, now(), false)), cleanEvery)
   cleaning.unref()
 
   function wake(): void {
     if (stopped || working) return
     working = work()
-      .catch((error) => log.error({ err: error }, 'the import worker failed'))
+      .catch((error) => {
+        if (storage.note(error)) storage.afterwards(wake)
+        else log.error({ err: error }, 'the import worker failed')
+      })
       .finally(() => {
         working = undefined
       })

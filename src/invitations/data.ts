@@ -1,8 +1,8 @@
-import { and, count, desc, eq, exists, gt, isNull, sql } from 'drizzle-orm'
+import { and, count, desc, eq, exists, gt, isNull, type Placeholder, sql } from 'drizzle-orm'
 import { addAccess } from '../access/data.ts'
 import type { Account } from '../accounts/data.ts'
 import { searchText } from '../db/fold.ts'
-import { countRows, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
+import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import {
   accounts,
@@ -149,7 +149,7 @@ function addToken(tx: Db, invitationId: number, at: number): string {
 
 export type PendingInvitation = Invitation & { letterState: string | null; letterError: string | null }
 
-function pendingOf(accountId: number) {
+function pendingOf(accountId: number | Placeholder) {
   return and(eq(invitations.accountId, accountId), eq(invitations.state, 'pending'))
 }
 
@@ -176,11 +176,11 @@ export const invitationList = {
 export function listInvitations(db: Db, accountId: number, query: ListQuery): List<PendingInvitation> {
   // Drizzle leaves out a column's table where a query has only one, so the subqueries name it.
   const last = sql`from letters where letters.invitation_id = invitations.id order by letters.id desc limit 1`
-  const found = and(pendingOf(accountId), matches(db, 'invitations', invitations.id, invitations.search, query.q))
-  return readPage(
-    invitationList,
-    query,
-    ({ where, orderBy, limit }) =>
+  const own = pendingOf(sql.placeholder('accountId'))
+  return readPage(db, invitationList, query, {
+    values: { accountId },
+    narrowed: matches(db, 'invitations', invitations.id, invitations.search, query.q),
+    rows: ({ where, orderBy, limit }) =>
       db
         .select({
           invitation: invitations,
@@ -188,13 +188,13 @@ export function listInvitations(db: Db, accountId: number, query: ListQuery): Li
           letterError: sql<string | null>`(select letters.error ${last})`,
         })
         .from(invitations)
-        .where(and(found, where))
+        .where(and(own, where))
         .orderBy(...orderBy)
-        .limit(limit)
-        .all()
-        .map(({ invitation, ...letter }) => ({ ...invitation, ...letter })),
-    (most) => countRows(db, db.select({ one: invitations.id }).from(invitations).where(found).limit(most)),
-  )
+        .limit(limit),
+    counted: ({ where, limit }) =>
+      db.select({ one: invitations.id }).from(invitations).where(and(own, where)).limit(limit),
+    seen: (rows) => rows.map(({ invitation, ...letter }) => ({ ...invitation, ...letter })),
+  })
 }
 
 function findPending(tx: Db, accountId: number, id: number): Invitation | undefined {

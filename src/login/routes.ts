@@ -5,8 +5,9 @@ import { attemptOn, tooSoon } from '../throttle/attempt.ts'
 import { forgive } from '../throttle/data.ts'
 import { Refusal } from '../web/errors.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
+import { noteLogInResult } from '../web/metrics.ts'
 import { ownPath } from '../web/redirects.ts'
-import { signIn } from '../web/session.ts'
+import { signIn, signOut } from '../web/session.ts'
 import { findUserByEmail, noteLogIn } from './data.ts'
 import { verifyPassword } from './passwords.ts'
 
@@ -32,23 +33,30 @@ export default async function loginRoutes(app: FastifyInstance) {
       const { email, password, next } = form.input
       const attempt = attemptOn(request, email)
       const wait = tooSoon(request, reply, attempt)
-      if (wait) return show(reply, form, wait)
+      if (wait) {
+        noteLogInResult(request, 'too many')
+        return show(reply, form, wait)
+      }
 
       const user = findUserByEmail(db, email)
       // One answer, after one time, for an unknown address and for a wrong password (ASVS 6.3.8).
       if (!(await verifyPassword(user?.passwordHash, password)) || !user) {
+        noteLogInResult(request, 'wrong password', user?.id)
         form.errors.email = 'The e-mail or the password is wrong.'
       } else if (user.disabledAt !== null) {
+        noteLogInResult(request, 'disabled', user.id)
         form.errors.email = 'This user is disabled. Ask Support to enable it.'
       } else {
         if (user.totpSecret !== null) {
           await signIn(request, user.id, null)
+          noteLogInResult(request, 'first step', user.id)
           return reply.seeOther(`/login/second-factor?next=${encodeURIComponent(ownPath(next))}`)
         }
         forgive(db, attempt)
         noteLogIn(db, user.id, now())
         const [last] = listRecentAccounts(db, user.id, 1)
         await signIn(request, user.id, last?.id ?? null)
+        noteLogInResult(request, 'succeeded', user.id)
         return reply.seeOther(ownPath(next))
       }
     }
@@ -56,7 +64,7 @@ export default async function loginRoutes(app: FastifyInstance) {
   })
 
   app.post('/session/removal', { config: { can: 'session.end' } }, async (request, reply) => {
-    await request.session.destroy()
+    await signOut(request, reply)
     return reply.seeOther('/login', 'You are logged out.')
   })
 

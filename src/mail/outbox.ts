@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { and, eq, inArray } from 'drizzle-orm'
 import type { Config } from '../config.ts'
 import { searchText } from '../db/fold.ts'
-import { betweenDays, countRows, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
+import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { letters } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
@@ -128,19 +128,19 @@ export function listLetters(db: Db, query: ListQuery<LetterFilter>): List<Letter
     state ? eq(letters.state, state as LetterRow['state']) : undefined,
     betweenDays(letters.createdAt, from, until),
   )
-  return readPage(
-    letterList,
-    query,
-    ({ where, orderBy, limit }) =>
+  return readPage(db, letterList, query, {
+    values: {},
+    narrowed: found,
+    rows: ({ where, orderBy, limit }) =>
       db
         .select()
         .from(letters)
-        .where(and(found, where))
+        .where(where)
         .orderBy(...orderBy)
-        .limit(limit)
-        .all(),
-    (most) => countRows(db, db.select({ one: letters.id }).from(letters).where(found).limit(most)),
-  )
+        .limit(limit),
+    counted: ({ where, limit }) => db.select({ one: letters.id }).from(letters).where(where).limit(limit),
+    seen: (rows) => rows,
+  })
 }
 
 export function findLetter(db: Db, id: number): LetterRow | undefined {

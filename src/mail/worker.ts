@@ -6,6 +6,7 @@ import nodemailer from 'nodemailer'
 import type { Config } from '../config.ts'
 import type { Db } from '../db/open.ts'
 import { accounts, invitations, letters } from '../db/schema.ts'
+import type { Storage } from '../db/storage.ts'
 import type { Secrets } from '../secrets.ts'
 import { type LetterRow, openBody } from './outbox.ts'
 
@@ -13,25 +14,24 @@ export type MailWorker = { wake: () => void; stop: () => Promise<void> }
 
 const minute = 60_000
 const longestPause = 6 * 60 * minute
+/** Milliseconds that stopping waits for the letter under way; its server may take 30 s to answer. */
+const longestStop = 5_000
 
 /**
  * Sends the letters of the outbox, one after the other, apart from all requests. At least once is
  * what is promised: a letter whose server vanished after taking it goes again, under its Message-ID.
+ * While nothing can be saved no letter goes, or it would go again and again.
  */
 export function startMailWorker(
   db: Db,
   config: Config,
   secrets: Secrets,
+  storage: Storage,
   now: () => number,
   log: FastifyBaseLogger,
 ): MailWorker {
   const transport = config.smtpUrl
-    ? nodemailer.createTransport({
-        ...smtpOptions(config.smtpUrl),
-        connectionTimeout: 10_000,
-        greetingTimeout: 10_000,
-        socketTimeout: 30_000,
-      })
+    ? mailServer(config.smtpUrl)
     : nodemailer.createTransport({ streamTransport: true, buffer: true })
 
   let working: Promise<void> | undefined
@@ -42,26 +42,29 @@ export function startMailWorker(
     if (stopped || working) return
     clearTimeout(timer)
     working = sendDue()
-      .catch((error) => log.error({ err: error }, 'the mail worker failed'))
-      .finally(() => {
+      .then(
+        () => 0,
+        (error) => {
+          if (!storage.note(error)) log.error({ err: error }, 'the mail worker failed')
+          return minute
+        },
+      )
+      .then((least) => {
         working = undefined
-        if (!stopped) rest()
+        if (!stopped) rest(storage.problem ? minute : least)
       })
   }
 
   /** Sleeps until the next letter is due, a minute at the most. */
-  function rest(): void {
-    const next = db
-      .select({ at: min(letters.dueAt) })
-      .from(letters)
-      .where(eq(letters.state, 'waiting'))
-      .get()?.at
-    timer = setTimeout(wake, next == null ? minute : Math.min(minute, Math.max(0, next - now())))
+  function rest(least: number): void {
+    const next = least < minute ? nextDueAt(db) : null
+    timer = setTimeout(wake, next === null ? minute : Math.min(minute, Math.max(least, next - now())))
     timer.unref()
   }
 
   async function sendDue(): Promise<void> {
     while (!stopped) {
+      if (storage.problem) return storage.afterwards(wake)
       const letter = nextDue(db, now())
       if (!letter) return
       await send(letter)
@@ -83,20 +86,25 @@ export function startMailWorker(
         disableFileAccess: true,
         disableUrlAccess: true,
       })
-      if (config.smtpUrl) return end(letter, 'sent', null)
-      keepAsFile(config.dataDir, letter, (info as unknown as { message: Buffer }).message)
-      end(letter, 'kept', null)
+      if (!config.smtpUrl) keepAsFile(config.dataDir, letter, (info as unknown as { message: Buffer }).message)
     } catch (error) {
-      tryLater(letter, error as Error & { responseCode?: number })
+      if (!storage.note(error)) tryLater(letter, error as Error & { responseCode?: number })
+      return
     }
+    const done = () => end(letter, config.smtpUrl ? 'sent' : 'kept', null)
+    if (!storage.attempt(done)) storage.afterwards(done)
   }
 
   function tryLater(letter: LetterRow, error: Error & { responseCode?: number; code?: string }): void {
     const attempts = letter.attempts + 1
     // Never the server's password: nodemailer's messages hold the server's answer, not our log-in.
     const reason = error.message.slice(0, 300)
-    const refused = error.responseCode !== undefined && error.responseCode >= 500 && error.code !== 'EAUTH'
-    if (refused || now() >= letter.giveUpAt) {
+    const { code, responseCode } = error
+    const refused = responseCode !== undefined && responseCode >= 500 && code !== 'EAUTH'
+    const failed = refused || now() >= letter.giveUpAt
+    // Not the server's words: they name the recipient.
+    log.warn({ letter: letter.id, attempts, code, responseCode }, failed ? 'a letter failed' : 'a letter must wait')
+    if (failed) {
       end(letter, 'failed', reason)
       return
     }
@@ -122,9 +130,19 @@ export function startMailWorker(
       stopped = true
       clearTimeout(timer)
       transport.close()
-      await working
+      await Promise.race([working, new Promise((resolve) => setTimeout(resolve, longestStop).unref())])
     },
   }
+}
+
+/** The mail server at an address; nothing is sent to it yet. */
+export function mailServer(smtpUrl: string) {
+  return nodemailer.createTransport({
+    ...smtpOptions(smtpUrl),
+    connectionTimeout: 10_000,
+    greetingTimeout: 10_000,
+    socketTimeout: 30_000,
+  })
 }
 
 function smtpOptions(smtpUrl: string) {
@@ -135,6 +153,15 @@ function smtpOptions(smtpUrl: string) {
     secure: protocol === 'smtps:',
     ...(username ? { auth: { user: decodeURIComponent(username), pass: decodeURIComponent(password) } } : {}),
   }
+}
+
+function nextDueAt(db: Db): number | null {
+  const next = db
+    .select({ at: min(letters.dueAt) })
+    .from(letters)
+    .where(eq(letters.state, 'waiting'))
+    .get()
+  return next?.at ?? null
 }
 
 function nextDue(db: Db, now: number): LetterRow | undefined {

@@ -1,6 +1,7 @@
 import { and, asc, count, desc, eq, inArray, isNull, sql } from 'drizzle-orm'
-import { countRows, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
+import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
+import { prepared } from '../db/prepared.ts'
 import { keptAccess, memberships, projectAccess, projects, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
 import type { RecordKind } from '../history/kinds.ts'
@@ -55,54 +56,82 @@ export type MemberFilter = keyof typeof memberList.filters
 /** An account's users. */
 export function listMembers(db: Db, accountId: number, query: ListQuery<MemberFilter>): List<Member> {
   const { role } = query.filters
-  const own = and(
-    eq(memberships.accountId, accountId),
-    role ? eq(memberships.role, role as Role) : undefined,
-    matches(db, 'users', memberships.userId, memberships.search, query.q),
-  )
-  return readPage(
-    memberList,
-    query,
-    ({ where, orderBy, limit }) =>
+  const own = eq(memberships.accountId, sql.placeholder('accountId'))
+  return readPage(db, memberList, query, {
+    values: { accountId },
+    narrowed: and(
+      role ? eq(memberships.role, role as Role) : undefined,
+      matches(db, 'users', memberships.userId, memberships.search, query.q),
+    ),
+    rows: ({ where, orderBy, limit }) =>
       db
         .select(memberFields)
         .from(memberships)
         .innerJoin(users, eq(users.id, memberships.userId))
         .where(and(own, where))
         .orderBy(...orderBy)
-        .limit(limit)
-        .all(),
-    (most) => countRows(db, db.select({ one: memberships.userId }).from(memberships).where(own).limit(most)),
-  )
+        .limit(limit),
+    counted: ({ where, limit }) =>
+      db.select({ one: memberships.userId }).from(memberships).where(and(own, where)).limit(limit),
+    seen: (rows) => rows,
+  })
 }
 
 export function countMembers(db: Db, accountId: number): number {
   return db.select({ n: count() }).from(memberships).where(eq(memberships.accountId, accountId)).get()?.n ?? 0
 }
 
-export function findMember(db: Db, accountId: number, userId: number): Member | undefined {
-  return db
+const oneMember = prepared((db) =>
+  db
     .select(memberFields)
     .from(memberships)
     .innerJoin(users, eq(users.id, memberships.userId))
-    .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)))
-    .get()
+    .where(
+      and(eq(memberships.accountId, sql.placeholder('accountId')), eq(memberships.userId, sql.placeholder('userId'))),
+    )
+    .prepare(),
+)
+
+export function findMember(db: Db, accountId: number, userId: number): Member | undefined {
+  return oneMember(db).get({ accountId, userId })
 }
 
 /** Whether an account has an admin: for lists of accounts. */
 export const hasAdmin = sql`exists (select 1 from memberships as own where own.account_id = accounts.id and own.role = ${adminRole})`
 
+const admins = prepared((db) =>
+  db
+    .select({ n: count() })
+    .from(memberships)
+    .innerJoin(users, eq(users.id, memberships.userId))
+    .where(
+      and(
+        eq(memberships.accountId, sql.placeholder('accountId')),
+        eq(memberships.role, adminRole),
+        isNull(users.disabledAt),
+      ),
+    )
+    .prepare(),
+)
+
 /** Admins who can act: a disabled one does not count. */
 export function countAdmins(db: Db, accountId: number): number {
-  return (
-    db
-      .select({ n: count() })
-      .from(memberships)
-      .innerJoin(users, eq(users.id, memberships.userId))
-      .where(and(eq(memberships.accountId, accountId), eq(memberships.role, adminRole), isNull(users.disabledAt)))
-      .get()?.n ?? 0
-  )
+  return admins(db).get({ accountId })?.n ?? 0
 }
+
+const newMember = prepared((db) =>
+  db
+    .insert(memberships)
+    .values({
+      accountId: sql.placeholder('accountId'),
+      userId: sql.placeholder('userId'),
+      role: sql.placeholder('role'),
+      createdAt: sql.placeholder('at'),
+      lastUsedAt: sql.placeholder('at'),
+    })
+    .onConflictDoNothing()
+    .prepare(),
+)
 
 /** Adds a member. False when the user is one already: then nothing changes, the role neither. */
 export function addMember(
@@ -113,11 +142,7 @@ export function addMember(
   role: Role,
   kind: RecordKind,
 ): boolean {
-  const added = tx
-    .insert(memberships)
-    .values({ accountId, userId, role, createdAt: actor.at, lastUsedAt: actor.at })
-    .onConflictDoNothing()
-    .run().changes
+  const added = newMember(tx).run({ accountId, userId, role, at: actor.at }).changes
   if (added) record(tx, actor, { kind, accountId, userId, change: { role: [null, role] } })
   return added === 1
 }

@@ -35,7 +35,8 @@ export default async function passwordResetRoutes(app: FastifyInstance) {
       try {
         act()
       } catch (error) {
-        failed(error)
+        if (app.storage.note(error)) app.storage.afterwards(act)
+        else failed(error)
       }
     }
     const timer = setTimeout(run, afterAnswer)

@@ -1,7 +1,7 @@
-import { and, asc, count, eq, inArray, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
+import { and, asc, count, eq, inArray, isNotNull, isNull, type Placeholder, type SQL, sql } from 'drizzle-orm'
 import { proposeIdentifier } from '../accounts/data.ts'
 import { searchText } from '../db/fold.ts'
-import { countRows, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
+import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { keptAccess, keptLimits, limits, projectAccess, projects } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
@@ -20,9 +20,10 @@ export type Looker = { userId: number; seesAll: boolean }
 
 const people = sql<number>`(select count(*) from project_access as own where own.project_id = projects.id)`
 
-const accessOf = (userId: number) => and(eq(projectAccess.projectId, projects.id), eq(projectAccess.userId, userId))
+const accessOf = (userId: number | Placeholder) =>
+  and(eq(projectAccess.projectId, projects.id), eq(projectAccess.userId, userId))
 
-function seen(db: Db, userId: number) {
+function seen(db: Db, userId: number | Placeholder) {
   return db
     .select({ project: projects, role: projectAccess.role, people })
     .from(projects)
@@ -30,7 +31,7 @@ function seen(db: Db, userId: number) {
     .$dynamic()
 }
 
-function visible(accountId: number, { seesAll }: Looker, more?: SQL): SQL | undefined {
+function visible(accountId: number | Placeholder, { seesAll }: Pick<Looker, 'seesAll'>, more?: SQL): SQL | undefined {
   return and(
     eq(projects.accountId, accountId),
     isNull(projects.deletedAt),
@@ -64,28 +65,26 @@ export const projectList = {
 
 /** The projects of an account that the looker sees. */
 export function listProjects(db: Db, accountId: number, looker: Looker, query: ListQuery): List<SeenProject> {
-  const found = visible(accountId, looker, matches(db, 'projects', projects.id, projects.search, query.q))
-  return readPage(
-    projectList,
-    query,
-    ({ where, orderBy, limit }) =>
-      seen(db, looker.userId)
-        .where(and(found, where))
+  const userId = sql.placeholder('userId')
+  const own = visible(sql.placeholder('accountId'), looker)
+  return readPage(db, projectList, query, {
+    shape: looker.seesAll ? 'all' : 'own',
+    values: { accountId, userId: looker.userId },
+    narrowed: matches(db, 'projects', projects.id, projects.search, query.q),
+    rows: ({ where, orderBy, limit }) =>
+      seen(db, userId)
+        .where(and(own, where))
         .orderBy(...orderBy)
-        .limit(limit)
-        .all()
-        .map(flat),
-    (most) =>
-      countRows(
-        db,
-        db
-          .select({ one: projects.id })
-          .from(projects)
-          .leftJoin(projectAccess, accessOf(looker.userId))
-          .where(found)
-          .limit(most),
-      ),
-  )
+        .limit(limit),
+    counted: ({ where, limit }) =>
+      db
+        .select({ one: projects.id })
+        .from(projects)
+        .leftJoin(projectAccess, accessOf(userId))
+        .where(and(own, where))
+        .limit(limit),
+    seen: (rows) => rows.map(flat),
+  })
 }
 
 /** How many projects an account has. */

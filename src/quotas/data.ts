@@ -1,9 +1,11 @@
 import { and, asc, count, eq, gt, inArray, isNull, or, type SQL, sql, sum } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import { type Db, write } from '../db/open.ts'
+import { prepared } from '../db/prepared.ts'
 import { accounts, limits, projects, resources, users } from '../db/schema.ts'
+import { isOneOf } from '../db/search.ts'
 import { type Actor, type Change, record } from '../history/record.ts'
-import { countedResource, type Resource } from '../resources/data.ts'
+import { countedResource, listResources, type Resource } from '../resources/data.ts'
 
 // Limits stand on three levels: a partner's pool (for all its customers together), an account, a
 // project. A number is given out of the level above; without one, a level shares what the level above
@@ -125,44 +127,55 @@ export function hasRoom({ left }: Quota): boolean {
   return left === null || left > 0
 }
 
-function findPlace(db: Db, { level, accountId, projectId }: Holder): Place | undefined {
-  const account = { name: accounts.name, partnerId: accounts.partnerId, partnerName: partner.name }
-  if (projectId === undefined) {
-    const kind = level === 'pool' ? eq(accounts.kind, 'partner') : undefined
-    const row = db
-      .select(account)
-      .from(accounts)
-      .leftJoin(partner, eq(partner.id, accounts.partnerId))
-      .where(and(eq(accounts.id, accountId), isNull(accounts.deletedAt), kind))
-      .get()
-    return row && { ...row, projectName: null }
-  }
-  return db
-    .select({ ...account, projectName: projects.name })
+const placeOfAccount = { name: accounts.name, partnerId: accounts.partnerId, partnerName: partner.name }
+
+const accountPlace = prepared((db) =>
+  db
+    .select({ ...placeOfAccount, kind: accounts.kind })
+    .from(accounts)
+    .leftJoin(partner, eq(partner.id, accounts.partnerId))
+    .where(and(eq(accounts.id, sql.placeholder('accountId')), isNull(accounts.deletedAt)))
+    .prepare(),
+)
+
+const projectPlace = prepared((db) =>
+  db
+    .select({ ...placeOfAccount, projectName: projects.name })
     .from(projects)
     .innerJoin(accounts, eq(accounts.id, projects.accountId))
     .leftJoin(partner, eq(partner.id, accounts.partnerId))
-    .where(and(eq(projects.accountId, accountId), eq(projects.id, projectId), isNull(projects.deletedAt)))
-    .get()
+    .where(
+      and(
+        eq(projects.accountId, sql.placeholder('accountId')),
+        eq(projects.id, sql.placeholder('projectId')),
+        isNull(projects.deletedAt),
+      ),
+    )
+    .prepare(),
+)
+
+function findPlace(db: Db, { level, accountId, projectId }: Holder): Place | undefined {
+  if (projectId === undefined) {
+    const row = accountPlace(db).get({ accountId })
+    return row && (level !== 'pool' || row.kind === 'partner') ? { ...row, projectName: null } : undefined
+  }
+  return projectPlace(db).get({ accountId, projectId })
 }
 
 /** The catalogue as far as a level has it: there are no projects in a project. */
 function listLimitable(db: Db, level: Level, key?: string): Resource[] {
-  return db
-    .select()
-    .from(resources)
-    .where(
-      and(
-        key === undefined ? undefined : eq(resources.key, key),
-        level === 'project' ? sql`${resources.key} <> ${countedResource}` : undefined,
-      ),
-    )
-    .orderBy(asc(resources.id))
-    .all()
+  return listResources(db).filter(
+    (resource) =>
+      (key === undefined || resource.key === key) && (level !== 'project' || resource.key !== countedResource),
+  )
 }
 
-/** The limits set on a place and on the levels above it. */
-function listLimits(db: Db, accountId: number, projectId: number | undefined, partnerId: number | null) {
+const limitsOf = prepared((db) => {
+  const [accountId, projectId, partnerId] = [
+    sql.placeholder('accountId'),
+    sql.placeholder('projectId'),
+    sql.placeholder('partnerId'),
+  ]
   return db
     .select({ limit: limits, by: setter.name, from: setFrom.name })
     .from(limits)
@@ -170,34 +183,45 @@ function listLimits(db: Db, accountId: number, projectId: number | undefined, pa
     .leftJoin(setFrom, eq(setFrom.id, limits.setFrom))
     .where(
       or(
-        projectId === undefined
-          ? undefined
-          : and(eq(limits.accountId, accountId), eq(limits.level, 'project'), eq(limits.projectId, projectId)),
+        and(eq(limits.accountId, accountId), eq(limits.level, 'project'), eq(limits.projectId, projectId)),
         and(eq(limits.accountId, accountId), eq(limits.level, 'account')),
-        partnerId === null ? undefined : and(eq(limits.accountId, partnerId), eq(limits.level, 'pool')),
+        and(eq(limits.accountId, partnerId), eq(limits.level, 'pool')),
       ),
     )
-    .all()
+    .prepare()
+})
+
+/** The limits set on a place and on the levels above it. */
+function listLimits(db: Db, accountId: number, projectId: number | undefined, partnerId: number | null) {
+  return limitsOf(db).all({ accountId, projectId: projectId ?? null, partnerId })
 }
+
+const givenToProjects = prepared((db) =>
+  db
+    .select({ accountId: limits.accountId, resourceId: limits.resourceId, n: sum(limits.amount).mapWith(Number) })
+    .from(limits)
+    .where(and(isOneOf(limits.accountId, sql.placeholder('ids')), eq(limits.level, 'project')))
+    .groupBy(limits.accountId, limits.resourceId)
+    .prepare(),
+)
+
+const projectsOf = prepared((db) =>
+  db
+    .select({ accountId: projects.accountId, resourceId: sql<number>`min(${resources.id})`, n: count() })
+    .from(projects)
+    .innerJoin(resources, eq(resources.key, countedResource))
+    .where(and(isOneOf(projects.accountId, sql.placeholder('ids')), isNull(projects.deletedAt)))
+    .groupBy(projects.accountId)
+    .prepare(),
+)
 
 /** What accounts have given to their projects, and how many projects they have: by account and resource. */
 export function givenBy(db: Db, accountIds: number[]): Map<number, Map<number, number>> {
   const given = new Map<number, Map<number, number>>(accountIds.map((id) => [id, new Map()]))
-  const toProjects = db
-    .select({ accountId: limits.accountId, resourceId: limits.resourceId, n: sum(limits.amount).mapWith(Number) })
-    .from(limits)
-    .where(and(inArray(limits.accountId, accountIds), eq(limits.level, 'project')))
-    .groupBy(limits.accountId, limits.resourceId)
-    .all()
-  for (const { accountId, resourceId, n } of toProjects) given.get(accountId)?.set(resourceId, n ?? 0)
-  const counted = db
-    .select({ accountId: projects.accountId, resourceId: sql<number>`min(${resources.id})`, n: count() })
-    .from(projects)
-    .innerJoin(resources, eq(resources.key, countedResource))
-    .where(and(inArray(projects.accountId, accountIds), isNull(projects.deletedAt)))
-    .groupBy(projects.accountId)
-    .all()
-  for (const { accountId, resourceId, n } of counted) given.get(accountId)?.set(resourceId, n)
+  const ids = JSON.stringify(accountIds)
+  for (const { accountId, resourceId, n } of givenToProjects(db).all({ ids }))
+    given.get(accountId)?.set(resourceId, n ?? 0)
+  for (const { accountId, resourceId, n } of projectsOf(db).all({ ids })) given.get(accountId)?.set(resourceId, n)
   return given
 }
 
@@ -230,14 +254,24 @@ function poolGiven(db: Db, partnerId: number): Map<number, number> {
   return new Map(rows.map(({ resourceId, n }) => [resourceId, n]))
 }
 
-/** Whether a partner's pool has a number for projects: then customers without one share it. */
-export function poolBoundsProjects(db: Db, partnerId: number): boolean {
-  const row = db
+const poolOfProjects = prepared((db) =>
+  db
     .select({ amount: limits.amount })
     .from(limits)
     .innerJoin(resources, eq(resources.id, limits.resourceId))
-    .where(and(eq(limits.accountId, partnerId), eq(limits.level, 'pool'), eq(resources.key, countedResource)))
-    .get()
+    .where(
+      and(
+        eq(limits.accountId, sql.placeholder('partnerId')),
+        eq(limits.level, 'pool'),
+        eq(resources.key, countedResource),
+      ),
+    )
+    .prepare(),
+)
+
+/** Whether a partner's pool has a number for projects: then customers without one share it. */
+export function poolBoundsProjects(db: Db, partnerId: number): boolean {
+  const row = poolOfProjects(db).get({ partnerId })
   return row !== undefined && row.amount !== null
 }
 
@@ -257,15 +291,19 @@ export function nearestLimit(uses: Use[]): Use | undefined {
   return nearest
 }
 
+const limitsOfAccounts = prepared((db) =>
+  db
+    .select({ accountId: limits.accountId, resourceId: limits.resourceId, amount: limits.amount })
+    .from(limits)
+    .where(and(isOneOf(limits.accountId, sql.placeholder('ids')), eq(limits.level, 'account')))
+    .prepare(),
+)
+
 /** The limits of several accounts with what is given out of each: for lists. */
 export function usesOf(db: Db, accountIds: number[]): Map<number, Use[]> {
   const catalogue = listLimitable(db, 'account')
   const given = givenBy(db, accountIds)
-  const own = db
-    .select({ accountId: limits.accountId, resourceId: limits.resourceId, amount: limits.amount })
-    .from(limits)
-    .where(and(inArray(limits.accountId, accountIds), eq(limits.level, 'account')))
-    .all()
+  const own = limitsOfAccounts(db).all({ ids: JSON.stringify(accountIds) })
   const amounts = new Map(own.map(({ accountId, resourceId, amount }) => [`${accountId} ${resourceId}`, amount]))
   return new Map(
     accountIds.map((id) => [

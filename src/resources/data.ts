@@ -1,5 +1,6 @@
 import { and, asc, count, eq, sql } from 'drizzle-orm'
 import { type Db, write } from '../db/open.ts'
+import { prepared } from '../db/prepared.ts'
 import { keptLimits, limits, quotaRequestAmounts, resources } from '../db/schema.ts'
 import { type Actor, record } from '../history/record.ts'
 
@@ -13,12 +14,14 @@ export const countedResource = 'projects'
 /** Forms hold a field for each resource: more would not fit into one. */
 export const mostResources = 50
 
+const catalogue = prepared((db) => db.select().from(resources).orderBy(asc(resources.id)).prepare())
+
 export function listResources(db: Db): Resource[] {
-  return db.select().from(resources).orderBy(asc(resources.id)).all()
+  return catalogue(db).all()
 }
 
 export function findResource(db: Db, key: string): Resource | undefined {
-  return db.select().from(resources).where(eq(resources.key, key)).get()
+  return listResources(db).find((resource) => resource.key === key)
 }
 
 /** Adds a resource at the end. Undefined when its key is taken, 'full' when the catalogue is. */

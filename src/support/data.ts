@@ -1,10 +1,11 @@
 import { and, eq, isNotNull, isNull, not, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import type { Account } from '../accounts/data.ts'
-import { betweenDays, countRows, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
+import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import type { Db } from '../db/open.ts'
+import { prepared } from '../db/prepared.ts'
 import { accounts, users } from '../db/schema.ts'
-import { matches } from '../db/search.ts'
+import { amongFew, match, matches } from '../db/search.ts'
 import { hasAdmin } from '../members/data.ts'
 import { restorableUntil } from '../purge/term.ts'
 
@@ -65,8 +66,8 @@ export type AccountFilter = keyof typeof accountList.filters
 
 export function listAccounts(db: Db, query: ListQuery<AccountFilter>): List<AccountRow> {
   const { kind, status, admin, from, until } = query.filters
-  const found = and(
-    status === 'deleted' ? restorable : isNull(accounts.deletedAt),
+  const own = status === 'deleted' ? restorable : isNull(accounts.deletedAt)
+  const narrowed = and(
     matches(db, 'accounts', accounts.id, accounts.search, query.q),
     kind ? eq(accounts.kind, kind as Account['kind']) : undefined,
     status === 'active' ? isNull(accounts.suspendedAt) : undefined,
@@ -74,10 +75,11 @@ export function listAccounts(db: Db, query: ListQuery<AccountFilter>): List<Acco
     admin === 'none' ? not(hasAdmin) : undefined,
     betweenDays(accounts.createdAt, from, until),
   )
-  return readPage(
-    accountList,
-    query,
-    ({ where, orderBy, limit }) =>
+  return readPage(db, accountList, query, {
+    shape: status === 'deleted' ? 'deleted' : 'living',
+    values: {},
+    narrowed,
+    rows: ({ where, orderBy, limit }) =>
       db
         .select({
           account: accounts,
@@ -87,22 +89,26 @@ export function listAccounts(db: Db, query: ListQuery<AccountFilter>): List<Acco
         })
         .from(accounts)
         .leftJoin(partner, eq(partner.id, accounts.partnerId))
-        .where(and(found, where))
+        .where(and(own, where))
         .orderBy(...orderBy)
-        .limit(limit)
-        .all()
-        .map(({ account, ...more }) => ({ ...account, ...more, until: restorableUntil(account.deletedAt ?? 0) })),
-    (most) => countRows(db, db.select({ one: accounts.id }).from(accounts).where(found).limit(most)),
-  )
+        .limit(limit),
+    counted: ({ where, limit }) => db.select({ one: accounts.id }).from(accounts).where(and(own, where)).limit(limit),
+    seen: (rows) =>
+      rows.map(({ account, ...more }) => ({ ...account, ...more, until: restorableUntil(account.deletedAt ?? 0) })),
+  })
 }
+
+const anyAccount = prepared((db) =>
+  db
+    .select()
+    .from(accounts)
+    .where(and(eq(accounts.identifier, sql.placeholder('identifier')), isNull(accounts.deletedAt)))
+    .prepare(),
+)
 
 /** A living account: what was deleted is not found. */
 export function findAccountByIdentifier(db: Db, identifier: string): Account | undefined {
-  return db
-    .select()
-    .from(accounts)
-    .where(and(eq(accounts.identifier, identifier), isNull(accounts.deletedAt)))
-    .get()
+  return anyAccount(db).get({ identifier })
 }
 
 export type UserRow = Pick<
@@ -138,18 +144,19 @@ export type UserFilter = keyof typeof userList.filters
 
 export function listUsers(db: Db, query: ListQuery<UserFilter>): List<UserRow> {
   const { status, kind, from, until } = query.filters
-  const found = and(
-    isNull(users.deletedAt),
-    matches(db, 'users', users.id, users.search, query.q),
+  const { found, few } = match(db, 'users', users.id, users.search, query.q)
+  const living = few ? amongFew(isNull(users.deletedAt)) : isNull(users.deletedAt)
+  const narrowed = and(
+    found,
     status === 'active' ? isNull(users.disabledAt) : undefined,
     status === 'disabled' ? isNotNull(users.disabledAt) : undefined,
     kind === 'support' ? eq(users.operator, true) : undefined,
     betweenDays(users.createdAt, from, until),
   )
-  return readPage(
-    userList,
-    query,
-    ({ where, orderBy, limit }) =>
+  return readPage(db, userList, query, {
+    values: {},
+    narrowed,
+    rows: ({ where, orderBy, limit }) =>
       db
         .select({
           id: users.id,
@@ -165,10 +172,10 @@ export function listUsers(db: Db, query: ListQuery<UserFilter>): List<UserRow> {
           sessions: sql<number>`(select count(*) from sessions as own where own.user_id = users.id)`,
         })
         .from(users)
-        .where(and(found, where))
+        .where(and(living, where))
         .orderBy(...orderBy)
-        .limit(limit)
-        .all(),
-    (most) => countRows(db, db.select({ one: users.id }).from(users).where(found).limit(most)),
-  )
+        .limit(limit),
+    counted: ({ where, limit }) => db.select({ one: users.id }).from(users).where(and(living, where)).limit(limit),
+    seen: (rows) => rows,
+  })
 }

@@ -11,6 +11,7 @@ import { badRequest, found, notFound } from '../web/errors.ts'
 import { readId } from '../web/fields.ts'
 import { dateTime } from '../web/format.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
+import { noteLogInResult } from '../web/metrics.ts'
 import { ownPath } from '../web/redirects.ts'
 import { signIn } from '../web/session.ts'
 import { actor, origin, supportActor } from '../web/viewer.ts'
@@ -39,7 +40,10 @@ export default async function twoFactorRoutes(app: FastifyInstance) {
 
     const attempt = attemptOn(request, half.email)
     const wait = tooSoon(request, reply, attempt)
-    if (wait) return reply.page('two-factor/log-in', { title: 'Second step', form, problem: wait })
+    if (wait) {
+      noteLogInResult(request, 'too many', half.id)
+      return reply.page('two-factor/log-in', { title: 'Second step', form, problem: wait })
+    }
     const user = found(findUser(db, half.id))
     const person = { ...origin(request), userId: user.id, accountId: null, bySupport: false }
     if (takeCode(db, secrets, person, user, form.input.code)) {
@@ -47,8 +51,10 @@ export default async function twoFactorRoutes(app: FastifyInstance) {
       noteLogIn(db, user.id, now())
       const [last] = listRecentAccounts(db, user.id, 1)
       await signIn(request, user.id, last?.id ?? null, true)
+      noteLogInResult(request, 'succeeded', user.id)
       return reply.seeOther(ownPath(form.input.next))
     }
+    noteLogInResult(request, 'wrong code', user.id)
     form.errors.code = 'This code is wrong, or was used already.'
     return reply.code(422).page('two-factor/log-in', { title: 'Second step', form })
   })

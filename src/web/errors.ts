@@ -1,5 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import type { StorageProblem } from '../db/storage-problem.ts'
+import { visitor } from './viewer.ts'
 
 /** A request that is refused: thrown anywhere in a handler or hook, shown as a page. */
 export class Refusal extends Error {
@@ -62,29 +64,77 @@ const frameworkRefusals: Record<string, [status: number, title: string, message:
   FST_ERR_BAD_URL: [400, 'Page not found', 'This address cannot be read.'],
 }
 
+const stillPossible = 'Nothing was changed. You can go on reading, and log out.'
+
+/** Words for when nothing can be saved. 507: Insufficient Storage (RFC 4918, 11.5). */
+const storageRefusals: Record<StorageProblem, [status: number, title: string, message: string]> = {
+  full: [507, 'The disk is full', `The panel cannot save anything until Support makes room. ${stillPossible}`],
+  failing: [
+    507,
+    'The disk fails',
+    `The panel’s disk does not take what is written to it. Support must look. ${stillPossible}`,
+  ],
+  'read-only': [503, 'Nothing can be saved now', `The panel’s data can only be read at the moment. ${stillPossible}`],
+  locked: [503, 'The database is busy', `Another program holds it. Try again in a moment. ${stillPossible}`],
+}
+
 export default fp(async (app: FastifyInstance) => {
   app.setNotFoundHandler(() => {
     throw notFound()
   })
 
-  app.setErrorHandler((error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
-    const refusal = outOfDate(error, request) ?? asRefusal(error)
-    if (refusal.status >= 500) request.log.error({ err: error }, 'request failed')
-    if (refusal.status === 503) reply.header('retry-after', '5')
-    reply.code(refusal.status)
-    return reply.page(refusal.view, {
-      title: refusal.title,
-      message: refusal.message,
-      status: refusal.status,
-      // A 404 reads the same for all that is not there, so it carries no id in the page.
-      requestId: refusal.status >= 500 ? request.id : '',
-      ...refusal.data,
-    })
+  app.setErrorHandler(async (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+    const refusal = notSaved(error, request) ?? outOfDate(error, request) ?? asRefusal(error)
+    const { status, view } = refusal
+    if (error instanceof Refusal || status < 500)
+      request.log.info({ status, refusal: view.replace('errors/', ''), code: error.code }, 'request refused')
+    else request.log.error({ err: error, status }, 'request failed')
+    if (status === 503) reply.header('retry-after', '5')
+    reply.code(status)
+    try {
+      return await show(refusal, request, reply)
+    } catch (second) {
+      // The bar on top is read from the database, which may be what fails.
+      request.log.error({ err: second }, 'the error page failed')
+      request.viewer = visitor
+      return show(refusal, request, reply)
+    }
   })
 })
 
+function show(refusal: Refusal, request: FastifyRequest, reply: FastifyReply) {
+  return reply.page(refusal.view, {
+    title: refusal.title,
+    message: refusal.message,
+    status: refusal.status,
+    // A 404 reads the same for all that is not there, so it carries no id in the page.
+    requestId: refusal.status >= 500 ? request.id : '',
+    ...refusal.data,
+  })
+}
+
+/** The disk is full, or the like: the form is offered once more, unless something secret was typed. */
+function notSaved(error: FastifyError, request: FastifyRequest): Refusal | undefined {
+  const problem = request.server.storage.note(error)
+  if (!problem) return undefined
+  const [status, title, message] = storageRefusals[problem]
+  // What the form says about itself is taken out of it once its token has proved right.
+  const fields = request.formMeta && typedFields(request)
+  if (!fields) return new Refusal(status, title, message)
+  const account = request.formMeta.account ?? ''
+  return new Refusal(status, title, message, 'errors/not-saved', { formAction: request.url, fields, account })
+}
+
 /** Never sent back into a page. */
 const secretFields = ['password', 'repeated', 'current', 'code', 'secret', '_proof', 'file']
+
+/** What was typed into a form, to be offered once more. Undefined where something secret, or a file, is in it. */
+function typedFields(request: FastifyRequest): Record<string, string | string[]> | undefined {
+  const { _csrf, _once, _switch, ...fields } = (request.body ?? {}) as Record<string, string | string[]>
+  return Object.entries(fields).some(([name, value]) => value !== '' && secretFields.includes(name))
+    ? undefined
+    : fields
+}
 
 /**
  * A form whose token is of another session, or of none: it is shown once more with what was typed. Only
@@ -96,8 +146,8 @@ function outOfDate(error: FastifyError, request: FastifyRequest): Refusal | unde
   if (!known || !error.code.startsWith('FST_CSRF_') || !request.viewer?.user) return undefined
   const { origin, 'sec-fetch-site': site } = request.headers
   if (site !== 'same-origin' && origin !== request.server.config.publicUrl) return undefined
-  const { _csrf, _once, _switch, ...fields } = (request.body ?? {}) as Record<string, string | string[]>
-  if (Object.keys(fields).some((name) => secretFields.includes(name))) return undefined
+  const fields = typedFields(request)
+  if (!fields) return undefined
   const [status, title, message] = known
   return new Refusal(status, title, message, 'errors/out-of-date', { formAction: request.url, fields })
 }

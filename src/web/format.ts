@@ -38,6 +38,23 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${number(count)} ${count === 1 ? one : many}`
 }
 
+/** A time span in its largest unit: “a moment”, “5 minutes”, “3 days”. */
+export function duration(time: number): string {
+  const minutes = Math.floor(time / 60_000)
+  if (minutes < 1) return 'a moment'
+  if (minutes < 120) return plural(minutes, 'minute')
+  const hours = Math.floor(minutes / 60)
+  return hours < 48 ? plural(hours, 'hour') : plural(Math.floor(hours / 24), 'day')
+}
+
+/** “640 KiB”, “1.2 GiB” */
+export function fileSize(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+  const unit = Math.min(units.length - 1, bytes > 0 ? Math.floor(Math.log2(bytes) / 10) : 0)
+  const value = bytes / 1024 ** unit
+  return `${unit > 0 && value < 10 ? value.toFixed(1) : number(Math.round(value))} ${units[unit]}`
+}
+
 /** An address with a query, leaving out what is empty. */
 export function address(path: string, query: Record<string, string | number>): string {
   const given = Object.entries(query).filter(([, value]) => value !== '' && value !== 1)

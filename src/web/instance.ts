@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts'
 import type { Db } from '../db/open.ts'
+import type { Storage } from '../db/storage.ts'
 import type { Post } from '../mail/outbox.ts'
 import type { Secrets } from '../secrets.ts'
 
@@ -8,6 +9,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     config: Config
     db: Db
+    /** Whether things can be saved. */
+    storage: Storage
     secrets: Secrets
     /** The time, in milliseconds since 1970. */
     now: () => number

@@ -7,6 +7,7 @@ import { root } from '../config.ts'
 import { pageSizes } from '../db/list.ts'
 import { newEta } from '../eta.ts'
 import { can, projectRoleNames, roleName } from '../policy.ts'
+import { version } from '../version.ts'
 import { identifierRule } from './fields.ts'
 import * as format from './format.ts'
 import { listAddress, listFilterNames, refererQuery } from './list.ts'
@@ -76,6 +77,7 @@ export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts }) 
       notice: takeNotice(this),
       switcher: viewer.user ? recentAccounts(request) : { accounts: [], more: false },
       panelName,
+      version,
       supportEmail: supportEmail ?? '',
       assets: app.assets,
     }

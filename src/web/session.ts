@@ -1,10 +1,11 @@
 import cookie from '@fastify/cookie'
 import session, { type SessionStore } from '@fastify/session'
 import { and, eq, lt, or, sql } from 'drizzle-orm'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { type Db, write } from '../db/open.ts'
 import { memberships, sessions, users } from '../db/schema.ts'
+import type { Storage } from '../db/storage.ts'
 import { hashToken } from '../secrets.ts'
 
 // A session's row is written at log-in and says whose it is; the store never writes one, so a
@@ -17,6 +18,10 @@ declare module 'fastify' {
     secondFactor?: boolean
     provedAt?: number
   }
+  interface FastifyContextConfig {
+    /** It has nothing to do with anybody's session: no cookie is looked at. */
+    sessionless?: boolean
+  }
 }
 
 const minute = 60_000
@@ -28,21 +33,30 @@ const lifetimes = {
   support: { idle: 30 * minute, absolute: 12 * hour },
 }
 
+const cookieName = (https: boolean) => (https ? '__Host-meshpanel' : 'meshpanel')
+const cookieOptions = (https: boolean) => ({ path: '/', httpOnly: true, sameSite: 'lax', secure: https }) as const
+
 export default fp(async (app: FastifyInstance) => {
   const { https } = app.config
+  app.addHook('onRequest', async (request) => {
+    if (request.routeOptions.config.sessionless) delete request.headers.cookie
+  })
   await app.register(cookie, { secret: app.secrets.cookies })
   await app.register(session, {
     secret: app.secrets.cookies,
-    cookieName: https ? '__Host-meshpanel' : 'meshpanel',
-    cookie: { path: '/', httpOnly: true, sameSite: 'lax', secure: https },
+    cookieName: cookieName(https),
+    cookie: cookieOptions(https),
     saveUninitialized: false,
     rolling: false,
-    store: sessionStore(app.db, app.now),
+    store: sessionStore(app.db, app.storage, app.now),
   })
-  sweepSessions(app.db, app.now())
+  app.storage.attempt(() => sweepSessions(app.db, app.now()))
 })
 
-function sessionStore(db: Db, now: () => number): SessionStore {
+/** Sessions are read, used and ended while nothing can be saved, too: this process then remembers what it could not write. */
+function sessionStore(db: Db, storage: Storage, now: () => number): SessionStore {
+  const ended = new Set<string>()
+  const seenAt = new Map<string, number>()
   const byHash = db
     .select({ session: sessions, operator: users.operator })
     .from(sessions)
@@ -54,27 +68,43 @@ function sessionStore(db: Db, now: () => number): SessionStore {
     get(id, callback) {
       const hash = hashToken(id)
       const row = byHash.get({ hash })
-      if (!row) return callback(null, null)
+      if (!row || ended.has(hash)) return callback(null, null)
 
       const { idle, absolute } = row.operator ? lifetimes.support : lifetimes.user
-      const { userId, activeAccountId, secondFactor, provedAt, lastSeenAt, createdAt } = row.session
+      const { userId, activeAccountId, secondFactor, provedAt, createdAt } = row.session
+      const lastSeenAt = Math.max(row.session.lastSeenAt, seenAt.get(hash) ?? 0)
       if (now() - lastSeenAt > idle || now() - createdAt > absolute) {
-        db.delete(sessions).where(eq(sessions.hash, hash)).run()
+        end(hash)
         return callback(null, null)
       }
-      if (now() - lastSeenAt > minute)
-        db.update(sessions).set({ lastSeenAt: now() }).where(eq(sessions.hash, hash)).run()
+      if (now() - row.session.lastSeenAt > minute) touch(hash)
       callback(null, { cookie: { originalMaxAge: null }, userId, activeAccountId, secondFactor, provedAt })
     },
     set(_id, _session, callback) {
       callback()
     },
     destroy(id, callback) {
-      db.delete(sessions)
-        .where(eq(sessions.hash, hashToken(id)))
-        .run()
+      end(hashToken(id))
       callback()
     },
+  }
+
+  function end(hash: string): void {
+    const remove = () => {
+      db.delete(sessions).where(eq(sessions.hash, hash)).run()
+      ended.delete(hash)
+      seenAt.delete(hash)
+    }
+    if (ended.has(hash) || storage.attempt(remove)) return
+    ended.add(hash)
+    storage.afterwards(remove)
+  }
+
+  function touch(hash: string): void {
+    const at = now()
+    const update = () => db.update(sessions).set({ lastSeenAt: at }).where(eq(sessions.hash, hash)).run()
+    if (storage.attempt(update)) seenAt.delete(hash)
+    else seenAt.set(hash, at)
   }
 }
 
@@ -125,6 +155,13 @@ export async function signIn(
         .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)))
         .run()
   })
+}
+
+/** Ends the session of this request, in the browser as well. */
+export async function signOut(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const { https } = request.server.config
+  if (request.session.userId !== undefined) await request.session.destroy()
+  reply.clearCookie(cookieName(https), cookieOptions(https))
 }
 
 /** What forms of this request's session are bound to. */

@@ -97,7 +97,6 @@ export async function makeData(customers: number): Promise<string> {
       sqlite.exec(`INSERT INTO ${table}_index (${table}_index) VALUES ('rebuild')`)
   })
   run()
-  sqlite.exec('ANALYZE')
   sqlite.pragma('journal_mode = WAL')
   sqlite.close()
   return folder

@@ -58,15 +58,15 @@ export class Person {
     this.#url = url
     page.on('pageerror', (error) => this.complaints.push(`${page.url()}: ${error.message}`))
     page.on('console', (message) => {
-      // Chromium logs each 4xx answer that a test asks for.
-      if (message.type() === 'error' && !/status of 4\d\d/.test(message.text()))
+      // Chromium logs each 4xx answer that a test asks for, and that nothing can be saved.
+      if (message.type() === 'error' && !/status of (4\d\d|503)/.test(message.text()))
         this.complaints.push(`${page.url()}: ${message.text()}`)
     })
   }
 
   static async open(browser: Browser, panel: LivePanel, options: BrowserContextOptions = {}): Promise<Person> {
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
-    context.setDefaultTimeout(8_000)
+    context.setDefaultTimeout(30_000)
     return new Person(context, await context.newPage(), panel.url)
   }
 

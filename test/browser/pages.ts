@@ -1,3 +1,4 @@
+import type Database from 'better-sqlite3'
 import { Secret, TOTP } from 'otpauth'
 import type { Browser } from 'playwright-core'
 import { cast, demoPassword } from '../../src/demo.ts'
@@ -238,12 +239,15 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     { name: 'support-users', who: olga, path: '/support/users' },
     { name: 'support-mail', who: olga, path: '/support/mail' },
     { name: 'support-letter', who: olga, path: '/support/mail/1' },
+    { name: 'support-backups-empty', who: olga, path: '/support/backups' },
+    { name: 'support-backups', who: olga, path: '/support/backups', act: backUp },
     { name: 'support-history', who: olga, path: '/support/history' },
     { name: 'not-found', who: stella, path: '/nothing' },
     { name: 'not-allowed', who: tom, path: '/partner/customers' },
     { name: 'choose-account', who: nils, path: '/projects' },
     { name: 'suspended', who: ines, path: '/projects' },
     { name: 'other-account', who: petra, path: '/partner/customers', act: fromAnotherTab },
+    { name: 'not-saved', who: stella, path: '/projects', act: whileReadOnly(panel) },
     { name: 'out-of-date', who: nils, path: '/profile', act: afterLoggingInAgain },
     {
       name: 'confirm',
@@ -257,12 +261,32 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
   ]
 }
 
+/** Makes a backup and waits until it is there. */
+async function backUp(olga: Person): Promise<void> {
+  await olga.press('Back up now')
+  // While it is being made, the button is away, and the page follows.
+  await olga.page.getByRole('button', { name: 'Back up now' }).waitFor()
+  await olga.page.getByRole('cell', { name: 'Good', exact: true }).first().waitFor()
+}
+
 async function switchOnTwoFactor(panel: LivePanel, who: Person): Promise<void> {
   await who.goto('/profile/two-factor')
   const secret = (await who.page.locator('.steps code').innerText()).replaceAll(' ', '')
   const code = new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: panel.app.now() })
   await who.fill({ 'Enter the code that it shows': code })
   await who.press('Switch on')
+}
+
+/** Sends a form while nothing can be saved. */
+function whileReadOnly(panel: LivePanel) {
+  const { $client } = panel.db as unknown as { $client: Database.Database }
+  return async (who: Person): Promise<void> => {
+    await who.fill({ Name: longName, Identifier: 'typed-in-vain' })
+    $client.pragma('query_only = ON')
+    await who.press('Create project')
+    $client.pragma('query_only = OFF')
+    panel.app.storage.check()
+  }
 }
 
 /** Sends a form that was opened before another tab logged out and in again. */

@@ -22,10 +22,10 @@ export type CrashReport = {
 }
 
 /** What a writer was told is done: a query that must find one row. */
-type Promised = { query: string; value: string }
+export type Promised = { query: string; value: string }
 
 /** How many of the 16 do what. */
-const writers: [CastName, number, (client: Client, name: string) => Promise<Promised | undefined>][] = [
+export const writers: [CastName, number, (client: Client, name: string) => Promise<Promised | undefined>][] = [
   ['petra', 5, createCustomer],
   ['stella', 5, invite],
   ['stella', 3, createProject],

@@ -1,0 +1,40 @@
+import { randomBytes } from 'node:crypto'
+import { createWriteStream, rmSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { readConfig } from '../config.ts'
+import { isThere, moveIntoPlace } from '../db/files.ts'
+import { joinDatabase, StartError } from '../db/open.ts'
+import { findAccountByIdentifier } from '../support/data.ts'
+import { archiveName, exportAccount } from './archive.ts'
+
+/**
+ * Writes the archive of an account, beside a running panel too: by itself as IDENTIFIER-DAY.zip in this
+ * folder. The file is there whole or not at all, for its owner alone, and never over another.
+ */
+export async function exportToFile(identifier: string, { to }: { to?: string }): Promise<void> {
+  const { db, close } = joinDatabase(readConfig().dataDir)
+  try {
+    const at = Date.now()
+    const file = resolve(to ?? archiveName(identifier, at))
+    const refuseToOverwrite = () => {
+      if (isThere(file)) throw new StartError(`${file} is there already. Name another file with --to.`)
+    }
+    const account = findAccountByIdentifier(db, identifier)
+    const archive = account && exportAccount(db, account.id, at)
+    if (!archive) throw new StartError(`There is no account “${identifier}”.`)
+    refuseToOverwrite()
+
+    const partial = `${file}.${randomBytes(4).toString('hex')}.partial`
+    try {
+      await pipeline(archive, createWriteStream(partial, { flags: 'wx', mode: 0o600 }))
+      refuseToOverwrite()
+      moveIntoPlace(partial, file)
+    } finally {
+      rmSync(partial, { force: true })
+    }
+    console.log(`The data of ${account.name} is in ${file}.`)
+  } finally {
+    close()
+  }
+}

@@ -1,0 +1,97 @@
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { secretsFile } from '../secrets.ts'
+
+// The backups of an installation are the files of DATA_DIR/backups, and nothing else is noted about them.
+// A backup is a database file and, beside it, the key to what is sealed in it: FILE and FILE.secrets. It
+// gets its name when it is whole and was checked.
+
+export type BackupKind = 'scheduled' | 'manual' | 'before-migration' | 'other'
+export type BackupState = 'good' | 'keyless' | 'unchecked' | 'unfinished'
+
+export type BackupFile = {
+  name: string
+  kind: BackupKind
+  /** When it was made: its name says it, or else when the file was last written. */
+  at: number
+  /** In bytes. */
+  size: number
+  state: BackupState
+}
+
+const hour = 3_600_000
+const day = 24 * hour
+
+export const backupFolder = (dataDir: string) => join(dataDir, 'backups')
+export const keyOf = (file: string) => `${file}.secrets`
+export const backupName = (kind: 'scheduled' | 'manual', at: number) =>
+  `${kind}-${new Date(at).toISOString().replaceAll(':', '-')}.db`
+
+/** The newest first. */
+export function listBackupFiles(dataDir: string): BackupFile[] {
+  const folder = backupFolder(dataDir)
+  if (!existsSync(folder)) return []
+  return readdirSync(folder)
+    .filter((name) => /\.(db|partial)$/.test(name))
+    .flatMap((name) => lookAt(folder, name) ?? [])
+    .sort((one, other) => other.at - one.at || other.name.localeCompare(one.name))
+}
+
+function lookAt(folder: string, name: string): BackupFile | undefined {
+  // It may have gone since the folder was read.
+  const file = statSync(join(folder, name), { throwIfNoEntry: false })
+  if (!file?.isFile()) return undefined
+  const [, kind = 'other', ...time] =
+    /^(scheduled|manual|before-migration)-(\d{4}-\d\d-\d\dT\d\d)-(\d\d)-(\d\d\.\d{3}Z)\.db/.exec(name) ?? []
+  const at = time.length > 0 ? Date.parse(time.join(':')) : Math.round(file.mtimeMs)
+  return { name, kind: kind as BackupKind, at, size: file.size, state: stateOf(folder, name, kind) }
+}
+
+function stateOf(folder: string, name: string, kind: string): BackupState {
+  if (name.endsWith('.partial')) return 'unfinished'
+  if (kind !== 'scheduled' && kind !== 'manual') return 'unchecked'
+  return existsSync(join(folder, keyOf(name))) ? 'good' : 'keyless'
+}
+
+/** The newest backup that was checked when it was made and has its key, at this time or before. */
+export function newestGood(files: BackupFile[], at: number): BackupFile | undefined {
+  return files.find((file) => file.state === 'good' && file.at <= at)
+}
+
+/**
+ * For how long the last good backup has been too old, counted from its making: undefined while it is
+ * young enough, or where the panel makes none. An installation without any counts from its beginning.
+ */
+export function overdue(
+  dataDir: string,
+  everyHours: number,
+  at: number,
+): { last: BackupFile | undefined; age: number } | undefined {
+  if (everyHours === 0) return undefined
+  const last = newestGood(listBackupFiles(dataDir), at)
+  const since = last?.at ?? statSync(secretsFile(dataDir), { throwIfNoEntry: false })?.mtimeMs ?? at
+  const age = at - since
+  return age > Math.max(2 * day, 2 * everyHours * hour) ? { last, age } : undefined
+}
+
+/** Copies without a key of their own, before the installation gets another one. */
+export function keylessFiles(dataDir: string): string[] {
+  return listBackupFiles(dataDir)
+    .filter(({ name }) => name.endsWith('.db'))
+    .map(({ name }) => join(backupFolder(dataDir), name))
+    .filter((file) => !existsSync(keyOf(file)))
+}
+
+/**
+ * Removes the oldest scheduled backups but for so many, and what was left of attempts that were cut off.
+ * Other files are nobody’s to remove but the operator’s.
+ */
+export function pruneBackups(dataDir: string, keep: number, at: number): void {
+  const files = listBackupFiles(dataDir)
+  const old = files.filter(({ kind, state }) => kind === 'scheduled' && state !== 'unfinished').slice(keep)
+  const cutOff = files.filter((file) => file.state === 'unfinished' && file.kind !== 'other' && at - file.at > day)
+  for (const { name } of [...old, ...cutOff]) {
+    rmSync(join(backupFolder(dataDir), name), { force: true })
+    rmSync(join(backupFolder(dataDir), keyOf(name)), { force: true })
+  }
+}

@@ -1,0 +1,45 @@
+import type { FastifyInstance } from 'fastify'
+import { listDownload } from '../web/csv.ts'
+import { readList } from '../web/list.ts'
+import { supportActor } from '../web/viewer.ts'
+import { backupList, listBackups, recordBackup } from './data.ts'
+import { backupFolder, listBackupFiles, newestGood, overdue } from './folder.ts'
+import { startBackups } from './schedule.ts'
+
+export default async function backupRoutes(app: FastifyInstance) {
+  const { db, config, now } = app
+  const { dataDir, backupEveryHours, backupKeep } = config
+  const see = { config: { can: 'support.backup' } } as const
+  const backups = startBackups(config, now, app.log)
+  app.addHook('onClose', backups.stop)
+
+  app.get('/support/backups', see, async (request, reply) => {
+    const { working } = backups
+    // What is being made is no file yet.
+    const files = listBackupFiles(dataDir).filter(({ name }) => working === undefined || !name.startsWith(working))
+    const file = listDownload(request, reply, backupList, (query) => listBackups(db, files, query))
+    if (file) return file
+    return reply.page('backups/index', {
+      title: 'Backups',
+      list: listBackups(db, files, readList(request, backupList)),
+      kinds: backupList.filters.kind,
+      states: backupList.filters.state,
+      folder: backupFolder(dataDir),
+      last: newestGood(files, now()) ?? null,
+      overdue: overdue(dataDir, backupEveryHours, now()) !== undefined,
+      failure: backups.failure ?? null,
+      everyHours: backupEveryHours,
+      keep: backupKeep,
+      now: now(),
+      working: working !== undefined,
+      refresh: working ? 2 : 0,
+    })
+  })
+
+  app.post('/support/backups', see, async (request, reply) => {
+    const name = backups.begin()
+    if (!name) return reply.seeOther('/support/backups', 'A backup is being made, or was a moment ago.')
+    recordBackup(db, supportActor(request), name)
+    return reply.seeOther('/support/backups', 'A backup is being made.')
+  })
+}

@@ -1,0 +1,128 @@
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { readMigrationFiles } from 'drizzle-orm/migrator'
+import { StartError } from './start-error.ts'
+
+type Migration = ReturnType<typeof readMigrationFiles>[number]
+
+export type Migrating = {
+  /** Where the migrations lie, with drizzle-kit's journal. */
+  folder: string
+  /** Where a copy goes before anything is changed; none of a database that was made just now. */
+  backups: string | undefined
+}
+
+/**
+ * Brings a database up to the newest migration, in one transaction that holds the checks as well: whatever
+ * fails, a crash and a full disk included, leaves the database as the version before can use it.
+ * Throws a StartError that says how to go back, or that a newer version made this database.
+ */
+export function migrateOnce(sqlite: Database.Database, { folder, backups }: Migrating): void {
+  const migrations = readMigrationFiles({ migrationsFolder: folder })
+  const newest = migrations.at(-1)?.folderMillis ?? 0
+  const applied = lastApplied(sqlite)
+  if (applied === newest) return
+  if (applied > newest) {
+    throw new StartError(
+      'This database was made by a newer version of the panel. Run that version, or restore a backup.',
+    )
+  }
+  const copy = backups && copyBefore(sqlite, backups)
+
+  // A rebuilt table must not empty its children, so foreign keys are off meanwhile and checked after.
+  // Inside of a transaction they cannot be switched.
+  sqlite.pragma('foreign_keys = OFF')
+  try {
+    const missing = migrations.filter(({ folderMillis }) => folderMillis > applied)
+    sqlite.transaction(() => applyAndCheck(sqlite, missing)).immediate()
+  } catch (error) {
+    const back = copy
+      ? ` ${sqlite.name} is as it was: go back to the version that ran before. A copy of it is in ${copy}.`
+      : ''
+    throw new StartError(`The migration failed and was undone: ${reason(error)}.${back}`)
+  } finally {
+    sqlite.pragma('foreign_keys = ON')
+  }
+}
+
+/** A checked copy, which has its name only once it is whole and on the disk. Returns its path. */
+function copyBefore(sqlite: Database.Database, backups: string): string {
+  const copy = join(backups, `before-migration-${new Date().toISOString().replaceAll(':', '-')}.db`)
+  const part = `${copy}.partial`
+  try {
+    mkdirSync(backups, { recursive: true, mode: 0o700 })
+    sqlite.prepare('VACUUM INTO ?').run(part)
+    const made = new Database(part, { readonly: true })
+    try {
+      mustBeWhole(made)
+    } finally {
+      made.close()
+    }
+    const file = openSync(part, 'r')
+    fsyncSync(file)
+    closeSync(file)
+    renameSync(part, copy)
+    return copy
+  } catch (error) {
+    if (existsSync(part)) rmSync(part)
+    throw new StartError(
+      `The copy of the database before its migration could not be made in ${backups}: ${reason(error)}. Nothing was changed.`,
+    )
+  }
+}
+
+function applyAndCheck(sqlite: Database.Database, migrations: Migration[]): void {
+  const before = countRows(sqlite)
+  // Drizzle's own table, as its migrator makes it: drizzle-kit and other versions of the panel read it.
+  sqlite.exec(
+    'CREATE TABLE IF NOT EXISTS __drizzle_migrations (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric)',
+  )
+  const note = sqlite.prepare('INSERT INTO __drizzle_migrations (hash, created_at) VALUES (?, ?)')
+  for (const { sql, hash, folderMillis } of migrations) {
+    for (const statement of sql) sqlite.exec(statement)
+    note.run(hash, folderMillis)
+  }
+
+  const after = countRows(sqlite)
+  for (const [table, rows] of before) {
+    const left = after.get(table) ?? rows
+    if (left < rows) throw new Error(`${rows - left} of ${rows} rows of ${table} would be lost`)
+  }
+  const [broken] = sqlite.pragma('foreign_key_check') as { table: string; parent: string }[]
+  if (broken) throw new Error(`rows of ${broken.table} would point to no row of ${broken.parent}`)
+  mustBeWhole(sqlite)
+}
+
+function mustBeWhole(sqlite: Database.Database): void {
+  const found = sqlite.pragma('integrity_check(1)', { simple: true })
+  if (found !== 'ok') throw new Error(`integrity_check says: ${found}`)
+}
+
+/** The time of the newest migration in a folder: a database's version. 0 where there is none. */
+export function newestMigration(folder: string): number {
+  return readMigrationFiles({ migrationsFolder: folder }).at(-1)?.folderMillis ?? 0
+}
+
+/** The time of the newest migration that a database has. */
+export function lastApplied(sqlite: Database.Database): number {
+  const known = sqlite.prepare("SELECT 1 FROM sqlite_master WHERE name = '__drizzle_migrations'").get()
+  if (!known) return 0
+  return sqlite.prepare('SELECT coalesce(max(created_at), 0) FROM __drizzle_migrations').pluck().get() as number
+}
+
+function countRows(sqlite: Database.Database): Map<string, number> {
+  const tables = sqlite
+    .prepare(
+      "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '\\_\\_%' ESCAPE '\\'",
+    )
+    .pluck()
+    .all() as string[]
+  return new Map(
+    tables.map((table) => [table, sqlite.prepare(`SELECT count(*) FROM "${table}"`).pluck().get() as number]),
+  )
+}
+
+function reason(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ').replace(/\.$/, '')
+}

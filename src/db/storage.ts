@@ -1,0 +1,120 @@
+import { statfsSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { eq } from 'drizzle-orm'
+import type { FastifyBaseLogger } from 'fastify'
+import { type Connection, longestWait, waitForLock, write } from './open.ts'
+import { throttles } from './schema.ts'
+import { codeOf, type StorageProblem, storageProblem } from './storage-problem.ts'
+
+export type Storage = {
+  /** Why nothing can be saved, as far as the last attempts have shown. */
+  readonly problem: StorageProblem | undefined
+  /** Looks at what went wrong. Undefined when it was not the storage. */
+  note: (error: unknown) => StorageProblem | undefined
+  /** Makes a write that reading must not wait for. False when it could not be made. */
+  attempt: (act: () => void) => boolean
+  /** Does something once things can be saved again; the same function only once. */
+  afterwards: (act: () => void) => void
+  /** Saves as much as a form does, and takes it back: why that failed, or undefined. */
+  check: () => StorageProblem | undefined
+  stop: () => void
+}
+
+const checkEvery = 5_000
+/** Milliseconds that a write waits for another program where it need not be made now. */
+const shortWait = 100
+const leastFree = 1024 * 1024
+const aFormful = 'x'.repeat(64 * 1024)
+
+/**
+ * Knows whether things can be saved. What fails is logged when it begins and when it ends, not each time;
+ * meanwhile a write is tried every five seconds, and what waited for that then goes on.
+ */
+export function watchStorage(db: Connection, log: FastifyBaseLogger): Storage {
+  const waiting = new Set<() => void>()
+  let problem: StorageProblem | undefined
+  let timer: NodeJS.Timeout | undefined
+
+  function note(error: unknown): StorageProblem | undefined {
+    const found = storageProblem(error)
+    if (found) begin(found, error)
+    return found
+  }
+
+  function begin(found: StorageProblem, error: unknown): void {
+    if (problem !== found) log.error({ problem: found, code: codeOf(error) }, 'nothing can be saved')
+    problem = found
+    // One write has waited its full time for the other program; if each did, nobody could read.
+    if (found === 'locked') waitForLock(db, shortWait)
+    timer ??= setInterval(check, checkEvery).unref()
+  }
+
+  function end(): void {
+    clearInterval(timer)
+    timer = undefined
+    if (!problem) return
+    problem = undefined
+    log.warn('things can be saved again')
+    for (const act of [...waiting]) {
+      if (problem) return
+      waiting.delete(act)
+      try {
+        act()
+      } catch (error) {
+        if (note(error)) waiting.add(act)
+        else log.error({ err: error }, 'what waited to be saved failed')
+      }
+    }
+  }
+
+  function attempt(act: () => void): boolean {
+    if (problem) return false
+    waitForLock(db, shortWait)
+    try {
+      act()
+      return true
+    } catch (error) {
+      if (!note(error)) throw error
+      return false
+    } finally {
+      waitForLock(db, problem === 'locked' ? shortWait : longestWait)
+    }
+  }
+
+  function check(): StorageProblem | undefined {
+    waitForLock(db, shortWait)
+    try {
+      write(db, (tx) => {
+        tx.insert(throttles).values({ key: aFormful, tries: 0, at: 0 }).run()
+        tx.delete(throttles).where(eq(throttles.key, aFormful)).run()
+      })
+      // The end of a full disk is not a few free pages, which the next form would use up.
+      if (problem !== 'full' || freeBytes(dirname(db.$client.name)) >= leastFree) end()
+    } catch (error) {
+      begin(storageProblem(error) ?? 'failing', error)
+    } finally {
+      waitForLock(db, problem === 'locked' ? shortWait : longestWait)
+    }
+    return problem
+  }
+
+  return {
+    get problem() {
+      return problem
+    },
+    note,
+    attempt,
+    afterwards: (act) => waiting.add(act),
+    check,
+    stop: () => {
+      if (problem) check()
+      clearInterval(timer)
+    },
+  }
+}
+
+/** What is free for us in a folder's file system. */
+export function freeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder)
+  return bavail * bsize
+}

@@ -1,0 +1,66 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { Gauge, type Registry } from 'prom-client'
+import { listBackupFiles, newestGood } from '../backups/folder.ts'
+import type { Db } from '../db/open.ts'
+import { freeBytes, type Storage } from '../db/storage.ts'
+import { countLetters, countSessions, oldestWaitingLetter } from './data.ts'
+
+/** Milliseconds that a count is good for: whoever asks more often costs no more. */
+const countedEvery = 15_000
+const lastHours = 8 * 3_600_000
+
+type Sources = { metrics: Registry; db: Db; dataDir: string; storage: Storage; now: () => number }
+
+/** What is looked up when the metrics are read. */
+export function addGauges({ metrics, db, dataDir, storage, now }: Sources): void {
+  const counts = remembered(now, () => ({
+    letters: countLetters(db),
+    oldest: oldestWaitingLetter(db),
+    sessions: countSessions(db, now() - lastHours),
+    backup: newestGood(listBackupFiles(dataDir), now()),
+  }))
+
+  const gauge = (name: string, help: string, value: () => number) =>
+    new Gauge({
+      name: `meshpanel_${name}`,
+      help,
+      registers: [metrics],
+      collect() {
+        this.set(value())
+      },
+    })
+
+  const sizeOf = (file: string) => statSync(join(dataDir, file), { throwIfNoEntry: false })?.size ?? 0
+  gauge('database_bytes', 'Size of the database file.', () => sizeOf('panel.db'))
+  gauge('database_wal_bytes', 'Size of the write-ahead log beside it.', () => sizeOf('panel.db-wal'))
+  gauge('disk_free_bytes', 'What is free on the disk of DATA_DIR.', () => freeBytes(dataDir))
+  gauge('writable', '1 while things can be saved, 0 while the disk is full, read-only or locked.', () =>
+    storage.problem ? 0 : 1,
+  )
+  gauge('sessions', 'Sessions used in the last 8 hours (at most 100,000 are counted).', () => counts().sessions)
+  gauge('oldest_waiting_letter_seconds', 'How long the oldest letter waits that is to be sent.', () =>
+    Math.max(0, (now() - (counts().oldest ?? now())) / 1_000),
+  )
+  gauge('last_backup_timestamp_seconds', 'When the newest good backup was made; 0 without one.', () =>
+    Math.floor((counts().backup?.at ?? 0) / 1_000),
+  )
+  gauge('last_backup_bytes', 'Size of the newest good backup; 0 without one.', () => counts().backup?.size ?? 0)
+  new Gauge({
+    name: 'meshpanel_letters',
+    help: 'Letters of the outbox by state (at most 100,000 each are counted).',
+    labelNames: ['state'],
+    registers: [metrics],
+    collect() {
+      for (const { state, letters } of counts().letters) this.set({ state }, letters)
+    },
+  })
+}
+
+function remembered<Value>(now: () => number, look: () => Value): () => Value {
+  let kept: { at: number; value: Value } | undefined
+  return () => {
+    if (!kept || now() - kept.at >= countedEvery) kept = { at: now(), value: look() }
+    return kept.value
+  }
+}
