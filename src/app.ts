@@ -68,7 +68,7 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   app.addHook('onClose', async () => storage.stop())
   const mail = startMailWorker(db, config, secrets, storage, now, app.log)
   app.addHook('onClose', mail.stop)
-  const purge = startPurge(db, config.dataDir, now, app.log)
+  const purge = startPurge(db, config.dataDir, storage, now, app.log)
   app.addHook('onClose', purge.stop)
 
   app.decorate('config', config)

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Db } from '../db/open.ts'
+import type { Storage } from '../db/storage.ts'
 import { removeLetterFiles } from '../mail/worker.ts'
 import { purgeNextAccount, purgeNextProject } from './data.ts'
 
@@ -11,7 +12,13 @@ const purgeEvery = 3 * 3_600_000
  * Removes for good what was deleted 30 days ago: at the start and every three hours, one account or project
  * at a time, so that requests come between.
  */
-export function startPurge(db: Db, dataDir: string, now: () => number, log: FastifyBaseLogger): PurgeWorker {
+export function startPurge(
+  db: Db,
+  dataDir: string,
+  storage: Storage,
+  now: () => number,
+  log: FastifyBaseLogger,
+): PurgeWorker {
   let working: Promise<void> | undefined
   let stopped = false
 
@@ -25,14 +32,16 @@ export function startPurge(db: Db, dataDir: string, now: () => number, log: Fast
   }
 
   async function work(): Promise<void> {
-    while (!stopped && purgeOne()) await new Promise((resolve) => setImmediate(resolve))
-  }
-
-  /** False when nothing is left to do. */
-  function purgeOne(): boolean {
-    const letterIds = purgeNextAccount(db, now())
-    if (letterIds) removeLetterFiles(dataDir, letterIds)
-    return letterIds !== undefined || purgeNextProject(db, now())
+    let more = true
+    const purgeOne = () => {
+      const letterIds = purgeNextAccount(db, now())
+      if (letterIds) removeLetterFiles(dataDir, letterIds)
+      more = letterIds !== undefined || purgeNextProject(db, now())
+    }
+    while (!stopped && more) {
+      if (!storage.attempt(purgeOne)) return storage.afterwards(wake)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
   }
 
   wake()

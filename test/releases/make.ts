@@ -90,6 +90,7 @@ await stella.press(invitation, 'Invite', {
   projects: website.slice(0, 1),
 })
 await submit('stella', '/projects', 'Create project', { name: 'Old shop', identifier: 'old-shop' })
+await submit('stella', '/projects/old-shop', 'Save quotas', { cores: '2' })
 await submit('stella', '/projects/old-shop/removal', 'Delete project', { identifier: 'old-shop' })
 
 await submit('tom', '/profile', 'Save name', { name: 'Tom Tester' })
