@@ -1,5 +1,5 @@
-import helmet from '@fastify/helmet'
 import Fastify, { type FastifyInstance } from 'fastify'
+import helmet from 'helmet'
 import accessRoutes from './access/routes.ts'
 import accountExportRoutes from './account-export/routes.ts'
 import accountTransferRoutes from './account-transfer/routes.ts'
@@ -81,7 +81,7 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   app.decorate('setupToken', newToken())
 
   await app.register(metrics)
-  await app.register(helmet, {
+  const secureHeaders = helmet({
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {
@@ -97,6 +97,9 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
     referrerPolicy: { policy: 'same-origin' },
     frameguard: { action: 'deny' },
     strictTransportSecurity: config.https ? { maxAge: 31_536_000 } : false,
+  })
+  app.addHook('onRequest', (request, reply, done) => {
+    secureHeaders(request.raw, reply.raw, () => done())
   })
   await app.register(compression)
   await app.register(assets)

@@ -10,10 +10,19 @@ import { hasAdmin } from '../members/data.ts'
 import { hasLimitAt, nearLimit } from '../quotas/data.ts'
 
 export type Customer = Account
-export type CustomerRow = Customer & { users: number }
-
 // Drizzle leaves out a column's table where a query has only one, so a subquery names its own.
 const users = sql<number>`(select count(*) from memberships as own where own.account_id = accounts.id)`
+const columns = {
+  id: accounts.id,
+  name: accounts.name,
+  identifier: accounts.identifier,
+  search: accounts.search,
+  createdAt: accounts.createdAt,
+  suspendedAt: accounts.suspendedAt,
+  suspendedReason: accounts.suspendedReason,
+}
+
+export type CustomerRow = Pick<Customer, keyof typeof columns> & { users: number }
 
 /** What a list of customers can be sorted and narrowed down by. */
 export const customerList = {
@@ -74,13 +83,13 @@ export function listCustomers(
     narrowed: and(found, narrowed(query.filters, at)),
     rows: ({ where, orderBy, limit }) =>
       db
-        .select({ customer: accounts, users })
+        .select({ ...columns, users })
         .from(accounts)
         .where(and(own, where))
         .orderBy(...orderBy)
         .limit(limit),
     counted: ({ where, limit }) => db.select({ one: accounts.id }).from(accounts).where(and(own, where)).limit(limit),
-    seen: (rows) => rows.map(({ customer, users }) => ({ ...customer, users })),
+    seen: (rows) => rows,
   })
 }
 

@@ -303,14 +303,15 @@ const limitsOfAccounts = prepared((db) =>
 export function usesOf(db: Db, accountIds: number[]): Map<number, Use[]> {
   const catalogue = listLimitable(db, 'account')
   const given = givenBy(db, accountIds)
-  const own = limitsOfAccounts(db).all({ ids: JSON.stringify(accountIds) })
-  const amounts = new Map(own.map(({ accountId, resourceId, amount }) => [`${accountId} ${resourceId}`, amount]))
+  const amounts = new Map<number, Map<number, number | null>>(accountIds.map((id) => [id, new Map()]))
+  for (const { accountId, resourceId, amount } of limitsOfAccounts(db).all({ ids: JSON.stringify(accountIds) }))
+    amounts.get(accountId)?.set(resourceId, amount)
   return new Map(
     accountIds.map((id) => [
       id,
       catalogue.map((resource) => ({
         resource,
-        limit: amounts.get(`${id} ${resource.id}`) ?? null,
+        limit: amounts.get(id)?.get(resource.id) ?? null,
         given: given.get(id)?.get(resource.id) ?? 0,
       })),
     ]),

@@ -1,4 +1,5 @@
-import { eq, gt, min, type SQLWrapper, sql } from 'drizzle-orm'
+import { eq, gt, min } from 'drizzle-orm'
+import { countRows } from '../db/list.ts'
 import type { Db } from '../db/open.ts'
 import { letters, sessions } from '../db/schema.ts'
 
@@ -40,8 +41,4 @@ export function countSessions(db: Db, since: number): number {
 /** Throws when the database cannot be read. */
 export function readAnything(db: Db): void {
   db.select({ one: sessions.id }).from(sessions).limit(1).get()
-}
-
-function countRows(db: Db, rows: SQLWrapper): number {
-  return db.get<{ n: number }>(sql`select count(*) as n from ${rows}`).n
 }

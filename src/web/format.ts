@@ -5,8 +5,12 @@ const whole = new Intl.NumberFormat('en-GB')
 
 /** 24 Nov 2026 */
 export function date(at: number): string {
-  return day.format(at)
+  const days = Math.floor(at / 86_400_000)
+  // The rows of a list are often of one day, and formatting takes a while.
+  if (days !== lastDay.days) lastDay = { days, words: day.format(at) }
+  return lastDay.words
 }
+let lastDay = { days: Number.NaN, words: '' }
 
 /** November 2026 */
 export function month(at: number): string {
@@ -25,7 +29,7 @@ export function isoTime(at: number): string {
 
 /** 12,345 */
 export function number(count: number): string {
-  return whole.format(count)
+  return Number.isInteger(count) && Math.abs(count) < 1_000 ? String(count) : whole.format(count)
 }
 
 /** “4,096 MiB” */
