@@ -1,7 +1,7 @@
 import { PassThrough, pipeline, Readable } from 'node:stream'
 import { ZipFile } from 'yazl'
 import type { Db } from '../db/open.ts'
-import { csvParts } from '../web/csv.ts'
+import { type Cell, csvParts } from '../web/csv.ts'
 import { type ExportTable, exportTables } from './data.ts'
 
 /**
@@ -25,7 +25,7 @@ export function exportAccount(db: Db, accountId: number, at: number): Readable |
   for (const table of tables) {
     add(`${table.name}.jsonl`, () => Readable.from(jsonLines(table), { objectMode: false }))
     add(`${table.name}.csv`, () =>
-      Readable.from(csvParts(table.rows(), Object.keys(table.fields)), { objectMode: false }),
+      Readable.from(csvParts(Object.keys(table.fields), cellsOf(table)), { objectMode: false }),
     )
   }
   zip.end()
@@ -35,6 +35,11 @@ export function exportAccount(db: Db, accountId: number, at: number): Readable |
 /** The name that the file is offered under. */
 export function archiveName(identifier: string, at: number): string {
   return `${identifier}-${new Date(at).toISOString().slice(0, 10)}.zip`
+}
+
+function* cellsOf({ rows, fields }: ExportTable): Generator<Cell[]> {
+  const names = Object.keys(fields)
+  for (const row of rows()) yield names.map((name) => row[name] ?? null)
 }
 
 function* jsonLines({ rows }: ExportTable): Generator<string> {

@@ -8,14 +8,13 @@ import { type BaseSQLiteDatabase, SQLiteTransaction } from 'drizzle-orm/sqlite-c
 import { root } from '../config.ts'
 import { giveToOwnerOf } from './files.ts'
 import { lastApplied, migrateOnce, newestMigration } from './migrate.ts'
-import * as schema from './schema.ts'
 import { StartError } from './start-error.ts'
 import { codeOf, type StorageProblem, storageProblem } from './storage-problem.ts'
 
 export { StartError }
 
 /** The database, or a transaction of it: data functions take both. */
-export type Db = BaseSQLiteDatabase<'sync', Database.RunResult, typeof schema>
+export type Db = BaseSQLiteDatabase<'sync', Database.RunResult>
 
 /** The database itself, no transaction of it. */
 export type Connection = Db & { $client: Database.Database }
@@ -61,9 +60,11 @@ function openAlone(dataDir: string, migrations: string): OpenDatabase {
     lock.close()
     throw error
   }
+  // What undoes a statement in a large transaction would go through a file: an import takes a third longer by it.
+  sqlite.pragma('temp_store = memory')
   keepStatements(sqlite)
   return {
-    db: drizzle(sqlite, { schema }),
+    db: drizzle(sqlite),
     close: () => {
       sqlite.close()
       lock.close()
@@ -85,15 +86,25 @@ const writes = channel('meshpanel:write')
 /** Opens a database file as it is. Whoever needs it alone takes the lock first. */
 export function openFile(file: string): OpenDatabase {
   const sqlite = connect(file)
-  return { db: drizzle(sqlite, { schema }), close: () => sqlite.close() }
+  return { db: drizzle(sqlite), close: () => sqlite.close() }
 }
 
 /**
  * Runs a write: IMMEDIATE, so that what is checked and what is written is one step, and nobody
- * else's write comes between.
+ * else's write comes between. Within another write it is a part of that one.
  */
 export function write<Result>(db: Db, act: (tx: Db) => Result): Result {
+  if (is(db, SQLiteTransaction)) return act(db)
   const start = performance.now()
+  try {
+    return allOrNothing(db, act)
+  } finally {
+    writes.publish((performance.now() - start) / 1_000)
+  }
+}
+
+/** Runs a part of a write that is undone alone when it throws. */
+export function allOrNothing<Result>(db: Db, act: (tx: Db) => Result): Result {
   let reason: unknown
   try {
     return db.transaction(
@@ -110,8 +121,6 @@ export function write<Result>(db: Db, act: (tx: Db) => Result): Result {
   } catch (error) {
     // On a full disk SQLite may undo all by itself; undoing a part then fails, and would hide the reason.
     throw reason ?? error
-  } finally {
-    if (!is(db, SQLiteTransaction)) writes.publish((performance.now() - start) / 1_000)
   }
 }
 

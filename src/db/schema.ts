@@ -627,10 +627,11 @@ export const records = sqliteTable(
     index('records_account').on(table.accountId, table.id),
     index('records_actor_account').on(table.actorAccountId, table.id),
     index('records_actor').on(table.actorId, table.id),
-    index('records_user').on(table.userId, table.id),
-    index('records_project').on(table.projectId),
-    index('records_invitation').on(table.invitationId),
-    index('records_letter').on(table.letterId),
+    // Most records are about none of these.
+    index('records_user').on(table.userId, table.id).where(sql`user_id is not null`),
+    index('records_project').on(table.projectId).where(sql`project_id is not null`),
+    index('records_invitation').on(table.invitationId).where(sql`invitation_id is not null`),
+    index('records_letter').on(table.letterId).where(sql`letter_id is not null`),
   ],
 )
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { findAccount, isIdentifierTaken } from '../accounts/data.ts'
 import { createCustomer } from '../customers/data.ts'
-import type { Db } from '../db/open.ts'
+import { allOrNothing, type Db } from '../db/open.ts'
 import type { Person } from '../history/record.ts'
 import { invite, type Sender, whyNotInvited } from '../invitations/data.ts'
 import { type Action, type ProjectRole, type Role, roleName } from '../policy.ts'
@@ -14,7 +14,7 @@ import type { ImportKind } from './data.ts'
 // What can be brought in, and what becomes of a row: checked when the file is read, and once more when
 // it is carried out, since the world moves on meanwhile.
 
-/** Why a row cannot be carried out: thrown in its transaction, so that nothing of it stays. */
+/** Why a row cannot be carried out. */
 export class RowFailed extends Error {}
 
 export type Checked = { subject: string; input: object; words: string } | { subject: string; wrong: string }
@@ -29,7 +29,7 @@ export type Kind = {
   columns: { known: readonly string[]; required: readonly string[] }
   example: string
   check: (db: Db, accountId: number, values: Record<string, string>, line: number, seen: Seen, at: number) => Checked
-  /** Throws a RowFailed. */
+  /** Throws a RowFailed, and leaves nothing of the row then. */
   carryOut: (tx: Db, actor: Person, sender: Sender, accountId: number, input: object) => string
 }
 
@@ -93,22 +93,30 @@ const customers: Kind = {
   },
 
   carryOut(tx, actor, sender, accountId, input) {
-    const { name, identifier, admin, limit } = input as CustomerInput
-    const created = createCustomer(tx, actor, accountId, { name, identifier })
-    if (!created) throw new RowFailed(taken(identifier))
-    const projects = limit === null ? undefined : findResource(tx, countedResource)
-    if (projects) {
-      try {
-        changeLimits(tx, actor, { level: 'account', accountId: created.id }, new Map([[projects.id, limit]]), '')
-      } catch (error) {
-        if (!(error instanceof NotEnough)) throw error
-        const [short] = error.shortages
-        throw new RowFailed(`The pool has ${short?.left ?? 0} projects left.`)
-      }
-    }
-    if (admin) invite(tx, actor, sender, created, { ...admin, projects: [] })
+    const { limit } = input as CustomerInput
+    const create = (inner: Db) => createWithAll(inner, actor, sender, accountId, input as CustomerInput)
+    // A limit may turn out to be more than the pool has: a transaction of its own undoes the customer. It takes a while.
+    if (limit === null) create(tx)
+    else allOrNothing(tx, create)
     return 'created'
   },
+}
+
+function createWithAll(tx: Db, actor: Person, sender: Sender, partnerId: number, customer: CustomerInput): void {
+  const { name, identifier, admin, limit } = customer
+  const created = createCustomer(tx, actor, partnerId, { name, identifier })
+  if (!created) throw new RowFailed(taken(identifier))
+  const projects = limit === null ? undefined : findResource(tx, countedResource)
+  if (projects) {
+    try {
+      changeLimits(tx, actor, { level: 'account', accountId: created.id }, new Map([[projects.id, limit]]), '')
+    } catch (error) {
+      if (!(error instanceof NotEnough)) throw error
+      const [short] = error.shortages
+      throw new RowFailed(`The pool has ${short?.left ?? 0} projects left.`)
+    }
+  }
+  if (admin) invite(tx, actor, sender, created, { ...admin, projects: [] })
 }
 
 const userRow = z.object({ name: personName(), 'e-mail': email(), role, projects: z.string() })

@@ -13,7 +13,7 @@ export type ImportWorker = { wake: () => void; stop: () => Promise<void> }
 
 /** So long other requests wait for a batch, in milliseconds. */
 const longestBatch = 40
-const rowsAtOnce = 500
+const rowsAtOnce = 200
 const cleanEvery = 6 * 3_600_000
 
 /**
@@ -82,9 +82,7 @@ export function startImportWorker(
   function carryOutRow(tx: Db, actor: Person, sender: Sender, kind: keyof typeof kinds, row: ImportRow): void {
     const accountId = actor.accountId ?? 0
     try {
-      // A transaction of its own: of a row that fails nothing stays.
-      const words = write(tx, (inner) => kinds[kind].carryOut(inner, actor, sender, accountId, JSON.parse(row.input)))
-      markRow(tx, row, 'done', words)
+      markRow(tx, row, 'done', kinds[kind].carryOut(tx, actor, sender, accountId, JSON.parse(row.input)))
     } catch (error) {
       if (!(error instanceof RowFailed)) throw error
       markRow(tx, row, 'failed', error.message)

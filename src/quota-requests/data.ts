@@ -1,6 +1,6 @@
 import { and, asc, count, desc, eq, gt, inArray, isNull, type SQL } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
-import { type Db, write } from '../db/open.ts'
+import { allOrNothing, type Db, write } from '../db/open.ts'
 import { accounts, projects, quotaRequestAmounts, quotaRequests, resources, users } from '../db/schema.ts'
 import { type Actor, type Change, type Person, record } from '../history/record.ts'
 import type { Post } from '../mail/outbox.ts'
@@ -217,8 +217,8 @@ function approveAutomatically(tx: Db, actor: Actor, request: QuotaRequest, quota
   const byRule: Actor = { ...actor, userId: null, accountId: partnerOf(tx, accountId) }
   const amounts = new Map(request.amounts.map(({ resource, asked }) => [resource.id, asked]))
   try {
-    // A transaction of its own: where the pool has not enough, the request stays open.
-    write(tx, (inner) => grant(inner, byRule, request, amounts, { comment: '', automatic: true }, tell))
+    // Where the pool has not enough, the request stays open.
+    allOrNothing(tx, (inner) => grant(inner, byRule, request, amounts, { comment: '', automatic: true }, tell))
     return true
   } catch (error) {
     if (error instanceof NotEnough) return false

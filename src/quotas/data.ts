@@ -443,18 +443,20 @@ function ofProject(accountId: number, projectId: number): SQL | undefined {
   return and(eq(limits.accountId, accountId), eq(limits.projectId, projectId))
 }
 
+export const quotaColumns = ['level', 'name', 'identifier', 'resource', 'unit', 'limit', 'given out', 'left']
+
 /** A partner's pool and every customer's quotas, row by row: for a file. */
 export function* quotaRows(db: Db, partnerId: number) {
-  const row = (level: string, { name, identifier }: { name: string; identifier: string }, use: Use) => ({
+  const row = (level: string, { name, identifier }: { name: string; identifier: string }, use: Use) => [
     level,
     name,
     identifier,
-    resource: use.resource.key,
-    unit: use.resource.unit,
-    limit: use.limit,
-    'given out': use.given,
-    left: use.limit === null ? null : use.limit - use.given,
-  })
+    use.resource.key,
+    use.resource.unit,
+    use.limit,
+    use.given,
+    use.limit === null ? null : use.limit - use.given,
+  ]
   const own = db.select().from(accounts).where(eq(accounts.id, partnerId)).get()
   const pool = findQuotas(db, { level: 'pool', accountId: partnerId })
   for (const quota of pool?.quotas ?? [])

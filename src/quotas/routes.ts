@@ -6,7 +6,7 @@ import { projectOf, showProject } from '../projects/page.ts'
 import { csvDownload, listDownload } from '../web/csv.ts'
 import { forbidden } from '../web/errors.ts'
 import { actor, supportActor } from '../web/viewer.ts'
-import { quotaRows } from './data.ts'
+import { quotaColumns, quotaRows } from './data.ts'
 import { saveLimits, showCustomerQuotas, showOwnQuotas, showSupportQuotas, supportedAccount } from './page.ts'
 
 export default async function quotaRoutes(app: FastifyInstance) {
@@ -51,7 +51,7 @@ export default async function quotaRoutes(app: FastifyInstance) {
 
   app.get('/partner/quotas.csv', { config: { can: 'partner-quota.see' } }, async (request, reply) => {
     const { id, identifier } = request.member.account
-    return csvDownload(reply, `quotas-${identifier}.csv`, quotaRows(db, id))
+    return csvDownload(reply, `quotas-${identifier}.csv`, quotaColumns, quotaRows(db, id))
   })
 
   app.get('/support/accounts/:identifier/quotas', support, async (request, reply) => showSupportQuotas(request, reply))

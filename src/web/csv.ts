@@ -4,40 +4,38 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { everyRow, type List, type ListQuery, type ListSpec } from '../db/list.ts'
 import { readList } from './list.ts'
 
-/** A row of a download: its columns by name, the same in every row. */
-export type CsvRow = Record<string, string | number | null>
+export type Cell = string | number | null
 
 const format: Options = { escape_formulas: true, record_delimiter: 'windows' }
 /** So many rows are written at once: other requests come between. */
 const rowsAtOnce = 500
 
 /** Sends rows as a CSV file, as they come. */
-export function csvDownload(reply: FastifyReply, name: string, rows: Iterable<CsvRow>) {
+export function csvDownload(reply: FastifyReply, name: string, columns: string[], rows: Iterable<Cell[]>) {
   return reply
     .type('text/csv; charset=utf-8')
     .header('content-disposition', `attachment; filename="${name}"`)
-    .send(Readable.from(csvParts(rows), { objectMode: false }))
+    .send(Readable.from(csvParts(columns, rows), { objectMode: false }))
 }
 
 /**
- * A CSV file, some rows at a time: UTF-8 with a BOM, since spreadsheets take it for something else without one;
- * cells that would start a formula are neutralised (OWASP: CSV Injection). Its columns are those of the rows,
- * unless they are named.
+ * A CSV file, some rows at a time, with its columns' names on top: UTF-8 with a BOM, since spreadsheets take it for
+ * something else without one; cells that would start a formula are neutralised (OWASP: CSV Injection).
  */
-export function* csvParts(rows: Iterable<CsvRow>, columns?: string[]): Generator<string> {
-  let first = true
-  let part: CsvRow[] = []
+export function* csvParts(columns: string[], rows: Iterable<Cell[]>): Generator<string> {
+  let bom = true
+  let part: Cell[][] = [columns]
   const written = () => {
-    const text = stringify(part, { ...format, ...(columns ? { columns } : {}), header: first, bom: first })
-    first = false
+    const text = stringify(part, { ...format, bom })
+    bom = false
     part = []
     return text
   }
   for (const row of rows) {
     part.push(row)
-    if (part.length === rowsAtOnce) yield written()
+    if (part.length >= rowsAtOnce) yield written()
   }
-  if (first || part.length > 0) yield written()
+  if (part.length > 0) yield written()
 }
 
 /**
@@ -53,9 +51,15 @@ export function listDownload<Row, Filters extends string>(
 ): FastifyReply | undefined {
   const wanted = (request.query as Record<string, unknown>)[`${prefix}download`]
   if (request.method !== 'GET' || wanted !== 'csv') return undefined
-  return csvDownload(reply, `${spec.name}.csv`, rowsOf(spec, everyRow(list, readList(request, spec, prefix))))
+  return csvDownload(
+    reply,
+    `${spec.name}.csv`,
+    Object.keys(spec.columns),
+    rowsOf(spec, everyRow(list, readList(request, spec, prefix))),
+  )
 }
 
-function* rowsOf<Row>({ columns }: ListSpec<Row>, rows: Iterable<Row>): Generator<CsvRow> {
-  for (const row of rows) yield Object.fromEntries(Object.entries(columns).map(([name, value]) => [name, value(row)]))
+function* rowsOf<Row>({ columns }: ListSpec<Row>, rows: Iterable<Row>): Generator<Cell[]> {
+  const cells = Object.values(columns)
+  for (const row of rows) yield cells.map((cell) => cell(row))
 }
