@@ -251,9 +251,17 @@ export function proposeIdentifier(taken: string, isTaken: (candidates: string[])
   }
 }
 
+const identifierEverGiven = prepared((db) =>
+  db
+    .select({ id: accounts.id })
+    .from(accounts)
+    .where(eq(accounts.identifier, sql.placeholder('identifier')))
+    .prepare(),
+)
+
 /** Whether an identifier was ever given out, be it to an account that is gone. */
 export function isIdentifierTaken(db: Db, identifier: string): boolean {
-  return db.select({ id: accounts.id }).from(accounts).where(eq(accounts.identifier, identifier)).get() !== undefined
+  return identifierEverGiven(db).get({ identifier }) !== undefined
 }
 
 export function proposeAccountIdentifier(db: Db, taken: string): string {

@@ -27,8 +27,8 @@ export type PageOptions = {
   recentAccounts: (request: FastifyRequest) => { accounts: { name: string; identifier: string }[]; more: boolean }
 }
 
-/** What every view can call. */
-export const viewTools = {
+/** What every page's view can call, as `tools`. */
+const tools = {
   ...format,
   roleName,
   projectRoleNames,
@@ -44,10 +44,9 @@ export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts }) 
   const noticeName = https ? '__Host-meshpanel-notice' : 'meshpanel-notice'
 
   await app.register(fastifyView, {
-    engine: { eta: newEta() },
+    engine: { eta: newEta(tools) },
     root: join(root, 'views'),
     production: true,
-    defaultContext: viewTools,
   })
 
   app.decorateReply('seeOther', function (this: FastifyReply, path: string, notice?: string) {

@@ -2,6 +2,8 @@
 // How the panel does on many customers, as ratios within a round: each page against the same bytes from a
 // bare server and against a page written by hand, and each size against the smallest. In a round each
 // place is asked of all panels and references in turn, so that what else the machine does falls on all.
+// Of a form, “of commit” compares the whole request with a bare commit of the same rows, and “write” the
+// panel's transactions alone (those of letters too) as its metrics tell them.
 // Closes with a table, and writes it to bench.json in the folder for temporary files.
 import { writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,6 +22,7 @@ type Ratios = {
   bare: number[]
   handOpen: number[]
   commit: number[]
+  write: number[]
   smallest: number[]
   smallest99: number[]
 }
@@ -29,6 +32,7 @@ const newFigures = (): Figures => ({
   bare: [],
   handOpen: [],
   commit: [],
+  write: [],
   smallest: [],
   smallest99: [],
   times: [],
@@ -45,11 +49,17 @@ async function round(name: string, stages: Stage[], figures: Map<Stage, Figures>
     const expected = targets.place.act ? 303 : 200
     const times = {} as Record<'panel' | 'bare' | 'hand', number[]>
     let committed: number[] = []
+    const before = await writes(stage)
+    let written = Number.NaN
     for (const target of ['panel', 'bare', 'hand'] as const) {
       const answers = await closedLoop(targets[target], each, from)
       const wrong = answers.find(({ status }) => status !== expected)
       if (wrong) throw new Error(`${name} at ${stage.size}: ${target} answers ${wrong.status}`)
       times[target] = answers.map(({ time }) => time)
+      if (target === 'panel') {
+        const after = await writes(stage)
+        written = ((after.seconds - before.seconds) / (after.count - before.count)) * 1_000
+      }
       if (target === 'hand') committed = answers.map(({ committed }) => committed)
     }
     // Half of what the panel bears, for the panel and the page by hand alike.
@@ -61,11 +71,23 @@ async function round(name: string, stages: Stage[], figures: Map<Stage, Figures>
     figure.hand.push(median(times.hand) / median(times.panel))
     figure.handOpen.push(median(byHand) / median(open))
     figure.bare.push(median(times.bare) / median(times.panel))
-    if (targets.place.act) figure.commit.push(median(committed) / median(times.panel))
+    if (targets.place.act) {
+      figure.commit.push(median(committed) / median(times.panel))
+      figure.write.push(mean(committed) / written)
+    }
     if (first.closed.length === 0) Object.assign(first, { closed: times.panel, open })
     figure.smallest.push(median(times.panel) / median(first.closed))
     figure.smallest99.push(percentile(open, 0.99) / percentile(first.open, 0.99))
   }
+}
+
+const mean = (some: number[]) => some.reduce((sum, one) => sum + one, 0) / some.length
+
+/** How many write transactions a panel has made, and how long they took. */
+async function writes({ panel }: Stage): Promise<{ seconds: number; count: number }> {
+  const metrics = await (await fetch(`${panel.url}/metrics`)).text()
+  const value = (name: string) => Number(new RegExp(`^meshpanel_write_seconds_${name} (.*)$`, 'm').exec(metrics)?.[1])
+  return { seconds: value('sum'), count: value('count') }
 }
 
 const stages: Stage[] = []
@@ -92,6 +114,7 @@ for (const name of Object.keys(stages[0]?.targets ?? {})) {
       ofHandOpen: median(figure.handOpen),
       ofBare: median(figure.bare),
       ofCommit: figure.commit.length > 0 ? median(figure.commit) : Number.NaN,
+      writeOfCommit: figure.write.length > 0 ? median(figure.write) : Number.NaN,
       p50OfSmallest: median(figure.smallest),
       p99OfSmallest: median(figure.smallest99),
     })
@@ -127,6 +150,7 @@ const table = [
     'of hand, open',
     'of bare',
     'of commit',
+    'write',
     'p50 × smallest',
     'p99 × smallest',
   ],
@@ -135,7 +159,7 @@ const table = [
     String(row.place),
     `${(Number(row.bytes) / 1000).toFixed(1)} kB`,
     ...[row.p50, row.p99, row.openP50, row.openP99].map((time) => `${Number(time).toFixed(2)} ms`),
-    ...[row.ofHand, row.ofHandOpen, row.ofBare, row.ofCommit].map((part) => percent(Number(part))),
+    ...[row.ofHand, row.ofHandOpen, row.ofBare, row.ofCommit, row.writeOfCommit].map((part) => percent(Number(part))),
     Number(row.p50OfSmallest).toFixed(2),
     Number(row.p99OfSmallest).toFixed(2),
   ]),
