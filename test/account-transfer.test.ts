@@ -113,7 +113,7 @@ t.test(
     await stella.submit('/projects/website', 'Give access', { people: petraId, role: 'user' })
     t.match(
       (await olga.get(page)).text,
-      '1 user of Cloudhaus who added themselves goes, with their project access: Petra (petra@cloudhaus.example)',
+      '1 user whom Cloudhaus brought in goes, with their project access: Petra (petra@cloudhaus.example)',
     )
 
     await petra.switchTo('acme')
@@ -124,6 +124,68 @@ t.test(
     t.match((await stella.get('/customer/history?family=member')).row('removed the user'), 'Petra')
   },
 )
+
+t.test('of the people whom the old partner invited, and of the links that it sent, nothing stays open', async (t) => {
+  const panel = await startApp(t)
+  const [olga, petra, max] = (await everybody(panel, 'olga', 'petra', 'max')) as [Client, Client, Client]
+  await petra.submit('/partner/customers', 'Create customer', { name: 'One', identifier: 'one' })
+  const inOne = '/partner/customers/one/users'
+  await petra.submit(inOne, 'Invite', { name: 'Max', email: cast.max.email })
+  await max.submit('/', 'Accept', {}, 'One')
+  await petra.submit('/partner/customers', 'Create customer', { name: 'Two', identifier: 'two' })
+  for (const [name, email] of [
+    ['Max', cast.max.email],
+    ['Greta', 'greta@two.example'],
+  ] as const)
+    await petra.submit('/partner/customers/two/users', 'Invite', { name, email })
+  const copied = await petra.submit('/partner/customers/two/users', 'Copy link', {}, 'greta@two.example')
+  const link = /\/invitations\/[\w-]{43}/.exec(copied.body)?.[0] ?? ''
+  t.equal((await panel.visit().get(link)).status, 200)
+
+  const [one, two] = ['/support/accounts/one/partner', '/support/accounts/two/partner']
+  t.match((await olga.get(one)).text, '1 user whom Cloudhaus brought in goes, with their project access: Max')
+  const foreseen = (await olga.get(two)).text
+  t.match(foreseen, `1 invitation to people of Cloudhaus is cancelled: Max (${cast.max.email})`)
+  t.match(foreseen, '1 pending invitation must be sent again: Greta (greta@two.example)')
+  for (const page of [one, two]) t.equal((await olga.submit(page, 'Move', { partner: 'rival' })).status, 303)
+
+  t.same(people(panel, 'one'), [])
+  t.notMatch((await max.get('/')).text, 'invites you')
+  const dead = await panel.visit().get(link)
+  t.notOk(dead.hasButton('Accept invitation'), 'nobody joins by a link that the old partner had')
+  const riva = await panel.signIn('riva')
+  const list = await riva.get('/partner/customers/two/users')
+  t.notMatch(list.text, cast.max.email)
+  t.equal((await riva.submit('/partner/customers/two/users', 'Resend', {}, 'greta@two.example')).status, 303)
+})
+
+t.test('where all users go, the admin who can act goes last', async (t) => {
+  const panel = await startApp(t)
+  const [olga, petra] = (await everybody(panel, 'olga', 'petra')) as [Client, Client]
+  await petra.submit('/customer/users', 'Change', { role: 'admin' }, cast.max.email)
+  const max = await panel.signIn('max')
+  await petra.submit('/partner/customers', 'Create customer', { name: 'Two', identifier: 'two' })
+  for (const partner of [max, petra]) await partner.submit('/partner/customers/two/users', 'Add Myself')
+  await olga.submit('/support/users', 'Disable', {}, cast.petra.email)
+  t.equal((await olga.submit('/support/accounts/two/partner', 'Move', { partner: 'rival' })).status, 303)
+  t.same(people(panel, 'two'), [])
+})
+
+t.test('what a customer is called after it has left, its old partner reads nowhere', async (t) => {
+  const panel = await startApp(t)
+  const [olga, petra, stella] = (await everybody(panel, 'olga', 'petra', 'stella')) as [Client, Client, Client]
+  await petra.submit('/partner/customers/acme/suspension', 'Suspend', { reason: 'Unpaid' })
+  await petra.submit('/partner/customers', 'Resume', {}, 'acme')
+  const history = '/partner/history'
+  t.match((await petra.get(history)).row('suspended the account'), 'Acme')
+  t.match((await petra.get(`${history}?q=acm`)).text, 'suspended the account')
+  await olga.submit(page, 'Move', { partner: 'rival' })
+  await stella.submit('/customer/account', 'Save name', { name: 'Secret plans' })
+  t.match((await petra.get(history)).row('suspended the account'), 'acme')
+  t.notMatch((await petra.get(history)).body, 'Secret plans')
+  t.notMatch((await petra.get(`${history}?download=csv`)).body, 'Secret plans')
+  t.notMatch((await petra.get(`${history}?q=secret`)).text, 'suspended the account')
+})
 
 t.test('no customer is left with users but without an admin by a move', async (t) => {
   const panel = await startApp(t)

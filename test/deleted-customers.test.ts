@@ -179,6 +179,28 @@ t.test(
   },
 )
 
+t.test('whoever logs in after the deletion reads on Home whom to ask', async (t) => {
+  const panel = await startApp(t)
+  const petra = await panel.signIn('petra')
+  await deleteAcme(panel, petra)
+  for (const name of ['stella', 'tom'] as const)
+    t.match(
+      (await (await panel.signIn(name)).get('/')).text,
+      'Acme, an account of yours, was deleted. For 30 days it can be restored: ask Cloudhaus, who looked after it.',
+    )
+  t.notMatch((await (await panel.signIn('nils')).get('/')).text, 'was deleted')
+})
+
+t.test('an account whose last admin is gone is restored with words on what to do', async (t) => {
+  const panel = await startApp(t)
+  const [petra, stella] = [await panel.signIn('petra'), await panel.signIn('stella')]
+  await deleteAcme(panel, petra)
+  await stella.submit('/profile/removal', 'Delete my user', { email: cast.stella.email })
+  const restored = await petra.submitAndFollow(deletedCustomers, 'Restore', {}, 'Acme')
+  t.match(restored.notice, 'None of them is Customer Admin any more. Add yourself under its Customer Users')
+  t.equal((await petra.submit('/partner/customers/acme/users', 'Add Myself')).status, 303)
+})
+
 t.test('a deleted customer holds nothing of the pool, and is restored only where the pool has room', async (t) => {
   const panel = await startApp(t)
   const [olga, petra] = [await panel.signIn('olga'), await panel.signIn('petra')]

@@ -37,6 +37,19 @@ t.test('a deleted project is listed with who deleted it and until when, and nowh
   t.equal((await stella.post('/projects/website/access', { people: '1', role: 'user' })).status, 404)
 })
 
+t.test('who accepts an invitation to a deleted project is in it once it is restored', async (t) => {
+  const panel = await startApp(t)
+  const [stella, nils] = [await panel.signIn('stella'), await panel.signIn('nils')]
+  const id = String(project(panel, 'website')?.id)
+  await stella.submit('/customer/users', 'Invite', { name: 'Nils', email: cast.nils.email, projects: id })
+  await remove(stella, 'website')
+  await nils.submit('/', 'Accept')
+  await nils.switchTo('acme')
+  t.equal((await nils.get('/projects/website')).status, 404)
+  await stella.submit(deleted, 'Restore', {}, 'Website')
+  t.equal((await nils.get('/projects/website')).status, 200)
+})
+
 t.test('a restored project has its people and limits again', async (t) => {
   const panel = await startApp(t)
   const [stella, tom] = [await panel.signIn('stella'), await panel.signIn('tom')]

@@ -28,6 +28,7 @@ import * as importData from '../src/imports/data.ts'
 import * as invitationData from '../src/invitations/data.ts'
 import * as login from '../src/login/data.ts'
 import * as members from '../src/members/data.ts'
+import * as ties from '../src/partner-ties/data.ts'
 import * as partnership from '../src/partnership/data.ts'
 import * as projectData from '../src/projects/data.ts'
 import * as requests from '../src/quota-requests/data.ts'
@@ -733,7 +734,8 @@ t.test('data functions that are given one tenant and another’s object find not
     exportTables: exportTables(db, goneId),
     moveAccount: transfer.moveAccount(db, actor, goneId, 'cloudhaus', tell),
     movePartner: transfer.moveAccount(db, actor, cloudhausId, 'rival', tell),
-    listLeaving: transfer.listLeaving(db, { id: acmeId, partnerId: rivalId }),
+    listLeaving: ties.listLeaving(db, { id: acmeId, partnerId: rivalId }),
+    findTies: Object.values(ties.findTies(db, { id: acmeId, partnerId: rivalId })).flat(),
     listMembersById: members.listMembersById(db, acmeId, [uma]),
     findMember: members.findMember(db, acmeId, uma),
     changeRole: members.changeRole(db, actor, acmeId, uma, 'member', 1),

@@ -44,6 +44,27 @@ t.test('suspending deletes nothing, and resuming gives everything back as it was
   t.equal((await tom.get('/projects/website')).status, 200)
 })
 
+t.test('Support suspends what a partner has suspended, and then the partner cannot resume it', async (t) => {
+  const panel = await startApp(t)
+  const [olga, petra, stella] = [await panel.signIn('olga'), await panel.signIn('petra'), await panel.signIn('stella')]
+  await suspend(petra)
+  t.match((await stella.get('/')).text, /Acme is suspended.*The bill of May is open\..*Cloudhaus, who looks after/)
+  const path = '/support/accounts/acme/suspension'
+  t.equal((await olga.get('/support/accounts')).link('Suspend as Support', 'acme'), path)
+  const form = await olga.get(path)
+  t.match((await olga.submitAndFollow(path, 'Suspend', { reason: 'Abuse' })).notice, 'Acme is suspended.')
+  t.match((await petra.submitAndFollow('/partner/customers', 'Resume', {}, 'acme')).text, 'Support')
+  t.match((await stella.get('/')).text, /Abuse.*Support/)
+  await olga.press(form, 'Suspend', { reason: 'Once more' })
+  t.match((await stella.get('/')).text, 'Abuse')
+  t.match(
+    (await olga.get('/support/history?family=account')).row('suspended the account'),
+    'bill of May is open. → Abuse',
+  )
+  await olga.submit('/support/accounts', 'Resume', {}, 'acme')
+  t.equal((await stella.get('/projects')).status, 200)
+})
+
 t.test('an invitation to a suspended account waits: it cannot be accepted, says why, and goes on after', async (t) => {
   const panel = await startApp(t)
   const [petra, stella, nils] = [await panel.signIn('petra'), await panel.signIn('stella'), await panel.signIn('nils')]

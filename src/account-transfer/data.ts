@@ -1,12 +1,11 @@
-import { and, eq, inArray, isNull, max } from 'drizzle-orm'
-import { alias } from 'drizzle-orm/sqlite-core'
+import { and, eq, isNull } from 'drizzle-orm'
 import type { Account } from '../accounts/data.ts'
 import { type Db, write } from '../db/open.ts'
-import { accounts, memberships, records, users } from '../db/schema.ts'
+import { accounts } from '../db/schema.ts'
 import { type Actor, record } from '../history/record.ts'
 import type { Post } from '../mail/outbox.ts'
-import { countMembers, listAdmins, listMembersById, type Member, removeMember } from '../members/data.ts'
-import { adminRole } from '../policy.ts'
+import { listAdmins } from '../members/data.ts'
+import { endTies, findTies, leavesNoAdmin } from '../partner-ties/data.ts'
 import { findOpenRequest } from '../quota-requests/data.ts'
 import { findQuotas, taken } from '../quotas/data.ts'
 import type { Resource } from '../resources/data.ts'
@@ -29,35 +28,6 @@ export type Moved =
   /** It would be left with users, but without an admin. */
   | 'last-admin'
   | PoolShortage[]
-
-/**
- * Who goes when the account leaves its partner: the partner's users who added themselves. Whom the
- * customer invited stays, also where that is somebody of the partner.
- */
-export function listLeaving(db: Db, account: Pick<Account, 'id' | 'partnerId'>): Member[] {
-  if (account.partnerId === null) return []
-  const ofPartner = alias(memberships, 'of_partner')
-  const inBoth = db
-    .select({ userId: memberships.userId })
-    .from(ofPartner)
-    .innerJoin(memberships, eq(memberships.userId, ofPartner.userId))
-    .where(and(eq(ofPartner.accountId, account.partnerId), eq(memberships.accountId, account.id)))
-  // How each of them came into the account the last time: the history knows.
-  const came = db
-    .select({ userId: records.userId, kind: records.kind, last: max(records.id) })
-    .from(records)
-    .where(
-      and(
-        eq(records.accountId, account.id),
-        inArray(records.kind, ['member.added-self', 'member.joined']),
-        inArray(records.userId, inBoth),
-      ),
-    )
-    .groupBy(records.userId)
-    .all()
-  const added = came.flatMap(({ userId, kind }) => (userId !== null && kind === 'member.added-self' ? [userId] : []))
-  return listMembersById(db, account.id, added)
-}
 
 /** A living partner account, for the choice of whom to move to. */
 function findPartner(db: Db, identifier: string): Account | undefined {
@@ -85,10 +55,10 @@ export function moveAccount(db: Db, actor: Actor, accountId: number, to: string 
     if ((partner?.id ?? null) === account.partnerId) return 'same'
     const short = partner ? shortagesOf(tx, accountId, partner.id) : []
     if (short.length > 0) return short
-    const leaving = listLeaving(tx, account)
-    if (leavesNoAdmin(tx, accountId, leaving)) return 'last-admin'
+    const ties = findTies(tx, account)
+    if (leavesNoAdmin(tx, accountId, ties.members)) return 'last-admin'
 
-    for (const { userId } of adminsLast(leaving)) removeMember(tx, actor, accountId, userId, 'member.removed', true)
+    endTies(tx, actor, account, ties)
     tx.update(accounts)
       .set({ partnerId: partner?.id ?? null })
       .where(own)
@@ -104,7 +74,7 @@ export function moveAccount(db: Db, actor: Actor, accountId: number, to: string 
         accountId: partner.id,
         change: { customer: [null, customer] },
       })
-    tellEverybody(tx, actor, account, before, partner, tell)
+    tellEverybody(tx, actor, account, before, partner, ties.links.length, tell)
     return 'moved'
   })
 }
@@ -120,24 +90,6 @@ function shortagesOf(tx: Db, accountId: number, partnerId: number): PoolShortage
   })
 }
 
-/** Rule 7: an account with members keeps at least one admin, who is not disabled. */
-function leavesNoAdmin(tx: Db, accountId: number, leaving: Member[]): boolean {
-  if (leaving.length === 0 || leaving.length === countMembers(tx, accountId)) return false
-  const going = new Set(leaving.map(({ userId }) => userId))
-  const admins = tx
-    .select({ userId: memberships.userId })
-    .from(memberships)
-    .innerJoin(users, eq(users.id, memberships.userId))
-    .where(and(eq(memberships.accountId, accountId), eq(memberships.role, adminRole), isNull(users.disabledAt)))
-    .all()
-  return admins.length > 0 && admins.every(({ userId }) => going.has(userId))
-}
-
-/** Where all go, the last admin goes last. */
-function adminsLast(leaving: Member[]): Member[] {
-  return leaving.toSorted((one, other) => Number(one.role === adminRole) - Number(other.role === adminRole))
-}
-
 /** Each side reads who the other is. */
 function tellEverybody(
   tx: Db,
@@ -145,6 +97,7 @@ function tellEverybody(
   account: Account,
   before: Account | undefined,
   after: Account | undefined,
+  links: number,
   { post, publicUrl, panelName, supportEmail }: Tell,
 ): void {
   const asks = after !== undefined && findOpenRequest(tx, account.id) !== undefined
@@ -162,7 +115,7 @@ function tellEverybody(
         kind: 'customer-moved',
         ...admin,
         accountId: account.id,
-        data: { ...names, side, asks, link },
+        data: { ...names, side, asks, links, link },
       })
   }
   write(account, 'customer', `${publicUrl}/customer/account?account=${account.identifier}`)

@@ -1,13 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { findAccount } from '../accounts/data.ts'
+import { findTies } from '../partner-ties/data.ts'
 import { findOpenRequest } from '../quota-requests/data.ts'
 import { supportedAccount } from '../quotas/page.ts'
 import { found } from '../web/errors.ts'
 import { withUnit } from '../web/format.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { supportActor } from '../web/viewer.ts'
-import { listLeaving, type Moved, moveAccount } from './data.ts'
+import { type Moved, moveAccount } from './data.ts'
 
 const transfer = z
   .strictObject({
@@ -61,7 +62,7 @@ export default async function accountTransferRoutes(app: FastifyInstance) {
     return reply.page('account-transfer/index', {
       title: `Move ${account.name}`,
       details: found(findAccount(db, account.id)),
-      leaving: listLeaving(db, account),
+      ties: findTies(db, account),
       asks: findOpenRequest(db, account.id) !== undefined,
       form,
     })

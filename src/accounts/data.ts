@@ -164,6 +164,19 @@ export function listRecentAccounts(db: Db, userId: number, limit: number): OwnAc
   return recentAccounts(db).all({ userId, limit })
 }
 
+/** A user's accounts that were deleted and may be restored, the last deleted first. */
+export function listDeletedAccounts(db: Db, userId: number, limit: number): DeletedAccount[] {
+  return db
+    .select({ name: accounts.name, identifier: accounts.identifier, partnerName: partner.name })
+    .from(memberships)
+    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .leftJoin(partner, eq(partner.id, accounts.partnerId))
+    .where(and(eq(memberships.userId, userId), isNotNull(accounts.deletedAt)))
+    .orderBy(desc(accounts.deletedAt))
+    .limit(limit)
+    .all()
+}
+
 /** Makes an account of the user's the active one of a session. Undefined when it is none of theirs. */
 export function switchAccount(
   db: Db,
@@ -294,15 +307,24 @@ export function renameAccount(db: Db, actor: Actor, accountId: number, name: str
   })
 }
 
-/** Stops an account's members from working in it, with the reason that they are shown. Nothing is deleted. */
-export function suspendAccount(db: Db, actor: Actor, accountId: number, reason: string): void {
-  write(db, (tx) => {
-    const changed = tx
-      .update(accounts)
+/**
+ * Stops an account's members from working in it, with the reason that they are shown. Nothing is deleted. Support
+ * suspends what a partner has suspended, too, which that cannot resume then. False when it stays as it is.
+ */
+export function suspendAccount(db: Db, actor: Actor, accountId: number, reason: string): boolean {
+  return write(db, (tx) => {
+    const before = tx
+      .select()
+      .from(accounts)
+      .where(and(eq(accounts.id, accountId), isNull(accounts.deletedAt)))
+      .get()
+    if (!before || (before.suspendedAt !== null && (before.suspendedBySupport || !actor.bySupport))) return false
+    tx.update(accounts)
       .set({ suspendedAt: actor.at, suspendedReason: reason, suspendedBySupport: actor.bySupport })
-      .where(and(eq(accounts.id, accountId), isNull(accounts.suspendedAt), isNull(accounts.deletedAt)))
-      .run().changes
-    if (changed) record(tx, actor, { kind: 'account.suspended', accountId, change: { reason: [null, reason] } })
+      .where(eq(accounts.id, accountId))
+      .run()
+    record(tx, actor, { kind: 'account.suspended', accountId, change: { reason: [before.suspendedReason, reason] } })
+    return true
   })
 }
 

@@ -167,8 +167,11 @@ export default async function customerRoutes(app: FastifyInstance) {
     const customer = customerOf(request)
     const form = readForm(suspension, request.body)
     if (!form.input) return showSuspension(request, reply.code(422), form)
-    suspendAccount(db, actor(request), customer.id, form.input.reason)
-    return reply.seeOther('/partner/customers', `${customer.name} is suspended.`)
+    const done = suspendAccount(db, actor(request), customer.id, form.input.reason)
+    return reply.seeOther(
+      '/partner/customers',
+      done ? `${customer.name} is suspended.` : `${customer.name} was suspended before: nothing was changed.`,
+    )
   })
 
   app.post('/partner/customers/:customer/suspension/removal', suspending, async (request, reply) => {

@@ -289,6 +289,7 @@ export const invitationProjects = sqliteTable(
   },
   (table) => [
     primaryKey({ columns: [table.invitationId, table.projectId] }),
+    index('invitation_projects_project').on(table.projectId),
     foreignKey({
       name: 'invitation_projects_invitation_fk',
       columns: [table.accountId, table.invitationId],

@@ -18,6 +18,7 @@ import { matches } from '../db/search.ts'
 import { type Actor, record } from '../history/record.ts'
 import { endImport } from '../imports/data.ts'
 import { withdrawLettersAbout } from '../mail/outbox.ts'
+import { countAdmins } from '../members/data.ts'
 import { keptFor, restorableUntil } from '../purge/term.ts'
 import { endRequestOf, findOpenRequest } from '../quota-requests/data.ts'
 import { findQuotas } from '../quotas/data.ts'
@@ -252,7 +253,8 @@ export type PoolShortage = { resource: Resource; wanted: number; left: number }
 
 /**
  * Restores a deleted account with its members and limits. Its share of the pool was given back, so that
- * the pool must have room for it again: what it lacks comes back, and then nothing is restored.
+ * the pool must have room for it again: what it lacks comes back, and then nothing is restored. 'without-admin'
+ * where it is restored with users, the last admin of whom was deleted or disabled meanwhile.
  * Undefined when there is no such account.
  */
 export function restoreAccount(
@@ -260,7 +262,7 @@ export function restoreAccount(
   actor: Actor,
   partnerId: number | null,
   accountId: number,
-): 'restored' | PoolShortage[] | undefined {
+): 'restored' | 'without-admin' | PoolShortage[] | undefined {
   return write(db, (tx) => {
     const own = and(eq(accounts.id, accountId), lookedAfterBy(partnerId), restorableAt(actor.at))
     const account = tx.select().from(accounts).where(own).get()
@@ -274,7 +276,7 @@ export function restoreAccount(
       accountId,
       change: { name: [null, account.name], users: [0, people] },
     })
-    return 'restored'
+    return people > 0 && countAdmins(tx, accountId) === 0 ? 'without-admin' : 'restored'
   })
 }
 

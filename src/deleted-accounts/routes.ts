@@ -62,8 +62,11 @@ export default async function deletedAccountRoutes(app: FastifyInstance) {
     const deleted = found(findRestorable(db, account.id, customer, app.now()))
     readForm(nothing, request.body)
     const done = found(restoreAccount(db, actor(request), account.id, deleted.id))
-    if (done !== 'restored') return showDeleted(request, reply.code(422), shortageWords(deleted, account, done))
-    return reply.seeOther('/partner/customers', `${deleted.name} is restored, and its users can work in it again.`)
+    if (typeof done !== 'string') return showDeleted(request, reply.code(422), shortageWords(deleted, account, done))
+    return reply.seeOther(
+      '/partner/customers',
+      restoredWords(deleted, done, 'Add yourself under its Customer Users, and make somebody Customer Admin.'),
+    )
   })
 
   app.get('/support/accounts/:identifier/removal', support, async (request, reply) => {
@@ -91,8 +94,11 @@ export default async function deletedAccountRoutes(app: FastifyInstance) {
     const { identifier } = request.params as { identifier: string }
     const deleted = found(findRestorable(db, null, identifier, app.now()))
     readForm(nothing, request.body)
-    found(restoreAccount(db, supportActor(request), null, deleted.id))
-    return reply.seeOther('/support/accounts', `${deleted.name} is restored, and its users can work in it again.`)
+    const done = found(restoreAccount(db, supportActor(request), null, deleted.id))
+    return reply.seeOther(
+      '/support/accounts',
+      restoredWords(deleted, done, 'Move it to a partner, who can add themselves and make somebody Customer Admin.'),
+    )
   })
 
   /** Support deletes customer accounts without a partner; a partner deletes its own. */
@@ -132,6 +138,11 @@ const ofSupport = ({ identifier }: Account): Place => ({
   list: '/support/accounts',
   action: `/support/accounts/${identifier}/removal`,
 })
+
+function restoredWords(deleted: { name: string }, done: string | PoolShortage[], todo: string): string {
+  const words = `${deleted.name} is restored, and its users can work in it again.`
+  return done === 'without-admin' ? `${words} None of them is Customer Admin any more. ${todo}` : words
+}
 
 function shortageWords(deleted: { name: string }, partner: { name: string }, shortages: PoolShortage[]): string {
   const lacks = shortages.map(

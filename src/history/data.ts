@@ -39,14 +39,14 @@ const actor = alias(users, 'actor')
 const subject = alias(users, 'subject')
 const actorAccount = alias(accounts, 'actor_account')
 
-function narrowed(db: Db, { q, filters }: ListQuery<RecordFilter>): SQL | undefined {
+function narrowed(db: Db, scope: Scope, { q, filters }: ListQuery<RecordFilter>): SQL | undefined {
   const { person, family, from, until } = filters
   return and(
     betweenDays(records.at, from, until),
     // Kinds begin with their family and a full stop; what follows the full stop in ASCII is the slash.
     family ? and(gte(records.kind, `${family}.`), lt(records.kind, `${family}/`)) : undefined,
     person ? either(db, person, people) : undefined,
-    q ? either(db, q, [...people, ...objects]) : undefined,
+    q ? or(either(db, q, [...people, ...objects]), and(stillOf(scope), either(db, q, ownNames))) : undefined,
   )
 }
 
@@ -55,15 +55,17 @@ const people = [
   { table: 'users', id: users.id, text: users.search, column: records.actorId },
   { table: 'users', id: users.id, text: users.search, column: records.userId },
 ] as const
-const objects = [
+const ownNames = [
   { table: 'accounts', id: accounts.id, text: accounts.search, column: records.accountId },
   { table: 'projects', id: projects.id, text: projects.search, column: records.projectId },
+] as const
+const objects = [
   { table: 'invitations', id: invitations.id, text: invitations.search, column: records.invitationId },
   { table: 'letters', id: letters.id, text: letters.search, column: records.letterId },
 ] as const
 
 /** Whether one of these texts matches. Records of what is rare are looked up, others found on the way. */
-function either(db: Db, q: string, texts: readonly ((typeof people)[number] | (typeof objects)[number])[]) {
+function either(db: Db, q: string, texts: readonly (typeof people | typeof objects | typeof ownNames)[number][]) {
   const rare: SQL[] = []
   const frequent: SQL[] = []
   for (const { table, id, text, column } of texts) {
@@ -75,6 +77,13 @@ function either(db: Db, q: string, texts: readonly ((typeof people)[number] | (t
       )
   }
   return or(rare.length > 0 ? sql`${records.id} in (${sql.join(rare, sql` union all `)})` : undefined, ...frequent)
+}
+
+/** A customer that has left its partner is no longer found by what it is called since. */
+function stillOf(scope: Scope): SQL | undefined {
+  return typeof scope === 'object' && 'fromAccountId' in scope
+    ? sql`exists (select 1 from accounts as own where own.id = ${records.accountId} and own.partner_id = ${scope.fromAccountId})`
+    : undefined
 }
 
 /** How a scope is read: its condition, and what tells it apart. */
@@ -93,8 +102,8 @@ export function listRecords(db: Db, scope: Scope, query: ListQuery<RecordFilter>
   return readPage(db, recordList, query, {
     shape,
     values,
-    narrowed: narrowed(db, query),
-    rows: (page) => selectRecords(db, { ...page, where: and(own, page.where) }),
+    narrowed: narrowed(db, scope, query),
+    rows: (page) => selectRecords(db, scope, { ...page, where: and(own, page.where) }),
     counted: ({ where, limit }) => db.select({ one: records.id }).from(records).where(and(own, where)).limit(limit),
     seen: (rows) => inFull(db, rows),
   })
@@ -104,7 +113,16 @@ export function listRecords(db: Db, scope: Scope, query: ListQuery<RecordFilter>
 const nameOf = (row: { name: SQLWrapper; identifier: SQLWrapper }) =>
   sql<string | null>`coalesce(nullif(${row.name}, ''), ${row.identifier})`
 
-function selectRecords(db: Db, { where, orderBy, limit }: PageOf) {
+/** A partner sees what its customers and their projects are called while they are its own. */
+function nameFor(scope: Scope, row: { name: SQLWrapper; identifier: SQLWrapper }) {
+  return typeof scope === 'object' && 'fromAccountId' in scope
+    ? sql<
+        string | null
+      >`case when ${accounts.partnerId} = ${sql.placeholder('fromAccountId')} then ${nameOf(row)} else ${row.identifier} end`
+    : nameOf(row)
+}
+
+function selectRecords(db: Db, scope: Scope, { where, orderBy, limit }: PageOf) {
   return db
     .select({
       id: records.id,
@@ -115,12 +133,12 @@ function selectRecords(db: Db, { where, orderBy, limit }: PageOf) {
       actorAccount: nameOf(actorAccount),
       actorAccountId: records.actorAccountId,
       accountId: records.accountId,
-      account: nameOf(accounts),
+      account: nameFor(scope, accounts),
       accountKind: accounts.kind,
       subject: subject.name,
       subjectId: records.userId,
       actorId: records.actorId,
-      project: nameOf(projects),
+      project: nameFor(scope, projects),
       invited: invitations.email,
       letter: letters.subject,
       letterTo: letters.email,

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { listDeletedAccounts } from '../accounts/data.ts'
 import { overdue } from '../backups/folder.ts'
 import { countCustomersAt, listAttention } from '../customers/data.ts'
 import { firstPage } from '../db/list.ts'
@@ -30,6 +31,8 @@ export default async function homeRoutes(app: FastifyInstance) {
     const inAccount = account && can(viewer.standings, 'project.list')
     return reply.page('home/index', {
       title: 'Home',
+      // People of a partner have many accounts, and delete customers themselves.
+      deleted: viewer.partnerAccount ? [] : listDeletedAccounts(db, signedIn.id, shown),
       invitations: listInvitationsTo(db, signedIn.email, now(), shown),
       invitationCount: countInvitationsTo(db, signedIn.email, now()),
       requests: can(viewer.standings, 'support.see') ? countPendingRequests(db) : 0,

@@ -9,6 +9,7 @@ import {
   invitationProjects,
   invitations,
   invitationTokens,
+  keptAccess,
   memberships,
   projects,
   users,
@@ -383,11 +384,14 @@ export function acceptInvitation(
   record(tx, actor, { kind: 'invitation.accepted', accountId, invitationId: id, userId: user.id })
   withdrawLetters(tx, id, actor.at)
   const chosen = tx
-    .select({ projectId: invitationProjects.projectId, role: invitationProjects.role })
+    .select({ projectId: invitationProjects.projectId, role: invitationProjects.role, deletedAt: projects.deletedAt })
     .from(invitationProjects)
     .innerJoin(projects, eq(projects.id, invitationProjects.projectId))
-    .where(and(eq(invitationProjects.invitationId, id), isNull(projects.deletedAt)))
+    .where(and(eq(invitationProjects.invitationId, id), isNull(projects.purgedAt)))
     .all()
-  for (const { projectId, role } of chosen) addAccess(tx, actor, accountId, projectId, user.id, role)
+  for (const { projectId, role, deletedAt } of chosen)
+    if (deletedAt === null) addAccess(tx, actor, accountId, projectId, user.id, role)
+    // Should the project be restored, it has them.
+    else tx.insert(keptAccess).values({ accountId, projectId, userId: user.id, role }).onConflictDoNothing().run()
   return tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
 }

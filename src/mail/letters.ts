@@ -36,6 +36,8 @@ type CustomerMovedLetter = {
   side: 'customer' | 'before' | 'after'
   /** A request for more quota waits for the new partner. */
   asks: boolean
+  /** Pending invitations whose links have ended. */
+  links: number
   link: string
 }
 type PasswordResetLetter = { link: string; expires: string }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { and, eq, inArray } from 'drizzle-orm'
+import { and, eq, inArray, sql } from 'drizzle-orm'
 import type { Config } from '../config.ts'
 import { searchText } from '../db/fold.ts'
 import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
@@ -90,6 +90,23 @@ export function withdrawLettersAbout(tx: Db, accountId: number, at: number): voi
     .where(and(about, inArray(letters.state, ['waiting', 'failed'])))
     .run()
   tx.update(letters).set({ body: null }).where(about).run()
+}
+
+/** Letters about an account to users of another one do not go out, unless they are users of both. */
+export function withdrawLettersTo(tx: Db, accountId: number, otherId: number, at: number): void {
+  const users = (id: number) =>
+    sql`(select users.email from memberships join users on users.id = memberships.user_id where memberships.account_id = ${id})`
+  tx.update(letters)
+    .set({ state: 'withdrawn', body: null, doneAt: at })
+    .where(
+      and(
+        eq(letters.accountId, accountId),
+        inArray(letters.state, ['waiting', 'failed']),
+        sql`${letters.email} in ${users(otherId)}`,
+        sql`${letters.email} not in ${users(accountId)}`,
+      ),
+    )
+    .run()
 }
 
 export function openBody(secrets: Secrets, letter: LetterRow): LetterBody | undefined {

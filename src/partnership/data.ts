@@ -4,6 +4,8 @@ import { type Db, write } from '../db/open.ts'
 import { accounts, partnerRequests, users } from '../db/schema.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
 import type { Post } from '../mail/outbox.ts'
+import type { Member } from '../members/data.ts'
+import { listLeaving } from '../partner-ties/data.ts'
 import { endRequestOf } from '../quota-requests/data.ts'
 
 export type PartnerRequest = typeof partnerRequests.$inferSelect
@@ -57,11 +59,15 @@ export function countPendingRequests(db: Db): number {
 
 type Tell = { post: Post; publicUrl: string }
 
-/** Rule 9: turns a customer account into a partner account, which nobody looks after but Support. */
-export function makePartner(db: Db, actor: Actor, accountId: number, tell: Tell): void {
-  write(db, (tx) => {
+/**
+ * Rule 9: turns a customer account into a partner account, which nobody looks after but Support. All its members
+ * stay; returned are those whom its former partner has brought in.
+ */
+export function makePartner(db: Db, actor: Actor, accountId: number, tell: Tell): Member[] {
+  return write(db, (tx) => {
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
-    if (account?.kind !== 'customer' || account.deletedAt !== null) return
+    if (account?.kind !== 'customer' || account.deletedAt !== null) return []
+    const stay = listLeaving(tx, account)
     endRequestOf(tx, actor, accountId, 'The account became a partner account.')
     const partner =
       account.partnerId === null
@@ -76,7 +82,14 @@ export function makePartner(db: Db, actor: Actor, accountId: number, tell: Tell)
         ...(partner ? { partner: [partner.name, null] as [string, null] } : {}),
       },
     })
+    if (partner)
+      record(tx, actor, {
+        kind: 'account.customer-left',
+        accountId: partner.id,
+        change: { customer: [`${account.name} (${account.identifier})`, null] },
+      })
     decide(tx, actor, account, 'granted', tell)
+    return stay
   })
 }
 

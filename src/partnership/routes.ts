@@ -36,8 +36,12 @@ export default async function partnershipRoutes(app: FastifyInstance) {
 
   app.post('/support/accounts/:identifier/partnership', transform, async (request, reply) => {
     const account = accountOf(request)
-    makePartner(db, supportActor(request), account.id, { post, publicUrl })
-    return reply.seeOther('/support/accounts', `${account.name} is a partner account now.`)
+    const former = makePartner(db, supportActor(request), account.id, { post, publicUrl })
+    const stay = former.map(({ name, email }) => `${name} (${email})`).join(', ')
+    return reply.seeOther(
+      '/support/accounts',
+      `${account.name} is a partner account now.${stay ? ` Its former partner had brought in ${stay}: its admins can remove whom they do not want.` : ''}`,
+    )
   })
 
   app.post('/support/accounts/:identifier/partnership/removal', transform, async (request, reply) => {

@@ -150,14 +150,19 @@ export function foreseeDeletion(db: Db, userId: number): { needed: AccountName[]
  * name and the e-mail wherever they stand. The records stay, and speak of a deleted user. Returns the
  * ids of the letters that were written to the user, or why it is refused.
  */
-export function deleteUser(db: Db, actor: Actor, userId: number): { letterIds: number[] } | 'needed' | 'last-operator' {
+export function deleteUser(
+  db: Db,
+  actor: Actor,
+  userId: number,
+  removeFiles: (letterIds: number[]) => void,
+): 'deleted' | 'needed' | 'last-operator' {
   return write(db, (tx) => {
     const user = tx
       .select()
       .from(users)
       .where(and(eq(users.id, userId), isNull(users.deletedAt)))
       .get()
-    if (!user) return { letterIds: [] }
+    if (!user) return 'deleted'
     if (user.operator && !anotherOperator(tx, userId)) return 'last-operator'
     if (foreseeDeletion(tx, userId).needed.length > 0) return 'needed'
 
@@ -183,7 +188,8 @@ export function deleteUser(db: Db, actor: Actor, userId: number): { letterIds: n
       .where(eq(users.id, userId))
       .run()
     record(tx, actor, { kind: 'user.deleted', userId })
-    return { letterIds }
+    removeFiles(letterIds)
+    return 'deleted'
   })
 }
 

@@ -57,12 +57,12 @@ export default async function personalDataRoutes(app: FastifyInstance) {
       await show(request, reply.code(422), user, form)
       return false
     }
-    const done = deleteUser(db, isOwn(request, user) ? actor(request) : supportActor(request), user.id)
-    if (typeof done === 'string') {
+    const by = isOwn(request, user) ? actor(request) : supportActor(request)
+    const done = deleteUser(db, by, user.id, (letterIds) => removeLetterFiles(config.dataDir, letterIds))
+    if (done !== 'deleted') {
       await show(request, reply.code(422), user, form, refusals[done])
       return false
     }
-    removeLetterFiles(config.dataDir, done.letterIds)
     return true
   }
 

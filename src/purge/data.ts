@@ -36,22 +36,23 @@ const panel = (at: number): Actor => ({
 })
 
 /**
- * Purges the account that is due longest at this time. Returns the ids of the letters that told about it,
- * whose files go too; undefined when none is due.
+ * Purges an account that is due at this time, or the next project of one. `removeFiles` removes the files of letters
+ * that told about it, by their ids, before it is done. False when none is due.
  */
-export function purgeNextAccount(db: Db, at: number): number[] | undefined {
+export function purgeNextAccount(db: Db, at: number, removeFiles: (letterIds: number[]) => void): boolean {
   return write(db, (tx) => {
     const due = and(isNotNull(accounts.deletedAt), isNull(accounts.purgedAt), lte(accounts.deletedAt, at - keptFor))
     const account = tx.select().from(accounts).where(due).limit(1).get()
-    if (!account) return undefined
+    if (!account) return false
     const { id, identifier } = account
     const of = { accountId: id }
 
-    const own = tx
-      .select({ id: projects.id })
-      .from(projects)
-      .where(and(eq(projects.accountId, id), isNull(projects.purgedAt)))
-    for (const project of own.all()) purgeProject(tx, at, id, project.id)
+    const own = and(eq(projects.accountId, id), isNull(projects.purgedAt))
+    const project = tx.select({ id: projects.id }).from(projects).where(own).limit(1).get()
+    if (project) {
+      purgeProject(tx, at, id, project.id)
+      return true
+    }
     const letterIds = forgetInvitationsAndLetters(tx, id)
     forgetRequests(tx, eq(quotaRequests.accountId, id))
     tx.delete(partnerRequests).where(eq(partnerRequests.accountId, id)).run()
@@ -72,7 +73,9 @@ export function purgeNextAccount(db: Db, at: number): number[] | undefined {
       .where(eq(accounts.id, id))
       .run()
     record(tx, panel(at), { kind: 'account.purged', ...of, change: { users: [people, 0] } })
-    return letterIds
+    // A row without its file is harmless, a file without its row would be forgotten.
+    removeFiles(letterIds)
+    return true
   })
 }
 

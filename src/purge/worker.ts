@@ -31,12 +31,12 @@ export function startPurge(
       })
   }
 
+  const removeFiles = (letterIds: number[]) => removeLetterFiles(dataDir, letterIds)
+
   async function work(): Promise<void> {
     let more = true
     const purgeOne = () => {
-      const letterIds = purgeNextAccount(db, now())
-      if (letterIds) removeLetterFiles(dataDir, letterIds)
-      more = letterIds !== undefined || purgeNextProject(db, now())
+      more = purgeNextAccount(db, now(), removeFiles) || purgeNextProject(db, now())
     }
     while (!stopped && more) {
       if (!storage.attempt(purgeOne)) return storage.afterwards(wake)

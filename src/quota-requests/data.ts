@@ -51,8 +51,10 @@ const requester = alias(users, 'requester')
 const decider = alias(users, 'decider')
 
 /** Looked after by this partner; null is Support, for the accounts without one. */
-function lookedAfterBy(partnerId: number | null): SQL {
-  return partnerId === null ? isNull(accounts.partnerId) : eq(accounts.partnerId, partnerId)
+function lookedAfterBy(partnerId: number | null): SQL | undefined {
+  return partnerId === null
+    ? and(isNull(accounts.partnerId), isNull(accounts.deletedAt))
+    : eq(accounts.partnerId, partnerId)
 }
 
 function listRequests(db: Db, where: SQL | undefined, order: SQL, limit: number): QuotaRequest[] {

@@ -75,8 +75,11 @@ export default async function supportRoutes(app: FastifyInstance) {
     const { id, name } = accountOf(request)
     const form = readForm(suspension, request.body)
     if (!form.input) return showSuspension(request, reply.code(422), form)
-    suspendAccount(db, supportActor(request), id, form.input.reason)
-    return reply.seeOther('/support/accounts', `${name} is suspended.`)
+    const done = suspendAccount(db, supportActor(request), id, form.input.reason)
+    return reply.seeOther(
+      '/support/accounts',
+      done ? `${name} is suspended.` : `${name} was suspended by Support before: nothing was changed.`,
+    )
   })
 
   app.post('/support/accounts/:identifier/suspension/removal', account, async (request, reply) => {
