@@ -147,8 +147,8 @@ export function foreseeDeletion(db: Db, userId: number): { needed: AccountName[]
 
 /**
  * Deletes a user: memberships, project access, sessions, codes and open links go, and with them the
- * name and the e-mail wherever they stand. The records stay, and speak of a deleted user. Returns the
- * ids of the letters that were written to the user, or why it is refused.
+ * name and the e-mail wherever they stand. The records stay, and speak of a deleted user. `removeFiles`
+ * removes the files of letters that were written to the user, by their ids, before it is done.
  */
 export function deleteUser(
   db: Db,

@@ -3,6 +3,8 @@ const minute = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle
 const monthOfYear = new Intl.DateTimeFormat('en-GB', { month: 'long', year: 'numeric', timeZone: 'UTC' })
 const whole = new Intl.NumberFormat('en-GB')
 
+let lastDay = { days: Number.NaN, words: '' }
+
 /** 24 Nov 2026 */
 export function date(at: number): string {
   const days = Math.floor(at / 86_400_000)
@@ -10,7 +12,6 @@ export function date(at: number): string {
   if (days !== lastDay.days) lastDay = { days, words: day.format(at) }
   return lastDay.words
 }
-let lastDay = { days: Number.NaN, words: '' }
 
 /** November 2026 */
 export function month(at: number): string {

@@ -26,7 +26,7 @@ const newest = 'ORDER BY created_at DESC, id DESC LIMIT'
 export function places(size: number, { partner, customer, deep }: Ids, deepPath: string): Record<string, Place> {
   const rare = `bench-${Math.floor(size / 10) - 1}`
   const count: Query = {
-    sql: 'SELECT count(*) FROM (SELECT 1 FROM accounts WHERE partner_id = ? LIMIT 10001)',
+    sql: 'SELECT count(*) FROM (SELECT 1 FROM accounts WHERE partner_id = ? AND deleted_at IS NULL LIMIT 10001)',
     values: [partner],
   }
   /** What the table of customers shows of each: projects, limits, and the pool. */
@@ -57,11 +57,12 @@ export function places(size: number, { partner, customer, deep }: Ids, deepPath:
     ...counted,
     ...shown(where, values),
   ]
-  const beyond = 'partner_id = ? AND (created_at, id) < (?, ?)'
-  const common = "partner_id = ? AND instr(search, 'haus') > 0"
+  const living = 'partner_id = ? AND deleted_at IS NULL'
+  const beyond = `${living} AND (created_at, id) < (?, ?)`
+  const common = `${living} AND instr(search, 'haus') > 0`
   return {
     'log-in form': { who: 'visitor', path: '/login', read: [] },
-    customers: { who: 'partner', path: '/partner/customers', read: list('partner_id = ?', [partner], [count]) },
+    customers: { who: 'partner', path: '/partner/customers', read: list(living, [partner], [count]) },
     'customers, deep': {
       who: 'partner',
       path: deepPath,
@@ -87,10 +88,10 @@ export function places(size: number, { partner, customer, deep }: Ids, deepPath:
       path: `/partner/customers?q=${rare}`,
       read: [
         {
-          sql: `${customers} WHERE partner_id = ? AND id IN (SELECT rowid FROM accounts_index WHERE accounts_index MATCH ? LIMIT 501) AND instr(search, ?) > 0 ${newest} 26`,
+          sql: `${customers} WHERE +(${living}) AND id IN (SELECT rowid FROM accounts_index WHERE accounts_index MATCH ? LIMIT 501) AND instr(search, ?) > 0 ${newest} 26`,
           values: [partner, trigrams(rare), rare],
         },
-        ...shown('partner_id = ? AND identifier = ?', [partner, rare]),
+        ...shown(`${living} AND identifier = ?`, [partner, rare]),
       ],
     },
     'customer users': {
@@ -101,7 +102,7 @@ export function places(size: number, { partner, customer, deep }: Ids, deepPath:
           sql: 'SELECT users.*, memberships.role FROM memberships JOIN users ON users.id = memberships.user_id WHERE account_id = ? ORDER BY memberships.search, user_id LIMIT 26',
           values: [customer],
         },
-        { sql: "SELECT * FROM accounts WHERE partner_id = ? AND identifier = 'bench-0'", values: [partner] },
+        { sql: `SELECT * FROM accounts WHERE ${living} AND identifier = 'bench-0'`, values: [partner] },
         { sql: "SELECT count(*) FROM memberships WHERE account_id = ? AND role = 'admin'", values: [customer] },
         {
           sql: "SELECT * FROM invitations WHERE account_id = ? AND state = 'pending' ORDER BY id DESC LIMIT 26",
@@ -143,7 +144,7 @@ export function places(size: number, { partner, customer, deep }: Ids, deepPath:
       read: [
         {
           sql: `SELECT accounts.*, memberships.role FROM memberships JOIN accounts ON accounts.id = memberships.account_id
-            WHERE user_id = (SELECT id FROM users WHERE email_key = ?) ORDER BY last_used_at DESC, account_id DESC LIMIT 26`,
+            WHERE deleted_at IS NULL AND user_id = (SELECT id FROM users WHERE email_key = ?) ORDER BY last_used_at DESC, account_id DESC LIMIT 26`,
           values: ['admin-0@bench.example'],
         },
         {

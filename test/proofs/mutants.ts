@@ -18,7 +18,7 @@ const tables =
 const columns = 'accountId|partnerId|userId|actorAccountId|emailKey'
 /** A condition that ties a row to a tenant or a person, by what the caller gives. A join compares columns, and is none. */
 const tenantCondition = new RegExp(
-  `eq\\((?:${tables})\\.(?:${columns}), (?:accountId|partnerId|userId|looker\\.userId|actor\\.userId|user\\.id|scope\\.\\w+|emailKey\\([\\w.]+\\))\\)`,
+  `eq\\((?:${tables})\\.(?:${columns}), (?:accountId|partnerId|userId|looker\\.userId|actor\\.userId|user\\.id|scope\\.\\w+|emailKey\\([\\w.]+\\)|sql\\.placeholder\\('\\w+'\\))\\)`,
   'g',
 )
 
@@ -73,9 +73,9 @@ function withoutGuards(file: string, text: string): Mutant[] {
 }
 
 function unbound(file: string, text: string): Mutant[] {
-  return [...text.matchAll(tenantCondition)].map((match) =>
-    replaced(file, text, match, 'undefined', `without ${match[0]}`),
-  )
+  const without = (condition: RegExp, by: string) =>
+    [...text.matchAll(condition)].map((match) => replaced(file, text, match, by, `without ${match[0]}`))
+  return [...without(tenantCondition, 'undefined'), ...without(/\$\{accounts\.partnerId\} = \$\{partnerId\} and /g, '')]
 }
 
 function replaced(file: string, text: string, match: RegExpMatchArray, by: string, name: string): Mutant {
