@@ -28,6 +28,12 @@ t.test('everybody downloads what the panel keeps about them', async (t) => {
   for (const other of [cast.stella.email, 'Shop', 'Initech', 'hash', 'argon2'])
     t.notMatch(answer.body, other, `nothing of “${other}”`)
   t.match((await panel.visit().get('/profile/data')).location, '/login')
+
+  const stella = await panel.signIn('stella')
+  await stella.submit('/projects/website/removal', 'Delete project', { identifier: 'website' })
+  const after = JSON.parse((await tom.get('/profile/data')).body)
+  t.same(after.projects, [])
+  t.same(after.deletedProjects, [{ account: 'acme', project: 'website', role: 'user' }], 'kept for its restoration')
 })
 
 t.test('a user who is deleted leaves every account; name and e-mail go everywhere, the records stay', async (t) => {

@@ -35,14 +35,15 @@ const hour = 3_600_000
 const giveUpAfter = 72 * hour
 
 export function newPost(config: Config, secrets: Secrets, wake: () => void): Post {
-  const eta = newEta()
+  const html = newEta()
+  // Plain text is no HTML: nothing in it is escaped.
+  const text = html.withConfig({ autoEscape: false })
   return (tx, at, { kind, email, name, data, invitationId, userId, accountId }) => {
     const subject = (letterKinds[kind] as (data: unknown) => string)(data)
     const context = { ...(data as object), name, subject, panelName: config.panelName, publicUrl: config.publicUrl }
     const body: LetterBody = {
-      // Plain text is no HTML: nothing in it is escaped.
-      text: eta.withConfig({ autoEscape: false }).render(`/mail/${kind}.text.eta`, context),
-      html: eta.render(`/mail/${kind}.html.eta`, context),
+      text: text.render(`/mail/${kind}.text.eta`, context),
+      html: html.render(`/mail/${kind}.html.eta`, context),
     }
     tx.insert(letters)
       .values({

@@ -58,6 +58,18 @@ export function collectPersonalData(db: Db, userId: number) {
       .where(eq(projectAccess.userId, userId))
       .orderBy(asc(projects.id))
       .all(),
+    deletedProjects: db
+      .select({ account: accounts.identifier, project: projects.identifier, role: keptAccess.role })
+      .from(memberships)
+      .innerJoin(
+        keptAccess,
+        and(eq(keptAccess.accountId, memberships.accountId), eq(keptAccess.userId, memberships.userId)),
+      )
+      .innerJoin(projects, eq(projects.id, keptAccess.projectId))
+      .innerJoin(accounts, eq(accounts.id, keptAccess.accountId))
+      .where(eq(memberships.userId, userId))
+      .orderBy(asc(projects.id))
+      .all(),
     invitations: db
       .select({
         account: accounts.identifier,
