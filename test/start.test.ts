@@ -8,6 +8,7 @@ import { ConfigError, readConfig } from '../src/config.ts'
 import { openDatabase, StartError } from '../src/db/open.ts'
 import { newFolder } from './harness.ts'
 import { runCommand as run, startProcess } from './process.ts'
+import { unpackRelease } from './releases/releases.ts'
 import { until } from './smtp.ts'
 
 t.test('every setting is checked at the start, and the error names it', async (t) => {
@@ -174,16 +175,7 @@ t.test('a database of a newer version is refused', async (t) => {
 
 t.test('before a migration the database is copied', async (t) => {
   const dataDir = newFolder()
-  openDatabase(dataDir).close()
-  const sqlite = new Database(join(dataDir, 'panel.db'))
-  // As an older version left it: without the last migration, which makes the triggers and what is searched.
-  sqlite.exec('DELETE FROM __drizzle_migrations WHERE created_at = (SELECT max(created_at) FROM __drizzle_migrations)')
-  for (const name of sqlite.prepare("SELECT name FROM sqlite_master WHERE type = 'trigger'").pluck().all())
-    sqlite.exec(`DROP TRIGGER ${name}`)
-  for (const name of sqlite.prepare("SELECT name FROM pragma_table_list WHERE type = 'virtual'").pluck().all())
-    sqlite.exec(`DROP TABLE ${name}`)
-  sqlite.exec('DELETE FROM resources')
-  sqlite.close()
+  unpackRelease('0.1.0', dataDir)
 
   openDatabase(dataDir).close()
   const [backup = ''] = readdirSync(join(dataDir, 'backups'))

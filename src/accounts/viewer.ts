@@ -51,8 +51,17 @@ function readViewer(request: FastifyRequest): Viewer {
   }
 
   const account = activeAccountId == null ? undefined : findMembership(db, user.id, activeAccountId)
-  const partnerAccount = findLastPartnerAccount(db, user.id)
-  const must = { optional: false, support: user.operator, partners: user.operator || partnerAccount !== undefined }
+  const recentAccounts = once(() => listRecentAccounts(db, user.id, switcherSize + 1))
+  const partnerAccount = once(
+    () =>
+      recentAccounts().find(({ kind }) => kind === 'partner') ??
+      (recentAccounts().length > switcherSize ? findLastPartnerAccount(db, user.id) : undefined),
+  )
+  const must = {
+    optional: () => false,
+    support: () => user.operator,
+    partners: () => user.operator || partnerAccount() !== undefined,
+  }
   return {
     user: { id: user.id, name: user.name, email: user.email, operator: user.operator, twoFactor },
     halfSignedIn: undefined,
@@ -60,12 +69,26 @@ function readViewer(request: FastifyRequest): Viewer {
     accountLost: activeAccountId != null && !account,
     deletedAccount:
       activeAccountId != null && !account ? findDeletedMembership(db, user.id, activeAccountId) : undefined,
-    partnerAccount,
+    get recentAccounts() {
+      return recentAccounts()
+    },
+    get partnerAccount() {
+      return partnerAccount()
+    },
     standings:
-      must[config.twoFactor] && !twoFactor
+      must[config.twoFactor]() && !twoFactor
         ? ['enrolling']
         : standingsOf(user.operator, account && { ...account, suspended: account.suspendedAt !== null }),
     sessionKey: sessionKey(request),
+  }
+}
+
+/** A value that is made when it is asked for, once. */
+function once<Value>(make: () => Value): () => Value {
+  let made: { value: Value } | undefined
+  return () => {
+    made ??= { value: make() }
+    return made.value
   }
 }
 
@@ -96,6 +119,6 @@ export function ownAccount(request: FastifyRequest, identifier: string): OwnAcco
 
 /** What the switcher shows: the accounts last used, and whether there are more. */
 export function recentAccounts(request: FastifyRequest) {
-  const rows = listRecentAccounts(request.server.db, request.signedIn.id, switcherSize + 1)
-  return { accounts: rows.slice(0, switcherSize), more: rows.length > switcherSize }
+  const { recentAccounts } = request.viewer
+  return { accounts: recentAccounts.slice(0, switcherSize), more: recentAccounts.length > switcherSize }
 }

@@ -27,8 +27,10 @@ export type Viewer = {
   accountLost: boolean
   /** It was lost because it was deleted, and may still be restored. */
   deletedAccount: DeletedAccount | undefined
-  /** The partner account that the Partner Area opens with, the last used one. */
-  partnerAccount: { identifier: string; name: string } | undefined
+  /** The accounts last used, one more than the switcher lists. Read when they are asked for, and once. */
+  readonly recentAccounts: { identifier: string; name: string; kind: AccountKind }[]
+  /** The partner account that the Partner Area opens with, the last used one. Read likewise. */
+  readonly partnerAccount: { identifier: string; name: string } | undefined
   standings: readonly Standing[]
   /** What forms are bound to: the hash of the session's id, or 'visitor'. */
   sessionKey: string
@@ -49,6 +51,7 @@ export const visitor: Viewer = {
   account: undefined,
   accountLost: false,
   deletedAccount: undefined,
+  recentAccounts: [],
   partnerAccount: undefined,
   standings: ['visitor'],
   sessionKey: 'visitor',
