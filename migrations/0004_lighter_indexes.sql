@@ -1,3 +1,4 @@
+DROP INDEX `accounts_identifier`;--> statement-breakpoint
 DROP INDEX `records_user`;--> statement-breakpoint
 DROP INDEX `records_project`;--> statement-breakpoint
 DROP INDEX `records_invitation`;--> statement-breakpoint

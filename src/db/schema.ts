@@ -82,7 +82,6 @@ export const accounts = sqliteTable(
     index('accounts_partner_identifier').on(table.partnerId, table.identifier).where(living),
     index('accounts_name').on(table.search).where(living),
     index('accounts_created').on(table.createdAt).where(living),
-    index('accounts_identifier').on(table.identifier).where(living),
     index('accounts_deleted').on(table.partnerId, table.deletedAt, table.id).where(restorable),
     index('accounts_deleted_name').on(table.search).where(restorable),
     index('accounts_deleted_created').on(table.createdAt).where(restorable),
