@@ -6,7 +6,7 @@ import { type Account, createAccount, type User } from './accounts/data.ts'
 import { readConfig } from './config.ts'
 import { createCustomer } from './customers/data.ts'
 import { type Db, write } from './db/open.ts'
-import type { Actor, Person } from './history/record.ts'
+import { atCommandLine, type Person } from './history/record.ts'
 import { createUser } from './login/data.ts'
 import { hashPassword } from './login/passwords.ts'
 import { addMember } from './members/data.ts'
@@ -51,7 +51,7 @@ export async function demo(): Promise<void> {
 
 /** Creates the cast in an empty database, everyone with the same password hash. */
 export function createCast(db: Db, at: number, passwordHash: string): void {
-  const setUp: Actor = { userId: null, accountId: null, bySupport: true, at, ip: null, requestId: null }
+  const setUp = atCommandLine(at)
 
   write(db, (tx) => {
     const users = Object.fromEntries(

@@ -18,12 +18,13 @@ import { listRecords, recordList } from '../history/data.ts'
 import { listMembers, memberList } from '../members/data.ts'
 import { projectRoleNames, roleName } from '../policy.ts'
 import { listProjects, projectList } from '../projects/data.ts'
+import type { Cell } from '../web/csv.ts'
 
 // What an account's admins take with them: everything that the panel keeps for the account, and nothing of
 // another one. Never a password, a token or a secret. Rows are read page by page, so that an account of any
 // size takes the same memory.
 
-export type ExportRow = Record<string, string | number | null>
+export type ExportRow = Record<string, Cell>
 
 /** A table of the export: its fields, with what they mean, and its rows, each with these fields. */
 export type ExportTable = {

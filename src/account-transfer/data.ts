@@ -7,8 +7,7 @@ import type { Post } from '../mail/outbox.ts'
 import { listAdmins } from '../members/data.ts'
 import { endTies, findTies, leavesNoAdmin } from '../partner-ties/data.ts'
 import { findOpenRequest } from '../quota-requests/data.ts'
-import { findQuotas, taken } from '../quotas/data.ts'
-import type { Resource } from '../resources/data.ts'
+import { findQuotas, type PoolShortage, poolShortages, taken, type Want } from '../quotas/data.ts'
 
 // Support moves a customer to another partner, or to none: then Support looks after it itself.
 
@@ -16,9 +15,6 @@ export type Tell = { post: Post; publicUrl: string; panelName: string; supportEm
 
 /** So many admins of each account get the letter. */
 const mostLetters = 20
-
-/** What the pool of the new partner cannot give. */
-export type PoolShortage = { resource: Resource; takes: number; left: number }
 
 export type Moved =
   | 'moved'
@@ -53,7 +49,7 @@ export function moveAccount(db: Db, actor: Actor, accountId: number, to: string 
         ? undefined
         : tx.select().from(accounts).where(eq(accounts.id, account.partnerId)).get()
     if ((partner?.id ?? null) === account.partnerId) return 'same'
-    const short = partner ? shortagesOf(tx, accountId, partner.id) : []
+    const short = partner ? poolShortages(tx, partner.id, takes(tx, accountId)) : []
     if (short.length > 0) return short
     const ties = findTies(tx, account)
     if (leavesNoAdmin(tx, accountId, ties.members)) return 'last-admin'
@@ -80,14 +76,9 @@ export function moveAccount(db: Db, actor: Actor, accountId: number, to: string 
 }
 
 /** What the customer takes from the pool of its new partner: its number or, where that is more, what it has given out. */
-function shortagesOf(tx: Db, accountId: number, partnerId: number): PoolShortage[] {
-  const pool = findQuotas(tx, { level: 'pool', accountId: partnerId })?.quotas ?? []
+function takes(tx: Db, accountId: number): Want[] {
   const own = findQuotas(tx, { level: 'account', accountId })?.quotas ?? []
-  return pool.flatMap(({ resource, own: { left } }) => {
-    const quota = own.find((one) => one.resource.id === resource.id)
-    const takes = quota ? taken(quota.own.limit, quota.own.given) : 0
-    return left === null || takes === 0 || takes <= left ? [] : [{ resource, takes, left: Math.max(0, left) }]
-  })
+  return own.map(({ resource, own: { limit, given } }) => ({ resource, amount: taken(limit, given) }))
 }
 
 /** Each side reads who the other is. */

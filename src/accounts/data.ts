@@ -1,4 +1,4 @@
-import { and, desc, eq, inArray, isNotNull, isNull, sql } from 'drizzle-orm'
+import { and, desc, eq, inArray, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import { searchText } from '../db/fold.ts'
 import { type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
@@ -58,15 +58,18 @@ export function findMembership(db: Db, userId: number, accountId: number): Activ
   return membership(db).get({ userId, accountId })
 }
 
-/** A deleted account as somebody sees it who is a member of it until it is purged; undefined for everybody else. */
-export function findDeletedMembership(db: Db, userId: number, accountId: number): DeletedAccount | undefined {
+function selectDeleted(db: Db, own: SQL | undefined) {
   return db
     .select({ name: accounts.name, identifier: accounts.identifier, partnerName: partner.name })
     .from(memberships)
     .innerJoin(accounts, eq(accounts.id, memberships.accountId))
     .leftJoin(partner, eq(partner.id, accounts.partnerId))
-    .where(and(eq(memberships.userId, userId), eq(memberships.accountId, accountId), isNotNull(accounts.deletedAt)))
-    .get()
+    .where(and(own, isNotNull(accounts.deletedAt)))
+}
+
+/** A deleted account as somebody sees it who is a member of it until it is purged; undefined for everybody else. */
+export function findDeletedMembership(db: Db, userId: number, accountId: number): DeletedAccount | undefined {
+  return selectDeleted(db, and(eq(memberships.userId, userId), eq(memberships.accountId, accountId))).get()
 }
 
 const ownAccount = {
@@ -166,15 +169,7 @@ export function listRecentAccounts(db: Db, userId: number, limit: number): OwnAc
 
 /** A user's accounts that were deleted and may be restored, the last deleted first. */
 export function listDeletedAccounts(db: Db, userId: number, limit: number): DeletedAccount[] {
-  return db
-    .select({ name: accounts.name, identifier: accounts.identifier, partnerName: partner.name })
-    .from(memberships)
-    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
-    .leftJoin(partner, eq(partner.id, accounts.partnerId))
-    .where(and(eq(memberships.userId, userId), isNotNull(accounts.deletedAt)))
-    .orderBy(desc(accounts.deletedAt))
-    .limit(limit)
-    .all()
+  return selectDeleted(db, eq(memberships.userId, userId)).orderBy(desc(accounts.deletedAt)).limit(limit).all()
 }
 
 /** Makes an account of the user's the active one of a session. Undefined when it is none of theirs. */

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, isNotNull, isNull, ne, notExists, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, isNotNull, isNull, ne, notExists, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import type { Account } from '../accounts/data.ts'
 import { countRows, countWhere, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
@@ -19,9 +19,10 @@ import { type Actor, record } from '../history/record.ts'
 import { endImport } from '../imports/data.ts'
 import { withdrawLettersAbout } from '../mail/outbox.ts'
 import { countAdmins } from '../members/data.ts'
-import { keptFor, restorableUntil } from '../purge/term.ts'
+import { isDeleted, isRestorable } from '../purge/data.ts'
+import { restorableUntil } from '../purge/term.ts'
 import { endRequestOf, findOpenRequest } from '../quota-requests/data.ts'
-import { findQuotas } from '../quotas/data.ts'
+import { type PoolShortage, poolShortages } from '../quotas/data.ts'
 import type { Resource } from '../resources/data.ts'
 
 // A customer account that is deleted is restorable for 30 days: nothing of it goes, but it is found
@@ -62,7 +63,6 @@ export type Losses = {
 export function foreseeLosses(db: Db, accountId: number): Losses {
   const alive = and(eq(projects.accountId, accountId), isNull(projects.deletedAt))
   const pending = and(eq(invitations.accountId, accountId), eq(invitations.state, 'pending'))
-  const restorable = and(eq(projects.accountId, accountId), isNotNull(projects.deletedAt), isNull(projects.purgedAt))
   const running = and(eq(imports.accountId, accountId), eq(imports.state, 'running'))
   return {
     users: countWhere(db, memberships, eq(memberships.accountId, accountId)),
@@ -77,7 +77,7 @@ export function foreseeLosses(db: Db, accountId: number): Losses {
         .all(),
       (most) => countRows(db, db.select({ one: projects.id }).from(projects).where(alive).limit(most)),
     ),
-    deletedProjects: countWhere(db, projects, restorable),
+    deletedProjects: countWhere(db, projects, and(eq(projects.accountId, accountId), isDeleted(projects))),
     invitations: some(
       db
         .select({ name: invitations.name, detail: invitations.email })
@@ -185,10 +185,6 @@ function endImports(tx: Db, actor: Actor, accountId: number): void {
     endImport(tx, actor, id, accountId, 'stopped')
 }
 
-/** In the words of the index of deleted accounts. */
-const restorableAt = (at: number) =>
-  and(isNotNull(accounts.deletedAt), isNull(accounts.purgedAt), gt(accounts.deletedAt, at - keptFor))
-
 export type DeletedAccount = Account & { deletedAt: number; until: number; deleter: string | null; users: number }
 
 export const deletedCustomerList = {
@@ -221,7 +217,7 @@ export function listDeletedCustomers(db: Db, partnerId: number, query: ListQuery
   const own = eq(accounts.partnerId, sql.placeholder('partnerId'))
   return readPage(db, deletedCustomerList, query, {
     values: { partnerId },
-    narrowed: and(restorableAt(at), matches(db, 'accounts', accounts.id, accounts.search, query.q)),
+    narrowed: and(isRestorable(accounts, at), matches(db, 'accounts', accounts.id, accounts.search, query.q)),
     rows: ({ where, orderBy, limit }) =>
       db
         .select({ account: accounts, deleter: users.name, users: deletedUsers })
@@ -244,12 +240,9 @@ export function findRestorable(db: Db, partnerId: number | null, identifier: str
   return db
     .select()
     .from(accounts)
-    .where(and(eq(accounts.identifier, identifier), lookedAfterBy(partnerId), restorableAt(at)))
+    .where(and(eq(accounts.identifier, identifier), lookedAfterBy(partnerId), isRestorable(accounts, at)))
     .get()
 }
-
-/** A number of a deleted account that the partner's pool cannot give any more. */
-export type PoolShortage = { resource: Resource; wanted: number; left: number }
 
 /**
  * Restores a deleted account with its members and limits. Its share of the pool was given back, so that
@@ -264,10 +257,11 @@ export function restoreAccount(
   accountId: number,
 ): 'restored' | 'without-admin' | PoolShortage[] | undefined {
   return write(db, (tx) => {
-    const own = and(eq(accounts.id, accountId), lookedAfterBy(partnerId), restorableAt(actor.at))
+    const own = and(eq(accounts.id, accountId), lookedAfterBy(partnerId), isRestorable(accounts, actor.at))
     const account = tx.select().from(accounts).where(own).get()
     if (!account) return undefined
-    const short = partnerId === null ? [] : shortagesOf(tx, partnerId, accountId)
+    // It has no living project, so it takes its numbers and no more.
+    const short = partnerId === null ? [] : poolShortages(tx, partnerId, listOwnLimits(tx, accountId))
     if (short.length > 0) return short
     tx.update(accounts).set({ deletedAt: null, deletedBy: null }).where(own).run()
     const people = countWhere(tx, memberships, eq(memberships.accountId, accountId))
@@ -277,16 +271,5 @@ export function restoreAccount(
       change: { name: [null, account.name], users: [0, people] },
     })
     return people > 0 && countAdmins(tx, accountId) === 0 ? 'without-admin' : 'restored'
-  })
-}
-
-/** It has no living project, so it takes its numbers and no more. */
-function shortagesOf(tx: Db, partnerId: number, accountId: number): PoolShortage[] {
-  const pool = findQuotas(tx, { level: 'pool', accountId: partnerId })?.quotas ?? []
-  return listOwnLimits(tx, accountId).flatMap(({ resource, amount }) => {
-    const left = pool.find((quota) => quota.resource.id === resource.id)?.own.left ?? null
-    return left === null || amount === 0 || amount <= left
-      ? []
-      : [{ resource, wanted: amount, left: Math.max(0, left) }]
   })
 }

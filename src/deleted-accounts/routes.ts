@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { Account } from '../accounts/data.ts'
 import { customerOf } from '../customers/own.ts'
+import type { PoolShortage } from '../quotas/data.ts'
 import { supportedAccount } from '../quotas/page.ts'
 import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
@@ -15,7 +16,6 @@ import {
   findRestorable,
   foreseeLosses,
   listDeletedCustomers,
-  type PoolShortage,
   restoreAccount,
 } from './data.ts'
 
@@ -146,8 +146,8 @@ function restoredWords(deleted: { name: string }, done: string | PoolShortage[],
 
 function shortageWords(deleted: { name: string }, partner: { name: string }, shortages: PoolShortage[]): string {
   const lacks = shortages.map(
-    ({ resource, wanted, left }) =>
-      `${deleted.name} had ${withUnit(wanted, resource)} of ${resource.name}, and ${withUnit(left, resource)} are left`,
+    ({ resource, takes, left }) =>
+      `${deleted.name} had ${withUnit(takes, resource)} of ${resource.name}, and ${withUnit(left, resource)} are left`,
   )
   return `The pool of ${partner.name} has no room for ${deleted.name} any more: ${lacks.join('; ')}. Lower the quotas of other customers, or ask Support to raise the pool. Nothing was changed.`
 }

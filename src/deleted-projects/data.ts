@@ -1,11 +1,12 @@
-import { and, eq, gt, isNotNull, isNull, sql } from 'drizzle-orm'
+import { and, eq, sql } from 'drizzle-orm'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { keptAccess, keptLimits, projectAccess, projects, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
 import { type Actor, record } from '../history/record.ts'
 import type { Project } from '../projects/data.ts'
-import { keptFor, restorableUntil } from '../purge/term.ts'
+import { isRestorable } from '../purge/data.ts'
+import { restorableUntil } from '../purge/term.ts'
 import { type Amounts, changeLimits, findQuotas, type Holder, hasRoom, projectQuota } from '../quotas/data.ts'
 import type { Resource } from '../resources/data.ts'
 
@@ -34,9 +35,6 @@ export const deletedProjectList = {
   filters: {},
 } as const satisfies ListSpec<DeletedProject>
 
-const restorableAt = (at: number) =>
-  and(isNotNull(projects.deletedAt), isNull(projects.purgedAt), gt(projects.deletedAt, at - keptFor))
-
 const people = sql<number>`(select count(*) from kept_access as own where own.project_id = projects.id)`
 
 /** The projects of an account that were deleted and can be restored at this time. */
@@ -44,7 +42,7 @@ export function listDeletedProjects(db: Db, accountId: number, query: ListQuery,
   const own = eq(projects.accountId, sql.placeholder('accountId'))
   return readPage(db, deletedProjectList, query, {
     values: { accountId },
-    narrowed: and(restorableAt(at), matches(db, 'projects', projects.id, projects.search, query.q)),
+    narrowed: and(isRestorable(projects, at), matches(db, 'projects', projects.id, projects.search, query.q)),
     rows: ({ where, orderBy, limit }) =>
       db
         .select({ project: projects, deleter: users.name, people })
@@ -67,7 +65,7 @@ export function findDeletedProject(db: Db, accountId: number, identifier: string
   return db
     .select()
     .from(projects)
-    .where(and(eq(projects.accountId, accountId), restorableAt(at), eq(projects.identifier, identifier)))
+    .where(and(eq(projects.accountId, accountId), isRestorable(projects, at), eq(projects.identifier, identifier)))
     .get()
 }
 
@@ -88,7 +86,7 @@ export function restoreProject(
   projectId: number,
 ): Restored | 'limit' | undefined {
   return write(db, (tx) => {
-    const own = and(eq(projects.accountId, accountId), restorableAt(actor.at), eq(projects.id, projectId))
+    const own = and(eq(projects.accountId, accountId), isRestorable(projects, actor.at), eq(projects.id, projectId))
     const project = tx.select().from(projects).where(own).get()
     if (!project) return undefined
     if (!hasRoom(projectQuota(tx, accountId))) return 'limit'

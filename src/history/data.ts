@@ -79,9 +79,13 @@ function either(db: Db, q: string, texts: readonly (typeof people | typeof objec
   return or(rare.length > 0 ? sql`${records.id} in (${sql.join(rare, sql` union all `)})` : undefined, ...frequent)
 }
 
+function isFromPartner(scope: Scope): scope is { fromAccountId: number } {
+  return typeof scope === 'object' && 'fromAccountId' in scope
+}
+
 /** A customer that has left its partner is no longer found by what it is called since. */
 function stillOf(scope: Scope): SQL | undefined {
-  return typeof scope === 'object' && 'fromAccountId' in scope
+  return isFromPartner(scope)
     ? sql`exists (select 1 from accounts as own where own.id = ${records.accountId} and own.partner_id = ${scope.fromAccountId})`
     : undefined
 }
@@ -115,7 +119,7 @@ const nameOf = (row: { name: SQLWrapper; identifier: SQLWrapper }) =>
 
 /** A partner sees what its customers and their projects are called while they are its own. */
 function nameFor(scope: Scope, row: { name: SQLWrapper; identifier: SQLWrapper }) {
-  return typeof scope === 'object' && 'fromAccountId' in scope
+  return isFromPartner(scope)
     ? sql<
         string | null
       >`case when ${accounts.partnerId} = ${sql.placeholder('fromAccountId')} then ${nameOf(row)} else ${row.identifier} end`

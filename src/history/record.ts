@@ -15,15 +15,18 @@ export type Actor = {
   requestId: string | null
 }
 
-/** The operator at the command line. */
-export const atCommandLine = (at: number): Actor => ({
+/** Nobody: the panel itself. */
+export const byItself = (at: number): Actor => ({
   userId: null,
   accountId: null,
-  bySupport: true,
+  bySupport: false,
   at,
   ip: null,
   requestId: null,
 })
+
+/** The operator at the command line. */
+export const atCommandLine = (at: number): Actor => ({ ...byItself(at), bySupport: true })
 
 /** A signed-in user who acts. */
 export type Person = Actor & { userId: number }

@@ -207,8 +207,13 @@ export function removeMember(
   })
 }
 
+/** Whether a member is an admin who can act: a disabled one cannot. */
+export function isActiveAdmin({ role, disabledAt }: Member): boolean {
+  return role === adminRole && disabledAt === null
+}
+
 function isLastAdmin(tx: Db, accountId: number, member: Member): boolean {
-  return member.role === adminRole && member.disabledAt === null && countAdmins(tx, accountId) === 1
+  return isActiveAdmin(member) && countAdmins(tx, accountId) === 1
 }
 
 /** The projects of an account that a member has access to. */

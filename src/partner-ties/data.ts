@@ -5,8 +5,14 @@ import { invitations, invitationTokens, memberships, users } from '../db/schema.
 import type { Actor } from '../history/record.ts'
 import { cancelInvitation } from '../invitations/data.ts'
 import { withdrawLetters, withdrawLettersTo } from '../mail/outbox.ts'
-import { countMembers, listMembersById, type Member, removeMember } from '../members/data.ts'
-import { adminRole } from '../policy.ts'
+import {
+  countAdmins,
+  countMembers,
+  isActiveAdmin,
+  listMembersById,
+  type Member,
+  removeMember,
+} from '../members/data.ts'
 
 // What of its partner is in a customer, and goes when the two part. The history tells who brought whom: whom
 // the customer itself invited stays, also where that is somebody of the partner.
@@ -98,14 +104,8 @@ const madeBy = (partnerId: number) =>
 /** Rule 7: whether the account would be left with members, but without an admin who is not disabled. */
 export function leavesNoAdmin(tx: Db, accountId: number, leaving: Member[]): boolean {
   if (leaving.length === 0 || leaving.length === countMembers(tx, accountId)) return false
-  const going = new Set(leaving.map(({ userId }) => userId))
-  const admins = tx
-    .select({ userId: memberships.userId })
-    .from(memberships)
-    .innerJoin(users, eq(users.id, memberships.userId))
-    .where(and(eq(memberships.accountId, accountId), eq(memberships.role, adminRole), isNull(users.disabledAt)))
-    .all()
-  return admins.length > 0 && admins.every(({ userId }) => going.has(userId))
+  const going = leaving.filter(isActiveAdmin).length
+  return going > 0 && going === countAdmins(tx, accountId)
 }
 
 /** Ends what ties a customer to its partner. Whoever else was invited by the partner needs a new link. */
@@ -127,6 +127,5 @@ export function endTies(tx: Db, actor: Actor, { id, partnerId }: Customer, ties:
 
 /** Where all go, an admin who can act goes last. */
 function adminsLast(leaving: Member[]): Member[] {
-  const holds = ({ role, disabledAt }: Member) => Number(role === adminRole && disabledAt === null)
-  return leaving.toSorted((one, other) => holds(one) - holds(other))
+  return leaving.toSorted((one, other) => Number(isActiveAdmin(one)) - Number(isActiveAdmin(other)))
 }

@@ -1,4 +1,4 @@
-import { and, eq, inArray, isNotNull, isNull, lte, or, type SQL } from 'drizzle-orm'
+import { and, eq, gt, inArray, isNotNull, isNull, lte, or, type SQL } from 'drizzle-orm'
 import { searchText } from '../db/fold.ts'
 import { type Db, write } from '../db/open.ts'
 import {
@@ -19,21 +19,29 @@ import {
   quotaRequestAmounts,
   quotaRequests,
 } from '../db/schema.ts'
-import { type Actor, record } from '../history/record.ts'
+import { byItself, record } from '../history/record.ts'
+import type { Project } from '../projects/data.ts'
 import { keptFor } from './term.ts'
 
 // What was deleted 30 days ago goes for good. Its row stays with its identifier, which is never given out
 // again (rule 1), and so do the records.
 
-/** Nobody: the panel itself. */
-const panel = (at: number): Actor => ({
-  userId: null,
-  accountId: null,
-  bySupport: false,
-  at,
-  ip: null,
-  requestId: null,
-})
+type Deletable = typeof accounts | typeof projects
+
+/** Deleted, and not yet purged: in the words of the indexes of what was deleted. */
+export function isDeleted({ deletedAt, purgedAt }: Deletable): SQL | undefined {
+  return and(isNotNull(deletedAt), isNull(purgedAt))
+}
+
+/** Deleted, and to be restored at this time. */
+export function isRestorable(table: Deletable, at: number): SQL | undefined {
+  return and(isDeleted(table), gt(table.deletedAt, at - keptFor))
+}
+
+/** Deleted so long ago that it goes for good at this time. */
+function isDue(table: Deletable, at: number): SQL | undefined {
+  return and(isDeleted(table), lte(table.deletedAt, at - keptFor))
+}
 
 /**
  * Purges an account that is due at this time, or the next project of one. `removeFiles` removes the files of letters
@@ -41,16 +49,15 @@ const panel = (at: number): Actor => ({
  */
 export function purgeNextAccount(db: Db, at: number, removeFiles: (letterIds: number[]) => void): boolean {
   return write(db, (tx) => {
-    const due = and(isNotNull(accounts.deletedAt), isNull(accounts.purgedAt), lte(accounts.deletedAt, at - keptFor))
-    const account = tx.select().from(accounts).where(due).limit(1).get()
+    const account = tx.select().from(accounts).where(isDue(accounts, at)).limit(1).get()
     if (!account) return false
     const { id, identifier } = account
     const of = { accountId: id }
 
     const own = and(eq(projects.accountId, id), isNull(projects.purgedAt))
-    const project = tx.select({ id: projects.id }).from(projects).where(own).limit(1).get()
+    const project = tx.select().from(projects).where(own).limit(1).get()
     if (project) {
-      purgeProject(tx, at, id, project.id)
+      purgeProject(tx, at, project)
       return true
     }
     const letterIds = forgetInvitationsAndLetters(tx, id)
@@ -72,7 +79,7 @@ export function purgeNextAccount(db: Db, at: number, removeFiles: (letterIds: nu
       })
       .where(eq(accounts.id, id))
       .run()
-    record(tx, panel(at), { kind: 'account.purged', ...of, change: { users: [people, 0] } })
+    record(tx, byItself(at), { kind: 'account.purged', ...of, change: { users: [people, 0] } })
     // A row without its file is harmless, a file without its row would be forgotten.
     removeFiles(letterIds)
     return true
@@ -101,25 +108,23 @@ function forgetRequests(tx: Db, which: SQL | undefined): void {
 /** Purges a project that is due at this time. False when none is. */
 export function purgeNextProject(db: Db, at: number): boolean {
   return write(db, (tx) => {
-    const due = and(isNotNull(projects.deletedAt), isNull(projects.purgedAt), lte(projects.deletedAt, at - keptFor))
-    const project = tx.select().from(projects).where(due).limit(1).get()
+    const project = tx.select().from(projects).where(isDue(projects, at)).limit(1).get()
     if (!project) return false
-    purgeProject(tx, at, project.accountId, project.id)
+    purgeProject(tx, at, project)
     return true
   })
 }
 
 /** What was open about a deleted project has ended with it. */
-function purgeProject(tx: Db, at: number, accountId: number, projectId: number): void {
+function purgeProject(tx: Db, at: number, { id: projectId, accountId, identifier }: Project): void {
   for (const table of [keptAccess, keptLimits, projectAccess, invitationProjects, limits])
     tx.delete(table)
       .where(and(eq(table.accountId, accountId), eq(table.projectId, projectId)))
       .run()
   forgetRequests(tx, and(eq(quotaRequests.accountId, accountId), eq(quotaRequests.projectId, projectId)))
-  const project = tx.select().from(projects).where(eq(projects.id, projectId)).get()
   tx.update(projects)
-    .set({ name: '', search: searchText('', project?.identifier ?? ''), purgedAt: at })
+    .set({ name: '', search: searchText('', identifier), purgedAt: at })
     .where(eq(projects.id, projectId))
     .run()
-  record(tx, panel(at), { kind: 'project.purged', accountId, projectId })
+  record(tx, byItself(at), { kind: 'project.purged', accountId, projectId })
 }

@@ -254,6 +254,21 @@ function poolGiven(db: Db, partnerId: number): Map<number, number> {
   return new Map(rows.map(({ resourceId, n }) => [resourceId, n]))
 }
 
+/** So much of a resource is wanted. */
+export type Want = { resource: Resource; amount: number }
+
+/** What an account would take from a pool that has no more than this left. */
+export type PoolShortage = { resource: Resource; takes: number; left: number }
+
+/** What a partner's pool cannot give of this: for an account that comes, or comes back, to it. */
+export function poolShortages(db: Db, partnerId: number, wants: Want[]): PoolShortage[] {
+  const pool = findQuotas(db, { level: 'pool', accountId: partnerId })?.quotas ?? []
+  return wants.flatMap(({ resource, amount: takes }) => {
+    const left = pool.find((quota) => quota.resource.id === resource.id)?.own.left ?? null
+    return left === null || takes === 0 || takes <= left ? [] : [{ resource, takes, left: Math.max(0, left) }]
+  })
+}
+
 const poolOfProjects = prepared((db) =>
   db
     .select({ amount: limits.amount })

@@ -7,6 +7,7 @@ import { prepared } from '../db/prepared.ts'
 import { accounts, users } from '../db/schema.ts'
 import { amongFew, match, matches } from '../db/search.ts'
 import { hasAdmin } from '../members/data.ts'
+import { isDeleted } from '../purge/data.ts'
 import { restorableUntil } from '../purge/term.ts'
 
 // Support sees all accounts and users: the only data functions without a tenant.
@@ -59,14 +60,11 @@ export const accountList = {
   },
 } as const satisfies ListSpec<AccountRow>
 
-/** Deleted, and to be restored until it is purged. */
-const restorable = and(isNotNull(accounts.deletedAt), isNull(accounts.purgedAt))
-
 export type AccountFilter = keyof typeof accountList.filters
 
 export function listAccounts(db: Db, query: ListQuery<AccountFilter>): List<AccountRow> {
   const { kind, status, admin, from, until } = query.filters
-  const own = status === 'deleted' ? restorable : isNull(accounts.deletedAt)
+  const own = status === 'deleted' ? isDeleted(accounts) : isNull(accounts.deletedAt)
   const narrowed = and(
     matches(db, 'accounts', accounts.id, accounts.search, query.q),
     kind ? eq(accounts.kind, kind as Account['kind']) : undefined,
