@@ -17,6 +17,7 @@ import {
   partnerRequests,
   projects,
   quotaRequests,
+  records,
   sessions,
   users,
 } from '../src/db/schema.ts'
@@ -31,6 +32,7 @@ import * as members from '../src/members/data.ts'
 import * as ties from '../src/partner-ties/data.ts'
 import * as partnership from '../src/partnership/data.ts'
 import * as projectData from '../src/projects/data.ts'
+import * as purge from '../src/purge/data.ts'
 import * as requests from '../src/quota-requests/data.ts'
 import * as quotas from '../src/quotas/data.ts'
 import { hashToken } from '../src/secrets.ts'
@@ -395,6 +397,31 @@ function lasting(panel: Panel) {
   return { ...rest, sessions: sessions?.map((row) => ({ ...(row as object), last_seen_at: 0 })) }
 }
 
+/** Every row of an account and of a user, by table. */
+function rowsOf(panel: Panel, accountId: number, userId: number) {
+  const rows = lasting(panel) as Record<string, Record<string, unknown>[]>
+  const ids = (table: string) =>
+    rows[table]?.filter(({ account_id }) => account_id === accountId).map(({ id }) => id) ?? []
+  const keys: [column: string, values: unknown[]][] = [
+    ['account_id', [accountId]],
+    ['user_id', [userId]],
+    ['import_id', ids('imports')],
+    ['invitation_id', ids('invitations')],
+    ['request_id', ids('quota_requests')],
+  ]
+  return Object.fromEntries(
+    Object.entries(rows).map(([table, all]) => [
+      table,
+      all.filter(
+        (row) =>
+          keys.some(([column, values]) => values.includes(row[column])) ||
+          (table === 'accounts' && row.id === accountId) ||
+          (table === 'users' && row.id === userId),
+      ),
+    ]),
+  )
+}
+
 const routeName = ({ method, url }: Route) => `${method} ${url}`
 
 t.test('the matrix knows every route, and no other', async (t) => {
@@ -643,18 +670,38 @@ t.test('data functions that are given one tenant and another’s object find not
   db.insert(partnerRequests).values({ accountId: umbrellaId, requestedBy: uma, createdAt: 1 }).run()
   const rivalId = account('rival')
   // A number in the other's pool bounds nothing here.
-  db.insert(limits).values({ level: 'pool', accountId: rivalId, resourceId: 1, amount: 5, remark: '', setAt: 1 }).run()
+  const limit = { amount: 5, remark: '', setAt: 1 }
+  db.insert(limits)
+    .values({ ...limit, level: 'pool', accountId: rivalId, resourceId: 1 })
+    .run()
+  db.insert(limits)
+    .values({ ...limit, level: 'account', accountId: umbrellaId, resourceId: 2 })
+    .run()
   const edit = { amounts: new Map([[5, 9]]), remark: '', version: 2 }
   const foreignRequest = { partnerId: cloudhausId, accountId: umbrellaId, id: Number(umbrella.request) }
+  const [siblings] = db
+    .insert(quotaRequests)
+    .values({ accountId: account('initech'), requestedBy: 6, reason: 'X', createdAt: 1 })
+    .returning()
+    .all()
+  const ofSibling = { partnerId: cloudhausId, accountId: acmeId, id: siblings?.id ?? 0 }
   const tell = { post: panel.app.postLetter, publicUrl: '', supportEmail: undefined, panelName: '' }
-  // A deleted customer of Rival, and a deleted project of Umbrella.
+  // Deleted customers of Rival, and a deleted project of Umbrella.
   const gone = { name: 'Gone', identifier: 'gone', search: 'gone', createdAt: 1, deletedAt: panel.app.now() }
-  db.insert(accounts)
-    .values({ ...gone, kind: 'customer', partnerId: rivalId })
-    .run()
   db.insert(projects)
     .values({ ...gone, accountId: umbrellaId })
     .run()
+  for (const [userId, identifier] of [
+    [uma, 'gone'],
+    [stella, 'gone-too'],
+  ] as const) {
+    db.insert(accounts)
+      .values({ ...gone, kind: 'customer', partnerId: rivalId, identifier, deletedAt: null })
+      .run()
+    const accountId = account(identifier)
+    db.insert(memberships).values({ accountId, userId, role: 'member', createdAt: 1, lastUsedAt: 1 }).run()
+    db.update(accounts).set({ deletedAt: gone.deletedAt }).where(eq(accounts.id, accountId)).run()
+  }
   const goneId = account('gone')
   const goneProject = db.select().from(projects).where(eq(projects.identifier, 'gone')).get()?.id ?? 0
   const before = lasting(panel)
@@ -670,6 +717,9 @@ t.test('data functions that are given one tenant and another’s object find not
     findMembership: accountData.findMembership(db, stella, umbrellaId),
     findOwnAccount: accountData.findOwnAccount(db, stella, 'umbrella'),
     switchAccount: accountData.switchAccount(db, '', stella, 'umbrella', 1),
+    findLastPartnerAccount: accountData.findLastPartnerAccount(db, stella),
+    whyNotInvited: invitationData.whyNotInvited(db, acmeId, 'new@acme.example', actor.at),
+    whyNotInvitedWhoIsElsewhere: invitationData.whyNotInvited(db, acmeId, 'secret@umbrella.example', actor.at),
     findCustomer: customers.findCustomer(db, cloudhausId, 'umbrella'),
     findQuotas: quotas.findQuotas(db, { level: 'project', accountId: acmeId, projectId: skunkworks }),
     setLimits:
@@ -699,6 +749,8 @@ t.test('data functions that are given one tenant and another’s object find not
     declineRequest: requests.declineRequest(db, actor, foreignRequest, 'No', tell),
     declineRequestAsSupport: requests.declineRequest(db, actor, { ...foreignRequest, partnerId: null }, 'No', tell),
     declineRequestOfAcme: requests.declineRequest(db, actor, { ...foreignRequest, accountId: acmeId }, 'No', tell),
+    declineRequestOfSibling: requests.declineRequest(db, actor, ofSibling, 'No', tell),
+    dropProjectLimits: quotas.dropProjectLimits(db, acmeId, skunkworks),
     findRequest: requests.findRequest(db, acmeId, foreignRequest.id),
     findImport: importData.findImport(db, acmeId, 'users', Number(umbrella.import)),
     startImport: importData.startImport(db, actor, {
@@ -761,11 +813,19 @@ t.test('data functions that are given one tenant and another’s object find not
   )
   t.equal(members.listMembers(db, acmeId, { ...firstPage(members.memberList), q: 'example' }).total, 2)
   t.equal(members.countAdmins(db, acmeId), 1)
+  t.equal(members.countMembers(db, acmeId), 2)
+  t.equal(projectData.countProjects(db, acmeId), 2)
+  t.same(
+    accountData.listDeletedAccounts(db, stella, 25).map(({ identifier }) => identifier),
+    ['gone-too'],
+  )
   t.equal(accountData.listOwnAccounts(db, stella, firstPage(accountData.ownAccountList)).total, 1)
   t.equal(accountData.listOwnAccounts(db, stella, { ...firstPage(accountData.ownAccountList), q: 'c' }).total, 1)
   t.equal(customers.listCustomers(db, cloudhausId, firstPage(customers.customerList), 1).total, 2)
   t.match(quotas.projectQuota(db, acmeId), { own: { given: 2, limit: null }, left: null })
   t.match(quotas.projectQuota(db, umbrellaId), { left: 4 })
+  const own = quotas.findQuotas(db, { level: 'account', accountId: acmeId })?.quotas ?? []
+  t.ok(own.length > 1 && own.every(({ own }) => own.limit === null), 'what another may have bounds nothing here')
   const volumes = quotas.findQuotas(db, { level: 'account', accountId: acmeId }, 'volumes')?.quotas[0]
   t.equal(volumes?.own.given, 2, 'what another has given is not counted here')
   const pool = quotas.findQuotas(db, { level: 'pool', accountId: rivalId }, 'volumes')?.quotas[0]
@@ -779,16 +839,99 @@ t.test('data functions that are given one tenant and another’s object find not
   )
   t.same(
     requests.listOpenRequests(db, cloudhausId, 25).map(({ identifier }) => identifier),
-    ['acme'],
+    ['acme', 'initech'],
   )
   t.equal(importData.listImports(db, acmeId, 'users', firstPage(importData.importList)).total, 1)
-  t.equal(requests.countOpenRequests(db, cloudhausId), 1)
+  t.equal(requests.countOpenRequests(db, cloudhausId), 2)
   t.equal(requests.countOpenRequests(db, null), 0)
   t.equal(requests.findOpenRequest(db, acmeId)?.identifier, 'acme')
   t.strictSame(lasting(panel), before)
   const values = { accountId: umbrellaId, name: 'S', identifier: 'skunkworks-2', search: 's', createdAt: 1 }
   db.insert(projects).values(values).run()
   t.equal(projectData.proposeProjectIdentifier(db, acmeId, 'skunkworks'), 'skunkworks-2', 'free in Acme')
+})
+
+t.test('an export shows nothing of another tenant', async (t) => {
+  const { panel } = await prepare(t)
+  const acmeId = panel.db.select().from(accounts).where(eq(accounts.identifier, 'acme')).get()?.id ?? 0
+  const tables = exportTables(panel.db, acmeId) ?? []
+  t.ok(tables.length > 5)
+  for (const { name, rows } of tables) {
+    const text = JSON.stringify([...rows()])
+    t.same(
+      wordsOf.umbrella.filter((word) => text.includes(word)),
+      [],
+      name,
+    )
+  }
+})
+
+t.test('what the end of an account counts, ends, gives back and forgets is its own', async (t) => {
+  const { panel, umbrella } = await prepare(t)
+  const { db } = panel
+  const account = (identifier: string) =>
+    db.select().from(accounts).where(eq(accounts.identifier, identifier)).get()?.id ?? 0
+  const [acmeId, umbrellaId, cloudhausId] = [account('acme'), account('umbrella'), account('cloudhaus')]
+  const uma = Number(umbrella.user)
+  const actor = { userId: uma, accountId: null, bySupport: true, at: panel.app.now(), ip: null, requestId: null }
+  // All that an account can have, Umbrella has.
+  db.insert(memberships)
+    .values({ accountId: umbrellaId, userId: 10, role: 'member', createdAt: 1, lastUsedAt: 1 })
+    .run()
+  db.insert(partnerRequests).values({ accountId: umbrellaId, requestedBy: uma, createdAt: 1 }).run()
+  const gone = {
+    name: 'Gone',
+    identifier: 'gone',
+    search: 'gone',
+    createdAt: 1,
+    deletedAt: actor.at,
+    accountId: umbrellaId,
+  }
+  db.insert(projects).values(gone).run()
+  const limit = { level: 'account', resourceId: 2, amount: 5, remark: '', setAt: 1 } as const
+  db.insert(limits)
+    .values({ ...limit, accountId: umbrellaId })
+    .run()
+  db.update(imports).set({ state: 'running' }).where(eq(imports.accountId, umbrellaId)).run()
+  const before = rowsOf(panel, umbrellaId, uma)
+
+  t.strictSame(deletedAccounts.foreseeLosses(db, acmeId), {
+    users: 2,
+    stranded: { names: [`Stella (${cast.stella.email})`, `Tom (${cast.tom.email})`], total: 2, more: false },
+    projects: { names: ['Shop (shop)', 'Website (website)'], total: 2, more: false },
+    deletedProjects: 0,
+    invitations: { names: [`Nils (${cast.nils.email})`, 'Own Guest (guest@acme.example)'], total: 2, more: false },
+    limits: [],
+    requester: 'Stella',
+    asksToBePartner: false,
+    imports: 0,
+  })
+  for (const { id } of db.select().from(projects).where(eq(projects.accountId, acmeId)).all())
+    projectData.deleteProject(db, actor, acmeId, id)
+  const recorded = (kind: string) =>
+    db
+      .select()
+      .from(records)
+      .where(eq(records.kind, kind))
+      .all()
+      .map(({ accountId, change }) => [accountId, JSON.parse(change).users])
+  t.equal(deletedAccounts.deleteAccount(db, actor, cloudhausId, acmeId), 'deleted')
+  t.strictSame(recorded('account.deleted'), [[acmeId, [2, 0]]])
+  t.equal(deletedAccounts.restoreAccount(db, actor, cloudhausId, acmeId), 'restored')
+  t.strictSame(recorded('account.restored'), [[acmeId, [0, 2]]])
+  t.equal(deletedAccounts.deleteAccount(db, actor, cloudhausId, acmeId), 'deleted')
+  t.strictSame(rowsOf(panel, umbrellaId, uma), before)
+
+  // Umbrella's own deleted project, which is due as well, is none of the account's.
+  const later = actor.at + 31 * 24 * 3_600_000
+  while (purge.purgeNextAccount(db, later, () => {}));
+  t.strictSame(recorded('account.purged'), [[acmeId, [2, 0]]])
+  t.strictSame(rowsOf(panel, umbrellaId, uma), before)
+  t.ok(purge.purgeNextProject(db, later))
+  t.strictSame(
+    { ...rowsOf(panel, umbrellaId, uma), projects: [], records: [] },
+    { ...before, projects: [], records: [] },
+  )
 })
 
 t.test('a partner account without customers becomes a customer account, whatever customers others have', async (t) => {
@@ -933,34 +1076,28 @@ t.test(
 )
 
 t.test('what one tenant does leaves all others’ rows as they were', async (t) => {
-  const { panel, acme } = await prepare(t)
+  const { panel, acme, umbrella } = await prepare(t)
   const { db } = panel
   const [stella, tom, olga] = [await panel.signIn('stella'), await panel.signIn('tom'), await panel.signIn('olga')]
   const petra = await panel.signIn('petra')
   await panel.signIn('uma')
   const ofUmbrella = () => {
-    const id = db.select().from(accounts).where(eq(accounts.identifier, 'umbrella')).get()?.id
-    const own = (rows: unknown[] | undefined, key: string, value: unknown) =>
-      (rows as Record<string, unknown>[] | undefined)?.filter((row) => row[key] === value)
-    const rows = panel.rows()
-    const uma = db.select().from(users).where(eq(users.email, cast.uma.email)).get()?.id
-    return [
-      own(rows.accounts, 'id', id),
-      ...['memberships', 'projects', 'project_access', 'invitations', 'limits', 'quota_requests'].map((table) =>
-        own(rows[table], 'account_id', id),
-      ),
-      ...['sessions', 'email_changes', 'recovery_codes', 'password_resets'].map((table) =>
-        own(rows[table], 'user_id', uma),
-      ),
-      own(rows.users, 'id', uma),
-    ]
+    const id = db.select().from(accounts).where(eq(accounts.identifier, 'umbrella')).get()?.id ?? 0
+    return rowsOf(panel, id, Number(umbrella.user))
   }
-  const before = ofUmbrella()
   const uma = await panel.signIn('uma')
   await uma.submit('/customer/account', 'Ask to become a partner')
   const asked = db.select().from(partnerRequests).all()
+  // Umbrella has a quota of its own, has asked as often today as one may, and got some by its partner's rule.
+  const riva = await panel.signIn('riva')
+  await riva.submit('/partner/customers/umbrella/quotas', 'Save quotas', { volumes: '9' })
+  const [at, umbrellaId] = [panel.app.now(), Number(asked[0]?.accountId)]
+  const more = { accountId: umbrellaId, requestedBy: Number(umbrella.user), reason: 'X', createdAt: at, endedAt: at }
+  for (let n = 0; n < 30; n++)
+    db.insert(quotaRequests)
+      .values({ ...more, state: 'approved', automatic: true })
+      .run()
   const afterUma = ofUmbrella()
-  t.equal(before.length, afterUma.length)
 
   const words = 'correct horse battery staple'
   t.equal((await tom.post(`/profile/email/${acme.token}`)).status, 303)
@@ -977,6 +1114,11 @@ t.test('what one tenant does leaves all others’ rows as they were', async (t) 
   await petra.submit('/partner/quotas', 'Save', { share: '50' })
   await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { volumes: '4' })
   await petra.submit('/partner/customers/acme/quotas', 'Approve')
+  await stella.submit('/customer/quotas', 'Send request', { volumes: '5', reason: 'By the rule' })
+  t.match(db.select().from(quotaRequests).where(eq(quotaRequests.reason, 'By the rule')).get(), {
+    state: 'approved',
+    automatic: true,
+  })
   await stella.submit('/customer/quotas', 'Send request', { project: 'shop', ram: '5', reason: 'X' })
   await stella.submit('/customer/account', 'Ask to become a partner')
   await olga.submit('/support/accounts', 'Decline', {}, 'acme')

@@ -61,7 +61,7 @@ export function purgeNextAccount(db: Db, at: number, removeFiles: (letterIds: nu
       return true
     }
     const letterIds = forgetInvitationsAndLetters(tx, id)
-    forgetRequests(tx, eq(quotaRequests.accountId, id))
+    forgetRequests(tx, id)
     tx.delete(partnerRequests).where(eq(partnerRequests.accountId, id)).run()
     const read = tx.select({ id: imports.id }).from(imports).where(eq(imports.accountId, id))
     tx.delete(importRows).where(inArray(importRows.importId, read)).run()
@@ -99,7 +99,12 @@ function forgetInvitationsAndLetters(tx: Db, accountId: number): number[] {
   return letterIds.map(({ id }) => id)
 }
 
-function forgetRequests(tx: Db, which: SQL | undefined): void {
+/** All of an account's requests, or those for one of its projects. */
+function forgetRequests(tx: Db, accountId: number, projectId?: number): void {
+  const which = and(
+    eq(quotaRequests.accountId, accountId),
+    projectId === undefined ? undefined : eq(quotaRequests.projectId, projectId),
+  )
   const own = tx.select({ id: quotaRequests.id }).from(quotaRequests).where(which)
   tx.delete(quotaRequestAmounts).where(inArray(quotaRequestAmounts.requestId, own)).run()
   tx.delete(quotaRequests).where(which).run()
@@ -121,7 +126,7 @@ function purgeProject(tx: Db, at: number, { id: projectId, accountId, identifier
     tx.delete(table)
       .where(and(eq(table.accountId, accountId), eq(table.projectId, projectId)))
       .run()
-  forgetRequests(tx, and(eq(quotaRequests.accountId, accountId), eq(quotaRequests.projectId, projectId)))
+  forgetRequests(tx, accountId, projectId)
   tx.update(projects)
     .set({ name: '', search: searchText('', identifier), purgedAt: at })
     .where(eq(projects.id, projectId))

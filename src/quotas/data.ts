@@ -183,7 +183,7 @@ const limitsOf = prepared((db) => {
     .leftJoin(setFrom, eq(setFrom.id, limits.setFrom))
     .where(
       or(
-        and(eq(limits.accountId, accountId), eq(limits.level, 'project'), eq(limits.projectId, projectId)),
+        eq(limits.projectId, projectId),
         and(eq(limits.accountId, accountId), eq(limits.level, 'account')),
         and(eq(limits.accountId, partnerId), eq(limits.level, 'pool')),
       ),
@@ -451,11 +451,9 @@ function shortageOf({ resource, own, above }: Quota, amount: number | null): Sho
 
 /** A project goes: so does what was given to it. Nothing of it stays given out. */
 export function dropProjectLimits(tx: Db, accountId: number, projectId: number): void {
-  tx.delete(limits).where(ofProject(accountId, projectId)).run()
-}
-
-function ofProject(accountId: number, projectId: number): SQL | undefined {
-  return and(eq(limits.accountId, accountId), eq(limits.projectId, projectId))
+  tx.delete(limits)
+    .where(and(eq(limits.accountId, accountId), eq(limits.projectId, projectId)))
+    .run()
 }
 
 export const quotaColumns = ['level', 'name', 'identifier', 'resource', 'unit', 'limit', 'given out', 'left']
