@@ -874,10 +874,12 @@ t.test('what the end of an account counts, ends, gives back and forgets is its o
   const [acmeId, umbrellaId, cloudhausId] = [account('acme'), account('umbrella'), account('cloudhaus')]
   const uma = Number(umbrella.user)
   const actor = { userId: uma, accountId: null, bySupport: true, at: panel.app.now(), ip: null, requestId: null }
+  // Nils is a user of a deleted account alone.
+  db.insert(accounts).values({ name: 'Gone', identifier: 'gone', search: 'gone', kind: 'customer', createdAt: 1 }).run()
+  const goneId = account('gone')
+  db.insert(memberships).values({ accountId: goneId, userId: 10, role: 'member', createdAt: 1, lastUsedAt: 1 }).run()
+  db.update(accounts).set({ deletedAt: actor.at }).where(eq(accounts.id, goneId)).run()
   // All that an account can have, Umbrella has.
-  db.insert(memberships)
-    .values({ accountId: umbrellaId, userId: 10, role: 'member', createdAt: 1, lastUsedAt: 1 })
-    .run()
   db.insert(partnerRequests).values({ accountId: umbrellaId, requestedBy: uma, createdAt: 1 }).run()
   const gone = {
     name: 'Gone',
@@ -925,7 +927,7 @@ t.test('what the end of an account counts, ends, gives back and forgets is its o
   // Umbrella's own deleted project, which is due as well, is none of the account's.
   const later = actor.at + 31 * 24 * 3_600_000
   while (purge.purgeNextAccount(db, later, () => {}));
-  t.strictSame(recorded('account.purged'), [[acmeId, [2, 0]]])
+  t.strictSame(Object.fromEntries(recorded('account.purged')), { [acmeId]: [2, 0], [goneId]: [1, 0] })
   t.strictSame(rowsOf(panel, umbrellaId, uma), before)
   t.ok(purge.purgeNextProject(db, later))
   t.strictSame(
