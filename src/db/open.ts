@@ -201,7 +201,8 @@ function keepStatements(sqlite: Database.Database): void {
     const kept = statements.get(source)
     // Whoever had it last may have asked for rows as lists.
     if (kept) return kept.reader ? kept.raw(false) : kept
-    const statement = prepare(source)
+    // SQLite plans by the number of a bare `limit ?`, and so would compile the statement anew each time; it sees no number behind a sign.
+    const statement = prepare(source.replaceAll('limit ?', 'limit +?'))
     if (statements.size >= mostStatements) statements.clear()
     statements.set(source, statement)
     return statement

@@ -264,6 +264,12 @@ export const invitations = sqliteTable(
   ],
 )
 
+/**
+ * The state is written out here and below, not bound: an index of these rows alone serves only where SQLite sees
+ * the state, and a bound one it looks at, and compiles the statement anew, each time.
+ */
+export const pendingInvitation = sql`${invitations.state} = 'pending'`
+
 // An invitation's links: the one in the letter, and one for each time the link was copied.
 export const invitationTokens = sqliteTable(
   'invitation_tokens',
@@ -387,6 +393,8 @@ export const quotaRequests = sqliteTable(
   ],
 )
 
+export const openQuotaRequest = sql`${quotaRequests.state} = 'open'`
+
 export const quotaRequestAmounts = sqliteTable(
   'quota_request_amounts',
   {
@@ -430,6 +438,8 @@ export const partnerRequests = sqliteTable(
     check('partner_requests_state_known', sql`state in ('pending', 'granted', 'declined')`),
   ],
 )
+
+export const pendingPartnerRequest = sql`${partnerRequests.state} = 'pending'`
 
 export const passwordResets = sqliteTable(
   'password_resets',

@@ -10,6 +10,8 @@ import {
   limits,
   memberships,
   partnerRequests,
+  pendingInvitation,
+  pendingPartnerRequest,
   projects,
   resources,
   users,
@@ -62,7 +64,7 @@ export type Losses = {
 /** What would go with an account that the caller has found for its viewer. */
 export function foreseeLosses(db: Db, accountId: number): Losses {
   const alive = and(eq(projects.accountId, accountId), isNull(projects.deletedAt))
-  const pending = and(eq(invitations.accountId, accountId), eq(invitations.state, 'pending'))
+  const pending = and(eq(invitations.accountId, accountId), pendingInvitation)
   const running = and(eq(imports.accountId, accountId), eq(imports.state, 'running'))
   return {
     users: countWhere(db, memberships, eq(memberships.accountId, accountId)),
@@ -91,11 +93,7 @@ export function foreseeLosses(db: Db, accountId: number): Losses {
     limits: listOwnLimits(db, accountId),
     requester: findOpenRequest(db, accountId)?.requester ?? null,
     asksToBePartner:
-      countWhere(
-        db,
-        partnerRequests,
-        and(eq(partnerRequests.accountId, accountId), eq(partnerRequests.state, 'pending')),
-      ) > 0,
+      countWhere(db, partnerRequests, and(eq(partnerRequests.accountId, accountId), pendingPartnerRequest)) > 0,
     imports: countWhere(db, imports, running),
   }
 }
@@ -164,7 +162,7 @@ export function deleteAccount(
     endRequestOf(tx, actor, accountId, 'The account was deleted.')
     tx.update(partnerRequests)
       .set({ state: 'declined', decidedAt: actor.at })
-      .where(and(eq(partnerRequests.accountId, accountId), eq(partnerRequests.state, 'pending')))
+      .where(and(eq(partnerRequests.accountId, accountId), pendingPartnerRequest))
       .run()
     withdrawLettersAbout(tx, accountId, actor.at)
     tx.update(accounts).set({ deletedAt: actor.at, deletedBy: actor.userId }).where(own).run()

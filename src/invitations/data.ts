@@ -11,6 +11,7 @@ import {
   invitationTokens,
   keptAccess,
   memberships,
+  pendingInvitation,
   projects,
   users,
 } from '../db/schema.ts'
@@ -110,7 +111,7 @@ function expireOld(tx: Db, accountId: number, email: string, at: number): void {
   const pending = and(
     eq(invitations.accountId, accountId),
     eq(invitations.emailKey, emailKey(email)),
-    eq(invitations.state, 'pending'),
+    pendingInvitation,
   )
   const old = tx.select().from(invitations).where(pending).get()
   if (old && old.expiresAt <= at)
@@ -151,7 +152,7 @@ function addToken(tx: Db, invitationId: number, at: number): string {
 export type PendingInvitation = Invitation & { letterState: string | null; letterError: string | null }
 
 function pendingOf(accountId: number | Placeholder) {
-  return and(eq(invitations.accountId, accountId), eq(invitations.state, 'pending'))
+  return and(eq(invitations.accountId, accountId), pendingInvitation)
 }
 
 /** The newest first. */
@@ -301,7 +302,7 @@ function offerState(
 }
 
 function openTo(email: string, at: number) {
-  return and(eq(invitations.emailKey, emailKey(email)), eq(invitations.state, 'pending'), gt(invitations.expiresAt, at))
+  return and(eq(invitations.emailKey, emailKey(email)), pendingInvitation, gt(invitations.expiresAt, at))
 }
 
 export function countInvitationsTo(db: Db, email: string, at: number): number {
@@ -368,7 +369,7 @@ export function acceptInvitation(
     .where(
       and(
         eq(invitations.id, id),
-        eq(invitations.state, 'pending'),
+        pendingInvitation,
         gt(invitations.expiresAt, actor.at),
         eq(invitations.emailKey, emailKey(user.email)),
         exists(active),

@@ -1,7 +1,7 @@
 import { and, eq, exists, isNull, sql } from 'drizzle-orm'
 import type { Account } from '../accounts/data.ts'
 import type { Db } from '../db/open.ts'
-import { invitations, invitationTokens, memberships, users } from '../db/schema.ts'
+import { invitations, invitationTokens, memberships, pendingInvitation, users } from '../db/schema.ts'
 import type { Actor } from '../history/record.ts'
 import { cancelInvitation } from '../invitations/data.ts'
 import { withdrawLetters, withdrawLettersTo } from '../mail/outbox.ts'
@@ -62,7 +62,7 @@ export function findTies(db: Db, customer: Customer): Ties {
   const { id, partnerId } = customer
   if (partnerId === null) return { members: [], invitations: [], links: [] }
   const fields = { id: invitations.id, name: invitations.name, email: invitations.email }
-  const pending = and(eq(invitations.accountId, id), eq(invitations.state, 'pending'))
+  const pending = and(eq(invitations.accountId, id), pendingInvitation)
   const invitee = db
     .select({ one: sql`1` })
     .from(users)

@@ -1,7 +1,7 @@
 import { and, asc, count, eq, isNull, type SQL } from 'drizzle-orm'
 import type { Account } from '../accounts/data.ts'
 import { type Db, write } from '../db/open.ts'
-import { accounts, partnerRequests, users } from '../db/schema.ts'
+import { accounts, partnerRequests, pendingPartnerRequest, users } from '../db/schema.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
 import type { Post } from '../mail/outbox.ts'
 import type { Member } from '../members/data.ts'
@@ -29,7 +29,7 @@ export function findPendingRequest(db: Db, accountId: number): PartnerRequest | 
   return db
     .select()
     .from(partnerRequests)
-    .where(and(eq(partnerRequests.accountId, accountId), eq(partnerRequests.state, 'pending')))
+    .where(and(eq(partnerRequests.accountId, accountId), pendingPartnerRequest))
     .get()
 }
 
@@ -47,14 +47,14 @@ export function listPendingRequests(db: Db, limit: number) {
     .from(partnerRequests)
     .innerJoin(accounts, eq(accounts.id, partnerRequests.accountId))
     .innerJoin(users, eq(users.id, partnerRequests.requestedBy))
-    .where(eq(partnerRequests.state, 'pending'))
+    .where(pendingPartnerRequest)
     .orderBy(asc(partnerRequests.id))
     .limit(limit)
     .all()
 }
 
 export function countPendingRequests(db: Db): number {
-  return db.select({ n: count() }).from(partnerRequests).where(eq(partnerRequests.state, 'pending')).get()?.n ?? 0
+  return db.select({ n: count() }).from(partnerRequests).where(pendingPartnerRequest).get()?.n ?? 0
 }
 
 type Tell = { post: Post; publicUrl: string }

@@ -1,7 +1,15 @@
 import { and, asc, count, desc, eq, gt, inArray, isNull, type SQL } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import { allOrNothing, type Db, write } from '../db/open.ts'
-import { accounts, projects, quotaRequestAmounts, quotaRequests, resources, users } from '../db/schema.ts'
+import {
+  accounts,
+  openQuotaRequest,
+  projects,
+  quotaRequestAmounts,
+  quotaRequests,
+  resources,
+  users,
+} from '../db/schema.ts'
 import { type Actor, type Change, type Person, record } from '../history/record.ts'
 import type { Post } from '../mail/outbox.ts'
 import { listAdmins } from '../members/data.ts'
@@ -100,7 +108,7 @@ function listRequests(db: Db, where: SQL | undefined, order: SQL, limit: number)
 }
 
 export function findOpenRequest(db: Db, accountId: number): QuotaRequest | undefined {
-  const open = and(eq(quotaRequests.accountId, accountId), eq(quotaRequests.state, 'open'))
+  const open = and(eq(quotaRequests.accountId, accountId), openQuotaRequest)
   return listRequests(db, open, asc(quotaRequests.id), 1)[0]
 }
 
@@ -117,7 +125,7 @@ export function listRequestsOf(db: Db, accountId: number, limit: number): QuotaR
 
 /** The open requests that this partner (null: Support) decides, the oldest first. */
 export function listOpenRequests(db: Db, partnerId: number | null, limit: number): QuotaRequest[] {
-  const open = and(eq(quotaRequests.state, 'open'), lookedAfterBy(partnerId))
+  const open = and(openQuotaRequest, lookedAfterBy(partnerId))
   return listRequests(db, open, asc(quotaRequests.id), limit)
 }
 
@@ -127,7 +135,7 @@ export function countOpenRequests(db: Db, partnerId: number | null): number {
       .select({ n: count() })
       .from(quotaRequests)
       .innerJoin(accounts, eq(accounts.id, quotaRequests.accountId))
-      .where(and(eq(quotaRequests.state, 'open'), lookedAfterBy(partnerId)))
+      .where(and(openQuotaRequest, lookedAfterBy(partnerId)))
       .get()?.n ?? 0
   )
 }
@@ -266,7 +274,7 @@ function findDecidable(db: Db, partnerId: number | null, accountId: number, id: 
   const open = and(
     eq(quotaRequests.id, id),
     eq(quotaRequests.accountId, accountId),
-    eq(quotaRequests.state, 'open'),
+    openQuotaRequest,
     lookedAfterBy(partnerId),
   )
   return listRequests(db, open, asc(quotaRequests.id), 1)[0]
