@@ -62,7 +62,7 @@ export function unseal(secrets: Secrets, sealed: string): string {
   let wrong: unknown
   for (const key of [secrets.seal, ...secrets.olderSeals]) {
     try {
-      const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12))
+      const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12), { authTagLength: 16 })
       decipher.setAuthTag(bytes.subarray(-16))
       return Buffer.concat([decipher.update(bytes.subarray(12, -16)), decipher.final()]).toString('utf8')
     } catch (error) {
