@@ -397,9 +397,13 @@ function lasting(panel: Panel) {
   return { ...rest, sessions: sessions?.map((row) => ({ ...(row as object), last_seen_at: 0 })) }
 }
 
+function idOf(panel: Panel, identifier: string): number {
+  return panel.db.select().from(accounts).where(eq(accounts.identifier, identifier)).get()?.id ?? 0
+}
+
 /** Every row of an account and of a user, by table. */
 function rowsOf(panel: Panel, accountId: number, userId: number) {
-  const rows = lasting(panel) as Record<string, Record<string, unknown>[]>
+  const rows = panel.rows() as Record<string, Record<string, unknown>[]>
   const ids = (table: string) =>
     rows[table]?.filter(({ account_id }) => account_id === accountId).map(({ id }) => id) ?? []
   const keys: [column: string, values: unknown[]][] = [
@@ -583,7 +587,7 @@ t.test('lists count what they show, and no more', async (t) => {
   const mine = panel.rows().sessions?.filter((row) => (row as { user_id: number }).user_id === 4).length
   t.match((await stella.get('/profile')).text, `My sessions ${mine}`)
   const records = (panel.rows().records ?? []) as { account_id: number }[]
-  const acmeId = panel.db.select().from(accounts).where(eq(accounts.identifier, 'acme')).get()?.id
+  const acmeId = idOf(panel, 'acme')
   const own = records.filter(({ account_id }) => account_id === acmeId).length
   t.match((await stella.get('/customer/history')).text, `${own} records`)
 })
@@ -651,8 +655,7 @@ t.test('people of another account are given no access, and invitations lead to n
 t.test('data functions that are given one tenant and another’s object find nothing, and change no row', async (t) => {
   const { panel, umbrella } = await prepare(t)
   const { db } = panel
-  const account = (identifier: string) =>
-    db.select().from(accounts).where(eq(accounts.identifier, identifier)).get()?.id ?? 0
+  const account = (identifier: string) => idOf(panel, identifier)
   const [acmeId, cloudhausId] = [account('acme'), account('cloudhaus')]
   const umbrellaId = account('umbrella')
   const stella = db.select().from(users).where(eq(users.email, cast.stella.email)).get()?.id ?? 0
@@ -853,7 +856,7 @@ t.test('data functions that are given one tenant and another’s object find not
 
 t.test('an export shows nothing of another tenant', async (t) => {
   const { panel } = await prepare(t)
-  const acmeId = panel.db.select().from(accounts).where(eq(accounts.identifier, 'acme')).get()?.id ?? 0
+  const acmeId = idOf(panel, 'acme')
   const tables = exportTables(panel.db, acmeId) ?? []
   t.ok(tables.length > 5)
   for (const { name, rows } of tables) {
@@ -869,8 +872,7 @@ t.test('an export shows nothing of another tenant', async (t) => {
 t.test('what the end of an account counts, ends, gives back and forgets is its own', async (t) => {
   const { panel, umbrella } = await prepare(t)
   const { db } = panel
-  const account = (identifier: string) =>
-    db.select().from(accounts).where(eq(accounts.identifier, identifier)).get()?.id ?? 0
+  const account = (identifier: string) => idOf(panel, identifier)
   const [acmeId, umbrellaId, cloudhausId] = [account('acme'), account('umbrella'), account('cloudhaus')]
   const uma = Number(umbrella.user)
   const actor = { userId: uma, accountId: null, bySupport: true, at: panel.app.now(), ip: null, requestId: null }
@@ -970,7 +972,7 @@ t.test('changing the account touches one’s own session and membership alone', 
     .where(eq(sessions.id, Number(acme.session)))
     .get()
   const stellaId = db.select().from(users).where(eq(users.email, cast.stella.email)).get()?.id ?? 0
-  const umbrellaId = db.select().from(accounts).where(eq(accounts.identifier, 'umbrella')).get()?.id ?? 0
+  const umbrellaId = idOf(panel, 'umbrella')
   db.update(sessions)
     .set({ activeAccountId: umbrellaId })
     .where(eq(sessions.id, Number(acme.session)))
@@ -1049,7 +1051,7 @@ t.test(
       await panel.signIn('ines'),
     ]
     const petraId = String(panel.db.select().from(users).where(eq(users.email, cast.petra.email)).get()?.id)
-    const acmeId = panel.db.select().from(accounts).where(eq(accounts.identifier, 'acme')).get()?.id
+    const acmeId = idOf(panel, 'acme')
     for (const customer of ['acme', 'initech']) await petra.submit(`/partner/customers/${customer}/users`, 'Add Myself')
     await ines.submit('/projects', 'Create project', { name: 'Intranet', identifier: 'intranet' })
     await ines.submit('/projects/intranet', 'Give access', { people: petraId, role: 'user' })
@@ -1083,10 +1085,7 @@ t.test('what one tenant does leaves all others’ rows as they were', async (t) 
   const [stella, tom, olga] = [await panel.signIn('stella'), await panel.signIn('tom'), await panel.signIn('olga')]
   const petra = await panel.signIn('petra')
   await panel.signIn('uma')
-  const ofUmbrella = () => {
-    const id = db.select().from(accounts).where(eq(accounts.identifier, 'umbrella')).get()?.id ?? 0
-    return rowsOf(panel, id, Number(umbrella.user))
-  }
+  const ofUmbrella = () => rowsOf(panel, idOf(panel, 'umbrella'), Number(umbrella.user))
   const uma = await panel.signIn('uma')
   await uma.submit('/customer/account', 'Ask to become a partner')
   const asked = db.select().from(partnerRequests).all()
