@@ -31,7 +31,10 @@ export const users = sqliteTable(
     passwordHash: text('password_hash').notNull(),
     operator: integer({ mode: 'boolean' }).notNull().default(false),
     createdAt: integer('created_at').notNull(),
-    lastLogInAt: integer('last_log_in_at'),
+    // When the mailbox’s owner followed a link that was mailed to it. Nobody else’s invitations are shown before.
+    emailProvedAt: integer('email_proved_at'),
+    // Noted once a minute while they use the panel.
+    lastSeenAt: integer('last_seen_at'),
     disabledAt: integer('disabled_at'),
     // A deleted user keeps a row without name and e-mail, for what it did in accounts that go on.
     deletedAt: integer('deleted_at'),
@@ -64,9 +67,11 @@ export const accounts = sqliteTable(
     // they are approved by themselves.
     automaticShare: integer('automatic_share'),
     createdAt: integer('created_at').notNull(),
+    // A partner’s suspension and Support’s are two facts: each lifts only its own.
     suspendedAt: integer('suspended_at'),
     suspendedReason: text('suspended_reason'),
-    suspendedBySupport: integer('suspended_by_support', { mode: 'boolean' }),
+    supportSuspendedAt: integer('support_suspended_at'),
+    supportSuspendedReason: text('support_suspended_reason'),
     // A deleted account can be restored for 30 days; then it is purged: its row stays for its identifier,
     // without a name and without a partner.
     deletedAt: integer('deleted_at'),
@@ -108,6 +113,8 @@ export const memberships = sqliteTable(
       .notNull()
       .references(() => users.id),
     role: text({ enum: ['admin', 'member'] }).notNull(),
+    // One of the partner’s people: it ends with their membership of the partner account, and with the tie.
+    fromPartner: integer('from_partner', { mode: 'boolean' }).notNull().default(false),
     // The user's, kept by triggers: an account's users are sorted and searched by it.
     search: text().notNull().default(''),
     createdAt: integer('created_at').notNull(),
@@ -242,9 +249,11 @@ export const invitations = sqliteTable(
     name: text().notNull(),
     search: text().notNull(),
     role: text({ enum: ['admin', 'member'] }).notNull(),
+    // Who sent it last, and from which account; none for Support. It ends when they lose the right to send it.
     invitedBy: integer('invited_by')
       .notNull()
       .references(() => users.id),
+    invitedFrom: integer('invited_from').references(() => accounts.id),
     state: text({ enum: ['pending', 'accepted', 'cancelled', 'expired'] })
       .notNull()
       .default('pending'),
@@ -259,6 +268,7 @@ export const invitations = sqliteTable(
     uniqueIndex('invitations_one_pending').on(table.accountId, table.emailKey).where(sql`state = 'pending'`),
     index('invitations_pending').on(table.accountId, table.state, table.id),
     index('invitations_to').on(table.emailKey, table.state),
+    index('invitations_from').on(table.invitedBy, table.invitedFrom).where(sql`state = 'pending'`),
     check('invitations_role', sql`role in ('admin', 'member')`),
     check('invitations_state', sql`state in ('pending', 'accepted', 'cancelled', 'expired')`),
   ],
@@ -278,10 +288,21 @@ export const invitationTokens = sqliteTable(
     invitationId: integer('invitation_id')
       .notNull()
       .references(() => invitations.id),
+    // Only a mailed link proves the mailbox of whoever follows it.
+    kind: text({ enum: ['mailed', 'copied'] })
+      .notNull()
+      .default('mailed'),
+    // Who had it made, and from which account; none for Support.
+    madeBy: integer('made_by').references(() => users.id),
+    madeFrom: integer('made_from').references(() => accounts.id),
     createdAt: integer('created_at').notNull(),
     supersededAt: integer('superseded_at'),
   },
-  (table) => [index('invitation_tokens_invitation').on(table.invitationId)],
+  (table) => [
+    index('invitation_tokens_invitation').on(table.invitationId),
+    index('invitation_tokens_maker').on(table.madeBy, table.madeFrom).where(sql`superseded_at is null`),
+    check('invitation_tokens_kind', sql`kind in ('mailed', 'copied')`),
+  ],
 )
 
 export const invitationProjects = sqliteTable(
@@ -536,6 +557,14 @@ export const letters = sqliteTable(
     userId: integer('user_id').references(() => users.id),
     // The account that it tells about: while that is deleted, the letter does not go out.
     accountId: integer('account_id').references(() => accounts.id),
+    // Why its reader gets it: checked again before it is sent (mail/reasons.ts).
+    reason: text({ enum: ['none', 'invitation', 'token', 'member', 'admin', 'user', 'support'] })
+      .notNull()
+      .default('none'),
+    // The account whose member or admin the reader must still be.
+    readerOf: integer('reader_of').references(() => accounts.id),
+    // SHA-256 of the token in its link: of a password reset or a change of e-mail.
+    tokenHash: text('token_hash'),
     state: text({ enum: ['waiting', 'sent', 'kept', 'failed', 'withdrawn'] })
       .notNull()
       .default('waiting'),
@@ -554,8 +583,23 @@ export const letters = sqliteTable(
     index('letters_email').on(table.email),
     index('letters_user').on(table.userId),
     index('letters_account').on(table.accountId),
+    check('letters_reason', sql`reason in ('none', 'invitation', 'token', 'member', 'admin', 'user', 'support')`),
     check('letters_state', sql`state in ('waiting', 'sent', 'kept', 'failed', 'withdrawn')`),
   ],
+)
+
+// The people whom a letter’s text names, beside its reader: its text goes when one of them is deleted.
+export const letterPeople = sqliteTable(
+  'letter_people',
+  {
+    letterId: integer('letter_id')
+      .notNull()
+      .references(() => letters.id),
+    userId: integer('user_id')
+      .notNull()
+      .references(() => users.id),
+  },
+  (table) => [primaryKey({ columns: [table.letterId, table.userId] }), index('letter_people_user').on(table.userId)],
 )
 
 // A file of customers or users that is brought in: checked row by row first, then carried out.
@@ -601,6 +645,8 @@ export const importRows = sqliteTable(
     input: text().notNull(),
     // Whom or what the row is about.
     subject: text().notNull(),
+    // Whose e-mail is in it: it is emptied when that user is deleted.
+    emailKey: text('email_key'),
     state: text({ enum: ['ready', 'wrong', 'done', 'failed'] }).notNull(),
     // What will happen or has happened, or why not.
     words: text().notNull(),
@@ -608,6 +654,7 @@ export const importRows = sqliteTable(
   (table) => [
     primaryKey({ columns: [table.importId, table.line] }),
     index('import_rows_state').on(table.importId, table.state, table.line),
+    index('import_rows_email').on(table.emailKey).where(sql`email_key is not null`),
     check('import_rows_state_known', sql`state in ('ready', 'wrong', 'done', 'failed')`),
   ],
 )
