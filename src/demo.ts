@@ -5,7 +5,7 @@ import { giveAccess } from './access/data.ts'
 import { type Account, createAccount, type User } from './accounts/data.ts'
 import { readConfig } from './config.ts'
 import { createCustomer } from './customers/data.ts'
-import { type Db, write } from './db/open.ts'
+import { type Db, writeUnchecked } from './db/open.ts'
 import { atCommandLine, type Person } from './history/record.ts'
 import { createUser } from './login/data.ts'
 import { hashPassword } from './login/passwords.ts'
@@ -53,7 +53,7 @@ export async function demo(): Promise<void> {
 export function createCast(db: Db, at: number, passwordHash: string): void {
   const setUp = atCommandLine(at)
 
-  write(db, (tx) => {
+  writeUnchecked(db, (tx) => {
     const users = Object.fromEntries(
       Object.entries(cast).map(([key, { name, email }]) => [
         key,
@@ -65,7 +65,8 @@ export function createCast(db: Db, at: number, passwordHash: string): void {
       made(createAccount(tx, setUp, { kind, name, identifier: name.toLowerCase(), partnerId: null }))
     const customer = (partner: Account, by: User, name: string) =>
       made(createCustomer(tx, acting(by, partner), partner.id, { name, identifier: name.toLowerCase() }))
-    const join = (to: Account, user: User, role: Role) => addMember(tx, setUp, to.id, user.id, role, 'member.joined')
+    const join = (to: Account, user: User, role: Role) =>
+      addMember(tx, setUp, { accountId: to.id, userId: user.id, role }, 'member.joined')
     const acting = (user: User, from: Account): Person => ({
       ...setUp,
       userId: user.id,

@@ -262,8 +262,12 @@ t.test(
 
     const olga = await panel.signIn('olga')
     await olga.submit('/support/accounts/acme/suspension', 'Suspend', { reason: 'By Support.' })
-    t.match((await petra.submitAndFollow(list, 'Resume', {}, 'acme')).notice, 'only Support resumes it')
-    t.match((await petra.open(list)).row('acme'), 'suspended')
+    const seen = await petra.open(list)
+    t.match(seen.row('acme'), 'suspended by Support')
+    t.notMatch(seen.row('acme'), 'Resume')
+    await petra.post(`${list}/acme/suspension/removal`)
+    t.match((await petra.open(list)).notice, 'Support has suspended Acme too, and only Support can resume that.')
+    t.equal((await tom.get('/projects')).status, 403)
   },
 )
 

@@ -662,7 +662,15 @@ t.test('data functions that are given one tenant and another’s object find not
   const uma = Number(umbrella.user)
   const skunkworks = db.select().from(projects).where(eq(projects.identifier, 'skunkworks')).get()?.id ?? 0
   const everything = { userId: stella, seesAll: true }
-  const actor = { userId: stella, accountId: acmeId, bySupport: false, at: panel.app.now(), ip: null, requestId: null }
+  const actor = {
+    userId: stella,
+    accountId: acmeId,
+    bySupport: false,
+    at: panel.app.now(),
+    ip: null,
+    requestId: null,
+    stillMay: null,
+  }
   const sender = { post: panel.app.postLetter, publicUrl: '', inviter: 'Stella' }
   const acme = { id: acmeId, kind: 'customer', name: 'Acme' } as const
   const invitation = Number(umbrella.id)
@@ -760,7 +768,7 @@ t.test('data functions that are given one tenant and another’s object find not
       id: Number(umbrella.import),
       accountId: acmeId,
     } as importData.Import),
-    discardImport: importData.discardImport(db, { id: Number(umbrella.import), accountId: acmeId }),
+    discardImport: importData.discardImport(db, actor, { id: Number(umbrella.import), accountId: acmeId }),
     cancelRequest: requests.cancelRequest(db, actor, acmeId, foreignRequest.id),
     deleteAccount: deletedAccounts.deleteAccount(db, actor, cloudhausId, umbrellaId),
     deleteAccountAsSupport: deletedAccounts.deleteAccount(db, actor, null, umbrellaId),
@@ -875,7 +883,15 @@ t.test('what the end of an account counts, ends, gives back and forgets is its o
   const account = (identifier: string) => idOf(panel, identifier)
   const [acmeId, umbrellaId, cloudhausId] = [account('acme'), account('umbrella'), account('cloudhaus')]
   const uma = Number(umbrella.user)
-  const actor = { userId: uma, accountId: null, bySupport: true, at: panel.app.now(), ip: null, requestId: null }
+  const actor = {
+    userId: uma,
+    accountId: null,
+    bySupport: true,
+    at: panel.app.now(),
+    ip: null,
+    requestId: null,
+    stillMay: null,
+  }
   // Nils is a user of a deleted account alone.
   db.insert(accounts).values({ name: 'Gone', identifier: 'gone', search: 'gone', kind: 'customer', createdAt: 1 }).run()
   const goneId = account('gone')
@@ -986,7 +1002,15 @@ t.test('changing the account touches one’s own session and membership alone', 
   t.equal(after?.activeAccountId, umbrellaId, 'another’s session stays where it is')
   t.equal((await stella.open('/')).activeAccount, 'Acme')
 
-  const person = { userId: stellaId, accountId: null, bySupport: false, at: 1, ip: null, requestId: null }
+  const person = {
+    userId: stellaId,
+    accountId: null,
+    bySupport: false,
+    at: 1,
+    ip: null,
+    requestId: null,
+    stillMay: null,
+  }
   twoFactor.switchOn(db, person, 'sealed', 1, [], tomsSession?.hash ?? '', () => {})
   const proved = db.select().from(sessions).where(eq(sessions.secondFactor, true)).all()
   t.same(proved, [], 'nor is it proved by another’s second factor')
@@ -1016,7 +1040,15 @@ t.test('an expired invitation gives way to a new one of the same account and add
   const acme = db.select().from(accounts).where(eq(accounts.identifier, 'acme')).get()
   const stellaId = db.select().from(users).where(eq(users.email, cast.stella.email)).get()?.id ?? 0
   const at = panel.app.now() + 8 * 24 * 3_600_000
-  const actor = { userId: stellaId, accountId: acme?.id ?? 0, bySupport: false, at, ip: null, requestId: null }
+  const actor = {
+    userId: stellaId,
+    accountId: acme?.id ?? 0,
+    bySupport: false,
+    at,
+    ip: null,
+    requestId: null,
+    stillMay: null,
+  }
   const sender = { post: panel.app.postLetter, publicUrl: '', inviter: 'Stella' }
   const invite = (email: string) =>
     acme &&

@@ -17,7 +17,7 @@ function roleOf(panel: Panel, who: CastName): string[] {
     .map(({ role }) => role)
 }
 
-t.test('users are listed with role and last log-in, and found by any part of name or e-mail', async (t) => {
+t.test('users are listed with role and last seen, and found by any part of name or e-mail', async (t) => {
   const { signIn } = await startApp(t)
   const stella = await signIn('stella')
   await signIn('tom')

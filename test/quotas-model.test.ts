@@ -160,12 +160,20 @@ t.test('random sequences of all quota acts come out as in a plain model', async 
   const answers = new Set<string>()
 
   function setUp() {
-    const actor: Person = { userId, accountId: null, bySupport: false, at: 0, ip: null, requestId: null }
+    const actor: Person = {
+      userId,
+      accountId: null,
+      bySupport: false,
+      at: 0,
+      ip: null,
+      requestId: null,
+      stillMay: null,
+    }
     const account = (kind: 'partner' | 'customer', partnerId: number | null) =>
       createAccount(db, actor, { kind, partnerId, name: 'X', identifier: `model-${++made}` })?.id ?? 0
     const partnerId = account('partner', null)
     const ids = [1, 2, 3].map(() => account('customer', partnerId))
-    for (const id of ids) addMember(db, actor, id, userId, 'admin', 'member.joined')
+    for (const id of ids) addMember(db, actor, { accountId: id, userId, role: 'admin' }, 'member.joined')
     return { actor, partnerId, ids }
   }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
-import { type Db, openDatabase, write } from '../src/db/open.ts'
+import { type Db, openDatabase, writeUnchecked } from '../src/db/open.ts'
 import { imports, letters, projects, throttles } from '../src/db/schema.ts'
 import { type CastName, cast } from '../src/demo.ts'
 import { type Client, castDatabase, newFolder, type Page, type Panel, startApp } from './harness.ts'
@@ -257,7 +257,7 @@ t.test('what undoes itself on a full disk, a part of a write too, fails for the 
       .insert(throttles)
       .values({ key: 'x'.repeat(100_000), tries: 1, at: 1 })
       .run()
-  t.throws(() => write(db, (tx) => write(tx, insert)), { code: 'SQLITE_FULL' })
+  t.throws(() => writeUnchecked(db, (tx) => writeUnchecked(tx, insert)), { code: 'SQLITE_FULL' })
   t.same(db.select().from(throttles).all(), [])
 })
 

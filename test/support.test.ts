@@ -148,7 +148,7 @@ t.test('a suspended account opens for nobody, and says why and whom to ask', asy
   const petra = await panel.signIn('petra')
   const empty = await olga.submit('/support/accounts/acme/suspension', 'Suspend')
   t.match(empty.error('reason'), 'Say why')
-  t.equal(account(panel, 'acme')?.suspendedAt, null)
+  t.equal(account(panel, 'acme')?.supportSuspendedAt, null)
 
   await olga.submit('/support/accounts/acme/suspension', 'Suspend', { reason: 'The invoice of May is open.' })
   for (const path of ['/projects', '/projects/website', '/customer/users', '/customer/history']) {
@@ -160,8 +160,8 @@ t.test('a suspended account opens for nobody, and says why and whom to ask', asy
   t.equal((await stella.post('/projects', { name: 'X', identifier: 'xx' })).status, 403)
   t.strictSame(panel.rows().projects, projects)
 
-  await petra.submit('/partner/customers', 'Resume', {}, 'acme')
-  t.ok(account(panel, 'acme')?.suspendedAt, 'what Support suspended, only Support resumes')
+  await petra.post('/partner/customers/acme/suspension/removal')
+  t.ok(account(panel, 'acme')?.supportSuspendedAt, 'what Support suspended, only Support resumes')
   await olga.submit('/support/accounts', 'Resume', {}, 'acme')
   t.equal((await stella.get('/projects')).status, 200)
 })

@@ -44,7 +44,7 @@ t.test('suspending deletes nothing, and resuming gives everything back as it was
   t.equal((await tom.get('/projects/website')).status, 200)
 })
 
-t.test('Support suspends what a partner has suspended, and then the partner cannot resume it', async (t) => {
+t.test('a partner and Support suspend each for themselves, and lift only their own', async (t) => {
   const panel = await startApp(t)
   const [olga, petra, stella] = [await panel.signIn('olga'), await panel.signIn('petra'), await panel.signIn('stella')]
   await suspend(petra)
@@ -53,15 +53,24 @@ t.test('Support suspends what a partner has suspended, and then the partner cann
   t.equal((await olga.get('/support/accounts')).link('Suspend as Support', 'acme'), path)
   const form = await olga.get(path)
   t.match((await olga.submitAndFollow(path, 'Suspend', { reason: 'Abuse' })).notice, 'Acme is suspended.')
-  t.match((await petra.submitAndFollow('/partner/customers', 'Resume', {}, 'acme')).text, 'Support')
-  t.match((await stella.get('/')).text, /Abuse.*Support/)
   await olga.press(form, 'Suspend', { reason: 'Once more' })
-  t.match((await stella.get('/')).text, 'Abuse')
+  t.match((await stella.get('/')).text, /Abuse.*Support/)
+  t.match((await olga.get('/support/history?family=account')).row('suspended the account'), 'Abuse')
+
   t.match(
-    (await olga.get('/support/history?family=account')).row('suspended the account'),
-    'bill of May is open. → Abuse',
+    (await petra.submitAndFollow('/partner/customers', 'Resume', {}, 'acme')).notice,
+    'Your suspension of Acme was lifted. Support has suspended Acme, and only Support can resume that.',
   )
-  await olga.submit('/support/accounts', 'Resume', {}, 'acme')
+  t.match((await stella.get('/projects')).text, /Acme is suspended.*Abuse/)
+  await suspend(petra)
+  t.match(
+    (await olga.submitAndFollow('/support/accounts', 'Resume', {}, 'acme')).notice,
+    'Your suspension of Acme was lifted. Acme stays suspended by its partner, and only the partner can resume that.',
+  )
+  t.match((await stella.get('/projects')).text, /Acme is suspended.*The bill of May/)
+  await olga.post('/support/accounts/acme/suspension/removal')
+  t.match((await stella.get('/projects')).text, /Acme is suspended.*The bill of May/)
+  await resume(petra)
   t.equal((await stella.get('/projects')).status, 200)
 })
 
@@ -130,10 +139,20 @@ t.test('a suspended account’s request for more quota stays, and its partner ca
   t.match((await stella.get('/customer/quotas')).text, 'approved')
 })
 
-t.test('a suspended partner’s customers go on working', async (t) => {
+t.test('a suspended partner’s customers go on working, its people cannot act in them', async (t) => {
   const panel = await startApp(t)
   const [olga, petra, stella] = [await panel.signIn('olga'), await panel.signIn('petra'), await panel.signIn('stella')]
+  await petra.submit('/partner/customers/acme/users', 'Add Myself')
+  await petra.switchTo('acme')
+  const tab = await petra.get('/projects')
   await olga.submit('/support/accounts/cloudhaus/suspension', 'Suspend', { reason: 'The contract ended.' })
+  const before = belongings(panel)
+  const late = await petra.press(tab, 'Create project', { name: 'Late', identifier: 'late' })
+  t.equal(late.status, 403)
+  t.match(late.text, /Cloudhaus is suspended.*not in Acme.*The contract ended\..*Support/)
+  t.strictSame(belongings(panel), before)
+  t.match((await petra.get('/')).text, 'Cloudhaus is suspended')
+  await petra.switchTo('cloudhaus')
   t.match((await petra.get('/partner/customers')).text, /Cloudhaus is suspended.*The contract ended\..*Support/)
   t.equal((await petra.get('/partner/deleted-customers')).status, 403)
   t.equal((await stella.get('/projects')).status, 200)

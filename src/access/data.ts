@@ -155,7 +155,7 @@ export function giveAccess(
   userIds: number[],
   role: ProjectRole,
 ): number {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const members = tx
       .select({ userId: memberships.userId })
       .from(memberships)
@@ -202,7 +202,7 @@ export function changeAccess(
   role: ProjectRole,
   version: number,
 ): Access | 'stale' | undefined {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const access = findAccess(tx, accountId, projectId, userId)
     if (!access || access.role === role) return access
     if (access.version !== version) return 'stale'
@@ -228,7 +228,7 @@ export function removeAccess(
   projectId: number,
   userId: number,
 ): Access | undefined {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const access = findAccess(tx, accountId, projectId, userId)
     if (!access) return undefined
     tx.delete(projectAccess)

@@ -64,7 +64,7 @@ export function exportTables(db: Db, accountId: number): ExportTable[] | undefin
           kind,
           partner: account.partnerName,
           created: isoTime(account.createdAt),
-          suspended: isoTime(account.suspendedAt),
+          suspended: isoTime(account.supportSuspendedAt ?? account.suspendedAt),
           'suspended because': account.suspendedReason,
         },
       ],
@@ -77,7 +77,7 @@ export function exportTables(db: Db, accountId: number): ExportTable[] | undefin
         'e-mail': 'the e-mail address',
         role: 'the role in the account',
         joined: 'when the user joined the account',
-        'last log-in': 'when the user logged in last',
+        'last seen': 'when the user logged in last',
       },
       *rows() {
         for (const member of everyRow((query) => listMembers(db, accountId, query), firstPage(memberList)))
@@ -86,7 +86,7 @@ export function exportTables(db: Db, accountId: number): ExportTable[] | undefin
             'e-mail': member.email,
             role: roleName(kind, member.role),
             joined: isoTime(member.joinedAt),
-            'last log-in': isoTime(member.lastLogInAt),
+            'last seen': isoTime(member.lastSeenAt),
           }
       },
     },

@@ -2,6 +2,7 @@ import { and, eq, isNull } from 'drizzle-orm'
 import type { Account } from '../accounts/data.ts'
 import { type Db, write } from '../db/open.ts'
 import { accounts } from '../db/schema.ts'
+import { suspensionOf } from '../db/suspension.ts'
 import { type Actor, record } from '../history/record.ts'
 import type { Post } from '../mail/outbox.ts'
 import { listAdmins } from '../members/data.ts'
@@ -37,13 +38,13 @@ function findPartner(db: Db, identifier: string): Account | undefined {
  * from now on. The admins of all three accounts get a letter. Undefined when there is no such customer.
  */
 export function moveAccount(db: Db, actor: Actor, accountId: number, to: string | null, tell: Tell): Moved | undefined {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const own = and(eq(accounts.id, accountId), eq(accounts.kind, 'customer'), isNull(accounts.deletedAt))
     const account = tx.select().from(accounts).where(own).get()
     if (!account) return undefined
     const partner = to === null ? undefined : findPartner(tx, to)
     if (to !== null && !partner) return 'no-partner'
-    if (partner?.suspendedAt) return 'suspended-partner'
+    if (partner && suspensionOf(partner)) return 'suspended-partner'
     const before =
       account.partnerId === null
         ? undefined

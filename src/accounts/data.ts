@@ -1,11 +1,12 @@
-import { and, desc, eq, inArray, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
+import { type AnyColumn, and, desc, eq, inArray, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import { searchText } from '../db/fold.ts'
 import { type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
-import { type Db, write } from '../db/open.ts'
+import { type Db, write, writeUnchecked } from '../db/open.ts'
 import { prepared } from '../db/prepared.ts'
 import { accounts, memberships, sessions, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
+import { isSuspended, type Suspension, suspensionOf } from '../db/suspension.ts'
 import { type Actor, record } from '../history/record.ts'
 import type { ActiveAccount, DeletedAccount } from '../web/viewer.ts'
 
@@ -27,35 +28,103 @@ export function findActiveUser(db: Db, userId: number): User | undefined {
   return activeUser(db).get({ userId })
 }
 
+const memberOf = {
+  id: accounts.id,
+  kind: accounts.kind,
+  name: accounts.name,
+  identifier: accounts.identifier,
+  suspendedAt: accounts.suspendedAt,
+  suspendedReason: accounts.suspendedReason,
+  supportSuspendedAt: accounts.supportSuspendedAt,
+  supportSuspendedReason: accounts.supportSuspendedReason,
+}
+const ofPartner = {
+  name: partner.name,
+  supportSuspendedAt: partner.supportSuspendedAt,
+  supportSuspendedReason: partner.supportSuspendedReason,
+}
+const asMember = { role: memberships.role, fromPartner: memberships.fromPartner }
+
 const membership = prepared((db) =>
   db
-    .select({
-      id: accounts.id,
-      kind: accounts.kind,
-      name: accounts.name,
-      identifier: accounts.identifier,
-      role: memberships.role,
-      suspendedAt: accounts.suspendedAt,
-      suspendedReason: accounts.suspendedReason,
-      suspendedBySupport: accounts.suspendedBySupport,
-      partnerName: partner.name,
-    })
+    .select({ account: memberOf, membership: asMember, partner: ofPartner })
     .from(memberships)
-    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .innerJoin(accounts, and(eq(accounts.id, memberships.accountId), isNull(accounts.deletedAt)))
     .leftJoin(partner, eq(partner.id, accounts.partnerId))
     .where(
-      and(
-        eq(memberships.userId, sql.placeholder('userId')),
-        eq(memberships.accountId, sql.placeholder('accountId')),
-        isNull(accounts.deletedAt),
-      ),
+      and(eq(memberships.userId, sql.placeholder('userId')), eq(memberships.accountId, sql.placeholder('accountId'))),
     )
     .prepare(),
 )
 
 /** An account as its member sees it; undefined for everybody else, and once it is deleted. */
 export function findMembership(db: Db, userId: number, accountId: number): ActiveAccount | undefined {
-  return membership(db).get({ userId, accountId })
+  const row = membership(db).get({ userId, accountId })
+  return row && activeAccount(row.account, row.membership, row.partner)
+}
+
+type RowOf<Fields extends Record<string, { _: { data: unknown; notNull: boolean } }>> = {
+  [Name in keyof Fields]: Fields[Name]['_']['data'] | (Fields[Name]['_']['notNull'] extends true ? never : null)
+}
+
+function activeAccount(
+  { id, kind, name, identifier, ...suspension }: RowOf<typeof memberOf>,
+  { role, fromPartner }: RowOf<typeof asMember>,
+  partner: RowOf<typeof ofPartner> | null,
+): ActiveAccount {
+  const sleeping =
+    fromPartner && partner?.supportSuspendedAt
+      ? ({ by: 'support', reason: partner.supportSuspendedReason ?? '', ofPartner: true } as const)
+      : null
+  return {
+    id,
+    kind,
+    name,
+    identifier,
+    role,
+    fromPartner,
+    suspension: suspensionOf(suspension) ?? sleeping,
+    partnerName: partner?.name ?? null,
+  }
+}
+
+/** The account is the session's active one, or the one that a request acts in. */
+const viewing = (account: SQL | AnyColumn) =>
+  prepared((db) =>
+    db
+      .select({
+        user: {
+          id: users.id,
+          name: users.name,
+          email: users.email,
+          emailProvedAt: users.emailProvedAt,
+          operator: users.operator,
+          totpSecret: users.totpSecret,
+        },
+        secondFactor: sessions.secondFactor,
+        activeAccountId: sessions.activeAccountId,
+        account: memberOf,
+        membership: asMember,
+        partner: ofPartner,
+      })
+      .from(sessions)
+      .innerJoin(users, and(eq(users.id, sessions.userId), isNull(users.disabledAt)))
+      .leftJoin(memberships, and(eq(memberships.userId, users.id), eq(memberships.accountId, account)))
+      .leftJoin(accounts, and(eq(accounts.id, memberships.accountId), isNull(accounts.deletedAt)))
+      .leftJoin(partner, eq(partner.id, accounts.partnerId))
+      .where(eq(sessions.hash, sql.placeholder('hash')))
+      .prepare(),
+  )
+
+const viewingActive = viewing(sessions.activeAccountId)
+const viewingIn = viewing(sql`${sql.placeholder('accountId')}`)
+
+/** Whose session it is and how they stand, to its active account or to `accountId`. Undefined when it has ended, or its user is disabled. */
+export function findSessionViewer(db: Db, hash: string, accountId?: number) {
+  const row = accountId === undefined ? viewingActive(db).get({ hash }) : viewingIn(db).get({ hash, accountId })
+  if (!row) return undefined
+  const { account, membership, partner, ...rest } = row
+  return { ...rest, account: account && membership ? activeAccount(account, membership, partner) : undefined }
 }
 
 function selectDeleted(db: Db, own: SQL | undefined) {
@@ -78,11 +147,14 @@ const ownAccount = {
   identifier: accounts.identifier,
   kind: accounts.kind,
   role: memberships.role,
-  suspendedAt: accounts.suspendedAt,
+  suspended: sql<number>`${isSuspended} or (${memberships.fromPartner} and exists (select 1 from accounts as partner
+    where partner.id = ${accounts.partnerId} and partner.support_suspended_at is not null))`,
   lastUsedAt: memberships.lastUsedAt,
 }
 
-export type OwnAccount = Pick<ActiveAccount, 'id' | 'name' | 'identifier' | 'kind' | 'role' | 'suspendedAt'> & {
+export type OwnAccount = Pick<ActiveAccount, 'id' | 'name' | 'identifier' | 'kind' | 'role'> & {
+  /** 1 where the user cannot work in it now. */
+  suspended: number
   lastUsedAt: number
 }
 
@@ -180,7 +252,7 @@ export function switchAccount(
   identifier: string,
   at: number,
 ): OwnAccount | undefined {
-  return write(db, (tx) => {
+  return writeUnchecked(db, (tx) => {
     const own = findOwnAccount(tx, userId, identifier)
     if (!own) return undefined
     tx.update(sessions)
@@ -285,7 +357,7 @@ export function proposeAccountIdentifier(db: Db, taken: string): string {
 
 /** Renames an account, if it is still at the version that the edit was made on. */
 export function renameAccount(db: Db, actor: Actor, accountId: number, name: string, version: number): boolean {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const before = tx
       .select()
       .from(accounts)
@@ -302,38 +374,53 @@ export function renameAccount(db: Db, actor: Actor, accountId: number, name: str
   })
 }
 
+/** The two suspensions: a partner's and Support's. Each has columns of its own. */
+const suspensions = {
+  partner: {
+    at: 'suspendedAt',
+    set: (at: number | null, reason: string | null) => ({ suspendedAt: at, suspendedReason: reason }),
+    reason: 'suspendedReason',
+  },
+  support: {
+    at: 'supportSuspendedAt',
+    set: (at: number | null, reason: string | null) => ({ supportSuspendedAt: at, supportSuspendedReason: reason }),
+    reason: 'supportSuspendedReason',
+  },
+} as const
+
+const suspensionBy = ({ bySupport }: Actor) => suspensions[bySupport ? 'support' : 'partner']
+
 /**
- * Stops an account's members from working in it, with the reason that they are shown. Nothing is deleted. Support
- * suspends what a partner has suspended, too, which that cannot resume then. False when it stays as it is.
+ * Stops an account's members from working in it, with the reason that they are shown. Nothing is deleted. A partner
+ * and Support each suspend for themselves. False when the actor's side had suspended it before.
  */
 export function suspendAccount(db: Db, actor: Actor, accountId: number, reason: string): boolean {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
+    const own = suspensionBy(actor)
     const before = tx
       .select()
       .from(accounts)
       .where(and(eq(accounts.id, accountId), isNull(accounts.deletedAt)))
       .get()
-    if (!before || (before.suspendedAt !== null && (before.suspendedBySupport || !actor.bySupport))) return false
-    tx.update(accounts)
-      .set({ suspendedAt: actor.at, suspendedReason: reason, suspendedBySupport: actor.bySupport })
-      .where(eq(accounts.id, accountId))
-      .run()
-    record(tx, actor, { kind: 'account.suspended', accountId, change: { reason: [before.suspendedReason, reason] } })
+    if (!before || before[own.at] !== null) return false
+    tx.update(accounts).set(own.set(actor.at, reason)).where(eq(accounts.id, accountId)).run()
+    record(tx, actor, { kind: 'account.suspended', accountId, change: { reason: [null, reason] } })
     return true
   })
 }
 
-/** What Support suspended, only Support resumes: then a partner gets false. */
-export function resumeAccount(db: Db, actor: Actor, accountId: number): boolean {
-  return write(db, (tx) => {
+/** Lifts the suspension of the actor's own side. `nothing` where it had none; `other` is what still holds the account. */
+export function resumeAccount(
+  db: Db,
+  actor: Actor,
+  accountId: number,
+): { done: 'resumed' | 'nothing'; other: Suspension | null } {
+  return write(db, actor, (tx) => {
+    const own = suspensionBy(actor)
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
-    if (!account?.suspendedAt) return true
-    if (account.suspendedBySupport && !actor.bySupport) return false
-    tx.update(accounts)
-      .set({ suspendedAt: null, suspendedReason: null, suspendedBySupport: null })
-      .where(eq(accounts.id, accountId))
-      .run()
-    record(tx, actor, { kind: 'account.resumed', accountId, change: { reason: [account.suspendedReason, null] } })
-    return true
+    if (!account || account[own.at] === null) return { done: 'nothing', other: account ? suspensionOf(account) : null }
+    tx.update(accounts).set(own.set(null, null)).where(eq(accounts.id, accountId)).run()
+    record(tx, actor, { kind: 'account.resumed', accountId, change: { reason: [account[own.reason], null] } })
+    return { done: 'resumed', other: suspensionOf({ ...account, ...own.set(null, null) }) }
   })
 }

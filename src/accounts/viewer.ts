@@ -1,15 +1,16 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { standingsOf } from '../policy.ts'
+import type { Db } from '../db/open.ts'
+import { can, type Standing, standingsOf } from '../policy.ts'
 import { found } from '../web/errors.ts'
+import { lateAnswer } from '../web/guard.ts'
 import { sessionKey } from '../web/session.ts'
 import { type Viewer, visitor } from '../web/viewer.ts'
 import {
-  findActiveUser,
   findDeletedMembership,
   findLastPartnerAccount,
-  findMembership,
   findOwnAccount,
+  findSessionViewer,
   listRecentAccounts,
   type OwnAccount,
   switchAccount,
@@ -22,6 +23,10 @@ export default fp(async (app: FastifyInstance) => {
   app.decorateRequest('viewer')
   app.decorateRequest('signedIn', { getter: signedIn })
   app.decorateRequest('member', { getter: member })
+  app.decorateRequest('readViewerAgain', function (this: FastifyRequest) {
+    this.viewer = readViewer(this)
+  })
+  app.decorateRequest('mustStillMay', { getter: stillMay })
 
   app.addHook('onRequest', async (request) => {
     request.viewer = readViewer(request)
@@ -41,29 +46,30 @@ export default fp(async (app: FastifyInstance) => {
 })
 
 function readViewer(request: FastifyRequest): Viewer {
-  const { db, config } = request.server
-  const { userId, activeAccountId } = request.session
-  const user = userId === undefined ? undefined : findActiveUser(db, userId)
-  if (!user) return visitor
-  const twoFactor = user.totpSecret !== null
-  if (twoFactor && !request.session.secondFactor) {
+  const { db } = request.server
+  if (request.session.userId === undefined) return visitor
+  const row = findSessionViewer(db, sessionKey(request))
+  if (!row) return visitor
+  const { user, activeAccountId, account } = row
+  if (isHalfSignedIn(row)) {
     return { ...visitor, halfSignedIn: { id: user.id, email: user.email }, sessionKey: sessionKey(request) }
   }
 
-  const account = activeAccountId == null ? undefined : findMembership(db, user.id, activeAccountId)
   const recentAccounts = once(() => listRecentAccounts(db, user.id, switcherSize + 1))
   const partnerAccount = once(
     () =>
       recentAccounts().find(({ kind }) => kind === 'partner') ??
       (recentAccounts().length > switcherSize ? findLastPartnerAccount(db, user.id) : undefined),
   )
-  const must = {
-    optional: () => false,
-    support: () => user.operator,
-    partners: () => user.operator || partnerAccount() !== undefined,
-  }
   return {
-    user: { id: user.id, name: user.name, email: user.email, operator: user.operator, twoFactor },
+    user: {
+      id: user.id,
+      name: user.name,
+      email: user.email,
+      emailProved: user.emailProvedAt !== null,
+      operator: user.operator,
+      twoFactor: user.totpSecret !== null,
+    },
     halfSignedIn: undefined,
     account,
     accountLost: activeAccountId != null && !account,
@@ -75,12 +81,54 @@ function readViewer(request: FastifyRequest): Viewer {
     get partnerAccount() {
       return partnerAccount()
     },
-    standings:
-      must[config.twoFactor]() && !twoFactor
-        ? ['enrolling']
-        : standingsOf(user.operator, account && { ...account, suspended: account.suspendedAt !== null }),
+    standings: standings(request, row, partnerAccount),
     sessionKey: sessionKey(request),
   }
+}
+
+type SessionViewer = NonNullable<ReturnType<typeof findSessionViewer>>
+
+/** Has given the password of a user with a second factor, and not yet that. */
+function isHalfSignedIn({ user, secondFactor }: SessionViewer): boolean {
+  return user.totpSecret !== null && !secondFactor
+}
+
+function standings(
+  request: FastifyRequest,
+  { user, account }: SessionViewer,
+  partnerAccount: () => unknown,
+): readonly Standing[] {
+  const must = {
+    optional: () => false,
+    support: () => user.operator,
+    partners: () => user.operator || partnerAccount() !== undefined,
+  }
+  return must[request.server.config.twoFactor]() && user.totpSecret === null
+    ? ['enrolling']
+    : standingsOf(user.operator, account && { ...account, suspended: account.suspension !== null })
+}
+
+/**
+ * Asks once more, in the transaction of the act: does the session live, is the user enabled, and do standing and
+ * tenant still allow what the route is for? (TRUST, *Moments*: Act)
+ */
+function mustStillMay(request: FastifyRequest, tx: Db): void {
+  const action = request.routeOptions.config.can
+  const { viewer } = request
+  const row = findSessionViewer(tx, viewer.sessionKey, viewer.account?.id)
+  const sameAccount = viewer.account === undefined || row?.account !== undefined
+  const partnerAccount = () => row && findLastPartnerAccount(tx, row.user.id)
+  if (
+    action &&
+    row &&
+    row.user.id === viewer.user?.id &&
+    !isHalfSignedIn(row) &&
+    sameAccount &&
+    can(standings(request, row, partnerAccount), action)
+  )
+    return
+  request.viewer = readViewer(request)
+  throw lateAnswer(request)
 }
 
 /** A value that is made when it is asked for, once. */
@@ -90,6 +138,10 @@ function once<Value>(make: () => Value): () => Value {
     made ??= { value: make() }
     return made.value
   }
+}
+
+function stillMay(this: FastifyRequest) {
+  return (tx: Db) => mustStillMay(this, tx)
 }
 
 function signedIn(this: FastifyRequest) {
@@ -107,7 +159,6 @@ export function switchTo(request: FastifyRequest, identifier: string): OwnAccoun
   const { db, now } = request.server
   const own = switchAccount(db, request.viewer.sessionKey, request.signedIn.id, identifier, now())
   if (own) {
-    request.session.activeAccountId = own.id
     request.viewer = readViewer(request)
   }
   return own

@@ -14,7 +14,7 @@ import type { BackupFile } from './folder.ts'
  * its reader. Letters that hold such a link go out no more; invitations stay, to be sent again.
  */
 export function endWhatWasOpen(db: Db, secrets: Secrets, at: number, madeAt: number | undefined) {
-  return write(db, (tx) => {
+  return write(db, atCommandLine(at), (tx) => {
     const ended = {
       sessions: tx.delete(sessions).run().changes,
       links:
@@ -62,7 +62,7 @@ function holdsLink(secrets: Secrets, letter: LetterRow): boolean {
 
 /** Records that Support made a backup. */
 export function recordBackup(db: Db, actor: Actor, name: string): void {
-  write(db, (tx) => record(tx, actor, { kind: 'installation.backed-up', change: { backup: [null, name] } }))
+  write(db, actor, (tx) => record(tx, actor, { kind: 'installation.backed-up', change: { backup: [null, name] } }))
 }
 
 /** As SQLite sees the folder’s files for a query: a table that exists nowhere, so that the list is as any other. */

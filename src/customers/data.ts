@@ -1,10 +1,11 @@
-import { and, eq, isNotNull, isNull, lt, not, type Placeholder, type SQL, sql } from 'drizzle-orm'
+import { and, eq, lt, not, type Placeholder, type SQL, sql } from 'drizzle-orm'
 import { type Account, createAccount, type NewAccount } from '../accounts/data.ts'
 import { betweenDays, firstPage, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { prepared } from '../db/prepared.ts'
 import { accounts } from '../db/schema.ts'
 import { amongFew, match } from '../db/search.ts'
+import { isActive, isSuspended, suspensionOf } from '../db/suspension.ts'
 import type { Actor } from '../history/record.ts'
 import { hasAdmin } from '../members/data.ts'
 import { hasLimitAt, nearLimit } from '../quotas/data.ts'
@@ -20,6 +21,8 @@ const columns = {
   createdAt: accounts.createdAt,
   suspendedAt: accounts.suspendedAt,
   suspendedReason: accounts.suspendedReason,
+  supportSuspendedAt: accounts.supportSuspendedAt,
+  supportSuspendedReason: accounts.supportSuspendedReason,
 }
 
 export type CustomerRow = Pick<Customer, keyof typeof columns> & { users: number }
@@ -48,7 +51,7 @@ export const customerList = {
     name: ({ name }) => name,
     identifier: ({ identifier }) => identifier,
     users: ({ users }) => users,
-    status: ({ suspendedAt }) => (suspendedAt === null ? 'active' : 'suspended'),
+    status: (customer) => (suspensionOf(customer) ? 'suspended' : 'active'),
     created: ({ createdAt }) => isoTime(createdAt),
   },
   filters: {
@@ -104,8 +107,8 @@ const invitation = (condition: SQL) =>
 function narrowed(filters: ListQuery<CustomerFilter>['filters'], at: number): SQL | undefined {
   const { status, limits, admin, invitations, used, from, until } = filters
   return and(
-    status === 'active' ? isNull(accounts.suspendedAt) : undefined,
-    status === 'suspended' ? isNotNull(accounts.suspendedAt) : undefined,
+    status === 'active' ? isActive : undefined,
+    status === 'suspended' ? isSuspended : undefined,
     limits === 'over' ? hasLimitAt(100, true) : undefined,
     limits === 'near' ? hasLimitAt(nearLimit) : undefined,
     admin === 'none' ? not(hasAdmin) : undefined,
@@ -196,5 +199,5 @@ export function findCustomer(db: Db, partnerId: number, identifier: string): Cus
 
 /** Creates a customer without any member. Undefined when the identifier was ever given out, to whomever. */
 export function createCustomer(db: Db, actor: Actor, partnerId: number, customer: NewAccount): Customer | undefined {
-  return write(db, (tx) => createAccount(tx, actor, { ...customer, kind: 'customer', partnerId }))
+  return write(db, actor, (tx) => createAccount(tx, actor, { ...customer, kind: 'customer', partnerId }))
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { proposeAccountIdentifier, resumeAccount, suspendAccount } from '../accounts/data.ts'
+import { resumedWords } from '../accounts/resumed.ts'
 import { write } from '../db/open.ts'
 import { cancelInvitation, copyLink, invitationList, invite, listInvitations, resend } from '../invitations/data.ts'
 import { idOf, showLink } from '../invitations/link.ts'
@@ -74,7 +75,14 @@ export default async function customerRoutes(app: FastifyInstance) {
   app.post('/partner/customers/:customer/own-membership', join, async (request, reply) => {
     const customer = customerOf(request)
     const { user } = request.member
-    const added = write(db, (tx) => addMember(tx, actor(request), customer.id, user.id, 'admin', 'member.added-self'))
+    const added = write(db, actor(request), (tx) =>
+      addMember(
+        tx,
+        actor(request),
+        { accountId: customer.id, userId: user.id, role: 'admin', fromPartner: true },
+        'member.added-self',
+      ),
+    )
     return reply.seeOther(
       usersOf(customer),
       added
@@ -170,16 +178,15 @@ export default async function customerRoutes(app: FastifyInstance) {
     const done = suspendAccount(db, actor(request), customer.id, form.input.reason)
     return reply.seeOther(
       '/partner/customers',
-      done ? `${customer.name} is suspended.` : `${customer.name} was suspended before: nothing was changed.`,
+      done ? `${customer.name} is suspended.` : `You had suspended ${customer.name} already. Nothing was changed.`,
     )
   })
 
   app.post('/partner/customers/:customer/suspension/removal', suspending, async (request, reply) => {
     const customer = customerOf(request)
-    const resumed = resumeAccount(db, actor(request), customer.id)
     return reply.seeOther(
       '/partner/customers',
-      resumed ? `${customer.name} is active again.` : `Support suspended ${customer.name}, so only Support resumes it.`,
+      resumedWords(customer.name, resumeAccount(db, actor(request), customer.id)),
     )
   })
 

@@ -89,11 +89,24 @@ export function openFile(file: string): OpenDatabase {
   return { db: drizzle(sqlite), close: () => sqlite.close() }
 }
 
+/** Whoever acts. `stillMay` throws where the right to act is gone; null is the panel itself, and what a token decides. */
+export type Authority = { stillMay: ((tx: Db) => void) | null }
+
 /**
- * Runs a write: IMMEDIATE, so that what is checked and what is written is one step, and nobody
- * else's write comes between. Within another write it is a part of that one.
+ * Runs an act: IMMEDIATE, so that what is checked and what is written is one step, and nobody else's write
+ * comes between. The actor's right is read in it first (TRUST, *Moments*): what was true when the request
+ * arrived counts for nothing. Within another write it is a part of that one.
  */
-export function write<Result>(db: Db, act: (tx: Db) => Result): Result {
+export function write<Result>(db: Db, { stillMay }: Authority, act: (tx: Db) => Result): Result {
+  if (is(db, SQLiteTransaction)) return act(db)
+  return writeUnchecked(db, (tx) => {
+    stillMay?.(tx)
+    return act(tx)
+  })
+}
+
+/** Runs a write that is nobody's act: counters, sessions, sweeps. `write` is for all others. */
+export function writeUnchecked<Result>(db: Db, act: (tx: Db) => Result): Result {
   if (is(db, SQLiteTransaction)) return act(db)
   const start = performance.now()
   try {

@@ -2,7 +2,7 @@ import { statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { eq } from 'drizzle-orm'
 import type { FastifyBaseLogger } from 'fastify'
-import { type Connection, longestWait, waitForLock, write } from './open.ts'
+import { type Connection, longestWait, waitForLock, writeUnchecked } from './open.ts'
 import { throttles } from './schema.ts'
 import { codeOf, type StorageProblem, storageProblem } from './storage-problem.ts'
 
@@ -84,7 +84,7 @@ export function watchStorage(db: Connection, log: FastifyBaseLogger): Storage {
   function check(): StorageProblem | undefined {
     waitForLock(db, shortWait)
     try {
-      write(db, (tx) => {
+      writeUnchecked(db, (tx) => {
         tx.insert(throttles).values({ key: aFormful, tries: 0, at: 0 }).run()
         tx.delete(throttles).where(eq(throttles.key, aFormful)).run()
       })

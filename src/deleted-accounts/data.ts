@@ -151,7 +151,7 @@ export function deleteAccount(
   partnerId: number | null,
   accountId: number,
 ): 'deleted' | 'projects' | undefined {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const own = and(eq(accounts.id, accountId), lookedAfterBy(partnerId), isNull(accounts.deletedAt))
     const account = tx.select().from(accounts).where(own).get()
     if (!account) return undefined
@@ -254,7 +254,7 @@ export function restoreAccount(
   partnerId: number | null,
   accountId: number,
 ): 'restored' | 'without-admin' | PoolShortage[] | undefined {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const own = and(eq(accounts.id, accountId), lookedAfterBy(partnerId), isRestorable(accounts, actor.at))
     const account = tx.select().from(accounts).where(own).get()
     if (!account) return undefined

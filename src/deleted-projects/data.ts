@@ -85,7 +85,7 @@ export function restoreProject(
   accountId: number,
   projectId: number,
 ): Restored | 'limit' | undefined {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const own = and(eq(projects.accountId, accountId), isRestorable(projects, actor.at), eq(projects.id, projectId))
     const project = tx.select().from(projects).where(own).get()
     if (!project) return undefined

@@ -23,7 +23,7 @@ export function requestEmailChange(db: Db, actor: Person, user: User, email: str
   const { post, publicUrl } = sender
   const token = newToken()
   const expiresAt = actor.at + lifetime
-  write(db, (tx) => {
+  write(db, actor, (tx) => {
     tx.delete(emailChanges).where(eq(emailChanges.userId, user.id)).run()
     const owner = findUserByEmail(tx, email)
     if (!owner || owner.id === user.id) {
@@ -70,7 +70,7 @@ export function changeEmail(
   sessionHash: string,
   sender: Sender,
 ): string | 'taken' | undefined {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const [claimed] = tx
       .delete(emailChanges)
       .where(open(user.id, token, actor.at))

@@ -7,7 +7,7 @@ import { notFound } from '../web/errors.ts'
 import { email } from '../web/fields.ts'
 import { newForm, readForm } from '../web/forms.ts'
 import { signIn } from '../web/session.ts'
-import { origin } from '../web/viewer.ts'
+import { visitingActor } from '../web/viewer.ts'
 
 const firstOperator = z.strictObject({ email: email('Enter your e-mail.'), ...newPersonFields })
 
@@ -27,10 +27,10 @@ export default async function firstRunRoutes(app: FastifyInstance) {
     if (input) {
       const passwordHash = await readNewPassword(form, input, app.config.panelName)
       if (passwordHash) {
-        const anonymous = { ...origin(request), userId: null, accountId: null, bySupport: true }
+        const anonymous = { ...visitingActor(request), bySupport: true }
         const user = createFirstOperator(app.db, anonymous, { email: input.email, name: input.name, passwordHash })
         if (!user) throw notFound()
-        await signIn(request, user.id, null)
+        await signIn(request, { userId: user.id, accountId: null, passwordHash })
         return reply.seeOther('/support/accounts', `Welcome, ${user.name}. Create the first accounts here.`)
       }
     }

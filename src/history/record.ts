@@ -1,11 +1,11 @@
 import { sql } from 'drizzle-orm'
-import type { Db } from '../db/open.ts'
+import type { Authority, Db } from '../db/open.ts'
 import { prepared } from '../db/prepared.ts'
 import { personalChanges, records } from '../db/schema.ts'
 import type { RecordKind } from './kinds.ts'
 
 /** Who acts, from which account, when and from where. */
-export type Actor = {
+export type Actor = Authority & {
   userId: number | null
   accountId: number | null
   bySupport: boolean
@@ -23,6 +23,7 @@ export const byItself = (at: number): Actor => ({
   at,
   ip: null,
   requestId: null,
+  stillMay: null,
 })
 
 /** The operator at the command line. */

@@ -1,6 +1,6 @@
 import { and, asc, count, eq, inArray, lt, sql } from 'drizzle-orm'
 import { type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
-import { type Db, write } from '../db/open.ts'
+import { type Authority, type Db, write, writeUnchecked } from '../db/open.ts'
 import { prepared } from '../db/prepared.ts'
 import { importRows, imports, users } from '../db/schema.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
@@ -151,7 +151,7 @@ export function countImportRows(db: Db, importId: number): RowCounts {
 
 /** Lets the worker carry out what is ready. False when it was begun or discarded before. */
 export function startImport(db: Db, actor: Person, { id, accountId }: Import): boolean {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const started = tx
       .update(imports)
       .set({ state: 'running', createdBy: actor.userId, ip: actor.ip, requestId: actor.requestId })
@@ -166,8 +166,8 @@ export function startImport(db: Db, actor: Person, { id, accountId }: Import): b
 }
 
 /** Removes an import that was not begun. False for every other. */
-export function discardImport(db: Db, { id, accountId }: Pick<Import, 'id' | 'accountId'>): boolean {
-  return write(db, (tx) => {
+export function discardImport(db: Db, actor: Authority, { id, accountId }: Pick<Import, 'id' | 'accountId'>): boolean {
+  return write(db, actor, (tx) => {
     const waiting = and(
       eq(imports.id, id),
       eq(imports.accountId, accountId),
@@ -209,7 +209,7 @@ export function markRow(tx: Db, { importId, line }: ImportRow, state: 'done' | '
 }
 
 export function endImport(db: Db, actor: Actor, importId: number, accountId: number, state: 'done' | 'stopped'): void {
-  write(db, (tx) => {
+  write(db, actor, (tx) => {
     tx.update(imports).set({ state, endedAt: actor.at }).where(eq(imports.id, importId)).run()
     const { done, failed, ready } = countImportRows(tx, importId)
     record(tx, actor, {
@@ -222,7 +222,7 @@ export function endImport(db: Db, actor: Actor, importId: number, accountId: num
 
 /** What was left unread by a process that ended goes, and so do old imports with their rows. */
 export function forgetOldImports(db: Db, at: number, unread: boolean): void {
-  write(db, (tx) => {
+  writeUnchecked(db, (tx) => {
     const old = tx
       .select({ id: imports.id })
       .from(imports)

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { write } from '../db/open.ts'
+import { byItself } from '../history/record.ts'
 import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
 import { readId } from '../web/fields.ts'
@@ -102,7 +103,8 @@ export default async function importRoutes(app: FastifyInstance) {
 
     app.post(`${base}/:import/removal`, change, async (request, reply) => {
       const one = importOf(request, kind)
-      if (!discardImport(db, one)) return showOne(request, reply.code(409), kind, 'This import was begun already.')
+      if (!discardImport(db, actor(request), one))
+        return showOne(request, reply.code(409), kind, 'This import was begun already.')
       return reply.seeOther(base, 'The file was discarded: nothing of it was imported.')
     })
   }
@@ -132,7 +134,7 @@ export default async function importRoutes(app: FastifyInstance) {
               words: checked.words,
             }
       })
-      write(db, (tx) => addRows(tx, id, rows))
+      write(db, actor(request), (tx) => addRows(tx, id, rows))
       read = []
     }
     try {
@@ -144,7 +146,7 @@ export default async function importRoutes(app: FastifyInstance) {
       }
       checkRead()
     } catch (error) {
-      const discard = () => void discardImport(db, { id, accountId: account.id })
+      const discard = () => void discardImport(db, byItself(app.now()), { id, accountId: account.id })
       app.storage.note(error)
       if (!app.storage.attempt(discard)) app.storage.afterwards(discard)
       throw error

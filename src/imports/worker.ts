@@ -55,10 +55,10 @@ export function startImportWorker(
     const running = findRunning(db)
     if (!running) return false
     const { id, kind, accountId, createdBy, ip, requestId } = running
-    const actor: Person = { userId: createdBy, accountId, bySupport: false, at: now(), ip, requestId }
+    const actor: Person = { userId: createdBy, accountId, bySupport: false, at: now(), ip, requestId, stillMay: null }
     const user = findActiveUser(db, createdBy)
     const account = findMembership(db, createdBy, accountId)
-    const standings = standingsOf(false, account && { ...account, suspended: account.suspendedAt !== null })
+    const standings = standingsOf(false, account && { ...account, suspended: account.suspension !== null })
     if (!user || !account || !can(standings, kinds[kind].action)) {
       endImport(db, actor, id, accountId, 'stopped')
       return true
@@ -69,7 +69,7 @@ export function startImportWorker(
       return true
     }
     const sender = { post, publicUrl, inviter: `${user.name} (${account.name})` }
-    write(db, (tx) => {
+    write(db, actor, (tx) => {
       const until = performance.now() + longestBatch
       for (const row of rows) {
         carryOutRow(tx, actor, sender, kind, row)

@@ -16,6 +16,7 @@ import {
   users,
 } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
+import { isActive, isSuspended, suspensionOf } from '../db/suspension.ts'
 import type { RecordKind } from '../history/kinds.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
 import { type Post, withdrawLetters } from '../mail/outbox.ts'
@@ -50,7 +51,7 @@ export function invite(
   account: Pick<Account, 'id' | 'kind' | 'name'>,
   input: NewInvitation,
 ): Invitation | 'member' | 'pending' {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     if (isMember(tx, account.id, input.email)) return 'member'
     expireOld(tx, account.id, input.email, actor.at)
     const [invitation] = tx
@@ -215,7 +216,7 @@ export function resend(
   account: Pick<Account, 'id' | 'kind' | 'name'>,
   id: number,
 ): Invitation | undefined {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const before = findPending(tx, account.id, id)
     if (!before) return undefined
     const invitation = { ...before, sentAt: actor.at, expiresAt: actor.at + lifetime }
@@ -235,7 +236,7 @@ export function resend(
 }
 
 export function cancelInvitation(db: Db, actor: Actor, accountId: number, id: number): Invitation | undefined {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const invitation = findPending(tx, accountId, id)
     if (!invitation) return undefined
     tx.update(invitations).set({ state: 'cancelled', endedAt: actor.at }).where(eq(invitations.id, id)).run()
@@ -252,7 +253,7 @@ export function copyLink(
   accountId: number,
   id: number,
 ): { invitation: Invitation; token: string } | undefined {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const invitation = findPending(tx, accountId, id)
     if (!invitation || invitation.expiresAt <= actor.at) return undefined
     record(tx, actor, { kind: 'invitation.link-copied', accountId, invitationId: id })
@@ -289,16 +290,16 @@ export function findOffer(db: Db, token: string, at: number): Offer | undefined 
 
 function offerState(
   { state, expiresAt }: Invitation,
-  { deletedAt, suspendedAt }: Account,
+  account: Account,
   supersededAt: number | null,
   at: number,
 ): Offer['state'] {
   if (state === 'accepted') return 'used'
   if (state !== 'pending') return state
-  if (deletedAt !== null) return 'deleted'
+  if (account.deletedAt !== null) return 'deleted'
   if (supersededAt !== null) return 'superseded'
   if (expiresAt <= at) return 'expired'
-  return suspendedAt === null ? 'open' : 'suspended'
+  return suspensionOf(account) ? 'suspended' : 'open'
 }
 
 function openTo(email: string, at: number) {
@@ -327,7 +328,7 @@ export function listInvitationsTo(
   role: Role
   kind: Account['kind']
   account: string
-  suspendedAt: number | null
+  suspended: number
   inviter: string
 }[] {
   return db
@@ -336,7 +337,7 @@ export function listInvitationsTo(
       role: invitations.role,
       kind: accounts.kind,
       account: accounts.name,
-      suspendedAt: accounts.suspendedAt,
+      suspended: sql<number>`${isSuspended}`,
       inviter: users.name,
     })
     .from(invitations)
@@ -362,7 +363,7 @@ export function acceptInvitation(
   const active = tx
     .select({ id: accounts.id })
     .from(accounts)
-    .where(and(eq(accounts.id, invitations.accountId), isNull(accounts.deletedAt), isNull(accounts.suspendedAt)))
+    .where(and(eq(accounts.id, invitations.accountId), isNull(accounts.deletedAt), isActive))
   const [claimed] = tx
     .update(invitations)
     .set({ state: 'accepted', endedAt: actor.at, acceptedBy: user.id })
@@ -381,7 +382,7 @@ export function acceptInvitation(
 
   const { accountId } = claimed
   const joined: RecordKind = 'member.joined'
-  addMember(tx, actor, accountId, user.id, claimed.role, joined)
+  addMember(tx, actor, { accountId, userId: user.id, role: claimed.role }, joined)
   record(tx, actor, { kind: 'invitation.accepted', accountId, invitationId: id, userId: user.id })
   withdrawLetters(tx, id, actor.at)
   const chosen = tx

@@ -7,7 +7,7 @@ import { found, Refusal } from '../web/errors.ts'
 import { emailKey } from '../web/fields.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { signIn } from '../web/session.ts'
-import { actor, origin } from '../web/viewer.ts'
+import { actor, visitingActor } from '../web/viewer.ts'
 import { acceptInvitation, cancelInvitation, copyLink, findOffer, type Offer, resend } from './data.ts'
 import { idOf, showLink } from './link.ts'
 
@@ -51,8 +51,8 @@ export default async function invitationRoutes(app: FastifyInstance) {
       const { name } = form.input
       const passwordHash = await readNewPassword(form, { name, email: invitation.email }, config.panelName)
       if (passwordHash) {
-        const anonymous = { ...origin(request), userId: null, accountId: null, bySupport: false }
-        const joined = write(db, (tx) => {
+        const anonymous = visitingActor(request)
+        const joined = write(db, anonymous, (tx) => {
           const user = createUser(tx, anonymous, { email: invitation.email, name, passwordHash })
           const account = user && acceptInvitation(tx, { ...anonymous, userId: user.id }, invitation.id, user)
           // Undoes the user too.
@@ -60,7 +60,7 @@ export default async function invitationRoutes(app: FastifyInstance) {
             throw new Refusal(409, 'This invitation is not open any more', 'Open its link again to see why.')
           return { user, account }
         })
-        await signIn(request, joined.user.id, joined.account.id)
+        await signIn(request, { userId: joined.user.id, accountId: joined.account.id, passwordHash })
         return reply.seeOther('/projects', `Welcome to ${joined.account.name}, ${joined.user.name}.`)
       }
     }
@@ -79,7 +79,7 @@ export default async function invitationRoutes(app: FastifyInstance) {
 
   function accept(request: FastifyRequest, reply: FastifyReply, id: number): FastifyReply | undefined {
     const user = found(findUser(db, request.signedIn.id))
-    const account = write(db, (tx) => acceptInvitation(tx, actor(request), id, user))
+    const account = write(db, actor(request), (tx) => acceptInvitation(tx, actor(request), id, user))
     // The link names the account: it switches, and says so.
     return account && reply.seeOther(`/projects?account=${account.identifier}`)
   }

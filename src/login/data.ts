@@ -42,20 +42,16 @@ export function createUser(
 
 /** Creates the installation's first operator. Undefined once there is one. */
 export function createFirstOperator(db: Db, actor: Actor, user: NewUser): User | undefined {
-  return write(db, (tx) => (hasOperator(tx) ? undefined : createUser(tx, actor, { ...user, operator: true })))
+  return write(db, actor, (tx) => (hasOperator(tx) ? undefined : createUser(tx, actor, { ...user, operator: true })))
 }
 
 export function hasOperator(db: Db): boolean {
   return db.select({ id: users.id }).from(users).where(eq(users.operator, true)).limit(1).get() !== undefined
 }
 
-export function noteLogIn(db: Db, userId: number, at: number): void {
-  db.update(users).set({ lastLogInAt: at }).where(eq(users.id, userId)).run()
-}
-
 /** Renames a user, if it is still at the version that the edit was made on. */
 export function renameUser(db: Db, actor: Actor, userId: number, name: string, version: number): boolean {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const before = tx
       .select()
       .from(users)
@@ -83,7 +79,7 @@ export function setPassword(tx: Db, actor: Actor, userId: number, passwordHash: 
 
 /** Disables a user and ends all sessions, or enables one. False when nothing changed. */
 export function setDisabled(db: Db, actor: Actor, userId: number, disabled: boolean): boolean {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const user = tx.select().from(users).where(eq(users.id, userId)).get()
     if (!user || (user.disabledAt !== null) === disabled) return false
     tx.update(users)
@@ -119,7 +115,7 @@ export function listSessions(db: Db, userId: number, currentHash: string): OwnSe
 
 /** Ends one of the actor’s own sessions. False when it is none of theirs. */
 export function endSession(db: Db, actor: Person, id: number): boolean {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const ended = tx
       .delete(sessions)
       .where(and(eq(sessions.id, id), eq(sessions.userId, actor.userId)))
@@ -132,7 +128,7 @@ export function endSession(db: Db, actor: Person, id: number): boolean {
 
 /** Ends the actor’s own sessions but for the current one; returns how many. */
 export function endOtherSessions(db: Db, actor: Person, currentHash: string): number {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const ended = tx
       .delete(sessions)
       .where(and(eq(sessions.userId, actor.userId), ne(sessions.hash, currentHash)))
@@ -145,7 +141,7 @@ export function endOtherSessions(db: Db, actor: Person, currentHash: string): nu
 
 /** Ends all sessions of a user; returns how many there were. */
 export function endSessions(db: Db, actor: Actor, userId: number): number {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const ended = tx.delete(sessions).where(eq(sessions.userId, userId)).run().changes
     record(tx, actor, { kind: 'user.sessions-ended', userId, change: { sessions: [ended, 0] } })
     return ended

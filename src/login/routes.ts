@@ -8,7 +8,7 @@ import { type Form, newForm, readForm } from '../web/forms.ts'
 import { noteLogInResult } from '../web/metrics.ts'
 import { ownPath } from '../web/redirects.ts'
 import { signIn, signOut } from '../web/session.ts'
-import { findUserByEmail, noteLogIn } from './data.ts'
+import { findUserByEmail } from './data.ts'
 import { verifyPassword } from './passwords.ts'
 
 const credentials = z.strictObject({
@@ -18,7 +18,7 @@ const credentials = z.strictObject({
 })
 
 export default async function loginRoutes(app: FastifyInstance) {
-  const { db, now, config } = app
+  const { db, config } = app
 
   app.get('/login', { config: { can: 'session.start' } }, async (request, reply) => {
     const next = ownPath((request.query as Record<string, unknown>).next)
@@ -47,15 +47,17 @@ export default async function loginRoutes(app: FastifyInstance) {
         noteLogInResult(request, 'disabled', user.id)
         form.errors.email = 'This user is disabled. Ask Support to enable it.'
       } else {
+        const { id: userId, passwordHash } = user
         if (user.totpSecret !== null) {
-          await signIn(request, user.id, null)
+          if (!(await signIn(request, { userId, accountId: null, passwordHash })))
+            return show(changed(reply, form), form)
           noteLogInResult(request, 'first step', user.id)
           return reply.seeOther(`/login/second-factor?next=${encodeURIComponent(ownPath(next))}`)
         }
+        const [last] = listRecentAccounts(db, userId, 1)
+        if (!(await signIn(request, { userId, accountId: last?.id ?? null, passwordHash })))
+          return show(changed(reply, form), form)
         forgive(db, attempt)
-        noteLogIn(db, user.id, now())
-        const [last] = listRecentAccounts(db, user.id, 1)
-        await signIn(request, user.id, last?.id ?? null)
         noteLogInResult(request, 'succeeded', user.id)
         return reply.seeOther(ownPath(next))
       }
@@ -67,6 +69,12 @@ export default async function loginRoutes(app: FastifyInstance) {
     await signOut(request, reply)
     return reply.seeOther('/login', 'You are logged out.')
   })
+
+  /** Between the check of the password and the session, it was changed or the user was disabled. */
+  function changed(reply: FastifyReply, form: Form): FastifyReply {
+    form.errors.email = 'The e-mail or the password is wrong.'
+    return reply.code(422)
+  }
 
   function show(reply: FastifyReply, { values, errors }: Form, problem = '') {
     const { password, ...typed } = values

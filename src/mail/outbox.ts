@@ -167,7 +167,7 @@ export function findLetter(db: Db, id: number): LetterRow | undefined {
 
 /** Sends a failed or kept letter once more, as soon as possible. False when there is nothing to send. */
 export function sendAgain(db: Db, actor: Actor, id: number): boolean {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const letter = findLetter(tx, id)
     if (!letter?.body || letter.state === 'sent' || letter.state === 'withdrawn') return false
     tx.update(letters)

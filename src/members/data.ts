@@ -14,7 +14,7 @@ export type Member = {
   email: string
   role: Role
   version: number
-  lastLogInAt: number | null
+  lastSeenAt: number | null
   joinedAt: number
   /** What the list is sorted by. */
   search: string
@@ -27,7 +27,7 @@ const memberFields = {
   email: users.email,
   role: memberships.role,
   version: memberships.version,
-  lastLogInAt: users.lastLogInAt,
+  lastSeenAt: users.lastSeenAt,
   joinedAt: memberships.createdAt,
   search: memberships.search,
   disabledAt: users.disabledAt,
@@ -45,7 +45,7 @@ export const memberList = {
     name: ({ name }) => name,
     'e-mail': ({ email }) => email,
     role: ({ role }) => role,
-    'last log-in': ({ lastLogInAt }) => isoTime(lastLogInAt),
+    'last seen': ({ lastSeenAt }) => isoTime(lastSeenAt),
     joined: ({ joinedAt }) => isoTime(joinedAt),
   },
   filters: { role: { admin: 'Admins', member: 'Users' } },
@@ -126,6 +126,7 @@ const newMember = prepared((db) =>
       accountId: sql.placeholder('accountId'),
       userId: sql.placeholder('userId'),
       role: sql.placeholder('role'),
+      fromPartner: sql.placeholder('fromPartner'),
       createdAt: sql.placeholder('at'),
       lastUsedAt: sql.placeholder('at'),
     })
@@ -133,16 +134,17 @@ const newMember = prepared((db) =>
     .prepare(),
 )
 
+/** `fromPartner`: one of the partner's people, whose membership ends with the tie to the partner. */
+export type NewMember = { accountId: number; userId: number; role: Role; fromPartner?: boolean }
+
 /** Adds a member. False when the user is one already: then nothing changes, the role neither. */
 export function addMember(
   tx: Db,
   actor: Actor,
-  accountId: number,
-  userId: number,
-  role: Role,
+  { accountId, userId, role, fromPartner = false }: NewMember,
   kind: RecordKind,
 ): boolean {
-  const added = newMember(tx).run({ accountId, userId, role, at: actor.at }).changes
+  const added = newMember(tx).run({ accountId, userId, role, fromPartner, at: actor.at }).changes
   if (added) record(tx, actor, { kind, accountId, userId, change: { role: [null, role] } })
   return added === 1
 }
@@ -158,7 +160,7 @@ export function changeRole(
   role: Role,
   version: number,
 ): Member | Refused | undefined {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const member = findMember(tx, accountId, userId)
     if (!member) return undefined
     if (member.role === role) return member
@@ -185,7 +187,7 @@ export function removeMember(
   kind: 'member.removed' | 'member.left' | 'member.removed-self',
   mayEmpty = false,
 ): Member | 'last-admin' | undefined {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const member = findMember(tx, accountId, userId)
     if (!member) return undefined
     const leavesEmpty = mayEmpty && countMembers(tx, accountId) === 1
@@ -234,7 +236,7 @@ export function listAdmins(db: Db, accountId: number, limit = 3): { name: string
     .from(memberships)
     .innerJoin(users, eq(users.id, memberships.userId))
     .where(and(eq(memberships.accountId, accountId), eq(memberships.role, adminRole), isNull(users.disabledAt)))
-    .orderBy(desc(users.lastLogInAt))
+    .orderBy(desc(users.lastSeenAt))
     .limit(limit)
     .all()
 }

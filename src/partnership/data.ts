@@ -12,7 +12,7 @@ export type PartnerRequest = typeof partnerRequests.$inferSelect
 
 /** Asks Support to make a customer account a partner account. False when it was asked already. */
 export function requestPartnership(db: Db, actor: Person, accountId: number, tellSupport: (tx: Db) => void): boolean {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const asked = tx
       .insert(partnerRequests)
       .values({ accountId, requestedBy: actor.userId, createdAt: actor.at })
@@ -64,7 +64,7 @@ type Tell = { post: Post; publicUrl: string }
  * stay; returned are those whom its former partner has brought in.
  */
 export function makePartner(db: Db, actor: Actor, accountId: number, tell: Tell): Member[] {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
     if (account?.kind !== 'customer' || account.deletedAt !== null) return []
     const stay = listLeaving(tx, account)
@@ -94,7 +94,7 @@ export function makePartner(db: Db, actor: Actor, accountId: number, tell: Tell)
 }
 
 export function declineRequest(db: Db, actor: Actor, accountId: number, tell: Tell): boolean {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
     if (!account || !decide(tx, actor, account, 'declined', tell)) return false
     record(tx, actor, { kind: 'partner.declined', accountId })
@@ -136,7 +136,7 @@ function decide(
  * while it has ones that can still be restored: the schema refuses both.
  */
 export function makeCustomer(db: Db, actor: Actor, accountId: number): 'made' | 'customers' | 'deleted' {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
     if (account?.kind !== 'partner') return 'made'
     const has = (which?: SQL) =>

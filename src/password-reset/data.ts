@@ -20,7 +20,7 @@ export function requestReset(
 ): void {
   const token = newToken()
   const expiresAt = actor.at + lifetime
-  write(db, (tx) => {
+  write(db, actor, (tx) => {
     tx.delete(passwordResets).where(eq(passwordResets.userId, user.id)).run()
     tx.insert(passwordResets)
       .values({ hash: hashToken(token), userId: user.id, expiresAt })
@@ -55,7 +55,7 @@ export function resetPassword(
   passwordHash: string,
   tell: (tx: Db) => void,
 ): boolean {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const claimed = tx.update(passwordResets).set({ usedAt: actor.at }).where(open(token, actor.at)).run().changes
     if (!claimed) return false
     setPassword(tx, { ...actor, userId: user.id }, user.id, passwordHash)

@@ -7,7 +7,7 @@ import { tooSoon } from '../throttle/attempt.ts'
 import { email, emailKey } from '../web/fields.ts'
 import { dateTime } from '../web/format.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
-import { origin } from '../web/viewer.ts'
+import { visitingActor } from '../web/viewer.ts'
 import { findReset, requestReset, resetPassword } from './data.ts'
 
 const resetRequest = z.strictObject({ email: email('Enter your e-mail.') })
@@ -55,7 +55,7 @@ export default async function passwordResetRoutes(app: FastifyInstance) {
     if (!form.input) return reply.code(422).page('password-reset/index', { title: 'Forgot your password?', form })
     const wait = tooSoon(request, reply, { account: `reset ${emailKey(form.input.email)}`, address: request.ip })
     if (wait) return reply.page('password-reset/index', { title: 'Forgot your password?', form, problem: wait })
-    const anonymous = { ...origin(request), userId: null, accountId: null, bySupport: false }
+    const anonymous = visitingActor(request)
     const user = findUserByEmail(db, form.input.email)
     if (user && user.disabledAt === null)
       later(
@@ -84,7 +84,7 @@ export default async function passwordResetRoutes(app: FastifyInstance) {
             userId: user.id,
             data: { when: dateTime(now()), link: `${publicUrl}/password-reset` },
           })
-        const anonymous = { ...origin(request), userId: null, accountId: null, bySupport: false }
+        const anonymous = visitingActor(request)
         if (resetPassword(db, anonymous, tokenOf(request), user, passwordHash, tell)) {
           return reply.seeOther('/login', 'Your password was changed. Log in with the new one.')
         }

@@ -30,9 +30,9 @@ type AccountName = { name: string; identifier: string }
 export function collectPersonalData(db: Db, userId: number) {
   const user = db.select().from(users).where(eq(users.id, userId)).get()
   if (!user) return undefined
-  const { name, email, createdAt, lastLogInAt, operator, totpSecret } = user
+  const { name, email, createdAt, lastSeenAt, operator, totpSecret } = user
   return {
-    user: { name, email, createdAt, lastLogInAt, support: operator, twoFactor: totpSecret !== null },
+    user: { name, email, createdAt, lastSeenAt, support: operator, twoFactor: totpSecret !== null },
     accounts: db
       .select({
         account: accounts.identifier,
@@ -168,7 +168,7 @@ export function deleteUser(
   userId: number,
   removeFiles: (letterIds: number[]) => void,
 ): 'deleted' | 'needed' | 'last-operator' {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const user = tx
       .select()
       .from(users)

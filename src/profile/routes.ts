@@ -56,9 +56,9 @@ export default async function profileRoutes(app: FastifyInstance) {
         forgive(db, attempt)
         const passwordHash = await readNewPassword(form, user, app.config.panelName)
         if (passwordHash) {
-          const { activeAccountId } = request.session
+          const accountId = request.viewer.account?.id ?? null
           changePassword(request, user, passwordHash)
-          await signIn(request, user.id, activeAccountId ?? null, user.totpSecret !== null)
+          await signIn(request, { userId: user.id, accountId, passwordHash, secondFactor: user.totpSecret !== null })
           return reply.seeOther('/profile', 'Your password was changed. All your other sessions have ended.')
         }
       } else {
@@ -100,7 +100,7 @@ export default async function profileRoutes(app: FastifyInstance) {
   })
 
   function changePassword(request: FastifyRequest, user: User, passwordHash: string): void {
-    write(db, (tx) => {
+    write(db, actor(request), (tx) => {
       setPassword(tx, actor(request), user.id, passwordHash)
       const data = { when: dateTime(app.now()), link: `${app.config.publicUrl}/password-reset` }
       app.postLetter(tx, app.now(), {

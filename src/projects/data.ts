@@ -139,7 +139,7 @@ export function createProject(
   userId: number,
   project: { name: string; identifier: string },
 ): Project | 'limit' | 'taken' {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     if (!hasRoom(projectQuota(tx, accountId))) return 'limit'
     const [created] = tx
       .insert(projects)
@@ -181,7 +181,7 @@ export function renameProject(
   name: string,
   version: number,
 ): boolean {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const own = and(
       eq(projects.accountId, accountId),
       eq(projects.id, projectId),
@@ -205,7 +205,7 @@ export function renameProject(
  * nowhere. Its identifier stays taken.
  */
 export function deleteProject(db: Db, actor: Actor, accountId: number, projectId: number): void {
-  write(db, (tx) => {
+  write(db, actor, (tx) => {
     const own = and(eq(projects.accountId, accountId), eq(projects.id, projectId))
     const project = tx
       .select()

@@ -48,7 +48,7 @@ function isDue(table: Deletable, at: number): SQL | undefined {
  * that told about it, by their ids, before it is done. False when none is due.
  */
 export function purgeNextAccount(db: Db, at: number, removeFiles: (letterIds: number[]) => void): boolean {
-  return write(db, (tx) => {
+  return write(db, byItself(at), (tx) => {
     const account = tx.select().from(accounts).where(isDue(accounts, at)).limit(1).get()
     if (!account) return false
     const { id, identifier } = account
@@ -112,7 +112,7 @@ function forgetRequests(tx: Db, accountId: number, projectId?: number): void {
 
 /** Purges a project that is due at this time. False when none is. */
 export function purgeNextProject(db: Db, at: number): boolean {
-  return write(db, (tx) => {
+  return write(db, byItself(at), (tx) => {
     const project = tx.select().from(projects).where(isDue(projects, at)).limit(1).get()
     if (!project) return false
     purgeProject(tx, at, project)

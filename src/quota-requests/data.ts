@@ -151,7 +151,7 @@ export function askForMore(
   { projectId, amounts, reason }: { projectId: number | null; amounts: Map<number, number>; reason: string },
   tell: Tell,
 ): Asked | undefined {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const holder = holderOf(accountId, projectId)
     const quotas = findQuotas(tx, holder)?.quotas
     if (!quotas) return undefined
@@ -261,7 +261,7 @@ export function findAutomaticShare(db: Db, partnerId: number): number | null {
 
 /** Null switches it off. */
 export function setAutomaticShare(db: Db, actor: Actor, partnerId: number, share: number | null): void {
-  write(db, (tx) => {
+  write(db, actor, (tx) => {
     const before = findAutomaticShare(tx, partnerId)
     if (before === share) return
     tx.update(accounts).set({ automaticShare: share }).where(eq(accounts.id, partnerId)).run()
@@ -292,7 +292,7 @@ export function approveRequest(
   tell: Tell,
 ): Approved {
   try {
-    return write(db, (tx) => {
+    return write(db, actor, (tx) => {
       const request = findDecidable(tx, partnerId, accountId, id)
       if (!request) return 'ended'
       const quotas = findQuotas(tx, holderOf(accountId, request.projectId))?.quotas ?? []
@@ -365,7 +365,7 @@ export function declineRequest(
   comment: string,
   tell: Tell,
 ): boolean {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const request = findDecidable(tx, partnerId, accountId, id)
     if (!request) return false
     end(tx, actor, request, { state: 'declined', comment, automatic: false }, 'limit.declined', {
@@ -378,7 +378,7 @@ export function declineRequest(
 
 /** Takes an account's request back. False when it has ended meanwhile. */
 export function cancelRequest(db: Db, actor: Person, accountId: number, id: number): boolean {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const request = findOpenRequest(tx, accountId)
     if (request?.id !== id) return false
     end(tx, actor, request, { state: 'cancelled', comment: '', automatic: false }, 'limit.cancelled')

@@ -380,7 +380,7 @@ export function setLimits(
   edit: { amounts: Amounts; remark: string; version: number },
 ): 'saved' | 'stale' | Shortage[] {
   try {
-    return write(db, (tx) => {
+    return write(db, actor, (tx) => {
       if (findQuotas(tx, holder)?.version !== edit.version) return 'stale'
       changeLimits(tx, actor, holder, edit.amounts, edit.remark)
       return 'saved'

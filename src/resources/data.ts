@@ -30,7 +30,7 @@ export function addResource(
   actor: Actor,
   resource: { key: string; name: string; unit: string },
 ): Resource | 'full' | undefined {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     if ((tx.select({ n: count() }).from(resources).get()?.n ?? 0) >= mostResources) return 'full'
     const [added] = tx.insert(resources).values(resource).onConflictDoNothing().returning().all()
     if (added) {
@@ -51,7 +51,7 @@ export function changeResource(
   key: string,
   { name, unit, version }: { name: string; unit: string; version: number },
 ): boolean {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const own = and(eq(resources.key, key), eq(resources.version, version))
     const before = tx.select().from(resources).where(own).get()
     if (!before) return false
@@ -70,7 +70,7 @@ export function changeResource(
 
 /** Removes a resource that no limit and no request ever named. False for every other. */
 export function removeResource(db: Db, actor: Actor, key: string): boolean {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const resource = findResource(tx, key)
     if (!resource || key === countedResource) return false
     const ofIt = {

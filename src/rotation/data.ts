@@ -19,7 +19,7 @@ const sealed = {
  * something opens with none of the keys.
  */
 export function sealAnew(db: Db, secrets: Secrets, at: number, beforeCommit: () => void): Resealed {
-  return write(db, (tx) => {
+  return write(db, atCommandLine(at), (tx) => {
     const done = {
       secondFactors: sealTable(tx, secrets, 'secondFactors'),
       letters: sealTable(tx, secrets, 'letters'),

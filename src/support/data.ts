@@ -6,6 +6,7 @@ import type { Db } from '../db/open.ts'
 import { prepared } from '../db/prepared.ts'
 import { accounts, users } from '../db/schema.ts'
 import { amongFew, match, matches } from '../db/search.ts'
+import { isActive, isSuspended, suspensionOf } from '../db/suspension.ts'
 import { hasAdmin } from '../members/data.ts'
 import { isDeleted } from '../purge/data.ts'
 import { restorableUntil } from '../purge/term.ts'
@@ -47,8 +48,7 @@ export const accountList = {
     kind: ({ kind }) => kind,
     partner: ({ partnerName }) => partnerName,
     users: ({ users }) => users,
-    status: ({ suspendedAt, deletedAt }) =>
-      deletedAt !== null ? 'deleted' : suspendedAt === null ? 'active' : 'suspended',
+    status: (account) => (account.deletedAt !== null ? 'deleted' : suspensionOf(account) ? 'suspended' : 'active'),
     created: ({ createdAt }) => isoTime(createdAt),
   },
   filters: {
@@ -68,8 +68,8 @@ export function listAccounts(db: Db, query: ListQuery<AccountFilter>): List<Acco
   const narrowed = and(
     matches(db, 'accounts', accounts.id, accounts.search, query.q),
     kind ? eq(accounts.kind, kind as Account['kind']) : undefined,
-    status === 'active' ? isNull(accounts.suspendedAt) : undefined,
-    status === 'suspended' ? isNotNull(accounts.suspendedAt) : undefined,
+    status === 'active' ? isActive : undefined,
+    status === 'suspended' ? isSuspended : undefined,
     admin === 'none' ? not(hasAdmin) : undefined,
     betweenDays(accounts.createdAt, from, until),
   )
@@ -111,7 +111,7 @@ export function findAccountByIdentifier(db: Db, identifier: string): Account | u
 
 export type UserRow = Pick<
   typeof users.$inferSelect,
-  'id' | 'name' | 'email' | 'search' | 'operator' | 'lastLogInAt' | 'createdAt' | 'disabledAt'
+  'id' | 'name' | 'email' | 'search' | 'operator' | 'lastSeenAt' | 'createdAt' | 'disabledAt'
 > & { twoFactor: number; accounts: number; sessions: number }
 
 export const userList = {
@@ -127,7 +127,7 @@ export const userList = {
     'e-mail': ({ email }) => email,
     accounts: ({ accounts }) => accounts,
     status: ({ disabledAt }) => (disabledAt === null ? 'active' : 'disabled'),
-    'last log-in': ({ lastLogInAt }) => isoTime(lastLogInAt),
+    'last seen': ({ lastSeenAt }) => isoTime(lastSeenAt),
     created: ({ createdAt }) => isoTime(createdAt),
   },
   filters: {
@@ -162,7 +162,7 @@ export function listUsers(db: Db, query: ListQuery<UserFilter>): List<UserRow> {
           email: users.email,
           search: users.search,
           operator: users.operator,
-          lastLogInAt: users.lastLogInAt,
+          lastSeenAt: users.lastSeenAt,
           createdAt: users.createdAt,
           disabledAt: users.disabledAt,
           twoFactor: sql<number>`users.totp_secret is not null`,

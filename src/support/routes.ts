@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { createAccount, proposeAccountIdentifier, resumeAccount, suspendAccount } from '../accounts/data.ts'
+import { resumedWords } from '../accounts/resumed.ts'
 import { write } from '../db/open.ts'
 import { invite } from '../invitations/data.ts'
 import { endSessions, findUser, setDisabled } from '../login/data.ts'
@@ -53,7 +54,7 @@ export default async function supportRoutes(app: FastifyInstance) {
         publicUrl: config.publicUrl,
         inviter: `${request.signedIn.name} (${config.panelName} Support)`,
       }
-      const created = write(db, (tx) => {
+      const created = write(db, actor, (tx) => {
         const created = createAccount(tx, actor, { ...input, partnerId: null })
         if (created)
           invite(tx, actor, sender, created, { name: adminName, email: adminEmail, role: 'admin', projects: [] })
@@ -78,14 +79,13 @@ export default async function supportRoutes(app: FastifyInstance) {
     const done = suspendAccount(db, supportActor(request), id, form.input.reason)
     return reply.seeOther(
       '/support/accounts',
-      done ? `${name} is suspended.` : `${name} was suspended by Support before: nothing was changed.`,
+      done ? `${name} is suspended.` : `Support had suspended ${name} already. Nothing was changed.`,
     )
   })
 
   app.post('/support/accounts/:identifier/suspension/removal', account, async (request, reply) => {
     const { id, name } = accountOf(request)
-    resumeAccount(db, supportActor(request), id)
-    return reply.seeOther('/support/accounts', `${name} is active again.`)
+    return reply.seeOther('/support/accounts', resumedWords(name, resumeAccount(db, supportActor(request), id)))
   })
 
   app.get(

@@ -16,7 +16,7 @@ export function switchOn(
   sessionHash: string,
   tell: (tx: Db) => void,
 ): void {
-  write(db, (tx) => {
+  write(db, actor, (tx) => {
     tx.update(users).set({ totpSecret: sealedSecret, totpStep: step }).where(eq(users.id, actor.userId)).run()
     tx.update(sessions)
       .set({ secondFactor: true })
@@ -36,7 +36,7 @@ export function switchOff(
   kind: 'user.two-factor-off' | 'user.two-factor-reset',
   tell: (tx: Db) => void,
 ): boolean {
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     const user = tx.select().from(users).where(eq(users.id, userId)).get()
     if (!user?.totpSecret) return false
     tx.update(users).set({ totpSecret: null, totpStep: null }).where(eq(users.id, userId)).run()
@@ -49,7 +49,7 @@ export function switchOff(
 }
 
 export function renewCodes(db: Db, actor: Person, codes: string[]): void {
-  write(db, (tx) => {
+  write(db, actor, (tx) => {
     putCodes(tx, actor.userId, codes)
     record(tx, actor, { kind: 'user.recovery-codes-made', userId: actor.userId })
   })
@@ -75,7 +75,7 @@ export function takeCode(db: Db, secrets: Secrets, actor: Actor, user: User, typ
   if (!user.totpSecret) return false
   const code = typed.replaceAll(/[\s-]/g, '').toLowerCase()
   const step = stepOf(unseal(secrets, user.totpSecret), code, actor.at)
-  return write(db, (tx) => {
+  return write(db, actor, (tx) => {
     if (step !== undefined) {
       const unused = and(eq(users.id, user.id), or(isNull(users.totpStep), lt(users.totpStep, step)))
       return tx.update(users).set({ totpStep: step }).where(unused).run().changes === 1

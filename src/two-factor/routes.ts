@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { listRecentAccounts } from '../accounts/data.ts'
 import type { Db } from '../db/open.ts'
-import { findUser, noteLogIn } from '../login/data.ts'
+import { findUser } from '../login/data.ts'
 import type { Post } from '../mail/outbox.ts'
 import { seal, unseal } from '../secrets.ts'
 import { attemptOn, tooSoon } from '../throttle/attempt.ts'
@@ -14,7 +14,7 @@ import { type Form, newForm, readForm } from '../web/forms.ts'
 import { noteLogInResult } from '../web/metrics.ts'
 import { ownPath } from '../web/redirects.ts'
 import { signIn } from '../web/session.ts'
-import { actor, origin, supportActor } from '../web/viewer.ts'
+import { actor, supportActor, visitingActor } from '../web/viewer.ts'
 import { grouped, newRecoveryCodes, newSecret, qrCode, stepOf } from './codes.ts'
 import { countCodes, renewCodes, switchOff, switchOn, takeCode } from './data.ts'
 
@@ -45,12 +45,13 @@ export default async function twoFactorRoutes(app: FastifyInstance) {
       return reply.page('two-factor/log-in', { title: 'Second step', form, problem: wait })
     }
     const user = found(findUser(db, half.id))
-    const person = { ...origin(request), userId: user.id, accountId: null, bySupport: false }
+    const person = { ...visitingActor(request), userId: user.id }
     if (takeCode(db, secrets, person, user, form.input.code)) {
+      const { id: userId, passwordHash } = user
+      const [last] = listRecentAccounts(db, userId, 1)
+      if (!(await signIn(request, { userId, accountId: last?.id ?? null, passwordHash, secondFactor: true })))
+        return reply.seeOther('/login', 'Your log-in has changed. Log in again.')
       forgive(db, attempt)
-      noteLogIn(db, user.id, now())
-      const [last] = listRecentAccounts(db, user.id, 1)
-      await signIn(request, user.id, last?.id ?? null, true)
       noteLogInResult(request, 'succeeded', user.id)
       return reply.seeOther(ownPath(form.input.next))
     }

@@ -19,6 +19,23 @@ export class Refusal extends Error {
   }
 }
 
+/** Nobody is logged in: sent to log in, and back from there. */
+export class LogInFirst extends Error {
+  readonly to: string
+
+  constructor(request: FastifyRequest) {
+    super('Log in first.')
+    const step = request.viewer.halfSignedIn ? '/login/second-factor' : '/login'
+    this.to = `${step}?next=${encodeURIComponent(whereToReturn(request))}`
+  }
+}
+
+function whereToReturn(request: FastifyRequest): string {
+  if (request.method === 'GET') return request.url
+  const { referer } = request.headers
+  return referer && URL.canParse(referer) ? new URL(referer).pathname : '/'
+}
+
 /** For what does not exist and for what is another's: the two cannot be told apart. */
 export function notFound(): Refusal {
   return new Refusal(404, 'Page not found', 'There is nothing here, or nothing that you may see.')
@@ -84,6 +101,7 @@ export default fp(async (app: FastifyInstance) => {
   })
 
   app.setErrorHandler(async (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+    if (error instanceof LogInFirst) return reply.redirect(error.to, 303)
     const refusal = notSaved(error, request) ?? outOfDate(error, request) ?? asRefusal(error)
     const { status, view } = refusal
     if (error instanceof Refusal || status < 500)

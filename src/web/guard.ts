@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { type Action, can } from '../policy.ts'
-import { badRequest, forbidden, Refusal } from './errors.ts'
+import { badRequest, forbidden, LogInFirst, Refusal } from './errors.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -46,20 +46,20 @@ export default fp<GuardOptions>(async (app: FastifyInstance, { switchAccount, fi
   app.addHook('onRequest', async (request, reply) => {
     const action = request.routeOptions.config.can
     if (!action || can(request.viewer.standings, action)) return
-    if (request.viewer.halfSignedIn)
-      return reply.redirect(`/login/second-factor?next=${encodeURIComponent(whereToReturn(request))}`, 303)
     if (request.viewer.standings.includes('enrolling') && request.method === 'GET') {
       return reply.redirect('/profile/two-factor', 303)
     }
-    if (request.viewer.user) return
-    return reply.redirect(`/login?next=${encodeURIComponent(whereToReturn(request))}`, 303)
+    if (!request.viewer.user) throw new LogInFirst(request)
   })
 
   // Throws rather than replies: a hook that merely returns lets the handler run.
   app.addHook('preValidation', async (request, reply) => {
     const { can: action, inAccount, confirm } = request.routeOptions.config
     if (!action) return
+    // Reading the form may have taken seconds.
+    if (request.method === 'POST') request.readViewerAgain()
     const { account } = request.formMeta ?? {}
+    if (!request.viewer.user && !can(request.viewer.standings, action)) throw new LogInFirst(request)
     if (inAccount && account !== undefined) sameAccount(request, account)
     if (!can(request.viewer.standings, action)) throw refusal(request)
     if (inAccount && account === undefined)
@@ -107,6 +107,11 @@ export default fp<GuardOptions>(async (app: FastifyInstance, { switchAccount, fi
   }
 })
 
+/** What a request gets whose right went while it was on its way; the viewer is read again before. */
+export function lateAnswer(request: FastifyRequest): Error {
+  return request.viewer.user ? refusal(request) : new LogInFirst(request)
+}
+
 function refusal(request: FastifyRequest): Refusal {
   const { account, standings, partnerAccount, deletedAccount } = request.viewer
   if (standings.includes('enrolling')) {
@@ -128,6 +133,14 @@ function refusal(request: FastifyRequest): Refusal {
       'errors/choose-account',
     )
   }
+  if (account?.suspension?.ofPartner) {
+    return new Refusal(
+      403,
+      `${account.partnerName} is suspended`,
+      `Its people cannot work in its customers, and so not in ${account.name}, until it is resumed.`,
+      'errors/suspended',
+    )
+  }
   if (standings.includes('suspended')) {
     return new Refusal(
       403,
@@ -146,10 +159,4 @@ function refusal(request: FastifyRequest): Refusal {
     )
   }
   return forbidden()
-}
-
-function whereToReturn(request: FastifyRequest): string {
-  if (request.method === 'GET') return request.url
-  const { referer } = request.headers
-  return referer && URL.canParse(referer) ? new URL(referer).pathname : '/'
 }

@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { root } from '../config.ts'
 import { pageSizes } from '../db/list.ts'
+import { suspensionOf } from '../db/suspension.ts'
 import { newEta } from '../eta.ts'
 import { can, projectRoleNames, roleName } from '../policy.ts'
 import { version } from '../version.ts'
@@ -32,6 +33,7 @@ const tools = {
   ...format,
   roleName,
   projectRoleNames,
+  suspensionOf,
   identifierRule,
   listAddress,
   listFilterNames,

@@ -1,9 +1,9 @@
 import cookie from '@fastify/cookie'
 import session, { type SessionStore } from '@fastify/session'
-import { and, eq, lt, or, sql } from 'drizzle-orm'
+import { and, eq, isNull, lt, or, sql } from 'drizzle-orm'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { type Db, write } from '../db/open.ts'
+import { type Db, writeUnchecked } from '../db/open.ts'
 import { memberships, sessions, users } from '../db/schema.ts'
 import type { Storage } from '../db/storage.ts'
 import { hashToken } from '../secrets.ts'
@@ -14,8 +14,6 @@ import { hashToken } from '../secrets.ts'
 declare module 'fastify' {
   interface Session {
     userId?: number
-    activeAccountId?: number | null
-    secondFactor?: boolean
     provedAt?: number
   }
   interface FastifyContextConfig {
@@ -71,14 +69,14 @@ function sessionStore(db: Db, storage: Storage, now: () => number): SessionStore
       if (!row || ended.has(hash)) return callback(null, null)
 
       const { idle, absolute } = row.operator ? lifetimes.support : lifetimes.user
-      const { userId, activeAccountId, secondFactor, provedAt, createdAt } = row.session
+      const { userId, provedAt, createdAt } = row.session
       const lastSeenAt = Math.max(row.session.lastSeenAt, seenAt.get(hash) ?? 0)
       if (now() - lastSeenAt > idle || now() - createdAt > absolute) {
         end(hash)
         return callback(null, null)
       }
-      if (now() - row.session.lastSeenAt > minute) touch(hash)
-      callback(null, { cookie: { originalMaxAge: null }, userId, activeAccountId, secondFactor, provedAt })
+      if (now() - row.session.lastSeenAt > minute) touch(hash, userId)
+      callback(null, { cookie: { originalMaxAge: null }, userId, provedAt })
     },
     set(_id, _session, callback) {
       callback()
@@ -100,9 +98,12 @@ function sessionStore(db: Db, storage: Storage, now: () => number): SessionStore
     storage.afterwards(remove)
   }
 
-  function touch(hash: string): void {
+  function touch(hash: string, userId: number): void {
     const at = now()
-    const update = () => db.update(sessions).set({ lastSeenAt: at }).where(eq(sessions.hash, hash)).run()
+    const update = () => {
+      db.update(sessions).set({ lastSeenAt: at }).where(eq(sessions.hash, hash)).run()
+      db.update(users).set({ lastSeenAt: at }).where(eq(users.id, userId)).run()
+    }
     if (storage.attempt(update)) seenAt.delete(hash)
     else seenAt.set(hash, at)
   }
@@ -125,17 +126,27 @@ export function noteProof(request: FastifyRequest): void {
     .run()
 }
 
-/** Starts a session under a new id: for log-in, and for whatever else proves who somebody is. */
+export type SignIn = {
+  userId: number
+  accountId: number | null
+  /** The password that was proved right: another one since then ends the attempt. */
+  passwordHash: string
+  secondFactor?: boolean
+}
+
+/**
+ * Starts a session under a new id: for log-in, and for whatever else proves who somebody is. Proving takes a while,
+ * so whether it still counts is read in the transaction. False where the user was disabled or the password changed since.
+ */
 export async function signIn(
   request: FastifyRequest,
-  userId: number,
-  accountId: number | null,
-  secondFactor = false,
-): Promise<void> {
+  { userId, accountId, passwordHash, secondFactor = false }: SignIn,
+): Promise<boolean> {
   const { db, now } = request.server
   await request.session.regenerate()
-  request.session.userId = userId
-  write(db, (tx) => {
+  const started = writeUnchecked(db, (tx) => {
+    const proved = and(eq(users.id, userId), eq(users.passwordHash, passwordHash), isNull(users.disabledAt))
+    if (tx.update(users).set({ lastSeenAt: now() }).where(proved).run().changes === 0) return false
     tx.insert(sessions)
       .values({
         hash: hashToken(request.session.sessionId),
@@ -154,7 +165,10 @@ export async function signIn(
         .set({ lastUsedAt: now() })
         .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)))
         .run()
+    return true
   })
+  if (started) request.session.userId = userId
+  return started
 }
 
 /** Ends the session of this request, in the browser as well. */

@@ -1,4 +1,6 @@
 import type { FastifyRequest } from 'fastify'
+import type { Db } from '../db/open.ts'
+import type { Suspension } from '../db/suspension.ts'
 import type { Actor, Person } from '../history/record.ts'
 import type { AccountKind, Role, Standing } from '../policy.ts'
 
@@ -8,9 +10,9 @@ export type ActiveAccount = {
   name: string
   identifier: string
   role: Role
-  suspendedAt: number | null
-  suspendedReason: string | null
-  suspendedBySupport: boolean | null
+  /** One of the partner's people, in one of its customers. */
+  fromPartner: boolean
+  suspension: Suspension | null
   partnerName: string | null
 }
 
@@ -19,7 +21,17 @@ export type DeletedAccount = Pick<ActiveAccount, 'name' | 'identifier' | 'partne
 
 /** Who asks, in which account: read from the database at every request. */
 export type Viewer = {
-  user: { id: number; name: string; email: string; operator: boolean; twoFactor: boolean } | undefined
+  user:
+    | {
+        id: number
+        name: string
+        email: string
+        /** A link that was mailed to the e-mail was followed. */
+        emailProved: boolean
+        operator: boolean
+        twoFactor: boolean
+      }
+    | undefined
   /** Has given the password, but not yet the second factor: nobody, for all else. */
   halfSignedIn: { id: number; email: string } | undefined
   account: ActiveAccount | undefined
@@ -42,6 +54,10 @@ declare module 'fastify' {
     /** The signed-in user and the active account. For handlers whose action asks for both. */
     readonly member: { user: NonNullable<Viewer['user']>; account: ActiveAccount }
     readonly signedIn: NonNullable<Viewer['user']>
+    /** Reads the viewer again: rights may have gone since the request arrived. */
+    readViewerAgain: () => void
+    /** Throws the answer that a late request deserves, unless its viewer may still do what its route is for. */
+    mustStillMay: (tx: Db) => void
   }
 }
 
@@ -64,12 +80,24 @@ export function actor(request: FastifyRequest): Person {
     userId: request.signedIn.id,
     accountId: request.viewer.account?.id ?? null,
     bySupport: false,
+    stillMay: request.mustStillMay,
   }
 }
 
 /** Support acts on accounts and users that it is no member of. */
 export function supportActor(request: FastifyRequest): Person {
-  return { ...origin(request), userId: request.signedIn.id, accountId: null, bySupport: true }
+  return {
+    ...origin(request),
+    userId: request.signedIn.id,
+    accountId: null,
+    bySupport: true,
+    stillMay: request.mustStillMay,
+  }
+}
+
+/** A visitor: the token or password that was given decides, in the act itself. */
+export function visitingActor(request: FastifyRequest): Actor {
+  return { ...origin(request), userId: null, accountId: null, bySupport: false, stillMay: null }
 }
 
 /** Where a request comes from, for the history. */

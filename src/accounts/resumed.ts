@@ -1,0 +1,12 @@
+import type { Suspension } from '../db/suspension.ts'
+
+/** What a resumption did, for the notice. */
+export function resumedWords(name: string, { done, other }: { done: 'resumed' | 'nothing'; other: Suspension | null }) {
+  const still =
+    other &&
+    (other.by === 'support'
+      ? `Support has suspended ${name} too, and only Support can resume that.`
+      : `${name} stays suspended by its partner, and only the partner can resume that.`)
+  if (done === 'nothing') return still ?? `${name} was not suspended. Nothing was changed.`
+  return still ? `Your suspension of ${name} was lifted. ${still.replace(' too,', ',')}` : `${name} is active again.`
+}
