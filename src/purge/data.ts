@@ -10,21 +10,29 @@ import {
   invitationTokens,
   keptAccess,
   keptLimits,
+  letterPeople,
   letters,
   limits,
   memberships,
   partnerRequests,
+  personalChanges,
   projectAccess,
   projects,
   quotaRequestAmounts,
   quotaRequests,
+  records,
+  users,
 } from '../db/schema.ts'
-import { byItself, record } from '../history/record.ts'
+import { oweCleaning } from '../db/traces.ts'
+import { byItself, record, typedFields } from '../history/record.ts'
 import type { Project } from '../projects/data.ts'
 import { keptFor } from './term.ts'
 
 // What was deleted 30 days ago goes for good. Its row stays with its identifier, which is never given out
 // again (rule 1), and so do the records.
+
+/** So many texts are looked for in the files of the database. */
+const mostTraces = 500
 
 type Deletable = typeof accounts | typeof projects
 
@@ -45,9 +53,15 @@ function isDue(table: Deletable, at: number): SQL | undefined {
 
 /**
  * Purges an account that is due at this time, or the next project of one. `removeFiles` removes the files of letters
- * that told about it, by their ids, before it is done. False when none is due.
+ * that told about it, by their ids, before it is done; `eraseTraces` what is left of the e-mails that were invited, in the
+ * files of the database. False when none is due.
  */
-export function purgeNextAccount(db: Db, at: number, removeFiles: (letterIds: number[]) => void): boolean {
+export function purgeNextAccount(
+  db: Db,
+  at: number,
+  removeFiles: (letterIds: number[]) => void,
+  eraseTraces: (tx: Db, texts: string[]) => void = oweCleaning,
+): boolean {
   return write(db, byItself(at), (tx) => {
     const account = tx.select().from(accounts).where(isDue(accounts, at)).limit(1).get()
     if (!account) return false
@@ -60,8 +74,10 @@ export function purgeNextAccount(db: Db, at: number, removeFiles: (letterIds: nu
       purgeProject(tx, at, project)
       return true
     }
+    eraseTraces(tx, listStrangers(tx, id))
     const letterIds = forgetInvitationsAndLetters(tx, id)
     forgetRequests(tx, id)
+    forgetTyped(tx, id)
     tx.delete(partnerRequests).where(eq(partnerRequests.accountId, id)).run()
     const read = tx.select({ id: imports.id }).from(imports).where(eq(imports.accountId, id))
     tx.delete(importRows).where(inArray(importRows.importId, read)).run()
@@ -75,6 +91,7 @@ export function purgeNextAccount(db: Db, at: number, removeFiles: (letterIds: nu
         partnerId: null,
         automaticShare: null,
         suspendedReason: null,
+        supportSuspendedReason: null,
         purgedAt: at,
       })
       .where(eq(accounts.id, id))
@@ -88,15 +105,35 @@ export function purgeNextAccount(db: Db, at: number, removeFiles: (letterIds: nu
 
 function forgetInvitationsAndLetters(tx: Db, accountId: number): number[] {
   const own = tx.select({ id: invitations.id }).from(invitations).where(eq(invitations.accountId, accountId))
-  const letterIds = tx
-    .delete(letters)
-    .where(or(eq(letters.accountId, accountId), inArray(letters.invitationId, own)))
-    .returning({ id: letters.id })
-    .all()
+  const about = or(eq(letters.accountId, accountId), inArray(letters.invitationId, own))
+  tx.delete(letterPeople)
+    .where(inArray(letterPeople.letterId, tx.select({ id: letters.id }).from(letters).where(about)))
+    .run()
+  const letterIds = tx.delete(letters).where(about).returning({ id: letters.id }).all()
   tx.delete(invitationTokens).where(inArray(invitationTokens.invitationId, own)).run()
   tx.delete(invitationProjects).where(inArray(invitationProjects.invitationId, own)).run()
   tx.delete(invitations).where(eq(invitations.accountId, accountId)).run()
   return letterIds.map(({ id }) => id)
+}
+
+/** E-mails that were invited to an account and are no user’s. */
+function listStrangers(tx: Db, accountId: number): string[] {
+  return tx
+    .selectDistinct({ email: invitations.email })
+    .from(invitations)
+    .leftJoin(users, eq(users.emailKey, invitations.emailKey))
+    .where(and(eq(invitations.accountId, accountId), isNull(users.id)))
+    .limit(mostTraces)
+    .all()
+    .map(({ email }) => email)
+}
+
+/** What people typed into acts in an account; names and e-mails of users are theirs, and go with them. */
+function forgetTyped(tx: Db, accountId: number): void {
+  const own = tx.select({ id: records.id }).from(records).where(eq(records.accountId, accountId))
+  tx.delete(personalChanges)
+    .where(and(inArray(personalChanges.recordId, own), inArray(personalChanges.field, [...typedFields])))
+    .run()
 }
 
 /** All of an account's requests, or those for one of its projects. */
