@@ -1,4 +1,4 @@
-import { and, asc, count, desc, eq, isNull, ne, or, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, isNull, or, sql } from 'drizzle-orm'
 import { searchText } from '../db/fold.ts'
 import { type Db, write } from '../db/open.ts'
 import {
@@ -18,7 +18,9 @@ import {
   sessions,
   users,
 } from '../db/schema.ts'
+import { endMembership, endSent } from '../endings/data.ts'
 import { type Actor, record } from '../history/record.ts'
+import { hasOtherOperator } from '../login/data.ts'
 import { withdrawLetters } from '../mail/outbox.ts'
 import { adminRole } from '../policy.ts'
 
@@ -175,7 +177,7 @@ export function deleteUser(
       .where(and(eq(users.id, userId), isNull(users.deletedAt)))
       .get()
     if (!user) return 'deleted'
-    if (user.operator && !anotherOperator(tx, userId)) return 'last-operator'
+    if (user.operator && !hasOtherOperator(tx, userId)) return 'last-operator'
     if (foreseeDeletion(tx, userId).needed.length > 0) return 'needed'
 
     endMemberships(tx, actor, userId)
@@ -205,17 +207,10 @@ export function deleteUser(
   })
 }
 
-function anotherOperator(tx: Db, userId: number): boolean {
-  const other = and(eq(users.operator, true), ne(users.id, userId), isNull(users.disabledAt))
-  return (tx.select({ n: count() }).from(users).where(other).get()?.n ?? 0) > 0
-}
-
 function endMemberships(tx: Db, actor: Actor, userId: number): void {
-  tx.delete(projectAccess).where(eq(projectAccess.userId, userId)).run()
-  tx.delete(keptAccess).where(eq(keptAccess.userId, userId)).run()
-  const ended = tx.delete(memberships).where(eq(memberships.userId, userId)).returning().all()
-  for (const { accountId, role } of ended)
-    record(tx, actor, { kind: 'member.deleted', accountId, userId, change: { role: [role, null] } })
+  const own = tx.select({ accountId: memberships.accountId }).from(memberships).where(eq(memberships.userId, userId))
+  for (const { accountId } of own.all()) endMembership(tx, actor, accountId, userId, 'member.deleted')
+  endSent(tx, actor, userId)
 }
 
 /** Open invitations to the user end; all of them forget whom they were for. */

@@ -19,6 +19,7 @@ import {
   quotaRequestAmounts,
   quotaRequests,
 } from '../db/schema.ts'
+import { endTie } from '../endings/data.ts'
 import { byItself, record } from '../history/record.ts'
 import type { Project } from '../projects/data.ts'
 import { keptFor } from './term.ts'
@@ -60,6 +61,7 @@ export function purgeNextAccount(db: Db, at: number, removeFiles: (letterIds: nu
       purgeProject(tx, at, project)
       return true
     }
+    endTie(tx, byItself(at), account)
     const letterIds = forgetInvitationsAndLetters(tx, id)
     forgetRequests(tx, id)
     tx.delete(partnerRequests).where(eq(partnerRequests.accountId, id)).run()
