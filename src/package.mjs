@@ -39,6 +39,7 @@ const into = resolve(asked.into ?? join(root, 'dist'))
 const sqlitePackage = 'node_modules/better-sqlite3'
 const nodePackage = `node_modules/node-${process.platform}-${process.arch}`
 
+const key = signingKey()
 process.umask(0o022)
 mkdirSync(into, { recursive: true })
 if (asked.release) packageWith(fetchRelease())
@@ -85,7 +86,7 @@ async function packageIt(release) {
   const sums = join(into, 'SHA256SUMS')
   writeFileSync(sums, sumsOf([...made, bill]))
   for (const file of [...made, bill]) console.log(`${file}: ${megabytes(file)}`)
-  signOrNot(sums)
+  signFile(sums, key)
 }
 
 /** The packages that stay beside the bundle: those with a native part, what loads it, and the part itself. */
@@ -202,13 +203,20 @@ function sumsOf(files) {
   return files.map((file) => `${sum(file)}  ${basename(file)}\n`).join('')
 }
 
-function signOrNot(file) {
-  const signature = `${file}.sig`
-  rmSync(signature, { force: true })
+/** The key to sign with, or undefined without SIGNING_KEY. Read first, so that a wrong one is said before the work. */
+function signingKey() {
   const { SIGNING_KEY } = process.env
-  if (!SIGNING_KEY) return
+  if (!SIGNING_KEY) return undefined
   const key = createPrivateKey(readFileSync(SIGNING_KEY))
   if (key.asymmetricKeyType !== 'ed25519') throw new Error('SIGNING_KEY must name the PEM file of an Ed25519 key.')
+  return key
+}
+
+/** Writes the signature of a file beside it. One of an earlier build goes, even when no key is given. */
+function signFile(file, key) {
+  const signature = `${file}.sig`
+  rmSync(signature, { force: true })
+  if (!key) return
   writeFileSync(signature, sign(null, readFileSync(file), key))
   console.log(`${signature}: signed`)
 }
