@@ -18,7 +18,9 @@ export function placeOf(folder) {
  * Throws when the lockfile has no hash for it, when another version is installed, or when it has no licence text.
  */
 export function packageAt({ folder, locked }, location) {
-  const { name, version, license, dependencies } = JSON.parse(read(join(folder, location, 'package.json')))
+  const { name, version, license, dependencies, optionalDependencies } = JSON.parse(
+    read(join(folder, location, 'package.json')),
+  )
   const entry = locked[location]
   if (!entry?.integrity) throw new Error(`${location} is not in the lockfile with its integrity.`)
   if (entry.version !== version)
@@ -29,7 +31,9 @@ export function packageAt({ folder, locked }, location) {
     license,
     location,
     integrity: entry.integrity,
-    needs: Object.keys(dependencies ?? {}).map((needed) => resolveFrom(locked, location, needed)),
+    needs: Object.keys({ ...dependencies, ...optionalDependencies }).map((needed) =>
+      resolveFrom(locked, location, needed),
+    ),
     text: licenceText(join(folder, location), name),
   }
 }
@@ -60,7 +64,7 @@ function licenceText(folder, name) {
 function licenceFiles(folder) {
   if (!existsSync(folder)) return []
   return readdirSync(folder)
-    .filter((file) => /^(licen[cs]e|copying)/i.test(file))
+    .filter((file) => /^(licen[cs]e|copying)(-\w+)?(\.(md|txt))?$/i.test(file))
     .map((file) => join(folder, file))
     .filter((file) => statSync(file).isFile())
 }

@@ -42,6 +42,9 @@ const nodePackage = `node_modules/node-${process.platform}-${process.arch}`
 const key = signingKey()
 process.umask(0o022)
 mkdirSync(into, { recursive: true })
+// A build that fails leaves no sums that speak of files from before.
+const sums = join(into, 'SHA256SUMS')
+for (const file of [sums, `${sums}.sig`]) rmSync(file, { force: true })
 if (asked.release) packageWith(fetchRelease())
 else await packageIt(asked.with)
 
@@ -83,10 +86,9 @@ async function packageIt(release) {
   const bill = join(into, 'meshpanel.cdx.json')
   const from = release ? { nodePackage: packageAt(placeOf(release), nodePackage) } : {}
   writeFileSync(bill, billOf({ packages, sqlite, node, ...from, sums: sumsOf(made) }))
-  const sums = join(into, 'SHA256SUMS')
   writeFileSync(sums, sumsOf([...made, bill]))
   for (const file of [...made, bill]) console.log(`${file}: ${megabytes(file)}`)
-  signFile(sums, key)
+  if (key) signFile(sums, key)
 }
 
 /** The packages that stay beside the bundle: those with a native part, what loads it, and the part itself. */
@@ -212,11 +214,9 @@ function signingKey() {
   return key
 }
 
-/** Writes the signature of a file beside it. One of an earlier build goes, even when no key is given. */
+/** Writes the signature of a file beside it. */
 function signFile(file, key) {
   const signature = `${file}.sig`
-  rmSync(signature, { force: true })
-  if (!key) return
   writeFileSync(signature, sign(null, readFileSync(file), key))
   console.log(`${signature}: signed`)
 }
