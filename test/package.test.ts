@@ -29,7 +29,7 @@ import { until } from './smtp.ts'
 // What is handed to operators, each started where nothing else of the panel is: no source, no node_modules, and
 // nothing in the environment but a home and a port.
 
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 
 const made = newFolder()
 execFileSync(process.execPath, [join(root, 'src/package.mjs'), '--into', made], { stdio: 'ignore' })
