@@ -64,6 +64,7 @@ const whoMay: Record<Group, string[]> = {
     'GET /health/live',
     'GET /health/ready',
     'GET /metrics',
+    'GET /.well-known/security.txt',
     'GET /setup/:token',
     'POST /setup/:token',
     'GET /login',
@@ -82,6 +83,7 @@ const whoMay: Record<Group, string[]> = {
   signedIn: [
     'GET /',
     'GET /profile',
+    'GET /.well-known/change-password',
     'POST /profile/name',
     'POST /profile/password',
     'GET /profile/two-factor',
