@@ -47,6 +47,7 @@ import metrics from './web/metrics.ts'
 import once from './web/once.ts'
 import page from './web/page.ts'
 import session from './web/session.ts'
+import wellKnownRoutes from './well-known/routes.ts'
 
 export type AppOptions = {
   config: Config
@@ -120,6 +121,7 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   await app.register(once)
 
   await app.register(watchRoutes, { db })
+  await app.register(wellKnownRoutes)
   await app.register(firstRunRoutes)
   await app.register(loginRoutes)
   await app.register(twoFactorRoutes)

@@ -1,9 +1,9 @@
 // Bundles src/ into dist/meshpanel.mjs when something is newer, with the licences of all that it holds beside it.
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { licencesOf, packageAt, placeOf, root } from './contents.mjs'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
 const dist = join(root, 'dist')
 export const bundle = join(dist, 'meshpanel.mjs')
 export const installed = join(root, 'node_modules/.package-lock.json')
@@ -21,7 +21,8 @@ export async function prepareBundle() {
   if (changed(bundle) < Math.max(newest(join(root, 'src')), ...sources)) await buildBundle()
 }
 
-async function buildBundle() {
+/** Returns the npm packages that are in the bundle (contents.mjs). */
+export async function buildBundle() {
   const { build } = await import('esbuild')
   const { metafile, outputFiles } = await build({
     entryPoints: [join(root, 'src/main.ts')],
@@ -41,13 +42,18 @@ async function buildBundle() {
     },
   })
 
-  const packages = Object.keys(metafile.inputs).map((file) => /^.*node_modules\/(@[^/]+\/)?[^/]+/.exec(file)?.[0])
-  const folders = [...new Set([...packages, ...native.map((name) => `node_modules/${name}`)])].filter(Boolean).sort()
+  const locations = Object.keys(metafile.inputs).map((file) => /^.*node_modules\/(@[^/]+\/)?[^/]+/.exec(file)?.[0])
+  const place = placeOf(root)
+  const packages = [...new Set(locations)]
+    .filter(Boolean)
+    .sort()
+    .map((location) => packageAt(place, location))
   mkdirSync(dist, { recursive: true })
-  put(licences, folders.map((folder) => licenceOf(join(root, folder))).join('\n\n'))
+  put(licences, licencesOf(packages))
   // The map comes first: the bundle's time says that all is there.
   for (const { path, contents } of outputFiles.toSorted((one, other) => other.path.length - one.path.length))
     put(path, contents)
+  return packages
 }
 
 /** A file that was written in part would pass for a new one. */
@@ -56,9 +62,9 @@ function put(file, contents) {
   renameSync(`${file}.${process.pid}`, file)
 }
 
-/** A package's name, version and licence, with the text where the package has one. */
-function licenceOf(folder) {
-  const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
-  const text = readdirSync(folder).find((file) => /^licen[cs]e/i.test(file) && existsSync(join(folder, file)))
-  return `== ${name} ${version} · ${license}\n\n${text ? readFileSync(join(folder, text), 'utf8').trim() : ''}`
+/** Runs npm in a folder, and returns its exit code. What npm prints goes to standard error. */
+export function npm(args, cwd, more = {}) {
+  // npm's own settings for the script that runs this one are none of this one's.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.toLowerCase().startsWith('npm_')))
+  return spawnSync('npm', args, { cwd, env: { ...env, ...more }, stdio: ['ignore', 2, 2] }).status ?? 1
 }

@@ -1,10 +1,17 @@
 // npm run package: writes into dist/
-//   meshpanel.cjs  the panel in one file, for the Node that it was made with
-//   meshpanel      the same with that Node inside: an executable that needs nothing
-// With `-- --release` they are made with the Node and SQLite below, fetched from npm, instead of those installed here;
-// `-- --into FOLDER` writes them elsewhere.
+//   meshpanel              the panel in one executable, which needs nothing: Node is inside
+//   meshpanel.cjs          the panel in one file, for the Node that it was made with
+//   meshpanel-VERSION.tgz  the npm package
+//   meshpanel.cdx.json     what is inside, as a CycloneDX bill of materials
+//   meshpanel.licences.txt the licences of all that is inside
+//   SHA256SUMS             for `sha256sum --check`; and SHA256SUMS.sig, where SIGNING_KEY names an Ed25519 key (PEM)
+//
+// With `-- --release` they are made with the Node and SQLite that src/release/package-lock.json pins, fetched from npm
+// and run from there, instead of those installed here; `-- --into FOLDER` writes them elsewhere.
+// Two builds of the same source give the same bytes: nothing here may depend on the time, the folder or the user.
+// test/proofs/reproducible.mjs shows it.
 import { execFileSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
+import { createHash, createPrivateKey, sign } from 'node:crypto'
 import {
   chmodSync,
   copyFileSync,
@@ -13,66 +20,113 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { basename, delimiter, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { brotliCompressSync, constants } from 'node:zlib'
 import { inject } from 'postject'
-import { native, prepareBundle } from './build.mjs'
+import { buildBundle, native, npm } from './build.mjs'
+import { licencesOf, packageAt, placeOf, root, sqliteIn, thisNode } from './contents.mjs'
+import { billOf } from './sbom.mjs'
 
-const versions = { node: '24.21.0', 'better-sqlite3': '13.2.0' }
+const { values: asked } = parseArgs({
+  options: { release: { type: 'boolean' }, into: { type: 'string' }, with: { type: 'string' } },
+})
+const into = resolve(asked.into ?? join(root, 'dist'))
+const sqlitePackage = 'node_modules/better-sqlite3'
+const nodePackage = `node_modules/node-${process.platform}-${process.arch}`
 
-const root = fileURLToPath(new URL('..', import.meta.url))
-const { values: asked } = parseArgs({ options: { release: { type: 'boolean' }, into: { type: 'string' } } })
-const dist = asked.into ?? join(root, 'dist')
+const key = signingKey()
+process.umask(0o022)
+mkdirSync(into, { recursive: true })
+// A build that fails leaves no sums that speak of files from before.
+const sums = join(into, 'SHA256SUMS')
+for (const file of [sums, `${sums}.sig`]) rmSync(file, { force: true })
+if (asked.release) packageWith(fetchRelease())
+else await packageIt(asked.with)
 
-await prepareBundle()
-await packageIt(asked.release ? fetchRelease() : installed())
-
-async function packageIt({ node, modules }) {
-  const plain = join(dist, 'meshpanel.cjs')
-  const source = readFileSync(join(root, 'src/boot.cjs'), 'utf8').replace('= PACK', () => `= ${pack(node, modules)}`)
-  writeFileSync(plain, `#!/usr/bin/env node\n${source}`, { mode: 0o755 })
-  chmodSync(plain, 0o755)
-  console.log(`${plain}: ${megabytes(plain)}`)
-  const executable = await makeExecutable(node, source)
-  console.log(`${executable}: ${megabytes(executable)}`)
-}
-
-function installed() {
-  return { node: process.execPath, modules: [join(root, 'node_modules')] }
-}
-
+/** Installs the release's Node and SQLite as its lockfile says. Nothing of theirs is run by npm. Returns the folder. */
 function fetchRelease() {
-  const folder = join(dist, 'release')
+  const folder = join(into, 'release')
   mkdirSync(folder, { recursive: true })
-  const allowScripts = { node: true, 'better-sqlite3': false }
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, dependencies: versions, allowScripts }))
-  execFileSync('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'], {
-    cwd: folder,
-    stdio: ['ignore', 2, 2],
-  })
-  const modules = join(folder, 'node_modules')
-  return { node: join(modules, 'node/bin/node'), modules: [modules, join(root, 'node_modules')] }
+  for (const file of ['package.json', 'package-lock.json'])
+    copyFileSync(join(root, 'src/release', file), join(folder, file))
+  const quietly = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error']
+  if (npm(['ci', ...quietly], folder) !== 0) throw new Error('The release’s Node and SQLite could not be installed.')
+  if (!existsSync(join(folder, nodePackage))) throw new Error(`${nodePackage} is not in src/release/package.json.`)
+  return folder
+}
+
+/** The Node that goes into the executable also makes it, so that the bytes do not depend on which one is installed. */
+function packageWith(folder) {
+  const self = fileURLToPath(import.meta.url)
+  const args = [self, '--with', folder, '--into', into]
+  execFileSync(join(folder, nodePackage, 'bin/node'), args, { stdio: 'inherit' })
+}
+
+async function packageIt(release) {
+  const places = [...(release ? [placeOf(release)] : []), placeOf(root)]
+  const inBundle = await buildBundle()
+  const beside = nativeLocations(places).map((location) => ({ location, place: placeWith(places, location) }))
+  const packages = [...inBundle, ...beside.map(({ location, place }) => packageAt(place, location))]
+  const sqlite = sqliteIn(join(placeWith(places, sqlitePackage).folder, sqlitePackage))
+  const node = thisNode()
+
+  const licences = join(into, 'meshpanel.licences.txt')
+  writeFileSync(licences, licencesOf([...packages, sqlite, node]))
+  const source = readFileSync(join(root, 'src/boot.cjs'), 'utf8').replace('= PACK', () => `= ${pack(beside, licences)}`)
+  const plain = join(into, 'meshpanel.cjs')
+  writeFileSync(plain, `#!/usr/bin/env node\n${source}`)
+  chmodSync(plain, 0o755)
+  const made = [await makeExecutable(source), plain, makePackage(), licences]
+
+  const bill = join(into, 'meshpanel.cdx.json')
+  const from = release ? { nodePackage: packageAt(placeOf(release), nodePackage) } : {}
+  writeFileSync(bill, billOf({ packages, sqlite, node, ...from, sums: sumsOf(made) }))
+  writeFileSync(sums, sumsOf([...made, bill]))
+  for (const file of [...made, bill]) console.log(`${file}: ${megabytes(file)}`)
+  if (key) signFile(sums, key)
+}
+
+/** The packages that stay beside the bundle: those with a native part, what loads it, and the part itself. */
+function nativeLocations(places) {
+  const own = native.map((name) => `node_modules/${name}`)
+  const { needs } = packageAt(placeWith(places, sqlitePackage), sqlitePackage)
+  // better-sqlite3 13 loads its binary by itself.
+  const loaders = needs.includes('node_modules/bindings')
+    ? ['node_modules/bindings', 'node_modules/file-uri-to-path']
+    : []
+  const argon2 = readdirSync(join(root, 'node_modules/@node-rs'))
+    .filter((name) => name.startsWith('argon2-'))
+    .map((name) => `node_modules/@node-rs/${name}`)
+  return [...own, ...loaders, ...argon2.sort()]
+}
+
+/** The first place where this is installed. */
+function placeWith(places, location) {
+  const place = places.find(({ folder }) => existsSync(join(folder, location)))
+  if (!place) throw new Error(`${location} is not installed.`)
+  return place
 }
 
 /** The panel’s files as the source of an object: their names and sizes, and their bytes, compressed. */
-function pack(node, modules) {
+function pack(beside, licences) {
   const paths = [
-    ...['package.json', 'LICENSE', 'dist/meshpanel.mjs', 'dist/LICENCES.txt'].map((file) => [file, join(root, file)]),
+    ...['package.json', 'LICENSE', 'dist/meshpanel.mjs'].map((file) => [file, join(root, file)]),
+    ['dist/LICENCES.txt', licences],
     ...['views', 'migrations', 'public'].flatMap((folder) => filesOf(join(root, folder), folder)),
-    ...[...native, 'bindings', 'file-uri-to-path', ...platformPackages(modules)].flatMap((name) => {
-      const folder = modules.map((place) => join(place, name)).find(existsSync)
-      return folder ? filesOf(folder, `node_modules/${name}`).filter(([file]) => isNeeded(file)) : []
-    }),
+    ...beside.flatMap(({ location, place }) =>
+      filesOf(join(place.folder, location), location).filter(([file]) => isNeeded(file)),
+    ),
   ]
   const start = ['dist/start.cjs', Buffer.from("module.exports = import('./meshpanel.mjs')\n")]
   const contents = [start, ...paths.map(([file, path]) => [file, readFileSync(path)])]
   const files = contents.map(([file, bytes]) => [file, bytes.length])
   const bytes = Buffer.concat(contents.map(([, bytes]) => bytes))
-  const [version] = execFileSync(node, ['-p', 'process.versions.node'], { encoding: 'utf8' }).split('.')
+  const [version] = process.versions.node.split('.')
   const made = { node: version, system: `${process.platform}-${process.arch}` }
   const hash = createHash('sha256')
     .update(JSON.stringify([made, files]))
@@ -91,14 +145,6 @@ function filesOf(folder, name) {
     .map((path) => [`${name}${path.slice(folder.length).replaceAll('\\', '/')}`, path])
 }
 
-/** The packages in which argon2’s native part for this system lies. */
-function platformPackages(modules) {
-  const scope = modules.map((place) => join(place, '@node-rs')).find(existsSync)
-  return readdirSync(scope)
-    .filter((name) => name.startsWith('argon2-'))
-    .map((name) => `@node-rs/${name}`)
-}
-
 /** Of the native packages: code and this system’s binary, neither sources nor what the compiler left. */
 function isNeeded(file) {
   if (file.includes('/build/')) return file.endsWith('/build/Release/better_sqlite3.node')
@@ -107,27 +153,72 @@ function isNeeded(file) {
 }
 
 /** nodejs.org/api/single-executable-applications.html */
-async function makeExecutable(node, source) {
-  const work = join(dist, 'executable')
+async function makeExecutable(source) {
+  const work = join(into, 'executable')
   mkdirSync(work, { recursive: true })
-  const [main, output, settings] = ['main.cjs', 'main.blob', 'sea.json'].map((file) => join(work, file))
-  writeFileSync(main, source)
-  writeFileSync(settings, JSON.stringify({ main, output, disableExperimentalSEAWarning: true }))
-  execFileSync(node, ['--experimental-sea-config', settings], { stdio: ['ignore', 'ignore', 2] })
+  // Node writes the path of main into the blob as it is given here.
+  const [main, output] = ['main.cjs', 'main.blob']
+  writeFileSync(join(work, main), source)
+  writeFileSync(join(work, 'sea.json'), JSON.stringify({ main, output, disableExperimentalSEAWarning: true }))
+  execFileSync(process.execPath, ['--experimental-sea-config', 'sea.json'], {
+    cwd: work,
+    stdio: ['ignore', 'ignore', 2],
+  })
 
-  const executable = join(dist, process.platform === 'win32' ? 'meshpanel.exe' : 'meshpanel')
+  const executable = join(into, process.platform === 'win32' ? 'meshpanel.exe' : 'meshpanel')
   // A running one keeps its file.
   rmSync(executable, { force: true })
-  copyFileSync(node, executable)
+  copyFileSync(process.execPath, executable)
   chmodSync(executable, 0o755)
   const said = console.log
   console.log = () => {}
-  await inject(executable, 'NODE_SEA_BLOB', readFileSync(output), {
+  await inject(executable, 'NODE_SEA_BLOB', readFileSync(join(work, output)), {
     sentinelFuse: 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2',
   })
   console.log = said
   rmSync(work, { recursive: true })
   return executable
+}
+
+/** What `npm pack` makes, of a copy: the archive holds the files’ permissions, which follow whoever checked them out. */
+function makePackage() {
+  const work = join(into, 'package')
+  rmSync(work, { recursive: true, force: true })
+  const { name, version, files } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const listed = [...files, 'package.json', 'README.md', 'LICENSE'].map((file) => [file, join(root, file)])
+  const paths = listed.flatMap(([file, path]) => (statSync(path).isDirectory() ? filesOf(path, file) : [[file, path]]))
+  for (const [file, path] of paths) {
+    mkdirSync(dirname(join(work, file)), { recursive: true })
+    writeFileSync(join(work, file), readFileSync(path))
+  }
+  // By this Node, whose zlib compresses the archive.
+  const path = `${dirname(process.execPath)}${delimiter}${process.env.PATH}`
+  const packing = ['pack', '--ignore-scripts', '--loglevel=error', '--pack-destination', into]
+  if (npm(packing, work, { PATH: path }) !== 0) throw new Error('npm pack failed.')
+  rmSync(work, { recursive: true })
+  return join(into, `${name}-${version}.tgz`)
+}
+
+/** What `sha256sum` prints for these files. */
+function sumsOf(files) {
+  const sum = (file) => createHash('sha256').update(readFileSync(file)).digest('hex')
+  return files.map((file) => `${sum(file)}  ${basename(file)}\n`).join('')
+}
+
+/** The key to sign with, or undefined without SIGNING_KEY. Read first, so that a wrong one is said before the work. */
+function signingKey() {
+  const { SIGNING_KEY } = process.env
+  if (!SIGNING_KEY) return undefined
+  const key = createPrivateKey(readFileSync(SIGNING_KEY))
+  if (key.asymmetricKeyType !== 'ed25519') throw new Error('SIGNING_KEY must name the PEM file of an Ed25519 key.')
+  return key
+}
+
+/** Writes the signature of a file beside it. */
+function signFile(file, key) {
+  const signature = `${file}.sig`
+  writeFileSync(signature, sign(null, readFileSync(file), key))
+  console.log(`${signature}: signed`)
 }
 
 function megabytes(file) {

@@ -22,6 +22,7 @@ export const policy = {
   'asset.see': anyone,
   'health.see': anyone,
   'metrics.see': anyone, // and then src/watch/access.ts
+  'security-contact.see': anyone,
   'session.start': anyone,
   'session.end': anyone,
   'password.reset': anyone,

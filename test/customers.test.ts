@@ -216,7 +216,7 @@ t.test('a partner invites the first Customer Admin without joining, and only whi
     (await petra.submit(`${list}/globex/users`, 'Invite', { name: 'Hank', email: 'HANK@Globex.example' })).error(
       'email',
     ),
-    'invited already',
+    'pending invitation already',
   )
   await petra.submit(`${list}/globex/users`, 'Resend', {}, 'hank@globex.example')
   const link = await petra.submit(`${list}/globex/users`, 'Copy link', {}, 'hank@globex.example')

@@ -284,7 +284,7 @@ t.test('no letter about a deleted customer goes out, and its running imports sto
   t.match((await olga.get('/support/history?family=import')).tableRows.join(), 'finished importing a file')
   await petra.submit(deletedCustomers, 'Restore', {}, 'Acme')
   const again = await stella.submitAndFollow('/customer/users?invited-q=nora', 'Resend')
-  t.match(again.notice, 'A new letter goes to nora@acme.example')
+  t.match(again.notice, 'Invitation sent again to nora@acme.example')
 })
 
 t.test('after 30 days a deleted customer goes for good, but for its identifier and the records', async (t) => {

@@ -134,7 +134,7 @@ t.test('a new person sets name and password, and is a user who sees no project',
   const stella = await panel.signIn('stella')
   const list = await stella.get('/customer/users')
   t.match(list.row('greta@acme.example'), 'Greta Garbo')
-  t.match(list.text, 'Nobody is invited', 'and nothing is pending any more')
+  t.match(list.text, 'No pending invitations', 'and nothing is pending any more')
 
   const later = panel.visit()
   t.equal((await later.logIn('greta@acme.example', password)).status, 303, 'the password opens the log-in')
@@ -220,7 +220,7 @@ t.test('a cancelled link says that it was cancelled, and whom to ask', async (t)
   const stella = await panel.signIn('stella')
   const page = await stella.submitAndFollow('/customer/users', 'Cancel', {}, 'greta@acme.example')
   t.match(page.notice, 'greta@acme.example')
-  t.match(page.text, 'Nobody is invited')
+  t.match(page.text, 'No pending invitations')
   await isDead(t, panel, link, /cancelled/)
 
   const visitor = panel.visit()

@@ -25,11 +25,11 @@ import * as deletedAccounts from '../src/deleted-accounts/data.ts'
 import * as deletedProjects from '../src/deleted-projects/data.ts'
 import { type CastName, cast, demoPassword } from '../src/demo.ts'
 import * as emailChange from '../src/email-change/data.ts'
+import * as endings from '../src/endings/data.ts'
 import * as importData from '../src/imports/data.ts'
 import * as invitationData from '../src/invitations/data.ts'
 import * as login from '../src/login/data.ts'
 import * as members from '../src/members/data.ts'
-import * as ties from '../src/partner-ties/data.ts'
 import * as partnership from '../src/partnership/data.ts'
 import * as projectData from '../src/projects/data.ts'
 import * as purge from '../src/purge/data.ts'
@@ -64,6 +64,7 @@ const whoMay: Record<Group, string[]> = {
     'GET /health/live',
     'GET /health/ready',
     'GET /metrics',
+    'GET /.well-known/security.txt',
     'GET /setup/:token',
     'POST /setup/:token',
     'GET /login',
@@ -82,6 +83,7 @@ const whoMay: Record<Group, string[]> = {
   signedIn: [
     'GET /',
     'GET /profile',
+    'GET /.well-known/change-password',
     'POST /profile/name',
     'POST /profile/password',
     'GET /profile/two-factor',
@@ -799,17 +801,20 @@ t.test('data functions that are given one tenant and another’s object find not
     exportTables: exportTables(db, goneId),
     moveAccount: transfer.moveAccount(db, actor, goneId, 'cloudhaus', tell),
     movePartner: transfer.moveAccount(db, actor, cloudhausId, 'rival', tell),
-    listLeaving: ties.listLeaving(db, { id: acmeId, partnerId: rivalId }),
-    findTies: Object.values(ties.findTies(db, { id: acmeId, partnerId: rivalId })).flat(),
-    listMembersById: members.listMembersById(db, acmeId, [uma]),
+    tiesOfAnother: endings.findTies(db, { id: acmeId, partnerId: rivalId }).people.first,
+    invitationsOfAnother: endings.findTies(db, { id: acmeId, partnerId: rivalId }).invitations.first,
     findMember: members.findMember(db, acmeId, uma),
     changeRole: members.changeRole(db, actor, acmeId, uma, 'member', 1),
     removeMember: members.removeMember(db, actor, acmeId, uma, 'member.removed'),
-    listProjectsOf: members.listProjectsOf(db, acmeId, uma),
-    listProjectsOfForeign: members.listProjectsOf(db, umbrellaId, stella),
-    resend: invitationData.resend(db, actor, sender, acme, invitation),
-    cancelInvitation: invitationData.cancelInvitation(db, actor, acmeId, invitation),
-    copyLink: invitationData.copyLink(db, actor, acmeId, invitation),
+    listProjectsOf: endings.listProjectsOf(db, acmeId, uma),
+    listProjectsOfForeign: endings.listProjectsOf(db, umbrellaId, stella),
+    resend: invitationData.resend(db, actor, sender, acme, invitation, 'own'),
+    correctInvitation: invitationData.correctInvitation(db, actor, sender, acme, invitation, 'own', {
+      name: 'Changed',
+      email: 'changed@acme.example',
+    }),
+    cancelInvitation: invitationData.cancelInvitation(db, actor, acmeId, invitation, 'own'),
+    copyLink: invitationData.copyLink(db, actor, acmeId, invitation, 'own'),
     findProject: projectData.findProject(db, acmeId, everything, 'skunkworks'),
     findProjectsById: projectData.findProjectsById(db, acmeId, [skunkworks]),
     renameProject: projectData.renameProject(db, actor, acmeId, skunkworks, 'Changed', 1),

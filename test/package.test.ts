@@ -2,18 +2,22 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import {
   chmodSync,
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { Ajv } from 'ajv'
+import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { root } from '../src/config.ts'
 import { cast } from '../src/demo.ts'
@@ -25,7 +29,7 @@ import { until } from './smtp.ts'
 // What is handed to operators, each started where nothing else of the panel is: no source, no node_modules, and
 // nothing in the environment but a home and a port.
 
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 
 const made = newFolder()
 execFileSync(process.execPath, [join(root, 'src/package.mjs'), '--into', made], { stdio: 'ignore' })
@@ -158,6 +162,248 @@ t.test('the npm package holds what it needs, names what it does not, and starts 
   t.teardown(demo.kill)
   await walk(t, demo)
   t.equal(await demo.stop(), 0)
+})
+
+/** The entries of a lockfile, without the package that it belongs to. */
+function lockedIn(file: string): [location: string, entry: Locked][] {
+  const { packages } = JSON.parse(readFileSync(file, 'utf8')) as { packages: Record<string, Locked> }
+  return Object.entries(packages).filter(([location]) => location)
+}
+
+type Locked = { version: string; integrity?: string; resolved?: string; os?: string; cpu?: string }
+
+const lockfiles = ['', 'src']
+  .flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: folder !== '', encoding: 'utf8' }).map((file) => join(folder, file)),
+  )
+  .filter((file) => file.endsWith('package-lock.json'))
+
+t.test('every package of every lockfile has its hash', async (t) => {
+  t.same(lockfiles, ['package-lock.json', 'src/release/package-lock.json'])
+  for (const lockfile of lockfiles) {
+    const locked = lockedIn(join(root, lockfile))
+    t.ok(locked.length > 3, lockfile)
+    for (const [location, { integrity = '', resolved }] of locked) {
+      t.match(integrity, /^sha512-[A-Za-z0-9+/]{86}==$/, `${lockfile}: ${location}`)
+      t.equal(resolved, undefined, `${location} comes from the registry that npm is set to`)
+    }
+  }
+})
+
+t.test('the release’s lockfile has one Node for each kind of Linux, and a SQLite that runs with it', async (t) => {
+  const folder = join(root, 'src/release')
+  const { dependencies, optionalDependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  const locked = Object.fromEntries(lockedIn(join(folder, 'package-lock.json')))
+  const nodes = ['x64', 'arm64'].map((cpu) => locked[`node_modules/node-linux-${cpu}`])
+  t.match(nodes, [
+    { os: 'linux', cpu: 'x64' },
+    { os: 'linux', cpu: 'arm64' },
+  ])
+  t.equal(nodes[0]?.version, nodes[1]?.version)
+  for (const [name, version] of Object.entries({ ...dependencies, ...optionalDependencies }))
+    t.equal(locked[`node_modules/${name}`]?.version, version, `${name} is asked for by its exact version`)
+})
+
+t.test('what is made lies beside its sums, and whoever changes a byte is found out', async (t) => {
+  const check = (folder: string) =>
+    spawnSync('sha256sum', ['--check', '--strict', 'SHA256SUMS'], { cwd: folder, encoding: 'utf8' })
+  t.equal(check(made).status, 0)
+  const summed = readFileSync(join(made, 'SHA256SUMS'), 'utf8').trim().split('\n')
+  t.same(
+    summed.map((line) => line.slice(66)).sort(),
+    readdirSync(made).filter((file) => file !== 'SHA256SUMS'),
+    'nothing is there without a sum',
+  )
+  const folder = newFolder()
+  cpSync(made, folder, { recursive: true })
+  truncateSync(join(folder, 'meshpanel.cjs'), 1000)
+  t.match(check(folder), { status: 1, stdout: 'meshpanel.cjs: FAILED' })
+})
+
+type Component = {
+  name: string
+  version: string
+  purl: string
+  hashes?: { alg: string; content: string }[]
+  'bom-ref': string
+}
+type Bill = {
+  metadata: { component: Component }
+  components: Component[]
+  dependencies: { ref: string; dependsOn?: string[] }[]
+}
+
+const bill: Bill = JSON.parse(readFileSync(join(made, 'meshpanel.cdx.json'), 'utf8'))
+
+t.test('the bill of materials is valid CycloneDX', async (t) => {
+  const schemas = join(root, 'node_modules/@cyclonedx/cyclonedx-library/res/schema')
+  const schema = (name: string) => JSON.parse(readFileSync(join(schemas, `${name}.SNAPSHOT.schema.json`), 'utf8'))
+  const ajv = new Ajv({
+    strict: false,
+    formats: { 'date-time': true, 'idn-email': true, 'iri-reference': true, uri: true },
+  })
+  for (const name of ['spdx', 'jsf-0.82'])
+    ajv.addSchema(schema(name), `http://cyclonedx.org/schema/${name}.SNAPSHOT.schema.json`)
+  const valid = ajv.compile(schema('bom-1.6'))
+  t.ok(valid(bill), JSON.stringify(valid.errors))
+  t.notOk(valid({ ...bill, components: [{ name: 'nameless' }] }), 'the schema refuses what is none')
+})
+
+t.test('bill and licences name all that is inside, with version and hash', async (t) => {
+  // esbuild writes above each module which file it was.
+  const modules = readFileSync(join(root, 'dist/meshpanel.mjs'), 'utf8').matchAll(
+    /^ *\/\/ (node_modules\/(?:.*\/node_modules\/)?(?:@[^/\n]+\/)?[^/\n]+)\//gm,
+  )
+  const locked = Object.fromEntries(lockedIn(join(root, 'package-lock.json')))
+  const inBundle = [...new Set([...modules].map(([, location = '']) => location))]
+  t.ok(inBundle.includes('node_modules/fastify') && inBundle.length > 80, `${inBundle.length} packages`)
+
+  const licences = readFileSync(join(made, 'meshpanel.licences.txt'), 'utf8')
+  const ofPackage = readFileSync(join(root, 'dist/LICENCES.txt'), 'utf8')
+  const platform = readdirSync(join(root, 'node_modules/@node-rs')).filter((name) => name.startsWith('argon2-'))
+  const beside = ['better-sqlite3', '@node-rs/argon2', 'bindings', 'file-uri-to-path'].concat(
+    platform.map((name) => `@node-rs/${name}`),
+  )
+  for (const location of [...inBundle, ...beside.map((name) => `node_modules/${name}`)]) {
+    const name = location.slice(location.lastIndexOf('node_modules/') + 13)
+    const { version = '', integrity = '' } = locked[location] ?? {}
+    const content = Buffer.from(integrity.slice('sha512-'.length), 'base64').toString('hex')
+    const component = bill.components.find(({ purl }) => purl === `pkg:npm/${name.replace('@', '%40')}@${version}`)
+    t.match(component, { name, version, hashes: [{ alg: 'SHA-512', content }] }, location)
+    t.match(licences, `== ${name} ${version} · `, location)
+    if (inBundle.includes(location)) t.match(ofPackage, `== ${name} ${version} · `, location)
+  }
+
+  const sqlite = new Database(':memory:').prepare('SELECT sqlite_version()').pluck().get()
+  for (const [name, version] of [
+    ['SQLite', sqlite],
+    ['Node.js', process.versions.node],
+  ]) {
+    t.ok(
+      bill.components.some((one) => one.name === name && one.version === version),
+      `${name} ${version}`,
+    )
+    t.match(licences, `\n== ${name} ${version} · `)
+  }
+  t.match(licences, 'May you do good and not evil.')
+  t.match(licences, 'Copyright Node.js contributors.')
+  for (const [heading = '', text = ''] of [...licences.matchAll(/^== .* · .*$([\s\S]*?)(?=^== .* · |$(?![\s\S]))/gm)])
+    t.ok(text.trim().length > 200, heading.slice(0, 60))
+
+  const known = new Set([bill.metadata.component, ...bill.components].map((one) => one['bom-ref']))
+  const needed = new Set(bill.dependencies.flatMap(({ dependsOn = [] }) => dependsOn))
+  t.same(
+    [...needed].filter((ref) => !known.has(ref)),
+    [],
+  )
+  t.same(
+    bill.components.filter((one) => !needed.has(one['bom-ref'])).map(({ name }) => name),
+    [],
+    'everything is there because something needs it',
+  )
+})
+
+t.test('the build', async (t) => {
+  // Elsewhere, with other times, permissions and settings of the user.
+  const copy = join(newFolder(), 'a', 'longer path')
+  mkdirSync(copy, { recursive: true })
+  for (const name of ['src', 'views', 'migrations', 'public', 'package.json', 'package-lock.json'])
+    cpSync(join(root, name), join(copy, name), { recursive: true })
+  for (const name of ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE']) {
+    copyFileSync(join(root, name), join(copy, name))
+    chmodSync(join(copy, name), 0o600)
+  }
+  const modules = [join(root, 'node_modules'), join(copy, 'node_modules')]
+  // Hard links, where both lie on one disk.
+  if (spawnSync('cp', ['-al', ...modules]).status !== 0) execFileSync('cp', ['-a', ...modules])
+  const keys = newFolder()
+  const newKey = (algorithm: string) => {
+    execFileSync('openssl', ['genpkey', '-algorithm', algorithm, '-out', join(keys, algorithm)], { stdio: 'ignore' })
+    return join(keys, algorithm)
+  }
+  const build = (settings: Record<string, string> = {}) =>
+    spawnSync('/bin/sh', ['-c', 'umask 077; exec "$0" src/package.mjs --into ../made', process.execPath], {
+      cwd: copy,
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, TZ: 'Asia/Tokyo', LANG: 'de_DE.UTF-8', ...settings },
+      encoding: 'utf8',
+    })
+  const fails = (t: Test, words: string | RegExp, settings = {}) => {
+    const { status, stderr } = build(settings)
+    t.equal(status, 1)
+    t.match(stderr, words)
+    t.notOk(existsSync(join(copy, '../made/SHA256SUMS')))
+  }
+
+  await t.test('ends when a licence text is missing', async (t) => {
+    const licence = join(copy, 'node_modules/fastify/LICENSE')
+    renameSync(licence, `${licence}.away`)
+    fails(t, 'fastify has no licence text')
+    renameSync(`${licence}.away`, licence)
+    const brought = join(copy, 'src/release/licences/abstract-logging.txt')
+    rmSync(brought)
+    fails(t, 'abstract-logging has no licence text')
+    copyFileSync(join(root, 'src/release/licences/abstract-logging.txt'), brought)
+  })
+
+  await t.test('ends when a package is not the one that is locked, or not locked by a hash', async (t) => {
+    const lockfile = join(copy, 'package-lock.json')
+    const text = readFileSync(lockfile, 'utf8')
+    const change = (what: (entry: Locked) => void) => {
+      const lock = JSON.parse(text)
+      what(lock.packages['node_modules/better-sqlite3'])
+      writeFileSync(lockfile, JSON.stringify(lock))
+    }
+    change((entry) => {
+      entry.version = '12.0.0'
+    })
+    fails(t, /better-sqlite3 is \S+, but the lockfile says 12\.0\.0/)
+    change((entry) => {
+      delete entry.integrity
+    })
+    fails(t, 'better-sqlite3 is not in the lockfile with its integrity')
+    writeFileSync(lockfile, text)
+  })
+
+  await t.test('ends when it cannot sign', async (t) => {
+    fails(t, 'Ed25519', { SIGNING_KEY: newKey('RSA') })
+    fails(t, 'ENOENT', { SIGNING_KEY: join(keys, 'nothing') })
+  })
+
+  await t.test(
+    'makes the same bytes in another folder at another time, and signs them where a key is given',
+    async (t) => {
+      const key = newKey('ED25519')
+      t.match(build({ SIGNING_KEY: key }), { status: 0 })
+      const again = join(copy, '../made')
+      for (const file of ['meshpanel.mjs', 'LICENCES.txt'])
+        t.ok(readFileSync(join(copy, 'dist', file)).equals(readFileSync(join(root, 'dist', file))), file)
+      for (const file of readdirSync(made))
+        t.ok(readFileSync(join(again, file)).equals(readFileSync(join(made, file))), file)
+
+      const publicKey = join(keys, 'public')
+      execFileSync('openssl', ['pkey', '-in', key, '-pubout', '-out', publicKey])
+      const verify = () =>
+        spawnSync(
+          'openssl',
+          [
+            'pkeyutl',
+            '-verify',
+            '-pubin',
+            '-inkey',
+            publicKey,
+            '-rawin',
+            '-in',
+            'SHA256SUMS',
+            '-sigfile',
+            'SHA256SUMS.sig',
+          ],
+          { cwd: again },
+        ).status
+      t.equal(verify(), 0)
+      writeFileSync(join(again, 'SHA256SUMS'), '\n', { flag: 'a' })
+      t.not(verify(), 0, 'other sums are not what was signed')
+    },
+  )
 })
 
 t.test(

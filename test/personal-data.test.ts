@@ -71,7 +71,7 @@ t.test('a user who is deleted leaves every account; name and e-mail go everywher
   const history = await stella.get('/customer/history')
   t.match(history.row('was deleted, and so left the account'), 'Deleted user')
   t.notMatch((await stella.get('/customer/users')).text, 'Thomas')
-  t.match((await ines.get('/customer/users')).text, 'Nobody is invited', 'the open invitation ended')
+  t.match((await ines.get('/customer/users')).text, 'No pending invitations', 'the open invitation ended')
 })
 
 t.test('the last admin of others is needed; who is alone in an account may go', async (t) => {

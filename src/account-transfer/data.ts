@@ -3,10 +3,10 @@ import type { Account } from '../accounts/data.ts'
 import { type Db, write } from '../db/open.ts'
 import { accounts } from '../db/schema.ts'
 import { suspensionOf } from '../db/suspension.ts'
+import { endTie, findTies } from '../endings/data.ts'
 import { type Actor, record } from '../history/record.ts'
 import type { Post } from '../mail/outbox.ts'
 import { listAdmins } from '../members/data.ts'
-import { endTies, findTies, leavesNoAdmin } from '../partner-ties/data.ts'
 import { findOpenRequest } from '../quota-requests/data.ts'
 import { findQuotas, type PoolShortage, poolShortages, taken, type Want } from '../quotas/data.ts'
 
@@ -17,14 +17,7 @@ export type Tell = { post: Post; publicUrl: string; panelName: string; supportEm
 /** So many admins of each account get the letter. */
 const mostLetters = 20
 
-export type Moved =
-  | 'moved'
-  | 'same'
-  | 'no-partner'
-  | 'suspended-partner'
-  /** It would be left with users, but without an admin. */
-  | 'last-admin'
-  | PoolShortage[]
+export type Moved = 'moved' | 'same' | 'no-partner' | 'suspended-partner' | PoolShortage[]
 
 /** A living partner account, for the choice of whom to move to. */
 function findPartner(db: Db, identifier: string): Account | undefined {
@@ -52,10 +45,8 @@ export function moveAccount(db: Db, actor: Actor, accountId: number, to: string 
     if ((partner?.id ?? null) === account.partnerId) return 'same'
     const short = partner ? poolShortages(tx, partner.id, takes(tx, accountId)) : []
     if (short.length > 0) return short
-    const ties = findTies(tx, account)
-    if (leavesNoAdmin(tx, accountId, ties.members)) return 'last-admin'
-
-    endTies(tx, actor, account, ties)
+    const ended = findTies(tx, account).invitations.total
+    endTie(tx, actor, account)
     tx.update(accounts)
       .set({ partnerId: partner?.id ?? null })
       .where(own)
@@ -71,7 +62,7 @@ export function moveAccount(db: Db, actor: Actor, accountId: number, to: string 
         accountId: partner.id,
         change: { customer: [null, customer] },
       })
-    tellEverybody(tx, actor, account, before, partner, ties.links.length, tell)
+    tellEverybody(tx, actor, account, before, partner, ended, tell)
     return 'moved'
   })
 }
@@ -89,7 +80,7 @@ function tellEverybody(
   account: Account,
   before: Account | undefined,
   after: Account | undefined,
-  links: number,
+  ended: number,
   { post, publicUrl, panelName, supportEmail }: Tell,
 ): void {
   const asks = after !== undefined && findOpenRequest(tx, account.id) !== undefined
@@ -107,7 +98,7 @@ function tellEverybody(
         kind: 'customer-moved',
         ...admin,
         accountId: account.id,
-        data: { ...names, side, asks, links, link },
+        data: { ...names, side, asks, ended, link },
       })
   }
   write(account, 'customer', `${publicUrl}/customer/account?account=${account.identifier}`)

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { findAccount } from '../accounts/data.ts'
-import { findTies } from '../partner-ties/data.ts'
+import { findTies } from '../endings/data.ts'
 import { findOpenRequest } from '../quota-requests/data.ts'
 import { supportedAccount } from '../quotas/page.ts'
 import { found } from '../web/errors.ts'
@@ -73,8 +73,6 @@ function wordsOf(refused: Exclude<Moved, 'moved'>, partner: string, name: string
   if (refused === 'no-partner') return `There is no partner account “${partner}”.`
   if (refused === 'suspended-partner') return `“${partner}” is suspended, and can look after nobody.`
   if (refused === 'same') return `${name} is there already.`
-  if (refused === 'last-admin')
-    return `${name} would be left with users, but without a Customer Admin. Its last one is of the present partner: that person has to make somebody else Customer Admin first.`
   const lacks = refused.map(
     ({ resource, takes, left }) =>
       `${resource.name}: ${withUnit(takes, resource)} needed, ${withUnit(left, resource)} left`,

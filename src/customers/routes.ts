@@ -3,9 +3,17 @@ import { z } from 'zod'
 import { proposeAccountIdentifier, resumeAccount, suspendAccount } from '../accounts/data.ts'
 import { resumedWords } from '../accounts/resumed.ts'
 import { write } from '../db/open.ts'
-import { cancelInvitation, copyLink, invitationList, invite, listInvitations, resend } from '../invitations/data.ts'
-import { idOf, showLink } from '../invitations/link.ts'
+import { invitationActs } from '../invitations/acts.ts'
+import {
+  type Handler,
+  invitationList,
+  inviteAdmin,
+  listInvitations,
+  mayCopyLink,
+  mayHandle,
+} from '../invitations/data.ts'
 import { addMember, countAdmins, findMember, listMembers, memberList, removeMember } from '../members/data.ts'
+import { adminRole } from '../policy.ts'
 import { listProjects, projectList } from '../projects/data.ts'
 import { isCounted, limitsOfProjects, nearestLimit, poolBoundsProjects, projectQuota, usesOf } from '../quotas/data.ts'
 import { listDownload } from '../web/csv.ts'
@@ -93,7 +101,9 @@ export default async function customerRoutes(app: FastifyInstance) {
 
   app.post('/partner/customers/:customer/own-membership/removal', join, async (request, reply) => {
     const customer = customerOf(request)
-    const removed = removeMember(db, actor(request), customer.id, request.member.user.id, 'member.removed-self', true)
+    const removed = removeMember(db, actor(request), customer.id, request.member.user.id, 'member.removed-self', {
+      mayEmpty: true,
+    })
     if (removed === 'last-admin') {
       return showUsers(
         request,
@@ -111,41 +121,35 @@ export default async function customerRoutes(app: FastifyInstance) {
   app.post('/partner/customers/:customer/invitations', inviting, async (request, reply) => {
     const customer = customerOf(request)
     const form = readForm(firstAdmin, request.body)
-    if (countAdmins(db, customer.id) > 0) {
-      return showUsers(request, reply.code(422), form, `${customer.name} has a Customer Admin, who invites its users.`)
-    }
     if (form.input) {
-      const invited = invite(db, actor(request), senderOf(request), customer, {
-        ...form.input,
-        role: 'admin',
-        projects: [],
-      })
-      if (typeof invited === 'object')
-        return reply.seeOther(usersOf(customer), `${invited.name} is invited: a letter goes to ${invited.email}.`)
+      const input = { ...form.input, role: adminRole, projects: [] }
+      const invited = inviteAdmin(db, actor(request), senderOf(request), customer, input)
+      if (typeof invited === 'object') return reply.seeOther(usersOf(customer), `Invitation sent to ${invited.email}.`)
+      if (invited === 'has-admin')
+        return showUsers(
+          request,
+          reply.code(422),
+          form,
+          `${customer.name} has a Customer Admin who can log in and invite its users.`,
+        )
       form.errors.email =
         invited === 'member'
           ? 'This person is a user of this customer already.'
-          : 'This address is invited already. Resend or cancel that invitation below.'
+          : 'This address has a pending invitation already. Resend, correct or cancel it below.'
     }
     return showUsers(request, reply.code(422), form)
   })
 
-  app.post('/partner/customers/:customer/invitations/:id/resending', inviting, async (request, reply) => {
-    const customer = customerOf(request)
-    const { email } = found(resend(db, actor(request), senderOf(request), customer, idOf(request)))
-    return reply.seeOther(usersOf(customer), `A new letter goes to ${email}. Earlier links have ended.`)
-  })
-
-  app.post('/partner/customers/:customer/invitations/:id/cancellation', inviting, async (request, reply) => {
-    const customer = customerOf(request)
-    const { email } = found(cancelInvitation(db, actor(request), customer.id, idOf(request)))
-    return reply.seeOther(usersOf(customer), `The invitation of ${email} was cancelled.`)
-  })
-
-  app.post('/partner/customers/:customer/invitations/:id/link', inviting, async (request, reply) => {
-    const customer = customerOf(request)
-    const copied = found(copyLink(db, actor(request), customer.id, idOf(request)))
-    return showLink(reply, copied, config.publicUrl, usersOf(customer))
+  invitationActs(app, {
+    base: '/partner/customers/:customer/invitations',
+    config: inviting.config,
+    accountOf: customerOf,
+    actor,
+    sender: senderOf,
+    handler: handlerOf,
+    list: (request) => usersOf(customerOf(request)),
+    area: 'partner',
+    copies: true,
   })
 
   app.get('/partner/customers/:customer/projects', see, async (request, reply) => {
@@ -194,6 +198,10 @@ export default async function customerRoutes(app: FastifyInstance) {
     return `/partner/customers/${customer.identifier}/users`
   }
 
+  function handlerOf(request: FastifyRequest): Handler {
+    return { from: request.member.account.id }
+  }
+
   function senderOf(request: FastifyRequest) {
     const { user, account } = request.member
     return { post: postLetter, publicUrl: config.publicUrl, inviter: `${user.name} (${account.name})` }
@@ -227,15 +235,19 @@ export default async function customerRoutes(app: FastifyInstance) {
 
   function showUsers(request: FastifyRequest, reply: FastifyReply, form?: Form, problem = '') {
     const customer = customerOf(request)
+    const admins = countAdmins(db, customer.id)
     return reply.page('customers/users', {
       title: 'Customer Users',
       customer,
       problem,
       form: form ?? newForm(),
       inside: findMember(db, customer.id, request.signedIn.id) !== undefined,
-      admins: countAdmins(db, customer.id),
+      admins,
       list: listMembers(db, customer.id, readList(request, memberList)),
-      invitations: listInvitations(db, customer.id, readList(request, invitationList, 'invited-')),
+      invitations: listInvitations(db, customer.id, readList(request, invitationList, 'invited-'), (invitation) => ({
+        handled: mayHandle(handlerOf(request), invitation, admins),
+        copied: mayCopyLink(handlerOf(request), invitation, admins),
+      })),
       now: app.now(),
     })
   }

@@ -17,6 +17,7 @@ import {
   users,
 } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
+import { endTie } from '../endings/data.ts'
 import { type Actor, record } from '../history/record.ts'
 import { endImport } from '../imports/data.ts'
 import { withdrawLettersAbout } from '../mail/outbox.ts'
@@ -164,6 +165,7 @@ export function deleteAccount(
       .set({ state: 'declined', decidedAt: actor.at })
       .where(and(eq(partnerRequests.accountId, accountId), pendingPartnerRequest))
       .run()
+    endTie(tx, actor, account)
     withdrawLettersAbout(tx, accountId, actor.at)
     tx.update(accounts).set({ deletedAt: actor.at, deletedBy: actor.userId }).where(own).run()
     const people = countWhere(tx, memberships, eq(memberships.accountId, accountId))

@@ -21,7 +21,12 @@ export function examineSettings(config: Config): Finding[] {
       warning('SMTP_URL is not set: letters are kept, and Support can read them', 'set it to a mail server'),
     )
   if (!supportEmail)
-    findings.push(warning('SUPPORT_EMAIL is not set: people find no address of Support', 'set it to one'))
+    findings.push(
+      warning(
+        'SUPPORT_EMAIL is not set: people find no address of Support, and there is no security.txt',
+        'set it to one',
+      ),
+    )
   if (twoFactor === 'optional')
     findings.push(
       warning('TWO_FACTOR is optional: Support may log in by password alone', 'set it to support or partners'),

@@ -1,10 +1,10 @@
 import { and, eq, gt, ne } from 'drizzle-orm'
-import type { User } from '../accounts/data.ts'
+import { findActiveUser, type User } from '../accounts/data.ts'
 import { searchText } from '../db/fold.ts'
 import { type Db, write } from '../db/open.ts'
 import { emailChanges, passwordResets, sessions, users } from '../db/schema.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
-import { findUserByEmail } from '../login/data.ts'
+import { findUserByEmail, proveAddress } from '../login/data.ts'
 import type { Post } from '../mail/outbox.ts'
 import { hashToken, newToken } from '../secrets.ts'
 import { emailKey } from '../web/fields.ts'
@@ -12,6 +12,7 @@ import { dateTime } from '../web/format.ts'
 
 /** Long enough to look into another mailbox. */
 const lifetime = 60 * 60_000
+const confirmationLifetime = 3 * 24 * 60 * 60_000
 
 export type Sender = { post: Post; publicUrl: string; supportEmail: string | undefined }
 
@@ -35,6 +36,44 @@ export function requestEmailChange(db: Db, actor: Person, user: User, email: str
     }
     record(tx, actor, { kind: 'user.email-change-asked', userId: user.id })
     tellOldAddress(tx, actor, user, false, sender)
+  })
+}
+
+/**
+ * Writes an e-mail with a link that proves the user’s present address, when it is followed by somebody who is logged
+ * in as that user. The user, or an admin of one of their accounts, asks for it. False where the address is proved.
+ */
+export function requestConfirmation(
+  db: Db,
+  actor: Person,
+  userId: number,
+  accountId: number | null,
+  { post, publicUrl }: Pick<Sender, 'post' | 'publicUrl'>,
+): User | undefined {
+  const token = newToken()
+  const expiresAt = actor.at + confirmationLifetime
+  return write(db, actor, (tx) => {
+    const user = findActiveUser(tx, userId)
+    if (!user || user.emailProvedAt !== null) return undefined
+    tx.delete(emailChanges)
+      .where(and(eq(emailChanges.userId, user.id), eq(emailChanges.email, user.email)))
+      .run()
+    tx.insert(emailChanges)
+      .values({ hash: hashToken(token), userId: user.id, email: user.email, expiresAt })
+      .run()
+    post(tx, actor.at, {
+      kind: 'email-confirmation',
+      email: user.email,
+      name: user.name,
+      userId: user.id,
+      data: {
+        link: `${publicUrl}/profile/email/${token}`,
+        resetLink: `${publicUrl}/password-reset`,
+        expires: dateTime(expiresAt),
+      },
+    })
+    record(tx, actor, { kind: 'user.confirmation-sent', userId: user.id, accountId })
+    return user
   })
 }
 
@@ -80,8 +119,12 @@ export function changeEmail(
     const { email } = claimed
     const owner = findUserByEmail(tx, email)
     if (owner && owner.id !== user.id) return 'taken'
+    if (email === user.email) {
+      proveAddress(tx, actor, user)
+      return email
+    }
     tx.update(users)
-      .set({ email, emailKey: emailKey(email), search: searchText(user.name, email) })
+      .set({ email, emailKey: emailKey(email), search: searchText(user.name, email), emailProvedAt: actor.at })
       .where(eq(users.id, user.id))
       .run()
     tx.delete(sessions)

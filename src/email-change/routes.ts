@@ -7,7 +7,7 @@ import { found } from '../web/errors.ts'
 import { email, emailKey } from '../web/fields.ts'
 import { readForm } from '../web/forms.ts'
 import { actor } from '../web/viewer.ts'
-import { changeEmail, findEmailChange, requestEmailChange } from './data.ts'
+import { changeEmail, findEmailChange, requestConfirmation, requestEmailChange } from './data.ts'
 
 const newEmail = z.strictObject({ email: email('Enter your new e-mail.') })
 
@@ -32,6 +32,20 @@ export default async function emailChangeRoutes(app: FastifyInstance) {
     )
   })
 
+  app.post('/profile/email/confirmation', { config: { can: 'profile.change' } }, async (request, reply) => {
+    readForm(z.strictObject({}), request.body)
+    const { id } = request.signedIn
+    const wait = tooSoon(request, reply, { account: `confirmation ${id}`, address: request.ip })
+    if (wait) return showProfile(request, reply, {}, wait)
+    const sent = requestConfirmation(db, actor(request), id, null, sender)
+    return reply.seeOther(
+      '/profile',
+      sent
+        ? `Confirmation sent to ${sent.email}. Follow its link within three days.`
+        : 'Your e-mail address is confirmed.',
+    )
+  })
+
   app.get('/profile/email/:token', byToken, async (request, reply) => show(request, reply))
 
   app.post('/profile/email/:token', byToken, async (request, reply) => {
@@ -41,6 +55,7 @@ export default async function emailChangeRoutes(app: FastifyInstance) {
     if (changed === undefined) return show(request, reply)
     if (changed === 'taken')
       return reply.seeOther('/profile', 'Your e-mail was not changed: somebody else logs in with this address.')
+    if (changed === user.email) return reply.seeOther('/profile', `Your e-mail address ${changed} is confirmed.`)
     return reply.seeOther('/profile', `You log in as ${changed} now. All your other sessions have ended.`)
   })
 
@@ -53,7 +68,7 @@ export default async function emailChangeRoutes(app: FastifyInstance) {
     const address = findEmailChange(db, request.signedIn.id, tokenOf(request), now())
     if (address === undefined) reply.code(404)
     return reply.page('email-change/index', {
-      title: 'Change e-mail',
+      title: address === request.signedIn.email ? 'Confirm e-mail address' : 'Change e-mail',
       address: address ?? null,
       formAction: `/profile/email/${tokenOf(request)}`,
     })

@@ -28,7 +28,12 @@ export default async function firstRunRoutes(app: FastifyInstance) {
       const passwordHash = await readNewPassword(form, input, app.config.panelName)
       if (passwordHash) {
         const anonymous = { ...visitingActor(request), bySupport: true }
-        const user = createFirstOperator(app.db, anonymous, { email: input.email, name: input.name, passwordHash })
+        const user = createFirstOperator(app.db, anonymous, {
+          email: input.email,
+          name: input.name,
+          passwordHash,
+          emailProved: true,
+        })
         if (!user) throw notFound()
         await signIn(request, { userId: user.id, accountId: null, passwordHash })
         return reply.seeOther('/support/accounts', `Welcome, ${user.name}. Create the first accounts here.`)

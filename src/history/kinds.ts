@@ -34,6 +34,7 @@ export const recordKinds = {
   'member.role-changed': 'changed the role',
   'invitation.sent': 'invited',
   'invitation.resent': 'sent the invitation again',
+  'invitation.corrected': 'corrected the invitation',
   'invitation.link-copied': 'copied a link to the invitation',
   'invitation.cancelled': 'cancelled the invitation',
   'invitation.accepted': 'accepted the invitation',
@@ -54,6 +55,10 @@ export const recordKinds = {
   'user.two-factor-reset': 'reset two-factor log-in',
   'user.recovery-codes-made': 'made new recovery codes',
   'user.recovery-code-used': 'logged in with a recovery code',
+  'user.confirmation-sent': 'had a confirmation of the e-mail sent',
+  'user.address-proved': 'confirmed the e-mail',
+  'user.address-claimed':
+    'confirmed the e-mail of a user whom somebody else may have set up; what was set up before ended',
   'user.email-change-asked': 'asked to change the e-mail',
   'user.email-changed': 'changed the e-mail',
   'user.data-downloaded': 'downloaded their own data',

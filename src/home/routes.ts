@@ -33,8 +33,9 @@ export default async function homeRoutes(app: FastifyInstance) {
       title: 'Home',
       // People of a partner have many accounts, and delete customers themselves.
       deleted: viewer.partnerAccount ? [] : listDeletedAccounts(db, signedIn.id, shown),
-      invitations: listInvitationsTo(db, signedIn.email, now(), shown),
-      invitationCount: countInvitationsTo(db, signedIn.email, now()),
+      // Whose mailbox it is must be proved first.
+      invitations: signedIn.emailProved ? listInvitationsTo(db, signedIn.email, now(), shown) : [],
+      invitationCount: signedIn.emailProved ? countInvitationsTo(db, signedIn.email, now()) : 0,
       requests: can(viewer.standings, 'support.see') ? countPendingRequests(db) : 0,
       backup: can(viewer.standings, 'support.backup')
         ? (overdue(config.dataDir, config.backupEveryHours, now()) ?? null)

@@ -17,16 +17,19 @@ import {
 } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
 import { isActive, isSuspended, suspensionOf } from '../db/suspension.ts'
-import type { RecordKind } from '../history/kinds.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
+import { createUser, findUserByEmail, proveAddress, renameUser, setPasswordByMail } from '../login/data.ts'
 import { type Post, withdrawLetters } from '../mail/outbox.ts'
-import { addMember } from '../members/data.ts'
-import { type ProjectRole, type Role, roleName } from '../policy.ts'
+import { addMember, countAdmins, findMember } from '../members/data.ts'
+import { adminRole, type ProjectRole, type Role, roleName } from '../policy.ts'
 import { hashToken, newToken } from '../secrets.ts'
 import { emailKey } from '../web/fields.ts'
 import { date } from '../web/format.ts'
 
 export type Invitation = typeof invitations.$inferSelect
+
+/** Only a mailed link proves the mailbox of whoever follows it. */
+export type LinkKind = (typeof invitationTokens.$inferSelect)['kind']
 
 /** What an invitation's letter needs beside the row: who signs it, and where its link leads. */
 export type Sender = { post: Post; publicUrl: string; inviter: string }
@@ -64,6 +67,7 @@ export function invite(
         search: searchText(input.name, input.email),
         role: input.role,
         invitedBy: actor.userId,
+        invitedFrom: actor.accountId,
         createdAt: actor.at,
         sentAt: actor.at,
         expiresAt: actor.at + lifetime,
@@ -86,6 +90,19 @@ export function invite(
     })
     return invitation
   })
+}
+
+/** Invites an admin from outside, while the account has no admin who can log in; else 'has-admin'. */
+export function inviteAdmin(
+  db: Db,
+  actor: Person,
+  sender: Sender,
+  account: Inviting,
+  input: NewInvitation,
+): Invitation | 'member' | 'pending' | 'has-admin' {
+  return write(db, actor, (tx) =>
+    countAdmins(tx, account.id) > 0 ? 'has-admin' : invite(tx, actor, sender, account, input),
+  )
 }
 
 function isMember(tx: Db, accountId: number, email: string): boolean {
@@ -136,21 +153,36 @@ function send(
       inviter,
       account: account.name,
       role: roleName(account.kind, invitation.role),
-      link: invitationLink(publicUrl, addToken(tx, invitation.id, actor.at)),
+      link: invitationLink(publicUrl, addToken(tx, actor, invitation.id, 'mailed')),
       expires: date(invitation.expiresAt),
     },
   })
 }
 
-function addToken(tx: Db, invitationId: number, at: number): string {
+function addToken(tx: Db, actor: Actor, invitationId: number, kind: LinkKind): string {
   const token = newToken()
   tx.insert(invitationTokens)
-    .values({ hash: hashToken(token), invitationId, createdAt: at })
+    .values({
+      hash: hashToken(token),
+      invitationId,
+      kind,
+      madeBy: actor.userId,
+      madeFrom: actor.accountId,
+      createdAt: actor.at,
+    })
     .run()
   return token
 }
 
-export type PendingInvitation = Invitation & { letterState: string | null; letterError: string | null }
+/** `handled` and `copied`: whoever looks may resend, correct and cancel it, or copy its link. */
+export type PendingInvitation = Invitation & {
+  letterState: string | null
+  letterError: string | null
+  handled: boolean
+  copied: boolean
+}
+
+const toItsAdmins = () => ({ handled: true, copied: true })
 
 function pendingOf(accountId: number | Placeholder) {
   return and(eq(invitations.accountId, accountId), pendingInvitation)
@@ -176,7 +208,12 @@ export const invitationList = {
 } as const satisfies ListSpec<PendingInvitation>
 
 /** The pending ones, with how the last letter of each fares. Expired ones stay listed until they are resent or cancelled. */
-export function listInvitations(db: Db, accountId: number, query: ListQuery): List<PendingInvitation> {
+export function listInvitations(
+  db: Db,
+  accountId: number,
+  query: ListQuery,
+  mayDo: (invitation: Invitation) => { handled: boolean; copied: boolean } = toItsAdmins,
+): List<PendingInvitation> {
   // Drizzle leaves out a column's table where a query has only one, so the subqueries name it.
   const last = sql`from letters where letters.invitation_id = invitations.id order by letters.id desc limit 1`
   const own = pendingOf(sql.placeholder('accountId'))
@@ -196,48 +233,120 @@ export function listInvitations(db: Db, accountId: number, query: ListQuery): Li
         .limit(limit),
     counted: ({ where, limit }) =>
       db.select({ one: invitations.id }).from(invitations).where(and(own, where)).limit(limit),
-    seen: (rows) => rows.map(({ invitation, ...letter }) => ({ ...invitation, ...letter })),
+    seen: (rows) => rows.map(({ invitation, ...letter }) => ({ ...invitation, ...letter, ...mayDo(invitation) })),
   })
 }
 
-function findPending(tx: Db, accountId: number, id: number): Invitation | undefined {
-  return tx
+/**
+ * Who handles an account’s invitations: its own admins all of them; whoever looks after it (a partner; null is
+ * Support) those that it sent, and those of admins while the account has no admin who can log in.
+ */
+export type Handler = 'own' | { from: number | null }
+
+/** Whether a pending invitation is the handler’s to resend, correct and cancel. `admins` are those who can log in. */
+export function mayHandle(handler: Handler, { invitedFrom, role }: Invitation, admins: number): boolean {
+  return handler === 'own' || invitedFrom === handler.from || (role === adminRole && admins === 0)
+}
+
+/** A partner hands links over only until the customer has an admin, and only of invitations that it sent. */
+export function mayCopyLink(handler: Handler, { invitedFrom }: Invitation, admins: number): boolean {
+  return handler === 'own' || (invitedFrom === handler.from && admins === 0)
+}
+
+type Inviting = Pick<Account, 'id' | 'kind' | 'name'>
+
+/** A pending invitation of the account that is the handler’s. */
+export function findPending(
+  tx: Db,
+  accountId: number,
+  id: number,
+  handler: Handler,
+  may = mayHandle,
+): Invitation | undefined {
+  const invitation = tx
     .select()
     .from(invitations)
     .where(and(pendingOf(accountId), eq(invitations.id, id)))
     .get()
+  return invitation && may(handler, invitation, countAdmins(tx, accountId)) ? invitation : undefined
 }
 
 /** Sends a pending invitation again: a new link for another seven days; all earlier ones end. */
 export function resend(
   db: Db,
-  actor: Actor,
+  actor: Person,
   sender: Sender,
-  account: Pick<Account, 'id' | 'kind' | 'name'>,
+  account: Inviting,
   id: number,
+  handler: Handler,
 ): Invitation | undefined {
   return write(db, actor, (tx) => {
-    const before = findPending(tx, account.id, id)
+    const before = findPending(tx, account.id, id, handler)
     if (!before) return undefined
-    const invitation = { ...before, sentAt: actor.at, expiresAt: actor.at + lifetime }
-    tx.update(invitations)
-      .set({ sentAt: invitation.sentAt, expiresAt: invitation.expiresAt })
-      .where(eq(invitations.id, id))
-      .run()
-    tx.update(invitationTokens)
-      .set({ supersededAt: actor.at })
-      .where(and(eq(invitationTokens.invitationId, id), isNull(invitationTokens.supersededAt)))
-      .run()
-    withdrawLetters(tx, id, actor.at)
-    send(tx, actor, sender, account, invitation)
+    const invitation = sendAnew(tx, actor, sender, account, before)
     record(tx, actor, { kind: 'invitation.resent', accountId: account.id, invitationId: id })
     return invitation
   })
 }
 
-export function cancelInvitation(db: Db, actor: Actor, accountId: number, id: number): Invitation | undefined {
+/**
+ * Corrects the name or address of a pending invitation and sends it there; all earlier links end. 'member' and
+ * 'pending' as `invite` says it; undefined when there is no such invitation.
+ */
+export function correctInvitation(
+  db: Db,
+  actor: Person,
+  sender: Sender,
+  account: Inviting,
+  id: number,
+  handler: Handler,
+  { name, email }: { name: string; email: string },
+): Invitation | 'member' | 'pending' | undefined {
   return write(db, actor, (tx) => {
-    const invitation = findPending(tx, accountId, id)
+    const before = findPending(tx, account.id, id, handler)
+    if (!before) return undefined
+    if (emailKey(email) !== before.emailKey) {
+      if (isMember(tx, account.id, email)) return 'member'
+      expireOld(tx, account.id, email, actor.at)
+      const other = and(pendingOf(account.id), eq(invitations.emailKey, emailKey(email)))
+      if (tx.select({ id: invitations.id }).from(invitations).where(other).get()) return 'pending'
+    }
+    const person = { name, email, emailKey: emailKey(email), search: searchText(name, email) }
+    tx.update(invitations).set(person).where(eq(invitations.id, id)).run()
+    const invitation = sendAnew(tx, actor, sender, account, { ...before, ...person })
+    record(tx, actor, { kind: 'invitation.corrected', accountId: account.id, invitationId: id })
+    return invitation
+  })
+}
+
+/** From now on it is the invitation of whoever sent it last. */
+function sendAnew(tx: Db, actor: Person, sender: Sender, account: Inviting, before: Invitation): Invitation {
+  const sent = {
+    sentAt: actor.at,
+    expiresAt: actor.at + lifetime,
+    invitedBy: actor.userId,
+    invitedFrom: actor.accountId,
+  }
+  tx.update(invitations).set(sent).where(eq(invitations.id, before.id)).run()
+  tx.update(invitationTokens)
+    .set({ supersededAt: actor.at })
+    .where(and(eq(invitationTokens.invitationId, before.id), isNull(invitationTokens.supersededAt)))
+    .run()
+  withdrawLetters(tx, before.id, actor.at)
+  const invitation = { ...before, ...sent }
+  send(tx, actor, sender, account, invitation)
+  return invitation
+}
+
+export function cancelInvitation(
+  db: Db,
+  actor: Actor,
+  accountId: number,
+  id: number,
+  handler: Handler,
+): Invitation | undefined {
+  return write(db, actor, (tx) => {
+    const invitation = findPending(tx, accountId, id, handler)
     if (!invitation) return undefined
     tx.update(invitations).set({ state: 'cancelled', endedAt: actor.at }).where(eq(invitations.id, id)).run()
     withdrawLetters(tx, id, actor.at)
@@ -246,18 +355,22 @@ export function cancelInvitation(db: Db, actor: Actor, accountId: number, id: nu
   })
 }
 
-/** Makes one more link to a pending invitation, to be handed over by other means. The one in the letter stays valid. */
+/**
+ * Makes one more link to a pending invitation, to be handed over by other means. It makes the one membership that it
+ * was made for, and proves no address. The one in the letter stays valid.
+ */
 export function copyLink(
   db: Db,
   actor: Actor,
   accountId: number,
   id: number,
+  handler: Handler,
 ): { invitation: Invitation; token: string } | undefined {
   return write(db, actor, (tx) => {
-    const invitation = findPending(tx, accountId, id)
+    const invitation = findPending(tx, accountId, id, handler, mayCopyLink)
     if (!invitation || invitation.expiresAt <= actor.at) return undefined
     record(tx, actor, { kind: 'invitation.link-copied', accountId, invitationId: id })
-    return { invitation, token: addToken(tx, id, actor.at) }
+    return { invitation, token: addToken(tx, actor, id, 'copied') }
   })
 }
 
@@ -265,6 +378,7 @@ export type Offer = {
   invitation: Invitation
   account: Account
   inviter: { name: string; email: string }
+  link: LinkKind
   state: 'open' | 'used' | 'cancelled' | 'expired' | 'superseded' | 'deleted' | 'suspended'
 }
 
@@ -275,6 +389,7 @@ export function findOffer(db: Db, token: string, at: number): Offer | undefined 
       invitation: invitations,
       account: accounts,
       inviter: { name: users.name, email: users.email },
+      link: invitationTokens.kind,
       supersededAt: invitationTokens.supersededAt,
     })
     .from(invitationTokens)
@@ -349,17 +464,21 @@ export function listInvitationsTo(
     .all()
 }
 
+/** How somebody came to accept: by a link, or by a button on Home, which shows invitations to the own, proved address. */
+export type Way = LinkKind | 'home'
+
 /**
  * Claims an invitation for a user: one guarded UPDATE, in the transaction that adds the membership
- * and the project access that the invitation names. Undefined when it is not open to this address, or its
- * account is deleted or suspended.
+ * and the project access that the invitation names. A mailed link proves the address as well. Undefined when it is
+ * not open to this address, its account is deleted or suspended, or, on Home, the address is not proved.
  */
-export function acceptInvitation(
-  tx: Db,
-  actor: Actor,
-  id: number,
-  user: { id: number; email: string },
-): Account | undefined {
+export function acceptInvitation(tx: Db, actor: Actor, id: number, userId: number, way: Way): Accepted | undefined {
+  const user = tx
+    .select()
+    .from(users)
+    .where(and(eq(users.id, userId), isNull(users.disabledAt)))
+    .get()
+  if (!user || (way === 'home' && user.emailProvedAt === null)) return undefined
   const active = tx
     .select({ id: accounts.id })
     .from(accounts)
@@ -372,7 +491,7 @@ export function acceptInvitation(
         eq(invitations.id, id),
         pendingInvitation,
         gt(invitations.expiresAt, actor.at),
-        eq(invitations.emailKey, emailKey(user.email)),
+        eq(invitations.emailKey, user.emailKey),
         exists(active),
       ),
     )
@@ -380,9 +499,10 @@ export function acceptInvitation(
     .all()
   if (!claimed) return undefined
 
-  const { accountId } = claimed
-  const joined: RecordKind = 'member.joined'
-  addMember(tx, actor, { accountId, userId: user.id, role: claimed.role }, joined)
+  const { accountId, role } = claimed
+  if (way === 'mailed') proveAddress(tx, actor, user)
+  const fromPartner = isForPartner(tx, claimed, user.id)
+  const joined = addMember(tx, actor, { accountId, userId: user.id, role, fromPartner }, 'member.joined')
   record(tx, actor, { kind: 'invitation.accepted', accountId, invitationId: id, userId: user.id })
   withdrawLetters(tx, id, actor.at)
   const chosen = tx
@@ -395,5 +515,47 @@ export function acceptInvitation(
     if (deletedAt === null) addAccess(tx, actor, accountId, projectId, user.id, role)
     // Should the project be restored, it has them.
     else tx.insert(keptAccess).values({ accountId, projectId, userId: user.id, role }).onConflictDoNothing().run()
-  return tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
+  const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
+  return account && { account, joined }
+}
+
+/** `joined` is false for somebody who was a member before: their role stays. */
+export type Accepted = { account: Account; joined: boolean }
+
+/** The partner’s side invited one of the partner’s own people. */
+function isForPartner(tx: Db, { accountId, invitedBy, invitedFrom }: Invitation, userId: number): boolean {
+  const partnerId = tx.select({ id: accounts.partnerId }).from(accounts).where(eq(accounts.id, accountId)).get()?.id
+  if (partnerId == null) return false
+  const inviter = findMember(tx, accountId, invitedBy)
+  return (invitedFrom === partnerId || inviter?.fromPartner === true) && findMember(tx, partnerId, userId) !== undefined
+}
+
+/**
+ * Accepts by a link, as somebody who is not logged in: creates the user with this name and password. Through a mailed
+ * link the mailbox's owner also takes over a user of this address whom somebody else may have set up: all that was set
+ * before ends. 'log-in' where the address has a log-in that the link does not open; undefined where the link is not open.
+ */
+export function joinWithPassword(
+  db: Db,
+  actor: Actor,
+  token: string,
+  { name, passwordHash }: { name: string; passwordHash: string },
+): { userId: number; account: Account } | 'log-in' | undefined {
+  return write(db, actor, (tx) => {
+    const offer = findOffer(tx, token, actor.at)
+    if (offer?.state !== 'open') return undefined
+    const { link, invitation } = offer
+    const there = findUserByEmail(tx, invitation.email)
+    if (there && (link === 'copied' || there.emailProvedAt !== null || there.disabledAt !== null)) return 'log-in'
+    const by = (userId: number) => ({ ...actor, userId })
+    if (there) {
+      setPasswordByMail(tx, by(there.id), there, passwordHash)
+      renameUser(tx, by(there.id), there.id, name, there.version)
+    }
+    const { email } = invitation
+    const user = there ?? createUser(tx, actor, { email, name, passwordHash, emailProved: link === 'mailed' })
+    const accepted = user && acceptInvitation(tx, by(user.id), invitation.id, user.id, link)
+    if (!accepted) throw new Error('An open invitation was not accepted.')
+    return { userId: user.id, account: accepted.account }
+  })
 }

@@ -1,38 +1,32 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { write } from '../db/open.ts'
-import { createUser, findUser, findUserByEmail } from '../login/data.ts'
+import { findUserByEmail } from '../login/data.ts'
 import { newPersonFields, readNewPassword, withoutPasswords } from '../login/new-person.ts'
-import { found, Refusal } from '../web/errors.ts'
+import { found, LogInFirst, Refusal } from '../web/errors.ts'
 import { emailKey } from '../web/fields.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { signIn } from '../web/session.ts'
 import { actor, visitingActor } from '../web/viewer.ts'
-import { acceptInvitation, cancelInvitation, copyLink, findOffer, type Offer, resend } from './data.ts'
-import { idOf, showLink } from './link.ts'
+import { idOf, invitationActs } from './acts.ts'
+import { acceptInvitation, findOffer, joinWithPassword, type Offer, type Way } from './data.ts'
 
 const newPerson = z.strictObject(newPersonFields)
 
 export default async function invitationRoutes(app: FastifyInstance) {
   const { db, config, now, postLetter } = app
-  const byAdmin = { config: { can: 'member.invite', inAccount: true } } as const
   const byToken = { can: 'invitation.accept', secret: true } as const
 
-  app.post('/customer/invitations/:id/resending', byAdmin, async (request, reply) => {
-    const { account, user } = request.member
-    const sender = { post: postLetter, publicUrl: config.publicUrl, inviter: user.name }
-    const { email } = found(resend(db, actor(request), sender, account, idOf(request)))
-    return reply.seeOther('/customer/users', `A new letter goes to ${email}. Earlier links have ended.`)
-  })
-
-  app.post('/customer/invitations/:id/cancellation', byAdmin, async (request, reply) => {
-    const { email } = found(cancelInvitation(db, actor(request), request.member.account.id, idOf(request)))
-    return reply.seeOther('/customer/users', `The invitation of ${email} was cancelled.`)
-  })
-
-  app.post('/customer/invitations/:id/link', byAdmin, async (request, reply) => {
-    const copied = found(copyLink(db, actor(request), request.member.account.id, idOf(request)))
-    return showLink(reply, copied, config.publicUrl, '/customer/users')
+  invitationActs(app, {
+    base: '/customer/invitations',
+    config: { can: 'member.invite', inAccount: true },
+    accountOf: (request) => request.member.account,
+    actor,
+    sender: (request) => ({ post: postLetter, publicUrl: config.publicUrl, inviter: request.member.user.name }),
+    handler: () => 'own',
+    list: () => '/customer/users',
+    area: 'account',
+    copies: true,
   })
 
   // Looking changes nothing: mail scanners look.
@@ -43,67 +37,82 @@ export default async function invitationRoutes(app: FastifyInstance) {
   app.post('/invitations/:token/user', { config: byToken }, async (request, reply) => {
     const offer = offerOf(request)
     const { invitation } = offer
-    if (offer.state !== 'open' || findUserByEmail(db, invitation.email))
-      return show(request, reply.code(409), newForm())
+    if (offer.state !== 'open' || whoIs(request, offer) === 'known') return show(request, reply.code(409), newForm())
 
     const form = readForm(newPerson, request.body)
     if (form.input) {
       const { name } = form.input
       const passwordHash = await readNewPassword(form, { name, email: invitation.email }, config.panelName)
       if (passwordHash) {
-        const anonymous = visitingActor(request)
-        const joined = write(db, anonymous, (tx) => {
-          const user = createUser(tx, anonymous, { email: invitation.email, name, passwordHash })
-          const account = user && acceptInvitation(tx, { ...anonymous, userId: user.id }, invitation.id, user)
-          // Undoes the user too.
-          if (!account)
-            throw new Refusal(409, 'This invitation is not open any more', 'Open its link again to see why.')
-          return { user, account }
-        })
-        await signIn(request, { userId: joined.user.id, accountId: joined.account.id, passwordHash })
-        return reply.seeOther('/projects', `Welcome to ${joined.account.name}, ${joined.user.name}.`)
+        const joined = joinWithPassword(db, visitingActor(request), tokenOf(request), { name, passwordHash })
+        if (joined === 'log-in') {
+          // The same for a link that was copied, whether or not the address has a log-in, until it is used.
+          const problem = `${invitation.email} cannot be set up with this link. If it is yours, log in to accept.`
+          return show(request, reply.code(409), withoutPasswords(form), problem)
+        }
+        if (!joined) throw new Refusal(409, 'This invitation is no longer open', 'Open its link again to see why.')
+        const { userId, account } = joined
+        await signIn(request, { userId, accountId: account.id, passwordHash })
+        return reply.seeOther('/projects', `Welcome to ${account.name}, ${name}.`)
       }
     }
     return show(request, reply.code(422), withoutPasswords(form))
   })
 
   app.post('/invitations/:token/acceptance', { config: byToken }, async (request, reply) => {
-    const { user } = request.viewer
-    if (!user) return reply.seeOther(`/login?next=${encodeURIComponent(addressOf(request))}`)
-    return accept(request, reply, offerOf(request).invitation.id) ?? show(request, reply.code(409), newForm())
+    if (!request.viewer.user) throw new LogInFirst(request, addressOf(request))
+    const { invitation, link } = offerOf(request)
+    return accept(request, reply, invitation.id, link) ?? show(request, reply.code(409), newForm())
   })
 
   app.post('/my-invitations/:id/acceptance', { config: { can: 'home.see' } }, async (request, reply) => {
-    return accept(request, reply, idOf(request)) ?? reply.seeOther('/', 'This invitation is not open any more.')
+    return accept(request, reply, idOf(request), 'home') ?? reply.seeOther('/', 'This invitation is no longer open.')
   })
 
-  function accept(request: FastifyRequest, reply: FastifyReply, id: number): FastifyReply | undefined {
-    const user = found(findUser(db, request.signedIn.id))
-    const account = write(db, actor(request), (tx) => acceptInvitation(tx, actor(request), id, user))
+  function accept(request: FastifyRequest, reply: FastifyReply, id: number, way: Way): FastifyReply | undefined {
+    const by = actor(request)
+    const accepted = write(db, by, (tx) => acceptInvitation(tx, by, id, by.userId, way))
     // The link names the account: it switches, and says so.
-    return account && reply.seeOther(`/projects?account=${account.identifier}`)
+    return accepted && reply.seeOther(`/projects?account=${accepted.account.identifier}`)
   }
 
   function offerOf(request: FastifyRequest): Offer {
-    return found(findOffer(db, (request.params as { token: string }).token, now()))
+    return found(findOffer(db, tokenOf(request), now()))
+  }
+
+  function tokenOf(request: FastifyRequest): string {
+    return (request.params as { token: string }).token
   }
 
   function addressOf(request: FastifyRequest): string {
-    return `/invitations/${(request.params as { token: string }).token}`
+    return `/invitations/${tokenOf(request)}`
   }
 
-  function show(request: FastifyRequest, reply: FastifyReply, form: Form) {
+  /**
+   * Who looks at the link: the invited user, another one, or a visitor. For a visitor a mailed link knows whether its
+   * address has a log-in; one that was copied must not tell, so it offers both ways.
+   */
+  function whoIs(request: FastifyRequest, { invitation, link }: Offer): Who {
+    const { user } = request.viewer
+    if (user) return emailKey(user.email) === invitation.emailKey ? 'invited' : 'other'
+    if (link === 'copied') return 'either'
+    const owner = findUserByEmail(db, invitation.email)
+    if (!owner) return 'new'
+    return owner.emailProvedAt === null && owner.disabledAt === null ? 'unproved' : 'known'
+  }
+
+  function show(request: FastifyRequest, reply: FastifyReply, form: Form, problem = '') {
     const offer = offerOf(request)
-    const { invitation, account } = offer
-    const user = request.viewer.user
-    const known = findUserByEmail(db, invitation.email) !== undefined
-    const who = user ? (emailKey(user.email) === invitation.emailKey ? 'invited' : 'other') : known ? 'known' : 'new'
     return reply.page('invitations/show', {
-      title: `Invitation to ${account.name}`,
+      title: `Invitation to ${offer.account.name}`,
       offer,
-      who,
+      problem,
+      who: whoIs(request, offer),
       formAction: addressOf(request),
-      form: form.values.name === undefined ? { ...form, values: { name: invitation.name, ...form.values } } : form,
+      form:
+        form.values.name === undefined ? { ...form, values: { name: offer.invitation.name, ...form.values } } : form,
     })
   }
 }
+
+type Who = 'invited' | 'other' | 'new' | 'unproved' | 'known' | 'either'

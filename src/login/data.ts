@@ -1,8 +1,9 @@
-import { and, desc, eq, ne, sql } from 'drizzle-orm'
+import { and, desc, eq, isNull, ne, sql } from 'drizzle-orm'
 import type { User } from '../accounts/data.ts'
 import { searchText } from '../db/fold.ts'
 import { type Db, write } from '../db/open.ts'
-import { emailChanges, sessions, users } from '../db/schema.ts'
+import { emailChanges, passwordResets, recoveryCodes, sessions, users } from '../db/schema.ts'
+import { endSent } from '../endings/data.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
 import { emailKey } from '../web/fields.ts'
 
@@ -14,13 +15,20 @@ export function findUserByEmail(db: Db, email: string): User | undefined {
     .get()
 }
 
-export type NewUser = { email: string; name: string; passwordHash: string; operator?: boolean }
+export type NewUser = {
+  email: string
+  name: string
+  passwordHash: string
+  operator?: boolean
+  /** The link that made the user was mailed to the address, or the installation’s operator vouches for it. */
+  emailProved: boolean
+}
 
 /** Undefined when somebody has this e-mail already, in any spelling. */
 export function createUser(
   tx: Db,
   actor: Actor,
-  { email, name, passwordHash, operator = false }: NewUser,
+  { email, name, passwordHash, operator = false, emailProved }: NewUser,
 ): User | undefined {
   const [user] = tx
     .insert(users)
@@ -31,6 +39,7 @@ export function createUser(
       search: searchText(name, email),
       passwordHash,
       operator,
+      emailProvedAt: emailProved ? actor.at : null,
       createdAt: actor.at,
     })
     .onConflictDoNothing({ target: users.emailKey })
@@ -77,19 +86,59 @@ export function setPassword(tx: Db, actor: Actor, userId: number, passwordHash: 
   record(tx, actor, { kind: 'user.password-changed', userId })
 }
 
-/** Disables a user and ends all sessions, or enables one. False when nothing changed. */
-export function setDisabled(db: Db, actor: Actor, userId: number, disabled: boolean): boolean {
+/** A link that was mailed to the user’s address was followed by somebody who was logged in as that user. */
+export function proveAddress(tx: Db, actor: Actor, user: Pick<User, 'id' | 'emailProvedAt'>): void {
+  if (user.emailProvedAt !== null) return
+  tx.update(users).set({ emailProvedAt: actor.at }).where(eq(users.id, user.id)).run()
+  record(tx, actor, { kind: 'user.address-proved', userId: user.id })
+}
+
+/**
+ * The mailbox’s owner proves an address, and chooses a password. Somebody else may have set the user up: all that was
+ * set before the proof ends, the second factor too. For a user whose address is proved it changes the password alone.
+ */
+export function setPasswordByMail(tx: Db, actor: Actor, user: User, passwordHash: string): void {
+  setPassword(tx, actor, user.id, passwordHash)
+  if (user.emailProvedAt !== null) return
+  const ended = { twoFactor: user.totpSecret !== null }
+  tx.update(users).set({ emailProvedAt: actor.at, totpSecret: null, totpStep: null }).where(eq(users.id, user.id)).run()
+  tx.delete(recoveryCodes).where(eq(recoveryCodes.userId, user.id)).run()
+  tx.delete(passwordResets).where(eq(passwordResets.userId, user.id)).run()
+  record(tx, actor, {
+    kind: 'user.address-claimed',
+    userId: user.id,
+    ...(ended.twoFactor ? { change: { 'two-factor log-in': ['on', 'off'] } } : {}),
+  })
+}
+
+/**
+ * Disables a user, or enables one. Disabling ends all sessions and the invitations that the user had sent: the number
+ * of those is returned. Undefined when nothing changed; 'last-operator' where nobody of Support would be left.
+ */
+export function setDisabled(
+  db: Db,
+  actor: Actor,
+  userId: number,
+  disabled: boolean,
+): number | 'last-operator' | undefined {
   return write(db, actor, (tx) => {
     const user = tx.select().from(users).where(eq(users.id, userId)).get()
-    if (!user || (user.disabledAt !== null) === disabled) return false
+    if (!user || (user.disabledAt !== null) === disabled) return undefined
+    if (disabled && user.operator && !hasOtherOperator(tx, userId)) return 'last-operator'
     tx.update(users)
       .set({ disabledAt: disabled ? actor.at : null })
       .where(eq(users.id, userId))
       .run()
     if (disabled) tx.delete(sessions).where(eq(sessions.userId, userId)).run()
     record(tx, actor, { kind: disabled ? 'user.disabled' : 'user.enabled', userId })
-    return true
+    return disabled ? endSent(tx, actor, userId) : 0
   })
+}
+
+/** Whether another user of Support can log in. */
+export function hasOtherOperator(db: Db, userId: number): boolean {
+  const other = and(eq(users.operator, true), ne(users.id, userId), isNull(users.disabledAt))
+  return db.select({ id: users.id }).from(users).where(other).limit(1).get() !== undefined
 }
 
 export type OwnSession = {

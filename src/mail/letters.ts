@@ -36,13 +36,14 @@ type CustomerMovedLetter = {
   side: 'customer' | 'before' | 'after'
   /** A request for more quota waits for the new partner. */
   asks: boolean
-  /** Pending invitations whose links have ended. */
-  links: number
+  /** Invitations that ended with the tie. */
+  ended: number
   link: string
 }
 type PasswordResetLetter = { link: string; expires: string }
 type PasswordChangedLetter = { when: string; link: string }
 type EmailChangeLetter = { link: string; expires: string }
+type EmailConfirmationLetter = { link: string; resetLink: string; expires: string }
 type EmailChangedLetter = { made: boolean; when: string; link: string; supportEmail: string }
 type TwoFactorLetter = { what: string; when: string; link: string }
 
@@ -60,6 +61,7 @@ export const letterKinds = {
     side === 'after' ? `${account} is your customer now` : `${account} is looked after by ${after || support} now`,
   'password-reset': (_: PasswordResetLetter) => 'Choose a new password',
   'email-change': (_: EmailChangeLetter) => 'Confirm your new e-mail',
+  'email-confirmation': (_: EmailConfirmationLetter) => 'Confirm your e-mail address',
   'email-changed': ({ made }: EmailChangedLetter) =>
     made ? 'Your e-mail was changed' : 'A change of your e-mail was asked for',
   'two-factor-changed': ({ what }: TwoFactorLetter) => `Two-factor log-in was ${what}`,

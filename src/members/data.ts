@@ -1,11 +1,12 @@
-import { and, asc, count, desc, eq, inArray, isNull, sql } from 'drizzle-orm'
+import { and, count, desc, eq, isNull, not, type SQL, sql } from 'drizzle-orm'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { prepared } from '../db/prepared.ts'
-import { keptAccess, memberships, projectAccess, projects, users } from '../db/schema.ts'
+import { memberships, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
+import { type Exit, endInvitationsTo, endMembership, endSent } from '../endings/data.ts'
 import type { RecordKind } from '../history/kinds.ts'
-import { type Actor, type Change, record } from '../history/record.ts'
+import { type Actor, type Person, record } from '../history/record.ts'
 import { adminRole, type Role } from '../policy.ts'
 
 export type Member = {
@@ -19,7 +20,18 @@ export type Member = {
   /** What the list is sorted by. */
   search: string
   disabledAt: number | null
+  /** Null until a link that was mailed to the address was followed. */
+  emailProvedAt: number | null
+  /** One of the partner’s people. */
+  fromPartner: boolean
+  /** 1 where they can log in and work in the account now. */
+  active: number
 }
+
+/** One of the people of a suspended partner: they cannot work in its customers meanwhile. */
+const sleeps = (membership: SQL) =>
+  sql`(${membership}.from_partner and exists (select 1 from accounts as customer join accounts as partner
+    on partner.id = customer.partner_id where customer.id = ${membership}.account_id and partner.support_suspended_at is not null))`
 
 const memberFields = {
   userId: users.id,
@@ -31,6 +43,9 @@ const memberFields = {
   joinedAt: memberships.createdAt,
   search: memberships.search,
   disabledAt: users.disabledAt,
+  emailProvedAt: users.emailProvedAt,
+  fromPartner: memberships.fromPartner,
+  active: sql<number>`users.disabled_at is null and not ${sleeps(sql`memberships`)}`,
 }
 
 export const memberList = {
@@ -96,8 +111,9 @@ export function findMember(db: Db, accountId: number, userId: number): Member | 
   return oneMember(db).get({ accountId, userId })
 }
 
-/** Whether an account has an admin: for lists of accounts. */
-export const hasAdmin = sql`exists (select 1 from memberships as own where own.account_id = accounts.id and own.role = ${adminRole})`
+/** Whether an account has an admin who can log in: for lists of accounts. */
+export const hasAdmin = sql`exists (select 1 from memberships as own join users as person on person.id = own.user_id
+  where own.account_id = accounts.id and own.role = ${adminRole} and person.disabled_at is null and not ${sleeps(sql`own`)})`
 
 const admins = prepared((db) =>
   db
@@ -109,12 +125,13 @@ const admins = prepared((db) =>
         eq(memberships.accountId, sql.placeholder('accountId')),
         eq(memberships.role, adminRole),
         isNull(users.disabledAt),
+        not(sleeps(sql`memberships`)),
       ),
     )
     .prepare(),
 )
 
-/** Admins who can act: a disabled one does not count. */
+/** Admins who can log in and act: neither a disabled one counts, nor one of a suspended partner’s people. */
 export function countAdmins(db: Db, accountId: number): number {
   return admins(db).get({ accountId })?.n ?? 0
 }
@@ -145,11 +162,16 @@ export function addMember(
   kind: RecordKind,
 ): boolean {
   const added = newMember(tx).run({ accountId, userId, role, fromPartner, at: actor.at }).changes
+  // Another invitation must not bring them back once they were removed.
+  if (added) endInvitationsTo(tx, actor, accountId, userId)
   if (added) record(tx, actor, { kind, accountId, userId, change: { role: [null, role] } })
   return added === 1
 }
 
 export type Refused = 'last-admin' | 'stale'
+
+/** The member as it is now, and how many invitations they had sent have ended with the role. */
+export type RoleChanged = { member: Member; ended: number }
 
 /** Changes a role, unless the account would be left without an admin. Undefined when there is no such member. */
 export function changeRole(
@@ -159,11 +181,11 @@ export function changeRole(
   userId: number,
   role: Role,
   version: number,
-): Member | Refused | undefined {
+): RoleChanged | Refused | undefined {
   return write(db, actor, (tx) => {
     const member = findMember(tx, accountId, userId)
     if (!member) return undefined
-    if (member.role === role) return member
+    if (member.role === role) return { member, ended: 0 }
     if (member.version !== version) return 'stale'
     if (isLastAdmin(tx, accountId, member)) return 'last-admin'
     tx.update(memberships)
@@ -171,62 +193,40 @@ export function changeRole(
       .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)))
       .run()
     record(tx, actor, { kind: 'member.role-changed', accountId, userId, change: { role: [member.role, role] } })
-    return { ...member, role }
+    const ended = role === adminRole ? 0 : endSent(tx, actor, userId, accountId)
+    return { member: { ...member, role }, ended }
   })
 }
 
 /**
- * Ends a membership and all its project access. Undefined when there is no such member.
- * `mayEmpty`: the last admin may go when nobody else is left (a partner's Remove Myself).
+ * Ends a membership with all that hangs on it. Undefined when there is no such member. `mayEmpty`: the last admin may
+ * go when nobody else is left (a partner's Remove Myself). `keptBy` takes over the invitations that the member sent.
  */
 export function removeMember(
   db: Db,
   actor: Actor,
   accountId: number,
   userId: number,
-  kind: 'member.removed' | 'member.left' | 'member.removed-self',
-  mayEmpty = false,
+  exit: Exit,
+  { mayEmpty = false, keptBy }: { mayEmpty?: boolean; keptBy?: Person | undefined } = {},
 ): Member | 'last-admin' | undefined {
   return write(db, actor, (tx) => {
     const member = findMember(tx, accountId, userId)
     if (!member) return undefined
     const leavesEmpty = mayEmpty && countMembers(tx, accountId) === 1
     if (!leavesEmpty && isLastAdmin(tx, accountId, member)) return 'last-admin'
-
-    const own = and(eq(projectAccess.accountId, accountId), eq(projectAccess.userId, userId))
-    const lost = listProjectsOf(tx, accountId, userId)
-    tx.delete(projectAccess).where(own).run()
-    tx.delete(keptAccess)
-      .where(and(eq(keptAccess.accountId, accountId), eq(keptAccess.userId, userId)))
-      .run()
-    tx.delete(memberships)
-      .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)))
-      .run()
-    const change: Change = { role: [member.role, null] }
-    if (lost.length > 0) change.projects = [lost.map((project) => project.identifier).join(', '), null]
-    record(tx, actor, { kind, accountId, userId, change })
+    endMembership(tx, actor, accountId, userId, exit, keptBy)
     return member
   })
 }
 
-/** Whether a member is an admin who can act: a disabled one cannot. */
-export function isActiveAdmin({ role, disabledAt }: Member): boolean {
-  return role === adminRole && disabledAt === null
+/** Whether a member is an admin who can log in and act. */
+export function isActiveAdmin({ role, active }: Member): boolean {
+  return role === adminRole && active === 1
 }
 
 function isLastAdmin(tx: Db, accountId: number, member: Member): boolean {
   return isActiveAdmin(member) && countAdmins(tx, accountId) === 1
-}
-
-/** The projects of an account that a member has access to. */
-export function listProjectsOf(db: Db, accountId: number, userId: number): { name: string; identifier: string }[] {
-  return db
-    .select({ name: projects.name, identifier: projects.identifier })
-    .from(projectAccess)
-    .innerJoin(projects, eq(projects.id, projectAccess.projectId))
-    .where(and(eq(projectAccess.accountId, accountId), eq(projectAccess.userId, userId)))
-    .orderBy(asc(projects.id))
-    .all()
 }
 
 /** Whom a member of an account can ask: its admins, the first ones. */
@@ -238,16 +238,5 @@ export function listAdmins(db: Db, accountId: number, limit = 3): { name: string
     .where(and(eq(memberships.accountId, accountId), eq(memberships.role, adminRole), isNull(users.disabledAt)))
     .orderBy(desc(users.lastSeenAt))
     .limit(limit)
-    .all()
-}
-
-/** Some members of an account, by name. */
-export function listMembersById(db: Db, accountId: number, userIds: number[]): Member[] {
-  return db
-    .select(memberFields)
-    .from(memberships)
-    .innerJoin(users, eq(users.id, memberships.userId))
-    .where(and(eq(memberships.accountId, accountId), inArray(memberships.userId, userIds)))
-    .orderBy(asc(memberships.search))
     .all()
 }

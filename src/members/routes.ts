@@ -1,15 +1,19 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { requestConfirmation } from '../email-change/data.ts'
+import { foreseeEnd } from '../endings/data.ts'
 import { invitationList, invite, listInvitations } from '../invitations/data.ts'
 import { roleName } from '../policy.ts'
 import { countProjects, findProjectsById, listProjectChoices } from '../projects/data.ts'
+import { tooSoon } from '../throttle/attempt.ts'
 import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
 import { email, idChoice, personName, readId, several, version } from '../web/fields.ts'
+import { plural } from '../web/format.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { readList } from '../web/list.ts'
 import { actor } from '../web/viewer.ts'
-import { changeRole, findMember, listMembers, listProjectsOf, memberList, removeMember } from './data.ts'
+import { changeRole, findMember, listMembers, memberList, removeMember } from './data.ts'
 
 const role = () => z.enum(['admin', 'member'], { error: 'Choose a role.' })
 const invitation = z.strictObject({
@@ -20,6 +24,8 @@ const invitation = z.strictObject({
   projectRole: z.enum(['admin', 'user', 'reader'], { error: 'Choose a project role.' }).default('user'),
 })
 const roleChange = z.strictObject({ role: role(), version: version() })
+/** `keep`: the invitations that the person sent become those of whoever removes them. */
+const removal = z.strictObject({ keep: z.literal('yes').optional() })
 const nothing = z.strictObject({})
 
 /** How many projects the invitation form offers; more are given under Account Settings → Projects. */
@@ -50,7 +56,7 @@ export default async function memberRoutes(app: FastifyInstance) {
         const input = { ...person, projects: chosen.map(({ id }) => ({ id, role: projectRole })) }
         const invited = invite(db, actor(request), sender, account, input)
         if (typeof invited === 'object')
-          return reply.seeOther('/customer/users', `${invited.name} is invited: a letter goes to ${invited.email}.`)
+          return reply.seeOther('/customer/users', `Invitation sent to ${invited.email}.`)
         form.errors.email =
           invited === 'member'
             ? 'This person is a user of this account already.'
@@ -84,7 +90,12 @@ export default async function memberRoutes(app: FastifyInstance) {
           'Somebody has changed this role meanwhile. The list shows it as it is now; nothing else was changed.',
         )
       }
-      return reply.seeOther('/customer/users', `${changed.name} is ${roleName(account.kind, changed.role)} now.`)
+      const { member, ended } = changed
+      const cancelled = ended > 0 ? ` ${plural(ended, 'invitation')} that they had sent ended.` : ''
+      return reply.seeOther(
+        '/customer/users',
+        `${member.name} is ${roleName(account.kind, member.role)} now.${cancelled}`,
+      )
     },
   )
 
@@ -97,8 +108,10 @@ export default async function memberRoutes(app: FastifyInstance) {
     { config: { can: 'member.change', inAccount: true } },
     async (request, reply) => {
       const { account, user } = request.member
-      readForm(nothing, request.body)
-      const removed = found(removeMember(db, actor(request), account.id, userOf(request), 'member.removed'))
+      const { input } = readForm(removal, request.body)
+      const by = actor(request)
+      const keptBy = input?.keep === 'yes' && userOf(request) !== user.id ? by : undefined
+      const removed = found(removeMember(db, by, account.id, userOf(request), 'member.removed', { keptBy }))
       if (removed === 'last-admin') {
         return showRemoval(
           request,
@@ -108,7 +121,25 @@ export default async function memberRoutes(app: FastifyInstance) {
       }
       return reply.seeOther(
         removed.userId === user.id ? '/' : '/customer/users',
-        `${removed.name} is no user of ${account.name} any more.`,
+        removed.userId === user.id ? `You left ${account.name}.` : `${removed.name} was removed from ${account.name}.`,
+      )
+    },
+  )
+
+  app.post(
+    '/customer/users/:user/confirmation',
+    { config: { can: 'member.change', inAccount: true } },
+    async (request, reply) => {
+      readForm(nothing, request.body)
+      const { account } = request.member
+      const member = found(findMember(db, account.id, userOf(request)))
+      const wait = tooSoon(request, reply, { account: `confirmation ${member.userId}`, address: request.ip })
+      if (wait) return show(request, reply, undefined, wait)
+      const sender = { post: postLetter, publicUrl: config.publicUrl }
+      const sent = requestConfirmation(db, actor(request), member.userId, account.id, sender)
+      return reply.seeOther(
+        '/customer/users',
+        sent ? `Confirmation sent to ${sent.email}.` : `The address of ${member.name} is confirmed already.`,
       )
     },
   )
@@ -124,7 +155,7 @@ export default async function memberRoutes(app: FastifyInstance) {
       title: `Remove ${member.name}`,
       member,
       problem,
-      projects: listProjectsOf(db, account.id, member.userId),
+      ends: foreseeEnd(db, account.id, member.userId),
     })
   }
 

@@ -2,10 +2,9 @@ import { and, asc, count, eq, isNull, type SQL } from 'drizzle-orm'
 import type { Account } from '../accounts/data.ts'
 import { type Db, write } from '../db/open.ts'
 import { accounts, partnerRequests, pendingPartnerRequest, users } from '../db/schema.ts'
+import { endTie } from '../endings/data.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
 import type { Post } from '../mail/outbox.ts'
-import type { Member } from '../members/data.ts'
-import { listLeaving } from '../partner-ties/data.ts'
 import { endRequestOf } from '../quota-requests/data.ts'
 
 export type PartnerRequest = typeof partnerRequests.$inferSelect
@@ -60,14 +59,14 @@ export function countPendingRequests(db: Db): number {
 type Tell = { post: Post; publicUrl: string }
 
 /**
- * Rule 9: turns a customer account into a partner account, which nobody looks after but Support. All its members
- * stay; returned are those whom its former partner has brought in.
+ * Rule 9: turns a customer account into a partner account, which nobody looks after but Support. What ties it to a
+ * former partner ends. False where it is one already.
  */
-export function makePartner(db: Db, actor: Actor, accountId: number, tell: Tell): Member[] {
+export function makePartner(db: Db, actor: Actor, accountId: number, tell: Tell): boolean {
   return write(db, actor, (tx) => {
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
-    if (account?.kind !== 'customer' || account.deletedAt !== null) return []
-    const stay = listLeaving(tx, account)
+    if (account?.kind !== 'customer' || account.deletedAt !== null) return false
+    endTie(tx, actor, account)
     endRequestOf(tx, actor, accountId, 'The account became a partner account.')
     const partner =
       account.partnerId === null
@@ -89,7 +88,7 @@ export function makePartner(db: Db, actor: Actor, accountId: number, tell: Tell)
         change: { customer: [`${account.name} (${account.identifier})`, null] },
       })
     decide(tx, actor, account, 'granted', tell)
-    return stay
+    return true
   })
 }
 

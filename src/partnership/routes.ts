@@ -1,8 +1,14 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { findAccount } from '../accounts/data.ts'
+import { findTies } from '../endings/data.ts'
 import { findAccountByIdentifier } from '../support/data.ts'
 import { found } from '../web/errors.ts'
+import { readForm } from '../web/forms.ts'
 import { actor, supportActor } from '../web/viewer.ts'
 import { declineRequest, makeCustomer, makePartner, requestPartnership } from './data.ts'
+
+const confirmation = z.strictObject({ confirmed: z.literal('yes').optional() })
 
 export default async function partnershipRoutes(app: FastifyInstance) {
   const { db, postLetter: post } = app
@@ -36,11 +42,22 @@ export default async function partnershipRoutes(app: FastifyInstance) {
 
   app.post('/support/accounts/:identifier/partnership', transform, async (request, reply) => {
     const account = accountOf(request)
-    const former = makePartner(db, supportActor(request), account.id, { post, publicUrl })
-    const stay = former.map(({ name, email }) => `${name} (${email})`).join(', ')
+    const { input } = readForm(confirmation, request.body)
+    const ties = findTies(db, account)
+    // What ends with the tie to its partner is said first.
+    if (input?.confirmed !== 'yes' && ties.people.total + ties.invitations.total > 0) {
+      const { partnerName } = found(findAccount(db, account.id))
+      return reply.page('partnership/confirmation', {
+        title: `Make ${account.name} a partner account`,
+        details: account,
+        partnerName,
+        ties,
+      })
+    }
+    const made = makePartner(db, supportActor(request), account.id, { post, publicUrl })
     return reply.seeOther(
       '/support/accounts',
-      `${account.name} is a partner account now.${stay ? ` Its former partner had brought in ${stay}: its admins can remove whom they do not want.` : ''}`,
+      made ? `${account.name} is a partner account now.` : `${account.name} was a partner account already.`,
     )
   })
 

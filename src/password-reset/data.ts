@@ -1,9 +1,9 @@
 import { and, eq, gt, isNull } from 'drizzle-orm'
-import type { User } from '../accounts/data.ts'
+import { findActiveUser, type User } from '../accounts/data.ts'
 import { type Db, write } from '../db/open.ts'
 import { passwordResets, users } from '../db/schema.ts'
 import { type Actor, record } from '../history/record.ts'
-import { setPassword } from '../login/data.ts'
+import { setPasswordByMail } from '../login/data.ts'
 import type { Post } from '../mail/outbox.ts'
 import { hashToken, newToken } from '../secrets.ts'
 import { dateTime } from '../web/format.ts'
@@ -21,6 +21,8 @@ export function requestReset(
   const token = newToken()
   const expiresAt = actor.at + lifetime
   write(db, actor, (tx) => {
+    // Written after the answer: the user may be gone or disabled by now, or have another address.
+    if (findActiveUser(tx, user.id)?.email !== user.email) return
     tx.delete(passwordResets).where(eq(passwordResets.userId, user.id)).run()
     tx.insert(passwordResets)
       .values({ hash: hashToken(token), userId: user.id, expiresAt })
@@ -58,7 +60,9 @@ export function resetPassword(
   return write(db, actor, (tx) => {
     const claimed = tx.update(passwordResets).set({ usedAt: actor.at }).where(open(token, actor.at)).run().changes
     if (!claimed) return false
-    setPassword(tx, { ...actor, userId: user.id }, user.id, passwordHash)
+    const now = findActiveUser(tx, user.id)
+    if (!now) return false
+    setPasswordByMail(tx, { ...actor, userId: user.id }, now, passwordHash)
     tell(tx)
     return true
   })

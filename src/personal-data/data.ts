@@ -1,17 +1,9 @@
-import { and, asc, count, eq, isNull, ne, sql } from 'drizzle-orm'
+import { and, asc, eq, isNull, sql } from 'drizzle-orm'
 import { type Db, write } from '../db/open.ts'
-import {
-  accounts,
-  emailChanges,
-  keptAccess,
-  memberships,
-  passwordResets,
-  projectAccess,
-  recoveryCodes,
-  sessions,
-  users,
-} from '../db/schema.ts'
+import { accounts, emailChanges, memberships, passwordResets, recoveryCodes, sessions, users } from '../db/schema.ts'
+import { endMembership, endSent } from '../endings/data.ts'
 import { type Actor, record } from '../history/record.ts'
+import { hasOtherOperator } from '../login/data.ts'
 import { adminRole } from '../policy.ts'
 import type { Secrets } from '../secrets.ts'
 import {
@@ -72,7 +64,7 @@ export function deleteUser(
       .where(and(eq(users.id, userId), isNull(users.deletedAt)))
       .get()
     if (!user) return 'deleted'
-    if (user.operator && !anotherOperator(tx, userId)) return 'last-operator'
+    if (user.operator && !hasOtherOperator(tx, userId)) return 'last-operator'
     if (foreseeDeletion(tx, userId).needed.length > 0) return 'needed'
 
     const person = recognise(tx, user)
@@ -108,15 +100,8 @@ export function deleteUser(
   })
 }
 
-function anotherOperator(tx: Db, userId: number): boolean {
-  const other = and(eq(users.operator, true), ne(users.id, userId), isNull(users.disabledAt))
-  return (tx.select({ n: count() }).from(users).where(other).get()?.n ?? 0) > 0
-}
-
 function endMemberships(tx: Db, actor: Actor, userId: number): void {
-  tx.delete(projectAccess).where(eq(projectAccess.userId, userId)).run()
-  tx.delete(keptAccess).where(eq(keptAccess.userId, userId)).run()
-  const ended = tx.delete(memberships).where(eq(memberships.userId, userId)).returning().all()
-  for (const { accountId, role } of ended)
-    record(tx, actor, { kind: 'member.deleted', accountId, userId, change: { role: [role, null] } })
+  const own = tx.select({ accountId: memberships.accountId }).from(memberships).where(eq(memberships.userId, userId))
+  for (const { accountId } of own.all()) endMembership(tx, actor, accountId, userId, 'member.deleted')
+  endSent(tx, actor, userId)
 }

@@ -24,6 +24,6 @@ export function mentionsOf({ names, emails }: Mentioned): {
 function pattern(words: string[], flags: string): RegExp | undefined {
   const known = [...new Set(words)].filter(Boolean).sort((one, other) => other.length - one.length)
   if (known.length === 0) return undefined
-  const any = known.map((word) => word.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')).join('|')
+  const any = known.map((word) => word.replaceAll(/[\\^$.*+?()[\]{}|/]/g, '\\$&')).join('|')
   return new RegExp(`(?<![\\p{L}\\p{N}])(?:${any})(?![\\p{L}\\p{N}])`, flags)
 }

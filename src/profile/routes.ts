@@ -3,10 +3,11 @@ import { z } from 'zod'
 import { findOwnAccount, listOwnAccounts, ownAccountList, type User } from '../accounts/data.ts'
 import type { ListQuery } from '../db/list.ts'
 import { write } from '../db/open.ts'
+import { foreseeEnd } from '../endings/data.ts'
 import { endOtherSessions, endSession, findUser, renameUser, setPassword } from '../login/data.ts'
 import { newPersonFields, readNewPassword, withoutPasswords } from '../login/new-person.ts'
 import { verifyPassword } from '../login/passwords.ts'
-import { listProjectsOf, removeMember } from '../members/data.ts'
+import { removeMember } from '../members/data.ts'
 import { attemptOn, tooSoon } from '../throttle/attempt.ts'
 import { forgive } from '../throttle/data.ts'
 import { listDownload } from '../web/csv.ts'
@@ -124,7 +125,7 @@ export default async function profileRoutes(app: FastifyInstance) {
       title: `Leave ${own.name}`,
       own,
       problem,
-      projects: listProjectsOf(db, own.id, request.signedIn.id),
+      ends: foreseeEnd(db, own.id, request.signedIn.id),
     })
   }
 }

@@ -24,6 +24,7 @@ import {
   users,
 } from '../db/schema.ts'
 import { oweCleaning } from '../db/traces.ts'
+import { endTie } from '../endings/data.ts'
 import { byItself, record, typedFields } from '../history/record.ts'
 import type { Project } from '../projects/data.ts'
 import { keptFor } from './term.ts'
@@ -75,6 +76,7 @@ export function purgeNextAccount(
       return true
     }
     eraseTraces(tx, listStrangers(tx, id))
+    endTie(tx, byItself(at), account)
     const letterIds = forgetInvitationsAndLetters(tx, id)
     forgetRequests(tx, id)
     forgetTyped(tx, id)

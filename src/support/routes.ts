@@ -3,10 +3,14 @@ import { z } from 'zod'
 import { createAccount, proposeAccountIdentifier, resumeAccount, suspendAccount } from '../accounts/data.ts'
 import { resumedWords } from '../accounts/resumed.ts'
 import { write } from '../db/open.ts'
-import { invite } from '../invitations/data.ts'
+import { invitationActs } from '../invitations/acts.ts'
+import { invitationList, invite, inviteAdmin, listInvitations, mayHandle } from '../invitations/data.ts'
 import { endSessions, findUser, setDisabled } from '../login/data.ts'
 import { findLetter, letterList, listLetters, openBody, sendAgain } from '../mail/outbox.ts'
+import { countAdmins, listMembers, memberList } from '../members/data.ts'
+import { caretakerOf } from '../partner-ties/caretaker.ts'
 import { listPendingRequests } from '../partnership/data.ts'
+import { adminRole } from '../policy.ts'
 import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
 import { email, identifier, line, personName, readId, withIdentifier } from '../web/fields.ts'
@@ -25,6 +29,7 @@ const newAccount = z
     adminEmail: email('Enter the first admin’s e-mail.'),
   })
   .transform(withIdentifier)
+const firstAdmin = z.strictObject({ name: personName(), email: email() })
 const suspension = z.strictObject({ reason: line('Say why: the account’s users will read it.', 300) })
 
 export default async function supportRoutes(app: FastifyInstance) {
@@ -49,11 +54,7 @@ export default async function supportRoutes(app: FastifyInstance) {
     if (form.input) {
       const { adminName, adminEmail, ...input } = form.input
       const actor = supportActor(request)
-      const sender = {
-        post: postLetter,
-        publicUrl: config.publicUrl,
-        inviter: `${request.signedIn.name} (${config.panelName} Support)`,
-      }
+      const sender = senderOf(request)
       const created = write(db, actor, (tx) => {
         const created = createAccount(tx, actor, { ...input, partnerId: null })
         if (created)
@@ -66,6 +67,49 @@ export default async function supportRoutes(app: FastifyInstance) {
       form.errors.identifier = `“${input.identifier}” is taken, or was once. “${proposeAccountIdentifier(db, input.identifier)}” is free.`
     }
     return showAccounts(request, reply.code(422), form)
+  })
+
+  app.get('/support/accounts/:identifier/users', account, async (request, reply) => {
+    const { id } = supportedAccount(request)
+    return (
+      listDownload(request, reply, memberList, (query) => listMembers(db, id, query)) ??
+      listDownload(request, reply, invitationList, (query) => listInvitations(db, id, query), 'invited-') ??
+      showAccountUsers(request, reply)
+    )
+  })
+
+  app.post('/support/accounts/:identifier/invitations', account, async (request, reply) => {
+    const supported = supportedAccount(request)
+    const form = readForm(firstAdmin, request.body)
+    if (form.input) {
+      const input = { ...form.input, role: adminRole, projects: [] }
+      const invited = inviteAdmin(db, supportActor(request), senderOf(request), supported, input)
+      if (typeof invited === 'object') return reply.seeOther(usersOf(supported), `Invitation sent to ${invited.email}.`)
+      if (invited === 'has-admin')
+        return showAccountUsers(
+          request,
+          reply.code(422),
+          form,
+          `${supported.name} has an admin who can log in and invite its users.`,
+        )
+      form.errors.email =
+        invited === 'member'
+          ? 'This person is a user of this account already.'
+          : 'This address has a pending invitation already. Resend, correct or cancel it below.'
+    }
+    return showAccountUsers(request, reply.code(422), form)
+  })
+
+  invitationActs(app, {
+    base: '/support/accounts/:identifier/invitations',
+    config: account.config,
+    accountOf: supportedAccount,
+    actor: supportActor,
+    sender: senderOf,
+    handler: () => ({ from: null }),
+    list: (request) => usersOf(supportedAccount(request)),
+    area: 'support',
+    copies: false,
   })
 
   app.get('/support/accounts/:identifier/suspension', account, async (request, reply) =>
@@ -99,14 +143,25 @@ export default async function supportRoutes(app: FastifyInstance) {
     const { id, name } = userOf(request)
     if (id === request.signedIn.id)
       return showUsers(request, reply.code(422), 'You cannot disable yourself: another of Support has to.')
-    setDisabled(db, supportActor(request), id, true)
-    return reply.seeOther('/support/users', `${name} is disabled, and logged out everywhere.`)
+    const ended = setDisabled(db, supportActor(request), id, true)
+    if (ended === 'last-operator')
+      return showUsers(request, reply.code(422), 'The panel keeps at least one user of Support who can log in.')
+    const cancelled = ended ? ` ${plural(ended, 'invitation')} that they had sent ended.` : ''
+    return reply.seeOther(
+      '/support/users',
+      ended === undefined
+        ? `${name} was disabled already. Nothing was changed.`
+        : `${name} is disabled and logged out everywhere.${cancelled}`,
+    )
   })
 
   app.post('/support/users/:user/disabling/removal', user, async (request, reply) => {
     const { id, name } = userOf(request)
-    setDisabled(db, supportActor(request), id, false)
-    return reply.seeOther('/support/users', `${name} can log in again.`)
+    const enabled = setDisabled(db, supportActor(request), id, false)
+    return reply.seeOther(
+      '/support/users',
+      enabled === undefined ? `${name} was not disabled. Nothing was changed.` : `${name} can log in again.`,
+    )
   })
 
   app.post('/support/users/:user/sessions/removal', user, async (request, reply) => {
@@ -143,6 +198,39 @@ export default async function supportRoutes(app: FastifyInstance) {
         : `The letter to ${letter.email} is not there to be sent any more.`,
     )
   })
+
+  /** An account that Support looks after, since it has no partner or its partner cannot act now. */
+  function supportedAccount(request: FastifyRequest) {
+    const account = accountOf(request)
+    return found(caretakerOf(db, account) ? undefined : account)
+  }
+
+  function usersOf({ identifier }: { identifier: string }): string {
+    return `/support/accounts/${identifier}/users`
+  }
+
+  function senderOf(request: FastifyRequest) {
+    const inviter = `${request.signedIn.name} (${config.panelName} Support)`
+    return { post: postLetter, publicUrl: config.publicUrl, inviter }
+  }
+
+  function showAccountUsers(request: FastifyRequest, reply: FastifyReply, form?: Form, problem = '') {
+    const details = supportedAccount(request)
+    const admins = countAdmins(db, details.id)
+    return reply.page('support/account-users', {
+      title: `Users of ${details.name}`,
+      details,
+      problem,
+      form: form ?? newForm(),
+      admins,
+      list: listMembers(db, details.id, readList(request, memberList)),
+      invitations: listInvitations(db, details.id, readList(request, invitationList, 'invited-'), (invitation) => ({
+        handled: mayHandle({ from: null }, invitation, admins),
+        copied: false,
+      })),
+      now: app.now(),
+    })
+  }
 
   function accountOf(request: FastifyRequest) {
     return found(findAccountByIdentifier(db, (request.params as { identifier: string }).identifier))

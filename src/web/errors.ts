@@ -23,10 +23,10 @@ export class Refusal extends Error {
 export class LogInFirst extends Error {
   readonly to: string
 
-  constructor(request: FastifyRequest) {
+  constructor(request: FastifyRequest, back = whereToReturn(request)) {
     super('Log in first.')
     const step = request.viewer.halfSignedIn ? '/login/second-factor' : '/login'
-    this.to = `${step}?next=${encodeURIComponent(whereToReturn(request))}`
+    this.to = `${step}?next=${encodeURIComponent(back)}`
   }
 }
 

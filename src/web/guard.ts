@@ -98,9 +98,11 @@ export default fp<GuardOptions>(async (app: FastifyInstance, { switchAccount, fi
     const own = findOwnAccount(request, wanted)
     const active = request.viewer.account?.name
     const now = active ? `You are working in ${active} now` : 'No account is active now'
+    // The account was taken away: no other tab has changed anything.
+    if (!own && request.viewer.accountLost) throw refusal(request)
     throw new Refusal(
       409,
-      'You have changed the account meanwhile',
+      'You switched accounts in another tab',
       own
         ? `${now}, but this form belongs to ${own.name}. Nothing was changed.`
         : `${now}, and this form belongs to an account that you are not in. Nothing was changed.`,

@@ -1,4 +1,4 @@
-import { and, eq, inArray, isNotNull, isNull, ne, or, type SQL, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNotNull, isNull, lt, ne, or, type SQL, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { fold, searchText } from '../../db/fold.ts'
 import type { Db } from '../../db/open.ts'
@@ -17,6 +17,7 @@ import {
   users,
 } from '../../db/schema.ts'
 import { findMatches, isOneOf } from '../../db/search.ts'
+import type { RecordKind } from '../../history/kinds.ts'
 import { type Actor, record, typedFields } from '../../history/record.ts'
 import { openBody, withdrawLetters } from '../../mail/outbox.ts'
 import type { Secrets } from '../../secrets.ts'
@@ -31,38 +32,64 @@ const deleted = 'Deleted user'
 /** Somebody as the rows know them. */
 export type Known = Mentioned & {
   id: number
-  /** Their addresses, present and former, that nobody else has now. None of an unproved address: its mailbox is another's. */
+  /** Their proved addresses, present and former, that nobody else has now. What is sent to others is its mailbox’s owner’s. */
   keys: string[]
-  /** The accounts that they were or acted in. */
+  /** The accounts that they were in, acted in or were invited to: where a name is theirs. */
   accountIds: number[]
 }
 
 export function recognise(db: Db, user: typeof users.$inferSelect): Known {
-  const changes = db.select().from(personalChanges).where(eq(personalChanges.userId, user.id)).all()
-  const were = (field: 'name' | 'email') =>
-    changes.filter((one) => one.field === field).flatMap(({ before, after }) => [before, after])
-  const emails = [...new Set([user.email, ...were('email')].filter(Boolean))]
+  const changes = db
+    .select()
+    .from(personalChanges)
+    .where(eq(personalChanges.userId, user.id))
+    .orderBy(personalChanges.recordId)
+    .all()
+  const were = (field: 'name' | 'email') => changes.filter((one) => one.field === field)
+  const former = were('email')
+  // Every address but the first was proved by the link that changed it.
+  const proved = [
+    ...former.filter((change, n) => n > 0 || isFirstProved(db, user, change.recordId)).map(({ before }) => before),
+    ...(user.emailProvedAt === null ? [] : [user.email]),
+  ]
+  const emails = [...new Set([user.email, ...former.map(({ before }) => before)])]
   const others = db
     .select({ key: users.emailKey })
     .from(users)
     .where(and(inArray(users.emailKey, emails.map(emailKey)), ne(users.id, user.id)))
     .all()
     .map(({ key }) => key)
-  const own = emails.filter((email) => !others.includes(emailKey(email)))
+  const keys = [...new Set(proved.map(emailKey))].filter((key) => !others.includes(key))
   return {
     id: user.id,
-    names: [...new Set([user.name, ...were('name')])],
-    emails: own,
-    keys: user.emailProvedAt === null ? [] : [...new Set(own.map(emailKey))],
-    accountIds: accountsOf(db, user.id),
+    names: [...new Set([user.name, ...were('name').map(({ before }) => before)])],
+    emails: emails.filter((email) => !others.includes(emailKey(email))),
+    keys,
+    accountIds: accountsOf(db, user.id, keys),
   }
 }
 
-function accountsOf(db: Db, userId: number): number[] {
+/** Whether a user’s first address was proved before this record: who came by a copied link had not proved it by that. */
+function isFirstProved(db: Db, { id, createdAt }: typeof users.$inferSelect, recordId: number): boolean {
+  const copied = db
+    .select({ id: invitations.id })
+    .from(invitations)
+    .innerJoin(invitationTokens, eq(invitationTokens.invitationId, invitations.id))
+    .where(and(eq(invitations.acceptedBy, id), eq(invitations.endedAt, createdAt), eq(invitationTokens.kind, 'copied')))
+    .get()
+  if (!copied) return true
+  const proofs = ['user.address-proved', 'user.address-claimed'] satisfies RecordKind[]
+  const proof = and(eq(records.userId, id), inArray(records.kind, proofs), lt(records.id, recordId))
+  return db.select({ id: records.id }).from(records).where(proof).get() !== undefined
+}
+
+function accountsOf(db: Db, userId: number, keys: string[]): number[] {
   const rows = db.all<{ id: number }>(sql`
     select account_id as id from records where actor_id = ${userId} and account_id is not null
     union select account_id from records where user_id = ${userId} and account_id is not null
-    union select account_id from memberships where user_id = ${userId}`)
+    union select account_id from memberships where user_id = ${userId}
+    union select account_id from invitations where accepted_by = ${userId}
+    union select account_id from invitations where email_key in (select value from json_each(${JSON.stringify(keys)}))`)
   return rows.map(({ id }) => id)
 }
 

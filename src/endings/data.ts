@@ -1,0 +1,296 @@
+import { and, asc, count, eq, inArray, isNull, ne, or, type SQL, sql } from 'drizzle-orm'
+import type { Db } from '../db/open.ts'
+import {
+  accounts,
+  invitations,
+  invitationTokens,
+  keptAccess,
+  memberships,
+  pendingInvitation,
+  personalChanges,
+  projectAccess,
+  projects,
+  users,
+} from '../db/schema.ts'
+import { type Actor, type Change, type Person, record } from '../history/record.ts'
+import { withdrawLetters, withdrawLettersTo } from '../mail/outbox.ts'
+import { adminRole, type Role } from '../policy.ts'
+import { emailKey } from '../web/fields.ts'
+
+// What hangs on a person, a role or a tie ends with it, in the same transaction (TRUST, *Moments*: End). Every
+// exit goes through these functions: removing, leaving, demoting, disabling and deleting somebody, and whatever
+// parts a customer from its partner.
+
+/** How a membership ended. */
+export type Exit = 'member.removed' | 'member.left' | 'member.removed-self' | 'member.deleted'
+
+/** Ends pending invitations: their links and e-mails end with them. Returns how many there were. */
+function cancelInvitations(tx: Db, actor: Actor, which: SQL | undefined): number {
+  const ended = tx
+    .update(invitations)
+    .set({ state: 'cancelled', endedAt: actor.at })
+    .where(and(pendingInvitation, which))
+    .returning({ id: invitations.id, accountId: invitations.accountId })
+    .all()
+  for (const { id, accountId } of ended) {
+    withdrawLetters(tx, id, actor.at)
+    record(tx, actor, { kind: 'invitation.cancelled', accountId, invitationId: id })
+  }
+  return ended.length
+}
+
+/** Sent by this user from this account (null: as Support); from every account where none is given. */
+function sentBy(userId: number, from: number | null | undefined): SQL | undefined {
+  const place =
+    from === undefined ? undefined : from === null ? isNull(invitations.invitedFrom) : eq(invitations.invitedFrom, from)
+  return and(eq(invitations.invitedBy, userId), place)
+}
+
+/**
+ * Ends what somebody has sent from an account, having lost the right to send it: pending invitations, and every link
+ * they copied. `keptBy` takes the invitations over instead. Returns how many invitations ended.
+ */
+export function endSent(tx: Db, actor: Actor, userId: number, from?: number | null, keptBy?: Person): number {
+  const own = sentBy(userId, from)
+  if (keptBy) {
+    tx.update(invitations)
+      .set({ invitedBy: keptBy.userId, invitedFrom: keptBy.accountId })
+      .where(and(own, pendingInvitation))
+      .run()
+  }
+  const ended = keptBy ? 0 : cancelInvitations(tx, actor, own)
+  const place =
+    from === undefined
+      ? undefined
+      : from === null
+        ? isNull(invitationTokens.madeFrom)
+        : eq(invitationTokens.madeFrom, from)
+  tx.update(invitationTokens)
+    .set({ supersededAt: actor.at })
+    .where(
+      and(
+        eq(invitationTokens.madeBy, userId),
+        place,
+        isNull(invitationTokens.supersededAt),
+        keptBy ? eq(invitationTokens.kind, 'copied') : undefined,
+      ),
+    )
+    .run()
+  return ended
+}
+
+/** Ends pending invitations to somebody into an account: to their address, or one they had before. */
+export function endInvitationsTo(tx: Db, actor: Actor, accountId: number, userId: number): void {
+  const user = tx.select({ emailKey: users.emailKey }).from(users).where(eq(users.id, userId)).get()
+  const earlier = tx
+    .select({ email: personalChanges.before })
+    .from(personalChanges)
+    .where(and(eq(personalChanges.userId, userId), eq(personalChanges.field, 'email')))
+    .all()
+  const addresses = [user?.emailKey ?? '', ...earlier.map(({ email }) => emailKey(email))]
+  cancelInvitations(tx, actor, and(eq(invitations.accountId, accountId), inArray(invitations.emailKey, addresses)))
+}
+
+/**
+ * Ends a membership with all that hangs on it: project access, invitations to the person and those they sent, and,
+ * in a partner account, their membership of its customers. False when there is none.
+ */
+export function endMembership(
+  tx: Db,
+  actor: Actor,
+  accountId: number,
+  userId: number,
+  exit: Exit,
+  keptBy?: Person,
+): boolean {
+  const own = and(eq(memberships.accountId, accountId), eq(memberships.userId, userId))
+  const member = tx.select({ role: memberships.role }).from(memberships).where(own).get()
+  if (!member) return false
+  const lost = listProjectsOf(tx, accountId, userId)
+  tx.delete(projectAccess)
+    .where(and(eq(projectAccess.accountId, accountId), eq(projectAccess.userId, userId)))
+    .run()
+  tx.delete(keptAccess)
+    .where(and(eq(keptAccess.accountId, accountId), eq(keptAccess.userId, userId)))
+    .run()
+  tx.delete(memberships).where(own).run()
+  const change: Change = { role: [member.role, null] }
+  if (lost.length > 0) change.projects = [lost.map(({ identifier }) => identifier).join(', '), null]
+  record(tx, actor, { kind: exit, accountId, userId, change })
+
+  endInvitationsTo(tx, actor, accountId, userId)
+  endSent(tx, actor, userId, accountId, keptBy)
+  for (const customer of customersOf(tx, accountId, userId))
+    endMembership(tx, actor, customer, userId, exit === 'member.deleted' ? exit : 'member.removed', keptBy)
+  return true
+}
+
+/** The customers of a partner account in which one of its people is. */
+function customersOf(tx: Db, partnerId: number, userId: number): number[] {
+  return tx
+    .select({ id: memberships.accountId })
+    .from(memberships)
+    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .where(and(eq(memberships.userId, userId), eq(memberships.fromPartner, true), eq(accounts.partnerId, partnerId)))
+    .all()
+    .map(({ id }) => id)
+}
+
+/**
+ * Parts a customer from its partner: the partner’s people, its invitations and links, its suspension, and e-mails to
+ * its people end. The customer’s partner itself is for the caller to set.
+ */
+export function endTie(tx: Db, actor: Actor, { id, partnerId }: { id: number; partnerId: number | null }): void {
+  if (partnerId === null) return
+  const people = tx
+    .select({ userId: memberships.userId })
+    .from(memberships)
+    .where(and(eq(memberships.accountId, id), eq(memberships.fromPartner, true)))
+    .all()
+  for (const { userId } of people) endMembership(tx, actor, id, userId, 'member.removed')
+  cancelInvitations(tx, actor, and(eq(invitations.accountId, id), eq(invitations.invitedFrom, partnerId)))
+  tx.update(invitationTokens)
+    .set({ supersededAt: actor.at })
+    .where(
+      and(
+        eq(invitationTokens.madeFrom, partnerId),
+        isNull(invitationTokens.supersededAt),
+        inArray(
+          invitationTokens.invitationId,
+          tx.select({ id: invitations.id }).from(invitations).where(eq(invitations.accountId, id)),
+        ),
+      ),
+    )
+    .run()
+  const [before] = tx.select().from(accounts).where(eq(accounts.id, id)).all()
+  if (before && before.suspendedAt !== null) {
+    tx.update(accounts).set({ suspendedAt: null, suspendedReason: null }).where(eq(accounts.id, id)).run()
+    record(tx, actor, {
+      kind: 'account.resumed',
+      accountId: id,
+      change: { reason: [before.suspendedReason, null] },
+    })
+  }
+  withdrawLettersTo(tx, id, partnerId, actor.at)
+}
+
+/** So many are named of each kind on the page before an exit. */
+const mostNamed = 20
+
+/** Some of a list, and how many there are. */
+export type Named<Row> = { first: Row[]; total: number }
+
+function named<Row>(rows: Row[], total: number): Named<Row> {
+  return { first: rows, total }
+}
+
+export type PendingTo = { id: number; name: string; email: string; account: string }
+
+/** Pending invitations that this holds for. */
+function listPending(db: Db, which: SQL | undefined): Named<PendingTo> {
+  const own = and(pendingInvitation, which)
+  const rows = db
+    .select({ id: invitations.id, name: invitations.name, email: invitations.email, account: accounts.name })
+    .from(invitations)
+    .innerJoin(accounts, eq(accounts.id, invitations.accountId))
+    .where(own)
+    .orderBy(asc(invitations.id))
+    .limit(mostNamed)
+    .all()
+  return named(
+    rows,
+    rows.length < mostNamed ? rows.length : (db.select({ n: count() }).from(invitations).where(own).get()?.n ?? 0),
+  )
+}
+
+export type Foreseen = {
+  projects: { name: string; identifier: string }[]
+  /** Pending invitations that the person sent from the account. */
+  sent: Named<PendingTo>
+  /** The partner’s customers that they are in; `alone` would be left without an admin who can log in. */
+  customers: Named<{ name: string; identifier: string; alone: number }>
+}
+
+/** What the end of a membership would take along. */
+export function foreseeEnd(db: Db, accountId: number, userId: number): Foreseen {
+  const own = and(eq(memberships.userId, userId), eq(memberships.fromPartner, true), eq(accounts.partnerId, accountId))
+  const others = sql<number>`not exists (select 1 from memberships as other join users as person on person.id = other.user_id
+    where other.account_id = ${accounts.id} and other.role = ${adminRole} and other.user_id <> ${userId} and person.disabled_at is null)`
+  const inThem = db
+    .select({ name: accounts.name, identifier: accounts.identifier, alone: others })
+    .from(memberships)
+    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .where(own)
+    .orderBy(asc(accounts.search))
+    .limit(mostNamed)
+    .all()
+  const total = db
+    .select({ n: count() })
+    .from(memberships)
+    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .where(own)
+    .get()
+  return {
+    projects: listProjectsOf(db, accountId, userId),
+    sent: listPending(db, sentBy(userId, accountId)),
+    customers: named(inThem, total?.n ?? 0),
+  }
+}
+
+export type Ties = {
+  people: Named<{ userId: number; name: string; email: string; role: Role }>
+  invitations: Named<PendingTo>
+  /** The customer would be left with users, but without an admin who can log in. */
+  withoutAdmin: boolean
+}
+
+/** What would end with the tie between a customer and its partner. */
+export function findTies(db: Db, { id, partnerId }: { id: number; partnerId: number | null }): Ties {
+  if (partnerId === null) return { people: named([], 0), invitations: named([], 0), withoutAdmin: false }
+  const own = and(eq(memberships.accountId, id), eq(memberships.fromPartner, true))
+  const people = db
+    .select({ userId: users.id, name: users.name, email: users.email, role: memberships.role })
+    .from(memberships)
+    .innerJoin(users, eq(users.id, memberships.userId))
+    .where(own)
+    .orderBy(asc(memberships.search))
+    .all()
+  const stay = db
+    .select({
+      n: count(),
+      admins: sql<number>`coalesce(sum(${and(eq(memberships.role, adminRole), isNull(users.disabledAt))}), 0)`,
+    })
+    .from(memberships)
+    .innerJoin(users, eq(users.id, memberships.userId))
+    .where(and(eq(memberships.accountId, id), ne(memberships.fromPartner, true)))
+    .get()
+  const theirs = db
+    .select({ userId: memberships.userId })
+    .from(memberships)
+    .where(and(eq(memberships.accountId, id), eq(memberships.fromPartner, true)))
+  return {
+    people: named(people.slice(0, mostNamed), people.length),
+    invitations: listPending(
+      db,
+      and(
+        eq(invitations.accountId, id),
+        or(
+          eq(invitations.invitedFrom, partnerId),
+          and(eq(invitations.invitedFrom, id), inArray(invitations.invitedBy, theirs)),
+        ),
+      ),
+    ),
+    withoutAdmin: people.length > 0 && (stay?.n ?? 0) > 0 && stay?.admins === 0,
+  }
+}
+
+/** The projects of an account that a member has access to. */
+export function listProjectsOf(db: Db, accountId: number, userId: number): { name: string; identifier: string }[] {
+  return db
+    .select({ name: projects.name, identifier: projects.identifier })
+    .from(projectAccess)
+    .innerJoin(projects, eq(projects.id, projectAccess.projectId))
+    .where(and(eq(projectAccess.accountId, accountId), eq(projectAccess.userId, userId)))
+    .orderBy(asc(projects.id))
+    .all()
+}

@@ -1,0 +1,105 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import type { Account } from '../accounts/data.ts'
+import type { Person } from '../history/record.ts'
+import type { Action } from '../policy.ts'
+import { found } from '../web/errors.ts'
+import { email, personName, readId } from '../web/fields.ts'
+import { type Form, newForm, readForm } from '../web/forms.ts'
+import {
+  cancelInvitation,
+  copyLink,
+  correctInvitation,
+  findPending,
+  type Handler,
+  invitationLink,
+  resend,
+  type Sender,
+} from './data.ts'
+
+/** Where pending invitations are handled: by an account’s admins, by its partner, or by Support. */
+export type Place = {
+  /** The addresses begin with it. */
+  base: string
+  config: { can: Action; inAccount?: true }
+  accountOf: (request: FastifyRequest) => Pick<Account, 'id' | 'kind' | 'name' | 'identifier'>
+  actor: (request: FastifyRequest) => Person
+  sender: (request: FastifyRequest) => Sender
+  handler: (request: FastifyRequest) => Handler
+  /** The page that lists them, and its area of the menu. */
+  list: (request: FastifyRequest) => string
+  area: 'account' | 'partner' | 'support'
+  /** Links are handed over there. */
+  copies: boolean
+}
+
+const correction = z.strictObject({ name: personName(), email: email() })
+
+/** Resend, correct, cancel and copy the link of a pending invitation. */
+export function invitationActs(app: FastifyInstance, place: Place): void {
+  const { db, config: settings } = app
+  const { base, config, accountOf, actor, sender, handler, list } = place
+
+  app.post(`${base}/:id/resending`, { config }, async (request, reply) => {
+    const sent = resend(db, actor(request), sender(request), accountOf(request), idOf(request), handler(request))
+    return reply.seeOther(list(request), `Invitation sent again to ${found(sent).email}. Earlier links have ended.`)
+  })
+
+  app.post(`${base}/:id/cancellation`, { config }, async (request, reply) => {
+    const { id } = accountOf(request)
+    const cancelled = found(cancelInvitation(db, actor(request), id, idOf(request), handler(request)))
+    return reply.seeOther(list(request), `The invitation of ${cancelled.email} was cancelled.`)
+  })
+
+  app.get(`${base}/:id/correction`, { config: { can: config.can } }, async (request, reply) =>
+    showCorrection(request, reply),
+  )
+
+  app.post(`${base}/:id/correction`, { config }, async (request, reply) => {
+    const form = readForm(correction, request.body)
+    if (!form.input) return showCorrection(request, reply.code(422), form)
+    const account = accountOf(request)
+    const corrected = found(
+      correctInvitation(db, actor(request), sender(request), account, idOf(request), handler(request), form.input),
+    )
+    if (typeof corrected === 'object')
+      return reply.seeOther(list(request), `Invitation sent to ${corrected.email}. Earlier links have ended.`)
+    form.errors.email =
+      corrected === 'member'
+        ? 'This person is a user of this account already.'
+        : 'This address has a pending invitation already.'
+    return showCorrection(request, reply.code(422), form)
+  })
+
+  if (place.copies)
+    app.post(`${base}/:id/link`, { config }, async (request, reply) => {
+      const { id } = accountOf(request)
+      // Only the hash of a link is kept, so it is shown once and there is no page to go on to.
+      const { invitation, token } = found(copyLink(db, actor(request), id, idOf(request), handler(request)))
+      return reply.page('invitations/link', {
+        title: `Link for ${invitation.name}`,
+        invitation,
+        link: invitationLink(settings.publicUrl, token),
+        back: list(request),
+      })
+    })
+
+  function showCorrection(request: FastifyRequest, reply: FastifyReply, form?: Form) {
+    const account = accountOf(request)
+    const invitation = found(findPending(db, account.id, idOf(request), handler(request)))
+    return reply.page('invitations/correction', {
+      title: 'Correct invitation',
+      area: place.area,
+      invitation,
+      about: account,
+      back: list(request),
+      formAction: request.url.split('?', 1)[0] ?? '',
+      form: form ?? newForm({ name: invitation.name, email: invitation.email }),
+    })
+  }
+}
+
+/** The invitation’s id in an address. */
+export function idOf(request: FastifyRequest): number {
+  return found(readId((request.params as { id: string }).id))
+}

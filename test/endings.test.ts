@@ -1,0 +1,270 @@
+import { and, eq } from 'drizzle-orm'
+import t from 'tap'
+import { accounts, invitations, memberships, users } from '../src/db/schema.ts'
+import { type CastName, cast } from '../src/demo.ts'
+import { type Client, type Panel, startApp } from './harness.ts'
+
+// What hangs on a person, a role or a tie ends with it, and the page says so first.
+
+const password = 'correct horse battery staple'
+
+const accountId = ({ db }: Panel, identifier: string) =>
+  db.select().from(accounts).where(eq(accounts.identifier, identifier)).get()?.id ?? 0
+const userId = ({ db }: Panel, email: string) => db.select().from(users).where(eq(users.email, email)).get()?.id ?? 0
+
+function isIn(panel: Panel, who: CastName, account: string): boolean {
+  const own = and(
+    eq(memberships.accountId, accountId(panel, account)),
+    eq(memberships.userId, userId(panel, cast[who].email)),
+  )
+  return panel.db.select().from(memberships).where(own).get() !== undefined
+}
+
+const stateOf = ({ db }: Panel, email: string) =>
+  db.select().from(invitations).where(eq(invitations.email, email)).get()?.state
+
+const removalOf = (panel: Panel, who: CastName) => `/customer/users/${userId(panel, cast[who].email)}/removal`
+
+async function everybody(panel: Panel, ...who: CastName[]): Promise<Client[]> {
+  return Promise.all(who.map((one) => panel.signIn(one)))
+}
+
+async function copiedLink(client: Client, email: string): Promise<string> {
+  const page = await client.submit('/customer/users', 'Copy link', {}, email)
+  return /\/invitations\/[\w-]{43}/.exec(page.body)?.[0] ?? ''
+}
+
+/** Makes Max a Partner Admin who works in Acme. */
+async function maxInAcme(panel: Panel, petra: Client): Promise<Client> {
+  await petra.submit('/customer/users', 'Change', { role: 'admin' }, cast.max.email)
+  const max = await panel.signIn('max')
+  await max.submit('/partner/customers/acme/users', 'Add Myself')
+  return max
+}
+
+t.test('who leaves the partner account leaves its customers with it; the page says so first', async (t) => {
+  for (const exit of ['removed', 'left', 'deleted'] as const) {
+    const panel = await startApp(t)
+    const [petra] = (await everybody(panel, 'petra')) as [Client]
+    const max = await maxInAcme(panel, petra)
+    await max.switchTo('acme')
+    const tab = await max.get('/projects')
+    if (exit === 'removed') {
+      t.match(
+        (await petra.get(removalOf(panel, 'max'))).text,
+        'They lose 1 customer too, where they work for Cloudhaus: Acme',
+      )
+      await petra.submit(removalOf(panel, 'max'), 'Remove Max')
+    } else if (exit === 'left') {
+      t.match((await max.get('/profile/accounts/cloudhaus/removal')).text, 'You lose 1 customer too')
+      await max.submit('/profile/accounts/cloudhaus/removal', 'Leave Cloudhaus')
+    } else {
+      const olga = await panel.signIn('olga')
+      const page = `/support/users/${userId(panel, cast.max.email)}/removal`
+      t.equal((await olga.submit(page, 'Delete Max', { email: cast.max.email })).status, 303)
+    }
+    t.notOk(isIn(panel, 'max', 'acme'), exit)
+    const late = await max.press(tab, 'Create project', { name: 'Late', identifier: 'late' })
+    t.ok(late.status === 403 || late.location?.startsWith('/login'), exit)
+    t.notOk(panel.rows().projects?.some((row) => (row as { identifier: string }).identifier === 'late'))
+    const stella = await panel.signIn('stella')
+    t.match((await stella.get('/customer/history?family=member')).text, /removed the user|was deleted, and so left/)
+  }
+})
+
+t.test('whom the customer invited itself stays when that person leaves the partner', async (t) => {
+  const panel = await startApp(t)
+  const [petra, stella, max] = (await everybody(panel, 'petra', 'stella', 'max')) as [Client, Client, Client]
+  await stella.submit('/customer/users', 'Invite', { name: 'Max', email: cast.max.email })
+  await max.submit('/', 'Accept')
+  t.notMatch((await stella.get('/customer/users')).row(cast.max.email), 'Cloudhaus')
+  await petra.submit(removalOf(panel, 'max'), 'Remove Max')
+  t.ok(isIn(panel, 'max', 'acme'))
+})
+
+t.test('a badge marks the partner’s people, also those whom they invite of their own', async (t) => {
+  const panel = await startApp(t)
+  const [petra, stella, max] = (await everybody(panel, 'petra', 'stella', 'max')) as [Client, Client, Client]
+  await petra.submit('/partner/customers/acme/users', 'Add Myself')
+  await petra.switchTo('acme')
+  await petra.submit('/customer/users', 'Invite', { name: 'Max', email: cast.max.email })
+  await max.submit('/', 'Accept')
+  const list = await stella.get('/customer/users')
+  for (const email of [cast.petra.email, cast.max.email]) t.match(list.row(email), 'Cloudhaus')
+  t.notMatch(list.row(cast.tom.email), 'Cloudhaus')
+  await petra.switchTo('cloudhaus')
+  await petra.submit(removalOf(panel, 'max'), 'Remove Max')
+  t.notOk(isIn(panel, 'max', 'acme'))
+})
+
+t.test('what a removed admin sent ends, links that they copied too, unless it is kept', async (t) => {
+  for (const keep of [false, true]) {
+    const panel = await startApp(t)
+    const [stella, tom] = (await everybody(panel, 'stella', 'tom')) as [Client, Client]
+    await stella.submit('/customer/users', 'Change', { role: 'admin' }, cast.tom.email)
+    await tom.submit('/customer/users', 'Invite', { name: 'Private', email: 'tom@private.example', role: 'admin' })
+    await stella.submit('/customer/users', 'Invite', { name: 'Ann', email: 'ann@acme.example' })
+    const links = [await copiedLink(tom, 'tom@private.example'), await copiedLink(tom, 'ann@acme.example')]
+    const page = await stella.get(removalOf(panel, 'tom'))
+    t.match(page.text, '1 pending invitation that they sent ends: Private (tom@private.example), to Acme')
+    await stella.press(page, 'Remove Tom', keep ? { keep: 'yes' } : {})
+    t.equal(stateOf(panel, 'tom@private.example'), keep ? 'pending' : 'cancelled')
+    t.equal(stateOf(panel, 'ann@acme.example'), 'pending')
+    for (const link of links) {
+      const visitor = panel.visit()
+      t.notOk((await visitor.get(link)).hasButton('Accept invitation'), 'no link that Tom has works')
+      await visitor.post(`${link}/user`, { name: 'P', password, repeated: password })
+    }
+    t.equal(userId(panel, 'tom@private.example'), 0)
+    if (keep) t.match((await stella.get('/customer/users')).row('tom@private.example'), 'Resend')
+  }
+})
+
+t.test('a demoted and a disabled admin’s invitations end, and the notice says how many', async (t) => {
+  const panel = await startApp(t)
+  const [stella, tom, olga] = (await everybody(panel, 'stella', 'tom', 'olga')) as [Client, Client, Client]
+  await stella.submit('/customer/users', 'Change', { role: 'admin' }, cast.tom.email)
+  await tom.submit('/customer/users', 'Invite', { name: 'One', email: 'one@acme.example', role: 'admin' })
+  const demoted = await stella.submitAndFollow('/customer/users', 'Change', { role: 'member' }, cast.tom.email)
+  t.match(demoted.notice, '1 invitation that they had sent ended')
+  t.equal(stateOf(panel, 'one@acme.example'), 'cancelled')
+  await stella.submit('/customer/users', 'Invite', { name: 'Two', email: 'two@acme.example' })
+  const disabled = await olga.submitAndFollow('/support/users', 'Disable', {}, cast.stella.email)
+  t.match(disabled.notice, '1 invitation that they had sent ended')
+  t.equal(stateOf(panel, 'two@acme.example'), 'cancelled')
+})
+
+t.test('nobody returns through an older invitation', async (t) => {
+  const panel = await startApp(t)
+  const [petra, stella, max] = (await everybody(panel, 'petra', 'stella', 'max')) as [Client, Client, Client]
+  await stella.submit('/customer/users', 'Invite', { name: 'Petra', email: cast.petra.email, role: 'admin' })
+  await petra.submit('/partner/customers/acme/users', 'Add Myself')
+  t.equal(stateOf(panel, cast.petra.email), 'cancelled', 'joining by another way ends it')
+  await stella.submit(removalOf(panel, 'petra'), 'Remove Petra')
+  t.notOk((await petra.get('/')).hasButton('Accept'))
+
+  await stella.submit('/customer/users', 'Invite', { name: 'Max', email: cast.max.email })
+  await max.submit('/', 'Accept')
+  await stella.submit('/customer/users', 'Invite', { name: 'Ann', email: 'max@new.example' })
+  panel.db
+    .update(users)
+    .set({ email: 'max@new.example', emailKey: 'max@new.example' })
+    .where(eq(users.email, cast.max.email))
+    .run()
+  await stella.submit(`/customer/users/${userId(panel, 'max@new.example')}/removal`, 'Remove Max')
+  t.equal(stateOf(panel, 'max@new.example'), 'cancelled')
+})
+
+/** What parts a customer from its partner: each way out. */
+const exits: Record<string, (olga: Client, petra: Client) => Promise<unknown>> = {
+  'a move to another partner': (olga) =>
+    olga.submit('/support/accounts/acme/partner', 'Move', { to: 'partner', partner: 'rival' }),
+  'a move to none': (olga) => olga.submit('/support/accounts/acme/partner', 'Move', { to: 'none' }),
+  'becoming a partner': async (olga) => {
+    const page = await olga.submit('/support/accounts', 'Make partner', {}, 'acme')
+    t.match(page.text, 'People of Cloudhaus lose access: Petra')
+    t.match(page.text, 'sent by Cloudhaus')
+    await olga.press(page, 'Make partner')
+  },
+  'its deletion': async (_olga, petra) => {
+    await petra.submit('/partner/customers/acme/removal', 'Delete customer', { identifier: 'acme' })
+  },
+}
+
+for (const [exit, part] of Object.entries(exits))
+  t.test(`with ${exit} end the partner’s people, its invitations, links and suspension`, async (t) => {
+    const panel = await startApp(t)
+    const [olga, petra, stella] = (await everybody(panel, 'olga', 'petra', 'stella')) as [Client, Client, Client]
+    for (const project of ['website', 'shop'])
+      await stella.submit(`/projects/${project}/removal`, 'Delete project', { identifier: project })
+    await olga.submit('/support/users', 'Disable', {}, cast.stella.email)
+    await petra.submit('/partner/customers/acme/users', 'Invite', { name: 'Ann', email: 'ann@acme.example' })
+    const copied = await petra.submit('/partner/customers/acme/users', 'Copy link', {}, 'ann@acme.example')
+    const link = /\/invitations\/[\w-]{43}/.exec(copied.body)?.[0] ?? ''
+    await petra.submit('/partner/customers/acme/users', 'Add Myself')
+    await petra.switchTo('acme')
+    await petra.submit('/customer/users', 'Invite', { name: 'Ben', email: 'ben@acme.example', role: 'admin' })
+    await petra.switchTo('cloudhaus')
+    await petra.submit('/partner/customers/acme/suspension', 'Suspend', { reason: 'Unpaid' })
+    await part(olga, petra)
+
+    t.notOk(isIn(panel, 'petra', 'acme'))
+    t.ok(isIn(panel, 'tom', 'acme'))
+    for (const email of ['ann@acme.example', 'ben@acme.example']) t.equal(stateOf(panel, email), 'cancelled', email)
+    t.notOk((await panel.visit().get(link)).hasButton('Accept invitation'))
+    const acme = panel.db.select().from(accounts).where(eq(accounts.identifier, 'acme')).get()
+    t.equal(acme?.suspendedAt, null)
+    t.equal((await petra.get('/partner/customers/acme/users')).status, 404)
+  })
+
+t.test('an account whose only admin’s address was mistyped is helped by who looks after it', async (t) => {
+  const panel = await startApp(t)
+  const [olga, petra] = (await everybody(panel, 'olga', 'petra')) as [Client, Client]
+  const form = { name: 'New', identifier: 'new', kind: 'partner', adminName: 'Ann', adminEmail: 'ann@mistyped.example' }
+  await olga.submit('/support/accounts', 'Create account', form)
+  const users = '/support/accounts/new/users'
+  t.equal((await olga.get('/support/accounts')).link('Users', 'new'), users)
+  const correction = (await olga.get(users)).link('Correct', 'ann@mistyped.example') ?? ''
+  const wrong = await olga.submit(correction, 'Send invitation', { email: 'no address' })
+  t.match(wrong.error('email'), 'not an e-mail address')
+  const corrected = await olga.submitAndFollow(correction, 'Send invitation', { email: 'ann@right.example' })
+  t.match(corrected.notice, 'Invitation sent to ann@right.example')
+  t.match(corrected.row('ann@right.example'), 'Partner Admin')
+  t.equal(stateOf(panel, 'ann@mistyped.example'), undefined)
+  await olga.submit(users, 'Resend', {}, 'ann@right.example')
+  await olga.submit(users, 'Cancel', {}, 'ann@right.example')
+  t.equal((await olga.submit(users, 'Invite', { name: 'Bea', email: 'bea@right.example' })).status, 303)
+
+  await petra.submit('/partner/customers', 'Create customer', { name: 'Globex', identifier: 'globex' })
+  const globex = '/partner/customers/globex/users'
+  await petra.submit(globex, 'Invite', { name: 'Hank', email: 'hank@mistyped.example' })
+  const ofHank = (await petra.get(globex)).link('Correct', 'hank@mistyped.example') ?? ''
+  t.match(
+    (await petra.submitAndFollow(ofHank, 'Send invitation', { email: 'hank@globex.example' })).text,
+    'hank@globex.example',
+  )
+  t.equal((await olga.get('/support/accounts/globex/users')).status, 404, 'its partner looks after it')
+})
+
+t.test('an account whose last admin was disabled or deleted gets another one', async (t) => {
+  const panel = await startApp(t)
+  const [olga, petra, stella] = (await everybody(panel, 'olga', 'petra', 'stella')) as [Client, Client, Client]
+  await stella.submit('/customer/users', 'Invite', { name: 'Ann', email: 'ann@acme.example', role: 'admin' })
+  const list = '/partner/customers/acme/users'
+  t.notOk((await petra.get(list)).hasButton('Invite'))
+  await olga.submit('/support/users', 'Disable', {}, cast.stella.email)
+  t.match((await petra.get('/')).text, '1 customer without a Customer Admin')
+  t.match((await petra.get('/partner/customers?admin=none')).row('acme'), 'Acme')
+  t.equal((await petra.submit(list, 'Invite', { name: 'Bob', email: 'bob@acme.example' })).status, 303)
+
+  for (const who of ['dora', 'petra'] as const) await olga.submit('/support/users', 'Disable', {}, cast[who].email)
+  for (const account of ['direct', 'cloudhaus', 'acme']) {
+    const page = `/support/accounts/${account}/users`
+    const invited = await olga.submitAndFollow(page, 'Invite', { name: 'New', email: `new@${account}.example` })
+    t.match(invited.row(`new@${account}.example`), 'Admin', account)
+  }
+  t.equal((await olga.get('/support/accounts/umbrella/users')).status, 404, 'Rival can act')
+})
+
+t.test('the last operator is not disabled', async (t) => {
+  const panel = await startApp(t)
+  const olga = await panel.signIn('olga')
+  panel.db.update(users).set({ operator: true }).where(eq(users.email, cast.nils.email)).run()
+  const nils = await panel.signIn('nils')
+  const [one, other] = [await olga.get('/support/users'), await nils.get('/support/users')]
+  const answers = await Promise.all([
+    olga.press(one, 'Disable', {}, cast.nils.email),
+    nils.press(other, 'Disable', {}, cast.olga.email),
+  ])
+  t.equal(answers.filter(({ location }) => location?.startsWith('/support/users')).length, 1)
+  t.equal(answers.filter(({ location }) => location?.startsWith('/login')).length, 1)
+  t.equal(
+    panel.db
+      .select()
+      .from(users)
+      .where(eq(users.operator, true))
+      .all()
+      .filter((user) => user.disabledAt === null).length,
+    1,
+  )
+})
