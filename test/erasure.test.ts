@@ -13,7 +13,7 @@ import { oweCleaning } from '../src/db/traces.ts'
 import { cast } from '../src/demo.ts'
 import { byItself } from '../src/history/record.ts'
 import { openBody } from '../src/mail/outbox.ts'
-import { removeLetterFiles } from '../src/mail/worker.ts'
+import { removeLetterFiles, removeStaleFiles } from '../src/mail/worker.ts'
 import { deleteUser } from '../src/personal-data/data.ts'
 import { erasure, type Fate } from '../src/personal-data/erasure.ts'
 import { purgeNextAccount } from '../src/purge/data.ts'
@@ -483,6 +483,50 @@ t.test('while somebody reads an older state of the database, the cleaning waits 
   t.same(await found(panel, [cast.nils.email]), [], 'stopping empties the log')
   const again = await startApp(t, { dataDir: panel.dataDir })
   t.ok(cleaned(again), 'and the next start does what was left')
+})
+
+t.test('an e-mail that is being written while its reader is deleted leaves no file', async (t) => {
+  const panel = await startApp(t)
+  for (let turns = 0; turns < 25; turns++) {
+    const reader = `zbvnmt${turns}@x.example`
+    const [user] = panel.db
+      .insert(users)
+      .values({ email: reader, emailKey: reader, name: reader, search: '', passwordHash: '', createdAt: 1 })
+      .returning()
+      .all()
+    const post = (to: string, userId?: number) =>
+      writeUnchecked(panel.db, (tx) =>
+        panel.app.postLetter(tx, panel.app.now(), {
+          kind: 'password-changed',
+          email: to,
+          name: to,
+          data: { when: 'now', link: 'there' },
+          ...(userId === undefined ? {} : { userId }),
+        }),
+      )
+    post(reader, user?.id)
+    for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve))
+    deleteUser(panel.db, byItself(panel.app.now()), user?.id ?? 0, {
+      secrets: panel.app.secrets,
+      removeFiles: () => removeStaleFiles(panel.db, panel.dataDir),
+      eraseTraces: panel.app.eraseTraces,
+    })
+    // One e-mail is written after the other: when the next is, the worker has done with this one.
+    const other = `other${turns}@x.example`
+    post(other)
+    await until('the next one is kept', () =>
+      panel.db
+        .select()
+        .from(letters)
+        .where(and(eq(letters.email, other), eq(letters.state, 'kept')))
+        .get(),
+    )
+    t.same(
+      (await found(panel, [reader])).filter((place) => place.startsWith('/mail')),
+      [],
+      `after ${turns} turns`,
+    )
+  }
 })
 
 for (const release of releases)
