@@ -458,6 +458,13 @@ t.test('what SQLite left behind in a page is looked for and removed', async (t) 
   t.same(await found(panel, ['zbvnmt']), [])
 })
 
+t.test('a cleaning is made whether or not it is known what to look for', async (t) => {
+  const panel = await startApp(t)
+  writeUnchecked(panel.db, (tx) => panel.app.eraseTraces(tx, []))
+  await until('the files are cleaned', () => cleaned(panel))
+  t.equal(cleaned(panel), true)
+})
+
 t.test('a cleaning that is owed is made at the next start', async (t) => {
   const dataDir = leaveTrace()
   const before = openDatabase(dataDir)

@@ -23,45 +23,48 @@ export type Cleaning = {
 /** Cleans up after erasures, a piece at a time, so that requests come between. */
 export function startCleaning(db: Connection, storage: Storage, log: FastifyBaseLogger): Cleaning {
   const wanted = new Set<string>()
+  let asked = false
+  /** Something is left for the next start. */
+  let left = isCleaningOwed(db)
   let working: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
   let stopped = false
-  if (isCleaningOwed(db)) log.warn('free parts of the database still hold erased texts; the next start tries again')
+  if (left) log.warn('free parts of the database still hold erased texts; the next start tries again')
 
   function wake(): void {
     if (stopped || working) return
     clearTimeout(timer)
     working = work()
-      .then(
-        (done) => done,
-        (error) => {
-          if (!storage.note(error)) log.error({ err: error }, 'the cleaning after an erasure failed')
-          return false
-        },
-      )
+      .catch((error) => {
+        if (!storage.note(error)) log.error({ err: error }, 'the cleaning after an erasure failed')
+        return false
+      })
       .then((done) => {
         working = undefined
+        asked ||= !done
         if (!done && !stopped) timer = setTimeout(wake, retryAfter).unref()
       })
   }
 
   /** False where it has to be tried again. */
   async function work(): Promise<boolean> {
-    while (wanted.size > 0 && !stopped) {
+    while (asked && !stopped) {
+      asked = false
       const texts = [...wanted]
       for (const index of indexes) await mergeWhole(index)
       if (!truncateLog()) return false
       if (await isInFile(texts)) {
         if ((await stat(db.$client.name)).size > mostRebuilt) {
+          left = true
           log.warn('free parts of the database still hold erased texts, until the next start')
-          for (const text of texts) wanted.delete(text)
-          continue
+        } else {
+          db.$client.exec('VACUUM')
+          if (!truncateLog()) return false
         }
-        db.$client.exec('VACUUM')
-        if (!truncateLog()) return false
       }
+      if (stopped) return false
       for (const text of texts) wanted.delete(text)
-      if (wanted.size === 0) noteClean(db.$client)
+      if (!asked && !left) noteClean(db.$client)
     }
     return true
   }
@@ -109,6 +112,7 @@ export function startCleaning(db: Connection, storage: Storage, log: FastifyBase
   return {
     erase: (tx, texts) => {
       oweCleaning(tx)
+      asked = true
       for (const text of texts) wanted.add(text)
       // Transactions are synchronous, so this one has ended by then.
       setImmediate(wake)
