@@ -41,7 +41,7 @@ import compression from './web/compression.ts'
 import errors from './web/errors.ts'
 import forms from './web/forms.ts'
 import guard from './web/guard.ts'
-import { httpLimits, logging, requestLog } from './web/http.ts'
+import { httpLimits, logging, refuseUnclearHost, requestLog } from './web/http.ts'
 import metrics from './web/metrics.ts'
 import once from './web/once.ts'
 import page from './web/page.ts'
@@ -101,6 +101,7 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   app.addHook('onRequest', (request, reply, done) => {
     secureHeaders(request.raw, reply.raw, () => done())
   })
+  app.addHook('onRequest', refuseUnclearHost)
   await app.register(compression)
   await app.register(assets)
   await app.register(session)
