@@ -45,6 +45,7 @@ import { httpLimits, logging, refuseUnclearHost, requestLog } from './web/http.t
 import metrics from './web/metrics.ts'
 import once from './web/once.ts'
 import page from './web/page.ts'
+import { reserveNamesOf } from './web/reserved-names.ts'
 import session from './web/session.ts'
 
 export type AppOptions = {
@@ -57,6 +58,7 @@ export type AppOptions = {
 
 /** The panel: every plugin and feature, in the order in which a request meets them. */
 export async function buildApp({ config, db, secrets, now = Date.now }: AppOptions): Promise<FastifyInstance> {
+  reserveNamesOf(config.panelName)
   const app = Fastify({
     ...httpLimits,
     logger: logging(config.logLevel),

@@ -8,11 +8,15 @@ import { type Form, newForm, readForm } from '../web/forms.ts'
 import { noteLogInResult } from '../web/metrics.ts'
 import { ownPath } from '../web/redirects.ts'
 import { signIn, signOut } from '../web/session.ts'
+import { trimmed } from '../web/visible.ts'
 import { findUserByEmail, noteLogIn } from './data.ts'
 import { verifyPassword } from './passwords.ts'
 
 const credentials = z.strictObject({
-  email: z.string({ error: 'Enter your e-mail.' }).trim().min(1, 'Enter your e-mail.').max(300, 'This is too long.'),
+  email: z
+    .string({ error: 'Enter your e-mail.' })
+    .transform(trimmed)
+    .pipe(z.string().min(1, 'Enter your e-mail.').max(300, 'This is too long.')),
   password: z.string({ error: 'Enter your password.' }).min(1, 'Enter your password.').max(1000, 'This is too long.'),
   next: z.string().default('/'),
 })

@@ -63,7 +63,9 @@ function loggedPath({ url, routeOptions }: FastifyRequest): string | undefined {
 export function refuseUnclearHost(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
   const { rawHeaders, headers } = request.raw
   const hosts = rawHeaders.filter((name, n) => n % 2 === 0 && name.toLowerCase() === 'host').length
-  if (hosts <= 1 && /^[^\s,/@?#\\]*$/.test(headers.host ?? '')) return done()
-  reply.code(400).header('connection', 'close').type('text/plain; charset=utf-8')
-  reply.send('The request must name one host. Send exactly one valid Host header.\n')
+  if (hosts <= 1 && /^[^\s,/@?#\\]*$/.test(headers.host ?? '')) done()
+  else {
+    reply.code(400).header('connection', 'close').type('text/plain; charset=utf-8')
+    reply.send('The request must name one host. Send exactly one valid Host header.\n')
+  }
 }
