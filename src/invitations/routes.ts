@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { write } from '../db/open.ts'
 import { createUser, findUser, findUserByEmail } from '../login/data.ts'
 import { newPersonFields, readNewPassword, withoutPasswords } from '../login/new-person.ts'
+import { rememberBrowser } from '../throttle/browser.ts'
 import { found, Refusal } from '../web/errors.ts'
 import { emailKey } from '../web/fields.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
@@ -49,7 +50,7 @@ export default async function invitationRoutes(app: FastifyInstance) {
     const form = readForm(newPerson, request.body)
     if (form.input) {
       const { name } = form.input
-      const passwordHash = await readNewPassword(form, { name, email: invitation.email }, config.panelName)
+      const passwordHash = await readNewPassword(form, { name, email: invitation.email }, config.panelName, request.ip)
       if (passwordHash) {
         const anonymous = { ...origin(request), userId: null, accountId: null, bySupport: false }
         const joined = write(db, (tx) => {
@@ -61,6 +62,7 @@ export default async function invitationRoutes(app: FastifyInstance) {
           return { user, account }
         })
         await signIn(request, joined.user.id, joined.account.id)
+        rememberBrowser(request, reply, joined.user)
         return reply.seeOther('/projects', `Welcome to ${joined.account.name}, ${joined.user.name}.`)
       }
     }

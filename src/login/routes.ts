@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { z } from 'zod'
 import { listRecentAccounts } from '../accounts/data.ts'
-import { attemptOn, tooSoon } from '../throttle/attempt.ts'
+import { logInAttempt, tooSoon } from '../throttle/attempt.ts'
+import { rememberBrowser } from '../throttle/browser.ts'
 import { forgive } from '../throttle/data.ts'
 import { Refusal } from '../web/errors.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
@@ -35,16 +36,16 @@ export default async function loginRoutes(app: FastifyInstance) {
     if (form.input) {
       refuseLostCookie(request.protocol)
       const { email, password, next } = form.input
-      const attempt = attemptOn(request, email)
+      const user = findUserByEmail(db, email)
+      const attempt = logInAttempt(request, email, user)
       const wait = tooSoon(request, reply, attempt)
       if (wait) {
         noteLogInResult(request, 'too many')
         return show(reply, form, wait)
       }
 
-      const user = findUserByEmail(db, email)
       // One answer, after one time, for an unknown address and for a wrong password (ASVS 6.3.8).
-      if (!(await verifyPassword(user?.passwordHash, password)) || !user) {
+      if (!(await verifyPassword(user?.passwordHash, password, attempt)) || !user) {
         noteLogInResult(request, 'wrong password', user?.id)
         form.errors.email = 'The e-mail or the password is wrong.'
       } else if (user.disabledAt !== null) {
@@ -60,6 +61,7 @@ export default async function loginRoutes(app: FastifyInstance) {
         noteLogIn(db, user.id, now())
         const [last] = listRecentAccounts(db, user.id, 1)
         await signIn(request, user.id, last?.id ?? null)
+        rememberBrowser(request, reply, user)
         noteLogInResult(request, 'succeeded', user.id)
         return reply.seeOther(ownPath(next))
       }

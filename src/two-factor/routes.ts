@@ -5,7 +5,8 @@ import type { Db } from '../db/open.ts'
 import { findUser, noteLogIn } from '../login/data.ts'
 import type { Post } from '../mail/outbox.ts'
 import { seal, unseal } from '../secrets.ts'
-import { attemptOn, tooSoon } from '../throttle/attempt.ts'
+import { logInAttempt, secondStepAttempt, tooSoon } from '../throttle/attempt.ts'
+import { rememberBrowser } from '../throttle/browser.ts'
 import { forgive } from '../throttle/data.ts'
 import { badRequest, found, notFound } from '../web/errors.ts'
 import { readId } from '../web/fields.ts'
@@ -38,19 +39,21 @@ export default async function twoFactorRoutes(app: FastifyInstance) {
     const form = readForm(logIn, request.body)
     if (!form.input) return reply.code(422).page('two-factor/log-in', { title: 'Second step', form })
 
-    const attempt = attemptOn(request, half.email)
+    const user = found(findUser(db, half.id))
+    const attempt = secondStepAttempt(request, user)
     const wait = tooSoon(request, reply, attempt)
     if (wait) {
       noteLogInResult(request, 'too many', half.id)
       return reply.page('two-factor/log-in', { title: 'Second step', form, problem: wait })
     }
-    const user = found(findUser(db, half.id))
     const person = { ...origin(request), userId: user.id, accountId: null, bySupport: false }
     if (takeCode(db, secrets, person, user, form.input.code)) {
       forgive(db, attempt)
+      forgive(db, logInAttempt(request, user.email, user))
       noteLogIn(db, user.id, now())
       const [last] = listRecentAccounts(db, user.id, 1)
       await signIn(request, user.id, last?.id ?? null, true)
+      rememberBrowser(request, reply, user)
       noteLogInResult(request, 'succeeded', user.id)
       return reply.seeOther(ownPath(form.input.next))
     }
