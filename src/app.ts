@@ -41,10 +41,11 @@ import compression from './web/compression.ts'
 import errors from './web/errors.ts'
 import forms from './web/forms.ts'
 import guard from './web/guard.ts'
-import { httpLimits, logging, requestLog } from './web/http.ts'
+import { httpLimits, logging, refuseUnclearHost, requestLog } from './web/http.ts'
 import metrics from './web/metrics.ts'
 import once from './web/once.ts'
 import page from './web/page.ts'
+import { reserveNamesOf } from './web/reserved-names.ts'
 import session from './web/session.ts'
 import wellKnownRoutes from './well-known/routes.ts'
 
@@ -58,6 +59,7 @@ export type AppOptions = {
 
 /** The panel: every plugin and feature, in the order in which a request meets them. */
 export async function buildApp({ config, db, secrets, now = Date.now }: AppOptions): Promise<FastifyInstance> {
+  reserveNamesOf(config.panelName)
   const app = Fastify({
     ...httpLimits,
     logger: logging(config.logLevel),
@@ -102,6 +104,7 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   app.addHook('onRequest', (request, reply, done) => {
     secureHeaders(request.raw, reply.raw, () => done())
   })
+  app.addHook('onRequest', refuseUnclearHost)
   await app.register(compression)
   await app.register(assets)
   await app.register(session)

@@ -5,7 +5,7 @@ import { listAdmins } from '../members/data.ts'
 import { findPendingRequest } from '../partnership/data.ts'
 import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
-import { line, version } from '../web/fields.ts'
+import { accountName, version } from '../web/fields.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { readList } from '../web/list.ts'
 import { ownPath } from '../web/redirects.ts'
@@ -14,7 +14,7 @@ import { findAccount, listOwnAccounts, ownAccountList, renameAccount } from './d
 import { switchTo } from './viewer.ts'
 
 const choice = z.strictObject({ account: z.string(), next: z.string().default('') })
-const rename = z.strictObject({ name: line('Enter the account’s name.', 100), version: version() })
+const rename = z.strictObject({ name: accountName('Enter the account’s name.'), version: version() })
 
 export default async function accountRoutes(app: FastifyInstance) {
   const { db } = app

@@ -145,12 +145,14 @@ function stillMay(this: FastifyRequest) {
 }
 
 function signedIn(this: FastifyRequest) {
-  if (!this.viewer.user) throw new Error(`${this.url} is for signed-in users, but its action admits visitors.`)
+  if (!this.viewer.user)
+    throw new Error(`${this.routeOptions.url} is for signed-in users, but its action admits visitors.`)
   return this.viewer.user
 }
 
 function member(this: FastifyRequest) {
-  if (!this.viewer.account) throw new Error(`${this.url} works in an account, but its action admits those without one.`)
+  if (!this.viewer.account)
+    throw new Error(`${this.routeOptions.url} works in an account, but its action admits those without one.`)
   return { user: signedIn.call(this), account: this.viewer.account }
 }
 

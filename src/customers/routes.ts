@@ -18,7 +18,7 @@ import { listProjects, projectList } from '../projects/data.ts'
 import { isCounted, limitsOfProjects, nearestLimit, poolBoundsProjects, projectQuota, usesOf } from '../quotas/data.ts'
 import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
-import { email, identifier, line, personName, withIdentifier } from '../web/fields.ts'
+import { accountName, email, identifier, line, personName, withIdentifier } from '../web/fields.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { readList } from '../web/list.ts'
 import { actor } from '../web/viewer.ts'
@@ -26,7 +26,7 @@ import { type Customer, createCustomer, customerList, listCustomers } from './da
 import { customerOf } from './own.ts'
 
 const newCustomer = z
-  .strictObject({ name: line('Enter the customer’s name.', 100), identifier: identifier() })
+  .strictObject({ name: accountName('Enter the customer’s name.'), identifier: identifier() })
   .transform(withIdentifier)
 const firstAdmin = z.strictObject({ name: personName(), email: email() })
 const suspension = z.strictObject({ reason: line('Say why: the account’s users will read it.', 300) })

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { write } from '../db/open.ts'
 import { findUserByEmail } from '../login/data.ts'
 import { newPersonFields, readNewPassword, withoutPasswords } from '../login/new-person.ts'
+import { rememberBrowser } from '../throttle/browser.ts'
 import { found, LogInFirst, Refusal } from '../web/errors.ts'
 import { emailKey } from '../web/fields.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
@@ -42,7 +43,7 @@ export default async function invitationRoutes(app: FastifyInstance) {
     const form = readForm(newPerson, request.body)
     if (form.input) {
       const { name } = form.input
-      const passwordHash = await readNewPassword(form, { name, email: invitation.email }, config.panelName)
+      const passwordHash = await readNewPassword(form, { name, email: invitation.email }, config.panelName, request.ip)
       if (passwordHash) {
         const joined = joinWithPassword(db, visitingActor(request), tokenOf(request), { name, passwordHash })
         if (joined === 'log-in') {
@@ -53,6 +54,7 @@ export default async function invitationRoutes(app: FastifyInstance) {
         if (!joined) throw new Refusal(409, 'This invitation is no longer open', 'Open its link again to see why.')
         const { userId, account } = joined
         await signIn(request, { userId, accountId: account.id, passwordHash })
+        rememberBrowser(request, reply, { id: userId, passwordHash })
         return reply.seeOther('/projects', `Welcome to ${account.name}, ${name}.`)
       }
     }

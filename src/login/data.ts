@@ -1,8 +1,17 @@
 import { and, desc, eq, isNull, ne, sql } from 'drizzle-orm'
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import type { User } from '../accounts/data.ts'
 import { searchText } from '../db/fold.ts'
-import { type Db, write } from '../db/open.ts'
-import { emailChanges, passwordResets, recoveryCodes, sessions, users } from '../db/schema.ts'
+import { type Db, write, writeUnchecked } from '../db/open.ts'
+import {
+  emailChanges,
+  invitations,
+  passwordResets,
+  pendingInvitation,
+  recoveryCodes,
+  sessions,
+  users,
+} from '../db/schema.ts'
 import { endSent } from '../endings/data.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
 import { emailKey } from '../web/fields.ts'
@@ -194,6 +203,44 @@ export function endSessions(db: Db, actor: Actor, userId: number): number {
     const ended = tx.delete(sessions).where(eq(sessions.userId, userId)).run().changes
     record(tx, actor, { kind: 'user.sessions-ended', userId, change: { sessions: [ended, 0] } })
     return ended
+  })
+}
+
+/**
+ * Makes the keys of addresses anew that an earlier version folded too far: `ı` to `i`, `ß` to `ss`. Whoever has such
+ * an address could not log in otherwise. Only letters beyond ASCII were concerned, so this reads few rows, and it can
+ * be repeated. Returns the addresses that now equal another user's: their users keep the key of before.
+ */
+export function rekeyEmails(db: Db): string[] {
+  const beyondAscii = (email: SQLiteColumn) => sql`${email} glob '*[^' || char(1) || '-~]*'`
+  return writeUnchecked(db, (tx) => {
+    const taken: string[] = []
+    for (const { id, email, emailKey: key } of tx.select().from(users).where(beyondAscii(users.email)).all()) {
+      if (key === emailKey(email)) continue
+      if (findUserByEmail(tx, email)) taken.push(email)
+      else
+        tx.update(users)
+          .set({ emailKey: emailKey(email) })
+          .where(eq(users.id, id))
+          .run()
+    }
+    for (const { id, accountId, email, emailKey: key, state } of tx
+      .select()
+      .from(invitations)
+      .where(beyondAscii(invitations.email))
+      .all()) {
+      const same = and(
+        eq(invitations.accountId, accountId),
+        eq(invitations.emailKey, emailKey(email)),
+        pendingInvitation,
+      )
+      if (key === emailKey(email) || (state === 'pending' && tx.select().from(invitations).where(same).get())) continue
+      tx.update(invitations)
+        .set({ emailKey: emailKey(email) })
+        .where(eq(invitations.id, id))
+        .run()
+    }
+    return taken
   })
 }
 

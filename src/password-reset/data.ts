@@ -6,6 +6,8 @@ import { type Actor, record } from '../history/record.ts'
 import { setPasswordByMail } from '../login/data.ts'
 import type { Post } from '../mail/outbox.ts'
 import { hashToken, newToken } from '../secrets.ts'
+import { logInCounter, resetCounter } from '../throttle/attempt.ts'
+import { forgive } from '../throttle/data.ts'
 import { dateTime } from '../web/format.ts'
 
 /** ASVS 5.0 §6.4: short, single use, hashed at rest. */
@@ -48,7 +50,7 @@ export function findReset(db: Db, token: string, at: number): User | undefined {
     .get()?.user
 }
 
-/** Claims the link, sets the password and ends all sessions. False when the link was claimed meanwhile. */
+/** Claims the link, sets the password, ends all sessions, and forgets what strangers had tried. False when the link was claimed meanwhile. */
 export function resetPassword(
   db: Db,
   actor: Actor,
@@ -63,6 +65,8 @@ export function resetPassword(
     const now = findActiveUser(tx, user.id)
     if (!now) return false
     setPasswordByMail(tx, { ...actor, userId: user.id }, now, passwordHash)
+    for (const account of [logInCounter(user.email), resetCounter(user.email)])
+      forgive(tx, { account, address: undefined })
     tell(tx)
     return true
   })

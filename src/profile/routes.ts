@@ -8,7 +8,8 @@ import { endOtherSessions, endSession, findUser, renameUser, setPassword } from 
 import { newPersonFields, readNewPassword, withoutPasswords } from '../login/new-person.ts'
 import { verifyPassword } from '../login/passwords.ts'
 import { removeMember } from '../members/data.ts'
-import { attemptOn, tooSoon } from '../throttle/attempt.ts'
+import { sessionAttempt, tooSoon } from '../throttle/attempt.ts'
+import { rememberBrowser } from '../throttle/browser.ts'
 import { forgive } from '../throttle/data.ts'
 import { listDownload } from '../web/csv.ts'
 import { found, notFound } from '../web/errors.ts'
@@ -50,16 +51,17 @@ export default async function profileRoutes(app: FastifyInstance) {
     const user = found(findUser(db, request.signedIn.id))
     const form = readForm(passwordChange, request.body)
     if (form.input) {
-      const attempt = attemptOn(request, user.email)
+      const attempt = sessionAttempt(request, 'proof')
       const wait = tooSoon(request, reply, attempt)
       if (wait) return showProfile(request, reply, { password: withoutPasswords(form) }, wait)
-      if (await verifyPassword(user.passwordHash, form.input.current)) {
+      if (await verifyPassword(user.passwordHash, form.input.current, attempt)) {
         forgive(db, attempt)
-        const passwordHash = await readNewPassword(form, user, app.config.panelName)
+        const passwordHash = await readNewPassword(form, user, app.config.panelName, undefined)
         if (passwordHash) {
           const accountId = request.viewer.account?.id ?? null
           changePassword(request, user, passwordHash)
           await signIn(request, { userId: user.id, accountId, passwordHash, secondFactor: user.totpSecret !== null })
+          rememberBrowser(request, reply, { id: user.id, passwordHash })
           return reply.seeOther('/profile', 'Your password was changed. All your other sessions have ended.')
         }
       } else {

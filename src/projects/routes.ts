@@ -4,7 +4,7 @@ import { accessList, listAccess } from '../access/data.ts'
 import type { ListQuery } from '../db/list.ts'
 import { hasRoom, projectQuota } from '../quotas/data.ts'
 import { listDownload } from '../web/csv.ts'
-import { identifier, line, version, withIdentifier } from '../web/fields.ts'
+import { identifier, projectName, version, withIdentifier } from '../web/fields.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { readList } from '../web/list.ts'
 import { actor } from '../web/viewer.ts'
@@ -18,7 +18,6 @@ import {
 } from './data.ts'
 import { looker, projectOf, showProject } from './page.ts'
 
-const projectName = () => line('Enter the project’s name.', 100)
 const newProject = z.strictObject({ name: projectName(), identifier: identifier() }).transform(withIdentifier)
 const rename = z.strictObject({ name: projectName(), version: version() })
 const removal = z.strictObject({ identifier: z.string().trim().default('') })

@@ -13,7 +13,7 @@ import { listPendingRequests } from '../partnership/data.ts'
 import { adminRole } from '../policy.ts'
 import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
-import { email, identifier, line, personName, readId, withIdentifier } from '../web/fields.ts'
+import { accountName, email, identifier, line, personName, readId, withIdentifier } from '../web/fields.ts'
 import { plural } from '../web/format.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { readList } from '../web/list.ts'
@@ -22,7 +22,7 @@ import { accountList, findAccountByIdentifier, listAccounts, listUsers, userList
 
 const newAccount = z
   .strictObject({
-    name: line('Enter the account’s name.', 100),
+    name: accountName('Enter the account’s name.'),
     identifier: identifier(),
     kind: z.enum(['customer', 'partner'], { error: 'Choose a kind.' }),
     adminName: personName(),

@@ -5,7 +5,8 @@ import type { Db } from '../db/open.ts'
 import { findUser } from '../login/data.ts'
 import type { Post } from '../mail/outbox.ts'
 import { seal, unseal } from '../secrets.ts'
-import { attemptOn, tooSoon } from '../throttle/attempt.ts'
+import { logInAttempt, secondStepAttempt, tooSoon } from '../throttle/attempt.ts'
+import { rememberBrowser } from '../throttle/browser.ts'
 import { forgive } from '../throttle/data.ts'
 import { badRequest, found, notFound } from '../web/errors.ts'
 import { readId } from '../web/fields.ts'
@@ -38,13 +39,13 @@ export default async function twoFactorRoutes(app: FastifyInstance) {
     const form = readForm(logIn, request.body)
     if (!form.input) return reply.code(422).page('two-factor/log-in', { title: 'Second step', form })
 
-    const attempt = attemptOn(request, half.email)
+    const user = found(findUser(db, half.id))
+    const attempt = secondStepAttempt(request, user)
     const wait = tooSoon(request, reply, attempt)
     if (wait) {
       noteLogInResult(request, 'too many', half.id)
       return reply.page('two-factor/log-in', { title: 'Second step', form, problem: wait })
     }
-    const user = found(findUser(db, half.id))
     const person = { ...visitingActor(request), userId: user.id }
     if (takeCode(db, secrets, person, user, form.input.code)) {
       const { id: userId, passwordHash } = user
@@ -52,6 +53,8 @@ export default async function twoFactorRoutes(app: FastifyInstance) {
       if (!(await signIn(request, { userId, accountId: last?.id ?? null, passwordHash, secondFactor: true })))
         return reply.seeOther('/login', 'Your log-in has changed. Log in again.')
       forgive(db, attempt)
+      forgive(db, logInAttempt(request, user.email, user))
+      rememberBrowser(request, reply, user)
       noteLogInResult(request, 'succeeded', user.id)
       return reply.seeOther(ownPath(form.input.next))
     }
