@@ -126,17 +126,19 @@ function send(
   account: Pick<Account, 'kind' | 'name'>,
   invitation: Invitation,
 ): void {
+  const token = addToken(tx, invitation.id, actor.at)
   post(tx, actor.at, {
     kind: 'invitation',
     email: invitation.email,
     name: invitation.name,
-    invitationId: invitation.id,
+    reason: { because: 'invitation', invitationId: invitation.id, tokenHash: hashToken(token) },
     accountId: invitation.accountId,
+    names: [actor.userId],
     data: {
       inviter,
       account: account.name,
       role: roleName(account.kind, invitation.role),
-      link: invitationLink(publicUrl, addToken(tx, invitation.id, actor.at)),
+      link: invitationLink(publicUrl, token),
       expires: date(invitation.expiresAt),
     },
   })

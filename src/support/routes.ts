@@ -138,9 +138,11 @@ export default async function supportRoutes(app: FastifyInstance) {
     app.wakeMail()
     return reply.seeOther(
       '/support/mail',
-      again
-        ? `The letter to ${letter.email} is sent again.`
-        : `The letter to ${letter.email} is not there to be sent any more.`,
+      again === 'again'
+        ? `The e-mail to ${letter.email} is being sent again.`
+        : again === 'nothing'
+          ? `The e-mail to ${letter.email} can no longer be sent.`
+          : `The e-mail to ${letter.email} was not sent again: ${again.whyNot}.`,
     )
   })
 
