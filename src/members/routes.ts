@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { write } from '../db/open.ts'
 import { invitationList, invite, listInvitations } from '../invitations/data.ts'
+import { tellRemoved, tellRole } from '../notices/data.ts'
 import { roleName } from '../policy.ts'
 import { countProjects, findProjectsById, listProjectChoices } from '../projects/data.ts'
 import { listDownload } from '../web/csv.ts'
@@ -67,7 +69,16 @@ export default async function memberRoutes(app: FastifyInstance) {
       const { account } = request.member
       const { input } = readForm(roleChange, request.body)
       if (!input) return show(request, reply.code(422), undefined, 'Choose a role from the list.')
-      const changed = found(changeRole(db, actor(request), account.id, userOf(request), input.role, input.version))
+      const by = actor(request)
+      const changed = found(
+        write(db, by, (tx) => {
+          const before = findMember(tx, account.id, userOf(request))
+          const after = changeRole(tx, by, account.id, userOf(request), input.role, input.version)
+          if (before && typeof after === 'object' && after.role !== before.role)
+            tellRole(tx, by, account.id, before, after.role, app.mailContext)
+          return after
+        }),
+      )
       if (changed === 'last-admin') {
         return show(
           request,
@@ -98,7 +109,14 @@ export default async function memberRoutes(app: FastifyInstance) {
     async (request, reply) => {
       const { account, user } = request.member
       readForm(nothing, request.body)
-      const removed = found(removeMember(db, actor(request), account.id, userOf(request), 'member.removed'))
+      const by = actor(request)
+      const removed = found(
+        write(db, by, (tx) => {
+          const member = removeMember(tx, by, account.id, userOf(request), 'member.removed')
+          if (typeof member === 'object') tellRemoved(tx, by, account.id, member, app.mailContext)
+          return member
+        }),
+      )
       if (removed === 'last-admin') {
         return showRemoval(
           request,
