@@ -80,7 +80,10 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   app.decorate('secrets', secrets)
   app.decorate('now', now)
   app.decorate('wakeMail', mail.wake)
-  app.decorate('postLetter', newPost(config, secrets, mail.wake))
+  const post = newPost(config, secrets, mail.wake)
+  const { publicUrl, panelName, supportEmail } = config
+  app.decorate('postLetter', post)
+  app.decorate('mailContext', { post, publicUrl, panelName, supportEmail })
   app.decorate('setupToken', newToken())
 
   await app.register(metrics)

@@ -276,7 +276,8 @@ t.test('no letter about a deleted customer goes out, and its running imports sto
   )
   const data = { account: 'Acme', granted: true, link: 'http://localhost:3000/' }
   const late = { kind: 'partner-decision', email: 'late@acme.example', name: 'Late', data } as const
-  panel.app.postLetter(panel.db, panel.app.now(), { ...late, accountId: account(panel, 'acme')?.id ?? 0 })
+  const reason = { because: 'support' } as const
+  panel.app.postLetter(panel.db, panel.app.now(), { ...late, reason, accountId: account(panel, 'acme')?.id ?? 0 })
   await until('one that is written later is withdrawn too', () => {
     const letter = panel.db.select().from(letters).where(eq(letters.email, late.email)).get()
     return letter?.state === 'withdrawn'

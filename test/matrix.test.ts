@@ -772,9 +772,9 @@ t.test('data functions that are given one tenant and another’s object find not
     } as importData.Import),
     discardImport: importData.discardImport(db, actor, { id: Number(umbrella.import), accountId: acmeId }),
     cancelRequest: requests.cancelRequest(db, actor, acmeId, foreignRequest.id),
-    deleteAccount: deletedAccounts.deleteAccount(db, actor, cloudhausId, umbrellaId),
-    deleteAccountAsSupport: deletedAccounts.deleteAccount(db, actor, null, umbrellaId),
-    deletePartner: deletedAccounts.deleteAccount(db, actor, null, cloudhausId),
+    deleteAccount: deletedAccounts.deleteAccount(db, actor, cloudhausId, umbrellaId, panel.app.mailContext),
+    deleteAccountAsSupport: deletedAccounts.deleteAccount(db, actor, null, umbrellaId, panel.app.mailContext),
+    deletePartner: deletedAccounts.deleteAccount(db, actor, null, cloudhausId, panel.app.mailContext),
     findRestorable: deletedAccounts.findRestorable(db, cloudhausId, 'gone', actor.at),
     findRestorableAsSupport: deletedAccounts.findRestorable(db, null, 'gone', actor.at),
     restoreAccount: deletedAccounts.restoreAccount(db, actor, cloudhausId, goneId),
@@ -940,11 +940,11 @@ t.test('what the end of an account counts, ends, gives back and forgets is its o
       .where(eq(records.kind, kind))
       .all()
       .map(({ accountId, change }) => [accountId, JSON.parse(change).users])
-  t.equal(deletedAccounts.deleteAccount(db, actor, cloudhausId, acmeId), 'deleted')
+  t.equal(deletedAccounts.deleteAccount(db, actor, cloudhausId, acmeId, panel.app.mailContext), 'deleted')
   t.strictSame(recorded('account.deleted'), [[acmeId, [2, 0]]])
   t.equal(deletedAccounts.restoreAccount(db, actor, cloudhausId, acmeId), 'restored')
   t.strictSame(recorded('account.restored'), [[acmeId, [0, 2]]])
-  t.equal(deletedAccounts.deleteAccount(db, actor, cloudhausId, acmeId), 'deleted')
+  t.equal(deletedAccounts.deleteAccount(db, actor, cloudhausId, acmeId, panel.app.mailContext), 'deleted')
   t.strictSame(rowsOf(panel, umbrellaId, uma), before)
 
   // Umbrella's own deleted project, which is due as well, is none of the account's.

@@ -8,6 +8,8 @@ import { accounts, memberships, sessions, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
 import { isSuspended, type Suspension, suspensionOf } from '../db/suspension.ts'
 import { type Actor, record } from '../history/record.ts'
+import { type MailContext, withdrawLettersOfAct } from '../mail/outbox.ts'
+import { tellResumed, tellSuspended } from '../notices/data.ts'
 import type { ActiveAccount, DeletedAccount } from '../web/viewer.ts'
 
 export type Account = typeof accounts.$inferSelect
@@ -394,7 +396,7 @@ const suspensionBy = ({ bySupport }: Actor) => suspensions[bySupport ? 'support'
  * Stops an account's members from working in it, with the reason that they are shown. Nothing is deleted. A partner
  * and Support each suspend for themselves. False when the actor's side had suspended it before.
  */
-export function suspendAccount(db: Db, actor: Actor, accountId: number, reason: string): boolean {
+export function suspendAccount(db: Db, actor: Actor, accountId: number, reason: string, mail: MailContext): boolean {
   return write(db, actor, (tx) => {
     const own = suspensionBy(actor)
     const before = tx
@@ -405,6 +407,7 @@ export function suspendAccount(db: Db, actor: Actor, accountId: number, reason: 
     if (!before || before[own.at] !== null) return false
     tx.update(accounts).set(own.set(actor.at, reason)).where(eq(accounts.id, accountId)).run()
     record(tx, actor, { kind: 'account.suspended', accountId, change: { reason: [null, reason] } })
+    tellSuspended(tx, actor, accountId, reason, mail)
     return true
   })
 }
@@ -414,13 +417,18 @@ export function resumeAccount(
   db: Db,
   actor: Actor,
   accountId: number,
+  mail: MailContext,
 ): { done: 'resumed' | 'nothing'; other: Suspension | null } {
   return write(db, actor, (tx) => {
     const own = suspensionBy(actor)
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
-    if (!account || account[own.at] === null) return { done: 'nothing', other: account ? suspensionOf(account) : null }
+    const since = account?.[own.at] ?? null
+    if (!account || since === null) return { done: 'nothing', other: account ? suspensionOf(account) : null }
     tx.update(accounts).set(own.set(null, null)).where(eq(accounts.id, accountId)).run()
     record(tx, actor, { kind: 'account.resumed', accountId, change: { reason: [account[own.reason], null] } })
-    return { done: 'resumed', other: suspensionOf({ ...account, ...own.set(null, null) }) }
+    withdrawLettersOfAct(tx, accountId, since, 'the account was resumed', actor.at)
+    const other = suspensionOf({ ...account, ...own.set(null, null) })
+    if (!other) tellResumed(tx, actor, accountId, mail)
+    return { done: 'resumed', other }
   })
 }

@@ -143,17 +143,19 @@ function send(
   account: Pick<Account, 'kind' | 'name'>,
   invitation: Invitation,
 ): void {
+  const token = addToken(tx, actor, invitation.id, 'mailed')
   post(tx, actor.at, {
     kind: 'invitation',
     email: invitation.email,
     name: invitation.name,
-    invitationId: invitation.id,
+    reason: { because: 'invitation', invitationId: invitation.id, tokenHash: hashToken(token) },
     accountId: invitation.accountId,
+    names: [actor.userId],
     data: {
       inviter,
       account: account.name,
       role: roleName(account.kind, invitation.role),
-      link: invitationLink(publicUrl, addToken(tx, actor, invitation.id, 'mailed')),
+      link: invitationLink(publicUrl, token),
       expires: date(invitation.expiresAt),
     },
   })

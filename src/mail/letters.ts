@@ -46,6 +46,13 @@ type EmailChangeLetter = { link: string; expires: string }
 type EmailConfirmationLetter = { link: string; resetLink: string; expires: string }
 type EmailChangedLetter = { made: boolean; when: string; link: string; supportEmail: string }
 type TwoFactorLetter = { what: string; when: string; link: string }
+/** What somebody did, in sentences of its own: for acts that need no pair of views. */
+export type NoticeLetter = {
+  subject: string
+  paragraphs: string[]
+  facts: { name: string; value: string }[]
+  link: { words: string; to: string } | null
+}
 
 /** Every kind of letter: what it is made of, and its subject. Its text is in views/mail. */
 export const letterKinds = {
@@ -66,6 +73,7 @@ export const letterKinds = {
     made ? 'Your e-mail was changed' : 'A change of your e-mail was asked for',
   'two-factor-changed': ({ what }: TwoFactorLetter) => `Two-factor log-in was ${what}`,
   'password-changed': (_: PasswordChangedLetter) => 'Your password was changed',
+  notice: ({ subject }: NoticeLetter) => subject,
 } as const
 
 export type LetterKind = keyof typeof letterKinds

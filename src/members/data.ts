@@ -230,9 +230,9 @@ function isLastAdmin(tx: Db, accountId: number, member: Member): boolean {
 }
 
 /** Whom a member of an account can ask: its admins, the first ones. */
-export function listAdmins(db: Db, accountId: number, limit = 3): { name: string; email: string }[] {
+export function listAdmins(db: Db, accountId: number, limit = 3): { userId: number; name: string; email: string }[] {
   return db
-    .select({ name: users.name, email: users.email })
+    .select({ userId: users.id, name: users.name, email: users.email })
     .from(memberships)
     .innerJoin(users, eq(users.id, memberships.userId))
     .where(and(eq(memberships.accountId, accountId), eq(memberships.role, adminRole), isNull(users.disabledAt)))

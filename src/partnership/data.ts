@@ -116,10 +116,10 @@ function decide(
   if (requester && requester.disabledAt === null) {
     post(tx, actor.at, {
       kind: 'partner-decision',
+      reason: { because: 'member', userId: requester.id, readerOf: account.id },
       accountId: account.id,
       email: requester.email,
       name: requester.name,
-      userId: requester.id,
       data: {
         account: account.name,
         granted: state === 'granted',

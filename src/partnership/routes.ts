@@ -23,7 +23,9 @@ export default async function partnershipRoutes(app: FastifyInstance) {
         if (!supportEmail) return
         post(tx, app.now(), {
           kind: 'partner-request',
+          reason: { because: 'support' },
           accountId: account.id,
+          names: [user.id],
           email: supportEmail,
           name: `${panelName} Support`,
           data: {

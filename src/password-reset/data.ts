@@ -34,7 +34,7 @@ export function requestReset(
       kind: 'password-reset',
       email: user.email,
       name: user.name,
-      userId: user.id,
+      reason: { because: 'token', userId: user.id, tokenHash: hashToken(token) },
       data: { link: `${publicUrl}/password-reset/${token}`, expires: dateTime(expiresAt) },
     })
   })

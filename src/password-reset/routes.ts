@@ -82,7 +82,7 @@ export default async function passwordResetRoutes(app: FastifyInstance) {
             kind: 'password-changed',
             email: user.email,
             name: user.name,
-            userId: user.id,
+            reason: { because: 'user', userId: user.id },
             data: { when: dateTime(now()), link: `${publicUrl}/password-reset` },
           })
         const anonymous = visitingActor(request)

@@ -22,6 +22,7 @@ import { endMembership, endSent } from '../endings/data.ts'
 import { type Actor, record } from '../history/record.ts'
 import { hasOtherOperator } from '../login/data.ts'
 import { withdrawLetters } from '../mail/outbox.ts'
+import { notSent } from '../mail/reasons.ts'
 import { adminRole } from '../policy.ts'
 
 const nobody = 'deleted@deleted.invalid'
@@ -242,7 +243,7 @@ function forgetLetters(tx: Db, userId: number, email: string): number[] {
     .returning({ id: letters.id })
     .all()
   tx.update(letters)
-    .set({ state: 'withdrawn' })
+    .set({ state: 'withdrawn', error: notSent('its reader’s login was deleted') })
     .where(and(eq(letters.email, nobody), eq(letters.state, 'waiting')))
     .run()
   const byUser = tx

@@ -110,7 +110,7 @@ export default async function profileRoutes(app: FastifyInstance) {
         kind: 'password-changed',
         email: user.email,
         name: user.name,
-        userId: user.id,
+        reason: { because: 'user', userId: user.id },
         data,
       })
     })

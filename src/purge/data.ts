@@ -10,6 +10,7 @@ import {
   invitationTokens,
   keptAccess,
   keptLimits,
+  letterPeople,
   letters,
   limits,
   memberships,
@@ -90,11 +91,10 @@ export function purgeNextAccount(db: Db, at: number, removeFiles: (letterIds: nu
 
 function forgetInvitationsAndLetters(tx: Db, accountId: number): number[] {
   const own = tx.select({ id: invitations.id }).from(invitations).where(eq(invitations.accountId, accountId))
-  const letterIds = tx
-    .delete(letters)
-    .where(or(eq(letters.accountId, accountId), inArray(letters.invitationId, own)))
-    .returning({ id: letters.id })
-    .all()
+  const about = or(eq(letters.accountId, accountId), inArray(letters.invitationId, own))
+  const told = tx.select({ id: letters.id }).from(letters).where(about)
+  tx.delete(letterPeople).where(inArray(letterPeople.letterId, told)).run()
+  const letterIds = tx.delete(letters).where(about).returning({ id: letters.id }).all()
   tx.delete(invitationTokens).where(inArray(invitationTokens.invitationId, own)).run()
   tx.delete(invitationProjects).where(inArray(invitationProjects.invitationId, own)).run()
   tx.delete(invitations).where(eq(invitations.accountId, accountId)).run()

@@ -11,7 +11,7 @@ import {
   users,
 } from '../db/schema.ts'
 import { type Actor, type Change, type Person, record } from '../history/record.ts'
-import type { Post } from '../mail/outbox.ts'
+import type { Letter, Post } from '../mail/outbox.ts'
 import { listAdmins } from '../members/data.ts'
 import {
   type Amounts,
@@ -423,15 +423,22 @@ function tellDeciders(
 ): void {
   const partnerId = partnerOf(tx, request.accountId)
   const partner = partnerId === null ? undefined : tx.select().from(accounts).where(eq(accounts.id, partnerId)).get()
-  const readers =
+  const readers: Pick<Letter, 'name' | 'email' | 'reason'>[] =
     partnerId === null
-      ? [{ name: `${panelName} Support`, email: supportEmail ?? '' }].filter(({ email }) => email)
-      : listAdmins(tx, partnerId, mostLetters)
+      ? [{ name: `${panelName} Support`, email: supportEmail ?? '', reason: { because: 'support' } as const }].filter(
+          ({ email }) => email,
+        )
+      : listAdmins(tx, partnerId, mostLetters).map(({ userId, name, email }) => ({
+          name,
+          email,
+          reason: { because: 'admin', userId, readerOf: partnerId } as const,
+        }))
   for (const reader of readers) {
     post(tx, at, {
       kind: 'quota-request',
       ...reader,
       accountId: request.accountId,
+      names: [request.requestedBy],
       data: {
         requester: request.requester,
         requesterEmail: request.requesterEmail,
@@ -468,7 +475,8 @@ function tellRequester(
     accountId: request.accountId,
     name: user.name,
     email: user.email,
-    userId: user.id,
+    reason: { because: 'member', userId: user.id, readerOf: request.accountId },
+    names: [actor.userId],
     data: {
       account: request.account,
       project: request.project ?? '',

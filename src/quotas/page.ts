@@ -2,7 +2,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { findAccount } from '../accounts/data.ts'
 import { customerOf } from '../customers/own.ts'
+import { write } from '../db/open.ts'
 import type { Actor } from '../history/record.ts'
+import { tellLimits } from '../notices/data.ts'
 import { listProjectChoices, listProjects, projectList } from '../projects/data.ts'
 import { findOpenRequest, listRequestsOf, type QuotaRequest } from '../quota-requests/data.ts'
 import type { Resource } from '../resources/data.ts'
@@ -79,7 +81,16 @@ export function saveLimits(
 
   const amounts = readAmounts(form.input, resources)
   const { remark, version: madeOn } = form.input
-  const result = setLimits(request.server.db, actor, holder, { amounts, remark, version: madeOn })
+  const { db, mailContext } = request.server
+  const changed = quotas.flatMap(({ resource, own }) => {
+    const after = amounts.get(resource.id)
+    return after === undefined || after === own.limit ? [] : [{ resource, before: own.limit, after }]
+  })
+  const result = write(db, actor, (tx) => {
+    const done = setLimits(tx, actor, holder, { amounts, remark, version: madeOn })
+    if (done === 'saved') tellLimits(tx, actor, holder, changed, remark, mailContext)
+    return done
+  })
   if (result === 'saved') return { saved: true }
   if (result !== 'stale') {
     sayShortages(form, result, true)

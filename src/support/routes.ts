@@ -120,7 +120,7 @@ export default async function supportRoutes(app: FastifyInstance) {
     const { id, name } = accountOf(request)
     const form = readForm(suspension, request.body)
     if (!form.input) return showSuspension(request, reply.code(422), form)
-    const done = suspendAccount(db, supportActor(request), id, form.input.reason)
+    const done = suspendAccount(db, supportActor(request), id, form.input.reason, app.mailContext)
     return reply.seeOther(
       '/support/accounts',
       done ? `${name} is suspended.` : `Support had suspended ${name} already. Nothing was changed.`,
@@ -129,7 +129,8 @@ export default async function supportRoutes(app: FastifyInstance) {
 
   app.post('/support/accounts/:identifier/suspension/removal', account, async (request, reply) => {
     const { id, name } = accountOf(request)
-    return reply.seeOther('/support/accounts', resumedWords(name, resumeAccount(db, supportActor(request), id)))
+    const resumed = resumeAccount(db, supportActor(request), id, app.mailContext)
+    return reply.seeOther('/support/accounts', resumedWords(name, resumed))
   })
 
   app.get(
@@ -193,9 +194,11 @@ export default async function supportRoutes(app: FastifyInstance) {
     app.wakeMail()
     return reply.seeOther(
       '/support/mail',
-      again
-        ? `The letter to ${letter.email} is sent again.`
-        : `The letter to ${letter.email} is not there to be sent any more.`,
+      again === 'again'
+        ? `The e-mail to ${letter.email} is being sent again.`
+        : again === 'nothing'
+          ? `The e-mail to ${letter.email} can no longer be sent.`
+          : `The e-mail to ${letter.email} was not sent again: ${again.whyNot}.`,
     )
   })
 

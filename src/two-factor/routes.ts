@@ -114,7 +114,7 @@ export default async function twoFactorRoutes(app: FastifyInstance) {
           kind: 'two-factor-changed',
           email: user.email,
           name: user.name,
-          userId: user.id,
+          reason: { because: 'user', userId: user.id },
           data,
         }),
       )
@@ -129,8 +129,9 @@ export default async function twoFactorRoutes(app: FastifyInstance) {
 
   function tell(request: FastifyRequest, what: string): (tx: Db) => void {
     const { email, name, id: userId } = request.signedIn
+    const reason = { because: 'user', userId } as const
     return (tx) =>
-      (postLetter as Post)(tx, now(), { kind: 'two-factor-changed', email, name, userId, data: letterData(what) })
+      (postLetter as Post)(tx, now(), { kind: 'two-factor-changed', email, name, reason, data: letterData(what) })
   }
 
   function letterData(what: string) {

@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts'
 import type { Db } from '../db/open.ts'
 import type { Storage } from '../db/storage.ts'
-import type { Post } from '../mail/outbox.ts'
+import type { MailContext, Post } from '../mail/outbox.ts'
 import type { Secrets } from '../secrets.ts'
 
 declare module 'fastify' {
@@ -15,6 +15,8 @@ declare module 'fastify' {
     /** The time, in milliseconds since 1970. */
     now: () => number
     postLetter: Post
+    /** For acts that write to people about themselves. */
+    mailContext: MailContext
     /** Lets the mail worker look for letters now. */
     wakeMail: () => void
     /** What the first operator's set-up link ends with; it works until there is an operator. */
