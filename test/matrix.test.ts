@@ -567,7 +567,7 @@ t.test('data functions that are given one tenant and another’s object find not
     removeAccess: access.removeAccess(db, actor, acmeId, skunkworks, uma),
     findMembership: accountData.findMembership(db, stella, umbrellaId),
     findOwnAccount: accountData.findOwnAccount(db, stella, 'umbrella'),
-    switchAccount: accountData.switchAccount(db, '', stella, 'umbrella', 1),
+    switchAccount: accountData.switchAccount(db, actor, '', stella, 'umbrella', 1),
     findLastPartnerAccount: accountData.findLastPartnerAccount(db, stella),
     whyNotInvited: invitationData.whyNotInvited(db, acmeId, 'new@acme.example', actor.at),
     whyNotInvitedWhoIsElsewhere: invitationData.whyNotInvited(db, acmeId, 'secret@umbrella.example', actor.at),
@@ -833,7 +833,7 @@ t.test('changing the account touches one’s own session and membership alone', 
     .set({ activeAccountId: umbrellaId })
     .where(eq(sessions.id, Number(acme.session)))
     .run()
-  accountData.switchAccount(db, tomsSession?.hash ?? '', stellaId, 'acme', panel.app.now())
+  accountData.switchAccount(db, { stillMay: null }, tomsSession?.hash ?? '', stellaId, 'acme', panel.app.now())
   const after = db
     .select()
     .from(sessions)

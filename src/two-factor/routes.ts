@@ -45,7 +45,7 @@ export default async function twoFactorRoutes(app: FastifyInstance) {
       return reply.page('two-factor/log-in', { title: 'Second step', form, problem: wait })
     }
     const user = found(findUser(db, half.id))
-    const person = { ...visitingActor(request), userId: user.id }
+    const person = { ...visitingActor(request), userId: user.id, stillMay: request.mustStillMay }
     if (takeCode(db, secrets, person, user, form.input.code)) {
       const { id: userId, passwordHash } = user
       const [last] = listRecentAccounts(db, userId, 1)
