@@ -1,5 +1,5 @@
 import { and, eq, gt, isNull } from 'drizzle-orm'
-import type { User } from '../accounts/data.ts'
+import { findActiveUser, type User } from '../accounts/data.ts'
 import { type Db, write } from '../db/open.ts'
 import { passwordResets, users } from '../db/schema.ts'
 import { type Actor, record } from '../history/record.ts'
@@ -11,7 +11,10 @@ import { dateTime } from '../web/format.ts'
 /** ASVS 5.0 §6.4: short, single use, hashed at rest. */
 const lifetime = 30 * 60_000
 
-/** Writes a letter with a link to choose a new password. Only the newest link works. */
+/**
+ * Writes a letter with a link to choose a new password. Only the newest link works. None goes to a user who was
+ * disabled, deleted or has another e-mail since it was asked for.
+ */
 export function requestReset(
   db: Db,
   actor: Actor,
@@ -21,6 +24,7 @@ export function requestReset(
   const token = newToken()
   const expiresAt = actor.at + lifetime
   write(db, actor, (tx) => {
+    if (findActiveUser(tx, user.id)?.email !== user.email) return
     tx.delete(passwordResets).where(eq(passwordResets.userId, user.id)).run()
     tx.insert(passwordResets)
       .values({ hash: hashToken(token), userId: user.id, expiresAt })
@@ -46,7 +50,7 @@ export function findReset(db: Db, token: string, at: number): User | undefined {
     .get()?.user
 }
 
-/** Claims the link, sets the password and ends all sessions. False when the link was claimed meanwhile. */
+/** Claims the link, sets the password and ends all sessions. False when the link was claimed, or the user disabled, meanwhile. */
 export function resetPassword(
   db: Db,
   actor: Actor,
@@ -56,6 +60,7 @@ export function resetPassword(
   tell: (tx: Db) => void,
 ): boolean {
   return write(db, actor, (tx) => {
+    if (!findActiveUser(tx, user.id)) return false
     const claimed = tx.update(passwordResets).set({ usedAt: actor.at }).where(open(token, actor.at)).run().changes
     if (!claimed) return false
     setPassword(tx, { ...actor, userId: user.id }, user.id, passwordHash)
