@@ -36,6 +36,7 @@ export default async function twoFactorRoutes(app: FastifyInstance) {
     const half = request.viewer.halfSignedIn
     if (!half) return reply.seeOther('/login')
     const form = readForm(logIn, request.body)
+    form.values.next = ownPath(form.values.next)
     if (!form.input) return reply.code(422).page('two-factor/log-in', { title: 'Second step', form })
 
     const attempt = attemptOn(request, half.email)
