@@ -8,10 +8,8 @@ import * as customers from '../src/customers/data.ts'
 import { firstPage } from '../src/db/list.ts'
 import {
   accounts,
-  emailChanges,
   imports,
   invitations,
-  letters,
   limits,
   memberships,
   partnerRequests,
@@ -35,10 +33,9 @@ import * as projectData from '../src/projects/data.ts'
 import * as purge from '../src/purge/data.ts'
 import * as requests from '../src/quota-requests/data.ts'
 import * as quotas from '../src/quotas/data.ts'
-import { hashToken } from '../src/secrets.ts'
 import * as twoFactor from '../src/two-factor/data.ts'
-import { type Client, type Fields, type Page, type Panel, startApp } from './harness.ts'
-import { until } from './smtp.ts'
+import { type Client, type Page, type Panel, startApp } from './harness.ts'
+import { addressOf, formFor, idOf, lasting, missing, type Objects, prepare } from './objects.ts'
 
 // Every route that the running application has, for every actor, on own, sibling, foreign, mixed and
 // missing objects. What is denied must leave every row of every table as it was, and show no byte of
@@ -238,169 +235,12 @@ function isIn(who: CastName, group: Group): boolean {
   return group === 'everyone' || (groups[group] as readonly CastName[]).includes(who)
 }
 
-/** What identifies objects in addresses and forms. */
-type Objects = Record<
-  'customer' | 'identifier' | 'project' | 'user' | 'id' | 'letter' | 'session' | 'token' | 'request' | 'key' | 'import',
-  string
->
-
-const missing: Objects = {
-  customer: 'nobody',
-  identifier: 'nobody',
-  project: 'nothing',
-  user: '99999',
-  id: '99999',
-  letter: '99999',
-  session: '99999',
-  request: '99999',
-  key: 'nothing',
-  import: '99999',
-  token: 'N'.repeat(43),
-}
-
-type Prepared = { panel: Panel; acme: Objects; umbrella: Objects }
-
-/** Acme and Umbrella each have a project, an invitation and its letter, an open change of e-mail, a request for more quota, and somebody logged in. */
-async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepared> {
-  const panel = await startApp(t)
-  const { db } = panel
-  const uma = await panel.signIn('uma')
-  await uma.submit('/projects', 'Create project', { name: 'Skunkworks', identifier: 'skunkworks' })
-  await uma.submit('/customer/users', 'Invite', { name: 'Secret Guest', email: 'secret@umbrella.example' })
-  await uma.submit('/projects/skunkworks', 'Save quotas', { volumes: '3', remark: 'Secret remark' })
-  await uma.submit('/customer/imports', 'Check the file', { text: 'name,e-mail\nSecret Row,row@umbrella.example' })
-  await uma.submit('/customer/quotas', 'Send request', { cores: '7', reason: 'Secret reason' })
-  const stella = await panel.signIn('stella')
-  await stella.submit('/projects/website', 'Save quotas', { volumes: '2', remark: 'Own remark' })
-  await stella.submit('/customer/imports', 'Check the file', { text: 'name,e-mail\nOwn Row,row@acme.example' })
-  await stella.submit('/customer/quotas', 'Send request', { cores: '5', reason: 'Own reason' })
-  await stella.submit('/customer/users', 'Invite', { name: 'Own Guest', email: 'guest@acme.example' })
-  await stella.submit('/customer/users', 'Invite', { name: 'Nils', email: cast.nils.email })
-  await panel.signIn('tom')
-  // The worker has done with them, so that whatever changes from now on was changed by a request.
-  await until('the letters are kept', () =>
-    db
-      .select()
-      .from(letters)
-      .all()
-      .every(({ state }) => state === 'kept'),
-  )
-  const userId = (who: CastName) => db.select().from(users).where(eq(users.email, cast[who].email)).get()?.id ?? 0
-  const objects = (customer: string, project: string, who: CastName, guest: string, token: string): Objects => {
-    db.insert(emailChanges)
-      .values({
-        hash: hashToken(token),
-        userId: userId(who),
-        email: `${customer}@new.example`,
-        expiresAt: panel.app.now() + 3_600_000,
-      })
-      .run()
-    return {
-      customer,
-      identifier: customer,
-      project,
-      user: String(userId(who)),
-      id: String(db.select().from(invitations).where(eq(invitations.email, guest)).get()?.id),
-      letter: String(db.select().from(letters).where(eq(letters.email, guest)).get()?.id),
-      session: String(
-        db
-          .select()
-          .from(sessions)
-          .where(eq(sessions.userId, userId(who)))
-          .get()?.id,
-      ),
-      token,
-      request: String(
-        db
-          .select({ id: quotaRequests.id })
-          .from(quotaRequests)
-          .innerJoin(accounts, eq(accounts.id, quotaRequests.accountId))
-          .where(eq(accounts.identifier, customer))
-          .get()?.id,
-      ),
-      key: 'snapshots',
-      import: String(
-        db
-          .select({ id: imports.id })
-          .from(imports)
-          .innerJoin(accounts, eq(accounts.id, imports.accountId))
-          .where(eq(accounts.identifier, customer))
-          .get()?.id,
-      ),
-    }
-  }
-  return {
-    panel,
-    acme: objects('acme', 'website', 'tom', 'guest@acme.example', 'A'.repeat(43)),
-    umbrella: objects('umbrella', 'skunkworks', 'uma', 'secret@umbrella.example', 'U'.repeat(43)),
-  }
-}
-
-function addressOf(url: string, objects: Objects): string {
-  return url.replaceAll(/:(\w+)/g, (_, name: keyof Objects) => objects[name])
-}
-
-/** Forms that would do something, if they were let. */
-const plausible: Record<string, Fields> = {
-  '/partner/customers': { name: 'Changed', identifier: 'changed' },
-  '/partner/customers/:customer/invitations': { name: 'Changed', email: 'changed@x.example' },
-  '/partner/customers/:customer/quotas': { projects: '1', version: '1' },
-  '/partner/customers/:customer/quotas/requests/:request/refusal': { comment: 'Changed' },
-  '/partner/quotas/automatic-approval': { share: '50' },
-  '/customer/quotas/requests': { volumes: '9', reason: 'Changed' },
-  '/projects/:project/quotas': { volumes: '9', version: '2' },
-  '/support/accounts/:identifier/quotas': { projects: '1', version: '1' },
-  '/support/accounts/:identifier/pool': { projects: '1', version: '1' },
-  '/support/accounts/:identifier/quotas/requests/:request/refusal': { comment: 'Changed' },
-  '/partner/imports': { text: 'name\nChanged' },
-  '/customer/imports': { text: 'name,e-mail\nChanged,changed@x.example' },
-  '/support/resources': { key: 'changed', name: 'Changed', unit: '' },
-  '/support/resources/:key': { name: 'Changed', unit: '', version: '1' },
-  '/partner/customers/:customer/suspension': { reason: 'Changed' },
-  '/projects': { name: 'Changed', identifier: 'changed' },
-  '/projects/:project/name': { name: 'Changed', version: '1' },
-  '/projects/:project/access': { role: 'reader' },
-  '/projects/:project/access/:user': { role: 'reader', version: '1' },
-  '/customer/users': { name: 'Changed', email: 'changed@x.example', role: 'admin' },
-  '/customer/users/:user/role': { role: 'admin', version: '1' },
-  '/customer/account/name': { name: 'Changed', version: '1' },
-  '/support/accounts/:identifier/suspension': { reason: 'Changed' },
-  '/support/accounts/:identifier/partner': { to: 'partner', partner: 'rival' },
-  '/support/accounts': {
-    name: 'Changed',
-    identifier: 'changed',
-    kind: 'partner',
-    adminName: 'Changed',
-    adminEmail: 'changed@x.example',
-  },
-}
-
-function formFor(url: string, objects: Objects): Fields {
-  const fields = { ...plausible[url] }
-  if (url === '/projects/:project/removal') fields.identifier = objects.project
-  if (url === '/partner/customers/:customer/removal') fields.identifier = objects.customer
-  if (url === '/support/accounts/:identifier/removal') fields.identifier = objects.identifier
-  if (url === '/projects/:project/access') fields.people = objects.user
-  if (url === '/active-account') fields.account = objects.identifier
-  return fields
-}
-
 async function send(client: Client, { method, url }: Route, objects: Objects): Promise<Page> {
   const path = addressOf(url, objects)
   if (method === 'POST') return client.post(path, formFor(url, objects))
   // Reads the notice that an act before may have left.
   await client.open('/active-account')
   return client.get(path)
-}
-
-/** Every row, but for what a request may touch without a change: the use of a session, and the count of tries. */
-function lasting(panel: Panel) {
-  const { sessions, throttles, ...rest } = panel.rows()
-  return { ...rest, sessions: sessions?.map((row) => ({ ...(row as object), last_seen_at: 0 })) }
-}
-
-function idOf(panel: Panel, identifier: string): number {
-  return panel.db.select().from(accounts).where(eq(accounts.identifier, identifier)).get()?.id ?? 0
 }
 
 /** Every row of an account and of a user, by table. */
@@ -729,7 +569,7 @@ t.test('data functions that are given one tenant and another’s object find not
     removeAccess: access.removeAccess(db, actor, acmeId, skunkworks, uma),
     findMembership: accountData.findMembership(db, stella, umbrellaId),
     findOwnAccount: accountData.findOwnAccount(db, stella, 'umbrella'),
-    switchAccount: accountData.switchAccount(db, '', stella, 'umbrella', 1),
+    switchAccount: accountData.switchAccount(db, actor, '', stella, 'umbrella', 1),
     findLastPartnerAccount: accountData.findLastPartnerAccount(db, stella),
     whyNotInvited: invitationData.whyNotInvited(db, acmeId, 'new@acme.example', actor.at),
     whyNotInvitedWhoIsElsewhere: invitationData.whyNotInvited(db, acmeId, 'secret@umbrella.example', actor.at),
@@ -998,7 +838,7 @@ t.test('changing the account touches one’s own session and membership alone', 
     .set({ activeAccountId: umbrellaId })
     .where(eq(sessions.id, Number(acme.session)))
     .run()
-  accountData.switchAccount(db, tomsSession?.hash ?? '', stellaId, 'acme', panel.app.now())
+  accountData.switchAccount(db, { stillMay: null }, tomsSession?.hash ?? '', stellaId, 'acme', panel.app.now())
   const after = db
     .select()
     .from(sessions)

@@ -2,7 +2,7 @@ import { type AnyColumn, and, desc, eq, inArray, isNotNull, isNull, type SQL, sq
 import { alias } from 'drizzle-orm/sqlite-core'
 import { searchText } from '../db/fold.ts'
 import { type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
-import { type Db, write, writeUnchecked } from '../db/open.ts'
+import { type Authority, type Db, write } from '../db/open.ts'
 import { prepared } from '../db/prepared.ts'
 import { accounts, memberships, sessions, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
@@ -249,12 +249,13 @@ export function listDeletedAccounts(db: Db, userId: number, limit: number): Dele
 /** Makes an account of the user's the active one of a session. Undefined when it is none of theirs. */
 export function switchAccount(
   db: Db,
+  actor: Authority,
   sessionHash: string,
   userId: number,
   identifier: string,
   at: number,
 ): OwnAccount | undefined {
-  return writeUnchecked(db, (tx) => {
+  return write(db, actor, (tx) => {
     const own = findOwnAccount(tx, userId, identifier)
     if (!own) return undefined
     tx.update(sessions)

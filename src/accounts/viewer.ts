@@ -121,12 +121,21 @@ function mustStillMay(request: FastifyRequest, tx: Db): void {
   if (
     action &&
     row &&
-    row.user.id === viewer.user?.id &&
-    !isHalfSignedIn(row) &&
+    row.user.id === (viewer.user ?? viewer.halfSignedIn)?.id &&
+    isHalfSignedIn(row) === (viewer.user === undefined) &&
     sameAccount &&
     can(standings(request, row, partnerAccount), action)
   )
     return
+  request.viewer = readViewer(request)
+  throw lateAnswer(request)
+}
+
+/** Asks in a transaction whether the session lives, and is its enabled user's. */
+function mustStillBeSignedIn(request: FastifyRequest, tx: Db): void {
+  const { viewer } = request
+  const row = findSessionViewer(tx, viewer.sessionKey)
+  if (row && row.user.id === viewer.user?.id && !isHalfSignedIn(row)) return
   request.viewer = readViewer(request)
   throw lateAnswer(request)
 }
@@ -159,7 +168,9 @@ function member(this: FastifyRequest) {
 /** Makes another of the user's accounts the active one, for this request too. */
 export function switchTo(request: FastifyRequest, identifier: string): OwnAccount | undefined {
   const { db, now } = request.server
-  const own = switchAccount(db, request.viewer.sessionKey, request.signedIn.id, identifier, now())
+  // The route's own action may be for the account that is switched to.
+  const signedIn = { stillMay: (tx: Db) => mustStillBeSignedIn(request, tx) }
+  const own = switchAccount(db, signedIn, request.viewer.sessionKey, request.signedIn.id, identifier, now())
   if (own) {
     request.viewer = readViewer(request)
   }

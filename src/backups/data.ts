@@ -63,9 +63,13 @@ function holdsLink(secrets: Secrets, letter: LetterRow): boolean {
   }
 }
 
-/** Records that Support made a backup. */
-export function recordBackup(db: Db, actor: Actor, name: string): void {
-  write(db, actor, (tx) => record(tx, actor, { kind: 'installation.backed-up', change: { backup: [null, name] } }))
+/** Begins a backup while the actor may, and records it. Returns its name; undefined where `begin` began none. */
+export function beginBackup(db: Db, actor: Actor, begin: () => string | undefined): string | undefined {
+  return write(db, actor, (tx) => {
+    const name = begin()
+    if (name) record(tx, actor, { kind: 'installation.backed-up', change: { backup: [null, name] } })
+    return name
+  })
 }
 
 /** As SQLite sees the folder’s files for a query: a table that exists nowhere, so that the list is as any other. */

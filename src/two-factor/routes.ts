@@ -37,6 +37,7 @@ export default async function twoFactorRoutes(app: FastifyInstance) {
     const half = request.viewer.halfSignedIn
     if (!half) return reply.seeOther('/login')
     const form = readForm(logIn, request.body)
+    form.values.next = ownPath(form.values.next)
     if (!form.input) return reply.code(422).page('two-factor/log-in', { title: 'Second step', form })
 
     const user = found(findUser(db, half.id))
@@ -46,7 +47,7 @@ export default async function twoFactorRoutes(app: FastifyInstance) {
       noteLogInResult(request, 'too many', half.id)
       return reply.page('two-factor/log-in', { title: 'Second step', form, problem: wait })
     }
-    const person = { ...visitingActor(request), userId: user.id }
+    const person = { ...visitingActor(request), userId: user.id, stillMay: request.mustStillMay }
     if (takeCode(db, secrets, person, user, form.input.code)) {
       const { id: userId, passwordHash } = user
       const [last] = listRecentAccounts(db, userId, 1)
