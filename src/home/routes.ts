@@ -5,10 +5,11 @@ import { countCustomersAt, listAttention } from '../customers/data.ts'
 import { firstPage } from '../db/list.ts'
 import type { Db } from '../db/open.ts'
 import { countInvitationsTo, listInvitationsTo } from '../invitations/data.ts'
-import { countPendingRequests } from '../partnership/data.ts'
+import { caretakerOf } from '../partner-ties/caretaker.ts'
+import { countPendingRequests, findPendingRequest } from '../partnership/data.ts'
 import { can } from '../policy.ts'
 import { listProjects, projectList } from '../projects/data.ts'
-import { countOpenRequests, findOpenRequest, listOpenRequests } from '../quota-requests/data.ts'
+import { countOpenRequests, findOpenRequest, listOpenRequests, openRequestList } from '../quota-requests/data.ts'
 
 const shown = 10
 
@@ -43,9 +44,14 @@ export default async function homeRoutes(app: FastifyInstance) {
       growth: partnerId === undefined ? [] : growthOf(db, partnerId, now()),
       quotaRequests: {
         toDecide: can(viewer.standings, 'customer.limit') && account ? countOpenRequests(db, account.id) : 0,
-        ofSupport: can(viewer.standings, 'support.quota') ? listOpenRequests(db, null, shown) : [],
+        ofSupport: can(viewer.standings, 'support.quota')
+          ? listOpenRequests(db, null, firstPage(openRequestList, shown))
+          : null,
         own: can(viewer.standings, 'quota.request') && account ? (findOpenRequest(db, account.id) ?? null) : null,
       },
+      caretaker: account && can(viewer.standings, 'quota.request') ? caretakerOf(db, account) : null,
+      partnerRequest:
+        account && can(viewer.standings, 'partner.request') ? (findPendingRequest(db, account.id) ?? null) : null,
       projects: inAccount ? listProjects(db, account.id, own, firstPage(projectList, shown)) : null,
     })
   })
