@@ -1,12 +1,14 @@
 import { and, asc, count, eq, isNull, type SQL } from 'drizzle-orm'
 import type { Account } from '../accounts/data.ts'
 import { type Db, write } from '../db/open.ts'
-import { accounts, partnerRequests, pendingPartnerRequest, users } from '../db/schema.ts'
+import { accounts, imports, partnerRequests, pendingPartnerRequest, users } from '../db/schema.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
+import { discardImport, endImport } from '../imports/data.ts'
 import type { Post } from '../mail/outbox.ts'
 import type { Member } from '../members/data.ts'
 import { listLeaving } from '../partner-ties/data.ts'
-import { endRequestOf } from '../quota-requests/data.ts'
+import { endRequestOf, setAutomaticShare } from '../quota-requests/data.ts'
+import { changeLimits, findQuotas } from '../quotas/data.ts'
 
 export type PartnerRequest = typeof partnerRequests.$inferSelect
 
@@ -74,6 +76,8 @@ export function makePartner(db: Db, actor: Actor, accountId: number, tell: Tell)
         ? undefined
         : tx.select().from(accounts).where(eq(accounts.id, account.partnerId)).get()
     tx.update(accounts).set({ kind: 'partner', partnerId: null }).where(eq(accounts.id, accountId)).run()
+    // Version 0.2.0 kept both when a partner account became a customer account.
+    endPoolAndRule(tx, actor, accountId)
     record(tx, actor, {
       kind: 'account.became-partner',
       accountId,
@@ -148,8 +152,26 @@ export function makeCustomer(db: Db, actor: Actor, accountId: number): 'made' | 
         .get() !== undefined
     if (has(isNull(accounts.deletedAt))) return 'customers'
     if (has()) return 'deleted'
+    endPoolAndRule(tx, actor, accountId)
+    endCustomerImports(tx, actor, accountId)
     tx.update(accounts).set({ kind: 'customer' }).where(eq(accounts.id, accountId)).run()
     record(tx, actor, { kind: 'account.became-customer', accountId, change: { kind: ['partner', 'customer'] } })
     return 'made'
   })
+}
+
+/** Files of customers that were read, or are being imported, would wait for the account to be a partner again. */
+function endCustomerImports(tx: Db, actor: Actor, accountId: number): void {
+  const own = and(eq(imports.accountId, accountId), eq(imports.kind, 'customers'))
+  for (const { id, state } of tx.select({ id: imports.id, state: imports.state }).from(imports).where(own).all())
+    if (state === 'running') endImport(tx, actor, id, accountId, 'stopped')
+    else discardImport(tx, { id, accountId })
+}
+
+/** Ends what belongs to a partner account alone: its pool, and its rule for requests of customers. */
+function endPoolAndRule(tx: Db, actor: Actor, accountId: number): void {
+  const pool = { level: 'pool', accountId } as const
+  const amounts = new Map((findQuotas(tx, pool)?.quotas ?? []).map(({ resource }) => [resource.id, null]))
+  changeLimits(tx, actor, pool, amounts, '')
+  setAutomaticShare(tx, actor, accountId, null)
 }
