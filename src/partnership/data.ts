@@ -1,7 +1,9 @@
-import { and, asc, count, eq, isNull, type SQL } from 'drizzle-orm'
+import { and, count, eq, isNull, type SQL } from 'drizzle-orm'
 import type { Account } from '../accounts/data.ts'
+import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { accounts, imports, partnerRequests, pendingPartnerRequest, users } from '../db/schema.ts'
+import { matches } from '../db/search.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
 import { discardImport, endImport } from '../imports/data.ts'
 import type { Post } from '../mail/outbox.ts'
@@ -35,24 +37,62 @@ export function findPendingRequest(db: Db, accountId: number): PartnerRequest | 
     .get()
 }
 
-/** The oldest pending requests. */
-export function listPendingRequests(db: Db, limit: number) {
-  return db
-    .select({
-      id: partnerRequests.id,
-      at: partnerRequests.createdAt,
-      account: accounts.name,
-      identifier: accounts.identifier,
-      requester: users.name,
-      email: users.email,
-    })
-    .from(partnerRequests)
-    .innerJoin(accounts, eq(accounts.id, partnerRequests.accountId))
-    .innerJoin(users, eq(users.id, partnerRequests.requestedBy))
-    .where(pendingPartnerRequest)
-    .orderBy(asc(partnerRequests.id))
-    .limit(limit)
-    .all()
+export type PendingRequest = {
+  id: number
+  at: number
+  account: string
+  identifier: string
+  requester: string
+  email: string
+}
+
+export const partnerRequestList = {
+  name: 'partner-requests',
+  id: partnerRequests.id,
+  idOf: (request) => request.id,
+  sorts: {
+    asked: { words: 'Oldest first', column: partnerRequests.id, order: 'asc', value: (request) => request.id },
+  },
+  columns: {
+    account: ({ account }) => account,
+    identifier: ({ identifier }) => identifier,
+    'asked by': ({ requester }) => requester,
+    'e-mail': ({ email }) => email,
+    asked: ({ at }) => isoTime(at),
+  },
+  filters: {},
+} as const satisfies ListSpec<PendingRequest>
+
+/** The pending requests to become a partner. */
+export function listPendingRequests(db: Db, query: ListQuery): List<PendingRequest> {
+  return readPage(db, partnerRequestList, query, {
+    values: {},
+    narrowed: matches(db, 'accounts', partnerRequests.accountId, accounts.search, query.q),
+    rows: ({ where, orderBy, limit }) =>
+      db
+        .select({
+          id: partnerRequests.id,
+          at: partnerRequests.createdAt,
+          account: accounts.name,
+          identifier: accounts.identifier,
+          requester: users.name,
+          email: users.email,
+        })
+        .from(partnerRequests)
+        .innerJoin(accounts, eq(accounts.id, partnerRequests.accountId))
+        .innerJoin(users, eq(users.id, partnerRequests.requestedBy))
+        .where(and(pendingPartnerRequest, where))
+        .orderBy(...orderBy)
+        .limit(limit),
+    counted: ({ where, limit }) =>
+      db
+        .select({ one: partnerRequests.id })
+        .from(partnerRequests)
+        .innerJoin(accounts, eq(accounts.id, partnerRequests.accountId))
+        .where(and(pendingPartnerRequest, where))
+        .limit(limit),
+    seen: (rows) => rows,
+  })
 }
 
 export function countPendingRequests(db: Db): number {
