@@ -741,7 +741,9 @@ t.test('data functions that are given one tenant and another’s object find not
       { projectId: skunkworks, amounts: edit.amounts as Map<number, number>, reason: 'X' },
       tell,
     ),
-    listEndedRequests: requests.listEndedRequests(db, acmeId, firstPage(requests.endedRequestList)).rows,
+    listRequestsOf: requests
+      .listRequestsOf(db, acmeId, firstPage(requests.ownRequestList))
+      .rows.filter(({ identifier }) => identifier !== 'acme'),
     listOpenRequestsOfSupport: requests.listOpenRequests(db, null, firstPage(requests.openRequestList)).rows,
     approveRequest:
       requests.approveRequest(db, actor, foreignRequest, { amounts: new Map(), comment: '' }, tell) !== 'ended',

@@ -154,9 +154,12 @@ export const openRequestList = {
   filters: {},
 } as const satisfies ListSpec<QuotaRequest>
 
+/** The open ones have an index of their own: SQLite reads those few, whatever number has ended. */
+const isOpen = sql`${quotaRequests.id} in (select waiting.id from quota_requests as waiting where waiting.state = 'open')`
+
 /** The open requests that this partner (null: Support) decides now. */
 export function listOpenRequests(db: Db, partnerId: number | null, query: ListQuery): List<QuotaRequest> {
-  const own = and(openQuotaRequest, isLookedAfterBy(partnerId === null ? null : sql.placeholder('partnerId')))
+  const own = and(isOpen, isLookedAfterBy(partnerId === null ? null : sql.placeholder('partnerId')))
   return readPage(db, openRequestList, query, {
     shape: partnerId === null ? 'support' : 'partner',
     values: partnerId === null ? {} : { partnerId },
@@ -173,9 +176,9 @@ export function listOpenRequests(db: Db, partnerId: number | null, query: ListQu
   })
 }
 
-/** The requests of one account that have ended. */
-export const endedRequestList = {
-  name: 'earlier-requests',
+/** The requests of one account: an open one is always the newest. */
+export const ownRequestList = {
+  name: 'own-requests',
   id: quotaRequests.id,
   idOf: (request) => request.id,
   sorts: {
@@ -193,9 +196,9 @@ export const endedRequestList = {
   filters: {},
 } as const satisfies ListSpec<QuotaRequest>
 
-export function listEndedRequests(db: Db, accountId: number, query: ListQuery): List<QuotaRequest> {
-  const own = and(eq(quotaRequests.accountId, sql.placeholder('accountId')), sql`${quotaRequests.state} <> 'open'`)
-  return readPage(db, endedRequestList, query, {
+export function listRequestsOf(db: Db, accountId: number, query: ListQuery): List<QuotaRequest> {
+  const own = eq(quotaRequests.accountId, sql.placeholder('accountId'))
+  return readPage(db, ownRequestList, query, {
     values: { accountId },
     narrowed: undefined,
     rows: ({ where, orderBy, limit }) => selectRequests(db, { where: and(own, where), orderBy, limit }),
@@ -211,7 +214,7 @@ export function countOpenRequests(db: Db, partnerId: number | null): number {
       .select({ n: count() })
       .from(quotaRequests)
       .innerJoin(accounts, eq(accounts.id, quotaRequests.accountId))
-      .where(and(openQuotaRequest, isLookedAfterBy(partnerId)))
+      .where(and(isOpen, isLookedAfterBy(partnerId)))
       .get()?.n ?? 0
   )
 }

@@ -7,7 +7,7 @@ import type { Actor } from '../history/record.ts'
 import { caretakerOf } from '../partner-ties/caretaker.ts'
 import { can } from '../policy.ts'
 import { findProject, listProjects, projectList } from '../projects/data.ts'
-import { endedRequestList, findOpenRequest, listEndedRequests, type QuotaRequest } from '../quota-requests/data.ts'
+import { findOpenRequest, listRequestsOf, ownRequestList, type QuotaRequest } from '../quota-requests/data.ts'
 import type { Resource } from '../resources/data.ts'
 import { findAccountByIdentifier } from '../support/data.ts'
 import { found, Refusal } from '../web/errors.ts'
@@ -187,8 +187,8 @@ export function supportedAccount(request: FastifyRequest) {
   return found(findAccountByIdentifier(request.server.db, identifier))
 }
 
-/** What ended requests are called in the address of the page that lists them below the projects. */
-export const endedPrefix = 'earlier-'
+/** What requests are called in the address of the page that also lists the projects. */
+export const requestPrefix = 'requests-'
 
 /** Account Settings → Quotas: what the account may use, what its projects were given, and asking for more. */
 export function showOwnQuotas(request: FastifyRequest, reply: FastifyReply, forms: QuotaForms = {}) {
@@ -203,6 +203,8 @@ export function showOwnQuotas(request: FastifyRequest, reply: FastifyReply, form
     named && can(request.viewer.standings, 'quota.request')
       ? found(findProject(db, account.id, all, String(named)))
       : undefined
+  const requests = listRequestsOf(db, account.id, readList(request, ownRequestList, requestPrefix))
+  const open = requests.previous ? findOpenRequest(db, account.id) : requests.rows.find(({ state }) => state === 'open')
   return reply.page('quotas/own', {
     title: 'Quotas',
     quotas,
@@ -213,9 +215,10 @@ export function showOwnQuotas(request: FastifyRequest, reply: FastifyReply, form
       list.rows.map(({ id }) => id),
     ),
     caretaker: caretakerOf(db, account),
-    request: findOpenRequest(db, account.id) ?? null,
-    ended: listEndedRequests(db, account.id, readList(request, endedRequestList, endedPrefix)),
-    endedPrefix,
+    request: open ?? null,
+    ended: requests.rows.filter(({ state }) => state !== 'open'),
+    requests,
+    requestPrefix,
     project: project ?? null,
     askable: project ? quotasOf(request, holderOf(account.id, project.id)).quotas : quotas,
     form: forms.ask ?? newForm({ project: project?.identifier ?? '' }),

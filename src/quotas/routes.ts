@@ -3,13 +3,13 @@ import { customerOf } from '../customers/own.ts'
 import type { ListQuery } from '../db/list.ts'
 import { listProjects, projectList } from '../projects/data.ts'
 import { projectOf, showProject } from '../projects/page.ts'
-import { endedRequestList, listEndedRequests } from '../quota-requests/data.ts'
+import { listRequestsOf, ownRequestList } from '../quota-requests/data.ts'
 import { csvDownload, listDownload } from '../web/csv.ts'
 import { actor, supportActor } from '../web/viewer.ts'
 import { quotaColumns, quotaRows } from './data.ts'
 import {
-  endedPrefix,
   leftToSupport,
+  requestPrefix,
   saveLimits,
   showCustomerQuotas,
   showOwnQuotas,
@@ -24,10 +24,10 @@ export default async function quotaRoutes(app: FastifyInstance) {
   app.get('/customer/quotas', { config: { can: 'quota.see' } }, async (request, reply) => {
     const { account, user } = request.member
     const list = (query: ListQuery) => listProjects(db, account.id, { userId: user.id, seesAll: true }, query)
-    const ended = (query: ListQuery) => listEndedRequests(db, account.id, query)
+    const requests = (query: ListQuery) => listRequestsOf(db, account.id, query)
     return (
       listDownload(request, reply, projectList, list) ??
-      listDownload(request, reply, endedRequestList, ended, endedPrefix) ??
+      listDownload(request, reply, ownRequestList, requests, requestPrefix) ??
       showOwnQuotas(request, reply)
     )
   })
