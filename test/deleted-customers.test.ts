@@ -293,7 +293,7 @@ t.test('after 30 days a deleted customer goes for good, but for its identifier a
   const [petra, stella] = [await panel.signIn('petra'), await panel.signIn('stella')]
   await stella.submit('/customer/users', 'Invite', { name: 'Nora Guest', email: 'nora@acme.example' })
   await stella.submit('/projects/website', 'Save quotas', { cores: '2' })
-  await stella.submit('/customer/quotas', 'Send request', { cores: '5', reason: 'Secret reason' })
+  await stella.submit('/customer/quotas?project=website', 'Send request', { cores: '5', reason: 'Secret reason' })
   await stella.submit('/customer/imports', 'Check the file', { text: 'name,e-mail\nRow,row@acme.example' })
   await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { cores: '16', remark: 'Secret remark' })
   await until('the letters are kept', () =>

@@ -21,7 +21,7 @@ t.test('Home says what needs a partner, with counts and links to just these cust
   await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { projects: '1' })
   await petra.submit('/partner/customers/initech/quotas', 'Save quotas', { cores: '1' })
   await petra.submit('/partner/customers/initech/suspension', 'Suspend', { reason: 'X' })
-  await stella.submit('/customer/quotas', 'Send request', { cores: '5', reason: 'X' })
+  await stella.submit('/customer/quotas', 'Send request', { projects: '5', reason: 'X' })
   await until('the letters are kept', () =>
     db
       .select()

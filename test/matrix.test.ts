@@ -190,6 +190,7 @@ const whoMay: Record<Group, string[]> = {
     'POST /support/accounts/:identifier/restoration',
     'GET /support/accounts/:identifier/partner',
     'POST /support/accounts/:identifier/partner',
+    'GET /support/quotas',
     'GET /support/accounts/:identifier/quotas',
     'POST /support/accounts/:identifier/quotas',
     'POST /support/accounts/:identifier/pool',
@@ -537,6 +538,9 @@ t.test('data functions that are given one tenant and another’s object find not
     .values({ accountId: account('initech'), requestedBy: 6, reason: 'X', createdAt: 1 })
     .returning()
     .all()
+  db.insert(quotaRequests)
+    .values({ accountId: umbrellaId, requestedBy: uma, reason: 'X', createdAt: 1, state: 'declined', endedAt: 2 })
+    .run()
   const ofSibling = { partnerId: cloudhausId, accountId: acmeId, id: siblings?.id ?? 0 }
   const tell = { post: panel.app.postLetter, publicUrl: '', supportEmail: undefined, panelName: '' }
   // Deleted customers of Rival, and a deleted project of Umbrella.
@@ -587,8 +591,10 @@ t.test('data functions that are given one tenant and another’s object find not
       { projectId: skunkworks, amounts: edit.amounts as Map<number, number>, reason: 'X' },
       tell,
     ),
-    listRequestsOf: requests.listRequestsOf(db, acmeId, 25).filter(({ identifier }) => identifier !== 'acme'),
-    listOpenRequestsOfSupport: requests.listOpenRequests(db, null, 25),
+    listRequestsOf: requests
+      .listRequestsOf(db, acmeId, firstPage(requests.ownRequestList))
+      .rows.filter(({ identifier }) => identifier !== 'acme'),
+    listOpenRequestsOfSupport: requests.listOpenRequests(db, null, firstPage(requests.openRequestList)).rows,
     approveRequest:
       requests.approveRequest(db, actor, foreignRequest, { amounts: new Map(), comment: '' }, tell) !== 'ended',
     approveRequestOfAcme:
@@ -672,7 +678,9 @@ t.test('data functions that are given one tenant and another’s object find not
   t.equal(members.countMembers(db, acmeId), 2)
   t.equal(projectData.countProjects(db, acmeId), 2)
   t.same(
-    accountData.listDeletedAccounts(db, stella, 25).map(({ identifier }) => identifier),
+    accountData
+      .listDeletedAccounts(db, stella, firstPage(accountData.deletedMembershipList))
+      .rows.map(({ identifier }) => identifier),
     ['gone-too'],
   )
   t.equal(accountData.listOwnAccounts(db, stella, firstPage(accountData.ownAccountList)).total, 1)
@@ -694,7 +702,9 @@ t.test('data functions that are given one tenant and another’s object find not
     [2, 0, 0, 0, 2, 0, 0, 0],
   )
   t.same(
-    requests.listOpenRequests(db, cloudhausId, 25).map(({ identifier }) => identifier),
+    requests
+      .listOpenRequests(db, cloudhausId, firstPage(requests.openRequestList))
+      .rows.map(({ identifier }) => identifier),
     ['acme', 'initech'],
   )
   t.equal(importData.listImports(db, acmeId, 'users', firstPage(importData.importList)).total, 1)
@@ -988,7 +998,7 @@ t.test('what one tenant does leaves all others’ rows as they were', async (t) 
   await stella.submit('/customer/account', 'Save name', { name: 'Acme Two' })
   await stella.submit('/projects/website', 'Save quotas', { volumes: '1' })
   await stella.submit('/customer/quotas', 'Cancel request')
-  await stella.submit('/customer/quotas', 'Send request', { project: 'shop', cores: '5', reason: 'X' })
+  await stella.submit('/customer/quotas?project=website', 'Send request', { volumes: '2', reason: 'X' })
   await petra.submit('/partner/quotas', 'Save', { share: '50' })
   await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { volumes: '4' })
   await petra.submit('/partner/customers/acme/quotas', 'Approve')
@@ -997,7 +1007,7 @@ t.test('what one tenant does leaves all others’ rows as they were', async (t) 
     state: 'approved',
     automatic: true,
   })
-  await stella.submit('/customer/quotas', 'Send request', { project: 'shop', ram: '5', reason: 'X' })
+  await stella.submit('/customer/quotas?project=website', 'Send request', { volumes: '9', reason: 'X' })
   await stella.submit('/customer/account', 'Ask to become a partner')
   await olga.submit('/support/accounts', 'Decline', {}, 'acme')
   await olga.submit('/support/users', 'End sessions', {}, 'Thomas')

@@ -20,6 +20,7 @@ const pages = {
     '/active-account',
   ],
   stella: [
+    '/',
     '/projects',
     '/projects/website',
     '/customer/users',
@@ -34,6 +35,7 @@ const pages = {
     '/support/accounts?status=deleted',
     '/support/accounts/acme/partner',
     '/support/accounts/cloudhaus/quotas',
+    '/support/quotas',
     '/support/resources',
     '/support/users',
     '/support/mail',
@@ -74,6 +76,9 @@ const lists = {
     '/partner/deleted-customers?q=gone',
     '/partner/deleted-customers?q=go',
     '/partner/history?q=customer',
+    '/partner/quotas',
+    '/partner/quotas?q=customer',
+    '/profile',
     '/active-account',
     '/active-account?q=customer',
   ],
@@ -107,6 +112,8 @@ const lists = {
     '/support/mail?q=x',
     '/support/history?person=us',
     '/support/history?q=us',
+    '/support/quotas',
+    '/support/quotas?q=direct',
   ],
 } as const
 
@@ -132,6 +139,12 @@ t.test('every list query uses an index and sorts nothing, on the first page and 
           const plan = planOf(panel, query)
           // A search that may find few rows, known by their ids, reads and sorts just those.
           const few = /SEARCH (accounts|users) USING INTEGER PRIMARY KEY \(rowid=\?\)\nLIST SUBQUERY/.test(plan)
+          // Of requests the open ones alone are read, by an index of their own: at most one an account.
+          const open = 'SCAN waiting USING COVERING INDEX quota_requests_one_open'
+          if (/quotas/.test(path) && plan.includes(open)) {
+            t.notMatch(plan.replace(open, ''), scanning, `${path}: ${query}\n${plan}`)
+            continue
+          }
           const wrong = few ? scanning : path.startsWith('/support') ? sorting : sortingOrAll
           t.notMatch(plan, wrong, `${path}: ${query}\n${plan}`)
         }
@@ -268,6 +281,27 @@ async function grow(panel: Panel, from = 0): Promise<void> {
         )
         .run(customer, petra).lastInsertRowid
       client.prepare('INSERT INTO quota_request_amounts (request_id, resource_id, asked) VALUES (?, 2, 5)').run(request)
+      const direct = client
+        .prepare("INSERT INTO accounts (kind, name, identifier, search, created_at) VALUES ('customer', ?, ?, ?, 1)")
+        .run(`Direct ${n}`, `direct-${n}`, `direct ${n}`).lastInsertRowid
+      client
+        .prepare(
+          "INSERT INTO quota_requests (account_id, requested_by, reason, state, created_at) VALUES (?, ?, '', 'open', 1)",
+        )
+        .run(direct, petra)
+      client
+        .prepare('INSERT INTO partner_requests (account_id, requested_by, created_at) VALUES (?, ?, 1)')
+        .run(direct, petra)
+      client
+        .prepare(
+          "INSERT INTO quota_requests (account_id, requested_by, reason, state, created_at, ended_at) VALUES (?, ?, '', 'declined', 1, 1)",
+        )
+        .run(acme, petra)
+      client
+        .prepare(
+          "INSERT INTO invitations (account_id, email, email_key, name, search, role, invited_by, created_at, sent_at, expires_at) VALUES (?, 'stella@acme.example', 'stella@acme.example', 'Stella', 'stella', 'member', ?, 1, 1, ?)",
+        )
+        .run(direct, petra, Date.now() + 86_400_000)
       const user = client
         .prepare(
           "INSERT INTO users (email, email_key, name, search, password_hash, created_at) VALUES (?, ?, ?, ?, '', 1)",

@@ -56,7 +56,7 @@ t.test('a partner sets what a customer may use: a number, 0 for none, empty for 
 t.test('what is no whole number is refused at its field, and nothing of the form is stored', async (t) => {
   const panel = await startApp(t)
   const [petra, stella, olga] = [await panel.signIn('petra'), await panel.signIn('stella'), await panel.signIn('olga')]
-  await petra.submit(page, 'Save quotas', { cores: '3' })
+  await petra.submit(page, 'Save quotas', { cores: '3', instances: '1' })
   const forms = [
     [petra, page, 'Save quotas'],
     [stella, '/projects/website', 'Save quotas'],

@@ -241,9 +241,60 @@ export function listRecentAccounts(db: Db, userId: number, limit: number): OwnAc
   return recentAccounts(db).all({ userId, limit })
 }
 
-/** A user's accounts that were deleted and may be restored, the last deleted first. */
-export function listDeletedAccounts(db: Db, userId: number, limit: number): DeletedAccount[] {
-  return selectDeleted(db, eq(memberships.userId, userId)).orderBy(desc(accounts.deletedAt)).limit(limit).all()
+export const deletedMembershipList = {
+  name: 'own-deleted-accounts',
+  id: memberships.accountId,
+  idOf: (account) => account.id,
+  sorts: {
+    used: {
+      words: 'Last used first',
+      column: memberships.lastUsedAt,
+      order: 'desc',
+      value: (account) => account.lastUsedAt,
+    },
+  },
+  columns: {
+    name: ({ name }) => name,
+    identifier: ({ identifier }) => identifier,
+    partner: ({ partnerName }) => partnerName,
+  },
+  filters: {},
+} as const satisfies ListSpec<DeletedAccount & { id: number; lastUsedAt: number }>
+
+/** A user's accounts that were deleted and may be restored. */
+export function listDeletedAccounts(
+  db: Db,
+  userId: number,
+  query: ListQuery,
+): List<DeletedAccount & { id: number; lastUsedAt: number }> {
+  const own = and(eq(memberships.userId, sql.placeholder('userId')), isNotNull(accounts.deletedAt))
+  return readPage(db, deletedMembershipList, query, {
+    values: { userId },
+    narrowed: undefined,
+    rows: ({ where, orderBy, limit }) =>
+      db
+        .select({
+          id: accounts.id,
+          name: accounts.name,
+          identifier: accounts.identifier,
+          partnerName: partner.name,
+          lastUsedAt: memberships.lastUsedAt,
+        })
+        .from(memberships)
+        .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+        .leftJoin(partner, eq(partner.id, accounts.partnerId))
+        .where(and(own, where))
+        .orderBy(...orderBy)
+        .limit(limit),
+    counted: ({ where, limit }) =>
+      db
+        .select({ one: memberships.accountId })
+        .from(memberships)
+        .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+        .where(and(own, where))
+        .limit(limit),
+    seen: (rows) => rows,
+  })
 }
 
 /** Makes an account of the user's the active one of a session. Undefined when it is none of theirs. */

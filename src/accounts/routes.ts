@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { ListQuery } from '../db/list.ts'
-import { listAdmins } from '../members/data.ts'
+import { countAdmins, listAdmins } from '../members/data.ts'
 import { findPendingRequest } from '../partnership/data.ts'
 import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
@@ -59,6 +59,7 @@ export default async function accountRoutes(app: FastifyInstance) {
       title: 'Account',
       details: account,
       admins: listAdmins(db, account.id),
+      adminCount: countAdmins(db, account.id),
       request: findPendingRequest(db, account.id) ?? null,
       form: form ?? newForm({ name: account.name, version: String(account.version) }),
     })

@@ -1,4 +1,4 @@
-import { and, count, desc, eq, exists, gt, isNull, type Placeholder, sql } from 'drizzle-orm'
+import { and, eq, exists, gt, isNull, type Placeholder, sql } from 'drizzle-orm'
 import { addAccess } from '../access/data.ts'
 import type { Account } from '../accounts/data.ts'
 import { searchText } from '../db/fold.ts'
@@ -423,47 +423,74 @@ function openTo(email: string, at: number) {
   return and(eq(invitations.emailKey, emailKey(email)), pendingInvitation, gt(invitations.expiresAt, at))
 }
 
-export function countInvitationsTo(db: Db, email: string, at: number): number {
-  return (
-    db
-      .select({ n: count() })
-      .from(invitations)
-      .innerJoin(accounts, eq(accounts.id, invitations.accountId))
-      .where(and(openTo(email, at), isNull(accounts.deletedAt)))
-      .get()?.n ?? 0
-  )
-}
-
-/** Open invitations to an address: what waits for its owner. */
-export function listInvitationsTo(
-  db: Db,
-  email: string,
-  at: number,
-  limit: number,
-): {
+export type InvitationTo = {
   id: number
   role: Role
   kind: Account['kind']
   account: string
   suspended: number
   inviter: string
-}[] {
-  return db
-    .select({
-      id: invitations.id,
-      role: invitations.role,
-      kind: accounts.kind,
-      account: accounts.name,
-      suspended: sql<number>`${isSuspended}`,
-      inviter: users.name,
-    })
-    .from(invitations)
-    .innerJoin(accounts, eq(accounts.id, invitations.accountId))
-    .innerJoin(users, eq(users.id, invitations.invitedBy))
-    .where(and(openTo(email, at), isNull(accounts.deletedAt)))
-    .orderBy(desc(invitations.id))
-    .limit(limit)
-    .all()
+  sentAt: number
+  expiresAt: number
+}
+
+export const invitationToList = {
+  name: 'invitations-to-me',
+  id: invitations.id,
+  idOf: (invitation) => invitation.id,
+  sorts: {
+    sent: { words: 'Newest first', column: invitations.id, order: 'desc', value: (invitation) => invitation.id },
+  },
+  columns: {
+    account: ({ account }) => account,
+    role: ({ kind, role }) => roleName(kind, role),
+    'invited by': ({ inviter }) => inviter,
+    sent: ({ sentAt }) => isoTime(sentAt),
+    expires: ({ expiresAt }) => isoTime(expiresAt),
+  },
+  filters: {},
+} as const satisfies ListSpec<InvitationTo>
+
+/** Open invitations to an address: what waits for its owner. */
+export function listInvitationsTo(
+  db: Db,
+  { email, emailProved }: { email: string; emailProved: boolean },
+  at: number,
+  query: ListQuery,
+): List<InvitationTo> {
+  // Whose mailbox it is must be proved first.
+  const open = and(emailProved ? openTo(email, at) : sql`false`, isNull(accounts.deletedAt))
+  return readPage(db, invitationToList, query, {
+    values: {},
+    // The address and the time narrow it down: neither is a tenant of the list.
+    narrowed: open,
+    rows: ({ where, orderBy, limit }) =>
+      db
+        .select({
+          id: invitations.id,
+          role: invitations.role,
+          kind: accounts.kind,
+          account: accounts.name,
+          suspended: sql<number>`${isSuspended}`,
+          inviter: users.name,
+          sentAt: invitations.sentAt,
+          expiresAt: invitations.expiresAt,
+        })
+        .from(invitations)
+        .innerJoin(accounts, eq(accounts.id, invitations.accountId))
+        .innerJoin(users, eq(users.id, invitations.invitedBy))
+        .where(where)
+        .orderBy(...orderBy)
+        .limit(limit),
+    counted: ({ where, limit }) =>
+      db
+        .select({ one: invitations.id })
+        .from(invitations)
+        .innerJoin(accounts, eq(accounts.id, invitations.accountId))
+        .where(where)
+        .limit(limit),
+    seen: (rows) => rows,
+  })
 }
 
 /** How somebody came to accept: by a link, or by a button on Home, which shows invitations to the own, proved address. */

@@ -1,7 +1,8 @@
-import { and, desc, eq, isNull, ne, sql } from 'drizzle-orm'
+import { and, eq, isNull, ne, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import type { User } from '../accounts/data.ts'
 import { searchText } from '../db/fold.ts'
+import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write, writeUnchecked } from '../db/open.ts'
 import {
   emailChanges,
@@ -159,16 +160,37 @@ export type OwnSession = {
   browser: string
 }
 
-/** A user’s sessions, the last used first; `current` is the one with this hash. */
-export function listSessions(db: Db, userId: number, currentHash: string): OwnSession[] {
-  return db
-    .select()
-    .from(sessions)
-    .where(eq(sessions.userId, userId))
-    .orderBy(desc(sessions.lastSeenAt))
-    .limit(50)
-    .all()
-    .map(({ hash, userId, activeAccountId, ...session }) => ({ ...session, current: hash === currentHash }))
+export const sessionList = {
+  name: 'sessions',
+  id: sessions.id,
+  idOf: (session) => session.id,
+  sorts: { begun: { words: 'Newest first', column: sessions.id, order: 'desc', value: (session) => session.id } },
+  columns: {
+    browser: ({ browser }) => browser,
+    address: ({ ip }) => ip,
+    'last used': ({ lastSeenAt }) => isoTime(lastSeenAt),
+    began: ({ createdAt }) => isoTime(createdAt),
+  },
+  filters: {},
+} as const satisfies ListSpec<OwnSession>
+
+/** A user’s sessions, the newest first; `current` is the one with this hash. */
+export function listSessions(db: Db, userId: number, currentHash: string, query: ListQuery): List<OwnSession> {
+  const own = eq(sessions.userId, sql.placeholder('userId'))
+  return readPage(db, sessionList, query, {
+    values: { userId },
+    narrowed: undefined,
+    rows: ({ where, orderBy, limit }) =>
+      db
+        .select()
+        .from(sessions)
+        .where(and(own, where))
+        .orderBy(...orderBy)
+        .limit(limit),
+    counted: ({ where, limit }) => db.select({ one: sessions.id }).from(sessions).where(and(own, where)).limit(limit),
+    seen: (rows) =>
+      rows.map(({ hash, userId, activeAccountId, ...session }) => ({ ...session, current: hash === currentHash })),
+  })
 }
 
 /** Ends one of the actor’s own sessions. False when it is none of theirs. */

@@ -4,7 +4,15 @@ import { findOwnAccount, listOwnAccounts, ownAccountList, type User } from '../a
 import type { ListQuery } from '../db/list.ts'
 import { write } from '../db/open.ts'
 import { foreseeEnd } from '../endings/data.ts'
-import { endOtherSessions, endSession, findUser, renameUser, setPassword } from '../login/data.ts'
+import {
+  endOtherSessions,
+  endSession,
+  findUser,
+  listSessions,
+  renameUser,
+  sessionList,
+  setPassword,
+} from '../login/data.ts'
 import { newPersonFields, readNewPassword, withoutPasswords } from '../login/new-person.ts'
 import { verifyPassword } from '../login/passwords.ts'
 import { removeMember } from '../members/data.ts'
@@ -18,7 +26,7 @@ import { dateTime, plural } from '../web/format.ts'
 import { readForm } from '../web/forms.ts'
 import { signIn } from '../web/session.ts'
 import { actor } from '../web/viewer.ts'
-import { showProfile } from './page.ts'
+import { sessionPrefix, showProfile } from './page.ts'
 
 const ownName = z.strictObject({ name: personName(), version: version() })
 const passwordChange = z.strictObject({
@@ -32,7 +40,12 @@ export default async function profileRoutes(app: FastifyInstance) {
 
   app.get('/profile', { config: { can: 'profile.see' } }, async (request, reply) => {
     const list = (query: ListQuery) => listOwnAccounts(db, request.signedIn.id, query)
-    return listDownload(request, reply, ownAccountList, list) ?? showProfile(request, reply)
+    const sessions = (query: ListQuery) => listSessions(db, request.signedIn.id, request.viewer.sessionKey, query)
+    return (
+      listDownload(request, reply, ownAccountList, list) ??
+      listDownload(request, reply, sessionList, sessions, sessionPrefix) ??
+      showProfile(request, reply)
+    )
   })
 
   app.post('/profile/name', { config: { can: 'profile.change' } }, async (request, reply) => {

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { accessList, listAccess } from '../access/data.ts'
 import type { ListQuery } from '../db/list.ts'
+import { caretakerOf } from '../partner-ties/caretaker.ts'
 import { hasRoom, projectQuota } from '../quotas/data.ts'
 import { listDownload } from '../web/csv.ts'
 import { identifier, projectName, version, withIdentifier } from '../web/fields.ts'
@@ -103,6 +104,7 @@ export default async function projectRoutes(app: FastifyInstance) {
       title: 'Projects',
       quota,
       full: !hasRoom(quota),
+      caretaker: hasRoom(quota) ? null : caretakerOf(db, account),
       form: form ?? newForm(),
       list: listProjects(db, account.id, looker(request), readList(request, projectList)),
     })

@@ -2,19 +2,21 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { findAccount } from '../accounts/data.ts'
 import { customerOf } from '../customers/own.ts'
-import { write } from '../db/open.ts'
+import { type Db, write } from '../db/open.ts'
 import type { Actor } from '../history/record.ts'
 import { tellLimits } from '../notices/data.ts'
-import { listProjectChoices, listProjects, projectList } from '../projects/data.ts'
-import { findOpenRequest, listRequestsOf, type QuotaRequest } from '../quota-requests/data.ts'
+import { caretakerOf } from '../partner-ties/caretaker.ts'
+import { can } from '../policy.ts'
+import { findProject, listProjects, projectList } from '../projects/data.ts'
+import { findOpenRequest, listRequestsOf, ownRequestList, type QuotaRequest } from '../quota-requests/data.ts'
 import type { Resource } from '../resources/data.ts'
 import { findAccountByIdentifier } from '../support/data.ts'
-import { found } from '../web/errors.ts'
+import { found, Refusal } from '../web/errors.ts'
 import { amount, optionalLine, version } from '../web/fields.ts'
 import { number, withUnit } from '../web/format.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { readList } from '../web/list.ts'
-import { findQuotas, type Holder, limitsOfProjects, type Quotas, type Shortage, setLimits } from './data.ts'
+import { findQuotas, type Holder, limitsOfProjects, type Quota, type Quotas, type Shortage, setLimits } from './data.ts'
 
 // What the pages with quotas share: their forms, and the pages themselves, which limits and requests
 // both lead back to.
@@ -110,6 +112,18 @@ export function saveLimits(
   return { saved: false, status: 409, form }
 }
 
+/** Why so much is not more than there is: for the field of an amount. */
+export function notMoreWords(
+  { limit, given }: Pick<Quota['own'], 'limit' | 'given'>,
+  { name, unit }: Resource,
+): string {
+  if (limit === null) return `${name} has no limit, so there is nothing to raise.`
+  const amount = (value: number) => withUnit(value, { unit })
+  return given > limit
+    ? `The limit is ${amount(limit)} and ${amount(given)} are allocated already. Enter at least ${amount(given)}.`
+    : `The limit is ${amount(limit)} already. Enter more than that.`
+}
+
 /** The form to approve a request: the amounts asked for, to be changed. */
 function approvalForm(request: QuotaRequest | undefined): Form {
   const values = request?.amounts.map(({ resource, asked }) => [resource.key, String(asked)]) ?? []
@@ -125,6 +139,7 @@ function decision(request: FastifyRequest, accountId: number, ofAccount: Quotas,
   return {
     request: open ?? null,
     requestQuotas: ofProject ? quotasOf(request, holderOf(accountId, open.projectId)).quotas : ofAccount.quotas,
+    caretaker: caretakerOf(request.server.db, { id: accountId }),
     approvalForm: forms.approval ?? approvalForm(open),
     refusalForm: forms.refusal ?? newForm({ comment: '' }),
     problem: forms.problem ?? '',
@@ -166,10 +181,24 @@ export function showSupportQuotas(request: FastifyRequest, reply: FastifyReply, 
   })
 }
 
+/** Throws while a partner looks after the account: its limits and requests are that partner’s then. */
+export function leftToSupport(db: Db, accountId: number): void {
+  const caretaker = caretakerOf(db, { id: accountId })
+  if (caretaker)
+    throw new Refusal(
+      403,
+      'Not allowed',
+      `${caretaker.name} looks after this account: its Partner Admins set the limits and decide about requests.`,
+    )
+}
+
 export function supportedAccount(request: FastifyRequest) {
   const { identifier } = request.params as { identifier: string }
   return found(findAccountByIdentifier(request.server.db, identifier))
 }
+
+/** What requests are called in the address of the page that also lists the projects. */
+export const requestPrefix = 'requests-'
 
 /** Account Settings → Quotas: what the account may use, what its projects were given, and asking for more. */
 export function showOwnQuotas(request: FastifyRequest, reply: FastifyReply, forms: QuotaForms = {}) {
@@ -177,21 +206,32 @@ export function showOwnQuotas(request: FastifyRequest, reply: FastifyReply, form
   const { account, user } = request.member
   const all = { userId: user.id, seesAll: true }
   const list = listProjects(db, account.id, all, readList(request, projectList))
-  const { project } = request.query as Record<string, unknown>
-  const requests = listRequestsOf(db, account.id, 6)
+  const { quotas } = quotasOf(request, { level: 'account', accountId: account.id })
+  // More is asked for the account, or for the project that the address or the form names.
+  const named = forms.ask ? forms.ask.values.project : (request.query as Record<string, unknown>).project
+  const project =
+    named && can(request.viewer.standings, 'quota.request')
+      ? found(findProject(db, account.id, all, String(named)))
+      : undefined
+  const requests = listRequestsOf(db, account.id, readList(request, ownRequestList, requestPrefix))
+  const open = requests.previous ? findOpenRequest(db, account.id) : requests.rows.find(({ state }) => state === 'open')
   return reply.page('quotas/own', {
     title: 'Quotas',
-    quotas: quotasOf(request, { level: 'account', accountId: account.id }).quotas,
+    quotas,
     list,
     given: limitsOfProjects(
       db,
       account.id,
       list.rows.map(({ id }) => id),
     ),
-    request: requests.find(({ state }) => state === 'open') ?? null,
-    ended: requests.filter(({ state }) => state !== 'open'),
-    choices: listProjectChoices(db, account.id, 100),
-    form: forms.ask ?? newForm({ project: typeof project === 'string' ? project : '' }),
+    caretaker: caretakerOf(db, account),
+    request: open ?? null,
+    ended: requests.rows.filter(({ state }) => state !== 'open'),
+    requests,
+    requestPrefix,
+    project: project ?? null,
+    askable: project ? quotasOf(request, holderOf(account.id, project.id)).quotas : quotas,
+    form: forms.ask ?? newForm({ project: project?.identifier ?? '' }),
     problem: forms.problem ?? '',
   })
 }

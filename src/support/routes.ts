@@ -9,7 +9,7 @@ import { endSessions, findUser, setDisabled } from '../login/data.ts'
 import { findLetter, letterList, listLetters, openBody, sendAgain } from '../mail/outbox.ts'
 import { countAdmins, listMembers, memberList } from '../members/data.ts'
 import { caretakerOf } from '../partner-ties/caretaker.ts'
-import { listPendingRequests } from '../partnership/data.ts'
+import { listPendingRequests, partnerRequestList } from '../partnership/data.ts'
 import { adminRole } from '../policy.ts'
 import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
@@ -32,6 +32,9 @@ const newAccount = z
 const firstAdmin = z.strictObject({ name: personName(), email: email() })
 const suspension = z.strictObject({ reason: line('Say why: the account’s users will read it.', 300) })
 
+/** What requests to become a partner are called in the address of the page that also lists the accounts. */
+const requestPrefix = 'requests-'
+
 export default async function supportRoutes(app: FastifyInstance) {
   const { db, config, postLetter, secrets } = app
   const account = { config: { can: 'support.account' } } as const
@@ -46,7 +49,9 @@ export default async function supportRoutes(app: FastifyInstance) {
     '/support/accounts',
     account,
     async (request, reply) =>
-      listDownload(request, reply, accountList, (query) => listAccounts(db, query)) ?? showAccounts(request, reply),
+      listDownload(request, reply, accountList, (query) => listAccounts(db, query)) ??
+      listDownload(request, reply, partnerRequestList, (query) => listPendingRequests(db, query), requestPrefix) ??
+      showAccounts(request, reply),
   )
 
   app.post('/support/accounts', account, async (request, reply) => {
@@ -252,7 +257,8 @@ export default async function supportRoutes(app: FastifyInstance) {
     return reply.page('support/accounts', {
       title: 'Accounts',
       form: form ?? newForm({ kind: 'customer' }),
-      requests: listPendingRequests(db, 20),
+      requests: listPendingRequests(db, readList(request, partnerRequestList, requestPrefix)),
+      requestPrefix,
       list: listAccounts(db, readList(request, accountList)),
     })
   }
