@@ -37,10 +37,10 @@ if (meant) {
   else if (location.pathname === '/') location.replace(meant)
 }
 
-// A form is sent once: a second click does nothing until the page is left or shown again.
+// A form is sent once: a second click does nothing until the page is left or shown again. A download does not leave it.
 let sent = new WeakSet()
 document.addEventListener('submit', (event) => {
-  if (event.target.method !== 'post') return
+  if (event.target.method !== 'post' || 'download' in event.target.dataset) return
   if (sent.has(event.target)) event.preventDefault()
   sent.add(event.target)
 })

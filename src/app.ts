@@ -8,6 +8,7 @@ import viewer, { ownAccount, recentAccounts, switchTo } from './accounts/viewer.
 import backupRoutes from './backups/routes.ts'
 import type { Config } from './config.ts'
 import customerRoutes from './customers/routes.ts'
+import { startCleaning } from './db/cleaning.ts'
 import type { Connection } from './db/open.ts'
 import { watchStorage } from './db/storage.ts'
 import deletedAccountRoutes from './deleted-accounts/routes.ts'
@@ -71,7 +72,9 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   app.addHook('onClose', async () => storage.stop())
   const mail = startMailWorker(db, config, secrets, storage, now, app.log)
   app.addHook('onClose', mail.stop)
-  const purge = startPurge(db, config.dataDir, storage, now, app.log)
+  const cleaning = startCleaning(db, storage, app.log)
+  app.addHook('onClose', cleaning.stop)
+  const purge = startPurge(db, config.dataDir, storage, now, app.log, cleaning.erase)
   app.addHook('onClose', purge.stop)
 
   app.decorate('config', config)
@@ -79,6 +82,7 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   app.decorate('storage', storage)
   app.decorate('secrets', secrets)
   app.decorate('now', now)
+  app.decorate('eraseTraces', cleaning.erase)
   app.decorate('wakeMail', mail.wake)
   const post = newPost(config, secrets, mail.wake)
   const { publicUrl, panelName, supportEmail } = config

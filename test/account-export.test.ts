@@ -8,7 +8,8 @@ import t from 'tap'
 import { fromBuffer } from 'yauzl'
 import { exportAccount } from '../src/account-export/archive.ts'
 import { root } from '../src/config.ts'
-import { accounts, users } from '../src/db/schema.ts'
+import { openDatabase } from '../src/db/open.ts'
+import { accounts, records, users } from '../src/db/schema.ts'
 import { cast } from '../src/demo.ts'
 import { newFolder, type Panel, startApp } from './harness.ts'
 
@@ -78,10 +79,11 @@ t.test('an admin downloads everything of the account, twice the same, as the dat
   await fillAcme(panel)
   const stella = await panel.signIn('stella')
   const page = await stella.get('/customer/account')
-  t.equal(page.link('Download everything (ZIP)'), '/customer/account/export')
   const before = panel.rows()
-  const answer = await stella.get('/customer/account/export')
+  t.equal((await stella.get('/customer/account/export')).location, '/customer/account')
   t.strictSame(panel.rows().records, before.records, 'looking changes nothing')
+  const answer = await stella.press(page, 'Download everything (ZIP)')
+  t.match((await stella.get('/customer/history')).row('exported the account’s data'), 'Stella', 'an export is recorded')
   t.equal(answer.response.headers['content-type'], 'application/zip')
   t.match(answer.response.headers['content-disposition'], /^attachment; filename="acme-\d{4}-\d\d-\d\d\.zip"$/)
   t.equal(answer.response.headers['cache-control'], 'no-store')
@@ -195,7 +197,25 @@ t.test('a Customer User exports nothing', async (t) => {
   const panel = await startApp(t)
   const tom = await panel.signIn('tom')
   t.equal((await tom.get('/customer/account/export')).status, 403)
+  t.equal((await tom.post('/customer/account/export')).status, 403)
   t.notMatch((await tom.get('/customer/account')).text, 'Download everything')
+})
+
+t.test('an export asks again who somebody is, and is the account’s that the form was made in', async (t) => {
+  const panel = await startApp(t)
+  const stella = await panel.signIn('stella')
+  const page = await stella.get('/customer/account')
+  panel.pass(11 * 60_000)
+  const asked = await stella.press(page, 'Download everything (ZIP)')
+  t.match(asked.title, 'Confirm that it is you')
+  const exported = () => panel.db.select().from(records).where(eq(records.kind, 'account.exported')).all().length
+  t.equal(exported(), 0)
+  t.match((await stella.press(asked, 'Confirm', { _proof: 'a wrong password' })).error('_proof'), 'wrong')
+  const answer = await stella.press(asked, 'Confirm', { _proof: 'demo-demo-demo' })
+  t.equal(answer.response.headers['content-type'], 'application/zip')
+  t.equal(exported(), 1)
+  t.equal((await stella.post('/customer/account/export', { _account: 'initech' })).status, 409)
+  t.equal(exported(), 1)
 })
 
 t.test('a large account is exported whole, in pieces', async (t) => {
@@ -247,6 +267,13 @@ t.test('export-account writes the archive on the command line, and never over a 
   t.match(done.stdout, `The data of Acme is in ${file}.`)
   t.equal(statSync(file).mode & 0o777, 0o600, 'it is for its owner’s eyes')
   t.match(jsonLines((await unpack(readFileSync(file))).get('account.jsonl')), [{ identifier: 'acme' }])
+  const exported = () => {
+    const { db, close } = openDatabase(panel.dataDir)
+    const rows = db.select().from(records).where(eq(records.kind, 'account.exported')).all()
+    close()
+    return rows
+  }
+  t.match(exported(), [{ bySupport: true, actorId: null }], 'the history says so')
   if (existsSync('/usr/bin/unzip'))
     t.match(execFileSync('unzip', ['-tq', file], { encoding: 'utf8' }), 'No errors detected')
 
@@ -255,6 +282,7 @@ t.test('export-account writes the archive on the command line, and never over a 
   t.equal(again.status, 2)
   t.match(again.stderr, 'is there already')
   t.equal(readFileSync(file, 'utf8'), 'kept')
+  t.equal(exported().length, 1)
   const unknown = run('nobody', '--to', join(folder, 'nobody.zip'))
   t.equal(unknown.status, 2)
   t.equal(unknown.stderr.trim(), 'There is no account “nobody”.')

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { eq } from 'drizzle-orm'
+import { desc, eq } from 'drizzle-orm'
 import t from 'tap'
 import { memberships, records, users } from '../src/db/schema.ts'
 import { cast } from '../src/demo.ts'
@@ -15,13 +15,14 @@ t.test('everybody downloads what the panel keeps about them', async (t) => {
   const panel = await startApp(t)
   const tom = await panel.signIn('tom')
   await tom.submit('/profile', 'Save name', { name: 'Thomas' })
-  const answer = await tom.get('/profile/data')
+  const answer = await tom.submit('/profile', 'Download my data')
   t.match(answer.response.headers['content-disposition'], 'attachment')
   const data = JSON.parse(answer.body)
   t.match(data.user, { name: 'Thomas', email: cast.tom.email })
   t.match(data.accounts, [{ account: 'acme', role: 'member' }])
   t.match(data.projects, [{ project: 'website', role: 'user' }])
   t.match(data.sessions, [{ ip: '127.0.0.1' }])
+  t.match(panel.db.select().from(records).orderBy(desc(records.id)).get(), { kind: 'user.data-downloaded' }, 'recorded')
   t.match(data.changesOfMyName, [{ before: 'Tom', after: 'Thomas' }])
   t.ok(data.history.some(({ what, byMe }: { what: string; byMe: boolean }) => what === 'user.renamed' && byMe))
   t.match(data.history[0].at, /^\d{4}-\d\d-\d\dT/)
@@ -31,7 +32,7 @@ t.test('everybody downloads what the panel keeps about them', async (t) => {
 
   const stella = await panel.signIn('stella')
   await stella.submit('/projects/website/removal', 'Delete project', { identifier: 'website' })
-  const after = JSON.parse((await tom.get('/profile/data')).body)
+  const after = JSON.parse((await tom.submit('/profile', 'Download my data')).body)
   t.same(after.projects, [])
   t.same(after.deletedProjects, [{ account: 'acme', project: 'website', role: 'user' }], 'kept for its restoration')
 })

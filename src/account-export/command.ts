@@ -4,7 +4,8 @@ import { resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { readConfig } from '../config.ts'
 import { isThere, moveIntoPlace } from '../db/files.ts'
-import { joinDatabase, StartError } from '../db/open.ts'
+import { joinDatabase, StartError, write } from '../db/open.ts'
+import { atCommandLine, record } from '../history/record.ts'
 import { findAccountByIdentifier } from '../support/data.ts'
 import { archiveName, exportAccount } from './archive.ts'
 
@@ -29,6 +30,9 @@ export async function exportToFile(identifier: string, { to }: { to?: string }):
     try {
       await pipeline(archive, createWriteStream(partial, { flags: 'wx', mode: 0o600 }))
       refuseToOverwrite()
+      // Its history says so before anybody has the file.
+      const by = atCommandLine(at)
+      write(db, by, (tx) => record(tx, by, { kind: 'account.exported', accountId: account.id }))
       moveIntoPlace(partial, file)
     } finally {
       rmSync(partial, { force: true })

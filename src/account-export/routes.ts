@@ -1,14 +1,32 @@
 import type { FastifyInstance } from 'fastify'
+import { write } from '../db/open.ts'
+import { record } from '../history/record.ts'
 import { found } from '../web/errors.ts'
+import { actor } from '../web/viewer.ts'
 import { archiveName, exportAccount } from './archive.ts'
 
 export default async function accountExportRoutes(app: FastifyInstance) {
-  app.get('/customer/account/export', { config: { can: 'account.export' } }, async (request, reply) => {
-    const { id, identifier } = request.member.account
-    const archive = found(exportAccount(app.db, id, app.now()))
-    return reply
-      .type('application/zip')
-      .header('content-disposition', `attachment; filename="${archiveName(identifier, app.now())}"`)
-      .send(archive)
-  })
+  const { db } = app
+  const can = 'account.export'
+
+  // Its form stands there.
+  app.get('/customer/account/export', { config: { can } }, async (_request, reply) =>
+    reply.seeOther('/customer/account'),
+  )
+
+  // All that an account has at once: whoever takes it proves who they are, and its history says so.
+  app.post(
+    '/customer/account/export',
+    { config: { can, inAccount: true, confirm: 'download' } },
+    async (request, reply) => {
+      const { id, identifier } = request.member.account
+      const archive = found(exportAccount(db, id, app.now()))
+      const by = actor(request)
+      write(db, by, (tx) => record(tx, by, { kind: 'account.exported', accountId: id }))
+      return reply
+        .type('application/zip')
+        .header('content-disposition', `attachment; filename="${archiveName(identifier, app.now())}"`)
+        .send(archive)
+    },
+  )
 }

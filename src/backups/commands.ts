@@ -25,6 +25,7 @@ export async function restore(file: string, { secrets: key }: { secrets?: string
     `Ended: ${plural(ended.sessions, 'session')}, ${plural(ended.links, 'link')} that waited in letters; ${plural(ended.letters, 'letter')} with such a link will not go out.`,
   )
   for (const aside of movedAside) console.log(`A file of before lay in the way and is now ${aside}.`)
+  console.log('Users who were deleted after the backup was made are back: delete them again.')
   console.log('Start the panel, log in again, and have pending invitations sent again.')
 }
 

@@ -10,6 +10,7 @@ import { giveToOwnerOf } from './files.ts'
 import { lastApplied, migrateOnce, newestMigration } from './migrate.ts'
 import { StartError } from './start-error.ts'
 import { codeOf, type StorageProblem, storageProblem } from './storage-problem.ts'
+import { cleanAtStart } from './traces.ts'
 
 export { StartError }
 
@@ -60,6 +61,7 @@ function openAlone(dataDir: string, migrations: string): OpenDatabase {
     lock.close()
     throw error
   }
+  cleanAtStart(sqlite)
   // What undoes a statement in a large transaction would go through a file: an import takes a third longer by it.
   sqlite.pragma('temp_store = memory')
   keepStatements(sqlite)
@@ -177,6 +179,8 @@ export const longestWait = 5_000
 const pragmas = {
   journal_mode: 'wal',
   synchronous: 2,
+  // What is deleted or replaced is overwritten with zeros; traces.ts sees to the rest.
+  secure_delete: 1,
   foreign_keys: 1,
   busy_timeout: longestWait,
   trusted_schema: 0,

@@ -692,7 +692,8 @@ export const records = sqliteTable(
   ],
 )
 
-// The names and e-mails that a record tells of: apart from it, so that they can go with the person.
+// The names and e-mails that a record tells of, and what somebody typed, which may hold some: apart from it, so
+// that they can go with the person.
 export const personalChanges = sqliteTable(
   'personal_changes',
   {
@@ -702,7 +703,8 @@ export const personalChanges = sqliteTable(
     userId: integer('user_id')
       .notNull()
       .references(() => users.id),
-    field: text({ enum: ['name', 'email'] }).notNull(),
+    // The last three are what the user typed into an act: they stay, but for the names of deleted people in them.
+    field: text({ enum: ['name', 'email', 'reason', 'comment', 'remark'] }).notNull(),
     before: text().notNull(),
     after: text().notNull(),
   },

@@ -177,7 +177,9 @@ function inFull(db: Db, rows: ReturnType<ReturnType<typeof selectRecords>['all']
         before: inWords(field, row, before),
         after: inWords(field, row, after),
       })),
-      ...personal.filter(({ recordId }) => recordId === row.id),
+      ...personal
+        .filter(({ recordId }) => recordId === row.id)
+        .map(({ field, before, after }) => ({ field, before: before || null, after: after || null })),
     ],
     // Whom or what it was done to, unless somebody did it to themselves.
     on: [row.subjectId === row.actorId ? null : row.subject, row.project, row.invited, row.letter, row.letterTo].filter(

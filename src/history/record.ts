@@ -47,6 +47,23 @@ export type What = {
   personal?: { field: 'name' | 'email'; before: string; after: string }
 }
 
+/** The fields of a change that hold what somebody typed. It may name people, whom records never forget. */
+export const typedFields = ['reason', 'comment', 'remark'] as const
+
+/** A change without what its author typed, and that. Nobody's acts hold only the panel's words. */
+function apart(actor: Actor, change: Change): { change: Change; typed: Typed[] } {
+  if (actor.userId === null) return { change, typed: [] }
+  const { userId } = actor
+  const typed = typedFields.flatMap((field) => {
+    const { [field]: values } = change
+    return values ? [{ userId, field, before: String(values[0] ?? ''), after: String(values[1] ?? '') }] : []
+  })
+  const rest = Object.entries(change).filter(([field]) => !typed.some((one) => one.field === field))
+  return { change: Object.fromEntries(rest), typed }
+}
+
+type Typed = { userId: number; field: (typeof typedFields)[number]; before: string; after: string }
+
 const newRecord = prepared((db) =>
   db
     .insert(records)
@@ -72,6 +89,7 @@ const newRecord = prepared((db) =>
 /** Records a change. Call it in the transaction that makes the change. */
 export function record(tx: Db, actor: Actor, what: What): void {
   const { personal, userId } = what
+  const { change, typed } = apart(actor, what.change ?? {})
   const [written] = newRecord(tx).all({
     at: actor.at,
     kind: what.kind,
@@ -83,12 +101,14 @@ export function record(tx: Db, actor: Actor, what: What): void {
     invitationId: what.invitationId ?? null,
     projectId: what.projectId ?? null,
     letterId: what.letterId ?? null,
-    change: JSON.stringify(what.change ?? {}),
+    change: JSON.stringify(change),
     ip: actor.ip,
     requestId: actor.requestId,
   })
-  if (personal && written && userId !== undefined)
+  if (!written) return
+  const beside = [...(personal && userId !== undefined ? [{ userId, ...personal }] : []), ...typed]
+  for (const one of beside)
     tx.insert(personalChanges)
-      .values({ recordId: written.id, userId, ...personal })
+      .values({ recordId: written.id, ...one })
       .run()
 }

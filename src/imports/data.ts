@@ -8,7 +8,7 @@ import { type Actor, type Person, record } from '../history/record.ts'
 export type Import = typeof imports.$inferSelect & { creator: string }
 export type ImportKind = Import['kind']
 export type ImportRow = typeof importRows.$inferSelect
-export type NewRow = Pick<ImportRow, 'line' | 'input' | 'subject' | 'state' | 'words'>
+export type NewRow = Pick<ImportRow, 'line' | 'input' | 'subject' | 'emailKey' | 'state' | 'words'>
 
 const day = 24 * 3_600_000
 /** So long the rows of an import are kept; they hold names and e-mails. */
@@ -47,6 +47,7 @@ const newRow = prepared((db) =>
       line: sql.placeholder('line'),
       input: sql.placeholder('input'),
       subject: sql.placeholder('subject'),
+      emailKey: sql.placeholder('emailKey'),
       state: sql.placeholder('state'),
       words: sql.placeholder('words'),
     })

@@ -27,6 +27,8 @@ export type Kind = {
   /** Of one and of several rows. */
   words: [string, string]
   columns: { known: readonly string[]; required: readonly string[] }
+  /** The column with somebody’s e-mail. */
+  emailColumn: string
   example: string
   check: (db: Db, accountId: number, values: Record<string, string>, line: number, seen: Seen, at: number) => Checked
   /** Throws a RowFailed, and leaves nothing of the row then. */
@@ -72,6 +74,7 @@ const customers: Kind = {
     known: ['name', 'identifier', 'admin name', 'admin e-mail', 'role', 'project limit'],
     required: ['name'],
   },
+  emailColumn: 'admin e-mail',
   example:
     'name,identifier,admin name,admin e-mail,role,project limit\nBlue Ltd,blue,Ann Blue,ann@blue.example,admin,5',
 
@@ -127,6 +130,7 @@ const users: Kind = {
   action: 'member.import',
   words: ['user', 'users'],
   columns: { known: ['name', 'e-mail', 'role', 'projects'], required: ['name', 'e-mail'] },
+  emailColumn: 'e-mail',
   example: 'name,e-mail,role,projects\nAnn Blue,ann@blue.example,user,intranet:user archive:reader',
 
   check(db, accountId, values, line, seen, at) {

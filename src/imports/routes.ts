@@ -4,7 +4,7 @@ import { write } from '../db/open.ts'
 import { byItself } from '../history/record.ts'
 import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
-import { readId } from '../web/fields.ts'
+import { emailKey, readId } from '../web/fields.ts'
 import { plural } from '../web/format.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { readList } from '../web/list.ts'
@@ -124,10 +124,20 @@ export default async function importRoutes(app: FastifyInstance) {
     const checkRead = () => {
       const rows = read.map(({ line, values }): NewRow => {
         const checked = kinds[kind].check(db, account.id, values, line, seen, app.now())
+        const typed = values[kinds[kind].emailColumn]?.trim()
+        const key = typed ? emailKey(typed) : null
         return 'wrong' in checked
-          ? { line, subject: checked.subject.slice(0, 300), input: '', state: 'wrong', words: checked.wrong }
+          ? {
+              line,
+              emailKey: key,
+              subject: checked.subject.slice(0, 300),
+              input: '',
+              state: 'wrong',
+              words: checked.wrong,
+            }
           : {
               line,
+              emailKey: key,
               subject: checked.subject,
               input: JSON.stringify(checked.input),
               state: 'ready',

@@ -1,11 +1,12 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { and, asc, eq, lte, min } from 'drizzle-orm'
+import { and, asc, eq, isNotNull, lte, min } from 'drizzle-orm'
 import type { FastifyBaseLogger } from 'fastify'
 import nodemailer from 'nodemailer'
 import type { Config } from '../config.ts'
 import type { Db } from '../db/open.ts'
 import { letters } from '../db/schema.ts'
+import { isOneOf } from '../db/search.ts'
 import type { Storage } from '../db/storage.ts'
 import type { Secrets } from '../secrets.ts'
 import { type LetterRow, openBody } from './outbox.ts'
@@ -89,7 +90,9 @@ export function startMailWorker(
         disableFileAccess: true,
         disableUrlAccess: true,
       })
-      if (!config.smtpUrl) keepAsFile(config.dataDir, letter, (info as unknown as { message: Buffer }).message)
+      // Its text may have been erased meanwhile.
+      if (!config.smtpUrl && isWaiting(db, letter))
+        keepAsFile(config.dataDir, letter, (info as unknown as { message: Buffer }).message)
     } catch (error) {
       if (!storage.note(error)) tryLater(letter, error as Error & { responseCode?: number })
       return
@@ -126,6 +129,7 @@ export function startMailWorker(
       .run()
   }
 
+  removeStaleFiles(db, config.dataDir)
   wake()
   return {
     wake,
@@ -177,11 +181,32 @@ function nextDue(db: Db, now: number): LetterRow | undefined {
     .get()
 }
 
+function isWaiting(db: Db, { id }: LetterRow): boolean {
+  return db.select({ state: letters.state }).from(letters).where(eq(letters.id, id)).get()?.state === 'waiting'
+}
+
 /** Without a mail server the letter is a file that any mail program opens. */
 function keepAsFile(dataDir: string, letter: LetterRow, message: Buffer): void {
   const folder = join(dataDir, 'mail')
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   writeFileSync(join(folder, `${letter.id}.eml`), message, { mode: 0o600 })
+}
+
+/** Removes the files of letters whose text is gone: what a file says does not outlive what Support can read. */
+export function removeStaleFiles(db: Db, dataDir: string): void {
+  const folder = join(dataDir, 'mail')
+  if (!existsSync(folder)) return
+  const ids = readdirSync(folder).flatMap((name) => (/^\d+\.eml$/.test(name) ? [Number.parseInt(name, 10)] : []))
+  const legible = db
+    .select({ id: letters.id })
+    .from(letters)
+    .where(and(isNotNull(letters.body), isOneOf(letters.id, ids)))
+    .all()
+  const kept = new Set(legible.map(({ id }) => id))
+  removeLetterFiles(
+    dataDir,
+    ids.filter((id) => !kept.has(id)),
+  )
 }
 
 /** Letters that were kept as files go with the person whom they were for. */

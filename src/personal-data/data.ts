@@ -1,143 +1,22 @@
-import { and, asc, desc, eq, isNull, or, sql } from 'drizzle-orm'
-import { searchText } from '../db/fold.ts'
+import { and, asc, eq, isNull, sql } from 'drizzle-orm'
 import { type Db, write } from '../db/open.ts'
-import {
-  accounts,
-  emailChanges,
-  invitations,
-  keptAccess,
-  letters,
-  memberships,
-  passwordResets,
-  personalChanges,
-  projectAccess,
-  projects,
-  quotaRequests,
-  records,
-  recoveryCodes,
-  sessions,
-  users,
-} from '../db/schema.ts'
+import { accounts, emailChanges, memberships, passwordResets, recoveryCodes, sessions, users } from '../db/schema.ts'
 import { endMembership, endSent } from '../endings/data.ts'
 import { type Actor, record } from '../history/record.ts'
 import { hasOtherOperator } from '../login/data.ts'
-import { withdrawLetters } from '../mail/outbox.ts'
-import { notSent } from '../mail/reasons.ts'
 import { adminRole } from '../policy.ts'
-
-const nobody = 'deleted@deleted.invalid'
+import type { Secrets } from '../secrets.ts'
+import {
+  forgetChanges,
+  forgetImports,
+  forgetInvitations,
+  forgetLetters,
+  forgetMentions,
+  recognise,
+  spellingsOf,
+} from './forget/data.ts'
 
 type AccountName = { name: string; identifier: string }
-
-/** Everything that the panel keeps about a user; undefined for one that does not exist. */
-export function collectPersonalData(db: Db, userId: number) {
-  const user = db.select().from(users).where(eq(users.id, userId)).get()
-  if (!user) return undefined
-  const { name, email, createdAt, lastSeenAt, operator, totpSecret } = user
-  return {
-    user: { name, email, createdAt, lastSeenAt, support: operator, twoFactor: totpSecret !== null },
-    accounts: db
-      .select({
-        account: accounts.identifier,
-        name: accounts.name,
-        role: memberships.role,
-        since: memberships.createdAt,
-      })
-      .from(memberships)
-      .innerJoin(accounts, eq(accounts.id, memberships.accountId))
-      .where(eq(memberships.userId, userId))
-      .orderBy(asc(accounts.id))
-      .all(),
-    projects: db
-      .select({
-        account: accounts.identifier,
-        project: projects.identifier,
-        role: projectAccess.role,
-        since: projectAccess.createdAt,
-      })
-      .from(projectAccess)
-      .innerJoin(projects, eq(projects.id, projectAccess.projectId))
-      .innerJoin(accounts, eq(accounts.id, projectAccess.accountId))
-      .where(eq(projectAccess.userId, userId))
-      .orderBy(asc(projects.id))
-      .all(),
-    deletedProjects: db
-      .select({ account: accounts.identifier, project: projects.identifier, role: keptAccess.role })
-      .from(memberships)
-      .innerJoin(
-        keptAccess,
-        and(eq(keptAccess.accountId, memberships.accountId), eq(keptAccess.userId, memberships.userId)),
-      )
-      .innerJoin(projects, eq(projects.id, keptAccess.projectId))
-      .innerJoin(accounts, eq(accounts.id, keptAccess.accountId))
-      .where(eq(memberships.userId, userId))
-      .orderBy(asc(projects.id))
-      .all(),
-    invitations: db
-      .select({
-        account: accounts.identifier,
-        email: invitations.email,
-        name: invitations.name,
-        state: invitations.state,
-        sentAt: invitations.sentAt,
-      })
-      .from(invitations)
-      .innerJoin(accounts, eq(accounts.id, invitations.accountId))
-      .where(or(eq(invitations.emailKey, user.emailKey), eq(invitations.acceptedBy, userId)))
-      .orderBy(asc(invitations.id))
-      .all(),
-    quotaRequests: db
-      .select({
-        account: accounts.identifier,
-        reason: quotaRequests.reason,
-        state: quotaRequests.state,
-        sentAt: quotaRequests.createdAt,
-      })
-      .from(quotaRequests)
-      .innerJoin(accounts, eq(accounts.id, quotaRequests.accountId))
-      .where(eq(quotaRequests.requestedBy, userId))
-      .orderBy(asc(quotaRequests.id))
-      .all(),
-    letters: db
-      .select({ email: letters.email, subject: letters.subject, state: letters.state, writtenAt: letters.createdAt })
-      .from(letters)
-      .where(or(eq(letters.email, email), eq(letters.userId, userId)))
-      .orderBy(asc(letters.id))
-      .all(),
-    sessions: db
-      .select({
-        ip: sessions.ip,
-        browser: sessions.browser,
-        beganAt: sessions.createdAt,
-        lastUsedAt: sessions.lastSeenAt,
-      })
-      .from(sessions)
-      .where(eq(sessions.userId, userId))
-      .orderBy(desc(sessions.lastSeenAt))
-      .all(),
-    changesOfMyName: db
-      .select({ field: personalChanges.field, before: personalChanges.before, after: personalChanges.after })
-      .from(personalChanges)
-      .where(eq(personalChanges.userId, userId))
-      .orderBy(asc(personalChanges.recordId))
-      .all(),
-    // What I did, and what was done to me; from where I came only in what I did.
-    history: db
-      .select({
-        at: records.at,
-        what: records.kind,
-        byMe: sql<number>`${records.actorId} is ${userId}`,
-        account: accounts.identifier,
-        ip: sql<string | null>`case when ${records.actorId} is ${userId} then ${records.ip} end`,
-      })
-      .from(records)
-      .leftJoin(accounts, eq(accounts.id, records.accountId))
-      .where(or(eq(records.actorId, userId), eq(records.userId, userId)))
-      .orderBy(asc(records.id))
-      .all()
-      .map((row) => ({ ...row, byMe: row.byMe === 1 })),
-  }
-}
 
 /** What a user's deletion would do to living accounts: `needed` forbid it, since others are left there without an admin. */
 export function foreseeDeletion(db: Db, userId: number): { needed: AccountName[]; emptied: AccountName[] } {
@@ -160,16 +39,23 @@ export function foreseeDeletion(db: Db, userId: number): { needed: AccountName[]
   return { needed: last.filter((own) => own.others > 0), emptied: last.filter((own) => own.others === 0) }
 }
 
+export type Erasing = {
+  secrets: Secrets
+  /** Removes the files of e-mails whose text is gone, before the deletion is done. */
+  removeFiles: () => void
+  /** Removes what is left of these texts in the files of the database, once it is done. */
+  eraseTraces: (tx: Db, texts: string[]) => void
+}
+
 /**
  * Deletes a user: memberships, project access, sessions, codes and open links go, and with them the
- * name and the e-mail wherever they stand. The records stay, and speak of a deleted user. `removeFiles`
- * removes the files of letters that were written to the user, by their ids, before it is done.
+ * name and the e-mail wherever they stand (erasure.ts). The records stay, and speak of a deleted user.
  */
 export function deleteUser(
   db: Db,
   actor: Actor,
   userId: number,
-  removeFiles: (letterIds: number[]) => void,
+  { secrets, removeFiles, eraseTraces }: Erasing,
 ): 'deleted' | 'needed' | 'last-operator' {
   return write(db, actor, (tx) => {
     const user = tx
@@ -181,11 +67,16 @@ export function deleteUser(
     if (user.operator && !hasOtherOperator(tx, userId)) return 'last-operator'
     if (foreseeDeletion(tx, userId).needed.length > 0) return 'needed'
 
+    const person = recognise(tx, user)
     endMemberships(tx, actor, userId)
-    for (const table of [sessions, recoveryCodes, passwordResets, emailChanges, personalChanges])
+    for (const table of [sessions, recoveryCodes, passwordResets, emailChanges])
       tx.delete(table).where(eq(table.userId, userId)).run()
-    forgetInvitations(tx, actor, user)
-    const letterIds = forgetLetters(tx, userId, user.email)
+    // While the rows by which they are found still know the person.
+    forgetLetters(tx, actor, secrets, person)
+    forgetInvitations(tx, actor, person)
+    forgetImports(tx, person)
+    forgetMentions(tx, person)
+    forgetChanges(tx, person)
     const email = `deleted-${userId}@deleted.invalid`
     tx.update(users)
       .set({
@@ -203,7 +94,8 @@ export function deleteUser(
       .where(eq(users.id, userId))
       .run()
     record(tx, actor, { kind: 'user.deleted', userId })
-    removeFiles(letterIds)
+    removeFiles()
+    eraseTraces(tx, spellingsOf(person))
     return 'deleted'
   })
 }
@@ -212,51 +104,4 @@ function endMemberships(tx: Db, actor: Actor, userId: number): void {
   const own = tx.select({ accountId: memberships.accountId }).from(memberships).where(eq(memberships.userId, userId))
   for (const { accountId } of own.all()) endMembership(tx, actor, accountId, userId, 'member.deleted')
   endSent(tx, actor, userId)
-}
-
-/** Open invitations to the user end; all of them forget whom they were for. */
-function forgetInvitations(tx: Db, actor: Actor, user: { id: number; emailKey: string }): void {
-  const toUser = or(eq(invitations.emailKey, user.emailKey), eq(invitations.acceptedBy, user.id))
-  for (const { id, accountId, state } of tx.select().from(invitations).where(toUser).all()) {
-    const email = `deleted-${id}@deleted.invalid`
-    tx.update(invitations)
-      .set({
-        email,
-        emailKey: email,
-        name: 'Deleted user',
-        search: '',
-        ...(state === 'pending' ? ({ state: 'cancelled', endedAt: actor.at } as const) : {}),
-      })
-      .where(eq(invitations.id, id))
-      .run()
-    withdrawLetters(tx, id, actor.at)
-    if (state === 'pending') record(tx, actor, { kind: 'invitation.cancelled', accountId, invitationId: id })
-  }
-}
-
-/** Letters to the user lose address, name and text; letters in which the user invited others lose the name. */
-function forgetLetters(tx: Db, userId: number, email: string): number[] {
-  const toUser = tx
-    .update(letters)
-    .set({ email: nobody, name: 'Deleted user', subject: 'A letter', search: '', body: null })
-    .where(or(eq(letters.email, email), eq(letters.userId, userId)))
-    .returning({ id: letters.id })
-    .all()
-  tx.update(letters)
-    .set({ state: 'withdrawn', error: notSent('its reader’s login was deleted') })
-    .where(and(eq(letters.email, nobody), eq(letters.state, 'waiting')))
-    .run()
-  const byUser = tx
-    .select({ id: letters.id, email: letters.email, name: letters.name })
-    .from(letters)
-    .innerJoin(invitations, eq(invitations.id, letters.invitationId))
-    .where(eq(invitations.invitedBy, userId))
-    .all()
-  const subject = 'An invitation'
-  for (const { id, name, email } of byUser)
-    tx.update(letters)
-      .set({ subject, search: searchText(name, email, subject) })
-      .where(eq(letters.id, id))
-      .run()
-  return toUser.map(({ id }) => id)
 }

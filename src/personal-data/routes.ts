@@ -1,14 +1,18 @@
+import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { User } from '../accounts/data.ts'
+import { write } from '../db/open.ts'
+import { record } from '../history/record.ts'
 import { findUser } from '../login/data.ts'
-import { removeLetterFiles } from '../mail/worker.ts'
+import { removeStaleFiles } from '../mail/worker.ts'
 import { found } from '../web/errors.ts'
 import { emailKey, readId } from '../web/fields.ts'
 import { isoTime } from '../web/format.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { actor, supportActor } from '../web/viewer.ts'
-import { collectPersonalData, deleteUser, foreseeDeletion } from './data.ts'
+import { deleteUser, foreseeDeletion } from './data.ts'
+import { collectPersonalData, type Section } from './download/data.ts'
 
 const typed = z.strictObject({ email: z.string().trim().default('') })
 
@@ -22,10 +26,19 @@ export default async function personalDataRoutes(app: FastifyInstance) {
   const own = { can: 'profile.change', confirm: true } as const
   const bySupport = { can: 'support.user', confirm: true } as const
 
-  app.get('/profile/data', { config: { can: 'profile.see' } }, async (request, reply) => {
-    const data = found(collectPersonalData(db, request.signedIn.id))
-    reply.type('application/json; charset=utf-8').header('content-disposition', 'attachment; filename="my-data.json"')
-    return `${JSON.stringify(data, withReadableTimes, 2)}\n`
+  // Its form stands there.
+  app.get('/profile/data', { config: { can: 'profile.see' } }, async (_request, reply) => reply.seeOther('/profile'))
+
+  // All that is held about somebody at once: a stolen session alone must not get it, nor without a trace.
+  app.post('/profile/data', { config: { can: 'profile.see', confirm: 'download' } }, async (request, reply) => {
+    const { id } = request.signedIn
+    const sections = found(collectPersonalData(db, id))
+    const by = actor(request)
+    write(db, by, (tx) => record(tx, by, { kind: 'user.data-downloaded', userId: id }))
+    return reply
+      .type('application/json; charset=utf-8')
+      .header('content-disposition', 'attachment; filename="my-data.json"')
+      .send(Readable.from(jsonParts(sections), { objectMode: false }))
   })
 
   app.get('/profile/removal', { config: own }, async (request, reply) =>
@@ -58,7 +71,11 @@ export default async function personalDataRoutes(app: FastifyInstance) {
       return false
     }
     const by = isOwn(request, user) ? actor(request) : supportActor(request)
-    const done = deleteUser(db, by, user.id, (letterIds) => removeLetterFiles(config.dataDir, letterIds))
+    const done = deleteUser(db, by, user.id, {
+      secrets: app.secrets,
+      removeFiles: () => removeStaleFiles(db, config.dataDir),
+      eraseTraces: app.eraseTraces,
+    })
     if (done !== 'deleted') {
       await show(request, reply.code(422), user, form, refusals[done])
       return false
@@ -92,6 +109,34 @@ export default async function personalDataRoutes(app: FastifyInstance) {
       problem,
     })
   }
+}
+
+/** One JSON object with a list for each section, some rows at a time, so that other requests come between. */
+function* jsonParts(sections: Section[]): Generator<string> {
+  const text = (value: unknown) => JSON.stringify(value, withReadableTimes)
+  let before = '{'
+  for (const section of sections) {
+    yield `${before}\n  ${text(section.name)}: `
+    before = ','
+    if ('row' in section) yield text(section.row)
+    else yield* listParts(section.rows(), text)
+  }
+  yield '\n}\n'
+}
+
+const rowsAtOnce = 100
+
+function* listParts(rows: Iterable<unknown>, text: (row: unknown) => string): Generator<string> {
+  let part: string[] = []
+  let before = '['
+  for (const row of rows) {
+    part.push(`\n    ${text(row)}`)
+    if (part.length < rowsAtOnce) continue
+    yield `${before}${part.join(',')}`
+    before = ','
+    part = []
+  }
+  yield part.length > 0 ? `${before}${part.join(',')}\n  ]` : before === '[' ? '[]' : '\n  ]'
 }
 
 /** Times are milliseconds in the database, and ISO 8601 in the file. */

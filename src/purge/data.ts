@@ -15,18 +15,25 @@ import {
   limits,
   memberships,
   partnerRequests,
+  personalChanges,
   projectAccess,
   projects,
   quotaRequestAmounts,
   quotaRequests,
+  records,
+  users,
 } from '../db/schema.ts'
+import { oweCleaning } from '../db/traces.ts'
 import { endTie } from '../endings/data.ts'
-import { byItself, record } from '../history/record.ts'
+import { byItself, record, typedFields } from '../history/record.ts'
 import type { Project } from '../projects/data.ts'
 import { keptFor } from './term.ts'
 
 // What was deleted 30 days ago goes for good. Its row stays with its identifier, which is never given out
 // again (rule 1), and so do the records.
+
+/** So many texts are looked for in the files of the database. */
+const mostTraces = 500
 
 type Deletable = typeof accounts | typeof projects
 
@@ -47,9 +54,15 @@ function isDue(table: Deletable, at: number): SQL | undefined {
 
 /**
  * Purges an account that is due at this time, or the next project of one. `removeFiles` removes the files of letters
- * that told about it, by their ids, before it is done. False when none is due.
+ * that told about it, by their ids, before it is done; `eraseTraces` what is left of the e-mails that were invited, in the
+ * files of the database. False when none is due.
  */
-export function purgeNextAccount(db: Db, at: number, removeFiles: (letterIds: number[]) => void): boolean {
+export function purgeNextAccount(
+  db: Db,
+  at: number,
+  removeFiles: (letterIds: number[]) => void,
+  eraseTraces: (tx: Db, texts: string[]) => void = oweCleaning,
+): boolean {
   return write(db, byItself(at), (tx) => {
     const account = tx.select().from(accounts).where(isDue(accounts, at)).limit(1).get()
     if (!account) return false
@@ -62,9 +75,11 @@ export function purgeNextAccount(db: Db, at: number, removeFiles: (letterIds: nu
       purgeProject(tx, at, project)
       return true
     }
+    eraseTraces(tx, listStrangers(tx, id))
     endTie(tx, byItself(at), account)
     const letterIds = forgetInvitationsAndLetters(tx, id)
     forgetRequests(tx, id)
+    forgetTyped(tx, id)
     tx.delete(partnerRequests).where(eq(partnerRequests.accountId, id)).run()
     const read = tx.select({ id: imports.id }).from(imports).where(eq(imports.accountId, id))
     tx.delete(importRows).where(inArray(importRows.importId, read)).run()
@@ -78,6 +93,7 @@ export function purgeNextAccount(db: Db, at: number, removeFiles: (letterIds: nu
         partnerId: null,
         automaticShare: null,
         suspendedReason: null,
+        supportSuspendedReason: null,
         purgedAt: at,
       })
       .where(eq(accounts.id, id))
@@ -99,6 +115,26 @@ function forgetInvitationsAndLetters(tx: Db, accountId: number): number[] {
   tx.delete(invitationProjects).where(inArray(invitationProjects.invitationId, own)).run()
   tx.delete(invitations).where(eq(invitations.accountId, accountId)).run()
   return letterIds.map(({ id }) => id)
+}
+
+/** E-mails that were invited to an account and are no user’s. */
+function listStrangers(tx: Db, accountId: number): string[] {
+  return tx
+    .selectDistinct({ email: invitations.email })
+    .from(invitations)
+    .leftJoin(users, eq(users.emailKey, invitations.emailKey))
+    .where(and(eq(invitations.accountId, accountId), isNull(users.id)))
+    .limit(mostTraces)
+    .all()
+    .map(({ email }) => email)
+}
+
+/** What people typed into acts in an account; names and e-mails of users are theirs, and go with them. */
+function forgetTyped(tx: Db, accountId: number): void {
+  const own = tx.select({ id: records.id }).from(records).where(eq(records.accountId, accountId))
+  tx.delete(personalChanges)
+    .where(and(inArray(personalChanges.recordId, own), inArray(personalChanges.field, [...typedFields])))
+    .run()
 }
 
 /** All of an account's requests, or those for one of its projects. */

@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
+import type { Cleaning } from '../db/cleaning.ts'
 import type { Db } from '../db/open.ts'
 import type { Storage } from '../db/storage.ts'
 import { removeLetterFiles } from '../mail/worker.ts'
@@ -18,6 +19,7 @@ export function startPurge(
   storage: Storage,
   now: () => number,
   log: FastifyBaseLogger,
+  eraseTraces: Cleaning['erase'],
 ): PurgeWorker {
   let working: Promise<void> | undefined
   let stopped = false
@@ -36,7 +38,7 @@ export function startPurge(
   async function work(): Promise<void> {
     let more = true
     const purgeOne = () => {
-      more = purgeNextAccount(db, now(), removeFiles) || purgeNextProject(db, now())
+      more = purgeNextAccount(db, now(), removeFiles, eraseTraces) || purgeNextProject(db, now())
     }
     while (!stopped && more) {
       if (!storage.attempt(purgeOne)) return storage.afterwards(wake)

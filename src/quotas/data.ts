@@ -425,7 +425,8 @@ export function changeLimits(tx: Db, actor: Actor, holder: Holder, amounts: Amou
         .run()
     change[quota.resource.key] = [quota.own.limit, amount]
   }
-  if (remark) change.remark = [null, remark]
+  // A rule only repeats what the request says, whose record has it.
+  if (remark && actor.userId !== null) change.remark = [null, remark]
   record(tx, actor, {
     kind: level === 'pool' ? 'limit.pool-changed' : 'limit.changed',
     accountId,

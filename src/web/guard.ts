@@ -13,8 +13,8 @@ declare module 'fastify' {
     can?: Action
     /** Its forms act in the active account, and so carry it (`_account`). */
     inAccount?: boolean
-    /** It is asked once more who somebody is, when that was long ago. */
-    confirm?: boolean
+    /** It is asked once more who somebody is, when that was long ago; a file may be what they get then. */
+    confirm?: boolean | 'download'
     /** Its address holds a token: not logged, no referrer. */
     secret?: boolean
   }
@@ -76,12 +76,15 @@ export default fp<GuardOptions>(async (app: FastifyInstance, { switchAccount, fi
     throw new Refusal(
       403,
       'Confirm that it is you',
-      'This matters, and your log-in is some time ago. Nothing was changed yet.',
+      request.routeOptions.config.confirm === 'download'
+        ? 'You logged in some time ago. The download starts when you have confirmed; then you can leave this page.'
+        : 'This matters, and your log-in is some time ago. Nothing was changed yet.',
       'errors/confirm',
       {
         form,
         formAction: request.url,
         fields: request.body,
+        download: request.routeOptions.config.confirm === 'download',
       },
     )
   }

@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts'
+import type { Cleaning } from '../db/cleaning.ts'
 import type { Db } from '../db/open.ts'
 import type { Storage } from '../db/storage.ts'
 import type { MailContext, Post } from '../mail/outbox.ts'
@@ -17,6 +18,8 @@ declare module 'fastify' {
     postLetter: Post
     /** For acts that write to people about themselves. */
     mailContext: MailContext
+    /** Removes what is left of erased texts in the files of the database: within the transaction that erases. */
+    eraseTraces: Cleaning['erase']
     /** Lets the mail worker look for letters now. */
     wakeMail: () => void
     /** What the first operator's set-up link ends with; it works until there is an operator. */

@@ -1,0 +1,122 @@
+import { open, stat } from 'node:fs/promises'
+import { sql } from 'drizzle-orm'
+import type { FastifyBaseLogger } from 'fastify'
+import { type Connection, type Db, longestWait, waitForLock } from './open.ts'
+import type { Storage } from './storage.ts'
+import { isCleaningOwed, noteClean, oweCleaning } from './traces.ts'
+
+/** The tables whose search index holds people’s names and e-mails. */
+const indexes = ['users_index', 'invitations_index', 'letters_index']
+/** So many pages of an index are merged before requests get their turn. */
+const pagesAtOnce = 64
+const bytesAtOnce = 1024 * 1024
+/** Rebuilding holds up all requests: a larger file, in bytes, waits for the next start. It takes 25 ms a MB. */
+const mostRebuilt = 64 * 1024 * 1024
+const retryAfter = 60_000
+
+export type Cleaning = {
+  /** Removes what is left of erased texts; these are looked for in the file. Call it in the erasing transaction. */
+  erase: (tx: Db, texts: string[]) => void
+  stop: () => Promise<void>
+}
+
+/** Cleans up after erasures, a piece at a time, so that requests come between. */
+export function startCleaning(db: Connection, storage: Storage, log: FastifyBaseLogger): Cleaning {
+  const wanted = new Set<string>()
+  let working: Promise<void> | undefined
+  let timer: NodeJS.Timeout | undefined
+  let stopped = false
+  if (isCleaningOwed(db)) log.warn('free parts of the database still hold erased texts; the next start tries again')
+
+  function wake(): void {
+    if (stopped || working) return
+    clearTimeout(timer)
+    working = work()
+      .then(
+        (done) => done,
+        (error) => {
+          if (!storage.note(error)) log.error({ err: error }, 'the cleaning after an erasure failed')
+          return false
+        },
+      )
+      .then((done) => {
+        working = undefined
+        if (!done && !stopped) timer = setTimeout(wake, retryAfter).unref()
+      })
+  }
+
+  /** False where it has to be tried again. */
+  async function work(): Promise<boolean> {
+    while (wanted.size > 0 && !stopped) {
+      const texts = [...wanted]
+      for (const index of indexes) await mergeWhole(index)
+      if (!truncateLog()) return false
+      if (await isInFile(texts)) {
+        if ((await stat(db.$client.name)).size > mostRebuilt) {
+          log.warn('free parts of the database still hold erased texts, until the next start')
+          for (const text of texts) wanted.delete(text)
+          continue
+        }
+        db.$client.exec('VACUUM')
+        if (!truncateLog()) return false
+      }
+      for (const text of texts) wanted.delete(text)
+      if (wanted.size === 0) noteClean(db.$client)
+    }
+    return true
+  }
+
+  /** Merges the segments of an index into one, which leaves out deleted rows. */
+  async function mergeWhole(index: string): Promise<void> {
+    const name = sql.identifier(index)
+    const changes = () => db.get<{ n: number }>(sql`select total_changes() as n`).n
+    for (let pages = -pagesAtOnce, before = -2; !stopped && changes() - before >= 2; pages = pagesAtOnce) {
+      before = changes()
+      db.run(sql`insert into ${name} (${name}, rank) values ('merge', ${pages})`)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+
+  /** False while another connection still reads what the log holds. */
+  function truncateLog(): boolean {
+    waitForLock(db, 0)
+    try {
+      return db.$client.pragma('wal_checkpoint(TRUNCATE)', { simple: true }) === 0
+    } finally {
+      waitForLock(db, longestWait)
+    }
+  }
+
+  async function isInFile(texts: string[]): Promise<boolean> {
+    const words = texts.filter(Boolean).map((text) => Buffer.from(text))
+    const overlap = Math.max(0, ...words.map((word) => word.length - 1))
+    const file = await open(db.$client.name, 'r')
+    try {
+      const part = Buffer.alloc(bytesAtOnce)
+      for (let at = 0; !stopped; ) {
+        const { bytesRead } = await file.read(part, 0, part.length, at)
+        const read = part.subarray(0, bytesRead)
+        if (words.some((word) => read.includes(word))) return true
+        if (bytesRead <= overlap) return false
+        at += bytesRead - overlap
+      }
+      return false
+    } finally {
+      await file.close()
+    }
+  }
+
+  return {
+    erase: (tx, texts) => {
+      oweCleaning(tx)
+      for (const text of texts) wanted.add(text)
+      // Transactions are synchronous, so this one has ended by then.
+      setImmediate(wake)
+    },
+    stop: async () => {
+      stopped = true
+      clearTimeout(timer)
+      await working
+    },
+  }
+}
