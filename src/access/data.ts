@@ -146,7 +146,10 @@ export function listCandidatesOf(
     .all()
 }
 
-/** Gives users of the account access. Who is none of its users is passed over; who has access keeps the role. Returns how many were added. */
+/**
+ * Gives users of the account access, all or none. Whoever has access keeps the role, and is counted apart.
+ * Undefined when one of them is no user of the account.
+ */
 export function giveAccess(
   db: Db,
   actor: Actor,
@@ -154,14 +157,16 @@ export function giveAccess(
   projectId: number,
   userIds: number[],
   role: ProjectRole,
-): number {
+): { added: number; kept: number } | undefined {
   return write(db, (tx) => {
     const members = tx
       .select({ userId: memberships.userId })
       .from(memberships)
       .where(and(eq(memberships.accountId, accountId), inArray(memberships.userId, userIds)))
       .all()
-    return members.filter(({ userId }) => addAccess(tx, actor, accountId, projectId, userId, role)).length
+    if (members.length < new Set(userIds).size) return undefined
+    const added = members.filter(({ userId }) => addAccess(tx, actor, accountId, projectId, userId, role)).length
+    return { added, kept: members.length - added }
   })
 }
 
@@ -192,7 +197,7 @@ export function findAccess(db: Db, accountId: number, projectId: number, userId:
     .get()
 }
 
-/** Undefined when the user has no access. */
+/** Undefined when the user has no access; `changed` is false when it is the same role. */
 export function changeAccess(
   db: Db,
   actor: Actor,
@@ -201,10 +206,11 @@ export function changeAccess(
   userId: number,
   role: ProjectRole,
   version: number,
-): Access | 'stale' | undefined {
+): (Access & { changed: boolean }) | 'stale' | undefined {
   return write(db, (tx) => {
     const access = findAccess(tx, accountId, projectId, userId)
-    if (!access || access.role === role) return access
+    if (!access) return undefined
+    if (access.role === role) return { ...access, changed: false }
     if (access.version !== version) return 'stale'
     tx.update(projectAccess)
       .set({ role, version: sql`${projectAccess.version} + 1` })
@@ -217,7 +223,7 @@ export function changeAccess(
       userId,
       change: { role: [access.role, role] },
     })
-    return access
+    return { ...access, role, changed: true }
   })
 }
 

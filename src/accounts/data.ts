@@ -283,22 +283,28 @@ export function proposeAccountIdentifier(db: Db, taken: string): string {
   )
 }
 
-/** Renames an account, if it is still at the version that the edit was made on. */
-export function renameAccount(db: Db, actor: Actor, accountId: number, name: string, version: number): boolean {
+/** Renames an account. Undefined when it is no longer at the version that the edit was made on. */
+export function renameAccount(
+  db: Db,
+  actor: Actor,
+  accountId: number,
+  name: string,
+  version: number,
+): 'saved' | 'unchanged' | undefined {
   return write(db, (tx) => {
     const before = tx
       .select()
       .from(accounts)
       .where(and(eq(accounts.id, accountId), eq(accounts.version, version), isNull(accounts.deletedAt)))
       .get()
-    if (!before) return false
-    if (before.name === name) return true
+    if (!before) return undefined
+    if (before.name === name) return 'unchanged'
     tx.update(accounts)
       .set({ name, search: searchText(name, before.identifier), version: sql`${accounts.version} + 1` })
       .where(eq(accounts.id, accountId))
       .run()
     record(tx, actor, { kind: 'account.renamed', accountId, change: { name: [before.name, name] } })
-    return true
+    return 'saved'
   })
 }
 
@@ -323,17 +329,17 @@ export function suspendAccount(db: Db, actor: Actor, accountId: number, reason: 
   })
 }
 
-/** What Support suspended, only Support resumes: then a partner gets false. */
-export function resumeAccount(db: Db, actor: Actor, accountId: number): boolean {
+/** What Support suspended, only Support resumes: then a partner gets 'refused'. */
+export function resumeAccount(db: Db, actor: Actor, accountId: number): 'resumed' | 'unchanged' | 'refused' {
   return write(db, (tx) => {
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
-    if (!account?.suspendedAt) return true
-    if (account.suspendedBySupport && !actor.bySupport) return false
+    if (!account?.suspendedAt) return 'unchanged'
+    if (account.suspendedBySupport && !actor.bySupport) return 'refused'
     tx.update(accounts)
       .set({ suspendedAt: null, suspendedReason: null, suspendedBySupport: null })
       .where(eq(accounts.id, accountId))
       .run()
     record(tx, actor, { kind: 'account.resumed', accountId, change: { reason: [account.suspendedReason, null] } })
-    return true
+    return 'resumed'
   })
 }

@@ -170,17 +170,18 @@ export default async function customerRoutes(app: FastifyInstance) {
     const done = suspendAccount(db, actor(request), customer.id, form.input.reason)
     return reply.seeOther(
       '/partner/customers',
-      done ? `${customer.name} is suspended.` : `${customer.name} was suspended before: nothing was changed.`,
+      done ? `${customer.name} is suspended.` : `${customer.name} was suspended before. Nothing was changed.`,
     )
   })
 
   app.post('/partner/customers/:customer/suspension/removal', suspending, async (request, reply) => {
     const customer = customerOf(request)
-    const resumed = resumeAccount(db, actor(request), customer.id)
-    return reply.seeOther(
-      '/partner/customers',
-      resumed ? `${customer.name} is active again.` : `Support suspended ${customer.name}, so only Support resumes it.`,
-    )
+    const notices = {
+      resumed: `${customer.name} is active again.`,
+      unchanged: `${customer.name} is not suspended. Nothing was changed.`,
+      refused: `Support suspended ${customer.name}, so only Support resumes it.`,
+    }
+    return reply.seeOther('/partner/customers', notices[resumeAccount(db, actor(request), customer.id)])
   })
 
   function usersOf(customer: Customer): string {

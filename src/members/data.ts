@@ -149,7 +149,10 @@ export function addMember(
 
 export type Refused = 'last-admin' | 'stale'
 
-/** Changes a role, unless the account would be left without an admin. Undefined when there is no such member. */
+/**
+ * Changes a role, unless the account would be left without an admin. Undefined when there is no such member;
+ * `changed` is false when it is the same role.
+ */
 export function changeRole(
   db: Db,
   actor: Actor,
@@ -157,11 +160,11 @@ export function changeRole(
   userId: number,
   role: Role,
   version: number,
-): Member | Refused | undefined {
+): (Member & { changed: boolean }) | Refused | undefined {
   return write(db, (tx) => {
     const member = findMember(tx, accountId, userId)
     if (!member) return undefined
-    if (member.role === role) return member
+    if (member.role === role) return { ...member, changed: false }
     if (member.version !== version) return 'stale'
     if (isLastAdmin(tx, accountId, member)) return 'last-admin'
     tx.update(memberships)
@@ -169,7 +172,7 @@ export function changeRole(
       .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)))
       .run()
     record(tx, actor, { kind: 'member.role-changed', accountId, userId, change: { role: [member.role, role] } })
-    return { ...member, role }
+    return { ...member, role, changed: true }
   })
 }
 

@@ -84,7 +84,13 @@ export default async function memberRoutes(app: FastifyInstance) {
           'Somebody has changed this role meanwhile. The list shows it as it is now; nothing else was changed.',
         )
       }
-      return reply.seeOther('/customer/users', `${changed.name} is ${roleName(account.kind, changed.role)} now.`)
+      const roleNow = roleName(account.kind, changed.role)
+      return reply.seeOther(
+        '/customer/users',
+        changed.changed
+          ? `${changed.name} is ${roleNow} now.`
+          : `${changed.name} is already ${roleNow}. Nothing was changed.`,
+      )
     },
   )
 

@@ -61,12 +61,12 @@ type Tell = { post: Post; publicUrl: string }
 
 /**
  * Rule 9: turns a customer account into a partner account, which nobody looks after but Support. All its members
- * stay; returned are those whom its former partner has brought in.
+ * stay; returned are those whom its former partner has brought in. Undefined when it is no customer account.
  */
-export function makePartner(db: Db, actor: Actor, accountId: number, tell: Tell): Member[] {
+export function makePartner(db: Db, actor: Actor, accountId: number, tell: Tell): Member[] | undefined {
   return write(db, (tx) => {
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
-    if (account?.kind !== 'customer' || account.deletedAt !== null) return []
+    if (account?.kind !== 'customer' || account.deletedAt !== null) return undefined
     const stay = listLeaving(tx, account)
     endRequestOf(tx, actor, accountId, 'The account became a partner account.')
     const partner =
@@ -133,12 +133,12 @@ function decide(
 
 /**
  * Turns a partner account back into a customer account. 'customers' while it has customers, 'deleted'
- * while it has ones that can still be restored: the schema refuses both.
+ * while it has ones that can still be restored: the schema refuses both. 'unchanged' when it is no partner account.
  */
-export function makeCustomer(db: Db, actor: Actor, accountId: number): 'made' | 'customers' | 'deleted' {
+export function makeCustomer(db: Db, actor: Actor, accountId: number): 'made' | 'unchanged' | 'customers' | 'deleted' {
   return write(db, (tx) => {
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
-    if (account?.kind !== 'partner') return 'made'
+    if (account?.kind !== 'partner') return 'unchanged'
     const has = (which?: SQL) =>
       tx
         .select({ id: accounts.id })

@@ -172,7 +172,7 @@ export function proposeProjectIdentifier(db: Db, accountId: number, taken: strin
   )
 }
 
-/** Renames a project, if it is still at the version that the edit was made on. */
+/** Renames a project. Undefined when it is no longer at the version that the edit was made on. */
 export function renameProject(
   db: Db,
   actor: Actor,
@@ -180,7 +180,7 @@ export function renameProject(
   projectId: number,
   name: string,
   version: number,
-): boolean {
+): 'saved' | 'unchanged' | undefined {
   return write(db, (tx) => {
     const own = and(
       eq(projects.accountId, accountId),
@@ -189,30 +189,30 @@ export function renameProject(
       isNull(projects.deletedAt),
     )
     const before = tx.select().from(projects).where(own).get()
-    if (!before) return false
-    if (before.name === name) return true
+    if (!before) return undefined
+    if (before.name === name) return 'unchanged'
     tx.update(projects)
       .set({ name, search: searchText(name, before.identifier), version: sql`${projects.version} + 1` })
       .where(own)
       .run()
     record(tx, actor, { kind: 'project.renamed', accountId, projectId, change: { name: [before.name, name] } })
-    return true
+    return 'saved'
   })
 }
 
 /**
  * Deletes a project. Who had access to it and what it was given is kept for its restoration, and counts
- * nowhere. Its identifier stays taken.
+ * nowhere. Its identifier stays taken. Undefined when there is no such project.
  */
-export function deleteProject(db: Db, actor: Actor, accountId: number, projectId: number): void {
-  write(db, (tx) => {
+export function deleteProject(db: Db, actor: Actor, accountId: number, projectId: number): Project | undefined {
+  return write(db, (tx) => {
     const own = and(eq(projects.accountId, accountId), eq(projects.id, projectId))
     const project = tx
       .select()
       .from(projects)
       .where(and(own, isNull(projects.deletedAt)))
       .get()
-    if (!project) return
+    if (!project) return undefined
     tx.insert(keptAccess)
       .select(
         tx
@@ -249,5 +249,6 @@ export function deleteProject(db: Db, actor: Actor, accountId: number, projectId
       projectId,
       change: { name: [project.name, null], people: [ended, null] },
     })
+    return project
   })
 }

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { createAccount, proposeAccountIdentifier, resumeAccount, suspendAccount } from '../accounts/data.ts'
 import { write } from '../db/open.ts'
-import { invite } from '../invitations/data.ts'
+import { invite, type NewInvitation } from '../invitations/data.ts'
 import { endSessions, findUser, setDisabled } from '../login/data.ts'
 import { findLetter, letterList, listLetters, openBody, sendAgain } from '../mail/outbox.ts'
 import { listPendingRequests } from '../partnership/data.ts'
@@ -55,12 +55,17 @@ export default async function supportRoutes(app: FastifyInstance) {
       }
       const created = write(db, (tx) => {
         const created = createAccount(tx, actor, { ...input, partnerId: null })
-        if (created)
-          invite(tx, actor, sender, created, { name: adminName, email: adminEmail, role: 'admin', projects: [] })
-        return created
+        if (!created) return undefined
+        const admin = { name: adminName, email: adminEmail, role: 'admin', projects: [] } satisfies NewInvitation
+        return { ...created, invited: typeof invite(tx, actor, sender, created, admin) === 'object' }
       })
       if (created)
-        return reply.seeOther('/support/accounts', `${created.name} was created, and ${adminName} is invited.`)
+        return reply.seeOther(
+          '/support/accounts',
+          created.invited
+            ? `${created.name} was created, and ${adminName} is invited.`
+            : `${created.name} was created, but ${adminName} could not be invited.`,
+        )
       form.values.identifier ||= input.identifier
       form.errors.identifier = `“${input.identifier}” is taken, or was once. “${proposeAccountIdentifier(db, input.identifier)}” is free.`
     }
@@ -78,14 +83,17 @@ export default async function supportRoutes(app: FastifyInstance) {
     const done = suspendAccount(db, supportActor(request), id, form.input.reason)
     return reply.seeOther(
       '/support/accounts',
-      done ? `${name} is suspended.` : `${name} was suspended by Support before: nothing was changed.`,
+      done ? `${name} is suspended.` : `${name} was suspended by Support before. Nothing was changed.`,
     )
   })
 
   app.post('/support/accounts/:identifier/suspension/removal', account, async (request, reply) => {
     const { id, name } = accountOf(request)
-    resumeAccount(db, supportActor(request), id)
-    return reply.seeOther('/support/accounts', `${name} is active again.`)
+    const done = resumeAccount(db, supportActor(request), id)
+    return reply.seeOther(
+      '/support/accounts',
+      done === 'resumed' ? `${name} is active again.` : `${name} is not suspended. Nothing was changed.`,
+    )
   })
 
   app.get(
@@ -99,20 +107,31 @@ export default async function supportRoutes(app: FastifyInstance) {
     const { id, name } = userOf(request)
     if (id === request.signedIn.id)
       return showUsers(request, reply.code(422), 'You cannot disable yourself: another of Support has to.')
-    setDisabled(db, supportActor(request), id, true)
-    return reply.seeOther('/support/users', `${name} is disabled, and logged out everywhere.`)
+    const disabled = setDisabled(db, supportActor(request), id, true)
+    return reply.seeOther(
+      '/support/users',
+      disabled
+        ? `${name} is disabled, and logged out everywhere.`
+        : `${name} is already disabled. Nothing was changed.`,
+    )
   })
 
   app.post('/support/users/:user/disabling/removal', user, async (request, reply) => {
     const { id, name } = userOf(request)
-    setDisabled(db, supportActor(request), id, false)
-    return reply.seeOther('/support/users', `${name} can log in again.`)
+    const enabled = setDisabled(db, supportActor(request), id, false)
+    return reply.seeOther(
+      '/support/users',
+      enabled ? `${name} can log in again.` : `${name} is not disabled. Nothing was changed.`,
+    )
   })
 
   app.post('/support/users/:user/sessions/removal', user, async (request, reply) => {
     const { id, name } = userOf(request)
     const ended = endSessions(db, supportActor(request), id)
-    return reply.seeOther('/support/users', `${plural(ended, 'session')} of ${name} ended.`)
+    return reply.seeOther(
+      '/support/users',
+      ended ? `${plural(ended, 'session')} of ${name} ended.` : `${name} has no session. Nothing was changed.`,
+    )
   })
 
   app.get('/support/mail', mail, async (request, reply) => {
