@@ -603,3 +603,31 @@ t.test('no route passes over what an act says that it did', async (t) => {
   }
   t.ok(calls > 80, `${calls} calls were looked at`)
 })
+
+t.test('an invitation that a member accepts says that the role stays, and what it gave', async (t) => {
+  const panel = await startApp(t)
+  const [stella, petra] = [await panel.signIn('stella'), await panel.signIn('petra')]
+  const website = panel.db.select().from(projects).where(eq(projects.identifier, 'website')).get()?.id ?? 0
+  const invitation = { name: 'Petra', email: cast.petra.email, role: 'member', projects: String(website) }
+  await stella.submit('/customer/users', 'Invite', { ...invitation, projectRole: 'reader' })
+  await petra.submit('/partner/customers/acme/users', 'Add Myself')
+  const accepted = await petra.submitAndFollow('/', 'Accept')
+  t.equal(
+    accepted.notice,
+    'You are already Customer Admin of Acme. The invitation did not change your role. It gave you access to 1 project. You are working in Acme now.',
+  )
+  t.match((await petra.get('/projects/website')).text, 'You are Project Reader')
+  const members = await stella.get('/customer/users')
+  t.match(
+    members.root.querySelectorAll('main tbody tr').find((row) => row.text.includes(cast.petra.email))?.innerHTML,
+    /value="admin" selected/,
+  )
+  t.match((await stella.get('/customer/history')).row('accepted the invitation'), 'Customer Admin → Customer Admin')
+})
+
+t.test('an invitation that makes a member says as what', async (t) => {
+  const panel = await startApp(t)
+  await as('stella', '/customer/users', 'Invite', { name: 'Nils', email: cast.nils.email, role: 'admin' })(panel)
+  const accepted = await (await panel.signIn('nils')).submitAndFollow('/', 'Accept')
+  t.equal(accepted.notice, 'You are Customer Admin of Acme now. You are working in Acme now.')
+})

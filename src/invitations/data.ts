@@ -19,7 +19,7 @@ import { matches } from '../db/search.ts'
 import type { RecordKind } from '../history/kinds.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
 import { type Post, withdrawLetters } from '../mail/outbox.ts'
-import { addMember } from '../members/data.ts'
+import { addMember, findMember } from '../members/data.ts'
 import { type ProjectRole, type Role, roleName } from '../policy.ts'
 import { hashToken, newToken } from '../secrets.ts'
 import { emailKey } from '../web/fields.ts'
@@ -348,6 +348,9 @@ export function listInvitationsTo(
     .all()
 }
 
+/** What an accepted invitation did: who was a member before keeps the role, and gains access to `gained` projects alone. */
+export type Accepted = Account & { joined: boolean; role: Role; gained: number }
+
 /**
  * Claims an invitation for a user: one guarded UPDATE, in the transaction that adds the membership
  * and the project access that the invitation names. Undefined when it is not open to this address, or its
@@ -358,7 +361,7 @@ export function acceptInvitation(
   actor: Actor,
   id: number,
   user: { id: number; email: string },
-): Account | undefined {
+): Accepted | undefined {
   const active = tx
     .select({ id: accounts.id })
     .from(accounts)
@@ -381,8 +384,16 @@ export function acceptInvitation(
 
   const { accountId } = claimed
   const joined: RecordKind = 'member.joined'
-  addMember(tx, actor, accountId, user.id, claimed.role, joined)
-  record(tx, actor, { kind: 'invitation.accepted', accountId, invitationId: id, userId: user.id })
+  const added = addMember(tx, actor, accountId, user.id, claimed.role, joined)
+  const role = added ? claimed.role : (findMember(tx, accountId, user.id)?.role ?? claimed.role)
+  record(tx, actor, {
+    kind: 'invitation.accepted',
+    accountId,
+    invitationId: id,
+    userId: user.id,
+    // The history says that a member’s role stayed.
+    change: added ? {} : { role: [role, role] },
+  })
   withdrawLetters(tx, id, actor.at)
   const chosen = tx
     .select({ projectId: invitationProjects.projectId, role: invitationProjects.role, deletedAt: projects.deletedAt })
@@ -390,9 +401,11 @@ export function acceptInvitation(
     .innerJoin(projects, eq(projects.id, invitationProjects.projectId))
     .where(and(eq(invitationProjects.invitationId, id), isNull(projects.purgedAt)))
     .all()
+  let gained = 0
   for (const { projectId, role, deletedAt } of chosen)
-    if (deletedAt === null) addAccess(tx, actor, accountId, projectId, user.id, role)
+    if (deletedAt === null) gained += Number(addAccess(tx, actor, accountId, projectId, user.id, role))
     // Should the project be restored, it has them.
     else tx.insert(keptAccess).values({ accountId, projectId, userId: user.id, role }).onConflictDoNothing().run()
-  return tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
+  const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
+  return account && { ...account, joined: added, role, gained }
 }

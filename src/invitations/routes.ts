@@ -3,12 +3,14 @@ import { z } from 'zod'
 import { write } from '../db/open.ts'
 import { createUser, findUser, findUserByEmail } from '../login/data.ts'
 import { newPersonFields, readNewPassword, withoutPasswords } from '../login/new-person.ts'
+import { roleName } from '../policy.ts'
 import { found, Refusal } from '../web/errors.ts'
 import { emailKey } from '../web/fields.ts'
+import { plural } from '../web/format.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { signIn } from '../web/session.ts'
 import { actor, origin } from '../web/viewer.ts'
-import { acceptInvitation, cancelInvitation, copyLink, findOffer, type Offer, resend } from './data.ts'
+import { type Accepted, acceptInvitation, cancelInvitation, copyLink, findOffer, type Offer, resend } from './data.ts'
 import { idOf, showLink } from './link.ts'
 
 const newPerson = z.strictObject(newPersonFields)
@@ -79,9 +81,9 @@ export default async function invitationRoutes(app: FastifyInstance) {
 
   function accept(request: FastifyRequest, reply: FastifyReply, id: number): FastifyReply | undefined {
     const user = found(findUser(db, request.signedIn.id))
-    const account = write(db, (tx) => acceptInvitation(tx, actor(request), id, user))
+    const accepted = write(db, (tx) => acceptInvitation(tx, actor(request), id, user))
     // The link names the account: it switches, and says so.
-    return account && reply.seeOther(`/projects?account=${account.identifier}`)
+    return accepted && reply.seeOther(`/projects?account=${accepted.identifier}`, acceptedWords(accepted))
   }
 
   function offerOf(request: FastifyRequest): Offer {
@@ -106,4 +108,11 @@ export default async function invitationRoutes(app: FastifyInstance) {
       form: form.values.name === undefined ? { ...form, values: { name: invitation.name, ...form.values } } : form,
     })
   }
+}
+
+function acceptedWords({ name, kind, joined, role, gained }: Accepted): string {
+  const projects = gained > 0 ? ` It gave you access to ${plural(gained, 'project')}.` : ''
+  return joined
+    ? `You are ${roleName(kind, role)} of ${name} now.`
+    : `You are already ${roleName(kind, role)} of ${name}. The invitation did not change your role.${projects}`
 }
