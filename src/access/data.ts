@@ -1,8 +1,8 @@
-import { and, asc, eq, inArray, isNull, notExists, notInArray, sql } from 'drizzle-orm'
+import { and, asc, eq, inArray, isNull, notExists, notInArray, or, sql } from 'drizzle-orm'
 import { type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { memberships, projectAccess, projects, users } from '../db/schema.ts'
-import { matches } from '../db/search.ts'
+import { isOneOf, matches } from '../db/search.ts'
 import { type Actor, record } from '../history/record.ts'
 import type { ProjectRole } from '../policy.ts'
 
@@ -82,8 +82,18 @@ export function listAccessOf(db: Db, accountId: number, projectIds: number[], ea
     .all()
 }
 
-/** The account's users without access to a project, found by name or e-mail: whom access can be given to. */
-export function listCandidates(db: Db, accountId: number, projectId: number, q: string, limit: number): Candidate[] {
+/**
+ * The account's users without access to a project, found by name or e-mail: whom access can be given to. Those of
+ * `chosen` come first, found or not.
+ */
+export function listCandidates(
+  db: Db,
+  accountId: number,
+  projectId: number,
+  q: string,
+  limit: number,
+  chosen: number[] = [],
+): Candidate[] {
   const inside = db
     .select({ id: projectAccess.userId })
     .from(projectAccess)
@@ -97,10 +107,12 @@ export function listCandidates(db: Db, accountId: number, projectId: number, q: 
         eq(memberships.accountId, accountId),
         isNull(users.disabledAt),
         notInArray(users.id, inside),
-        matches(db, 'users', memberships.userId, memberships.search, q),
+        chosen.length > 0
+          ? or(isOneOf(users.id, chosen), matches(db, 'users', memberships.userId, memberships.search, q) ?? sql`true`)
+          : matches(db, 'users', memberships.userId, memberships.search, q),
       ),
     )
-    .orderBy(asc(memberships.search))
+    .orderBy(...(chosen.length > 0 ? [sql`not ${isOneOf(users.id, chosen)}`] : []), asc(memberships.search))
     .limit(limit)
     .all()
 }

@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { ListQuery } from '../db/list.ts'
-import { countMembers } from '../members/data.ts'
 import { canInProject, type ProjectRole, projectRoleNames } from '../policy.ts'
 import { findProject, listProjects, projectList, type SeenProject } from '../projects/data.ts'
 import { looker, projectOf, showProject } from '../projects/page.ts'
@@ -41,17 +40,20 @@ export default async function accessRoutes(app: FastifyInstance) {
     const list = read(readList(request, projectList))
     const ids = list.rows.map((project) => project.id)
     const access = listAccessOf(db, account.id, ids, peopleShown)
-    const candidates = listCandidatesOf(db, account.id, ids, peopleShown)
+    const candidates = listCandidatesOf(db, account.id, ids, peopleShown + 1)
     return reply.page('access/index', {
       title: 'Projects',
       list,
-      members: countMembers(db, account.id),
-      projects: list.rows.map((project) => ({
-        ...project,
-        mayChange: canInProject(request.viewer.standings, project.role, 'access.change'),
-        access: access.filter(({ projectId }) => projectId === project.id),
-        candidates: candidates.filter(({ projectId }) => projectId === project.id),
-      })),
+      projects: list.rows.map((project) => {
+        const choices = candidates.filter(({ projectId }) => projectId === project.id)
+        return {
+          ...project,
+          mayChange: canInProject(request.viewer.standings, project.role, 'access.change'),
+          access: access.filter(({ projectId }) => projectId === project.id),
+          candidates: choices.slice(0, peopleShown),
+          moreCandidates: choices.length > peopleShown,
+        }
+      }),
     })
   })
 

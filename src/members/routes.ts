@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { invitationList, invite, listInvitations } from '../invitations/data.ts'
 import { roleName } from '../policy.ts'
-import { countProjects, findProjectsById, listProjectChoices } from '../projects/data.ts'
+import { countProjects, findProjectsById, listProjectChoices, withChosen } from '../projects/data.ts'
 import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
 import { email, idChoice, personName, readId, several, version } from '../web/fields.ts'
@@ -136,11 +136,12 @@ export default async function memberRoutes(app: FastifyInstance) {
 
   function show(request: FastifyRequest, reply: FastifyReply, form?: Form, problem = '') {
     const { account } = request.member
+    const chosen = [form?.values.projects ?? []].flat().flatMap((id) => readId(id) ?? [])
     return reply.page('members/index', {
       title: 'Users',
       form: form ?? newForm({ role: 'member', projectRole: 'user' }),
       problem,
-      choices: listProjectChoices(db, account.id, choices),
+      choices: withChosen(listProjectChoices(db, account.id, choices), findProjectsById(db, account.id, chosen)),
       projectCount: countProjects(db, account.id),
       list: listMembers(db, account.id, readList(request, memberList)),
       invitations: listInvitations(db, account.id, readList(request, invitationList, 'invited-')),

@@ -116,12 +116,10 @@ export function findProjectsById(db: Db, accountId: number, ids: number[]): Proj
     .all()
 }
 
+export type ProjectChoice = Pick<Project, 'id' | 'name' | 'identifier'>
+
 /** The first projects by name, for the choices of a form. */
-export function listProjectChoices(
-  db: Db,
-  accountId: number,
-  limit: number,
-): Pick<Project, 'id' | 'name' | 'identifier'>[] {
+export function listProjectChoices(db: Db, accountId: number, limit: number): ProjectChoice[] {
   return db
     .select({ id: projects.id, name: projects.name, identifier: projects.identifier })
     .from(projects)
@@ -129,6 +127,11 @@ export function listProjectChoices(
     .orderBy(asc(projects.search))
     .limit(limit)
     .all()
+}
+
+/** Choices, and behind them what is chosen already. */
+export function withChosen(choices: ProjectChoice[], chosen: ProjectChoice[]): ProjectChoice[] {
+  return [...choices, ...chosen.filter(({ id }) => !choices.some((one) => one.id === id))]
 }
 
 /** Creates a project with its creator as Project Admin, unless no level has room for one more or the identifier was ever given out. */

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { findAccount } from '../accounts/data.ts'
 import { customerOf } from '../customers/own.ts'
 import type { Actor } from '../history/record.ts'
-import { listProjectChoices, listProjects, projectList } from '../projects/data.ts'
+import { findProject, listProjectChoices, listProjects, projectList, withChosen } from '../projects/data.ts'
 import { findOpenRequest, listRequestsOf, type QuotaRequest } from '../quota-requests/data.ts'
 import type { Resource } from '../resources/data.ts'
 import { findAccountByIdentifier } from '../support/data.ts'
@@ -163,13 +163,26 @@ export function supportedAccount(request: FastifyRequest) {
   return found(findAccountByIdentifier(request.server.db, identifier))
 }
 
+/** How many projects the form to ask for more offers; more can be asked for the others from the list below it. */
+const choices = 100
+
+function projectNamed(request: FastifyRequest): string {
+  const { project } = request.query as Record<string, unknown>
+  return typeof project === 'string' ? project : ''
+}
+
 /** Account Settings → Quotas: what the account may use, what its projects were given, and asking for more. */
 export function showOwnQuotas(request: FastifyRequest, reply: FastifyReply, forms: QuotaForms = {}) {
   const { db } = request.server
   const { account, user } = request.member
   const all = { userId: user.id, seesAll: true }
   const list = listProjects(db, account.id, all, readList(request, projectList))
-  const { project } = request.query as Record<string, unknown>
+  const form = forms.ask ?? newForm({ project: projectNamed(request) })
+  const named = form.values.project
+  const chosen = typeof named === 'string' && named ? findProject(db, account.id, all, named) : undefined
+  // An address names a project of the account, or leads nowhere.
+  if (!forms.ask && named) found(chosen)
+  const offered = listProjectChoices(db, account.id, choices + 1)
   const requests = listRequestsOf(db, account.id, 6)
   return reply.page('quotas/own', {
     title: 'Quotas',
@@ -182,8 +195,9 @@ export function showOwnQuotas(request: FastifyRequest, reply: FastifyReply, form
     ),
     request: requests.find(({ state }) => state === 'open') ?? null,
     ended: requests.filter(({ state }) => state !== 'open'),
-    choices: listProjectChoices(db, account.id, 100),
-    form: forms.ask ?? newForm({ project: typeof project === 'string' ? project : '' }),
+    choices: withChosen(offered.slice(0, choices), chosen ? [chosen] : []),
+    moreChoices: offered.length > choices,
+    form,
     problem: forms.problem ?? '',
   })
 }
