@@ -68,7 +68,9 @@ export function startImportWorker(
       endImport(db, actor, id, accountId, 'done')
       return true
     }
-    const sender = { post, publicUrl, inviter: `${user.name} (${account.name})` }
+    // A partner’s import invites into its customers; an account’s own into itself.
+    const from = kind === 'customers' ? { from: { partner: account.name } } : {}
+    const sender = { post, publicUrl, inviter: user.name, ...from }
     write(db, (tx) => {
       const until = performance.now() + longestBatch
       for (const row of rows) {

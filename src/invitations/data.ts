@@ -27,8 +27,11 @@ import { date } from '../web/format.ts'
 
 export type Invitation = typeof invitations.$inferSelect
 
-/** What an invitation's letter needs beside the row: who signs it, and where its link leads. */
-export type Sender = { post: Post; publicUrl: string; inviter: string }
+/** For whom somebody invites into an account that is not their own. */
+export type OnBehalf = 'support' | { partner: string }
+
+/** What an invitation's letter needs beside the row: who signs it, for whom, and where its link leads. */
+export type Sender = { post: Post; publicUrl: string; inviter: string; from?: OnBehalf }
 
 export type NewInvitation = { name: string; email: string; role: Role; projects: { id: number; role: ProjectRole }[] }
 
@@ -121,7 +124,7 @@ function expireOld(tx: Db, accountId: number, email: string, at: number): void {
 function send(
   tx: Db,
   actor: Actor,
-  { post, publicUrl, inviter }: Sender,
+  { post, publicUrl, inviter, from }: Sender,
   account: Pick<Account, 'kind' | 'name'>,
   invitation: Invitation,
 ): void {
@@ -133,6 +136,7 @@ function send(
     accountId: invitation.accountId,
     data: {
       inviter,
+      from,
       account: account.name,
       role: roleName(account.kind, invitation.role),
       link: invitationLink(publicUrl, addToken(tx, invitation.id, actor.at)),

@@ -51,7 +51,8 @@ export default async function supportRoutes(app: FastifyInstance) {
       const sender = {
         post: postLetter,
         publicUrl: config.publicUrl,
-        inviter: `${request.signedIn.name} (${config.panelName} Support)`,
+        inviter: request.signedIn.name,
+        from: 'support' as const,
       }
       const created = write(db, (tx) => {
         const created = createAccount(tx, actor, { ...input, partnerId: null })
