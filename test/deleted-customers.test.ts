@@ -174,8 +174,8 @@ t.test(
     const nils = await panel.signIn('nils')
     t.match((await nils.submitAndFollow('/', 'Accept')).activeAccount, 'Acme')
     const history = await stella.get('/customer/history?family=account')
-    t.match(history.row('restored the account'), 'Petra Cloudhaus')
-    t.match(history.row('deleted the account'), 'Petra Cloudhaus')
+    t.match(history.row('restored the account'), 'Petra Partner Cloudhaus')
+    t.match(history.row('deleted the account'), 'Petra Partner Cloudhaus')
   },
 )
 

@@ -262,7 +262,7 @@ const ways: Record<string, Way> = {
     who: everybody,
     leaves: 'visitor',
     lose: (w, who) => {
-      if (deleteUser(w.db, w.support, w.userId(who), () => {}) !== 'deleted') throw new Error(`${who} cannot go.`)
+      if (deleteUser(w.db, w.support, w.userId(who), erasing(w)) !== 'deleted') throw new Error(`${who} cannot go.`)
     },
   },
   'logs out in another window': {
@@ -472,9 +472,12 @@ const loses = (deserved: number, lost: Record<string, (w: World) => unknown>): L
   Object.entries(lost).map(([how, lose]) => ({ how, lose, deserved }))
 
 /** What of a user can change while a log-in of theirs is on its way. */
+/** No file holds anything of these people. */
+const erasing = ({ panel }: World) => ({ secrets: panel.app.secrets, removeFiles: () => {}, eraseTraces: () => {} })
+
 const ofUser = (who: Who) => ({
   'was disabled': (w: World) => setDisabled(w.db, w.support, w.userId(who), true),
-  'was deleted': (w: World) => deleteUser(w.db, w.support, w.userId(who), () => {}),
+  'was deleted': (w: World) => deleteUser(w.db, w.support, w.userId(who), erasing(w)),
   'has another password': (w: World) =>
     write(w.db, w.support, (tx) => setPassword(tx, w.support, w.userId(who), anotherHash)),
 })

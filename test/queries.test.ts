@@ -207,13 +207,16 @@ function planOf(panel: Panel, query: string): string {
     .join('\n')
 }
 
-/** Every level has numbers and a request is open, so that the pages show all that they can. */
+/** Every level has numbers, a request is open, and names were changed, so that the pages show all that they can. */
 async function limitEverything(panel: Panel): Promise<void> {
   const [olga, petra, stella] = [await panel.signIn('olga'), await panel.signIn('petra'), await panel.signIn('stella')]
   await olga.submit('/support/accounts/cloudhaus/quotas', 'Save pool', { projects: '9000', cores: '9000' })
   await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { projects: '1000', cores: '2000' })
   await stella.submit('/projects/website', 'Save quotas', { cores: '2' })
   await stella.submit('/customer/quotas', 'Send request', { cores: '2001', reason: 'Growth' })
+  await stella.submit('/profile', 'Save name', { name: 'Estelle' })
+  await petra.submit('/partner/customers/acme/users', 'Add Myself')
+  await petra.submit('/customer/account?account=cloudhaus', 'Save name', { name: 'Helpers' })
 }
 
 /** The queries of each page, by its address. */
@@ -236,7 +239,7 @@ async function countQueries(panel: Panel): Promise<Record<string, number>> {
   return counts
 }
 
-/** Adds 400 customers, deleted ones, projects, deleted ones, users with access, invitations, letters, limits and requests. */
+/** Adds 400 customers, deleted ones, projects, deleted ones, users with access, invitations, letters, limits, requests and records. */
 async function grow(panel: Panel, from = 0): Promise<void> {
   const client = sqlite(panel)
   const id = (table: string, identifier: string) =>
@@ -327,6 +330,11 @@ async function grow(panel: Panel, from = 0): Promise<void> {
           "INSERT INTO letters (message_id, email, name, subject, search, state, created_at, due_at, give_up_at) VALUES (?, 'x@x.example', 'X', 'S', 's', 'sent', 1, 1, 1)",
         )
         .run(`<${n}@x>`)
+      const record = client.prepare(
+        "INSERT INTO records (at, kind, account_id, actor_id, actor_account_id, by_support, user_id, change) VALUES (1, 'access.given', ?, ?, ?, 0, ?, '{}')",
+      )
+      record.run(acme, petra, cloudhaus, user)
+      record.run(customer, petra, cloudhaus, null)
     }
   })()
 }

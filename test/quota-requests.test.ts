@@ -53,10 +53,10 @@ t.test(
 
     const toPartner = (await mail.letterTo(cast.petra.email)).mail
     t.equal(toPartner.subject, 'Acme asks for more quota')
-    t.match(toPartner.text, /Stella \(stella@acme.example\) of Acme asks for more:/)
+    t.match(toPartner.text, /The account Acme asks for more:[\s\S]*Asked by: Stella\s+E-mail: stella@acme.example/)
     t.match(
       toPartner.text,
-      /Cores: 8 \(now 4\)\n.*RAM \(MiB\): 4096 \(now 1024\)\n\nReason: The <Christmas> sale\n\nDecide here:\n/,
+      /Cores: 8 \(now 4\)\n.*RAM \(MiB\): 4096 \(now 1024\)\n\nReason: The <Christmas> sale\nAsked by: Stella\nE-mail: stella@acme.example\n\nDecide here:\n/,
     )
     t.match(toPartner.html, 'The &lt;Christmas&gt; sale')
     const link = linkIn(toPartner.text, 'http://localhost:3000', '/partner/customers/acme/quotas')
@@ -71,10 +71,10 @@ t.test(
     const approved = await petra.submitAndFollow(link, 'Approve', { ram: '2048', comment: 'Half of the RAM for now' })
     t.match(approved.notice, 'approved')
     t.same(numbers(panel), { 'acme account cores': 8, 'acme account ram': 2048 })
-    t.match((await stella.open(own)).row('RAM'), 'Set by Petra (Cloudhaus)')
+    t.match((await stella.open(own)).row('RAM'), 'Set by Petra of Cloudhaus')
     const toCustomer = (await mail.letterTo(cast.stella.email)).mail
     t.equal(toCustomer.subject, 'Cloudhaus approved more quota for Acme')
-    t.match(toCustomer.text, /Cloudhaus has approved your request for more for Acme \(Petra\)/)
+    t.match(toCustomer.text, /Cloudhaus has approved your request for more for Acme\.\s+Decided by: Petra\n/)
     t.match(
       toCustomer.text,
       /Cores: 8 now\n.*RAM \(MiB\): 2048 now, asked for 4096\n\nComment: Half of the RAM for now\n/,
@@ -183,7 +183,7 @@ t.test('more for a project raises its account as far as needed, and no further',
   t.same(numbers(panel), { 'acme account cores': 6, 'acme project cores': 4, 'cloudhaus pool cores': 8 })
   t.equal((await petra.submit(customer, 'Approve', { cores: '4' })).status, 303)
   t.match((await stella.open(own)).row('Cores'), /8 8 limit reached/)
-  t.match((await stella.open('/projects/shop')).row('Cores'), 'Set by Petra (Cloudhaus)')
+  t.match((await stella.open('/projects/shop')).row('Cores'), 'Set by Petra of Cloudhaus')
   await petra.submit(customer, 'Save quotas', { cores: '8' })
   await stella.submit('/projects/website', 'Save quotas', { cores: '1' })
   await stella.submit(own, 'Send request', { project: 'shop', cores: '6', reason: 'Sale' })
@@ -249,11 +249,14 @@ t.test('Support decides for accounts without a partner', async (t) => {
   await olga.submit('/support/accounts/direct/quotas', 'Save quotas', { projects: '2' })
   await dora.submit(own, 'Send request', { projects: '3', reason: 'Growth' })
   const letter = (await mail.letterTo('support@meshpanel.example')).mail
-  t.match(letter.text, /Dora \(dora@direct.example\) of Direct asks for more/)
+  t.match(letter.text, /The account Direct asks for more:[\s\S]*Asked by: Dora\s+E-mail: dora@direct.example/)
   t.match((await olga.open('/')).text, 'Direct asks for more quota')
   await olga.submit('/support/accounts/direct/quotas', 'Approve', {})
   t.same(numbers(panel), { 'direct account projects': 3 })
-  t.match((await mail.letterTo(cast.dora.email)).mail.text, /Meshpanel Support has approved .* Direct \(Olga\)/)
+  t.match(
+    (await mail.letterTo(cast.dora.email)).mail.text,
+    /Meshpanel Support has approved .* Direct\.\s+Decided by: Olga\n/,
+  )
   t.equal((await olga.post('/support/accounts/acme/quotas/requests/1/approval')).status, 403)
 })
 

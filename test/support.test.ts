@@ -268,7 +268,7 @@ t.test('the partner’s acts stand in the customer’s history, and in the partn
   const petra = await panel.signIn('petra')
   await petra.submit('/partner/customers/acme/users', 'Add Myself')
   const stella = await panel.signIn('stella')
-  t.match((await stella.get('/customer/history')).row('added themselves'), /Petra Cloudhaus/)
+  t.match((await stella.get('/customer/history')).row('added themselves'), /Petra Partner Cloudhaus/)
   t.match((await petra.get('/partner/history?account=cloudhaus')).status, 303)
   t.match((await petra.get('/partner/history')).row('added themselves'), /Petra.*Acme/)
   const riva = await panel.signIn('riva')

@@ -409,22 +409,28 @@ export function proposeAccountIdentifier(db: Db, taken: string): string {
   )
 }
 
-/** Renames an account, if it is still at the version that the edit was made on. */
-export function renameAccount(db: Db, actor: Actor, accountId: number, name: string, version: number): boolean {
+/** Renames an account. Undefined when it is no longer at the version that the edit was made on. */
+export function renameAccount(
+  db: Db,
+  actor: Actor,
+  accountId: number,
+  name: string,
+  version: number,
+): 'saved' | 'unchanged' | undefined {
   return write(db, actor, (tx) => {
     const before = tx
       .select()
       .from(accounts)
       .where(and(eq(accounts.id, accountId), eq(accounts.version, version), isNull(accounts.deletedAt)))
       .get()
-    if (!before) return false
-    if (before.name === name) return true
+    if (!before) return undefined
+    if (before.name === name) return 'unchanged'
     tx.update(accounts)
       .set({ name, search: searchText(name, before.identifier), version: sql`${accounts.version} + 1` })
       .where(eq(accounts.id, accountId))
       .run()
     record(tx, actor, { kind: 'account.renamed', accountId, change: { name: [before.name, name] } })
-    return true
+    return 'saved'
   })
 }
 

@@ -27,7 +27,7 @@ export default async function accountRoutes(app: FastifyInstance) {
     )
   })
 
-  app.post('/active-account', { config: { can: 'account.switch' } }, async (request, reply) => {
+  app.post('/active-account', { config: { can: 'account.switch', repeatable: true } }, async (request, reply) => {
     const { input } = readForm(choice, request.body)
     const own = found(input && switchTo(request, input.account))
     const start = own.kind === 'partner' ? '/partner/customers' : '/projects'
@@ -44,8 +44,14 @@ export default async function accountRoutes(app: FastifyInstance) {
 
     const { id } = request.member.account
     const { name, version } = form.input
-    if (renameAccount(db, actor(request), id, name, version))
-      return reply.seeOther('/customer/account', `The account is called ${name} now.`)
+    const renamed = renameAccount(db, actor(request), id, name, version)
+    if (renamed)
+      return reply.seeOther(
+        '/customer/account',
+        renamed === 'saved'
+          ? `The account is called ${name} now.`
+          : `The account is already called ${name}. Nothing was changed.`,
+      )
 
     const current = found(findAccount(db, id))
     form.errors.name = `Somebody has renamed the account to “${current.name}” meanwhile. Save again to call it “${name}”.`

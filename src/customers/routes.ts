@@ -203,7 +203,7 @@ export default async function customerRoutes(app: FastifyInstance) {
 
   function senderOf(request: FastifyRequest) {
     const { user, account } = request.member
-    return { post: postLetter, publicUrl: config.publicUrl, inviter: `${user.name} (${account.name})` }
+    return { post: postLetter, publicUrl: config.publicUrl, inviter: user.name, from: { partner: account.name } }
   }
 
   function showSuspension(request: FastifyRequest, reply: FastifyReply, form: Form) {

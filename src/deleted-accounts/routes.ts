@@ -139,8 +139,10 @@ const ofSupport = ({ identifier }: Account): Place => ({
   action: `/support/accounts/${identifier}/removal`,
 })
 
-function restoredWords(deleted: { name: string }, done: string | PoolShortage[], todo: string): string {
-  const words = `${deleted.name} is restored, and its users can work in it again.`
+function restoredWords(deleted: Account, done: string | PoolShortage[], todo: string): string {
+  const words = deleted.suspendedAt
+    ? `${deleted.name} is restored. It is still suspended: its users can work in it once it is resumed.`
+    : `${deleted.name} is restored, and its users can work in it again.`
   return done === 'without-admin' ? `${words} None of them is Customer Admin any more. ${todo}` : words
 }
 

@@ -28,7 +28,7 @@ export default async function emailChangeRoutes(app: FastifyInstance) {
     requestEmailChange(db, actor(request), user, form.input.email, sender)
     return reply.seeOther(
       '/profile',
-      `A letter is on its way to ${form.input.email}. Your e-mail changes when you follow its link, within an hour.`,
+      `Unless somebody else logs in with ${form.input.email}, an e-mail is on its way there. Your e-mail changes when you follow its link, within an hour.`,
     )
   })
 

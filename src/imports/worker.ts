@@ -77,7 +77,9 @@ export function startImportWorker(
       endImport(tx, actor, id, accountId, importer ? 'done' : 'stopped')
       return
     }
-    const sender = { post, publicUrl, inviter: `${importer.user.name} (${importer.account.name})` }
+    // A partner’s import invites into its customers; an account’s own into itself.
+    const from = kind === 'customers' ? { from: { partner: importer.account.name } } : {}
+    const sender = { post, publicUrl, inviter: importer.user.name, ...from }
     const until = performance.now() + longestBatch
     for (const row of rows) {
       carryOutRow(tx, actor, sender, kind, row)

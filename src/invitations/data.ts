@@ -31,8 +31,11 @@ export type Invitation = typeof invitations.$inferSelect
 /** Only a mailed link proves the mailbox of whoever follows it. */
 export type LinkKind = (typeof invitationTokens.$inferSelect)['kind']
 
-/** What an invitation's letter needs beside the row: who signs it, and where its link leads. */
-export type Sender = { post: Post; publicUrl: string; inviter: string }
+/** For whom somebody invites into an account that is not their own. */
+export type OnBehalf = 'support' | { partner: string }
+
+/** What an invitation's letter needs beside the row: who signs it, for whom, and where its link leads. */
+export type Sender = { post: Post; publicUrl: string; inviter: string; from?: OnBehalf }
 
 export type NewInvitation = { name: string; email: string; role: Role; projects: { id: number; role: ProjectRole }[] }
 
@@ -139,7 +142,7 @@ function expireOld(tx: Db, accountId: number, email: string, at: number): void {
 function send(
   tx: Db,
   actor: Actor,
-  { post, publicUrl, inviter }: Sender,
+  { post, publicUrl, inviter, from }: Sender,
   account: Pick<Account, 'kind' | 'name'>,
   invitation: Invitation,
 ): void {
@@ -153,6 +156,7 @@ function send(
     names: [actor.userId],
     data: {
       inviter,
+      from,
       account: account.name,
       role: roleName(account.kind, invitation.role),
       link: invitationLink(publicUrl, token),
@@ -528,11 +532,20 @@ export function acceptInvitation(tx: Db, actor: Actor, id: number, userId: numbe
     .all()
   if (!claimed) return undefined
 
-  const { accountId, role } = claimed
+  const { accountId } = claimed
   if (way === 'mailed') proveAddress(tx, actor, user)
   const fromPartner = isForPartner(tx, claimed, user.id)
-  const joined = addMember(tx, actor, { accountId, userId: user.id, role, fromPartner }, 'member.joined')
-  record(tx, actor, { kind: 'invitation.accepted', accountId, invitationId: id, userId: user.id })
+  const joining = { accountId, userId: user.id, role: claimed.role, fromPartner }
+  const joined = addMember(tx, actor, joining, 'member.joined')
+  const role = joined ? claimed.role : (findMember(tx, accountId, user.id)?.role ?? claimed.role)
+  record(tx, actor, {
+    kind: 'invitation.accepted',
+    accountId,
+    invitationId: id,
+    userId: user.id,
+    // The history says that a member’s role stayed.
+    change: joined ? {} : { role: [role, role] },
+  })
   withdrawLetters(tx, id, actor.at)
   const chosen = tx
     .select({ projectId: invitationProjects.projectId, role: invitationProjects.role, deletedAt: projects.deletedAt })
@@ -540,16 +553,17 @@ export function acceptInvitation(tx: Db, actor: Actor, id: number, userId: numbe
     .innerJoin(projects, eq(projects.id, invitationProjects.projectId))
     .where(and(eq(invitationProjects.invitationId, id), isNull(projects.purgedAt)))
     .all()
+  let gained = 0
   for (const { projectId, role, deletedAt } of chosen)
-    if (deletedAt === null) addAccess(tx, actor, accountId, projectId, user.id, role)
+    if (deletedAt === null) gained += Number(addAccess(tx, actor, accountId, projectId, user.id, role))
     // Should the project be restored, it has them.
     else tx.insert(keptAccess).values({ accountId, projectId, userId: user.id, role }).onConflictDoNothing().run()
   const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
-  return account && { account, joined }
+  return account && { account, joined, role, gained }
 }
 
-/** `joined` is false for somebody who was a member before: their role stays. */
-export type Accepted = { account: Account; joined: boolean }
+/** What an accepted invitation did: who was a member before keeps the role, and gains access to `gained` projects alone. */
+export type Accepted = { account: Account; joined: boolean; role: Role; gained: number }
 
 /** The partner’s side invited one of the partner’s own people. */
 function isForPartner(tx: Db, { accountId, invitedBy, invitedFrom }: Invitation, userId: number): boolean {

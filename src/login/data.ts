@@ -68,23 +68,29 @@ export function hasOperator(db: Db): boolean {
   return db.select({ id: users.id }).from(users).where(eq(users.operator, true)).limit(1).get() !== undefined
 }
 
-/** Renames a user, if it is still at the version that the edit was made on. */
-export function renameUser(db: Db, actor: Actor, userId: number, name: string, version: number): boolean {
+/** Renames a user. Undefined when it is no longer at the version that the edit was made on. */
+export function renameUser(
+  db: Db,
+  actor: Actor,
+  userId: number,
+  name: string,
+  version: number,
+): 'saved' | 'unchanged' | undefined {
   return write(db, actor, (tx) => {
     const before = tx
       .select()
       .from(users)
       .where(and(eq(users.id, userId), eq(users.version, version)))
       .get()
-    if (!before) return false
-    if (before.name === name) return true
+    if (!before) return undefined
+    if (before.name === name) return 'unchanged'
     tx.update(users)
       .set({ name, search: searchText(name, before.email), version: sql`${users.version} + 1` })
       .where(eq(users.id, userId))
       .run()
     const personal = { field: 'name', before: before.name, after: name } as const
     record(tx, actor, { kind: 'user.renamed', userId, personal })
-    return true
+    return 'saved'
   })
 }
 
@@ -223,7 +229,7 @@ export function endOtherSessions(db: Db, actor: Person, currentHash: string): nu
 export function endSessions(db: Db, actor: Actor, userId: number): number {
   return write(db, actor, (tx) => {
     const ended = tx.delete(sessions).where(eq(sessions.userId, userId)).run().changes
-    record(tx, actor, { kind: 'user.sessions-ended', userId, change: { sessions: [ended, 0] } })
+    if (ended) record(tx, actor, { kind: 'user.sessions-ended', userId, change: { sessions: [ended, 0] } })
     return ended
   })
 }

@@ -1,4 +1,12 @@
-type InvitationLetter = { inviter: string; account: string; role: string; link: string; expires: string }
+type InvitationLetter = {
+  inviter: string
+  /** For whom it was sent into an account that is not the inviter’s own. */
+  from: 'support' | { partner: string } | undefined
+  account: string
+  role: string
+  link: string
+  expires: string
+}
 type PartnerRequestLetter = { requester: string; requesterEmail: string; account: string; link: string }
 type PartnerDecisionLetter = { account: string; granted: boolean; link: string }
 type QuotaRequestLetter = {

@@ -6,7 +6,7 @@ import { foreseeEnd } from '../endings/data.ts'
 import { invitationList, invite, listInvitations } from '../invitations/data.ts'
 import { tellRemoved, tellRole } from '../notices/data.ts'
 import { roleName } from '../policy.ts'
-import { countProjects, findProjectsById, listProjectChoices } from '../projects/data.ts'
+import { countProjects, findProjectsById, listProjectChoices, withChosen } from '../projects/data.ts'
 import { tooSoon } from '../throttle/attempt.ts'
 import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
@@ -102,10 +102,13 @@ export default async function memberRoutes(app: FastifyInstance) {
         )
       }
       const { member, ended } = changed
+      const roleNow = roleName(account.kind, member.role)
       const cancelled = ended > 0 ? ` ${plural(ended, 'invitation')} that they had sent ended.` : ''
       return reply.seeOther(
         '/customer/users',
-        `${member.name} is ${roleName(account.kind, member.role)} now.${cancelled}`,
+        changed.changed
+          ? `${member.name} is ${roleNow} now.${cancelled}`
+          : `${member.name} is already ${roleNow}. Nothing was changed.`,
       )
     },
   )
@@ -178,11 +181,12 @@ export default async function memberRoutes(app: FastifyInstance) {
 
   function show(request: FastifyRequest, reply: FastifyReply, form?: Form, problem = '') {
     const { account } = request.member
+    const chosen = [form?.values.projects ?? []].flat().flatMap((id) => readId(id) ?? [])
     return reply.page('members/index', {
       title: 'Users',
       form: form ?? newForm({ role: 'member', projectRole: 'user' }),
       problem,
-      choices: listProjectChoices(db, account.id, choices),
+      choices: withChosen(listProjectChoices(db, account.id, choices), findProjectsById(db, account.id, chosen)),
       projectCount: countProjects(db, account.id),
       list: listMembers(db, account.id, readList(request, memberList)),
       invitations: listInvitations(db, account.id, readList(request, invitationList, 'invited-')),

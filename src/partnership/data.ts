@@ -176,12 +176,12 @@ function decide(
 
 /**
  * Turns a partner account back into a customer account. 'customers' while it has customers, 'deleted'
- * while it has ones that can still be restored: the schema refuses both.
+ * while it has ones that can still be restored: the schema refuses both. 'unchanged' when it is no partner account.
  */
-export function makeCustomer(db: Db, actor: Actor, accountId: number): 'made' | 'customers' | 'deleted' {
+export function makeCustomer(db: Db, actor: Actor, accountId: number): 'made' | 'unchanged' | 'customers' | 'deleted' {
   return write(db, actor, (tx) => {
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
-    if (account?.kind !== 'partner') return 'made'
+    if (account?.kind !== 'partner') return 'unchanged'
     const has = (which?: SQL) =>
       tx
         .select({ id: accounts.id })

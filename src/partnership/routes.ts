@@ -19,7 +19,7 @@ export default async function partnershipRoutes(app: FastifyInstance) {
     { config: { can: 'partner.request', inAccount: true } },
     async (request, reply) => {
       const { account, user } = request.member
-      requestPartnership(db, actor(request), account.id, (tx) => {
+      const asked = requestPartnership(db, actor(request), account.id, (tx) => {
         if (!supportEmail) return
         post(tx, app.now(), {
           kind: 'partner-request',
@@ -36,7 +36,10 @@ export default async function partnershipRoutes(app: FastifyInstance) {
           },
         })
       })
-      return reply.seeOther('/customer/account', 'Support has your request. You will get a letter when it is decided.')
+      return reply.seeOther(
+        '/customer/account',
+        `${asked ? 'Support has your request.' : 'Support already had a request of this account.'} An e-mail goes to whoever asked when it is decided.`,
+      )
     },
   )
 
@@ -68,6 +71,7 @@ export default async function partnershipRoutes(app: FastifyInstance) {
     const done = makeCustomer(db, supportActor(request), account.id)
     const notices = {
       made: `${account.name} is a customer account now.`,
+      unchanged: `${account.name} is already a customer account. Nothing was changed.`,
       customers: `${account.name} still has customers, so it stays a partner account. Move its customers to another partner first.`,
       deleted: `${account.name} has deleted customers that it can still restore, so it stays a partner account until they are removed for good.`,
     }
@@ -76,8 +80,13 @@ export default async function partnershipRoutes(app: FastifyInstance) {
 
   app.post('/support/accounts/:identifier/partner-request/removal', transform, async (request, reply) => {
     const account = accountOf(request)
-    declineRequest(db, supportActor(request), account.id, { post, publicUrl })
-    return reply.seeOther('/support/accounts', `The request of ${account.name} was declined.`)
+    const declined = declineRequest(db, supportActor(request), account.id, { post, publicUrl })
+    return reply.seeOther(
+      '/support/accounts',
+      declined
+        ? `The request of ${account.name} was declined.`
+        : `${account.name} has no open request. Nothing was changed.`,
+    )
   })
 
   function accountOf(request: FastifyRequest) {

@@ -52,8 +52,12 @@ export default async function profileRoutes(app: FastifyInstance) {
     const form = readForm(ownName, request.body)
     if (!form.input) return showProfile(request, reply.code(422), { name: form })
     const { name, version } = form.input
-    if (renameUser(db, actor(request), request.signedIn.id, name, version))
-      return reply.seeOther('/profile', 'Your name was changed.')
+    const renamed = renameUser(db, actor(request), request.signedIn.id, name, version)
+    if (renamed)
+      return reply.seeOther(
+        '/profile',
+        renamed === 'saved' ? 'Your name was changed.' : `Your name is already ${name}. Nothing was changed.`,
+      )
     const current = found(findUser(db, request.signedIn.id))
     form.errors.name = `You have changed your name to “${current.name}” in another window meanwhile. Save again to make it “${name}”.`
     form.values.version = String(current.version)
@@ -98,6 +102,7 @@ export default async function profileRoutes(app: FastifyInstance) {
         `You are the last admin of ${account.name}. Make somebody else an admin first.`,
       )
     }
+    found(left)
     return reply.seeOther('/profile', `You have left ${account.name}.`)
   })
 

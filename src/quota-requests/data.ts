@@ -332,13 +332,14 @@ export function findAutomaticShare(db: Db, partnerId: number): number | null {
   )
 }
 
-/** Null switches it off. */
-export function setAutomaticShare(db: Db, actor: Actor, partnerId: number, share: number | null): void {
-  write(db, actor, (tx) => {
+/** Null switches it off. False when it is so already. */
+export function setAutomaticShare(db: Db, actor: Actor, partnerId: number, share: number | null): boolean {
+  return write(db, actor, (tx) => {
     const before = findAutomaticShare(tx, partnerId)
-    if (before === share) return
+    if (before === share) return false
     tx.update(accounts).set({ automaticShare: share }).where(eq(accounts.id, partnerId)).run()
     record(tx, actor, { kind: 'limit.automatic-changed', accountId: partnerId, change: { share: [before, share] } })
+    return true
   })
 }
 

@@ -131,13 +131,12 @@ export default async function quotaRequestRoutes(app: FastifyInstance) {
     const form = readForm(automaticApproval, request.body)
     if (!form.input) return showPartnerQuotas(request, reply.code(422), form)
     const { share } = form.input
-    setAutomaticShare(db, actor(request), request.member.account.id, share)
-    return reply.seeOther(
-      '/partner/quotas',
+    const changed = setAutomaticShare(db, actor(request), request.member.account.id, share)
+    const rule =
       share === null
-        ? 'Every request waits for a Partner Admin now.'
-        : `Requests for up to ${share} % more are approved automatically now.`,
-    )
+        ? 'Every request waits for a Partner Admin'
+        : `Requests for up to ${share} % more are approved automatically`
+    return reply.seeOther('/partner/quotas', changed ? `${rule} now.` : `${rule}, as before. Nothing was changed.`)
   })
 
   app.post('/partner/customers/:customer/quotas/requests/:request/approval', deciding, async (request, reply) =>

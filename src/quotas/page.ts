@@ -65,12 +65,15 @@ export function sayShortages(form: Form, shortages: Shortage[], typedHere: boole
   for (const shortage of shortages) form.errors[shortage.resource.key] = shortageWords(shortage, typedHere)
 }
 
-/** Reads a form of limits and saves it, all fields or none. What stands in the way comes back in the form. */
+/**
+ * Reads a form of limits and saves it, all fields or none: `changed` is false when all are as they were. What
+ * stands in the way comes back in the form.
+ */
 export function saveLimits(
   request: FastifyRequest,
   actor: Actor,
   holder: Holder,
-): { saved: true } | { saved: false; status: 409 | 422; form: Form } {
+): { saved: true; changed: boolean } | { saved: false; status: 409 | 422; form: Form } {
   const { quotas } = quotasOf(request, holder)
   const resources = quotas.map(({ resource }) => resource)
   const schema = z.strictObject({
@@ -93,7 +96,7 @@ export function saveLimits(
     if (done === 'saved') tellLimits(tx, actor, holder, changed, remark, mailContext)
     return done
   })
-  if (result === 'saved') return { saved: true }
+  if (result === 'saved' || result === 'unchanged') return { saved: true, changed: result === 'saved' }
   if (result !== 'stale') {
     sayShortages(form, result, true)
     return { saved: false, status: 422, form }
@@ -107,7 +110,7 @@ export function saveLimits(
         `Somebody has changed these quotas meanwhile: here it is ${words(own.limit)} now. Save again to set it to ${words(typed)}.`
   }
   // What was typed is what is there by now: nothing is left to do.
-  if (Object.keys(form.errors).length === 0) return { saved: true }
+  if (Object.keys(form.errors).length === 0) return { saved: true, changed: false }
   form.values.version = String(current.version)
   return { saved: false, status: 409, form }
 }

@@ -40,7 +40,7 @@ export default async function quotaRoutes(app: FastifyInstance) {
       const holder = { level: 'project', accountId: request.member.account.id, projectId: project.id } as const
       const result = saveLimits(request, actor(request), holder)
       if (!result.saved) return showProject(request, reply.code(result.status), { limits: result.form })
-      return reply.seeOther(`/projects/${project.identifier}`, `The quotas of ${project.name} are saved.`)
+      return reply.seeOther(`/projects/${project.identifier}`, savedWords('quotas', project.name, result))
     },
   )
 
@@ -57,7 +57,7 @@ export default async function quotaRoutes(app: FastifyInstance) {
       if (!result.saved) return showCustomerQuotas(request, reply.code(result.status), { limits: result.form })
       return reply.seeOther(
         `/partner/customers/${customer.identifier}/quotas`,
-        `The quotas of ${customer.name} are saved.`,
+        savedWords('quotas', customer.name, result),
       )
     },
   )
@@ -74,13 +74,20 @@ export default async function quotaRoutes(app: FastifyInstance) {
     leftToSupport(db, id)
     const result = saveLimits(request, supportActor(request), { level: 'account', accountId: id })
     if (!result.saved) return showSupportQuotas(request, reply.code(result.status), { limits: result.form })
-    return reply.seeOther(`/support/accounts/${identifier}/quotas`, `The quotas of ${name} are saved.`)
+    return reply.seeOther(`/support/accounts/${identifier}/quotas`, savedWords('quotas', name, result))
   })
 
   app.post('/support/accounts/:identifier/pool', support, async (request, reply) => {
     const { id, identifier, name } = supportedAccount(request)
     const result = saveLimits(request, supportActor(request), { level: 'pool', accountId: id })
     if (!result.saved) return showSupportQuotas(request, reply.code(result.status), { pool: result.form })
-    return reply.seeOther(`/support/accounts/${identifier}/quotas`, `The pool of ${name} is saved.`)
+    return reply.seeOther(`/support/accounts/${identifier}/quotas`, savedWords('pool', name, result))
   })
+}
+
+function savedWords(what: 'quotas' | 'pool', name: string, { changed }: { changed: boolean }): string {
+  const are = what === 'pool' ? 'is' : 'are'
+  return changed
+    ? `The ${what} of ${name} ${are} saved.`
+    : `The ${what} of ${name} ${are} as before. Nothing was changed.`
 }

@@ -4,7 +4,14 @@ import { createAccount, proposeAccountIdentifier, resumeAccount, suspendAccount 
 import { resumedWords } from '../accounts/resumed.ts'
 import { write } from '../db/open.ts'
 import { invitationActs } from '../invitations/acts.ts'
-import { invitationList, invite, inviteAdmin, listInvitations, mayHandle } from '../invitations/data.ts'
+import {
+  invitationList,
+  invite,
+  inviteAdmin,
+  listInvitations,
+  mayHandle,
+  type NewInvitation,
+} from '../invitations/data.ts'
 import { endSessions, findUser, setDisabled } from '../login/data.ts'
 import { findLetter, letterList, listLetters, openBody, sendAgain } from '../mail/outbox.ts'
 import { countAdmins, listMembers, memberList } from '../members/data.ts'
@@ -62,12 +69,17 @@ export default async function supportRoutes(app: FastifyInstance) {
       const sender = senderOf(request)
       const created = write(db, actor, (tx) => {
         const created = createAccount(tx, actor, { ...input, partnerId: null })
-        if (created)
-          invite(tx, actor, sender, created, { name: adminName, email: adminEmail, role: 'admin', projects: [] })
-        return created
+        if (!created) return undefined
+        const admin = { name: adminName, email: adminEmail, role: 'admin', projects: [] } satisfies NewInvitation
+        return { ...created, invited: typeof invite(tx, actor, sender, created, admin) === 'object' }
       })
       if (created)
-        return reply.seeOther('/support/accounts', `${created.name} was created, and ${adminName} is invited.`)
+        return reply.seeOther(
+          '/support/accounts',
+          created.invited
+            ? `${created.name} was created, and ${adminName} is invited.`
+            : `${created.name} was created, but ${adminName} could not be invited.`,
+        )
       form.values.identifier ||= input.identifier
       form.errors.identifier = `“${input.identifier}” is taken, or was once. “${proposeAccountIdentifier(db, input.identifier)}” is free.`
     }
@@ -173,7 +185,10 @@ export default async function supportRoutes(app: FastifyInstance) {
   app.post('/support/users/:user/sessions/removal', user, async (request, reply) => {
     const { id, name } = userOf(request)
     const ended = endSessions(db, supportActor(request), id)
-    return reply.seeOther('/support/users', `${plural(ended, 'session')} of ${name} ended.`)
+    return reply.seeOther(
+      '/support/users',
+      ended ? `${plural(ended, 'session')} of ${name} ended.` : `${name} has no session. Nothing was changed.`,
+    )
   })
 
   app.get('/support/mail', mail, async (request, reply) => {
@@ -218,8 +233,7 @@ export default async function supportRoutes(app: FastifyInstance) {
   }
 
   function senderOf(request: FastifyRequest) {
-    const inviter = `${request.signedIn.name} (${config.panelName} Support)`
-    return { post: postLetter, publicUrl: config.publicUrl, inviter }
+    return { post: postLetter, publicUrl: config.publicUrl, inviter: request.signedIn.name, from: 'support' as const }
   }
 
   function showAccountUsers(request: FastifyRequest, reply: FastifyReply, form?: Form, problem = '') {

@@ -100,8 +100,12 @@ export default async function twoFactorRoutes(app: FastifyInstance) {
   })
 
   app.post('/profile/two-factor/removal', change, async (request, reply) => {
-    switchOff(db, actor(request), request.signedIn.id, 'user.two-factor-off', tell(request, 'switched off'))
-    return reply.seeOther('/profile/two-factor', 'Two-factor log-in is off.')
+    const { id } = request.signedIn
+    const done = switchOff(db, actor(request), id, 'user.two-factor-off', tell(request, 'switched off'))
+    return reply.seeOther(
+      '/profile/two-factor',
+      done ? 'Two-factor log-in is off.' : 'Two-factor log-in was off already. Nothing was changed.',
+    )
   })
 
   app.post(
