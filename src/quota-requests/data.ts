@@ -247,7 +247,8 @@ function automaticShareOf(db: Db, accountId: number): number | null {
       .select({ share: partner.automaticShare })
       .from(accounts)
       .innerJoin(partner, eq(partner.id, accounts.partnerId))
-      .where(eq(accounts.id, accountId))
+      // What is suspended decides nothing.
+      .where(and(eq(accounts.id, accountId), isNull(partner.suspendedAt), isNull(partner.supportSuspendedAt)))
       .get()?.share ?? null
   )
 }
