@@ -70,7 +70,7 @@ export async function makeWorld(t: Test): Promise<World> {
   const nameOf = (who: Who) => who.replace(' in Acme', '')
 
   write(db, atCommandLine(1), (tx) => {
-    const passwordHash = 'nobody logs in as Otto'
+    const { passwordHash } = only(tx.select().from(users).where(eq(users.name, 'Olga')).all())
     createUser(tx, atCommandLine(1), { name: 'Otto', email: 'otto@meshpanel.example', passwordHash, operator: true })
     createCustomer(tx, act('Petra', 'cloudhaus'), accountId('cloudhaus'), { name: 'Empty', identifier: 'empty' })
     createAccount(tx, atCommandLine(1), { name: 'Solo', identifier: 'solo', kind: 'partner', partnerId: null })
@@ -148,14 +148,14 @@ const delivery = ['state', 'attempts', 'error', 'due_at', 'done_at', 'body']
 
 export type Rows = Record<string, string>
 
-/** Every row of every table, but for tries that are counted, when somebody was seen, and how e-mails fare. */
+/** Every row of every table, but for tries that are counted, when somebody was seen or proved who they are, and how e-mails fare. */
 export function rowsNow(db: Db): Rows {
   const tables = db.all<{ name: string }>(
     sql`select name from pragma_table_list where schema = 'main' and type = 'table' and name not like 'sqlite_%' and name <> 'throttles'`,
   )
   return Object.fromEntries(
     tables.map(({ name }) => {
-      const passing = ['last_seen_at', ...(name === 'letters' ? delivery : [])]
+      const passing = ['last_seen_at', 'proved_at', ...(name === 'letters' ? delivery : [])]
       const rows = db.all<Record<string, unknown>>(sql`select * from ${sql.identifier(name)} order by 1, 2`)
       return [name, JSON.stringify(rows, (key, value) => (passing.includes(key) ? undefined : value))]
     }),

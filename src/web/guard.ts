@@ -20,7 +20,7 @@ declare module 'fastify' {
   }
 }
 
-export type RouteEntry = { method: string; url: string; config: { can?: Action } }
+export type RouteEntry = { method: string; url: string; config: { can?: Action; confirm?: boolean } }
 
 export type GuardOptions = {
   /** Makes another of the user's accounts the active one. False when it is none of theirs. */
