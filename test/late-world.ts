@@ -70,7 +70,7 @@ export async function makeWorld(t: Test): Promise<World> {
   const nameOf = (who: Who) => who.replace(' in Acme', '')
 
   write(db, atCommandLine(1), (tx) => {
-    const passwordHash = 'nobody logs in as Otto'
+    const { passwordHash } = only(tx.select().from(users).where(eq(users.name, 'Olga')).all())
     createUser(tx, atCommandLine(1), {
       name: 'Otto',
       email: 'otto@meshpanel.example',
@@ -154,14 +154,14 @@ const delivery = ['state', 'attempts', 'error', 'due_at', 'done_at', 'body']
 
 export type Rows = Record<string, string>
 
-/** Every row of every table, but for tries that are counted, when somebody was seen, and how e-mails fare. */
+/** Every row of every table, but for tries that are counted, when somebody was seen or proved who they are, and how e-mails fare. */
 export function rowsNow(db: Db): Rows {
   const tables = db.all<{ name: string }>(
     sql`select name from pragma_table_list where schema = 'main' and type = 'table' and name not like 'sqlite_%' and name <> 'throttles'`,
   )
   return Object.fromEntries(
     tables.map(({ name }) => {
-      const passing = ['last_seen_at', ...(name === 'letters' ? delivery : [])]
+      const passing = ['last_seen_at', 'proved_at', ...(name === 'letters' ? delivery : [])]
       const rows = db.all<Record<string, unknown>>(sql`select * from ${sql.identifier(name)} order by 1, 2`)
       return [name, JSON.stringify(rows, (key, value) => (passing.includes(key) ? undefined : value))]
     }),
@@ -179,3 +179,10 @@ export function sessionOf({ db }: Pick<World, 'db'>, client: Client): { id: numb
   const hash = hashToken(cookie.slice(0, cookie.lastIndexOf('.')))
   return only(db.select({ id: sessions.id, hash: sessions.hash }).from(sessions).where(eq(sessions.hash, hash)).all())
 }
+
+/** No file holds anything of these people. */
+export const erasing = ({ panel }: World) => ({
+  secrets: panel.app.secrets,
+  removeFiles: () => {},
+  eraseTraces: () => {},
+})

@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel'
 import { hash, verify } from '@node-rs/argon2'
 import { type Attempt, networkOf } from '../throttle/data.ts'
 import { Refusal } from '../web/errors.ts'
@@ -12,6 +13,9 @@ const atOnce = 2
 const longestQueue = 32
 const mostPerAccount = 4
 const mostPerNetwork = 8
+
+/** Published when a hash begins: tests let things happen meanwhile. */
+const hashes = channel('meshpanel:hash')
 
 type Job = { account: string; network: string | undefined; run: () => Promise<void> }
 
@@ -41,7 +45,14 @@ function queue<Result>({ account, address }: Attempt, work: () => Promise<Result
   )
     throw new Refusal(503, 'Too many log-ins at once', 'Wait a few seconds, then try again.')
   return new Promise((resolve, reject) => {
-    waiting.push({ account, network, run: () => work().then(resolve, reject) })
+    waiting.push({
+      account,
+      network,
+      run: () => {
+        hashes.publish(undefined)
+        return work().then(resolve, reject)
+      },
+    })
     next()
   })
 }

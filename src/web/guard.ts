@@ -20,7 +20,11 @@ declare module 'fastify' {
   }
 }
 
-export type RouteEntry = { method: string; url: string; config: { can?: Action; secret?: boolean } }
+export type RouteEntry = {
+  method: string
+  url: string
+  config: { can?: Action; secret?: boolean; confirm?: boolean | 'download' }
+}
 
 export type GuardOptions = {
   /** Makes another of the user's accounts the active one. False when it is none of theirs. */
