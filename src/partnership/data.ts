@@ -3,7 +3,7 @@ import type { Account } from '../accounts/data.ts'
 import { type Db, write } from '../db/open.ts'
 import { accounts, partnerRequests, pendingPartnerRequest, users } from '../db/schema.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
-import type { Post } from '../mail/outbox.ts'
+import { type Post, withdrawLettersOfAct } from '../mail/outbox.ts'
 import type { Member } from '../members/data.ts'
 import { listLeaving } from '../partner-ties/data.ts'
 import { endRequestOf } from '../quota-requests/data.ts'
@@ -113,6 +113,7 @@ function decide(
   const request = findPendingRequest(tx, account.id)
   if (!request) return false
   tx.update(partnerRequests).set({ state, decidedAt: actor.at }).where(eq(partnerRequests.id, request.id)).run()
+  withdrawLettersOfAct(tx, account.id, request.createdAt, 'the request was decided', actor.at)
   const requester = tx.select().from(users).where(eq(users.id, request.requestedBy)).get()
   if (requester && requester.disabledAt === null) {
     post(tx, actor.at, {

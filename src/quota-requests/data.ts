@@ -11,7 +11,7 @@ import {
   users,
 } from '../db/schema.ts'
 import { type Actor, type Change, type Person, record } from '../history/record.ts'
-import type { Letter, Post } from '../mail/outbox.ts'
+import { type Letter, type Post, withdrawLettersOfAct } from '../mail/outbox.ts'
 import { listAdmins } from '../members/data.ts'
 import {
   type Amounts,
@@ -398,7 +398,7 @@ export function endRequestOf(tx: Db, actor: Actor, accountId: number, comment: s
 function end(
   tx: Db,
   actor: Actor,
-  { id, accountId, projectId }: QuotaRequest,
+  { id, accountId, projectId, createdAt }: QuotaRequest,
   outcome: Pick<QuotaRequest, 'state' | 'comment' | 'automatic'>,
   kind: 'limit.approved' | 'limit.declined' | 'limit.cancelled',
   change: Change = {},
@@ -407,6 +407,7 @@ function end(
     .set({ ...outcome, endedAt: actor.at, endedBy: actor.userId })
     .where(eq(quotaRequests.id, id))
     .run()
+  withdrawLettersOfAct(tx, accountId, createdAt, 'the request was decided or cancelled', actor.at)
   record(tx, actor, { kind, accountId, ...(projectId === null ? {} : { projectId }), change })
 }
 
