@@ -298,12 +298,12 @@ const restored: Way = {
 const cancelled: Way = {
   how: 'the request is cancelled',
   end: async ({ as }) => (await as('ines')).submit('/customer/quotas', 'Cancel request'),
-  why: 'the request was decided or cancelled',
+  why: 'the request has ended',
 }
 const decided: Way = {
   how: 'the request is decided',
   end: async (world) => (await olga(world)).submit('/support/accounts', 'Decline'),
-  why: 'the request was decided',
+  why: 'the request has ended',
 }
 const otherPartner: Way = {
   how: 'the customer goes to another partner',
@@ -343,7 +343,8 @@ function waysOf(kind: LetterKind, letter: LetterRow, world: World): Way[] {
     .from(accounts)
     .where(eq(accounts.id, letter.accountId ?? 0))
     .get()
-  const about = account?.kind === 'customer' && account.deletedAt === null ? [accountDeleted] : []
+  const withAccount = kind === 'quota-request' ? { ...accountDeleted, why: 'the request has ended' } : accountDeleted
+  const about = account?.kind === 'customer' && account.deletedAt === null ? [withAccount] : []
   switch (letter.reason) {
     case 'none':
       throw new Error(`A new e-mail of the kind ${kind} has no reason.`)

@@ -113,7 +113,7 @@ function decide(
   const request = findPendingRequest(tx, account.id)
   if (!request) return false
   tx.update(partnerRequests).set({ state, decidedAt: actor.at }).where(eq(partnerRequests.id, request.id)).run()
-  withdrawLettersOfAct(tx, account.id, request.createdAt, 'the request was decided', actor.at)
+  withdrawLettersOfAct(tx, account.id, request.createdAt, 'the request has ended', actor.at)
   const requester = tx.select().from(users).where(eq(users.id, request.requestedBy)).get()
   if (requester && requester.disabledAt === null) {
     post(tx, actor.at, {

@@ -407,7 +407,7 @@ function end(
     .set({ ...outcome, endedAt: actor.at, endedBy: actor.userId })
     .where(eq(quotaRequests.id, id))
     .run()
-  withdrawLettersOfAct(tx, accountId, createdAt, 'the request was decided or cancelled', actor.at)
+  withdrawLettersOfAct(tx, accountId, createdAt, 'the request has ended', actor.at)
   record(tx, actor, { kind, accountId, ...(projectId === null ? {} : { projectId }), change })
 }
 
