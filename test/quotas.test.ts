@@ -22,10 +22,10 @@ function limitOf(
   return row?.amount
 }
 
-/** Everything but what a page view may touch. */
+/** Everything but what a page view may touch; how far e-mails have come is the worker’s. */
 function lasting(panel: Panel) {
-  const { sessions, throttles, ...rest } = panel.rows()
-  return rest
+  const { sessions, throttles, letters, ...rest } = panel.rows()
+  return { ...rest, letters: letters?.length }
 }
 
 t.test('a partner sets what a customer may use: a number, 0 for none, empty for no limit of its own', async (t) => {

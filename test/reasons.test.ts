@@ -302,6 +302,16 @@ const restored: Way = {
   end: async ({ as }) => (await as('petra')).submit('/partner/deleted-customers', 'Restore', {}, 'Initech'),
   why: 'the account was restored',
 }
+const cancelled: Way = {
+  how: 'the request is cancelled',
+  end: async ({ as }) => (await as('ines')).submit('/customer/quotas', 'Cancel request'),
+  why: 'the request has ended',
+}
+const decided: Way = {
+  how: 'the request is decided',
+  end: async (world) => (await olga(world)).submit('/support/accounts', 'Decline'),
+  why: 'the request has ended',
+}
 const otherPartner: Way = {
   how: 'the customer goes to another partner',
   end: async (world) => {
@@ -340,12 +350,13 @@ function waysOf(kind: LetterKind, letter: LetterRow, world: World): Way[] {
     .from(accounts)
     .where(eq(accounts.id, letter.accountId ?? 0))
     .get()
-  const about = account?.kind === 'customer' && account.deletedAt === null ? [accountDeleted] : []
+  const withAccount = kind === 'quota-request' ? { ...accountDeleted, why: 'the request has ended' } : accountDeleted
+  const about = account?.kind === 'customer' && account.deletedAt === null ? [withAccount] : []
   switch (letter.reason) {
     case 'none':
       throw new Error(`A new e-mail of the kind ${kind} has no reason.`)
     case 'support':
-      return about
+      return [...about, ...(kind === 'partner-request' ? [decided] : [])]
     case 'user':
       // The news of a change goes to the former address, whatever happens to the login.
       return readerOf(world, letter).email === letter.email ? [disabled, deleted, addressChanged, ...about] : [deleted]
@@ -357,6 +368,7 @@ function waysOf(kind: LetterKind, letter: LetterRow, world: World): Way[] {
         ...[disabled, deleted, addressChanged, removed, demoted, ...about],
         ...(letter.accountId === letter.readerOf ? [] : [otherPartner, partnerSuspended]),
         ...(account?.suspendedAt ? [resumed] : []),
+        ...(kind === 'quota-request' ? [cancelled] : []),
       ]
     case 'token':
       return kind === 'password-reset'

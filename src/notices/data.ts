@@ -48,12 +48,14 @@ export function tellLimits(
   if (level === 'project' || actor.accountId === accountId || changed.length === 0) return
   const account = accountOf(tx, accountId)
   const what = level === 'pool' ? `the pool of ${account.name}` : `the limits of ${account.name}`
+  const lowered = changed.some(({ before, after }) => after !== null && (before === null || after < before))
   const words = (amount: number | null, resource: Resource) =>
     amount === null ? 'no limit' : withUnit(amount, resource)
   tellAdmins(tx, actor, account, mail, {
     subject: `${doer(tx, actor, accountId, mail)} changed ${what}`,
     paragraphs: [
-      `${doer(tx, actor, accountId, mail)} changed ${what}. Lowering a limit never removes anything in use.`,
+      `${doer(tx, actor, accountId, mail)} changed ${what}.`,
+      ...(lowered ? ['Lowering a limit never removes anything that is already in use.'] : []),
     ],
     facts: [
       ...changed.map(({ resource, before, after }) => ({

@@ -7,7 +7,7 @@ import { matches } from '../db/search.ts'
 import { endTie } from '../endings/data.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
 import { discardImport, endImport } from '../imports/data.ts'
-import type { Post } from '../mail/outbox.ts'
+import { type Post, withdrawLettersOfAct } from '../mail/outbox.ts'
 import { endRequestOf, setAutomaticShare } from '../quota-requests/data.ts'
 import { changeLimits, findQuotas } from '../quotas/data.ts'
 
@@ -156,6 +156,7 @@ function decide(
   const request = findPendingRequest(tx, account.id)
   if (!request) return false
   tx.update(partnerRequests).set({ state, decidedAt: actor.at }).where(eq(partnerRequests.id, request.id)).run()
+  withdrawLettersOfAct(tx, account.id, request.createdAt, 'the request has ended', actor.at)
   const requester = tx.select().from(users).where(eq(users.id, request.requestedBy)).get()
   if (requester && requester.disabledAt === null) {
     post(tx, actor.at, {

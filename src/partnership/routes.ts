@@ -19,9 +19,11 @@ export default async function partnershipRoutes(app: FastifyInstance) {
     { config: { can: 'partner.request', inAccount: true } },
     async (request, reply) => {
       const { account, user } = request.member
-      const asked = requestPartnership(db, actor(request), account.id, (tx) => {
+      const by = actor(request)
+      const asked = requestPartnership(db, by, account.id, (tx) => {
         if (!supportEmail) return
-        post(tx, app.now(), {
+        // The time of the request: its decision takes back what still waits.
+        post(tx, by.at, {
           kind: 'partner-request',
           reason: { because: 'support' },
           accountId: account.id,

@@ -14,7 +14,7 @@ import {
 } from '../db/schema.ts'
 import { isOneOf, matches } from '../db/search.ts'
 import { type Actor, type Change, type Person, record } from '../history/record.ts'
-import type { Letter, Post } from '../mail/outbox.ts'
+import { type Letter, type Post, withdrawLettersOfAct } from '../mail/outbox.ts'
 import { listAdmins } from '../members/data.ts'
 import { caretakerOf, isLookedAfterBy } from '../partner-ties/caretaker.ts'
 import {
@@ -476,7 +476,7 @@ export function endRequestOf(tx: Db, actor: Actor, accountId: number, comment: s
 function end(
   tx: Db,
   actor: Actor,
-  { id, accountId, projectId }: QuotaRequest,
+  { id, accountId, projectId, createdAt }: QuotaRequest,
   outcome: Pick<QuotaRequest, 'state' | 'comment' | 'automatic'>,
   kind: 'limit.approved' | 'limit.declined' | 'limit.cancelled',
   change: Change = {},
@@ -485,6 +485,7 @@ function end(
     .set({ ...outcome, endedAt: actor.at, endedBy: actor.userId })
     .where(eq(quotaRequests.id, id))
     .run()
+  withdrawLettersOfAct(tx, accountId, createdAt, 'the request has ended', actor.at)
   record(tx, actor, { kind, accountId, ...(projectId === null ? {} : { projectId }), change })
 }
 
