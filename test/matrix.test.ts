@@ -10,6 +10,7 @@ import {
   accounts,
   imports,
   invitations,
+  letters,
   limits,
   memberships,
   partnerRequests,
@@ -36,6 +37,7 @@ import * as quotas from '../src/quotas/data.ts'
 import * as twoFactor from '../src/two-factor/data.ts'
 import { type Client, type Page, type Panel, startApp } from './harness.ts'
 import { addressOf, formFor, idOf, lasting, missing, type Objects, prepare } from './objects.ts'
+import { until } from './smtp.ts'
 
 // Every route that the running application has, for every actor, on own, sibling, foreign, mixed and
 // missing objects. What is denied must leave every row of every table as it was, and show no byte of
