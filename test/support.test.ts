@@ -43,7 +43,10 @@ t.test('Support creates an account, and its first admin is invited at once', asy
   t.match(list.row('wayne'), /Wayne wayne Partner, 0 customers 0 active/)
 
   const letter = await mail.letterTo(newAccount.adminEmail)
-  t.match(letter.mail.text, /Olga \(Meshpanel Support\).*Wayne.*Partner Admin/s)
+  t.match(
+    letter.mail.text,
+    /Olga invites you to the account Wayne .*Partner Admin\.\s+This invitation comes from Support/,
+  )
   const greta = panel.visit()
   const link = linkIn(letter.mail.text, publicUrl)
   await greta.submit(link, 'Accept invitation', { password: words, repeated: words })
@@ -171,7 +174,7 @@ t.test('requests to become a partner stand on top, and are granted or declined; 
   const olga = await panel.signIn('olga')
   const dora = await panel.signIn('dora')
   await dora.submit('/customer/account', 'Ask to become a partner')
-  t.match((await mail.letterTo('support@panel.example')).mail.text, /Dora.*Direct/s)
+  t.match((await mail.letterTo('support@panel.example')).mail.text, /The account Direct asks.*Asked by: Dora\n/s)
   t.match((await olga.open('/')).text, /request/i, 'it waits on Support’s Home')
   t.match((await olga.get('/support/accounts')).text, /Requests to become a partner 1 Direct direct: Dora/)
   await olga.submit('/support/accounts', 'Decline', {}, 'direct')
