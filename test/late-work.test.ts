@@ -1,5 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { eq } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import t from 'tap'
 import { suspendAccount } from '../src/accounts/data.ts'
 import { imports, quotaRequests, users } from '../src/db/schema.ts'
@@ -247,4 +247,25 @@ t.test('a partner’s rule approves nothing while the partner is suspended', asy
   t.equal(await undone(w.db, ask), 'approved')
   suspendAccount(w.db, w.support, w.accountId('cloudhaus'), 'The contract ended.', w.panel.app.mailContext)
   t.equal(await ask(), 'open')
+})
+
+t.test('who logs out while nothing can be saved acts no more, even once things can be saved again', async (t) => {
+  const w = await makeWorld(t)
+  const stella = w.clients.Stella
+  const late = {
+    client: stella,
+    path: '/customer/account/name',
+    body: await formBody(stella, { name: 'Changed', version: '1' }),
+  }
+  const leaving = windowOf(w.panel, stella)
+  const { bytes } = await formBody(leaving, {})
+  const before = rowsNow(w.db)
+  const page = await holdBody(w.base, late, async () => {
+    w.db.run(sql`pragma query_only = on`)
+    t.equal((await leaving.postRaw('/session/removal', bytes)).location, '/login')
+    w.db.run(sql`pragma query_only = off`)
+    t.same(changed(before, rowsNow(w.db)), [], 'the session is still there')
+  })
+  t.match(page.location, /^\/login/)
+  t.same(changed(before, rowsNow(w.db)), [])
 })

@@ -48,7 +48,7 @@ export default fp(async (app: FastifyInstance) => {
 function readViewer(request: FastifyRequest): Viewer {
   const { db } = request.server
   if (request.session.userId === undefined) return visitor
-  const row = findSessionViewer(db, sessionKey(request))
+  const row = findViewer(request, db, sessionKey(request))
   if (!row) return visitor
   const { user, activeAccountId, account } = row
   if (isHalfSignedIn(row)) {
@@ -86,6 +86,11 @@ function readViewer(request: FastifyRequest): Viewer {
   }
 }
 
+/** Undefined also where the session has ended and its row could not be removed yet. */
+function findViewer({ server }: FastifyRequest, db: Db, hash: string, accountId?: number) {
+  return server.endedSessions.has(hash) ? undefined : findSessionViewer(db, hash, accountId)
+}
+
 type SessionViewer = NonNullable<ReturnType<typeof findSessionViewer>>
 
 /** Has given the password of a user with a second factor, and not yet that. */
@@ -115,7 +120,7 @@ function standings(
 function mustStillMay(request: FastifyRequest, tx: Db): void {
   const action = request.routeOptions.config.can
   const { viewer } = request
-  const row = findSessionViewer(tx, viewer.sessionKey, viewer.account?.id)
+  const row = findViewer(request, tx, viewer.sessionKey, viewer.account?.id)
   const sameAccount = viewer.account === undefined || row?.account !== undefined
   const partnerAccount = () => row && findLastPartnerAccount(tx, row.user.id)
   if (
@@ -134,7 +139,7 @@ function mustStillMay(request: FastifyRequest, tx: Db): void {
 /** Asks in a transaction whether the session lives, and is its enabled user's. */
 function mustStillBeSignedIn(request: FastifyRequest, tx: Db): void {
   const { viewer } = request
-  const row = findSessionViewer(tx, viewer.sessionKey)
+  const row = findViewer(request, tx, viewer.sessionKey)
   if (row && row.user.id === viewer.user?.id && !isHalfSignedIn(row)) return
   request.viewer = readViewer(request)
   throw lateAnswer(request)
