@@ -62,6 +62,7 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
     // Statements that are prepared run where they are called.
     pattern: /(?<!prepared\(\(db\) =>\s*)\bdb\s*\.(insert|update|delete|run)\(/,
     where: {
+      'db/cleaning.ts': 'rewrites pages of the file after an erasure',
       'mail/worker.ts': 'how an e-mail fares is no act of anybody’s',
       'web/session.ts': 'a session’s own row: its use, its end, its proof',
     },
@@ -73,6 +74,7 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
       'db/storage.ts': 'tries whether anything can be saved, and takes it back',
       'demo.ts': 'makes the cast in an empty database',
       'imports/data.ts': 'forgets old imports',
+      'login/data.ts': 'makes the keys of addresses anew at a start',
       'throttle/data.ts': 'counts tries',
       'web/session.ts': 'a log-in: it asks itself for the password that was proved',
     },

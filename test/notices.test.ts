@@ -31,12 +31,25 @@ const all =
     for (const step of steps) await step(panel)
   }
 const suspend = as('petra', '/partner/customers/acme/suspension', 'Suspend', { reason: 'Unpaid' })
-const askForMore = as('stella', '/customer/quotas', 'Send request', { cores: '5', reason: 'Growth' })
+const limitAcme = as('petra', '/partner/customers/acme/quotas', 'Save quotas', { cores: '4' })
+const askForMore = all(limitAcme, as('stella', '/customer/quotas', 'Send request', { cores: '5', reason: 'Growth' }))
 const inviteGuest = as('stella', '/customer/users', 'Invite', { name: 'Guest', email: 'guest@acme.example' })
 const inviteFirst = as('petra', '/partner/customers/new/users', 'Invite', { name: 'Guest', email: 'guest@new.example' })
 const newCustomer = as('petra', '/partner/customers', 'Create customer', { name: 'New', identifier: 'new' })
 const askToBePartner = as('dora', '/customer/account', 'Ask to become a partner')
-const askAsDirect = as('dora', '/customer/quotas', 'Send request', { cores: '5', reason: 'Growth' })
+const askAsDirect = all(
+  as('olga', '/support/accounts/direct/quotas', 'Save quotas', { cores: '4' }),
+  as('dora', '/customer/quotas', 'Send request', { cores: '5', reason: 'Growth' }),
+)
+const newAccount = as('olga', '/support/accounts', 'Create account', {
+  name: 'New',
+  identifier: 'new',
+  kind: 'partner',
+  adminName: 'Guest',
+  adminEmail: 'guest@new.example',
+})
+const unproved = async ({ db }: Panel) =>
+  db.update(users).set({ emailProvedAt: null }).where(eq(users.email, cast.tom.email)).run()
 const checkUsers = as('stella', '/customer/imports', 'Check the file', { text: 'name,e-mail\nRow,row@acme.example' })
 const checkCustomers = as('petra', '/partner/imports', 'Check the file', { text: 'name,identifier\nRow,row' })
 const removeAcmesProjects = all(
@@ -194,6 +207,20 @@ const acts: Record<string, Act | string> = {
     page: '/customer/users',
     button: 'Cancel',
   },
+  'POST /customer/invitations/:id/correction': {
+    who: 'stella',
+    first: inviteGuest,
+    page: '/customer/invitations/1/correction',
+    button: 'Send invitation',
+    fields: { name: 'Gert', email: 'gert@acme.example' },
+  },
+  'POST /customer/users/:user/confirmation': {
+    who: 'stella',
+    first: unproved,
+    page: '/customer/users',
+    button: 'Send confirmation',
+  },
+  'POST /profile/email/confirmation': { who: 'tom', first: unproved, page: '/profile', button: 'Send confirmation' },
   'POST /customer/projects/deleted/:project/restoration': {
     who: 'stella',
     first: as('stella', '/projects/website/removal', 'Delete project', { identifier: 'website' }),
@@ -214,6 +241,7 @@ const acts: Record<string, Act | string> = {
   },
   'POST /customer/quotas/requests': {
     who: 'stella',
+    first: limitAcme,
     page: '/customer/quotas',
     button: 'Send request',
     fields: { cores: '5', reason: 'Growth' },
@@ -272,6 +300,13 @@ const acts: Record<string, Act | string> = {
     page: '/partner/customers/new/users',
     button: 'Cancel',
   },
+  'POST /partner/customers/:customer/invitations/:id/correction': {
+    who: 'petra',
+    first: all(newCustomer, inviteFirst),
+    page: '/partner/customers/new/invitations/1/correction',
+    button: 'Send invitation',
+    fields: { name: 'Gert', email: 'gert@acme.example' },
+  },
   'POST /partner/customers/:customer/suspension': {
     who: 'petra',
     page: '/partner/customers/acme/suspension',
@@ -328,6 +363,32 @@ const acts: Record<string, Act | string> = {
     button: 'Create account',
     fields: { name: 'New', identifier: 'new', kind: 'customer', adminName: 'Guest', adminEmail: 'guest@new.example' },
   },
+  'POST /support/accounts/:identifier/invitations': {
+    who: 'olga',
+    first: newAccount,
+    page: '/support/accounts/new/users',
+    button: 'Invite',
+    fields: { name: 'Gert', email: 'gert@acme.example' },
+  },
+  'POST /support/accounts/:identifier/invitations/:id/resending': {
+    who: 'olga',
+    first: newAccount,
+    page: '/support/accounts/new/users',
+    button: 'Resend',
+  },
+  'POST /support/accounts/:identifier/invitations/:id/cancellation': {
+    who: 'olga',
+    first: newAccount,
+    page: '/support/accounts/new/users',
+    button: 'Cancel',
+  },
+  'POST /support/accounts/:identifier/invitations/:id/correction': {
+    who: 'olga',
+    first: newAccount,
+    page: '/support/accounts/new/invitations/1/correction',
+    button: 'Send invitation',
+    fields: { name: 'Gert', email: 'gert@acme.example' },
+  },
   'POST /support/accounts/:identifier/suspension': {
     who: 'olga',
     page: '/support/accounts/acme/suspension',
@@ -336,7 +397,7 @@ const acts: Record<string, Act | string> = {
   },
   'POST /support/accounts/:identifier/suspension/removal': {
     who: 'olga',
-    first: suspend,
+    first: as('olga', '/support/accounts/acme/suspension', 'Suspend', { reason: 'Abuse' }),
     page: '/support/accounts',
     button: 'Resume',
   },
