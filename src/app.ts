@@ -42,10 +42,11 @@ import compression from './web/compression.ts'
 import errors from './web/errors.ts'
 import forms from './web/forms.ts'
 import guard from './web/guard.ts'
-import { httpLimits, logging, requestLog } from './web/http.ts'
+import { httpLimits, logging, refuseUnclearHost, requestLog } from './web/http.ts'
 import metrics from './web/metrics.ts'
 import once from './web/once.ts'
 import page from './web/page.ts'
+import { reserveNamesOf } from './web/reserved-names.ts'
 import session from './web/session.ts'
 import wellKnownRoutes from './well-known/routes.ts'
 
@@ -59,6 +60,7 @@ export type AppOptions = {
 
 /** The panel: every plugin and feature, in the order in which a request meets them. */
 export async function buildApp({ config, db, secrets, now = Date.now }: AppOptions): Promise<FastifyInstance> {
+  reserveNamesOf(config.panelName)
   const app = Fastify({
     ...httpLimits,
     logger: logging(config.logLevel),
@@ -82,7 +84,10 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   app.decorate('now', now)
   app.decorate('eraseTraces', cleaning.erase)
   app.decorate('wakeMail', mail.wake)
-  app.decorate('postLetter', newPost(config, secrets, mail.wake))
+  const post = newPost(config, secrets, mail.wake)
+  const { publicUrl, panelName, supportEmail } = config
+  app.decorate('postLetter', post)
+  app.decorate('mailContext', { post, publicUrl, panelName, supportEmail })
   app.decorate('setupToken', newToken())
 
   await app.register(metrics)
@@ -106,6 +111,7 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   app.addHook('onRequest', (request, reply, done) => {
     secureHeaders(request.raw, reply.raw, () => done())
   })
+  app.addHook('onRequest', refuseUnclearHost)
   await app.register(compression)
   await app.register(assets)
   await app.register(session)

@@ -6,6 +6,8 @@ import { join } from 'node:path'
 export type Secrets = {
   cookies: string
   forms: string
+  /** Seals what a browser keeps to show who has logged in with it. */
+  browsers: Buffer
   seal: Buffer
   /** Keys of before, which open what is not sealed anew yet: while secrets are being rotated. */
   olderSeals: Buffer[]
@@ -43,6 +45,7 @@ export function deriveSecrets([master = '', ...older]: string[]): Secrets {
   return {
     cookies: derive('cookies').toString('base64'),
     forms: derive('forms').toString('base64'),
+    browsers: derive('browsers'),
     seal: derive('seal'),
     olderSeals: older.map((one) => derive('seal', one)),
   }

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
 import type { Config } from './config.ts'
 import { openDatabase, StartError } from './db/open.ts'
-import { hasOperator } from './login/data.ts'
+import { hasOperator, rekeyEmails } from './login/data.ts'
 import { openSecrets } from './secrets.ts'
 
 const longestStop = 10_000
@@ -17,7 +17,13 @@ export async function serve(
   prepare?: (app: FastifyInstance) => Promise<void>,
 ): Promise<FastifyInstance> {
   const database = openDatabase(config.dataDir)
+  const taken = rekeyEmails(database.db)
   const app = await buildApp({ config, db: database.db, secrets: openSecrets(config.dataDir) })
+  if (taken.length > 0)
+    app.log.warn(
+      { users: taken.length },
+      'e-mail addresses differ only in upper and lower case: change one of each pair',
+    )
   // Not in a hook, since hooks run the last one first: workers still write while they stop.
   const close = async () => {
     await app.close()

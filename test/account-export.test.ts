@@ -56,6 +56,7 @@ async function fillAcme(panel: Panel): Promise<void> {
   await petra.submit('/partner/customers/acme/quotas', 'Save quotas', {
     projects: '4',
     cores: '16',
+    ram: '2048',
     remark: '=cmd|calc',
   })
   await stella.submit('/projects/website', 'Save quotas', { cores: '8' })
@@ -69,7 +70,8 @@ async function fillAcme(panel: Panel): Promise<void> {
   await stella.submit('/customer/users', 'Cancel', {}, 'carl@acme.example')
   await uma.submit('/projects', 'Create project', { name: 'Skunkworks', identifier: 'skunkworks' })
   await uma.submit('/customer/users', 'Invite', { name: 'Secret Guest', email: 'secret@umbrella.example' })
-  await uma.submit('/customer/quotas', 'Send request', { cores: '7', reason: 'Secret reason' })
+  await uma.submit('/projects/skunkworks', 'Save quotas', { cores: '2' })
+  await uma.submit('/customer/quotas?project=skunkworks', 'Send request', { cores: '7', reason: 'Secret reason' })
 }
 
 t.test('an admin downloads everything of the account, twice the same, as the database has it', async (t) => {
@@ -144,6 +146,7 @@ t.test('an admin downloads everything of the account, twice the same, as the dat
     [
       ['account', null, 'projects', 4],
       ['account', null, 'cores', 16],
+      ['account', null, 'ram', 2048],
       ['project', 'website', 'cores', 8],
     ],
   )

@@ -39,6 +39,7 @@ t.test('everybody finds in the Settings menu what is theirs', async (t) => {
   ])
   t.same((await (await signIn('olga')).open('/support/accounts')).areaMenu, [
     'Accounts',
+    'Quotas',
     'Resources',
     'Users',
     'Mail',

@@ -42,10 +42,75 @@ t.test('a feature uses another’s data, never its routes', async (t) => {
   }
 })
 
-t.test('SQL lives in data.ts, db/, mail/, the history’s record and the session store', async (t) => {
-  const home = /^db\/|^mail\/|\/data\.ts$|^web\/session\.ts$|^history\/record\.ts$/
-  for (const file of files.filter((file) => !home.test(file))) {
-    t.notMatch(read(file), /from 'drizzle-orm|from '[./]+db\/schema\.ts'(?<!import type[^\n]*)/, `${file} holds no SQL`)
+t.test(
+  'SQL lives in data.ts, db/, mail/, the history’s record, the session store and who looks after an account',
+  async (t) => {
+    const home = /^db\/|^mail\/|\/data\.ts$|^web\/session\.ts$|^history\/record\.ts$|^partner-ties\/caretaker\.ts$/
+    for (const file of files.filter((file) => !home.test(file))) {
+      t.notMatch(
+        read(file),
+        /from 'drizzle-orm|from '[./]+db\/schema\.ts'(?<!import type[^\n]*)/,
+        `${file} holds no SQL`,
+      )
+    }
+  },
+)
+
+/** Where each of these may stand, and why. What is found must be just that. */
+const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }> = {
+  'a write outside of a transaction': {
+    // Statements that are prepared run where they are called.
+    pattern: /(?<!prepared\(\(db\) =>\s*)\bdb\s*\.(insert|update|delete|run)\(/,
+    where: {
+      'db/cleaning.ts': 'rewrites pages of the file after an erasure',
+      'mail/worker.ts': 'how an e-mail fares is no act of anybody’s',
+      'web/session.ts': 'a session’s own row: its use, its end, its proof',
+    },
+  },
+  'a write that asks for nobody’s right': {
+    pattern: /\bwriteUnchecked\(/,
+    where: {
+      'db/open.ts': 'defines it, and write asks first',
+      'db/storage.ts': 'tries whether anything can be saved, and takes it back',
+      'demo.ts': 'makes the cast in an empty database',
+      'imports/data.ts': 'forgets old imports',
+      'login/data.ts': 'makes the keys of addresses anew at a start',
+      'throttle/data.ts': 'counts tries',
+      'web/session.ts': 'a log-in: it asks itself for the password that was proved',
+    },
+  },
+  'an actor whose right is not asked for': {
+    pattern: /stillMay: null/,
+    where: {
+      'history/record.ts': 'the panel itself, and the command line',
+      'web/viewer.ts': 'a visitor: a token decides',
+    },
+  },
+  'an act of a visitor': {
+    pattern: /\bvisitingActor\(/,
+    where: {
+      'first-run/routes.ts': 'there must be no operator yet',
+      'invitations/routes.ts': 'the invitation must be open',
+      'password-reset/routes.ts': 'the link must be open, and its user enabled',
+      'two-factor/routes.ts': 'asks whether the first step still counts',
+      'web/viewer.ts': 'defines it',
+    },
+  },
+  'an act of the panel itself': {
+    pattern: /\bbyItself\(/,
+    where: {
+      'history/record.ts': 'the command line is one',
+      'imports/routes.ts': 'takes back what was read of a file',
+      'imports/worker.ts': 'asks for its importer in the batch',
+      'purge/data.ts': 'nobody asks for it: it was due',
+    },
+  },
+}
+
+t.test('each write asks for its actor’s right, but for those with a reason', async (t) => {
+  for (const [what, { pattern, where }] of Object.entries(unasked)) {
+    const found = files.filter((file) => pattern.test(read(file)))
+    t.same(found.sort(), Object.keys(where).sort(), what)
   }
 })
 

@@ -176,7 +176,7 @@ t.test('after 30 days a deleted project goes for good, but for its identifier an
   const panel = await startApp(t)
   const stella = await panel.signIn('stella')
   await stella.submit('/projects/website', 'Save quotas', { cores: '8' })
-  await stella.submit('/customer/quotas', 'Send request', { project: 'website', cores: '9', reason: 'Secret reason' })
+  await stella.submit('/customer/quotas?project=website', 'Send request', { cores: '9', reason: 'Secret reason' })
   await stella.submit('/customer/users', 'Invite', {
     name: 'Nils',
     email: cast.nils.email,

@@ -508,7 +508,7 @@ t.test('an e-mail that is being written while its reader is deleted leaves no fi
           email: to,
           name: to,
           data: { when: 'now', link: 'there' },
-          ...(userId === undefined ? {} : { userId }),
+          reason: userId === undefined ? { because: 'support' } : { because: 'user', userId },
         }),
       )
     post(reader, user?.id)

@@ -25,7 +25,7 @@ export type Panel = {
   db: Db
   dataDir: string
   /** Every route of the running application. */
-  routes: { method: string; url: string; config?: { can?: string } }[]
+  routes: { method: string; url: string; config?: { can?: string; secret?: boolean } }[]
   /** Turns the panel’s clock forward, by milliseconds. */
   pass: (time: number) => void
   visit: () => Client

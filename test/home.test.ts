@@ -21,7 +21,7 @@ t.test('Home says what needs a partner, with counts and links to just these cust
   await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { projects: '1' })
   await petra.submit('/partner/customers/initech/quotas', 'Save quotas', { cores: '1' })
   await petra.submit('/partner/customers/initech/suspension', 'Suspend', { reason: 'X' })
-  await stella.submit('/customer/quotas', 'Send request', { cores: '5', reason: 'X' })
+  await stella.submit('/customer/quotas', 'Send request', { projects: '5', reason: 'X' })
   await until('the letters are kept', () =>
     db
       .select()
@@ -81,14 +81,19 @@ t.test('every list is downloaded as it is filtered and sorted, with formulas mad
     [stella, '/projects/website', 'name,e-mail,role', 'Tom,tom@acme.example,user'],
     [stella, '/customer/projects', 'name,identifier,people,created', 'Shop,shop,1'],
     [stella, '/customer/quotas', 'name,identifier,people,created', 'Shop,shop,1'],
-    [stella, '/customer/history', 'when,who,from,what,on,account,change,ip address', 'created the project,Website'],
+    [
+      stella,
+      '/customer/history',
+      'when,who,who is now,side,from,what,on,account,change,ip address',
+      'created the project,Website',
+    ],
     [stella, '/active-account', 'name,identifier,role', 'Acme,acme,admin'],
     [stella, '/profile', 'name,identifier,role', 'Acme,acme,admin'],
     [
       petra,
       '/partner/history',
-      'when,who,from,what,on,account,change,ip address',
-      'Petra,Cloudhaus,created the account',
+      'when,who,who is now,side,from,what,on,account,change,ip address',
+      'Petra,Petra,,Cloudhaus,created the account',
     ],
     [
       olga,
@@ -98,7 +103,7 @@ t.test('every list is downloaded as it is filtered and sorted, with formulas mad
     ],
     [olga, '/support/users', 'name,e-mail,accounts,status,last seen,created', 'Dora,dora@direct.example,1'],
     [olga, '/support/mail', 'name,e-mail,subject,state,error,written,done', "'@SUM(1),guest@acme.example"],
-    [olga, '/support/history', 'when,who,from,what,on,account,change,ip address', 'Uma'],
+    [olga, '/support/history', 'when,who,who is now,side,from,what,on,account,change,ip address', 'Uma'],
   ] as const) {
     const page = await who.get(path)
     const link = page.link('Download (CSV)') ?? ''

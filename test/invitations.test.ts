@@ -724,7 +724,7 @@ t.test('names are text in letters, whatever they hold', async (t) => {
   const stella = await panel.signIn('stella')
   await stella.submit('/customer/account', 'Save name', { name: 'Acme <i>& Sons</i>' })
   await stella.submit('/profile', 'Save name', { name: '<u>Stella</u>' })
-  const name = '<img src=x onerror=alert(1)> "Gret,a" <b@y.example>'
+  const name = '<img src=x onerror=alert(1)> "Gret,a" <b@y>'
   await stella.submit('/customer/users', 'Invite', { ...greta, name })
 
   const { mail, recipients } = await panel.mail.letterTo(greta.email)

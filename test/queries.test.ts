@@ -20,6 +20,7 @@ const pages = {
     '/active-account',
   ],
   stella: [
+    '/',
     '/projects',
     '/projects/website',
     '/customer/users',
@@ -34,6 +35,7 @@ const pages = {
     '/support/accounts?status=deleted',
     '/support/accounts/acme/partner',
     '/support/accounts/cloudhaus/quotas',
+    '/support/quotas',
     '/support/resources',
     '/support/users',
     '/support/mail',
@@ -74,6 +76,9 @@ const lists = {
     '/partner/deleted-customers?q=gone',
     '/partner/deleted-customers?q=go',
     '/partner/history?q=customer',
+    '/partner/quotas',
+    '/partner/quotas?q=customer',
+    '/profile',
     '/active-account',
     '/active-account?q=customer',
   ],
@@ -107,6 +112,8 @@ const lists = {
     '/support/mail?q=x',
     '/support/history?person=us',
     '/support/history?q=us',
+    '/support/quotas',
+    '/support/quotas?q=direct',
   ],
 } as const
 
@@ -132,6 +139,12 @@ t.test('every list query uses an index and sorts nothing, on the first page and 
           const plan = planOf(panel, query)
           // A search that may find few rows, known by their ids, reads and sorts just those.
           const few = /SEARCH (accounts|users) USING INTEGER PRIMARY KEY \(rowid=\?\)\nLIST SUBQUERY/.test(plan)
+          // Of requests the open ones alone are read, by an index of their own: at most one an account.
+          const open = 'SCAN waiting USING COVERING INDEX quota_requests_one_open'
+          if (/quotas/.test(path) && plan.includes(open)) {
+            t.notMatch(plan.replace(open, ''), scanning, `${path}: ${query}\n${plan}`)
+            continue
+          }
           const wrong = few ? scanning : path.startsWith('/support') ? sorting : sortingOrAll
           t.notMatch(plan, wrong, `${path}: ${query}\n${plan}`)
         }
@@ -194,13 +207,16 @@ function planOf(panel: Panel, query: string): string {
     .join('\n')
 }
 
-/** Every level has numbers and a request is open, so that the pages show all that they can. */
+/** Every level has numbers, a request is open, and names were changed, so that the pages show all that they can. */
 async function limitEverything(panel: Panel): Promise<void> {
   const [olga, petra, stella] = [await panel.signIn('olga'), await panel.signIn('petra'), await panel.signIn('stella')]
   await olga.submit('/support/accounts/cloudhaus/quotas', 'Save pool', { projects: '9000', cores: '9000' })
   await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { projects: '1000', cores: '2000' })
   await stella.submit('/projects/website', 'Save quotas', { cores: '2' })
   await stella.submit('/customer/quotas', 'Send request', { cores: '2001', reason: 'Growth' })
+  await stella.submit('/profile', 'Save name', { name: 'Estelle' })
+  await petra.submit('/partner/customers/acme/users', 'Add Myself')
+  await petra.submit('/customer/account?account=cloudhaus', 'Save name', { name: 'Helpers' })
 }
 
 /** The queries of each page, by its address. */
@@ -223,7 +239,7 @@ async function countQueries(panel: Panel): Promise<Record<string, number>> {
   return counts
 }
 
-/** Adds 400 customers, deleted ones, projects, deleted ones, users with access, invitations, letters, limits and requests. */
+/** Adds 400 customers, deleted ones, projects, deleted ones, users with access, invitations, letters, limits, requests and records. */
 async function grow(panel: Panel, from = 0): Promise<void> {
   const client = sqlite(panel)
   const id = (table: string, identifier: string) =>
@@ -268,6 +284,27 @@ async function grow(panel: Panel, from = 0): Promise<void> {
         )
         .run(customer, petra).lastInsertRowid
       client.prepare('INSERT INTO quota_request_amounts (request_id, resource_id, asked) VALUES (?, 2, 5)').run(request)
+      const direct = client
+        .prepare("INSERT INTO accounts (kind, name, identifier, search, created_at) VALUES ('customer', ?, ?, ?, 1)")
+        .run(`Direct ${n}`, `direct-${n}`, `direct ${n}`).lastInsertRowid
+      client
+        .prepare(
+          "INSERT INTO quota_requests (account_id, requested_by, reason, state, created_at) VALUES (?, ?, '', 'open', 1)",
+        )
+        .run(direct, petra)
+      client
+        .prepare('INSERT INTO partner_requests (account_id, requested_by, created_at) VALUES (?, ?, 1)')
+        .run(direct, petra)
+      client
+        .prepare(
+          "INSERT INTO quota_requests (account_id, requested_by, reason, state, created_at, ended_at) VALUES (?, ?, '', 'declined', 1, 1)",
+        )
+        .run(acme, petra)
+      client
+        .prepare(
+          "INSERT INTO invitations (account_id, email, email_key, name, search, role, invited_by, created_at, sent_at, expires_at) VALUES (?, 'stella@acme.example', 'stella@acme.example', 'Stella', 'stella', 'member', ?, 1, 1, ?)",
+        )
+        .run(direct, petra, Date.now() + 86_400_000)
       const user = client
         .prepare(
           "INSERT INTO users (email, email_key, name, search, password_hash, created_at) VALUES (?, ?, ?, ?, '', 1)",
@@ -293,6 +330,11 @@ async function grow(panel: Panel, from = 0): Promise<void> {
           "INSERT INTO letters (message_id, email, name, subject, search, state, created_at, due_at, give_up_at) VALUES (?, 'x@x.example', 'X', 'S', 's', 'sent', 1, 1, 1)",
         )
         .run(`<${n}@x>`)
+      const record = client.prepare(
+        "INSERT INTO records (at, kind, account_id, actor_id, actor_account_id, by_support, user_id, change) VALUES (1, 'access.given', ?, ?, ?, 0, ?, '{}')",
+      )
+      record.run(acme, petra, cloudhaus, user)
+      record.run(customer, petra, cloudhaus, null)
     }
   })()
 }

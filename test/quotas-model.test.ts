@@ -1,6 +1,9 @@
 // node --import tsx test/quotas-model.test.ts [RUNS=100] [SEED=1]
 // Random sequences of all that changes quotas, against a plain model that is written down here once
-// more: after each act the answer, every number and what each level has given out must be the same.
+// more: after each act the answer, every number and what each level has given out must be the same. Asking for more
+// never gives less: after each request and approval no limit is lower than before, none is there that was not, and
+// nothing that fitted is over its limit.
+import { eq } from 'drizzle-orm'
 import fc from 'fast-check'
 import t from 'tap'
 import { createAccount } from '../src/accounts/data.ts'
@@ -42,6 +45,8 @@ type ModelCustomer = {
 class Model {
   pool: Numbers = {}
   share: number | null = null
+  /** The partner can act: else Support decides, and the partner’s rule rests. */
+  acts = true
   now = 0
   readonly customers: ModelCustomer[]
 
@@ -108,6 +113,23 @@ class Model {
     }
   }
 
+  /** Whether there is a limit to raise, and the new one is higher and holds what is given out. */
+  raises(customer: ModelCustomer, { project }: Asked, kind: Kind, amount: number): boolean {
+    const limit = (project ?? customer).limits[kind] ?? null
+    return limit !== null && amount > limit && amount >= (project ? 0 : this.given(customer, kind))
+  }
+
+  /** Whether the partner’s rule lets this pass: its share of the limit, and of the account’s where that must rise. */
+  isSmall(customer: ModelCustomer, { project }: Asked, kind: Kind, amount: number): boolean {
+    const { share } = this
+    if (share === null || !this.acts) return false
+    const within = (more: number, limit: number) => more * 100 <= limit * share
+    const limit = (project ?? customer).limits[kind] ?? 0
+    const ofAccount = customer.limits[kind] ?? null
+    const rise = project && ofAccount !== null ? this.given(customer, kind) + amount - limit - ofAccount : 0
+    return within(amount - limit, limit) && (rise <= 0 || within(rise, ofAccount ?? 0))
+  }
+
   /** An approval sets the numbers; for a project its account rises where it has not enough. */
   approve(customer: ModelCustomer, { project }: Asked, amounts: Partial<Record<Kind, number>>): boolean {
     return this.allows(() => {
@@ -122,24 +144,29 @@ class Model {
 }
 
 const amount = fc.oneof(
-  { weight: 4, arbitrary: fc.integer({ min: 0, max: 12 }) },
+  { weight: 6, arbitrary: fc.integer({ min: 0, max: 12 }) },
   { weight: 1, arbitrary: fc.constant(null) },
 )
 const numbers = fc.record({ projects: amount, cores: amount, ram: amount }, { requiredKeys: [] })
 const wishes = fc.record(
-  { cores: fc.integer({ min: 0, max: 14 }), ram: fc.integer({ min: 0, max: 14 }) },
+  { cores: fc.integer({ min: 0, max: 20 }), ram: fc.integer({ min: 0, max: 20 }) },
   { requiredKeys: [] },
 )
 const which = fc.nat({ max: 5 })
 
+const often = <One>(arbitrary: fc.Arbitrary<One>, weight: number) => ({ arbitrary, weight })
 const act = fc.oneof(
   fc.record({ act: fc.constant('pool' as const), numbers }),
-  fc.record({ act: fc.constant('customer' as const), which, numbers }),
-  fc.record({ act: fc.constant('project' as const), which, project: which, numbers }),
-  fc.record({ act: fc.constant('create' as const), which }),
+  often(fc.record({ act: fc.constant('customer' as const), which, numbers }), 2),
+  often(fc.record({ act: fc.constant('project' as const), which, project: which, numbers }), 2),
+  often(fc.record({ act: fc.constant('create' as const), which }), 2),
   fc.record({ act: fc.constant('delete' as const), which, project: which }),
-  fc.record({ act: fc.constant('ask' as const), which, project: fc.option(which), wishes }),
-  fc.record({ act: fc.constant('approve' as const), which, other: fc.option(wishes) }),
+  often(fc.record({ act: fc.constant('ask' as const), which, project: fc.option(which), wishes }), 6),
+  often(
+    fc.record({ act: fc.constant('approve' as const), which, other: fc.option(wishes), leaveOut: fc.boolean() }),
+    4,
+  ),
+  fc.record({ act: fc.constant('sleep' as const) }),
   fc.record({ act: fc.constant('decline' as const), which }),
   fc.record({ act: fc.constant('cancel' as const), which }),
   fc.record({ act: fc.constant('share' as const), share: fc.option(fc.integer({ min: 20, max: 100 })) }),
@@ -153,7 +180,11 @@ t.test('random sequences of all quota acts come out as in a plain model', async 
   const { db } = panel
   const resources = new Map(listResources(db).map(({ key, id }) => [key, id]))
   const idOf = (kind: Kind) => resources.get(kind) ?? 0
-  const userId = db.select().from(users).all()[0]?.id ?? 0
+  const [userId = 0, partnerAdmin = 0] = db
+    .select()
+    .from(users)
+    .all()
+    .map(({ id }) => id)
   const tell = { post: () => {}, publicUrl: '', supportEmail: undefined, panelName: '' }
   let made = 0
   let acts = 0
@@ -174,6 +205,8 @@ t.test('random sequences of all quota acts come out as in a plain model', async 
     const partnerId = account('partner', null)
     const ids = [1, 2, 3].map(() => account('customer', partnerId))
     for (const id of ids) addMember(db, actor, { accountId: id, userId, role: 'admin' }, 'member.joined')
+    addMember(db, actor, { accountId: partnerId, userId: partnerAdmin, role: 'admin' }, 'member.joined')
+    db.update(users).set({ disabledAt: null }).where(eq(users.id, partnerAdmin)).run()
     return { actor, partnerId, ids }
   }
 
@@ -192,6 +225,41 @@ t.test('random sequences of all quota acts come out as in a plain model', async 
         answers.add(`${what}: ${JSON.stringify(real)}`)
         if (JSON.stringify(real) !== JSON.stringify(expected))
           throw new Error(`${what}: ${JSON.stringify(real)}, but the model says ${JSON.stringify(expected)}`)
+      }
+
+      /** Every limit with what is given out of it, by its place, as the panel has them. */
+      const levels = (model: Model) => {
+        const holders: Holder[] = [
+          { level: 'pool', accountId: partnerId },
+          ...model.customers.flatMap(({ id: accountId, projects }): Holder[] => [
+            { level: 'account', accountId },
+            ...projects.map(({ id: projectId }) => ({ level: 'project' as const, accountId, projectId })),
+          ]),
+        ]
+        return new Map(
+          holders.flatMap((holder) =>
+            (findQuotas(db, holder)?.quotas ?? []).map(({ resource, own }) => [
+              `${holder.level} ${holder.accountId} ${holder.projectId ?? ''} ${resource.key}`,
+              own,
+            ]),
+          ),
+        )
+      }
+      /** Looks at all limits now, and again when what it returns is called. */
+      const neverLess = (model: Model) => {
+        const before = levels(model)
+        return () => {
+          for (const [place, { limit, given }] of levels(model)) {
+            const was = before.get(place)
+            if (!was) throw new Error(`${place} is new`)
+            if (was.limit === null ? limit !== null : limit === null || limit < was.limit)
+              throw new Error(`${place}: the limit was ${was.limit} and is ${limit}`)
+            if (limit !== null && given > limit && given !== was.given)
+              throw new Error(`${place}: ${given} are given out of ${limit}, and ${was.given} were of ${was.limit}`)
+            if (limit !== null && given > limit && was.given <= (was.limit ?? Infinity))
+              throw new Error(`${place} is over its limit by it`)
+          }
+        }
       }
 
       for (const one of sequence) {
@@ -231,9 +299,9 @@ t.test('random sequences of all quota acts come out as in a plain model', async 
         } else if (one.act === 'ask') {
           const project = one.project === null ? undefined : chosen(one.project)
           const asked: Asked = { project, amounts: one.wishes }
-          const place = project ?? customer
           const entries = Object.entries(one.wishes) as [Kind, number][]
           if (entries.length === 0) continue
+          const check = neverLess(model)
           const made = askForMore(
             db,
             actor,
@@ -241,20 +309,14 @@ t.test('random sequences of all quota acts come out as in a plain model', async 
             { projectId: project?.id ?? null, amounts: amountsOf(one.wishes), reason: 'X' },
             tell,
           )
-          const now = (kind: Kind) => place.limits[kind] ?? (project ? 0 : model.given(customer, kind))
           const today = customer.askedOn.filter((at) => at > model.now - day).length
           let expected: string
-          if (entries.some(([kind, wish]) => wish <= now(kind))) expected = 'wrong'
+          if (entries.some(([kind, wish]) => !model.raises(customer, asked, kind, wish))) expected = 'wrong'
           else if (customer.asked) expected = 'open-already'
           else if (today >= 10) expected = 'too-many'
           else {
             customer.askedOn.push(model.now)
-            const { share } = model
-            const small = (kind: Kind, wish: number) => {
-              const limit = place.limits[kind] ?? 0
-              return share !== null && (wish - limit) * 100 <= limit * share
-            }
-            const within = entries.every(([kind, wish]) => small(kind, wish))
+            const within = entries.every(([kind, wish]) => model.isSmall(customer, asked, kind, wish))
             if (within && model.now - 30 * day >= customer.automaticAt && model.approve(customer, asked, one.wishes)) {
               customer.automaticAt = model.now
               expected = 'approved'
@@ -265,33 +327,47 @@ t.test('random sequences of all quota acts come out as in a plain model', async 
           }
           const real = made instanceof Map ? 'wrong' : typeof made === 'object' ? made.state : made
           compare('ask', real, expected)
+          check()
         } else if (one.act === 'approve') {
           const id = findOpenRequest(db, accountId)?.id
           compare('is open', id !== undefined, customer.asked !== undefined)
           if (id === undefined || !customer.asked) continue
           const asked = customer.asked
-          const amounts = Object.fromEntries(
-            Object.entries(asked.amounts).map(([kind, wish]) => [kind, one.other?.[kind as 'cores' | 'ram'] ?? wish]),
-          ) as Partial<Record<Kind, number>>
-          const decided = { partnerId, accountId, id }
-          const result = approveRequest(db, actor, decided, { amounts: amountsOf(amounts), comment: '' }, tell)
-          const place = asked.project ?? customer
-          const rises = Object.entries(amounts).map(([kind, wish]) => wish - (place.limits[kind as Kind] ?? 0))
-          const sensible = rises.every((rise) => rise >= 0) && rises.some((rise) => rise > 0)
-          const expected = !sensible ? 'tooLittle' : model.approve(customer, asked, amounts) ? 'approved' : 'shortages'
+          const limits = (asked.project ?? customer).limits
+          const entries = Object.entries(asked.amounts)
+            .map(([kind, wish]) => [kind as Kind, one.other?.[kind as 'cores' | 'ram'] ?? wish] as const)
+            // As the form does for what has no limit any more.
+            .filter(([kind]) => !one.leaveOut || (limits[kind] ?? null) !== null)
+          const amounts = Object.fromEntries(entries) as Partial<Record<Kind, number>>
+          const decide = (byPartner: boolean) => {
+            const decided = { partnerId: byPartner ? partnerId : null, accountId, id }
+            const result = approveRequest(db, actor, decided, { amounts: amountsOf(amounts), comment: '' }, tell)
+            return typeof result === 'string' ? result : Object.keys(result)[0]
+          }
+          const check = neverLess(model)
+          compare('approve in the other’s place', decide(!model.acts), 'ended')
+          const raises = ([kind, amount]: readonly [Kind, number]) => model.raises(customer, asked, kind, amount)
+          const unchanged = ([kind, amount]: readonly [Kind, number]) => amount === limits[kind]
+          const sensible = entries.every((entry) => raises(entry) || unchanged(entry)) && entries.some(raises)
+          const expected = !sensible ? 'notMore' : model.approve(customer, asked, amounts) ? 'approved' : 'shortages'
           if (expected === 'approved') customer.asked = undefined
-          compare('approve', typeof result === 'string' ? result : Object.keys(result)[0], expected)
+          compare('approve', decide(model.acts), expected)
+          check()
         } else if (one.act === 'decline' || one.act === 'cancel') {
           const id = findOpenRequest(db, accountId)?.id ?? 0
           const done =
             one.act === 'cancel'
               ? cancelRequest(db, actor, accountId, id)
-              : declineRequest(db, actor, { partnerId, accountId, id }, 'No', tell)
+              : declineRequest(db, actor, { partnerId: model.acts ? partnerId : null, accountId, id }, 'No', tell)
           compare(one.act, done, customer.asked !== undefined)
           customer.asked = undefined
         } else if (one.act === 'share') {
           setAutomaticShare(db, actor, partnerId, one.share)
           model.share = one.share
+        } else if (one.act === 'sleep') {
+          model.acts = !model.acts
+          const disabledAt = model.acts ? null : model.now
+          db.update(users).set({ disabledAt }).where(eq(users.id, partnerAdmin)).run()
         } else model.now += one.days * day
 
         const figure = (holder: Holder, kind: Kind) => {
@@ -311,9 +387,10 @@ t.test('random sequences of all quota acts come out as in a plain model', async 
   t.comment(`${runs} sequences, ${acts} acts`)
   // Every answer that there is was seen: else the sequences would not try what they are for.
   t.same(outcomes, [
+    'approve in the other’s place: "ended"',
     'approve: "approved"',
+    'approve: "notMore"',
     'approve: "shortages"',
-    'approve: "tooLittle"',
     'ask: "approved"',
     'ask: "open"',
     'ask: "open-already"',

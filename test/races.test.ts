@@ -156,6 +156,7 @@ t.test(
     const petraId = db.select().from(users).where(eq(users.email, cast.petra.email)).get()?.id ?? 0
     const requests = customers.map((identifier) => {
       const accountId = db.select().from(accounts).where(eq(accounts.identifier, identifier)).get()?.id ?? 0
+      db.insert(limits).values({ level: 'account', accountId, resourceId: 3, amount: 0, remark: '', setAt: 1 }).run()
       const [request] = db
         .insert(quotaRequests)
         .values({ accountId, requestedBy: petraId, reason: 'X', createdAt: 1 })
@@ -178,7 +179,8 @@ t.test(
     t.equal(withStatus(approved, 303).length, 1)
     t.equal(withStatus(approved, 422).filter((page) => /has 0 left/.test(page.error('cores'))).length, 99)
     t.equal(db.select().from(quotaRequests).where(eq(quotaRequests.state, 'approved')).all().length, 1)
-    t.equal(db.select().from(limits).where(eq(limits.level, 'account')).all().length, 1)
+    const raised = and(eq(limits.level, 'account'), eq(limits.amount, 1))
+    t.equal(db.select().from(limits).where(raised).all().length, 1)
   },
 )
 

@@ -1,6 +1,6 @@
 import { eq } from 'drizzle-orm'
 import t from 'tap'
-import { accounts, invitations, users } from '../src/db/schema.ts'
+import { accounts, imports, invitations, limits, users } from '../src/db/schema.ts'
 import { cast } from '../src/demo.ts'
 import { type Panel, publicUrl, startApp } from './harness.ts'
 import { linkIn, startMailServer } from './smtp.ts'
@@ -30,7 +30,7 @@ t.test('nobody but Support enters the Support Area', async (t) => {
   const olga = await panel.signIn('olga')
   const home = await olga.open('/support')
   t.equal(home.path, '/support/accounts')
-  t.same(home.areaMenu, ['Accounts', 'Resources', 'Users', 'Mail', 'Backups', 'History'])
+  t.same(home.areaMenu, ['Accounts', 'Quotas', 'Resources', 'Users', 'Mail', 'Backups', 'History'])
   t.ok(home.settingsMenu.includes('Support Area'))
 })
 
@@ -43,7 +43,10 @@ t.test('Support creates an account, and its first admin is invited at once', asy
   t.match(list.row('wayne'), /Wayne wayne Partner, 0 customers 0 active/)
 
   const letter = await mail.letterTo(newAccount.adminEmail)
-  t.match(letter.mail.text, /Olga \(Meshpanel Support\).*Wayne.*Partner Admin/s)
+  t.match(
+    letter.mail.text,
+    /Olga invites you to the account Wayne .*Partner Admin\.\s+This invitation comes from Support/,
+  )
   const greta = panel.visit()
   const link = linkIn(letter.mail.text, publicUrl)
   await greta.submit(link, 'Accept invitation', { password: words, repeated: words })
@@ -112,6 +115,49 @@ t.test('an account becomes a partner account on the very next page of everybody 
   t.equal(account(panel, 'wayne')?.kind, 'customer')
 })
 
+t.test(
+  'a partner account that becomes a customer loses its pool, its rule and its imports, and the history says so',
+  async (t) => {
+    const panel = await startApp(t)
+    const [olga, dora] = [await panel.signIn('olga'), await panel.signIn('dora')]
+    const ofPartner = () => ({
+      pool: panel.db
+        .select({ amount: limits.amount })
+        .from(limits)
+        .where(eq(limits.level, 'pool'))
+        .all()
+        .map(({ amount }) => amount),
+      share: account(panel, 'direct')?.automaticShare,
+      imports: panel.db.select().from(imports).all().length,
+    })
+    const nothing = { pool: [null, null], share: null, imports: 0 }
+    await olga.submit('/support/accounts', 'Make partner', {}, 'direct')
+    await olga.submit('/support/accounts/direct/quotas', 'Save pool', { cores: '64', ram: '128' })
+    await olga.submit('/support/accounts/direct/quotas', 'Save quotas', { projects: '3' })
+    await dora.submit('/partner/quotas', 'Save', { share: '50' })
+    await dora.submit('/partner/imports', 'Check the file', { text: 'name\nNew Customer' })
+    t.same(ofPartner(), { pool: [64, 128], share: 50, imports: 1 })
+
+    await olga.submit('/support/accounts', 'Make customer', {}, 'direct')
+    t.same(ofPartner(), nothing)
+    const history = await dora.open('/customer/history')
+    t.match(history.row('changed the pool for customers'), /Olga Support.*cores: 64 → –.*ram: 128 → –/)
+    t.match(history.row('changed automatic approval'), /Olga Support.*share: 50 → –/)
+    t.match((await dora.open('/customer/quotas')).row('Projects'), /Projects 3/, 'its own limits stay')
+
+    await olga.submit('/support/accounts', 'Make partner', {}, 'direct')
+    t.same(ofPartner(), nothing, 'nothing comes back')
+    t.match((await dora.open('/partner/quotas')).row('Cores'), 'unlimited')
+
+    // 0.2.0 left both where a partner account became a customer account.
+    await olga.submit('/support/accounts', 'Make customer', {}, 'direct')
+    panel.db.update(limits).set({ amount: 9 }).where(eq(limits.level, 'pool')).run()
+    panel.db.update(accounts).set({ automaticShare: 30 }).where(eq(accounts.identifier, 'direct')).run()
+    await olga.submit('/support/accounts', 'Make partner', {}, 'direct')
+    t.same(ofPartner(), nothing, 'nor does what an older version left')
+  },
+)
+
 t.test('a customer that becomes a partner account leaves its partner', async (t) => {
   const panel = await startApp(t)
   const olga = await panel.signIn('olga')
@@ -128,7 +174,7 @@ t.test('requests to become a partner stand on top, and are granted or declined; 
   const olga = await panel.signIn('olga')
   const dora = await panel.signIn('dora')
   await dora.submit('/customer/account', 'Ask to become a partner')
-  t.match((await mail.letterTo('support@panel.example')).mail.text, /Dora.*Direct/s)
+  t.match((await mail.letterTo('support@panel.example')).mail.text, /The account Direct asks.*Asked by: Dora\n/s)
   t.match((await olga.open('/')).text, /request/i, 'it waits on Support’s Home')
   t.match((await olga.get('/support/accounts')).text, /Requests to become a partner 1 Direct direct: Dora/)
   await olga.submit('/support/accounts', 'Decline', {}, 'direct')
@@ -225,7 +271,7 @@ t.test('the partner’s acts stand in the customer’s history, and in the partn
   const petra = await panel.signIn('petra')
   await petra.submit('/partner/customers/acme/users', 'Add Myself')
   const stella = await panel.signIn('stella')
-  t.match((await stella.get('/customer/history')).row('added themselves'), /Petra Cloudhaus/)
+  t.match((await stella.get('/customer/history')).row('added themselves'), /Petra Partner Cloudhaus/)
   t.match((await petra.get('/partner/history?account=cloudhaus')).status, 303)
   t.match((await petra.get('/partner/history')).row('added themselves'), /Petra.*Acme/)
   const riva = await panel.signIn('riva')

@@ -130,6 +130,7 @@ t.test('a running import of an account stops when that is suspended, and says so
 t.test('a suspended account’s request for more quota stays, and its partner can decide it', async (t) => {
   const panel = await startApp(t)
   const [petra, stella] = [await panel.signIn('petra'), await panel.signIn('stella')]
+  await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { cores: '16' })
   await stella.submit('/customer/quotas', 'Send request', { cores: '20', reason: 'Growth' })
   await suspend(petra)
   t.equal((await stella.post('/customer/quotas/requests', { ram: '5', reason: 'X' })).status, 403)

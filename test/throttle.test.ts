@@ -1,7 +1,9 @@
 import t from 'tap'
 import { cast, demoPassword } from '../src/demo.ts'
+import { hashPassword } from '../src/login/passwords.ts'
 import { admit, forgive } from '../src/throttle/data.ts'
-import { type Panel, startApp } from './harness.ts'
+import { Client, type Panel, startApp } from './harness.ts'
+import { linkIn, startMailServer } from './smtp.ts'
 
 const second = 1_000
 const minute = 60 * second
@@ -83,6 +85,220 @@ t.test('asking for a new password is slowed down, without a word on whether the 
     t.same(statuses, [303, 303, 303, 303, 303, 429])
     t.equal((await panel.visit().logIn(cast.tom.email)).status, 303, 'it slows down no log-in')
   }
+})
+
+const words = 'correct horse battery staple'
+
+/** A browser at an address of its own, behind a proxy. */
+function at(panel: Panel, address: string): Client {
+  return new Client({
+    inject: (request) => panel.app.inject({ ...request, headers: { ...request.headers, 'x-forwarded-for': address } }),
+  })
+}
+
+const behindProxy = { TRUST_PROXY: '127.0.0.1' }
+
+/** Somebody who knows an address guesses from everywhere, until strangers wait for more than a minute. */
+async function besiege(panel: Panel, email: string): Promise<void> {
+  let n = 0
+  const wrong = () => at(panel, `198.51.100.${n++}`).logIn(email, 'a wrong password')
+  for (let tries = 0; tries < 5; tries++) await wrong()
+  for (const wait of [5, 10, 20, 40]) {
+    panel.pass(wait * second)
+    await wrong()
+  }
+  const another = await at(panel, '198.51.100.99').logIn(email, demoPassword)
+  if (another.status !== 429) throw new Error(`a strange browser gets ${another.status}`)
+}
+
+t.test('strangers keep nobody out of a browser in which they have logged in before', async (t) => {
+  const panel = await startApp(t, { settings: behindProxy })
+  const tom = at(panel, '192.0.2.1')
+  await tom.logIn(cast.tom.email)
+  await tom.submit('/', 'Log out')
+  await besiege(panel, cast.tom.email)
+  t.equal((await tom.logIn(cast.tom.email)).status, 303)
+
+  // Not even from the same address, with all its tries used up.
+  for (let n = 0; n < 30; n++) await at(panel, '192.0.2.1').logIn(`nobody${n}@nowhere.example`, 'a wrong password')
+  t.equal((await at(panel, '192.0.2.1').logIn(cast.stella.email)).status, 429)
+  await tom.submit('/', 'Log out')
+  t.equal((await tom.logIn(cast.tom.email)).status, 303)
+  t.equal((await at(panel, '192.0.2.9').logIn(cast.tom.email)).status, 429, 'strangers still wait')
+})
+
+t.test('guessing in a known browser is slowed down as well', async (t) => {
+  const panel = await startApp(t)
+  const tom = await panel.signIn('tom')
+  await tom.submit('/', 'Log out')
+  const statuses: number[] = []
+  for (let n = 0; n < 6; n++) statuses.push((await tom.logIn(cast.tom.email, 'a wrong password')).status)
+  t.same(statuses, [422, 422, 422, 422, 422, 429])
+  t.equal((await panel.visit().logIn(cast.tom.email)).status, 303, 'which slows down nobody else')
+  panel.pass(5 * second)
+  t.equal((await tom.logIn(cast.tom.email)).status, 303)
+})
+
+t.test('the cookie of a known browser names nobody, serves one user and ends with the password', async (t) => {
+  const panel = await startApp(t, { settings: behindProxy })
+  const tom = await panel.signIn('tom')
+  const cookie = tom.cookies.get('meshpanel-browser') ?? ''
+  t.match(cookie, /^[\w-]{22}\.[\w-]{43}$/)
+  t.notOk(JSON.stringify(panel.rows()).includes(cookie.slice(0, 22)), 'the panel does not keep it')
+  const withCookie = (value: string) => {
+    const client = panel.visit()
+    client.cookies.set('meshpanel-browser', value)
+    return client
+  }
+
+  // Answers to an address do not depend on whose cookie it is, nor on whether somebody has the address.
+  const unknown = 'nobody@nowhere.example'
+  for (const email of [cast.stella.email, unknown]) {
+    await besiege(panel, email)
+    for (const value of [cookie, `${cookie}x`, 'nonsense', `.${'x'.repeat(500)}`, cookie.replace(/^./, '_')]) {
+      const answer = await withCookie(value).logIn(email)
+      t.equal(answer.status, 429, `${email} with ${value.slice(0, 30)}`)
+      t.notOk(answer.response.cookies.some(({ name }) => name === 'meshpanel-browser'))
+    }
+  }
+
+  await besiege(panel, cast.tom.email)
+  t.equal((await withCookie(cookie).logIn(cast.tom.email)).status, 303)
+  t.equal(
+    (await withCookie(cookie.replace(/^./, (first) => (first === 'x' ? 'y' : 'x'))).logIn(cast.tom.email)).status,
+    429,
+  )
+  const shared = withCookie(cookie)
+  await shared.logIn(cast.dora.email)
+  await shared.submit('/', 'Log out')
+  await besiege(panel, cast.dora.email)
+  t.equal((await shared.logIn(cast.dora.email)).status, 303, 'one browser serves several users')
+  await shared.submit('/', 'Log out')
+  t.equal((await shared.logIn(cast.tom.email)).status, 303)
+
+  await tom.submit('/profile', 'Change password', { current: demoPassword, password: words, repeated: words })
+  panel.pass(15 * minute)
+  await besiege(panel, cast.tom.email)
+  t.equal((await withCookie(cookie).logIn(cast.tom.email, words)).status, 429, 'a cookie from before serves no more')
+  await tom.submit('/', 'Log out')
+  t.equal((await tom.logIn(cast.tom.email, words)).status, 303, 'the browser that changed it does')
+})
+
+t.test('who gave only the password has not logged in: the browser stays unknown', async (t) => {
+  const panel = await startApp(t)
+  const { db } = panel
+  const tom = await panel.signIn('tom')
+  await tom.open('/profile/two-factor')
+  db.run("UPDATE users SET totp_secret = 'sealed' WHERE name = 'Tom'")
+  const half = await panel.visit().logIn(cast.tom.email)
+  t.match(half.location, '/login/second-factor')
+  t.notOk(half.response.cookies.some(({ name }) => name === 'meshpanel-browser'))
+})
+
+t.test('a mailed reset lets its owner in at once, whatever strangers do', async (t) => {
+  const mail = await startMailServer(t)
+  const panel = await startApp(t, { settings: { ...behindProxy, SMTP_URL: mail.url } })
+  await besiege(panel, cast.tom.email)
+  const tom = at(panel, '192.0.2.1')
+  await tom.submit('/password-reset', 'Send link', { email: cast.tom.email })
+  const link = linkIn((await mail.letterTo(cast.tom.email)).mail.text, 'http://localhost:3000', '/password-reset/')
+  await tom.submit(link, 'Change password', { password: words, repeated: words })
+  t.equal((await at(panel, '192.0.2.2').logIn(cast.tom.email, words)).status, 303, 'the count begins anew')
+  await besiege(panel, cast.tom.email)
+  t.equal((await at(panel, '192.0.2.2').logIn(cast.tom.email, words)).status, 429, 'strangers are at it again')
+  t.equal((await tom.logIn(cast.tom.email, words)).status, 303, 'but the browser that followed the link is known')
+})
+
+t.test('strangers cannot use up the requests for a new password of a known browser', async (t) => {
+  const panel = await startApp(t)
+  const tom = await panel.signIn('tom')
+  await tom.submit('/', 'Log out')
+  const ask = (client: Client) => client.submit('/password-reset', 'Send link', { email: cast.tom.email })
+  for (let n = 0; n < 5; n++) await ask(panel.visit())
+  t.equal((await ask(panel.visit())).status, 429)
+  t.equal((await ask(tom)).status, 303)
+})
+
+t.test('what is asked within a session is counted for that session alone', async (t) => {
+  const panel = await startApp(t, { settings: behindProxy })
+  const tom = at(panel, '192.0.2.1')
+  await tom.logIn(cast.tom.email)
+  const elsewhere = at(panel, '192.0.2.2')
+  await elsewhere.logIn(cast.tom.email)
+  await besiege(panel, cast.tom.email)
+  for (let n = 0; n < 30; n++) await at(panel, '192.0.2.1').logIn(`nobody${n}@nowhere.example`, 'a wrong password')
+
+  const change = (client: Client, current: string) =>
+    client.submit('/profile', 'Change password', { current, password: words, repeated: words })
+  for (let n = 0; n < 5; n++) t.equal((await change(elsewhere, 'a wrong password')).status, 422)
+  t.equal((await change(elsewhere, demoPassword)).status, 429, 'guessing there is slowed down')
+  panel.pass(11 * minute)
+  await besiege(panel, cast.tom.email)
+  const asked = await tom.submit('/profile', 'Change e-mail', { email: 'tommy@acme.example' })
+  t.match(asked.title, 'Confirm that it is you')
+  t.equal((await tom.press(asked, 'Confirm', { _proof: demoPassword })).status, 303, 'a proof')
+  t.equal((await change(tom, demoPassword)).status, 303, 'and a change of the password')
+})
+
+t.test('a flood of log-ins from one address, or from many, leaves room for others to log in', async (t) => {
+  const panel = await startApp(t, { settings: behindProxy })
+  const tom = at(panel, '192.0.2.1')
+  await tom.logIn(cast.tom.email)
+  await tom.submit('/', 'Log out')
+  const stella = at(panel, '192.0.2.2')
+  const [tomsForm, stellasForm] = [await tom.open('/login'), await stella.open('/login')]
+  const flood = async (addressOf: (n: number) => string) => {
+    const forms = await Promise.all(
+      Array.from({ length: 60 }, async (_, n) => {
+        const client = at(panel, addressOf(n))
+        return { client, page: await client.open('/login') }
+      }),
+    )
+    return forms.map(({ client, page }, n) =>
+      client.press(page, 'Log in', { email: `nobody${n}@nowhere.example`, password: 'a wrong password' }),
+    )
+  }
+  const counted = async (answers: Promise<{ status: number }>[]) =>
+    (await Promise.all(answers)).map(({ status }) => status)
+
+  const one = await flood(() => '198.51.100.1')
+  const passed = stella.press(stellasForm, 'Log in', { email: cast.stella.email, password: demoPassword })
+  t.equal((await passed).status, 303, 'a stranger from elsewhere')
+  const ofOne = await counted(one)
+  t.ok(ofOne.every((status) => [422, 429, 503].includes(status)))
+
+  const many = await flood((n) => `203.0.113.${n}`)
+  const known = tom.press(tomsForm, 'Log in', { email: cast.tom.email, password: demoPassword })
+  const changed = stella.submit('/profile', 'Change password', {
+    current: demoPassword,
+    password: words,
+    repeated: words,
+  })
+  t.equal((await known).status, 303, 'a known browser')
+  t.equal((await changed).status, 303, 'somebody in a session')
+  t.ok((await counted(many)).every((status) => [422, 503].includes(status)))
+})
+
+t.test('one account, one address and all strangers together have a part of the queue each', async (t) => {
+  /** All ask at once; returns how many are served. */
+  const served = async (times: number, asker: (n: number) => { account: string; address: string | undefined }) => {
+    const all = Array.from({ length: times }, async (_, n) => hashPassword(words, asker(n)))
+    return async () => (await Promise.allSettled(all)).filter(({ status }) => status === 'fulfilled').length
+  }
+  const one = await served(12, () => ({ account: 'tom', address: '192.0.2.1' }))
+  const beside = await served(3, () => ({ account: 'stella', address: '192.0.2.2' }))
+  t.equal(await one(), 6, 'two at work, and four that wait for one account')
+  t.equal(await beside(), 3)
+
+  const network = await served(12, (n) => ({ account: `user ${n}`, address: `2001:db8:1:2::${n}` }))
+  const elsewhere = await served(3, (n) => ({ account: `user ${n}`, address: '2001:db8:1:3::1' }))
+  t.equal(await network(), 10, 'eight that wait from one network')
+  t.equal(await elsewhere(), 3)
+
+  const strangers = await served(60, (n) => ({ account: `user ${n}`, address: `192.0.2.${n}` }))
+  const known = await served(6, (n) => ({ account: `browser ${n}`, address: undefined }))
+  t.equal(await strangers(), 34, 'all strangers wait in one queue')
+  t.equal(await known(), 6, 'and those who are known in another')
 })
 
 t.test('one sees one’s own sessions, and ends any of them', async (t) => {

@@ -165,6 +165,37 @@ t.test('Support resets it for who has lost everything, ends the sessions, and th
   t.match((await olga.get('/support/mail')).row(cast.tom.email), 'reset by Support')
 })
 
+t.test('a log-in that has given only the password stays nothing when the second factor goes', async (t) => {
+  const goes: Record<string, (panel: Panel, tom: Client) => Promise<unknown>> = {
+    'Tom switches it off': (_panel, tom) => tom.submit('/profile/two-factor', 'Switch off'),
+    'Support resets it': async (panel) =>
+      (await panel.signIn('olga')).submit('/support/users', 'Reset two-factor', {}, cast.tom.email),
+  }
+  for (const [how, act] of Object.entries(goes)) {
+    const panel = await startApp(t)
+    const tom = await panel.signIn('tom')
+    const { secret } = await enrol(panel, tom)
+    const { client, second } = await passwordOnly(panel, 'tom')
+    panel.pass(minute)
+    const whole = await passwordOnly(panel, 'tom')
+    await whole.client.press(whole.second, 'Log in', { code: codeOf(panel, secret) })
+    await act(panel, tom)
+
+    t.match((await client.get('/profile')).location, /^\/login\?/, how)
+    t.not((await client.press(second, 'Log in', { code: '000000' })).location, '/', how)
+    t.equal((await client.get('/profile')).status, 303, how)
+    t.equal((await tom.get('/profile')).status === 200, how === 'Tom switches it off', 'Tom’s own session goes on')
+    t.equal((await whole.client.get('/profile')).status === 200, how === 'Tom switches it off', 'so does a full log-in')
+    t.equal((await panel.visit().logIn(cast.tom.email)).location, '/', 'the password alone logs in from now on')
+
+    // Switched on again, everything that was open is asked for the new code.
+    const other = await panel.signIn('tom')
+    const again = await panel.signIn('tom')
+    await enrol(panel, again)
+    t.match((await other.get('/profile')).location, '/login/second-factor', how)
+  }
+})
+
 t.test('an enrolment made for somebody else, or changed, is refused', async (t) => {
   const panel = await startApp(t)
   const tom = await panel.signIn('tom')

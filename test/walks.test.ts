@@ -97,7 +97,7 @@ t.test(
     t.notOk((await dora.open('/')).settingsMenu.includes('Partner Area'))
 
     const asked = await dora.submitAndFollow('/customer/account', 'Ask to become a partner')
-    t.match(asked.text, 'Support has not decided yet')
+    t.match(asked.text, 'Waiting for Support.')
     t.match((await olga.open('/')).text, '1 request to become a partner waits for you')
     t.match(
       (await olga.submitAndFollow('/support/accounts', 'Make partner', {}, 'asked on')).notice,

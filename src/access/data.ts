@@ -1,8 +1,8 @@
-import { and, asc, eq, inArray, isNull, notExists, notInArray, sql } from 'drizzle-orm'
+import { and, asc, eq, inArray, isNull, notExists, notInArray, or, sql } from 'drizzle-orm'
 import { type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { memberships, projectAccess, projects, users } from '../db/schema.ts'
-import { matches } from '../db/search.ts'
+import { isOneOf, matches } from '../db/search.ts'
 import { type Actor, record } from '../history/record.ts'
 import type { ProjectRole } from '../policy.ts'
 
@@ -82,8 +82,18 @@ export function listAccessOf(db: Db, accountId: number, projectIds: number[], ea
     .all()
 }
 
-/** The account's users without access to a project, found by name or e-mail: whom access can be given to. */
-export function listCandidates(db: Db, accountId: number, projectId: number, q: string, limit: number): Candidate[] {
+/**
+ * The account's users without access to a project, found by name or e-mail: whom access can be given to. Those of
+ * `chosen` come first, found or not.
+ */
+export function listCandidates(
+  db: Db,
+  accountId: number,
+  projectId: number,
+  q: string,
+  limit: number,
+  chosen: number[] = [],
+): Candidate[] {
   const inside = db
     .select({ id: projectAccess.userId })
     .from(projectAccess)
@@ -97,10 +107,12 @@ export function listCandidates(db: Db, accountId: number, projectId: number, q: 
         eq(memberships.accountId, accountId),
         isNull(users.disabledAt),
         notInArray(users.id, inside),
-        matches(db, 'users', memberships.userId, memberships.search, q),
+        chosen.length > 0
+          ? or(isOneOf(users.id, chosen), matches(db, 'users', memberships.userId, memberships.search, q) ?? sql`true`)
+          : matches(db, 'users', memberships.userId, memberships.search, q),
       ),
     )
-    .orderBy(asc(memberships.search))
+    .orderBy(...(chosen.length > 0 ? [sql`not ${isOneOf(users.id, chosen)}`] : []), asc(memberships.search))
     .limit(limit)
     .all()
 }
@@ -146,7 +158,10 @@ export function listCandidatesOf(
     .all()
 }
 
-/** Gives users of the account access. Who is none of its users is passed over; who has access keeps the role. Returns how many were added. */
+/**
+ * Gives users of the account access, all or none. Whoever has access keeps the role, and is counted apart.
+ * Undefined when one of them is no user of the account.
+ */
 export function giveAccess(
   db: Db,
   actor: Actor,
@@ -154,14 +169,16 @@ export function giveAccess(
   projectId: number,
   userIds: number[],
   role: ProjectRole,
-): number {
+): { added: number; kept: number } | undefined {
   return write(db, actor, (tx) => {
     const members = tx
       .select({ userId: memberships.userId })
       .from(memberships)
       .where(and(eq(memberships.accountId, accountId), inArray(memberships.userId, userIds)))
       .all()
-    return members.filter(({ userId }) => addAccess(tx, actor, accountId, projectId, userId, role)).length
+    if (members.length < new Set(userIds).size) return undefined
+    const added = members.filter(({ userId }) => addAccess(tx, actor, accountId, projectId, userId, role)).length
+    return { added, kept: members.length - added }
   })
 }
 
@@ -192,7 +209,7 @@ export function findAccess(db: Db, accountId: number, projectId: number, userId:
     .get()
 }
 
-/** Undefined when the user has no access. */
+/** Undefined when the user has no access; `changed` is false when it is the same role. */
 export function changeAccess(
   db: Db,
   actor: Actor,
@@ -201,10 +218,11 @@ export function changeAccess(
   userId: number,
   role: ProjectRole,
   version: number,
-): Access | 'stale' | undefined {
+): (Access & { changed: boolean }) | 'stale' | undefined {
   return write(db, actor, (tx) => {
     const access = findAccess(tx, accountId, projectId, userId)
-    if (!access || access.role === role) return access
+    if (!access) return undefined
+    if (access.role === role) return { ...access, changed: false }
     if (access.version !== version) return 'stale'
     tx.update(projectAccess)
       .set({ role, version: sql`${projectAccess.version} + 1` })
@@ -217,7 +235,7 @@ export function changeAccess(
       userId,
       change: { role: [access.role, role] },
     })
-    return access
+    return { ...access, role, changed: true }
   })
 }
 

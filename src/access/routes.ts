@@ -1,8 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { ListQuery } from '../db/list.ts'
-import { countMembers } from '../members/data.ts'
-import { canInProject, projectRoleNames } from '../policy.ts'
+import { canInProject, type ProjectRole, projectRoleNames } from '../policy.ts'
 import { findProject, listProjects, projectList, type SeenProject } from '../projects/data.ts'
 import { looker, projectOf, showProject } from '../projects/page.ts'
 import { listDownload } from '../web/csv.ts'
@@ -41,17 +40,20 @@ export default async function accessRoutes(app: FastifyInstance) {
     const list = read(readList(request, projectList))
     const ids = list.rows.map((project) => project.id)
     const access = listAccessOf(db, account.id, ids, peopleShown)
-    const candidates = listCandidatesOf(db, account.id, ids, peopleShown)
+    const candidates = listCandidatesOf(db, account.id, ids, peopleShown + 1)
     return reply.page('access/index', {
       title: 'Projects',
       list,
-      members: countMembers(db, account.id),
-      projects: list.rows.map((project) => ({
-        ...project,
-        mayChange: canInProject(request.viewer.standings, project.role, 'access.change'),
-        access: access.filter(({ projectId }) => projectId === project.id),
-        candidates: candidates.filter(({ projectId }) => projectId === project.id),
-      })),
+      projects: list.rows.map((project) => {
+        const choices = candidates.filter(({ projectId }) => projectId === project.id)
+        return {
+          ...project,
+          mayChange: canInProject(request.viewer.standings, project.role, 'access.change'),
+          access: access.filter(({ projectId }) => projectId === project.id),
+          candidates: choices.slice(0, peopleShown),
+          moreCandidates: choices.length > peopleShown,
+        }
+      }),
     })
   })
 
@@ -61,12 +63,11 @@ export default async function accessRoutes(app: FastifyInstance) {
     if (!form.input) return showProject(request, reply.code(422), { give: form })
     const { people, role, from } = form.input
     const given = giveAccess(db, actor(request), request.member.account.id, project.id, people, role)
-    return back(
-      reply,
-      from,
-      project,
-      `${plural(given, 'person has', 'people have')} access to ${project.name} as ${projectRoleNames[role]} now.`,
-    )
+    if (!given) {
+      form.errors.people = 'Choose people from the list: one of them is no user of this account. Nothing was changed.'
+      return showProject(request, reply.code(422), { give: form })
+    }
+    return back(reply, from, project, givenWords(given, project, role))
   })
 
   app.post('/projects/:project/access/:user', change, async (request, reply) => {
@@ -82,7 +83,15 @@ export default async function accessRoutes(app: FastifyInstance) {
         problem: 'Somebody has changed this role meanwhile. The list shows it as it is now; nothing else was changed.',
       })
     }
-    return back(reply, from, project, `${changed.name} is ${projectRoleNames[role]} of ${project.name} now.`)
+    const roleNow = `${projectRoleNames[role]} of ${project.name}`
+    return back(
+      reply,
+      from,
+      project,
+      changed.changed
+        ? `${changed.name} is ${roleNow} now.`
+        : `${changed.name} is already ${roleNow}. Nothing was changed.`,
+    )
   })
 
   app.post('/projects/:project/access/:user/removal', change, async (request, reply) => {
@@ -104,4 +113,11 @@ export default async function accessRoutes(app: FastifyInstance) {
       looker(request).seesAll || findProject(db, request.member.account.id, looker(request), project.identifier)
     return reply.seeOther(stillSees ? `/projects/${project.identifier}` : '/projects', notice)
   }
+}
+
+function givenWords({ added, kept }: { added: number; kept: number }, project: SeenProject, role: ProjectRole): string {
+  const gained = `${plural(added, 'person has', 'people have')} access to ${project.name} as ${projectRoleNames[role]} now.`
+  if (kept === 0) return gained
+  const before = `${plural(kept, 'person', 'people')} had access already and kept the role.`
+  return added === 0 ? `${before} Nothing was changed.` : `${gained} ${before}`
 }

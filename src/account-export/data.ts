@@ -203,8 +203,10 @@ export function exportTables(db: Db, accountId: number): ExportTable[] | undefin
       words: 'Everything that was changed in the account, the newest first',
       fields: {
         when: 'when',
-        who: 'who did it; empty for the set-up and the panel itself',
-        from: 'the account that it was done from, or Support',
+        who: 'who did it, as they were called then; empty for the set-up and the panel itself',
+        'who is now': 'what they are called now',
+        side: 'Support or Partner, where it was done for one of these',
+        from: 'the account that it was done from: this one, or a partner’s',
         what: 'what was done',
         on: 'whom or what it was done to',
         account: 'the account’s name',

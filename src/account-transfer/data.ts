@@ -93,10 +93,13 @@ function tellEverybody(
     supportEmail: supportEmail ?? '',
   }
   const write = (reader: Account, side: 'customer' | 'before' | 'after', link: string) => {
-    for (const admin of listAdmins(tx, reader.id, mostLetters))
+    for (const { userId, name, email } of listAdmins(tx, reader.id, mostLetters))
       post(tx, actor.at, {
         kind: 'customer-moved',
-        ...admin,
+        name,
+        email,
+        // The old partner is told what it lost: it looks after the customer no more.
+        reason: { because: side === 'before' ? 'member' : 'admin', userId, readerOf: reader.id },
         accountId: account.id,
         data: { ...names, side, asks, ended, link },
       })

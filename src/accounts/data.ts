@@ -2,12 +2,14 @@ import { type AnyColumn, and, desc, eq, inArray, isNotNull, isNull, type SQL, sq
 import { alias } from 'drizzle-orm/sqlite-core'
 import { searchText } from '../db/fold.ts'
 import { type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
-import { type Db, write, writeUnchecked } from '../db/open.ts'
+import { type Authority, type Db, write } from '../db/open.ts'
 import { prepared } from '../db/prepared.ts'
 import { accounts, memberships, sessions, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
 import { isSuspended, type Suspension, suspensionOf } from '../db/suspension.ts'
 import { type Actor, record } from '../history/record.ts'
+import { type MailContext, withdrawLettersOfAct } from '../mail/outbox.ts'
+import { tellResumed, tellSuspended } from '../notices/data.ts'
 import type { ActiveAccount, DeletedAccount } from '../web/viewer.ts'
 
 export type Account = typeof accounts.$inferSelect
@@ -239,20 +241,72 @@ export function listRecentAccounts(db: Db, userId: number, limit: number): OwnAc
   return recentAccounts(db).all({ userId, limit })
 }
 
-/** A user's accounts that were deleted and may be restored, the last deleted first. */
-export function listDeletedAccounts(db: Db, userId: number, limit: number): DeletedAccount[] {
-  return selectDeleted(db, eq(memberships.userId, userId)).orderBy(desc(accounts.deletedAt)).limit(limit).all()
+export const deletedMembershipList = {
+  name: 'own-deleted-accounts',
+  id: memberships.accountId,
+  idOf: (account) => account.id,
+  sorts: {
+    used: {
+      words: 'Last used first',
+      column: memberships.lastUsedAt,
+      order: 'desc',
+      value: (account) => account.lastUsedAt,
+    },
+  },
+  columns: {
+    name: ({ name }) => name,
+    identifier: ({ identifier }) => identifier,
+    partner: ({ partnerName }) => partnerName,
+  },
+  filters: {},
+} as const satisfies ListSpec<DeletedAccount & { id: number; lastUsedAt: number }>
+
+/** A user's accounts that were deleted and may be restored. */
+export function listDeletedAccounts(
+  db: Db,
+  userId: number,
+  query: ListQuery,
+): List<DeletedAccount & { id: number; lastUsedAt: number }> {
+  const own = and(eq(memberships.userId, sql.placeholder('userId')), isNotNull(accounts.deletedAt))
+  return readPage(db, deletedMembershipList, query, {
+    values: { userId },
+    narrowed: undefined,
+    rows: ({ where, orderBy, limit }) =>
+      db
+        .select({
+          id: accounts.id,
+          name: accounts.name,
+          identifier: accounts.identifier,
+          partnerName: partner.name,
+          lastUsedAt: memberships.lastUsedAt,
+        })
+        .from(memberships)
+        .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+        .leftJoin(partner, eq(partner.id, accounts.partnerId))
+        .where(and(own, where))
+        .orderBy(...orderBy)
+        .limit(limit),
+    counted: ({ where, limit }) =>
+      db
+        .select({ one: memberships.accountId })
+        .from(memberships)
+        .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+        .where(and(own, where))
+        .limit(limit),
+    seen: (rows) => rows,
+  })
 }
 
 /** Makes an account of the user's the active one of a session. Undefined when it is none of theirs. */
 export function switchAccount(
   db: Db,
+  actor: Authority,
   sessionHash: string,
   userId: number,
   identifier: string,
   at: number,
 ): OwnAccount | undefined {
-  return writeUnchecked(db, (tx) => {
+  return write(db, actor, (tx) => {
     const own = findOwnAccount(tx, userId, identifier)
     if (!own) return undefined
     tx.update(sessions)
@@ -355,22 +409,28 @@ export function proposeAccountIdentifier(db: Db, taken: string): string {
   )
 }
 
-/** Renames an account, if it is still at the version that the edit was made on. */
-export function renameAccount(db: Db, actor: Actor, accountId: number, name: string, version: number): boolean {
+/** Renames an account. Undefined when it is no longer at the version that the edit was made on. */
+export function renameAccount(
+  db: Db,
+  actor: Actor,
+  accountId: number,
+  name: string,
+  version: number,
+): 'saved' | 'unchanged' | undefined {
   return write(db, actor, (tx) => {
     const before = tx
       .select()
       .from(accounts)
       .where(and(eq(accounts.id, accountId), eq(accounts.version, version), isNull(accounts.deletedAt)))
       .get()
-    if (!before) return false
-    if (before.name === name) return true
+    if (!before) return undefined
+    if (before.name === name) return 'unchanged'
     tx.update(accounts)
       .set({ name, search: searchText(name, before.identifier), version: sql`${accounts.version} + 1` })
       .where(eq(accounts.id, accountId))
       .run()
     record(tx, actor, { kind: 'account.renamed', accountId, change: { name: [before.name, name] } })
-    return true
+    return 'saved'
   })
 }
 
@@ -394,7 +454,7 @@ const suspensionBy = ({ bySupport }: Actor) => suspensions[bySupport ? 'support'
  * Stops an account's members from working in it, with the reason that they are shown. Nothing is deleted. A partner
  * and Support each suspend for themselves. False when the actor's side had suspended it before.
  */
-export function suspendAccount(db: Db, actor: Actor, accountId: number, reason: string): boolean {
+export function suspendAccount(db: Db, actor: Actor, accountId: number, reason: string, mail: MailContext): boolean {
   return write(db, actor, (tx) => {
     const own = suspensionBy(actor)
     const before = tx
@@ -405,6 +465,7 @@ export function suspendAccount(db: Db, actor: Actor, accountId: number, reason: 
     if (!before || before[own.at] !== null) return false
     tx.update(accounts).set(own.set(actor.at, reason)).where(eq(accounts.id, accountId)).run()
     record(tx, actor, { kind: 'account.suspended', accountId, change: { reason: [null, reason] } })
+    tellSuspended(tx, actor, accountId, reason, mail)
     return true
   })
 }
@@ -414,13 +475,18 @@ export function resumeAccount(
   db: Db,
   actor: Actor,
   accountId: number,
+  mail: MailContext,
 ): { done: 'resumed' | 'nothing'; other: Suspension | null } {
   return write(db, actor, (tx) => {
     const own = suspensionBy(actor)
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
-    if (!account || account[own.at] === null) return { done: 'nothing', other: account ? suspensionOf(account) : null }
+    const since = account?.[own.at] ?? null
+    if (!account || since === null) return { done: 'nothing', other: account ? suspensionOf(account) : null }
     tx.update(accounts).set(own.set(null, null)).where(eq(accounts.id, accountId)).run()
     record(tx, actor, { kind: 'account.resumed', accountId, change: { reason: [account[own.reason], null] } })
-    return { done: 'resumed', other: suspensionOf({ ...account, ...own.set(null, null) }) }
+    withdrawLettersOfAct(tx, accountId, since, 'the account was resumed', actor.at)
+    const other = suspensionOf({ ...account, ...own.set(null, null) })
+    if (!other) tellResumed(tx, actor, accountId, mail)
+    return { done: 'resumed', other }
   })
 }

@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { ListQuery } from '../db/list.ts'
-import { listAdmins } from '../members/data.ts'
+import { countAdmins, listAdmins } from '../members/data.ts'
 import { findPendingRequest } from '../partnership/data.ts'
 import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
-import { line, version } from '../web/fields.ts'
+import { accountName, version } from '../web/fields.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { readList } from '../web/list.ts'
 import { ownPath } from '../web/redirects.ts'
@@ -14,7 +14,7 @@ import { findAccount, listOwnAccounts, ownAccountList, renameAccount } from './d
 import { switchTo } from './viewer.ts'
 
 const choice = z.strictObject({ account: z.string(), next: z.string().default('') })
-const rename = z.strictObject({ name: line('Enter the account’s name.', 100), version: version() })
+const rename = z.strictObject({ name: accountName('Enter the account’s name.'), version: version() })
 
 export default async function accountRoutes(app: FastifyInstance) {
   const { db } = app
@@ -27,7 +27,7 @@ export default async function accountRoutes(app: FastifyInstance) {
     )
   })
 
-  app.post('/active-account', { config: { can: 'account.switch' } }, async (request, reply) => {
+  app.post('/active-account', { config: { can: 'account.switch', repeatable: true } }, async (request, reply) => {
     const { input } = readForm(choice, request.body)
     const own = found(input && switchTo(request, input.account))
     const start = own.kind === 'partner' ? '/partner/customers' : '/projects'
@@ -44,8 +44,14 @@ export default async function accountRoutes(app: FastifyInstance) {
 
     const { id } = request.member.account
     const { name, version } = form.input
-    if (renameAccount(db, actor(request), id, name, version))
-      return reply.seeOther('/customer/account', `The account is called ${name} now.`)
+    const renamed = renameAccount(db, actor(request), id, name, version)
+    if (renamed)
+      return reply.seeOther(
+        '/customer/account',
+        renamed === 'saved'
+          ? `The account is called ${name} now.`
+          : `The account is already called ${name}. Nothing was changed.`,
+      )
 
     const current = found(findAccount(db, id))
     form.errors.name = `Somebody has renamed the account to “${current.name}” meanwhile. Save again to call it “${name}”.`
@@ -59,6 +65,7 @@ export default async function accountRoutes(app: FastifyInstance) {
       title: 'Account',
       details: account,
       admins: listAdmins(db, account.id),
+      adminCount: countAdmins(db, account.id),
       request: findPendingRequest(db, account.id) ?? null,
       form: form ?? newForm({ name: account.name, version: String(account.version) }),
     })

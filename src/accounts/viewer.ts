@@ -48,7 +48,7 @@ export default fp(async (app: FastifyInstance) => {
 function readViewer(request: FastifyRequest): Viewer {
   const { db } = request.server
   if (request.session.userId === undefined) return visitor
-  const row = findSessionViewer(db, sessionKey(request))
+  const row = findViewer(request, db, sessionKey(request))
   if (!row) return visitor
   const { user, activeAccountId, account } = row
   if (isHalfSignedIn(row)) {
@@ -86,6 +86,11 @@ function readViewer(request: FastifyRequest): Viewer {
   }
 }
 
+/** Undefined also where the session has ended and its row could not be removed yet. */
+function findViewer({ server }: FastifyRequest, db: Db, hash: string, accountId?: number) {
+  return server.endedSessions.has(hash) ? undefined : findSessionViewer(db, hash, accountId)
+}
+
 type SessionViewer = NonNullable<ReturnType<typeof findSessionViewer>>
 
 /** Has given the password of a user with a second factor, and not yet that. */
@@ -115,18 +120,27 @@ function standings(
 function mustStillMay(request: FastifyRequest, tx: Db): void {
   const action = request.routeOptions.config.can
   const { viewer } = request
-  const row = findSessionViewer(tx, viewer.sessionKey, viewer.account?.id)
+  const row = findViewer(request, tx, viewer.sessionKey, viewer.account?.id)
   const sameAccount = viewer.account === undefined || row?.account !== undefined
   const partnerAccount = () => row && findLastPartnerAccount(tx, row.user.id)
   if (
     action &&
     row &&
-    row.user.id === viewer.user?.id &&
-    !isHalfSignedIn(row) &&
+    row.user.id === (viewer.user ?? viewer.halfSignedIn)?.id &&
+    isHalfSignedIn(row) === (viewer.user === undefined) &&
     sameAccount &&
     can(standings(request, row, partnerAccount), action)
   )
     return
+  request.viewer = readViewer(request)
+  throw lateAnswer(request)
+}
+
+/** Asks in a transaction whether the session lives, and is its enabled user's. */
+function mustStillBeSignedIn(request: FastifyRequest, tx: Db): void {
+  const { viewer } = request
+  const row = findViewer(request, tx, viewer.sessionKey)
+  if (row && row.user.id === viewer.user?.id && !isHalfSignedIn(row)) return
   request.viewer = readViewer(request)
   throw lateAnswer(request)
 }
@@ -145,19 +159,23 @@ function stillMay(this: FastifyRequest) {
 }
 
 function signedIn(this: FastifyRequest) {
-  if (!this.viewer.user) throw new Error(`${this.url} is for signed-in users, but its action admits visitors.`)
+  if (!this.viewer.user)
+    throw new Error(`${this.routeOptions.url} is for signed-in users, but its action admits visitors.`)
   return this.viewer.user
 }
 
 function member(this: FastifyRequest) {
-  if (!this.viewer.account) throw new Error(`${this.url} works in an account, but its action admits those without one.`)
+  if (!this.viewer.account)
+    throw new Error(`${this.routeOptions.url} works in an account, but its action admits those without one.`)
   return { user: signedIn.call(this), account: this.viewer.account }
 }
 
 /** Makes another of the user's accounts the active one, for this request too. */
 export function switchTo(request: FastifyRequest, identifier: string): OwnAccount | undefined {
   const { db, now } = request.server
-  const own = switchAccount(db, request.viewer.sessionKey, request.signedIn.id, identifier, now())
+  // The route's own action may be for the account that is switched to.
+  const signedIn = { stillMay: (tx: Db) => mustStillBeSignedIn(request, tx) }
+  const own = switchAccount(db, signedIn, request.viewer.sessionKey, request.signedIn.id, identifier, now())
   if (own) {
     request.viewer = readViewer(request)
   }

@@ -6,6 +6,7 @@ import { type Db, write } from '../db/open.ts'
 import { emailChanges, invitationTokens, letters, passwordResets, sessions, throttles } from '../db/schema.ts'
 import { type Actor, atCommandLine, record } from '../history/record.ts'
 import { type LetterRow, openBody } from '../mail/outbox.ts'
+import { notSent } from '../mail/reasons.ts'
 import type { Secrets } from '../secrets.ts'
 import type { BackupFile } from './folder.ts'
 
@@ -36,6 +37,8 @@ export function endWhatWasOpen(db: Db, secrets: Secrets, at: number, madeAt: num
 /** The addresses of links that act for their reader, once. */
 const link = /\/(?:invitations|password-reset|profile\/email)\/[\w-]{43}/
 
+const restored = 'its link ended when a backup was restored'
+
 function withdrawLettersWithLinks(tx: Db, secrets: Secrets, at: number): number {
   const dead = tx
     .select()
@@ -45,7 +48,7 @@ function withdrawLettersWithLinks(tx: Db, secrets: Secrets, at: number): number 
     .filter((letter) => holdsLink(secrets, letter))
   for (const { id, state } of dead)
     tx.update(letters)
-      .set(state === 'kept' ? { body: null } : { body: null, state: 'withdrawn', doneAt: at })
+      .set(state === 'kept' ? { body: null } : { body: null, state: 'withdrawn', error: notSent(restored), doneAt: at })
       .where(eq(letters.id, id))
       .run()
   return dead.length
@@ -60,9 +63,13 @@ function holdsLink(secrets: Secrets, letter: LetterRow): boolean {
   }
 }
 
-/** Records that Support made a backup. */
-export function recordBackup(db: Db, actor: Actor, name: string): void {
-  write(db, actor, (tx) => record(tx, actor, { kind: 'installation.backed-up', change: { backup: [null, name] } }))
+/** Begins a backup while the actor may, and records it. Returns its name; undefined where `begin` began none. */
+export function beginBackup(db: Db, actor: Actor, begin: () => string | undefined): string | undefined {
+  return write(db, actor, (tx) => {
+    const name = begin()
+    if (name) record(tx, actor, { kind: 'installation.backed-up', change: { backup: [null, name] } })
+    return name
+  })
 }
 
 /** As SQLite sees the folder’s files for a query: a table that exists nowhere, so that the list is as any other. */

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { listDownload } from '../web/csv.ts'
 import { readList } from '../web/list.ts'
 import { supportActor } from '../web/viewer.ts'
-import { backupList, listBackups, recordBackup } from './data.ts'
+import { backupList, beginBackup, listBackups } from './data.ts'
 import { backupFolder, listBackupFiles, newestGood, overdue } from './folder.ts'
 import { startBackups } from './schedule.ts'
 
@@ -37,9 +37,10 @@ export default async function backupRoutes(app: FastifyInstance) {
   })
 
   app.post('/support/backups', see, async (request, reply) => {
-    const name = backups.begin()
-    if (!name) return reply.seeOther('/support/backups', 'A backup is being made, or was a moment ago.')
-    recordBackup(db, supportActor(request), name)
-    return reply.seeOther('/support/backups', 'A backup is being made.')
+    const begun = beginBackup(db, supportActor(request), backups.begin)
+    return reply.seeOther(
+      '/support/backups',
+      begun ? 'A backup is being made.' : 'A backup is being made, or was a moment ago.',
+    )
   })
 }

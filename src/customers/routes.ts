@@ -13,12 +13,13 @@ import {
   mayHandle,
 } from '../invitations/data.ts'
 import { addMember, countAdmins, findMember, listMembers, memberList, removeMember } from '../members/data.ts'
+import { tellJoined } from '../notices/data.ts'
 import { adminRole } from '../policy.ts'
 import { listProjects, projectList } from '../projects/data.ts'
 import { isCounted, limitsOfProjects, nearestLimit, poolBoundsProjects, projectQuota, usesOf } from '../quotas/data.ts'
 import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
-import { email, identifier, line, personName, withIdentifier } from '../web/fields.ts'
+import { accountName, email, identifier, line, personName, withIdentifier } from '../web/fields.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { readList } from '../web/list.ts'
 import { actor } from '../web/viewer.ts'
@@ -26,7 +27,7 @@ import { type Customer, createCustomer, customerList, listCustomers } from './da
 import { customerOf } from './own.ts'
 
 const newCustomer = z
-  .strictObject({ name: line('Enter the customer’s name.', 100), identifier: identifier() })
+  .strictObject({ name: accountName('Enter the customer’s name.'), identifier: identifier() })
   .transform(withIdentifier)
 const firstAdmin = z.strictObject({ name: personName(), email: email() })
 const suspension = z.strictObject({ reason: line('Say why: the account’s users will read it.', 300) })
@@ -83,14 +84,12 @@ export default async function customerRoutes(app: FastifyInstance) {
   app.post('/partner/customers/:customer/own-membership', join, async (request, reply) => {
     const customer = customerOf(request)
     const { user } = request.member
-    const added = write(db, actor(request), (tx) =>
-      addMember(
-        tx,
-        actor(request),
-        { accountId: customer.id, userId: user.id, role: 'admin', fromPartner: true },
-        'member.added-self',
-      ),
-    )
+    const added = write(db, actor(request), (tx) => {
+      const own = { accountId: customer.id, userId: user.id, role: 'admin', fromPartner: true } as const
+      const added = addMember(tx, actor(request), own, 'member.added-self')
+      if (added) tellJoined(tx, actor(request), customer.id, own.role, app.mailContext)
+      return added
+    })
     return reply.seeOther(
       usersOf(customer),
       added
@@ -179,7 +178,7 @@ export default async function customerRoutes(app: FastifyInstance) {
     const customer = customerOf(request)
     const form = readForm(suspension, request.body)
     if (!form.input) return showSuspension(request, reply.code(422), form)
-    const done = suspendAccount(db, actor(request), customer.id, form.input.reason)
+    const done = suspendAccount(db, actor(request), customer.id, form.input.reason, app.mailContext)
     return reply.seeOther(
       '/partner/customers',
       done ? `${customer.name} is suspended.` : `You had suspended ${customer.name} already. Nothing was changed.`,
@@ -190,7 +189,7 @@ export default async function customerRoutes(app: FastifyInstance) {
     const customer = customerOf(request)
     return reply.seeOther(
       '/partner/customers',
-      resumedWords(customer.name, resumeAccount(db, actor(request), customer.id)),
+      resumedWords(customer.name, resumeAccount(db, actor(request), customer.id, app.mailContext)),
     )
   })
 
@@ -204,7 +203,7 @@ export default async function customerRoutes(app: FastifyInstance) {
 
   function senderOf(request: FastifyRequest) {
     const { user, account } = request.member
-    return { post: postLetter, publicUrl: config.publicUrl, inviter: `${user.name} (${account.name})` }
+    return { post: postLetter, publicUrl: config.publicUrl, inviter: user.name, from: { partner: account.name } }
   }
 
   function showSuspension(request: FastifyRequest, reply: FastifyReply, form: Form) {

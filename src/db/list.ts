@@ -46,7 +46,10 @@ export type ListQuery<Filters extends string = string> = {
   cursor: Cursor | undefined
 }
 
-/** A page of a list: never the whole, always with how many there are, as far as they are counted. */
+/**
+ * A page of a list: never the whole, always with how many there are, as far as they are counted. `cursor` is
+ * where the page really begins: undefined where the asked one is empty now, and the last page stands in for it.
+ */
 export type List<Row> = ListQuery & {
   spec: ListSpec<never>
   rows: Row[]
@@ -111,29 +114,39 @@ export function firstPage<Filters extends string>(
 export function readPage<Raw, Row>(db: Db, spec: ListSpec<Row>, query: ListQuery, source: Source<Raw, Row>): List<Row> {
   const sort = spec.sorts[query.sort]
   if (!sort) throw new Error(`${spec.name} cannot be sorted by ${query.sort}`)
-  const { cursor, size } = query
+  const { size } = query
   const { values, narrowed, shape = '' } = source
-  const backwards = cursor?.direction === 'before'
-  const descending = (sort.order === 'desc') !== backwards
   const columns = sort.column === spec.id ? [spec.id] : [sort.column, spec.id]
   const limit = sql.placeholder('limit')
 
-  const read = () =>
-    source
-      .rows({
-        where: and(cursor && beyond(columns, descending), narrowed),
-        orderBy: columns.map((column) => (descending ? desc(column) : asc(column))),
-        limit,
-      })
-      .prepare()
-  const kind = [spec.name, shape, query.sort, cursor?.direction ?? ''].join(' ')
-  const found = source.seen(
-    (narrowed ? read() : preparedAs(db, `rows of ${kind}`, read)).all({
-      ...values,
-      limit: size + 1,
-      ...(cursor ? { at: cursor.value, after: cursor.id } : {}),
-    }),
-  )
+  const rowsFrom = (cursor: Cursor | undefined, backwards: boolean): Row[] => {
+    const descending = (sort.order === 'desc') !== backwards
+    const read = () =>
+      source
+        .rows({
+          where: and(cursor && beyond(columns, descending), narrowed),
+          orderBy: columns.map((column) => (descending ? desc(column) : asc(column))),
+          limit,
+        })
+        .prepare()
+    const kind = [spec.name, shape, query.sort, cursor ? 'from a row' : 'from the end', backwards].join(' ')
+    return source.seen(
+      (narrowed ? read() : preparedAs(db, `rows of ${kind}`, read)).all({
+        ...values,
+        limit: size + 1,
+        ...(cursor ? { at: cursor.value, after: cursor.id } : {}),
+      }),
+    )
+  }
+  let { cursor } = query
+  let backwards = cursor?.direction === 'before'
+  let found = rowsFrom(cursor, backwards)
+  // All rows of this page have gone: the page at that end of the list stands in for it.
+  if (cursor && found.length === 0) {
+    cursor = undefined
+    backwards = !backwards
+    found = rowsFrom(cursor, backwards)
+  }
   const rows = found.slice(0, size)
   if (backwards) rows.reverse()
   const more = found.length > size
@@ -164,12 +177,13 @@ export function readPage<Raw, Row>(db: Db, spec: ListSpec<Row>, query: ListQuery
           )
   return {
     ...query,
+    cursor,
     spec,
     rows,
     total: Math.min(total, most),
     more: total > most,
     previous: first && (backwards ? more : cursor !== undefined) ? cursorAt(first, 'before') : undefined,
-    next: last && (backwards || more) ? cursorAt(last, 'after') : undefined,
+    next: last && (backwards ? cursor !== undefined : more) ? cursorAt(last, 'after') : undefined,
   }
 }
 
@@ -200,6 +214,8 @@ export function* everyRow<Row, Filters extends string>(
   yield* page.rows
   while (page.next) {
     page = list({ ...query, size: 500, cursor: page.next })
+    // The rows behind the last page went while it was written: what stands in for them is in the file.
+    if (!page.cursor) return
     yield* page.rows
   }
 }

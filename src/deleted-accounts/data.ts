@@ -20,8 +20,9 @@ import { matches } from '../db/search.ts'
 import { endTie } from '../endings/data.ts'
 import { type Actor, record } from '../history/record.ts'
 import { endImport } from '../imports/data.ts'
-import { withdrawLettersAbout } from '../mail/outbox.ts'
+import { type MailContext, withdrawLettersAbout, withdrawLettersOfAct } from '../mail/outbox.ts'
 import { countAdmins } from '../members/data.ts'
+import { tellDeleted } from '../notices/data.ts'
 import { isDeleted, isRestorable } from '../purge/data.ts'
 import { restorableUntil } from '../purge/term.ts'
 import { endRequestOf, findOpenRequest } from '../quota-requests/data.ts'
@@ -151,6 +152,7 @@ export function deleteAccount(
   actor: Actor,
   partnerId: number | null,
   accountId: number,
+  mail: MailContext,
 ): 'deleted' | 'projects' | undefined {
   return write(db, actor, (tx) => {
     const own = and(eq(accounts.id, accountId), lookedAfterBy(partnerId), isNull(accounts.deletedAt))
@@ -174,6 +176,8 @@ export function deleteAccount(
       accountId,
       change: { name: [account.name, null], users: [people, 0] },
     })
+    // After all others were withdrawn: this one tells of the deletion itself.
+    tellDeleted(tx, actor, accountId, mail)
     return 'deleted'
   })
 }
@@ -264,6 +268,7 @@ export function restoreAccount(
     const short = partnerId === null ? [] : poolShortages(tx, partnerId, listOwnLimits(tx, accountId))
     if (short.length > 0) return short
     tx.update(accounts).set({ deletedAt: null, deletedBy: null }).where(own).run()
+    withdrawLettersOfAct(tx, accountId, account.deletedAt ?? 0, 'the account was restored', actor.at)
     const people = countWhere(tx, memberships, eq(memberships.accountId, accountId))
     record(tx, actor, {
       kind: 'account.restored',

@@ -39,7 +39,7 @@ export default async function deletedAccountRoutes(app: FastifyInstance) {
     const customer = customerOf(request)
     const form = readForm(typed, request.body)
     if (form.input?.identifier === customer.identifier) {
-      const done = found(deleteAccount(db, actor(request), request.member.account.id, customer.id))
+      const done = found(deleteAccount(db, actor(request), request.member.account.id, customer.id, app.mailContext))
       if (done === 'deleted')
         return reply.seeOther('/partner/deleted-customers', `${customer.name} was deleted. You can restore it here.`)
     } else {
@@ -78,7 +78,7 @@ export default async function deletedAccountRoutes(app: FastifyInstance) {
     const account = directAccount(request)
     const form = readForm(typed, request.body)
     if (form.input?.identifier === account.identifier) {
-      const done = found(deleteAccount(db, supportActor(request), null, account.id))
+      const done = found(deleteAccount(db, supportActor(request), null, account.id, app.mailContext))
       if (done === 'deleted')
         return reply.seeOther(
           '/support/accounts?status=deleted',
@@ -139,8 +139,10 @@ const ofSupport = ({ identifier }: Account): Place => ({
   action: `/support/accounts/${identifier}/removal`,
 })
 
-function restoredWords(deleted: { name: string }, done: string | PoolShortage[], todo: string): string {
-  const words = `${deleted.name} is restored, and its users can work in it again.`
+function restoredWords(deleted: Account, done: string | PoolShortage[], todo: string): string {
+  const words = deleted.suspendedAt
+    ? `${deleted.name} is restored. It is still suspended: its users can work in it once it is resumed.`
+    : `${deleted.name} is restored, and its users can work in it again.`
   return done === 'without-admin' ? `${words} None of them is Customer Admin any more. ${todo}` : words
 }
 

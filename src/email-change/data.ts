@@ -32,7 +32,8 @@ export function requestEmailChange(db: Db, actor: Person, user: User, email: str
         .values({ hash: hashToken(token), userId: user.id, email, expiresAt })
         .run()
       const data = { link: `${publicUrl}/profile/email/${token}`, expires: dateTime(expiresAt) }
-      post(tx, actor.at, { kind: 'email-change', email, name: user.name, userId: user.id, data })
+      const reason = { because: 'token', userId: user.id, tokenHash: hashToken(token) } as const
+      post(tx, actor.at, { kind: 'email-change', email, name: user.name, reason, data })
     }
     record(tx, actor, { kind: 'user.email-change-asked', userId: user.id })
     tellOldAddress(tx, actor, user, false, sender)
@@ -65,7 +66,7 @@ export function requestConfirmation(
       kind: 'email-confirmation',
       email: user.email,
       name: user.name,
-      userId: user.id,
+      reason: { because: 'token', userId: user.id, tokenHash: hashToken(token) },
       data: {
         link: `${publicUrl}/profile/email/${token}`,
         resetLink: `${publicUrl}/password-reset`,
@@ -84,7 +85,8 @@ function tellOldAddress(tx: Db, actor: Actor, user: User, made: boolean, { post,
     link: `${publicUrl}/password-reset`,
     supportEmail: supportEmail ?? '',
   }
-  post(tx, actor.at, { kind: 'email-changed', email: user.email, name: user.name, userId: user.id, data })
+  const reason = { because: 'user', userId: user.id } as const
+  post(tx, actor.at, { kind: 'email-changed', email: user.email, name: user.name, reason, data })
 }
 
 /** The new address that a user's own link stands for. Undefined when it is another's, unknown, used or too old. */

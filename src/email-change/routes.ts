@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { findUser } from '../login/data.ts'
 import { showProfile } from '../profile/page.ts'
-import { tooSoon } from '../throttle/attempt.ts'
+import { sessionAttempt, tooSoon } from '../throttle/attempt.ts'
 import { found } from '../web/errors.ts'
 import { email, emailKey } from '../web/fields.ts'
 import { readForm } from '../web/forms.ts'
@@ -23,12 +23,12 @@ export default async function emailChangeRoutes(app: FastifyInstance) {
     if (form.input && emailKey(form.input.email) === user.emailKey && form.input.email === user.email)
       form.errors.email = 'This is your e-mail already.'
     if (!form.input || form.errors.email) return showProfile(request, reply.code(422), { email: form })
-    const wait = tooSoon(request, reply, { account: `email-change ${user.id}`, address: request.ip })
+    const wait = tooSoon(request, reply, sessionAttempt(request, 'email-change'))
     if (wait) return showProfile(request, reply, { email: form }, wait)
     requestEmailChange(db, actor(request), user, form.input.email, sender)
     return reply.seeOther(
       '/profile',
-      `A letter is on its way to ${form.input.email}. Your e-mail changes when you follow its link, within an hour.`,
+      `Unless somebody else logs in with ${form.input.email}, an e-mail is on its way there. Your e-mail changes when you follow its link, within an hour.`,
     )
   })
 

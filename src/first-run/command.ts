@@ -3,24 +3,27 @@ import { readConfig } from '../config.ts'
 import { joinDatabase, StartError } from '../db/open.ts'
 import { atCommandLine } from '../history/record.ts'
 import { createUser } from '../login/data.ts'
-import { hashPassword, newPassword, tooClose } from '../login/passwords.ts'
+import { whyGuessable } from '../login/guessable.ts'
+import { hashPassword, newPassword } from '../login/passwords.ts'
 import { email, personName } from '../web/fields.ts'
+import { reserveNamesOf } from '../web/reserved-names.ts'
 
 /** Creates an operator, beside a running panel too. The password is read from standard input. */
 export async function createOperator(given: { email: string; name: string }): Promise<void> {
   if (process.stdin.isTTY) console.error('Type the password, then Enter and Ctrl-D:')
   const typed = (await text(process.stdin)).replace(/\r?\n$/, '')
 
+  const config = readConfig()
+  reserveNamesOf(config.panelName)
   const owner = {
     email: valid('--email', email().safeParse(given.email)),
     name: valid('--name', personName().safeParse(given.name)),
   }
   const password = valid('The password', newPassword().safeParse(typed))
-  const config = readConfig()
-  const close = tooClose(password, owner, config.panelName)
-  if (close) throw new StartError(`The password: ${close}`)
+  const guessable = whyGuessable(password, owner, config.panelName)
+  if (guessable) throw new StartError(`The password: ${guessable}`)
 
-  const { db, close: closeDatabase } = joinDatabase(config.dataDir)
+  const { db, close } = joinDatabase(config.dataDir)
   const passwordHash = await hashPassword(password)
   const user = db.transaction(
     (tx) => createUser(tx, atCommandLine(Date.now()), { ...owner, passwordHash, operator: true, emailProved: true }),
@@ -28,7 +31,7 @@ export async function createOperator(given: { email: string; name: string }): Pr
       behavior: 'immediate',
     },
   )
-  closeDatabase()
+  close()
   if (!user) throw new StartError(`--email: ${owner.email} belongs to a user already.`)
   console.log(`${user.name} (${user.email}) is of Support now.`)
 }

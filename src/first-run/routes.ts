@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { createFirstOperator, hasOperator } from '../login/data.ts'
 import { newPersonFields, readNewPassword, withoutPasswords } from '../login/new-person.ts'
 import { hashToken } from '../secrets.ts'
+import { rememberBrowser } from '../throttle/browser.ts'
 import { notFound } from '../web/errors.ts'
 import { email } from '../web/fields.ts'
 import { newForm, readForm } from '../web/forms.ts'
@@ -25,7 +26,7 @@ export default async function firstRunRoutes(app: FastifyInstance) {
     const form = readForm(firstOperator, request.body)
     const { input } = form
     if (input) {
-      const passwordHash = await readNewPassword(form, input, app.config.panelName)
+      const passwordHash = await readNewPassword(form, input, app.config.panelName, request.ip)
       if (passwordHash) {
         const anonymous = { ...visitingActor(request), bySupport: true }
         const user = createFirstOperator(app.db, anonymous, {
@@ -36,6 +37,7 @@ export default async function firstRunRoutes(app: FastifyInstance) {
         })
         if (!user) throw notFound()
         await signIn(request, { userId: user.id, accountId: null, passwordHash })
+        rememberBrowser(request, reply, user)
         return reply.seeOther('/support/accounts', `Welcome, ${user.name}. Create the first accounts here.`)
       }
     }

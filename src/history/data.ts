@@ -1,10 +1,11 @@
-import { and, eq, gte, isNotNull, lt, ne, or, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
+import { and, eq, gte, isNotNull, lt, ne, or, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, type PageOf, readPage } from '../db/list.ts'
 import type { Db } from '../db/open.ts'
 import { prepared } from '../db/prepared.ts'
 import { accounts, invitations, letters, personalChanges, projects, records, users } from '../db/schema.ts'
 import { findMatches, isOneOf, matches } from '../db/search.ts'
+import { accountRenames, affectingRenames, nameAt, type Rename, userRenames } from '../names/data.ts'
 import { type AccountKind, type ProjectRole, projectRoleNames, type Role, roleName } from '../policy.ts'
 import { type RecordKind, recordFamilies, recordKinds } from './kinds.ts'
 import type { Change } from './record.ts'
@@ -21,17 +22,23 @@ export const recordList = {
   sorts: { newest: { words: 'Newest first', column: records.id, order: 'desc', value: (record) => record.id } },
   columns: {
     when: ({ at }) => isoTime(at),
-    who: ({ actor }) => actor,
-    from: ({ bySupport, actorAccount }) => (bySupport ? 'Support' : actorAccount),
+    who: ({ actor }) => actor?.name ?? null,
+    'who is now': ({ actor }) => actor && (actor.now ?? actor.name),
+    side: ({ side }) => side && sideNames[side],
+    from: ({ from }) => from?.name ?? null,
     what: ({ words }) => words,
-    on: ({ on }) => on.join(', '),
-    account: ({ account }) => account,
+    on: ({ on }) => on.map(({ name }) => name).join(', '),
+    account: ({ account }) => account?.name ?? null,
     change: ({ change }) =>
       change.map(({ field, before, after }) => `${field}: ${before ?? '–'} → ${after ?? '–'}`).join('; '),
     'ip address': ({ ip }) => ip,
   },
   filters: { person: 'text', family: recordFamilies, from: 'day', until: 'day' },
 } as const satisfies ListSpec<RecordRow>
+
+/** Whose people somebody acted for in another’s account: read from the record, never from a name. */
+const sideNames = { support: 'Support', partner: 'Partner' } as const
+type Side = keyof typeof sideNames
 
 export type RecordFilter = keyof typeof recordList.filters
 
@@ -79,6 +86,10 @@ function either(db: Db, q: string, texts: readonly (typeof people | typeof objec
   return or(rare.length > 0 ? sql`${records.id} in (${sql.join(rare, sql` union all `)})` : undefined, ...frequent)
 }
 
+function isOfAccount(scope: Scope): scope is { accountId: number } {
+  return typeof scope === 'object' && 'accountId' in scope
+}
+
 function isFromPartner(scope: Scope): scope is { fromAccountId: number } {
   return typeof scope === 'object' && 'fromAccountId' in scope
 }
@@ -103,30 +114,46 @@ function ofScope(scope: Scope): { shape: string; own: SQL | undefined; values: R
 /** The newest first. */
 export function listRecords(db: Db, scope: Scope, query: ListQuery<RecordFilter>): List<RecordRow> {
   const { shape, own, values } = ofScope(scope)
-  return readPage(db, recordList, query, {
-    shape,
-    values,
+  const { recordIds, partnerId } = isOfAccount(scope)
+    ? affectingRenames(db, scope.accountId)
+    : { recordIds: [], partnerId: undefined }
+  const common = {
     narrowed: narrowed(db, scope, query),
-    rows: (page) => selectRecords(db, scope, { ...page, where: and(own, page.where) }),
-    counted: ({ where, limit }) => db.select({ one: records.id }).from(records).where(and(own, where)).limit(limit),
-    seen: (rows) => inFull(db, rows),
+    seen: (rows: RawRecord[]) => inFull(db, scope, partnerId, rows),
+  }
+  if (recordIds.length === 0)
+    return readPage(db, recordList, query, {
+      ...common,
+      shape,
+      values,
+      rows: (page) => selectRecords(db, { ...page, where: and(own, page.where) }),
+      counted: ({ where, limit }) => db.select({ one: records.id }).from(records).where(and(own, where)).limit(limit),
+    })
+  const renames = (where: SQL | undefined) =>
+    db
+      .select({ id: records.id })
+      .from(records)
+      .where(and(isOneOf(records.id, sql.placeholder('renames')), where))
+  const ofOwn = ({ where, limit }: Pick<PageOf, 'where' | 'limit'>) =>
+    db.select({ id: records.id }).from(records).where(and(own, where)).limit(limit)
+  return readPage(db, recordList, query, {
+    ...common,
+    shape: `${shape} with renames`,
+    values: { ...values, renames: JSON.stringify(recordIds) },
+    // A page of the account’s own records and the few renames are read by their ids, which SQLite does in their order.
+    rows: (page) =>
+      selectRecords(db, {
+        ...page,
+        where: sql`${records.id} in (select id from ${ofOwn(page).orderBy(...page.orderBy)} union all select id from ${renames(page.where)})`,
+      }),
+    counted: (page) =>
+      sql`(select id from ${ofOwn(page)} union all select id from ${renames(page.where)} limit ${page.limit})`,
   })
 }
 
-/** What was purged has lost its name: its identifier stands for it. */
-const nameOf = (row: { name: SQLWrapper; identifier: SQLWrapper }) =>
-  sql<string | null>`coalesce(nullif(${row.name}, ''), ${row.identifier})`
+type RawRecord = ReturnType<ReturnType<typeof selectRecords>['all']>[number]
 
-/** A partner sees what its customers and their projects are called while they are its own. */
-function nameFor(scope: Scope, row: { name: SQLWrapper; identifier: SQLWrapper }) {
-  return isFromPartner(scope)
-    ? sql<
-        string | null
-      >`case when ${accounts.partnerId} = ${sql.placeholder('fromAccountId')} then ${nameOf(row)} else ${row.identifier} end`
-    : nameOf(row)
-}
-
-function selectRecords(db: Db, scope: Scope, { where, orderBy, limit }: PageOf) {
+function selectRecords(db: Db, { where, orderBy, limit }: PageOf) {
   return db
     .select({
       id: records.id,
@@ -134,15 +161,26 @@ function selectRecords(db: Db, scope: Scope, { where, orderBy, limit }: PageOf) 
       kind: records.kind,
       bySupport: records.bySupport,
       actor: actor.name,
-      actorAccount: nameOf(actorAccount),
-      actorAccountId: records.actorAccountId,
+      actorIsOperator: actor.operator,
+      actorAccount: {
+        id: actorAccount.id,
+        name: actorAccount.name,
+        identifier: actorAccount.identifier,
+        version: actorAccount.version,
+      },
       accountId: records.accountId,
-      account: nameFor(scope, accounts),
+      account: {
+        id: accounts.id,
+        name: accounts.name,
+        identifier: accounts.identifier,
+        version: accounts.version,
+        partnerId: accounts.partnerId,
+      },
       accountKind: accounts.kind,
       subject: subject.name,
       subjectId: records.userId,
       actorId: records.actorId,
-      project: nameFor(scope, projects),
+      project: { id: projects.id, name: projects.name, identifier: projects.identifier, version: projects.version },
       invited: invitations.email,
       letter: letters.subject,
       letterTo: letters.email,
@@ -162,30 +200,91 @@ function selectRecords(db: Db, scope: Scope, { where, orderBy, limit }: PageOf) 
     .limit(limit)
 }
 
-/** Records with what they tell of in words. */
-function inFull(db: Db, rows: ReturnType<ReturnType<typeof selectRecords>['all']>) {
+/** Records with what they tell of in words, and with names as they were then and are now. */
+function inFull(db: Db, scope: Scope, partnerId: number | undefined, rows: RawRecord[]) {
   const personal = listPersonalChanges(
     db,
     rows.map(({ id }) => id),
   )
-  return rows.map((row) => ({
-    ...row,
-    words: recordKinds[row.kind as RecordKind] ?? row.kind,
-    change: [
-      ...Object.entries(JSON.parse(row.change) as Change).map(([field, [before, after]]) => ({
-        field,
-        before: inWords(field, row, before),
-        after: inWords(field, row, after),
-      })),
-      ...personal
-        .filter(({ recordId }) => recordId === row.id)
-        .map(({ field, before, after }) => ({ field, before: before || null, after: after || null })),
-    ],
-    // Whom or what it was done to, unless somebody did it to themselves.
-    on: [row.subjectId === row.actorId ? null : row.subject, row.project, row.invited, row.letter, row.letterTo].filter(
-      (text) => text !== null,
-    ),
-  }))
+  const renames = renamesOf(db, rows)
+  const personAt = (id: number | null, name: string | null, recordId: number) =>
+    id === null || name === null ? null : nameAt(name, recordId, renames.users.get(id))
+  /** What was purged has lost its name, and what a partner’s customer that has left is called is not the partner’s: the identifier stands for it. */
+  const placeAt = (row: Place | null, own: boolean, recordId: number, of: Map<number, Rename[]>) =>
+    row && (own && row.name ? nameAt(row.name, recordId, of.get(row.id)) : { name: row.identifier, now: null })
+
+  return rows.map((row) => {
+    const { id, kind, subjectId, actorId } = row
+    const own = !isFromPartner(scope) || row.account?.partnerId === scope.fromAccountId
+    const account = placeAt(row.account, own, id, renames.accounts)
+    const ofOthers = isOfAccount(scope) && row.accountId !== scope.accountId
+    const elsewhere = ofOthers && row.accountId !== null
+    const side = sideOf(scope, partnerId, row)
+    return {
+      id,
+      at: row.at,
+      bySupport: row.bySupport,
+      words: recordKinds[kind as RecordKind] ?? kind,
+      // Who renamed another’s account, and from where any rename was made, is that account’s and person’s own.
+      actor: elsewhere ? null : personAt(actorId, row.actor, id),
+      ip: ofOthers ? null : row.ip,
+      /** The record of another account or of a person alone, which affects this history. */
+      ofOthers,
+      side,
+      from: elsewhere || showsFrom(scope, side, row) ? placeAt(row.actorAccount, true, id, renames.accounts) : null,
+      /** The account itself, or that of the partner whose history it is: a page need not say so. */
+      fromOwn: isFromPartner(scope) || (!elsewhere && row.actorAccount?.id === row.accountId),
+      account,
+      change: [
+        ...Object.entries(JSON.parse(row.change) as Change).map(([field, [before, after]]) => ({
+          field,
+          before: inWords(field, row, before),
+          after: inWords(field, row, after),
+        })),
+        ...personal.filter(({ recordId }) => recordId === id),
+      ],
+      // Whom or what it was done to, unless somebody did it to themselves.
+      on: [
+        elsewhere ? account : null,
+        subjectId === actorId ? null : personAt(subjectId, row.subject, id),
+        placeAt(row.project, own, id, renames.projects),
+        ...[row.invited, row.letter, row.letterTo].map((name) => (name === null ? null : { name, now: null })),
+      ].filter((named) => named !== null),
+    }
+  })
+}
+
+type Place = { id: number; name: string; identifier: string }
+
+/** Which account somebody acted from is told where it is the account itself or its partner; Support sees all. */
+function showsFrom(scope: Scope, side: Side | null, { actorAccount, accountId, bySupport }: RawRecord): boolean {
+  return !bySupport && (side === 'partner' || scope === 'all' || isFromPartner(scope) || actorAccount?.id === accountId)
+}
+
+/** The renames of everybody and everything that these records name. */
+function renamesOf(db: Db, rows: RawRecord[]) {
+  const renamed = rows.flatMap(({ account, actorAccount, project, accountId }) => [
+    ...[account, actorAccount].flatMap((one) => (one && one.version > 1 ? [one.id] : [])),
+    ...(project && project.version > 1 && accountId !== null ? [accountId] : []),
+  ])
+  const people = rows.flatMap(({ actorId, subjectId }) => [actorId, subjectId].filter((id) => id !== null))
+  return { users: userRenames(db, people), ...accountRenames(db, renamed) }
+}
+
+/** What people do to their own membership they do as themselves, but for what only a partner’s people can do. */
+const partnersOwn = ['member.added-self', 'member.removed-self']
+
+/** Whether somebody acted as Support, or from the partner’s account: by the record’s columns, whatever they are called. */
+function sideOf(scope: Scope, partnerId: number | undefined, row: RawRecord): Side | null {
+  if (row.bySupport) return 'support'
+  const { kind, actorAccount, accountId, actorId, subjectId } = row
+  if (isOfAccount(scope) && accountId === null) {
+    if (row.actorIsOperator) return 'support'
+    return actorAccount && actorAccount.id === partnerId ? 'partner' : null
+  }
+  if (isOfAccount(scope) && accountId !== scope.accountId) return 'partner'
+  if (isFromPartner(scope) || !actorAccount || accountId === null || actorAccount.id === accountId) return null
+  return actorId === subjectId && !partnersOwn.includes(kind) ? null : 'partner'
 }
 
 const personalChangesOf = prepared((db) =>

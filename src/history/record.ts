@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { asc, gt, max, sql } from 'drizzle-orm'
 import type { Authority, Db } from '../db/open.ts'
 import { prepared } from '../db/prepared.ts'
 import { personalChanges, records } from '../db/schema.ts'
@@ -85,6 +85,35 @@ const newRecord = prepared((db) =>
     .returning({ id: records.id })
     .prepare(),
 )
+
+/** What a record is about, and the request that made it. */
+export type RecordMark = { accountId: number | null; userId: number | null; requestId: string | null }
+
+const newest = prepared((db) =>
+  db
+    .select({ id: max(records.id) })
+    .from(records)
+    .prepare(),
+)
+
+/** The number of the newest record; 0 where there is none. */
+export function newestRecord(db: Db): number {
+  return newest(db).get()?.id ?? 0
+}
+
+const after = prepared((db) =>
+  db
+    .select({ accountId: records.accountId, userId: records.userId, requestId: records.requestId })
+    .from(records)
+    .where(gt(records.id, sql.placeholder('id')))
+    .orderBy(asc(records.id))
+    .prepare(),
+)
+
+/** What was recorded after a record, the oldest first. For what happened a moment ago. */
+export function recordsAfter(db: Db, id: number): RecordMark[] {
+  return after(db).all({ id })
+}
 
 /** Records a change. Call it in the transaction that makes the change. */
 export function record(tx: Db, actor: Actor, what: What): void {

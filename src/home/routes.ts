@@ -1,16 +1,23 @@
 import type { FastifyInstance } from 'fastify'
-import { listDeletedAccounts } from '../accounts/data.ts'
+import { deletedMembershipList, listDeletedAccounts } from '../accounts/data.ts'
 import { overdue } from '../backups/folder.ts'
 import { countCustomersAt, listAttention } from '../customers/data.ts'
-import { firstPage } from '../db/list.ts'
+import { firstPage, type ListQuery } from '../db/list.ts'
 import type { Db } from '../db/open.ts'
-import { countInvitationsTo, listInvitationsTo } from '../invitations/data.ts'
-import { countPendingRequests } from '../partnership/data.ts'
+import { invitationToList, listInvitationsTo } from '../invitations/data.ts'
+import { caretakerOf } from '../partner-ties/caretaker.ts'
+import { countPendingRequests, findPendingRequest } from '../partnership/data.ts'
 import { can } from '../policy.ts'
 import { listProjects, projectList } from '../projects/data.ts'
-import { countOpenRequests, findOpenRequest, listOpenRequests } from '../quota-requests/data.ts'
+import { countOpenRequests, findOpenRequest, listOpenRequests, openRequestList } from '../quota-requests/data.ts'
+import { listDownload } from '../web/csv.ts'
+import { readList } from '../web/list.ts'
 
+/** So many of what has a page of its own are shown. */
 const shown = 10
+/** What the other lists are called in the address of Home. */
+const invitationPrefix = 'invitations-'
+const deletedPrefix = 'deleted-'
 
 /** The customers at the end of each of the last twelve months, this one as it is now. */
 function growthOf(db: Db, partnerId: number, at: number): { at: number; n: number }[] {
@@ -29,13 +36,19 @@ export default async function homeRoutes(app: FastifyInstance) {
     const own = { userId: signedIn.id, seesAll: false }
     const partnerId = account && can(viewer.standings, 'customer.see') ? account.id : undefined
     const inAccount = account && can(viewer.standings, 'project.list')
+    const deleted = (query: ListQuery) => listDeletedAccounts(db, signedIn.id, query)
+    const invitations = (query: ListQuery) => listInvitationsTo(db, signedIn, now(), query)
+    const file =
+      listDownload(request, reply, invitationToList, invitations, invitationPrefix) ??
+      listDownload(request, reply, deletedMembershipList, deleted, deletedPrefix)
+    if (file) return file
     return reply.page('home/index', {
       title: 'Home',
       // People of a partner have many accounts, and delete customers themselves.
-      deleted: viewer.partnerAccount ? [] : listDeletedAccounts(db, signedIn.id, shown),
-      // Whose mailbox it is must be proved first.
-      invitations: signedIn.emailProved ? listInvitationsTo(db, signedIn.email, now(), shown) : [],
-      invitationCount: signedIn.emailProved ? countInvitationsTo(db, signedIn.email, now()) : 0,
+      deleted: viewer.partnerAccount ? null : deleted(readList(request, deletedMembershipList, deletedPrefix)),
+      invitations: invitations(readList(request, invitationToList, invitationPrefix)),
+      deletedPrefix,
+      invitationPrefix,
       requests: can(viewer.standings, 'support.see') ? countPendingRequests(db) : 0,
       backup: can(viewer.standings, 'support.backup')
         ? (overdue(config.dataDir, config.backupEveryHours, now()) ?? null)
@@ -44,9 +57,14 @@ export default async function homeRoutes(app: FastifyInstance) {
       growth: partnerId === undefined ? [] : growthOf(db, partnerId, now()),
       quotaRequests: {
         toDecide: can(viewer.standings, 'customer.limit') && account ? countOpenRequests(db, account.id) : 0,
-        ofSupport: can(viewer.standings, 'support.quota') ? listOpenRequests(db, null, shown) : [],
+        ofSupport: can(viewer.standings, 'support.quota')
+          ? listOpenRequests(db, null, firstPage(openRequestList, shown))
+          : null,
         own: can(viewer.standings, 'quota.request') && account ? (findOpenRequest(db, account.id) ?? null) : null,
       },
+      caretaker: account && can(viewer.standings, 'quota.request') ? caretakerOf(db, account) : null,
+      partnerRequest:
+        account && can(viewer.standings, 'partner.request') ? (findPendingRequest(db, account.id) ?? null) : null,
       projects: inAccount ? listProjects(db, account.id, own, firstPage(projectList, shown)) : null,
     })
   })

@@ -20,21 +20,23 @@ export function createImport(
   accountId: number,
   { kind, fileName }: { kind: ImportKind; fileName: string },
 ): number {
-  const [created] = db
-    .insert(imports)
-    .values({
-      accountId,
-      kind,
-      fileName,
-      createdBy: actor.userId,
-      createdAt: actor.at,
-      ip: actor.ip,
-      requestId: actor.requestId,
-    })
-    .returning({ id: imports.id })
-    .all()
-  if (!created) throw new Error('The import was not written.')
-  return created.id
+  return write(db, actor, (tx) => {
+    const [created] = tx
+      .insert(imports)
+      .values({
+        accountId,
+        kind,
+        fileName,
+        createdBy: actor.userId,
+        createdAt: actor.at,
+        ip: actor.ip,
+        requestId: actor.requestId,
+      })
+      .returning({ id: imports.id })
+      .all()
+    if (!created) throw new Error('The import was not written.')
+    return created.id
+  })
 }
 
 const newRow = prepared((db) =>
@@ -57,8 +59,8 @@ export function addRows(tx: Db, importId: number, rows: NewRow[]): void {
 }
 
 /** The file was read to its end. */
-export function finishChecking(db: Db, importId: number): void {
-  db.update(imports).set({ state: 'ready' }).where(eq(imports.id, importId)).run()
+export function finishChecking(db: Db, actor: Authority, importId: number): void {
+  write(db, actor, (tx) => tx.update(imports).set({ state: 'ready' }).where(eq(imports.id, importId)).run())
 }
 
 export const importList = {

@@ -8,7 +8,7 @@ import { type Action, type ProjectRole, type Role, roleName } from '../policy.ts
 import { findProject } from '../projects/data.ts'
 import { changeLimits, NotEnough } from '../quotas/data.ts'
 import { countedResource, findResource } from '../resources/data.ts'
-import { amount, email, emailKey, identifier, line, personName, withIdentifier } from '../web/fields.ts'
+import { accountName, amount, email, emailKey, identifier, personName, withIdentifier } from '../web/fields.ts'
 import type { ImportKind } from './data.ts'
 
 // What can be brought in, and what becomes of a row: checked when the file is read, and once more when
@@ -49,7 +49,7 @@ const role = z
 
 const customerRow = z
   .object({
-    name: line('The name is missing.', 100),
+    name: accountName('The name is missing.'),
     identifier: identifier(),
     'admin name': optional(personName()),
     'admin e-mail': optional(email()),

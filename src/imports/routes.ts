@@ -155,13 +155,13 @@ export default async function importRoutes(app: FastifyInstance) {
         await new Promise((resolve) => setImmediate(resolve))
       }
       checkRead()
+      finishChecking(db, actor(request), id)
     } catch (error) {
       const discard = () => void discardImport(db, byItself(app.now()), { id, accountId: account.id })
       app.storage.note(error)
       if (!app.storage.attempt(discard)) app.storage.afterwards(discard)
       throw error
     }
-    finishChecking(db, id)
     return id
   }
 

@@ -2,11 +2,19 @@ import type { FastifyBaseLogger } from 'fastify'
 import { findActiveUser, findMembership } from '../accounts/data.ts'
 import { type Db, write } from '../db/open.ts'
 import type { Storage } from '../db/storage.ts'
-import type { Person } from '../history/record.ts'
+import { byItself, type Person } from '../history/record.ts'
 import type { Sender } from '../invitations/data.ts'
 import type { Post } from '../mail/outbox.ts'
 import { can, standingsOf } from '../policy.ts'
-import { endImport, findRunning, forgetOldImports, type ImportRow, listReadyRows, markRow } from './data.ts'
+import {
+  endImport,
+  findRunning,
+  forgetOldImports,
+  type Import,
+  type ImportRow,
+  listReadyRows,
+  markRow,
+} from './data.ts'
 import { kinds, RowFailed } from './kinds.ts'
 
 export type ImportWorker = { wake: () => void; stop: () => Promise<void> }
@@ -52,31 +60,31 @@ export function startImportWorker(
 
   /** False when nothing is left to do. */
   function carryOutBatch(): boolean {
-    const running = findRunning(db)
-    if (!running) return false
-    const { id, kind, accountId, createdBy, ip, requestId } = running
-    const actor: Person = { userId: createdBy, accountId, bySupport: false, at: now(), ip, requestId, stillMay: null }
-    const user = findActiveUser(db, createdBy)
-    const account = findMembership(db, createdBy, accountId)
-    const standings = standingsOf(false, account && { ...account, suspended: account.suspension !== null })
-    if (!user || !account || !can(standings, kinds[kind].action)) {
-      endImport(db, actor, id, accountId, 'stopped')
-      return true
-    }
-    const rows = listReadyRows(db, id, rowsAtOnce)
-    if (rows.length === 0) {
-      endImport(db, actor, id, accountId, 'done')
-      return true
-    }
-    const sender = { post, publicUrl, inviter: `${user.name} (${account.name})` }
-    write(db, actor, (tx) => {
-      const until = performance.now() + longestBatch
-      for (const row of rows) {
-        carryOutRow(tx, actor, sender, kind, row)
-        if (performance.now() > until) break
-      }
-    })
+    if (!findRunning(db)) return false
+    // Nobody asks for it: whether its importer still may is read in the batch itself.
+    write(db, byItself(now()), carryOutSome)
     return true
+  }
+
+  function carryOutSome(tx: Db): void {
+    const running = findRunning(tx)
+    if (!running) return
+    const { id, kind, accountId, createdBy, ip, requestId } = running
+    const actor: Person = { ...byItself(now()), userId: createdBy, accountId, ip, requestId }
+    const importer = findImporter(tx, running)
+    const rows = importer ? listReadyRows(tx, id, rowsAtOnce) : []
+    if (!importer || rows.length === 0) {
+      endImport(tx, actor, id, accountId, importer ? 'done' : 'stopped')
+      return
+    }
+    // A partner’s import invites into its customers; an account’s own into itself.
+    const from = kind === 'customers' ? { from: { partner: importer.account.name } } : {}
+    const sender = { post, publicUrl, inviter: importer.user.name, ...from }
+    const until = performance.now() + longestBatch
+    for (const row of rows) {
+      carryOutRow(tx, actor, sender, kind, row)
+      if (performance.now() > until) break
+    }
   }
 
   function carryOutRow(tx: Db, actor: Person, sender: Sender, kind: keyof typeof kinds, row: ImportRow): void {
@@ -97,4 +105,12 @@ export function startImportWorker(
       await working
     },
   }
+}
+
+/** Whoever began an import, in its account. Undefined once they may not import there any more. */
+function findImporter(tx: Db, { createdBy, accountId, kind }: Pick<Import, 'createdBy' | 'accountId' | 'kind'>) {
+  const user = findActiveUser(tx, createdBy)
+  const account = findMembership(tx, createdBy, accountId)
+  const standings = standingsOf(false, account && { ...account, suspended: account.suspension !== null })
+  return user && account && can(standings, kinds[kind].action) ? { user, account } : undefined
 }

@@ -1,4 +1,4 @@
-import { and, count, desc, eq, exists, gt, isNull, type Placeholder, sql } from 'drizzle-orm'
+import { and, eq, exists, gt, isNull, type Placeholder, sql } from 'drizzle-orm'
 import { addAccess } from '../access/data.ts'
 import type { Account } from '../accounts/data.ts'
 import { searchText } from '../db/fold.ts'
@@ -31,8 +31,11 @@ export type Invitation = typeof invitations.$inferSelect
 /** Only a mailed link proves the mailbox of whoever follows it. */
 export type LinkKind = (typeof invitationTokens.$inferSelect)['kind']
 
-/** What an invitation's letter needs beside the row: who signs it, and where its link leads. */
-export type Sender = { post: Post; publicUrl: string; inviter: string }
+/** For whom somebody invites into an account that is not their own. */
+export type OnBehalf = 'support' | { partner: string }
+
+/** What an invitation's letter needs beside the row: who signs it, for whom, and where its link leads. */
+export type Sender = { post: Post; publicUrl: string; inviter: string; from?: OnBehalf }
 
 export type NewInvitation = { name: string; email: string; role: Role; projects: { id: number; role: ProjectRole }[] }
 
@@ -139,21 +142,24 @@ function expireOld(tx: Db, accountId: number, email: string, at: number): void {
 function send(
   tx: Db,
   actor: Actor,
-  { post, publicUrl, inviter }: Sender,
+  { post, publicUrl, inviter, from }: Sender,
   account: Pick<Account, 'kind' | 'name'>,
   invitation: Invitation,
 ): void {
+  const token = addToken(tx, actor, invitation.id, 'mailed')
   post(tx, actor.at, {
     kind: 'invitation',
     email: invitation.email,
     name: invitation.name,
-    invitationId: invitation.id,
+    reason: { because: 'invitation', invitationId: invitation.id, tokenHash: hashToken(token) },
     accountId: invitation.accountId,
+    names: [actor.userId],
     data: {
       inviter,
+      from,
       account: account.name,
       role: roleName(account.kind, invitation.role),
-      link: invitationLink(publicUrl, addToken(tx, actor, invitation.id, 'mailed')),
+      link: invitationLink(publicUrl, token),
       expires: date(invitation.expiresAt),
     },
   })
@@ -421,47 +427,74 @@ function openTo(email: string, at: number) {
   return and(eq(invitations.emailKey, emailKey(email)), pendingInvitation, gt(invitations.expiresAt, at))
 }
 
-export function countInvitationsTo(db: Db, email: string, at: number): number {
-  return (
-    db
-      .select({ n: count() })
-      .from(invitations)
-      .innerJoin(accounts, eq(accounts.id, invitations.accountId))
-      .where(and(openTo(email, at), isNull(accounts.deletedAt)))
-      .get()?.n ?? 0
-  )
-}
-
-/** Open invitations to an address: what waits for its owner. */
-export function listInvitationsTo(
-  db: Db,
-  email: string,
-  at: number,
-  limit: number,
-): {
+export type InvitationTo = {
   id: number
   role: Role
   kind: Account['kind']
   account: string
   suspended: number
   inviter: string
-}[] {
-  return db
-    .select({
-      id: invitations.id,
-      role: invitations.role,
-      kind: accounts.kind,
-      account: accounts.name,
-      suspended: sql<number>`${isSuspended}`,
-      inviter: users.name,
-    })
-    .from(invitations)
-    .innerJoin(accounts, eq(accounts.id, invitations.accountId))
-    .innerJoin(users, eq(users.id, invitations.invitedBy))
-    .where(and(openTo(email, at), isNull(accounts.deletedAt)))
-    .orderBy(desc(invitations.id))
-    .limit(limit)
-    .all()
+  sentAt: number
+  expiresAt: number
+}
+
+export const invitationToList = {
+  name: 'invitations-to-me',
+  id: invitations.id,
+  idOf: (invitation) => invitation.id,
+  sorts: {
+    sent: { words: 'Newest first', column: invitations.id, order: 'desc', value: (invitation) => invitation.id },
+  },
+  columns: {
+    account: ({ account }) => account,
+    role: ({ kind, role }) => roleName(kind, role),
+    'invited by': ({ inviter }) => inviter,
+    sent: ({ sentAt }) => isoTime(sentAt),
+    expires: ({ expiresAt }) => isoTime(expiresAt),
+  },
+  filters: {},
+} as const satisfies ListSpec<InvitationTo>
+
+/** Open invitations to an address: what waits for its owner. */
+export function listInvitationsTo(
+  db: Db,
+  { email, emailProved }: { email: string; emailProved: boolean },
+  at: number,
+  query: ListQuery,
+): List<InvitationTo> {
+  // Whose mailbox it is must be proved first.
+  const open = and(emailProved ? openTo(email, at) : sql`false`, isNull(accounts.deletedAt))
+  return readPage(db, invitationToList, query, {
+    values: {},
+    // The address and the time narrow it down: neither is a tenant of the list.
+    narrowed: open,
+    rows: ({ where, orderBy, limit }) =>
+      db
+        .select({
+          id: invitations.id,
+          role: invitations.role,
+          kind: accounts.kind,
+          account: accounts.name,
+          suspended: sql<number>`${isSuspended}`,
+          inviter: users.name,
+          sentAt: invitations.sentAt,
+          expiresAt: invitations.expiresAt,
+        })
+        .from(invitations)
+        .innerJoin(accounts, eq(accounts.id, invitations.accountId))
+        .innerJoin(users, eq(users.id, invitations.invitedBy))
+        .where(where)
+        .orderBy(...orderBy)
+        .limit(limit),
+    counted: ({ where, limit }) =>
+      db
+        .select({ one: invitations.id })
+        .from(invitations)
+        .innerJoin(accounts, eq(accounts.id, invitations.accountId))
+        .where(where)
+        .limit(limit),
+    seen: (rows) => rows,
+  })
 }
 
 /** How somebody came to accept: by a link, or by a button on Home, which shows invitations to the own, proved address. */
@@ -499,11 +532,20 @@ export function acceptInvitation(tx: Db, actor: Actor, id: number, userId: numbe
     .all()
   if (!claimed) return undefined
 
-  const { accountId, role } = claimed
+  const { accountId } = claimed
   if (way === 'mailed') proveAddress(tx, actor, user)
   const fromPartner = isForPartner(tx, claimed, user.id)
-  const joined = addMember(tx, actor, { accountId, userId: user.id, role, fromPartner }, 'member.joined')
-  record(tx, actor, { kind: 'invitation.accepted', accountId, invitationId: id, userId: user.id })
+  const joining = { accountId, userId: user.id, role: claimed.role, fromPartner }
+  const joined = addMember(tx, actor, joining, 'member.joined')
+  const role = joined ? claimed.role : (findMember(tx, accountId, user.id)?.role ?? claimed.role)
+  record(tx, actor, {
+    kind: 'invitation.accepted',
+    accountId,
+    invitationId: id,
+    userId: user.id,
+    // The history says that a member’s role stayed.
+    change: joined ? {} : { role: [role, role] },
+  })
   withdrawLetters(tx, id, actor.at)
   const chosen = tx
     .select({ projectId: invitationProjects.projectId, role: invitationProjects.role, deletedAt: projects.deletedAt })
@@ -511,16 +553,17 @@ export function acceptInvitation(tx: Db, actor: Actor, id: number, userId: numbe
     .innerJoin(projects, eq(projects.id, invitationProjects.projectId))
     .where(and(eq(invitationProjects.invitationId, id), isNull(projects.purgedAt)))
     .all()
+  let gained = 0
   for (const { projectId, role, deletedAt } of chosen)
-    if (deletedAt === null) addAccess(tx, actor, accountId, projectId, user.id, role)
+    if (deletedAt === null) gained += Number(addAccess(tx, actor, accountId, projectId, user.id, role))
     // Should the project be restored, it has them.
     else tx.insert(keptAccess).values({ accountId, projectId, userId: user.id, role }).onConflictDoNothing().run()
   const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
-  return account && { account, joined }
+  return account && { account, joined, role, gained }
 }
 
-/** `joined` is false for somebody who was a member before: their role stays. */
-export type Accepted = { account: Account; joined: boolean }
+/** What an accepted invitation did: who was a member before keeps the role, and gains access to `gained` projects alone. */
+export type Accepted = { account: Account; joined: boolean; role: Role; gained: number }
 
 /** The partner’s side invited one of the partner’s own people. */
 function isForPartner(tx: Db, { accountId, invitedBy, invitedFrom }: Invitation, userId: number): boolean {

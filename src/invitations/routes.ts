@@ -3,13 +3,16 @@ import { z } from 'zod'
 import { write } from '../db/open.ts'
 import { findUserByEmail } from '../login/data.ts'
 import { newPersonFields, readNewPassword, withoutPasswords } from '../login/new-person.ts'
+import { roleName } from '../policy.ts'
+import { rememberBrowser } from '../throttle/browser.ts'
 import { found, LogInFirst, Refusal } from '../web/errors.ts'
 import { emailKey } from '../web/fields.ts'
+import { plural } from '../web/format.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { signIn } from '../web/session.ts'
 import { actor, visitingActor } from '../web/viewer.ts'
 import { idOf, invitationActs } from './acts.ts'
-import { acceptInvitation, findOffer, joinWithPassword, type Offer, type Way } from './data.ts'
+import { type Accepted, acceptInvitation, findOffer, joinWithPassword, type Offer, type Way } from './data.ts'
 
 const newPerson = z.strictObject(newPersonFields)
 
@@ -42,7 +45,7 @@ export default async function invitationRoutes(app: FastifyInstance) {
     const form = readForm(newPerson, request.body)
     if (form.input) {
       const { name } = form.input
-      const passwordHash = await readNewPassword(form, { name, email: invitation.email }, config.panelName)
+      const passwordHash = await readNewPassword(form, { name, email: invitation.email }, config.panelName, request.ip)
       if (passwordHash) {
         const joined = joinWithPassword(db, visitingActor(request), tokenOf(request), { name, passwordHash })
         if (joined === 'log-in') {
@@ -53,6 +56,7 @@ export default async function invitationRoutes(app: FastifyInstance) {
         if (!joined) throw new Refusal(409, 'This invitation is no longer open', 'Open its link again to see why.')
         const { userId, account } = joined
         await signIn(request, { userId, accountId: account.id, passwordHash })
+        rememberBrowser(request, reply, { id: userId, passwordHash })
         return reply.seeOther('/projects', `Welcome to ${account.name}, ${name}.`)
       }
     }
@@ -73,7 +77,7 @@ export default async function invitationRoutes(app: FastifyInstance) {
     const by = actor(request)
     const accepted = write(db, by, (tx) => acceptInvitation(tx, by, id, by.userId, way))
     // The link names the account: it switches, and says so.
-    return accepted && reply.seeOther(`/projects?account=${accepted.account.identifier}`)
+    return accepted && reply.seeOther(`/projects?account=${accepted.account.identifier}`, acceptedWords(accepted))
   }
 
   function offerOf(request: FastifyRequest): Offer {
@@ -116,3 +120,10 @@ export default async function invitationRoutes(app: FastifyInstance) {
 }
 
 type Who = 'invited' | 'other' | 'new' | 'unproved' | 'known' | 'either'
+
+function acceptedWords({ account: { name, kind }, joined, role, gained }: Accepted): string {
+  const projects = gained > 0 ? ` It gave you access to ${plural(gained, 'project')}.` : ''
+  return joined
+    ? `You are ${roleName(kind, role)} of ${name} now.`
+    : `You are already ${roleName(kind, role)} of ${name}. The invitation did not change your role.${projects}`
+}

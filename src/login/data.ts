@@ -1,8 +1,18 @@
-import { and, desc, eq, isNull, ne, sql } from 'drizzle-orm'
+import { and, eq, isNull, ne, sql } from 'drizzle-orm'
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import type { User } from '../accounts/data.ts'
 import { searchText } from '../db/fold.ts'
-import { type Db, write } from '../db/open.ts'
-import { emailChanges, passwordResets, recoveryCodes, sessions, users } from '../db/schema.ts'
+import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
+import { type Db, write, writeUnchecked } from '../db/open.ts'
+import {
+  emailChanges,
+  invitations,
+  passwordResets,
+  pendingInvitation,
+  recoveryCodes,
+  sessions,
+  users,
+} from '../db/schema.ts'
 import { endSent } from '../endings/data.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
 import { emailKey } from '../web/fields.ts'
@@ -58,23 +68,29 @@ export function hasOperator(db: Db): boolean {
   return db.select({ id: users.id }).from(users).where(eq(users.operator, true)).limit(1).get() !== undefined
 }
 
-/** Renames a user, if it is still at the version that the edit was made on. */
-export function renameUser(db: Db, actor: Actor, userId: number, name: string, version: number): boolean {
+/** Renames a user. Undefined when it is no longer at the version that the edit was made on. */
+export function renameUser(
+  db: Db,
+  actor: Actor,
+  userId: number,
+  name: string,
+  version: number,
+): 'saved' | 'unchanged' | undefined {
   return write(db, actor, (tx) => {
     const before = tx
       .select()
       .from(users)
       .where(and(eq(users.id, userId), eq(users.version, version)))
       .get()
-    if (!before) return false
-    if (before.name === name) return true
+    if (!before) return undefined
+    if (before.name === name) return 'unchanged'
     tx.update(users)
       .set({ name, search: searchText(name, before.email), version: sql`${users.version} + 1` })
       .where(eq(users.id, userId))
       .run()
     const personal = { field: 'name', before: before.name, after: name } as const
     record(tx, actor, { kind: 'user.renamed', userId, personal })
-    return true
+    return 'saved'
   })
 }
 
@@ -150,16 +166,37 @@ export type OwnSession = {
   browser: string
 }
 
-/** A user’s sessions, the last used first; `current` is the one with this hash. */
-export function listSessions(db: Db, userId: number, currentHash: string): OwnSession[] {
-  return db
-    .select()
-    .from(sessions)
-    .where(eq(sessions.userId, userId))
-    .orderBy(desc(sessions.lastSeenAt))
-    .limit(50)
-    .all()
-    .map(({ hash, userId, activeAccountId, ...session }) => ({ ...session, current: hash === currentHash }))
+export const sessionList = {
+  name: 'sessions',
+  id: sessions.id,
+  idOf: (session) => session.id,
+  sorts: { begun: { words: 'Newest first', column: sessions.id, order: 'desc', value: (session) => session.id } },
+  columns: {
+    browser: ({ browser }) => browser,
+    address: ({ ip }) => ip,
+    'last used': ({ lastSeenAt }) => isoTime(lastSeenAt),
+    began: ({ createdAt }) => isoTime(createdAt),
+  },
+  filters: {},
+} as const satisfies ListSpec<OwnSession>
+
+/** A user’s sessions, the newest first; `current` is the one with this hash. */
+export function listSessions(db: Db, userId: number, currentHash: string, query: ListQuery): List<OwnSession> {
+  const own = eq(sessions.userId, sql.placeholder('userId'))
+  return readPage(db, sessionList, query, {
+    values: { userId },
+    narrowed: undefined,
+    rows: ({ where, orderBy, limit }) =>
+      db
+        .select()
+        .from(sessions)
+        .where(and(own, where))
+        .orderBy(...orderBy)
+        .limit(limit),
+    counted: ({ where, limit }) => db.select({ one: sessions.id }).from(sessions).where(and(own, where)).limit(limit),
+    seen: (rows) =>
+      rows.map(({ hash, userId, activeAccountId, ...session }) => ({ ...session, current: hash === currentHash })),
+  })
 }
 
 /** Ends one of the actor’s own sessions. False when it is none of theirs. */
@@ -192,8 +229,46 @@ export function endOtherSessions(db: Db, actor: Person, currentHash: string): nu
 export function endSessions(db: Db, actor: Actor, userId: number): number {
   return write(db, actor, (tx) => {
     const ended = tx.delete(sessions).where(eq(sessions.userId, userId)).run().changes
-    record(tx, actor, { kind: 'user.sessions-ended', userId, change: { sessions: [ended, 0] } })
+    if (ended) record(tx, actor, { kind: 'user.sessions-ended', userId, change: { sessions: [ended, 0] } })
     return ended
+  })
+}
+
+/**
+ * Makes the keys of addresses anew that an earlier version folded too far: `ı` to `i`, `ß` to `ss`. Whoever has such
+ * an address could not log in otherwise. Only letters beyond ASCII were concerned, so this reads few rows, and it can
+ * be repeated. Returns the addresses that now equal another user's: their users keep the key of before.
+ */
+export function rekeyEmails(db: Db): string[] {
+  const beyondAscii = (email: SQLiteColumn) => sql`${email} glob '*[^' || char(1) || '-~]*'`
+  return writeUnchecked(db, (tx) => {
+    const taken: string[] = []
+    for (const { id, email, emailKey: key } of tx.select().from(users).where(beyondAscii(users.email)).all()) {
+      if (key === emailKey(email)) continue
+      if (findUserByEmail(tx, email)) taken.push(email)
+      else
+        tx.update(users)
+          .set({ emailKey: emailKey(email) })
+          .where(eq(users.id, id))
+          .run()
+    }
+    for (const { id, accountId, email, emailKey: key, state } of tx
+      .select()
+      .from(invitations)
+      .where(beyondAscii(invitations.email))
+      .all()) {
+      const same = and(
+        eq(invitations.accountId, accountId),
+        eq(invitations.emailKey, emailKey(email)),
+        pendingInvitation,
+      )
+      if (key === emailKey(email) || (state === 'pending' && tx.select().from(invitations).where(same).get())) continue
+      tx.update(invitations)
+        .set({ emailKey: emailKey(email) })
+        .where(eq(invitations.id, id))
+        .run()
+    }
+    return taken
   })
 }
 

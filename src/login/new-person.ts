@@ -1,7 +1,8 @@
 import { z } from 'zod'
-import { personName } from '../web/fields.ts'
+import { emailKey, personName } from '../web/fields.ts'
 import type { ReadForm } from '../web/forms.ts'
-import { hashPassword, newPassword, tooClose } from './passwords.ts'
+import { whyGuessable } from './guessable.ts'
+import { hashPassword, newPassword } from './passwords.ts'
 
 /** What a new person enters, beside an e-mail that is known or asked for too. */
 export const newPersonFields = {
@@ -11,20 +12,23 @@ export const newPersonFields = {
 }
 
 /**
- * Hashes the password of a form, unless it is too close to its owner or was not repeated alike: then
- * the form says so. Undefined where the form has errors.
+ * Hashes the password of a form, unless it is easy to guess or was not repeated alike: then the form
+ * says so. `address` is that of whoever follows a link, undefined in a session. Undefined where the
+ * form has errors.
  */
 export async function readNewPassword(
   form: ReadForm<{ password: string; repeated: string }>,
   owner: { name: string; email: string },
   panelName: string,
+  address: string | undefined,
 ): Promise<string | undefined> {
   if (!form.input) return undefined
   const { password, repeated } = form.input
-  const close = tooClose(password, owner, panelName)
-  if (close) form.errors.password = close
+  const guessable = whyGuessable(password, owner, panelName)
+  if (guessable) form.errors.password = guessable
   if (repeated.normalize('NFC') !== password) form.errors.repeated = 'The two passwords differ.'
-  return close || form.errors.repeated ? undefined : hashPassword(password)
+  if (guessable || form.errors.repeated) return undefined
+  return hashPassword(password, { account: `new password ${emailKey(owner.email)}`, address })
 }
 
 /** The typed passwords are never sent back into a page. */

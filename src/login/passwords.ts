@@ -1,42 +1,29 @@
-import { hash, verify } from '@node-rs/argon2'
-import { dictionary } from '@zxcvbn-ts/language-common'
-import pLimit from 'p-limit'
+import { hash } from '@node-rs/argon2'
 import { z } from 'zod'
-import { fold } from '../db/fold.ts'
-import { Refusal } from '../web/errors.ts'
+import type { Attempt } from '../throttle/data.ts'
+import { cost, queueHash, queueVerify } from './hashing.ts'
 
-/** Algorithm 2 is argon2id. The cost is that of OWASP’s Password Storage Cheat Sheet: argon2id with 19 MiB, two passes, one lane. */
-const cost = { algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism: 1 }
-
-/** Shorter ones are refused for their length. */
-const commonest = new Set(dictionary.passwords.filter((password) => password.length >= 12))
-
-/** Two at a time leave a core for everybody else; whoever finds a long queue is asked to come back. */
-const hashing = pLimit(2)
-const longestQueue = 32
-
-function queue<Result>(work: () => Promise<Result>): Promise<Result> {
-  if (hashing.pendingCount >= longestQueue) {
-    throw new Refusal(503, 'Too many log-ins at once', 'Wait some seconds, then try again.')
-  }
-  return hashing(work)
-}
-
-export function hashPassword(password: string): Promise<string> {
-  return queue(() => hash(password.normalize('NFC'), cost))
+/** Hashes a password; for those who ask over the network it waits for its turn. Throws a 503 when too many wait. */
+export function hashPassword(password: string, asker?: Attempt): Promise<string> {
+  const whole = password.normalize('NFC')
+  return asker ? queueHash(whole, asker) : hash(whole, cost)
 }
 
 let dummy: Promise<string> | undefined
 
-/** Takes the same time for an unknown or deleted user (no hash) as for a wrong password. */
-export async function verifyPassword(passwordHash: string | undefined, password: string): Promise<boolean> {
+/** Takes the same time for an unknown or deleted user (no hash) as for a wrong password. Throws a 503 when too many wait. */
+export async function verifyPassword(
+  passwordHash: string | undefined,
+  password: string,
+  asker: Attempt,
+): Promise<boolean> {
   dummy ??= hashPassword('nobody has this password')
   const against = passwordHash || (await dummy)
-  const right = await queue(() => verify(against, password.normalize('NFC')))
+  const right = await queueVerify(against, password.normalize('NFC'), asker)
   return right && Boolean(passwordHash)
 }
 
-/** A new password, by ASVS 5.0 §6.2: length counts, composition does not, and it is never cut. */
+/** A new password, by ASVS 5.0 §6.2: length counts, composition does not, and it is never cut. `whyGuessable` judges it. */
 export const newPassword = () =>
   z
     .string({ error: 'Choose a password.' })
@@ -49,26 +36,5 @@ export const newPassword = () =>
           (password) => [...password].length >= 12,
           'Use at least 12 characters. A few words in a row are easy to remember.',
         )
-        .refine((password) => Buffer.byteLength(password) <= 256, 'Use at most 256 bytes.')
-        .refine((password) => !isCommon(password), 'This is one of the commonest passwords. Choose another.'),
+        .refine((password) => Buffer.byteLength(password) <= 256, 'Use at most 256 bytes.'),
     )
-
-function isCommon(password: string): boolean {
-  const folded = fold(password)
-  return commonest.has(folded) || new Set(folded).size < 4 || /^(.{1,11}?)\1+$/u.test(folded)
-}
-
-/** Why a password is too close to its owner or the product; undefined when it is not. */
-export function tooClose(
-  password: string,
-  own: { name: string; email: string },
-  panelName: string,
-): string | undefined {
-  const letters = (text: string) => fold(text).replaceAll(/[^\p{L}\p{N}]/gu, '')
-  const bare = letters(password).replaceAll(/\p{N}+/gu, '')
-  const words = [own.name, own.email, own.email.split('@')[0] ?? '', panelName, 'Meshpanel'].map(letters)
-  const close = words.some(
-    (word) => word.length > 2 && (bare === word.replaceAll(/\p{N}+/gu, '') || letters(password) === word),
-  )
-  return close ? 'This is your own name or e-mail, or the panel’s name. Choose another.' : undefined
-}

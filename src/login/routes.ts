@@ -1,18 +1,23 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { z } from 'zod'
 import { listRecentAccounts } from '../accounts/data.ts'
-import { attemptOn, tooSoon } from '../throttle/attempt.ts'
+import { logInAttempt, tooSoon } from '../throttle/attempt.ts'
+import { rememberBrowser } from '../throttle/browser.ts'
 import { forgive } from '../throttle/data.ts'
 import { Refusal } from '../web/errors.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { noteLogInResult } from '../web/metrics.ts'
 import { ownPath } from '../web/redirects.ts'
 import { signIn, signOut } from '../web/session.ts'
+import { trimmed } from '../web/visible.ts'
 import { findUserByEmail } from './data.ts'
 import { verifyPassword } from './passwords.ts'
 
 const credentials = z.strictObject({
-  email: z.string({ error: 'Enter your e-mail.' }).trim().min(1, 'Enter your e-mail.').max(300, 'This is too long.'),
+  email: z
+    .string({ error: 'Enter your e-mail.' })
+    .transform(trimmed)
+    .pipe(z.string().min(1, 'Enter your e-mail.').max(300, 'This is too long.')),
   password: z.string({ error: 'Enter your password.' }).min(1, 'Enter your password.').max(1000, 'This is too long.'),
   next: z.string().default('/'),
 })
@@ -31,16 +36,16 @@ export default async function loginRoutes(app: FastifyInstance) {
     if (form.input) {
       refuseLostCookie(request.protocol)
       const { email, password, next } = form.input
-      const attempt = attemptOn(request, email)
+      const user = findUserByEmail(db, email)
+      const attempt = logInAttempt(request, email, user)
       const wait = tooSoon(request, reply, attempt)
       if (wait) {
         noteLogInResult(request, 'too many')
         return show(reply, form, wait)
       }
 
-      const user = findUserByEmail(db, email)
       // One answer, after one time, for an unknown address and for a wrong password (ASVS 6.3.8).
-      if (!(await verifyPassword(user?.passwordHash, password)) || !user) {
+      if (!(await verifyPassword(user?.passwordHash, password, attempt)) || !user) {
         noteLogInResult(request, 'wrong password', user?.id)
         form.errors.email = 'The e-mail or the password is wrong.'
       } else if (user.disabledAt !== null) {
@@ -58,6 +63,7 @@ export default async function loginRoutes(app: FastifyInstance) {
         if (!(await signIn(request, { userId, accountId: last?.id ?? null, passwordHash })))
           return show(changed(reply, form), form)
         forgive(db, attempt)
+        rememberBrowser(request, reply, user)
         noteLogInResult(request, 'succeeded', user.id)
         return reply.seeOther(ownPath(next))
       }

@@ -1,4 +1,12 @@
-type InvitationLetter = { inviter: string; account: string; role: string; link: string; expires: string }
+type InvitationLetter = {
+  inviter: string
+  /** For whom it was sent into an account that is not the inviter’s own. */
+  from: 'support' | { partner: string } | undefined
+  account: string
+  role: string
+  link: string
+  expires: string
+}
 type PartnerRequestLetter = { requester: string; requesterEmail: string; account: string; link: string }
 type PartnerDecisionLetter = { account: string; granted: boolean; link: string }
 type QuotaRequestLetter = {
@@ -46,6 +54,13 @@ type EmailChangeLetter = { link: string; expires: string }
 type EmailConfirmationLetter = { link: string; resetLink: string; expires: string }
 type EmailChangedLetter = { made: boolean; when: string; link: string; supportEmail: string }
 type TwoFactorLetter = { what: string; when: string; link: string }
+/** What somebody did, in sentences of its own: for acts that need no pair of views. */
+export type NoticeLetter = {
+  subject: string
+  paragraphs: string[]
+  facts: { name: string; value: string }[]
+  link: { words: string; to: string } | null
+}
 
 /** Every kind of letter: what it is made of, and its subject. Its text is in views/mail. */
 export const letterKinds = {
@@ -66,6 +81,7 @@ export const letterKinds = {
     made ? 'Your e-mail was changed' : 'A change of your e-mail was asked for',
   'two-factor-changed': ({ what }: TwoFactorLetter) => `Two-factor log-in was ${what}`,
   'password-changed': (_: PasswordChangedLetter) => 'Your password was changed',
+  notice: ({ subject }: NoticeLetter) => subject,
 } as const
 
 export type LetterKind = keyof typeof letterKinds

@@ -4,12 +4,13 @@ import type { Config } from '../config.ts'
 import { searchText } from '../db/fold.ts'
 import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
-import { letters } from '../db/schema.ts'
+import { letterPeople, letters } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
 import { newEta } from '../eta.ts'
 import { type Actor, record } from '../history/record.ts'
 import { type Secrets, seal, unseal } from '../secrets.ts'
 import { type LetterKind, letterKinds } from './letters.ts'
+import { notSent, type Reason, reasonColumns, whyNotSent } from './reasons.ts'
 
 export type Letter<Kind extends LetterKind = LetterKind> = {
   kind: Kind
@@ -17,16 +18,19 @@ export type Letter<Kind extends LetterKind = LetterKind> = {
   email: string
   name: string
   data: LetterKind extends Kind ? never : Parameters<(typeof letterKinds)[Kind]>[0]
-  /** A letter of an invitation goes no more once that is cancelled. */
-  invitationId?: number
-  /** Whose letter it is, where that is known. */
-  userId?: number
-  /** The account that it tells about: no letter goes out while that is deleted. */
+  /** Why its reader gets it: checked again right before it is sent. */
+  reason: Reason
+  /** The account that it tells about: once that is deleted, it is not sent. */
   accountId?: number
+  /** The users whom its text names beside its reader. */
+  names?: (number | null)[]
 }
 
 /** Puts a letter into the outbox, in the transaction of what it tells about. */
 export type Post = <Kind extends LetterKind>(tx: Db, at: number, letter: Letter<Kind>) => void
+
+/** What it takes to write to people about an act. */
+export type MailContext = { post: Post; publicUrl: string; panelName: string; supportEmail: string | undefined }
 
 export type LetterRow = typeof letters.$inferSelect
 export type LetterBody = { text: string; html: string }
@@ -38,14 +42,16 @@ export function newPost(config: Config, secrets: Secrets, wake: () => void): Pos
   const html = newEta()
   // Plain text is no HTML: nothing in it is escaped.
   const text = html.withConfig({ autoEscape: false })
-  return (tx, at, { kind, email, name, data, invitationId, userId, accountId }) => {
+  return (tx, at, { kind, email, name, data, reason, accountId, names = [] }) => {
     const subject = (letterKinds[kind] as (data: unknown) => string)(data)
     const context = { ...(data as object), name, subject, panelName: config.panelName, publicUrl: config.publicUrl }
     const body: LetterBody = {
       text: text.render(`/mail/${kind}.text.eta`, context),
       html: html.render(`/mail/${kind}.html.eta`, context),
     }
-    tx.insert(letters)
+    const of = reasonColumns(reason)
+    const [letter] = tx
+      .insert(letters)
       .values({
         messageId: `<${randomUUID()}@${new URL(config.publicUrl).hostname}>`,
         email,
@@ -53,44 +59,56 @@ export function newPost(config: Config, secrets: Secrets, wake: () => void): Pos
         subject,
         search: searchText(name, email, subject),
         body: seal(secrets, JSON.stringify(body)),
-        invitationId: invitationId ?? null,
-        userId: userId ?? null,
+        ...of,
         accountId: accountId ?? null,
         createdAt: at,
         dueAt: at,
         giveUpAt: at + giveUpAfter,
       })
-      .run()
+      .returning({ id: letters.id })
+      .all()
+    for (const userId of new Set(names))
+      if (letter && userId !== null && userId !== of.userId)
+        tx.insert(letterPeople).values({ letterId: letter.id, userId }).run()
     // Transactions are synchronous, so this one has ended by then.
     setImmediate(wake)
   }
 }
 
-/** Letters of an invitation that ended do not go out. */
+/** What withdraws an e-mail. Support reads why; the text goes. */
+const withdrawn = (why: string, at: number) =>
+  ({ state: 'withdrawn', body: null, error: notSent(why), doneAt: at }) as const
+
+const unsent = inArray(letters.state, ['waiting', 'failed'])
+
+/** E-mails of an invitation that ended, or whose link did, are not sent. */
 export function withdrawLetters(tx: Db, invitationId: number, at: number): void {
-  tx.update(letters)
-    .set({ state: 'withdrawn', body: null, doneAt: at })
-    .where(and(eq(letters.invitationId, invitationId), eq(letters.state, 'waiting')))
-    .run()
-  tx.update(letters)
-    .set({ state: 'withdrawn', body: null })
-    .where(and(eq(letters.invitationId, invitationId), eq(letters.state, 'failed')))
-    .run()
+  const own = eq(letters.invitationId, invitationId)
+  for (const letter of tx.select().from(letters).where(and(own, unsent)).all())
+    tx.update(letters)
+      .set(withdrawn(whyNotSent(tx, letter, at) ?? 'its link no longer works', at))
+      .where(eq(letters.id, letter.id))
+      .run()
   // A kept letter was never on its way; its link is dead now.
   tx.update(letters)
     .set({ body: null })
-    .where(and(eq(letters.invitationId, invitationId), eq(letters.state, 'kept')))
+    .where(and(own, eq(letters.state, 'kept')))
     .run()
 }
 
-/** An account is deleted: no letter that tells about it goes out, nor can be sent again. */
+/** An account is deleted: what tells about it is not sent, nor sent again. */
 export function withdrawLettersAbout(tx: Db, accountId: number, at: number): void {
   const about = eq(letters.accountId, accountId)
-  tx.update(letters)
-    .set({ state: 'withdrawn', doneAt: at })
-    .where(and(about, inArray(letters.state, ['waiting', 'failed'])))
-    .run()
+  tx.update(letters).set(withdrawn('the account was deleted', at)).where(and(about, unsent)).run()
   tx.update(letters).set({ body: null }).where(about).run()
+}
+
+/** An act is undone: what it told about this account at that time, and was not sent since, would no longer be true. */
+export function withdrawLettersOfAct(tx: Db, accountId: number, actAt: number, why: string, at: number): void {
+  tx.update(letters)
+    .set(withdrawn(why, at))
+    .where(and(eq(letters.accountId, accountId), eq(letters.createdAt, actAt), unsent))
+    .run()
 }
 
 /** Letters about an account to users of another one do not go out, unless they are users of both. */
@@ -98,11 +116,11 @@ export function withdrawLettersTo(tx: Db, accountId: number, otherId: number, at
   const users = (id: number) =>
     sql`(select users.email from memberships join users on users.id = memberships.user_id where memberships.account_id = ${id})`
   tx.update(letters)
-    .set({ state: 'withdrawn', body: null, doneAt: at })
+    .set(withdrawn('its reader’s account no longer looks after this customer', at))
     .where(
       and(
         eq(letters.accountId, accountId),
-        inArray(letters.state, ['waiting', 'failed']),
+        unsent,
         sql`${letters.email} in ${users(otherId)}`,
         sql`${letters.email} not in ${users(accountId)}`,
       ),
@@ -165,11 +183,16 @@ export function findLetter(db: Db, id: number): LetterRow | undefined {
   return db.select().from(letters).where(eq(letters.id, id)).get()
 }
 
-/** Sends a failed or kept letter once more, as soon as possible. False when there is nothing to send. */
-export function sendAgain(db: Db, actor: Actor, id: number): boolean {
+/** Sends a failed or kept letter once more, as soon as possible: unless there is nothing to send, or its reason has gone. */
+export function sendAgain(db: Db, actor: Actor, id: number): 'again' | 'nothing' | { whyNot: string } {
   return write(db, actor, (tx) => {
     const letter = findLetter(tx, id)
-    if (!letter?.body || letter.state === 'sent' || letter.state === 'withdrawn') return false
+    if (!letter?.body || letter.state === 'sent' || letter.state === 'withdrawn') return 'nothing'
+    const whyNot = whyNotSent(tx, letter, actor.at)
+    if (whyNot !== undefined) {
+      tx.update(letters).set(withdrawn(whyNot, actor.at)).where(eq(letters.id, id)).run()
+      return { whyNot }
+    }
     tx.update(letters)
       .set({
         state: 'waiting',
@@ -182,6 +205,6 @@ export function sendAgain(db: Db, actor: Actor, id: number): boolean {
       .where(eq(letters.id, id))
       .run()
     record(tx, actor, { kind: 'letter.sent-again', letterId: id })
-    return true
+    return 'again'
   })
 }

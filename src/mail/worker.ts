@@ -1,15 +1,16 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { and, asc, eq, isNotNull, isNull, lte, min } from 'drizzle-orm'
+import { and, asc, eq, isNotNull, lte, min } from 'drizzle-orm'
 import type { FastifyBaseLogger } from 'fastify'
 import nodemailer from 'nodemailer'
 import type { Config } from '../config.ts'
 import type { Db } from '../db/open.ts'
-import { accounts, invitations, letters } from '../db/schema.ts'
+import { letters } from '../db/schema.ts'
 import { isOneOf } from '../db/search.ts'
 import type { Storage } from '../db/storage.ts'
 import type { Secrets } from '../secrets.ts'
 import { type LetterRow, openBody } from './outbox.ts'
+import { notSent, whyNotSent } from './reasons.ts'
 
 export type MailWorker = { wake: () => void; stop: () => Promise<void> }
 
@@ -21,7 +22,8 @@ const longestStop = 5_000
 /**
  * Sends the letters of the outbox, one after the other, apart from all requests. At least once is
  * what is promised: a letter whose server vanished after taking it goes again, under its Message-ID.
- * While nothing can be saved no letter goes, or it would go again and again.
+ * While nothing can be saved no letter goes, or it would go again and again. Right before it goes, its
+ * reason is checked again; where that has gone, it is withdrawn and says why.
  */
 export function startMailWorker(
   db: Db,
@@ -73,8 +75,9 @@ export function startMailWorker(
   }
 
   async function send(letter: LetterRow): Promise<void> {
+    const whyNot = whyNotSent(db, letter, now())
     const body = openBody(secrets, letter)
-    if (!body || isOver(db, letter, now())) return end(letter, 'withdrawn', null)
+    if (whyNot !== undefined || !body) return end(letter, 'withdrawn', notSent(whyNot ?? 'its text is gone'))
     try {
       const info = await transport.sendMail({
         from: config.mailFrom,
@@ -180,17 +183,6 @@ function nextDue(db: Db, now: number): LetterRow | undefined {
 
 function isWaiting(db: Db, { id }: LetterRow): boolean {
   return db.select({ state: letters.state }).from(letters).where(eq(letters.id, id)).get()?.state === 'waiting'
-}
-
-/** The invitation that the letter carries has ended meanwhile, or its account is deleted. */
-function isOver(db: Db, letter: LetterRow, now: number): boolean {
-  if (letter.accountId !== null) {
-    const about = and(eq(accounts.id, letter.accountId), isNull(accounts.deletedAt))
-    if (!db.select({ id: accounts.id }).from(accounts).where(about).get()) return true
-  }
-  if (letter.invitationId === null) return false
-  const invitation = db.select().from(invitations).where(eq(invitations.id, letter.invitationId)).get()
-  return invitation?.state !== 'pending' || invitation.expiresAt <= now
 }
 
 /** Without a mail server the letter is a file that any mail program opens. */

@@ -170,8 +170,8 @@ export function addMember(
 
 export type Refused = 'last-admin' | 'stale'
 
-/** The member as it is now, and how many invitations they had sent have ended with the role. */
-export type RoleChanged = { member: Member; ended: number }
+/** The member as it is now, whether the role was another one, and how many invitations they had sent ended with it. */
+export type RoleChanged = { member: Member; changed: boolean; ended: number }
 
 /** Changes a role, unless the account would be left without an admin. Undefined when there is no such member. */
 export function changeRole(
@@ -185,7 +185,7 @@ export function changeRole(
   return write(db, actor, (tx) => {
     const member = findMember(tx, accountId, userId)
     if (!member) return undefined
-    if (member.role === role) return { member, ended: 0 }
+    if (member.role === role) return { member, changed: false, ended: 0 }
     if (member.version !== version) return 'stale'
     if (isLastAdmin(tx, accountId, member)) return 'last-admin'
     tx.update(memberships)
@@ -194,7 +194,7 @@ export function changeRole(
       .run()
     record(tx, actor, { kind: 'member.role-changed', accountId, userId, change: { role: [member.role, role] } })
     const ended = role === adminRole ? 0 : endSent(tx, actor, userId, accountId)
-    return { member: { ...member, role }, ended }
+    return { member: { ...member, role }, changed: true, ended }
   })
 }
 
@@ -230,9 +230,9 @@ function isLastAdmin(tx: Db, accountId: number, member: Member): boolean {
 }
 
 /** Whom a member of an account can ask: its admins, the first ones. */
-export function listAdmins(db: Db, accountId: number, limit = 3): { name: string; email: string }[] {
+export function listAdmins(db: Db, accountId: number, limit = 3): { userId: number; name: string; email: string }[] {
   return db
-    .select({ name: users.name, email: users.email })
+    .select({ userId: users.id, name: users.name, email: users.email })
     .from(memberships)
     .innerJoin(users, eq(users.id, memberships.userId))
     .where(and(eq(memberships.accountId, accountId), eq(memberships.role, adminRole), isNull(users.disabledAt)))

@@ -1,10 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { write } from '../db/open.ts'
 import { requestConfirmation } from '../email-change/data.ts'
 import { foreseeEnd } from '../endings/data.ts'
 import { invitationList, invite, listInvitations } from '../invitations/data.ts'
+import { tellRemoved, tellRole } from '../notices/data.ts'
 import { roleName } from '../policy.ts'
-import { countProjects, findProjectsById, listProjectChoices } from '../projects/data.ts'
+import { countProjects, findProjectsById, listProjectChoices, withChosen } from '../projects/data.ts'
 import { tooSoon } from '../throttle/attempt.ts'
 import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
@@ -73,7 +75,16 @@ export default async function memberRoutes(app: FastifyInstance) {
       const { account } = request.member
       const { input } = readForm(roleChange, request.body)
       if (!input) return show(request, reply.code(422), undefined, 'Choose a role from the list.')
-      const changed = found(changeRole(db, actor(request), account.id, userOf(request), input.role, input.version))
+      const by = actor(request)
+      const changed = found(
+        write(db, by, (tx) => {
+          const before = findMember(tx, account.id, userOf(request))
+          const after = changeRole(tx, by, account.id, userOf(request), input.role, input.version)
+          if (before && typeof after === 'object' && after.member.role !== before.role)
+            tellRole(tx, by, account.id, before, after.member.role, app.mailContext)
+          return after
+        }),
+      )
       if (changed === 'last-admin') {
         return show(
           request,
@@ -91,10 +102,13 @@ export default async function memberRoutes(app: FastifyInstance) {
         )
       }
       const { member, ended } = changed
+      const roleNow = roleName(account.kind, member.role)
       const cancelled = ended > 0 ? ` ${plural(ended, 'invitation')} that they had sent ended.` : ''
       return reply.seeOther(
         '/customer/users',
-        `${member.name} is ${roleName(account.kind, member.role)} now.${cancelled}`,
+        changed.changed
+          ? `${member.name} is ${roleNow} now.${cancelled}`
+          : `${member.name} is already ${roleNow}. Nothing was changed.`,
       )
     },
   )
@@ -111,7 +125,13 @@ export default async function memberRoutes(app: FastifyInstance) {
       const { input } = readForm(removal, request.body)
       const by = actor(request)
       const keptBy = input?.keep === 'yes' && userOf(request) !== user.id ? by : undefined
-      const removed = found(removeMember(db, by, account.id, userOf(request), 'member.removed', { keptBy }))
+      const removed = found(
+        write(db, by, (tx) => {
+          const member = removeMember(tx, by, account.id, userOf(request), 'member.removed', { keptBy })
+          if (typeof member === 'object') tellRemoved(tx, by, account.id, member, app.mailContext)
+          return member
+        }),
+      )
       if (removed === 'last-admin') {
         return showRemoval(
           request,
@@ -161,11 +181,12 @@ export default async function memberRoutes(app: FastifyInstance) {
 
   function show(request: FastifyRequest, reply: FastifyReply, form?: Form, problem = '') {
     const { account } = request.member
+    const chosen = [form?.values.projects ?? []].flat().flatMap((id) => readId(id) ?? [])
     return reply.page('members/index', {
       title: 'Users',
       form: form ?? newForm({ role: 'member', projectRole: 'user' }),
       problem,
-      choices: listProjectChoices(db, account.id, choices),
+      choices: withChosen(listProjectChoices(db, account.id, choices), findProjectsById(db, account.id, chosen)),
       projectCount: countProjects(db, account.id),
       list: listMembers(db, account.id, readList(request, memberList)),
       invitations: listInvitations(db, account.id, readList(request, invitationList, 'invited-')),

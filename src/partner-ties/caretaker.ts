@@ -51,6 +51,7 @@ export function isLookedAfterBy(partnerId: number | Placeholder | null): SQL {
   return partnerId === null
     ? sql`(accounts.deleted_at is null and (accounts.partner_id is null or not exists (
         select 1 from accounts as partner where partner.id = accounts.partner_id and ${acts})))`
-    : sql`(accounts.deleted_at is null and accounts.partner_id = ${partnerId} and exists (
+    : // With the sign SQLite starts from the rows of the list, not from all customers of the partner.
+      sql`(accounts.deleted_at is null and +accounts.partner_id = ${partnerId} and exists (
         select 1 from accounts as partner where partner.id = ${partnerId} and ${acts}))`
 }

@@ -1,11 +1,15 @@
-import { and, asc, count, eq, isNull, type SQL } from 'drizzle-orm'
+import { and, count, eq, isNull, type SQL } from 'drizzle-orm'
 import type { Account } from '../accounts/data.ts'
+import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
-import { accounts, partnerRequests, pendingPartnerRequest, users } from '../db/schema.ts'
+import { accounts, imports, partnerRequests, pendingPartnerRequest, users } from '../db/schema.ts'
+import { matches } from '../db/search.ts'
 import { endTie } from '../endings/data.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
-import type { Post } from '../mail/outbox.ts'
-import { endRequestOf } from '../quota-requests/data.ts'
+import { discardImport, endImport } from '../imports/data.ts'
+import { type Post, withdrawLettersOfAct } from '../mail/outbox.ts'
+import { endRequestOf, setAutomaticShare } from '../quota-requests/data.ts'
+import { changeLimits, findQuotas } from '../quotas/data.ts'
 
 export type PartnerRequest = typeof partnerRequests.$inferSelect
 
@@ -32,24 +36,62 @@ export function findPendingRequest(db: Db, accountId: number): PartnerRequest | 
     .get()
 }
 
-/** The oldest pending requests. */
-export function listPendingRequests(db: Db, limit: number) {
-  return db
-    .select({
-      id: partnerRequests.id,
-      at: partnerRequests.createdAt,
-      account: accounts.name,
-      identifier: accounts.identifier,
-      requester: users.name,
-      email: users.email,
-    })
-    .from(partnerRequests)
-    .innerJoin(accounts, eq(accounts.id, partnerRequests.accountId))
-    .innerJoin(users, eq(users.id, partnerRequests.requestedBy))
-    .where(pendingPartnerRequest)
-    .orderBy(asc(partnerRequests.id))
-    .limit(limit)
-    .all()
+export type PendingRequest = {
+  id: number
+  at: number
+  account: string
+  identifier: string
+  requester: string
+  email: string
+}
+
+export const partnerRequestList = {
+  name: 'partner-requests',
+  id: partnerRequests.id,
+  idOf: (request) => request.id,
+  sorts: {
+    asked: { words: 'Oldest first', column: partnerRequests.id, order: 'asc', value: (request) => request.id },
+  },
+  columns: {
+    account: ({ account }) => account,
+    identifier: ({ identifier }) => identifier,
+    'asked by': ({ requester }) => requester,
+    'e-mail': ({ email }) => email,
+    asked: ({ at }) => isoTime(at),
+  },
+  filters: {},
+} as const satisfies ListSpec<PendingRequest>
+
+/** The pending requests to become a partner. */
+export function listPendingRequests(db: Db, query: ListQuery): List<PendingRequest> {
+  return readPage(db, partnerRequestList, query, {
+    values: {},
+    narrowed: matches(db, 'accounts', partnerRequests.accountId, accounts.search, query.q),
+    rows: ({ where, orderBy, limit }) =>
+      db
+        .select({
+          id: partnerRequests.id,
+          at: partnerRequests.createdAt,
+          account: accounts.name,
+          identifier: accounts.identifier,
+          requester: users.name,
+          email: users.email,
+        })
+        .from(partnerRequests)
+        .innerJoin(accounts, eq(accounts.id, partnerRequests.accountId))
+        .innerJoin(users, eq(users.id, partnerRequests.requestedBy))
+        .where(and(pendingPartnerRequest, where))
+        .orderBy(...orderBy)
+        .limit(limit),
+    counted: ({ where, limit }) =>
+      db
+        .select({ one: partnerRequests.id })
+        .from(partnerRequests)
+        .innerJoin(accounts, eq(accounts.id, partnerRequests.accountId))
+        .where(and(pendingPartnerRequest, where))
+        .limit(limit),
+    seen: (rows) => rows,
+  })
 }
 
 export function countPendingRequests(db: Db): number {
@@ -73,6 +115,8 @@ export function makePartner(db: Db, actor: Actor, accountId: number, tell: Tell)
         ? undefined
         : tx.select().from(accounts).where(eq(accounts.id, account.partnerId)).get()
     tx.update(accounts).set({ kind: 'partner', partnerId: null }).where(eq(accounts.id, accountId)).run()
+    // Version 0.2.0 kept both when a partner account became a customer account.
+    endPoolAndRule(tx, actor, accountId)
     record(tx, actor, {
       kind: 'account.became-partner',
       accountId,
@@ -112,14 +156,15 @@ function decide(
   const request = findPendingRequest(tx, account.id)
   if (!request) return false
   tx.update(partnerRequests).set({ state, decidedAt: actor.at }).where(eq(partnerRequests.id, request.id)).run()
+  withdrawLettersOfAct(tx, account.id, request.createdAt, 'the request has ended', actor.at)
   const requester = tx.select().from(users).where(eq(users.id, request.requestedBy)).get()
   if (requester && requester.disabledAt === null) {
     post(tx, actor.at, {
       kind: 'partner-decision',
+      reason: { because: 'member', userId: requester.id, readerOf: account.id },
       accountId: account.id,
       email: requester.email,
       name: requester.name,
-      userId: requester.id,
       data: {
         account: account.name,
         granted: state === 'granted',
@@ -132,12 +177,12 @@ function decide(
 
 /**
  * Turns a partner account back into a customer account. 'customers' while it has customers, 'deleted'
- * while it has ones that can still be restored: the schema refuses both.
+ * while it has ones that can still be restored: the schema refuses both. 'unchanged' when it is no partner account.
  */
-export function makeCustomer(db: Db, actor: Actor, accountId: number): 'made' | 'customers' | 'deleted' {
+export function makeCustomer(db: Db, actor: Actor, accountId: number): 'made' | 'unchanged' | 'customers' | 'deleted' {
   return write(db, actor, (tx) => {
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
-    if (account?.kind !== 'partner') return 'made'
+    if (account?.kind !== 'partner') return 'unchanged'
     const has = (which?: SQL) =>
       tx
         .select({ id: accounts.id })
@@ -147,8 +192,26 @@ export function makeCustomer(db: Db, actor: Actor, accountId: number): 'made' | 
         .get() !== undefined
     if (has(isNull(accounts.deletedAt))) return 'customers'
     if (has()) return 'deleted'
+    endPoolAndRule(tx, actor, accountId)
+    endCustomerImports(tx, actor, accountId)
     tx.update(accounts).set({ kind: 'customer' }).where(eq(accounts.id, accountId)).run()
     record(tx, actor, { kind: 'account.became-customer', accountId, change: { kind: ['partner', 'customer'] } })
     return 'made'
   })
+}
+
+/** Files of customers that were read, or are being imported, would wait for the account to be a partner again. */
+function endCustomerImports(tx: Db, actor: Actor, accountId: number): void {
+  const own = and(eq(imports.accountId, accountId), eq(imports.kind, 'customers'))
+  for (const { id, state } of tx.select({ id: imports.id, state: imports.state }).from(imports).where(own).all())
+    if (state === 'running') endImport(tx, actor, id, accountId, 'stopped')
+    else discardImport(tx, actor, { id, accountId })
+}
+
+/** Ends what belongs to a partner account alone: its pool, and its rule for requests of customers. */
+function endPoolAndRule(tx: Db, actor: Actor, accountId: number): void {
+  const pool = { level: 'pool', accountId } as const
+  const amounts = new Map((findQuotas(tx, pool)?.quotas ?? []).map(({ resource }) => [resource.id, null]))
+  changeLimits(tx, actor, pool, amounts, '')
+  setAutomaticShare(tx, actor, accountId, null)
 }

@@ -19,11 +19,15 @@ export default async function partnershipRoutes(app: FastifyInstance) {
     { config: { can: 'partner.request', inAccount: true } },
     async (request, reply) => {
       const { account, user } = request.member
-      requestPartnership(db, actor(request), account.id, (tx) => {
+      const by = actor(request)
+      const asked = requestPartnership(db, by, account.id, (tx) => {
         if (!supportEmail) return
-        post(tx, app.now(), {
+        // The time of the request: its decision takes back what still waits.
+        post(tx, by.at, {
           kind: 'partner-request',
+          reason: { because: 'support' },
           accountId: account.id,
+          names: [user.id],
           email: supportEmail,
           name: `${panelName} Support`,
           data: {
@@ -34,7 +38,10 @@ export default async function partnershipRoutes(app: FastifyInstance) {
           },
         })
       })
-      return reply.seeOther('/customer/account', 'Support has your request. You will get a letter when it is decided.')
+      return reply.seeOther(
+        '/customer/account',
+        `${asked ? 'Support has your request.' : 'Support already had a request of this account.'} An e-mail goes to whoever asked when it is decided.`,
+      )
     },
   )
 
@@ -66,6 +73,7 @@ export default async function partnershipRoutes(app: FastifyInstance) {
     const done = makeCustomer(db, supportActor(request), account.id)
     const notices = {
       made: `${account.name} is a customer account now.`,
+      unchanged: `${account.name} is already a customer account. Nothing was changed.`,
       customers: `${account.name} still has customers, so it stays a partner account. Move its customers to another partner first.`,
       deleted: `${account.name} has deleted customers that it can still restore, so it stays a partner account until they are removed for good.`,
     }
@@ -74,8 +82,13 @@ export default async function partnershipRoutes(app: FastifyInstance) {
 
   app.post('/support/accounts/:identifier/partner-request/removal', transform, async (request, reply) => {
     const account = accountOf(request)
-    declineRequest(db, supportActor(request), account.id, { post, publicUrl })
-    return reply.seeOther('/support/accounts', `The request of ${account.name} was declined.`)
+    const declined = declineRequest(db, supportActor(request), account.id, { post, publicUrl })
+    return reply.seeOther(
+      '/support/accounts',
+      declined
+        ? `The request of ${account.name} was declined.`
+        : `${account.name} has no open request. Nothing was changed.`,
+    )
   })
 
   function accountOf(request: FastifyRequest) {

@@ -6,12 +6,17 @@ import { type Actor, record } from '../history/record.ts'
 import { setPasswordByMail } from '../login/data.ts'
 import type { Post } from '../mail/outbox.ts'
 import { hashToken, newToken } from '../secrets.ts'
+import { logInCounter, resetCounter } from '../throttle/attempt.ts'
+import { forgive } from '../throttle/data.ts'
 import { dateTime } from '../web/format.ts'
 
 /** ASVS 5.0 §6.4: short, single use, hashed at rest. */
 const lifetime = 30 * 60_000
 
-/** Writes a letter with a link to choose a new password. Only the newest link works. */
+/**
+ * Writes a letter with a link to choose a new password. Only the newest link works. None goes to a user who was
+ * disabled, deleted or has another e-mail since it was asked for.
+ */
 export function requestReset(
   db: Db,
   actor: Actor,
@@ -32,7 +37,7 @@ export function requestReset(
       kind: 'password-reset',
       email: user.email,
       name: user.name,
-      userId: user.id,
+      reason: { because: 'token', userId: user.id, tokenHash: hashToken(token) },
       data: { link: `${publicUrl}/password-reset/${token}`, expires: dateTime(expiresAt) },
     })
   })
@@ -48,7 +53,10 @@ export function findReset(db: Db, token: string, at: number): User | undefined {
     .get()?.user
 }
 
-/** Claims the link, sets the password and ends all sessions. False when the link was claimed meanwhile. */
+/**
+ * Claims the link, sets the password, ends all sessions, and forgets what strangers had tried. False when the link was
+ * claimed, or the user disabled, meanwhile.
+ */
 export function resetPassword(
   db: Db,
   actor: Actor,
@@ -58,11 +66,13 @@ export function resetPassword(
   tell: (tx: Db) => void,
 ): boolean {
   return write(db, actor, (tx) => {
-    const claimed = tx.update(passwordResets).set({ usedAt: actor.at }).where(open(token, actor.at)).run().changes
-    if (!claimed) return false
     const now = findActiveUser(tx, user.id)
     if (!now) return false
+    const claimed = tx.update(passwordResets).set({ usedAt: actor.at }).where(open(token, actor.at)).run().changes
+    if (!claimed) return false
     setPasswordByMail(tx, { ...actor, userId: user.id }, now, passwordHash)
+    for (const account of [logInCounter(user.email), resetCounter(user.email)])
+      forgive(tx, { account, address: undefined })
     tell(tx)
     return true
   })

@@ -3,8 +3,9 @@ import { z } from 'zod'
 import type { Db } from '../db/open.ts'
 import { findUserByEmail } from '../login/data.ts'
 import { newPersonFields, readNewPassword, withoutPasswords } from '../login/new-person.ts'
-import { tooSoon } from '../throttle/attempt.ts'
-import { email, emailKey } from '../web/fields.ts'
+import { resetAttempt, tooSoon } from '../throttle/attempt.ts'
+import { rememberBrowser } from '../throttle/browser.ts'
+import { email } from '../web/fields.ts'
 import { dateTime } from '../web/format.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { visitingActor } from '../web/viewer.ts'
@@ -53,10 +54,10 @@ export default async function passwordResetRoutes(app: FastifyInstance) {
   app.post('/password-reset', reset, async (request, reply) => {
     const form = readForm(resetRequest, request.body)
     if (!form.input) return reply.code(422).page('password-reset/index', { title: 'Forgot your password?', form })
-    const wait = tooSoon(request, reply, { account: `reset ${emailKey(form.input.email)}`, address: request.ip })
+    const user = findUserByEmail(db, form.input.email)
+    const wait = tooSoon(request, reply, resetAttempt(request, form.input.email, user))
     if (wait) return reply.page('password-reset/index', { title: 'Forgot your password?', form, problem: wait })
     const anonymous = visitingActor(request)
-    const user = findUserByEmail(db, form.input.email)
     if (user && user.disabledAt === null)
       later(
         () => requestReset(db, anonymous, user, { post, publicUrl }),
@@ -74,18 +75,20 @@ export default async function passwordResetRoutes(app: FastifyInstance) {
     const form = readForm(choice, request.body)
     const user = findReset(db, tokenOf(request), now())
     if (form.input && user) {
-      const passwordHash = await readNewPassword(form, user, panelName)
+      const passwordHash = await readNewPassword(form, user, panelName, request.ip)
       if (passwordHash) {
         const tell = (tx: Db) =>
           post(tx, now(), {
             kind: 'password-changed',
             email: user.email,
             name: user.name,
-            userId: user.id,
+            reason: { because: 'user', userId: user.id },
             data: { when: dateTime(now()), link: `${publicUrl}/password-reset` },
           })
         const anonymous = visitingActor(request)
         if (resetPassword(db, anonymous, tokenOf(request), user, passwordHash, tell)) {
+          // The owner of the mailbox: strangers who guess at this address cannot keep this browser out.
+          rememberBrowser(request, reply, { id: user.id, passwordHash })
           return reply.seeOther('/login', 'Your password was changed. Log in with the new one.')
         }
       }

@@ -1,9 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { listOwnAccounts, ownAccountList } from '../accounts/data.ts'
-import { findUser, listSessions } from '../login/data.ts'
+import { findUser, listSessions, sessionList } from '../login/data.ts'
 import { found } from '../web/errors.ts'
 import { type Form, newForm } from '../web/forms.ts'
 import { readList } from '../web/list.ts'
+
+/** What sessions are called in the address of the page that also lists the accounts. */
+export const sessionPrefix = 'sessions-'
 
 type ProfileForms = { name?: Form; email?: Form; password?: Form }
 
@@ -15,7 +18,8 @@ export function showProfile(request: FastifyRequest, reply: FastifyReply, forms:
   return reply.page('profile/index', {
     title: 'Profile',
     problem,
-    sessions: listSessions(db, id, request.viewer.sessionKey),
+    sessions: listSessions(db, id, request.viewer.sessionKey, readList(request, sessionList, sessionPrefix)),
+    sessionPrefix,
     nameForm: forms.name ?? newForm({ name, version: String(version) }),
     emailForm: forms.email ?? newForm(),
     passwordForm: forms.password ?? newForm(),

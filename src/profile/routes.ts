@@ -4,11 +4,20 @@ import { findOwnAccount, listOwnAccounts, ownAccountList, type User } from '../a
 import type { ListQuery } from '../db/list.ts'
 import { write } from '../db/open.ts'
 import { foreseeEnd } from '../endings/data.ts'
-import { endOtherSessions, endSession, findUser, renameUser, setPassword } from '../login/data.ts'
+import {
+  endOtherSessions,
+  endSession,
+  findUser,
+  listSessions,
+  renameUser,
+  sessionList,
+  setPassword,
+} from '../login/data.ts'
 import { newPersonFields, readNewPassword, withoutPasswords } from '../login/new-person.ts'
 import { verifyPassword } from '../login/passwords.ts'
 import { removeMember } from '../members/data.ts'
-import { attemptOn, tooSoon } from '../throttle/attempt.ts'
+import { sessionAttempt, tooSoon } from '../throttle/attempt.ts'
+import { rememberBrowser } from '../throttle/browser.ts'
 import { forgive } from '../throttle/data.ts'
 import { listDownload } from '../web/csv.ts'
 import { found, notFound } from '../web/errors.ts'
@@ -17,7 +26,7 @@ import { dateTime, plural } from '../web/format.ts'
 import { readForm } from '../web/forms.ts'
 import { signIn } from '../web/session.ts'
 import { actor } from '../web/viewer.ts'
-import { showProfile } from './page.ts'
+import { sessionPrefix, showProfile } from './page.ts'
 
 const ownName = z.strictObject({ name: personName(), version: version() })
 const passwordChange = z.strictObject({
@@ -31,15 +40,24 @@ export default async function profileRoutes(app: FastifyInstance) {
 
   app.get('/profile', { config: { can: 'profile.see' } }, async (request, reply) => {
     const list = (query: ListQuery) => listOwnAccounts(db, request.signedIn.id, query)
-    return listDownload(request, reply, ownAccountList, list) ?? showProfile(request, reply)
+    const sessions = (query: ListQuery) => listSessions(db, request.signedIn.id, request.viewer.sessionKey, query)
+    return (
+      listDownload(request, reply, ownAccountList, list) ??
+      listDownload(request, reply, sessionList, sessions, sessionPrefix) ??
+      showProfile(request, reply)
+    )
   })
 
   app.post('/profile/name', { config: { can: 'profile.change' } }, async (request, reply) => {
     const form = readForm(ownName, request.body)
     if (!form.input) return showProfile(request, reply.code(422), { name: form })
     const { name, version } = form.input
-    if (renameUser(db, actor(request), request.signedIn.id, name, version))
-      return reply.seeOther('/profile', 'Your name was changed.')
+    const renamed = renameUser(db, actor(request), request.signedIn.id, name, version)
+    if (renamed)
+      return reply.seeOther(
+        '/profile',
+        renamed === 'saved' ? 'Your name was changed.' : `Your name is already ${name}. Nothing was changed.`,
+      )
     const current = found(findUser(db, request.signedIn.id))
     form.errors.name = `You have changed your name to “${current.name}” in another window meanwhile. Save again to make it “${name}”.`
     form.values.version = String(current.version)
@@ -50,16 +68,17 @@ export default async function profileRoutes(app: FastifyInstance) {
     const user = found(findUser(db, request.signedIn.id))
     const form = readForm(passwordChange, request.body)
     if (form.input) {
-      const attempt = attemptOn(request, user.email)
+      const attempt = sessionAttempt(request, 'proof')
       const wait = tooSoon(request, reply, attempt)
       if (wait) return showProfile(request, reply, { password: withoutPasswords(form) }, wait)
-      if (await verifyPassword(user.passwordHash, form.input.current)) {
+      if (await verifyPassword(user.passwordHash, form.input.current, attempt)) {
         forgive(db, attempt)
-        const passwordHash = await readNewPassword(form, user, app.config.panelName)
+        const passwordHash = await readNewPassword(form, user, app.config.panelName, undefined)
         if (passwordHash) {
           const accountId = request.viewer.account?.id ?? null
           changePassword(request, user, passwordHash)
           await signIn(request, { userId: user.id, accountId, passwordHash, secondFactor: user.totpSecret !== null })
+          rememberBrowser(request, reply, { id: user.id, passwordHash })
           return reply.seeOther('/profile', 'Your password was changed. All your other sessions have ended.')
         }
       } else {
@@ -83,6 +102,7 @@ export default async function profileRoutes(app: FastifyInstance) {
         `You are the last admin of ${account.name}. Make somebody else an admin first.`,
       )
     }
+    found(left)
     return reply.seeOther('/profile', `You have left ${account.name}.`)
   })
 
@@ -108,7 +128,7 @@ export default async function profileRoutes(app: FastifyInstance) {
         kind: 'password-changed',
         email: user.email,
         name: user.name,
-        userId: user.id,
+        reason: { because: 'user', userId: user.id },
         data,
       })
     })

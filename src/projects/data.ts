@@ -116,12 +116,10 @@ export function findProjectsById(db: Db, accountId: number, ids: number[]): Proj
     .all()
 }
 
+export type ProjectChoice = Pick<Project, 'id' | 'name' | 'identifier'>
+
 /** The first projects by name, for the choices of a form. */
-export function listProjectChoices(
-  db: Db,
-  accountId: number,
-  limit: number,
-): Pick<Project, 'id' | 'name' | 'identifier'>[] {
+export function listProjectChoices(db: Db, accountId: number, limit: number): ProjectChoice[] {
   return db
     .select({ id: projects.id, name: projects.name, identifier: projects.identifier })
     .from(projects)
@@ -129,6 +127,11 @@ export function listProjectChoices(
     .orderBy(asc(projects.search))
     .limit(limit)
     .all()
+}
+
+/** Choices, and behind them what is chosen already. */
+export function withChosen(choices: ProjectChoice[], chosen: ProjectChoice[]): ProjectChoice[] {
+  return [...choices, ...chosen.filter(({ id }) => !choices.some((one) => one.id === id))]
 }
 
 /** Creates a project with its creator as Project Admin, unless no level has room for one more or the identifier was ever given out. */
@@ -172,7 +175,7 @@ export function proposeProjectIdentifier(db: Db, accountId: number, taken: strin
   )
 }
 
-/** Renames a project, if it is still at the version that the edit was made on. */
+/** Renames a project. Undefined when it is no longer at the version that the edit was made on. */
 export function renameProject(
   db: Db,
   actor: Actor,
@@ -180,7 +183,7 @@ export function renameProject(
   projectId: number,
   name: string,
   version: number,
-): boolean {
+): 'saved' | 'unchanged' | undefined {
   return write(db, actor, (tx) => {
     const own = and(
       eq(projects.accountId, accountId),
@@ -189,30 +192,30 @@ export function renameProject(
       isNull(projects.deletedAt),
     )
     const before = tx.select().from(projects).where(own).get()
-    if (!before) return false
-    if (before.name === name) return true
+    if (!before) return undefined
+    if (before.name === name) return 'unchanged'
     tx.update(projects)
       .set({ name, search: searchText(name, before.identifier), version: sql`${projects.version} + 1` })
       .where(own)
       .run()
     record(tx, actor, { kind: 'project.renamed', accountId, projectId, change: { name: [before.name, name] } })
-    return true
+    return 'saved'
   })
 }
 
 /**
  * Deletes a project. Who had access to it and what it was given is kept for its restoration, and counts
- * nowhere. Its identifier stays taken.
+ * nowhere. Its identifier stays taken. Undefined when there is no such project.
  */
-export function deleteProject(db: Db, actor: Actor, accountId: number, projectId: number): void {
-  write(db, actor, (tx) => {
+export function deleteProject(db: Db, actor: Actor, accountId: number, projectId: number): Project | undefined {
+  return write(db, actor, (tx) => {
     const own = and(eq(projects.accountId, accountId), eq(projects.id, projectId))
     const project = tx
       .select()
       .from(projects)
       .where(and(own, isNull(projects.deletedAt)))
       .get()
-    if (!project) return
+    if (!project) return undefined
     tx.insert(keptAccess)
       .select(
         tx
@@ -249,5 +252,6 @@ export function deleteProject(db: Db, actor: Actor, accountId: number, projectId
       projectId,
       change: { name: [project.name, null], people: [ended, null] },
     })
+    return project
   })
 }

@@ -3,6 +3,7 @@ import { accessList, listAccess, listCandidates } from '../access/data.ts'
 import { can, canInProject, type ProjectAction } from '../policy.ts'
 import { limitForm, quotasOf } from '../quotas/page.ts'
 import { forbidden, found } from '../web/errors.ts'
+import { readId } from '../web/fields.ts'
 import { type Form, newForm } from '../web/forms.ts'
 import { readList } from '../web/list.ts'
 import { findProject, type Looker, type SeenProject } from './data.ts'
@@ -31,7 +32,9 @@ export function showProject(request: FastifyRequest, reply: FastifyReply, forms:
   const project = projectOf(request)
   const find = String((request.query as Record<string, unknown>).find ?? '').slice(0, 200)
   const may = (action: ProjectAction) => canInProject(request.viewer.standings, project.role, action)
-  const candidates = may('access.change') ? listCandidates(db, account.id, project.id, find, choices + 1) : []
+  // Whoever is chosen in a form that is shown again stays among the choices.
+  const chosen = [forms.give?.values.people ?? []].flat().flatMap((id) => readId(id) ?? [])
+  const candidates = may('access.change') ? listCandidates(db, account.id, project.id, find, choices + 1, chosen) : []
   const limits = quotasOf(request, { level: 'project', accountId: account.id, projectId: project.id })
   return reply.page('projects/show', {
     title: project.name,

@@ -2,9 +2,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { accessList, listAccess } from '../access/data.ts'
 import type { ListQuery } from '../db/list.ts'
+import { caretakerOf } from '../partner-ties/caretaker.ts'
 import { hasRoom, projectQuota } from '../quotas/data.ts'
 import { listDownload } from '../web/csv.ts'
-import { identifier, line, version, withIdentifier } from '../web/fields.ts'
+import { found } from '../web/errors.ts'
+import { identifier, projectName, version, withIdentifier } from '../web/fields.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { readList } from '../web/list.ts'
 import { actor } from '../web/viewer.ts'
@@ -18,7 +20,6 @@ import {
 } from './data.ts'
 import { looker, projectOf, showProject } from './page.ts'
 
-const projectName = () => line('Enter the project’s name.', 100)
 const newProject = z.strictObject({ name: projectName(), identifier: identifier() }).transform(withIdentifier)
 const rename = z.strictObject({ name: projectName(), version: version() })
 const removal = z.strictObject({ identifier: z.string().trim().default('') })
@@ -64,8 +65,14 @@ export default async function projectRoutes(app: FastifyInstance) {
       const form = readForm(rename, request.body)
       if (!form.input) return showProject(request, reply.code(422), { rename: form })
       const { name, version } = form.input
-      if (renameProject(db, actor(request), request.member.account.id, project.id, name, version)) {
-        return reply.seeOther(`/projects/${project.identifier}`, `The project is called ${name} now.`)
+      const renamed = renameProject(db, actor(request), request.member.account.id, project.id, name, version)
+      if (renamed) {
+        return reply.seeOther(
+          `/projects/${project.identifier}`,
+          renamed === 'saved'
+            ? `The project is called ${name} now.`
+            : `The project is already called ${name}. Nothing was changed.`,
+        )
       }
       form.errors.name = `Somebody has renamed the project to “${project.name}” meanwhile. Save again to call it “${name}”.`
       form.values.version = String(project.version)
@@ -84,8 +91,8 @@ export default async function projectRoutes(app: FastifyInstance) {
       const project = projectOf(request)
       const form = readForm(removal, request.body)
       if (form.input?.identifier === project.identifier) {
-        deleteProject(db, actor(request), request.member.account.id, project.id)
-        return reply.seeOther('/projects', `${project.name} was deleted.`)
+        const deleted = found(deleteProject(db, actor(request), request.member.account.id, project.id))
+        return reply.seeOther('/projects', `${deleted.name} was deleted.`)
       }
       form.errors.identifier = `Type ${project.identifier} to delete the project.`
       return showRemoval(request, reply.code(422), form)
@@ -104,6 +111,7 @@ export default async function projectRoutes(app: FastifyInstance) {
       title: 'Projects',
       quota,
       full: !hasRoom(quota),
+      caretaker: hasRoom(quota) ? null : caretakerOf(db, account),
       form: form ?? newForm(),
       list: listProjects(db, account.id, looker(request), readList(request, projectList)),
     })

@@ -108,9 +108,8 @@ export function purgeNextAccount(
 function forgetInvitationsAndLetters(tx: Db, accountId: number): number[] {
   const own = tx.select({ id: invitations.id }).from(invitations).where(eq(invitations.accountId, accountId))
   const about = or(eq(letters.accountId, accountId), inArray(letters.invitationId, own))
-  tx.delete(letterPeople)
-    .where(inArray(letterPeople.letterId, tx.select({ id: letters.id }).from(letters).where(about)))
-    .run()
+  const told = tx.select({ id: letters.id }).from(letters).where(about)
+  tx.delete(letterPeople).where(inArray(letterPeople.letterId, told)).run()
   const letterIds = tx.delete(letters).where(about).returning({ id: letters.id }).all()
   tx.delete(invitationTokens).where(inArray(invitationTokens.invitationId, own)).run()
   tx.delete(invitationProjects).where(inArray(invitationProjects.invitationId, own)).run()

@@ -1,6 +1,8 @@
-import { and, asc, count, desc, eq, gt, inArray, isNull, type SQL } from 'drizzle-orm'
+import { and, asc, count, eq, gt, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
+import { isoTime, type List, type ListQuery, type ListSpec, type PageOf, readPage } from '../db/list.ts'
 import { allOrNothing, type Db, write } from '../db/open.ts'
+import { prepared } from '../db/prepared.ts'
 import {
   accounts,
   openQuotaRequest,
@@ -10,28 +12,34 @@ import {
   resources,
   users,
 } from '../db/schema.ts'
+import { isOneOf, matches } from '../db/search.ts'
 import { type Actor, type Change, type Person, record } from '../history/record.ts'
-import type { Post } from '../mail/outbox.ts'
+import { type Letter, type Post, withdrawLettersOfAct } from '../mail/outbox.ts'
 import { listAdmins } from '../members/data.ts'
+import { caretakerOf, isLookedAfterBy } from '../partner-ties/caretaker.ts'
 import {
-  type Amounts,
   changeLimits,
   findQuotas,
   type Holder,
   NotEnough,
   type Quota,
   type Shortage,
+  type Step,
   taken,
 } from '../quotas/data.ts'
 import type { Resource } from '../resources/data.ts'
 
-// A customer asks for more than its limits are, for the account or for one of its projects. The
-// partner who looks after it decides; for an account without a partner, Support does.
+// A customer asks for more than its limits are, for the account or for one of its projects. Whoever looks after
+// the account now decides: its partner, or Support (partner-ties/caretaker.ts).
+// Asking for more never gives less: what has no limit cannot be asked for and gets none, and no limit ends up lower
+// than it was, or lower than what is allocated.
 
 export type AskedAmount = { resource: Resource; asked: number; granted: number | null }
 export type QuotaRequest = typeof quotaRequests.$inferSelect & {
   account: string
   identifier: string
+  /** The customer's partner, whether or not it can decide now. */
+  partner: string | null
   requester: string
   requesterEmail: string
   project: string | null
@@ -41,9 +49,12 @@ export type QuotaRequest = typeof quotaRequests.$inferSelect & {
   amounts: AskedAmount[]
 }
 
+/** Amounts that would give nothing more, or less than is allocated: how each of them stands now, by resource. */
+export type NotMore = Map<number, Pick<Step, 'limit' | 'given'>>
+
 /** What a new request is refused for, by the id of its resource; or as a whole. */
-export type Asked = QuotaRequest | 'open-already' | 'too-many' | Map<number, string>
-export type Approved = 'approved' | 'ended' | { shortages: Shortage[] } | { tooLittle: Map<number, number> }
+export type Asked = QuotaRequest | 'open-already' | 'too-many' | NotMore
+export type Approved = 'approved' | 'ended' | { shortages: Shortage[] } | { notMore: NotMore }
 
 export type Tell = { post: Post; publicUrl: string; supportEmail: string | undefined; panelName: string }
 
@@ -57,20 +68,18 @@ const mostLetters = 20
 
 const requester = alias(users, 'requester')
 const decider = alias(users, 'decider')
+const partner = alias(accounts, 'partner')
 
-/** Looked after by this partner; null is Support, for the accounts without one. */
-function lookedAfterBy(partnerId: number | null): SQL | undefined {
-  return partnerId === null
-    ? and(isNull(accounts.partnerId), isNull(accounts.deletedAt))
-    : eq(accounts.partnerId, partnerId)
-}
-
-function listRequests(db: Db, where: SQL | undefined, order: SQL, limit: number): QuotaRequest[] {
-  const rows = db
+function selectRequests(
+  db: Db,
+  { where, orderBy, limit }: Pick<PageOf, 'where' | 'orderBy'> & { limit: PageOf['limit'] | 1 },
+) {
+  return db
     .select({
       request: quotaRequests,
       account: accounts.name,
       identifier: accounts.identifier,
+      partner: partner.name,
       requester: requester.name,
       requesterEmail: requester.email,
       project: projects.name,
@@ -80,24 +89,26 @@ function listRequests(db: Db, where: SQL | undefined, order: SQL, limit: number)
     .from(quotaRequests)
     .innerJoin(accounts, eq(accounts.id, quotaRequests.accountId))
     .innerJoin(requester, eq(requester.id, quotaRequests.requestedBy))
+    .leftJoin(partner, eq(partner.id, accounts.partnerId))
     .leftJoin(projects, eq(projects.id, quotaRequests.projectId))
     .leftJoin(decider, eq(decider.id, quotaRequests.endedBy))
     .where(where)
-    .orderBy(order)
+    .orderBy(...orderBy)
     .limit(limit)
-    .all()
-  const amounts = db
+}
+
+const amountsOfRequests = prepared((db) =>
+  db
     .select({ amount: quotaRequestAmounts, resource: resources })
     .from(quotaRequestAmounts)
     .innerJoin(resources, eq(resources.id, quotaRequestAmounts.resourceId))
-    .where(
-      inArray(
-        quotaRequestAmounts.requestId,
-        rows.map(({ request }) => request.id),
-      ),
-    )
+    .where(isOneOf(quotaRequestAmounts.requestId, sql.placeholder('ids')))
     .orderBy(asc(resources.id))
-    .all()
+    .prepare(),
+)
+
+function withAmounts(db: Db, rows: ReturnType<ReturnType<typeof selectRequests>['all']>): QuotaRequest[] {
+  const amounts = amountsOfRequests(db).all({ ids: JSON.stringify(rows.map(({ request }) => request.id)) })
   return rows.map(({ request, ...names }) => ({
     ...request,
     ...names,
@@ -107,26 +118,94 @@ function listRequests(db: Db, where: SQL | undefined, order: SQL, limit: number)
   }))
 }
 
+function findOne(db: Db, where: SQL | undefined): QuotaRequest | undefined {
+  return withAmounts(db, selectRequests(db, { where, orderBy: [asc(quotaRequests.id)], limit: 1 }).all())[0]
+}
+
 export function findOpenRequest(db: Db, accountId: number): QuotaRequest | undefined {
-  const open = and(eq(quotaRequests.accountId, accountId), openQuotaRequest)
-  return listRequests(db, open, asc(quotaRequests.id), 1)[0]
+  return findOne(db, and(eq(quotaRequests.accountId, accountId), openQuotaRequest))
 }
 
 /** An account's own request, however it stands. */
 export function findRequest(db: Db, accountId: number, id: number): QuotaRequest | undefined {
-  const own = and(eq(quotaRequests.accountId, accountId), eq(quotaRequests.id, id))
-  return listRequests(db, own, asc(quotaRequests.id), 1)[0]
+  return findOne(db, and(eq(quotaRequests.accountId, accountId), eq(quotaRequests.id, id)))
 }
 
-/** The requests of an account, the last first: an open one is always the last. */
-export function listRequestsOf(db: Db, accountId: number, limit: number): QuotaRequest[] {
-  return listRequests(db, eq(quotaRequests.accountId, accountId), desc(quotaRequests.id), limit)
+const wordsOfAmounts = ({ amounts }: QuotaRequest) =>
+  amounts.map(({ resource, asked }) => `${resource.key}: ${asked}`).join(', ')
+
+/** The open requests of many accounts. */
+export const openRequestList = {
+  name: 'quota-requests',
+  id: quotaRequests.id,
+  idOf: (request) => request.id,
+  sorts: {
+    asked: { words: 'Oldest first', column: quotaRequests.id, order: 'asc', value: (request) => request.id },
+  },
+  columns: {
+    account: ({ account }) => account,
+    identifier: ({ identifier }) => identifier,
+    project: ({ projectIdentifier }) => projectIdentifier,
+    'asked for': wordsOfAmounts,
+    reason: ({ reason }) => reason,
+    'asked by': ({ requester }) => requester,
+    asked: ({ createdAt }) => isoTime(createdAt),
+  },
+  filters: {},
+} as const satisfies ListSpec<QuotaRequest>
+
+/** The open ones have an index of their own: SQLite reads those few, whatever number has ended. */
+const isOpen = sql`${quotaRequests.id} in (select waiting.id from quota_requests as waiting where waiting.state = 'open')`
+
+/** The open requests that this partner (null: Support) decides now. */
+export function listOpenRequests(db: Db, partnerId: number | null, query: ListQuery): List<QuotaRequest> {
+  const own = and(isOpen, isLookedAfterBy(partnerId === null ? null : sql.placeholder('partnerId')))
+  return readPage(db, openRequestList, query, {
+    shape: partnerId === null ? 'support' : 'partner',
+    values: partnerId === null ? {} : { partnerId },
+    narrowed: matches(db, 'accounts', quotaRequests.accountId, accounts.search, query.q),
+    rows: ({ where, orderBy, limit }) => selectRequests(db, { where: and(own, where), orderBy, limit }),
+    counted: ({ where, limit }) =>
+      db
+        .select({ one: quotaRequests.id })
+        .from(quotaRequests)
+        .innerJoin(accounts, eq(accounts.id, quotaRequests.accountId))
+        .where(and(own, where))
+        .limit(limit),
+    seen: (rows) => withAmounts(db, rows),
+  })
 }
 
-/** The open requests that this partner (null: Support) decides, the oldest first. */
-export function listOpenRequests(db: Db, partnerId: number | null, limit: number): QuotaRequest[] {
-  const open = and(openQuotaRequest, lookedAfterBy(partnerId))
-  return listRequests(db, open, asc(quotaRequests.id), limit)
+/** The requests of one account: an open one is always the newest. */
+export const ownRequestList = {
+  name: 'own-requests',
+  id: quotaRequests.id,
+  idOf: (request) => request.id,
+  sorts: {
+    asked: { words: 'Newest first', column: quotaRequests.id, order: 'desc', value: (request) => request.id },
+  },
+  columns: {
+    asked: ({ createdAt }) => isoTime(createdAt),
+    'asked by': ({ requester }) => requester,
+    project: ({ projectIdentifier }) => projectIdentifier,
+    'asked for': wordsOfAmounts,
+    state: ({ state }) => state,
+    ended: ({ endedAt }) => isoTime(endedAt),
+    note: ({ comment }) => comment,
+  },
+  filters: {},
+} as const satisfies ListSpec<QuotaRequest>
+
+export function listRequestsOf(db: Db, accountId: number, query: ListQuery): List<QuotaRequest> {
+  const own = eq(quotaRequests.accountId, sql.placeholder('accountId'))
+  return readPage(db, ownRequestList, query, {
+    values: { accountId },
+    narrowed: undefined,
+    rows: ({ where, orderBy, limit }) => selectRequests(db, { where: and(own, where), orderBy, limit }),
+    counted: ({ where, limit }) =>
+      db.select({ one: quotaRequests.id }).from(quotaRequests).where(and(own, where)).limit(limit),
+    seen: (rows) => withAmounts(db, rows),
+  })
 }
 
 export function countOpenRequests(db: Db, partnerId: number | null): number {
@@ -135,14 +214,14 @@ export function countOpenRequests(db: Db, partnerId: number | null): number {
       .select({ n: count() })
       .from(quotaRequests)
       .innerJoin(accounts, eq(accounts.id, quotaRequests.accountId))
-      .where(and(openQuotaRequest, lookedAfterBy(partnerId)))
+      .where(and(isOpen, isLookedAfterBy(partnerId)))
       .get()?.n ?? 0
   )
 }
 
 /**
- * Asks for more. Amounts are the wished new limits: more than the present one or, where there is none,
- * than what is given out. It is approved at once where the partner's rule allows it and the pool has enough.
+ * Asks for more. Amounts are the wished new limits: above the present one, and at least what is allocated; what
+ * has no limit has none to raise. It is approved at once where the partner's rule allows it and the pool has enough.
  */
 export function askForMore(
   db: Db,
@@ -155,11 +234,10 @@ export function askForMore(
     const holder = holderOf(accountId, projectId)
     const quotas = findQuotas(tx, holder)?.quotas
     if (!quotas) return undefined
-    const wrong = new Map(
+    const wrong: NotMore = new Map(
       quotas.flatMap(({ resource, own }) => {
         const asked = amounts.get(resource.id)
-        const now = own.limit ?? own.given
-        return asked !== undefined && asked <= now ? [[resource.id, notMore(own.limit, now)]] : []
+        return asked === undefined || raises(own, asked) ? [] : [[resource.id, own]]
       }),
     )
     if (wrong.size > 0) return wrong
@@ -194,23 +272,35 @@ export function askForMore(
   })
 }
 
-const notMore = (limit: number | null, now: number) =>
-  limit === null
-    ? `${now} are given out already. Ask for more than that.`
-    : `The limit is ${now} already. Ask for more than that.`
+/** A higher limit that holds what is allocated already. What has no limit gets none. */
+function raises({ limit, given }: Step, amount: number): boolean {
+  return limit !== null && amount > limit && amount >= given
+}
 
 function holderOf(accountId: number, projectId: number | null): Holder {
   return projectId === null ? { level: 'account', accountId } : { level: 'project', accountId, projectId }
 }
 
-/** Up to the partner's share of the present limit, once in 30 days, and only where the pool has enough. */
+/**
+ * Up to the partner's share of the present limit, also of the account's where a project raises that; once in 30 days,
+ * only where the pool has enough, and only while the partner can act.
+ */
 function approveAutomatically(tx: Db, actor: Actor, request: QuotaRequest, quotas: Quota[], tell: Tell): boolean {
   const { accountId } = request
-  const share = automaticShareOf(tx, accountId)
-  if (share === null) return false
-  const within = request.amounts.every(({ resource, asked }) => {
-    const limit = quotas.find((quota) => quota.resource.id === resource.id)?.own.limit ?? 0
-    return asked - limit <= (limit * share) / 100
+  const caretaker = caretakerOf(tx, { id: accountId })
+  const share = caretaker && findAutomaticShare(tx, caretaker.id)
+  if (!share) return false
+  const amounts = new Map(request.amounts.map(({ resource, asked }) => [resource.id, asked]))
+  const small = (amount: number, limit: number | null | undefined) =>
+    amount - (limit ?? 0) <= ((limit ?? 0) * share) / 100
+  const raised = raisesOfAccount(quotas, amounts)
+  const within = quotas.every(({ resource, own, above }) => {
+    const [amount, ofAccount] = [amounts.get(resource.id), raised.get(resource.id)]
+    const account = above.find(({ level }) => level === 'account')
+    return (
+      (amount === undefined || small(amount, own.limit)) &&
+      (ofAccount === undefined || small(ofAccount, account?.limit))
+    )
   })
   const earlier = tx
     .select({ id: quotaRequests.id })
@@ -224,8 +314,7 @@ function approveAutomatically(tx: Db, actor: Actor, request: QuotaRequest, quota
     )
     .get()
   if (!within || earlier) return false
-  const byRule: Actor = { ...actor, userId: null, accountId: partnerOf(tx, accountId) }
-  const amounts = new Map(request.amounts.map(({ resource, asked }) => [resource.id, asked]))
+  const byRule: Actor = { ...actor, userId: null, accountId: caretaker.id }
   try {
     // Where the pool has not enough, the request stays open.
     allOrNothing(tx, (inner) => grant(inner, byRule, request, amounts, { comment: '', automatic: true }, tell))
@@ -236,22 +325,6 @@ function approveAutomatically(tx: Db, actor: Actor, request: QuotaRequest, quota
   }
 }
 
-function partnerOf(db: Db, accountId: number): number | null {
-  return db.select({ id: accounts.partnerId }).from(accounts).where(eq(accounts.id, accountId)).get()?.id ?? null
-}
-
-function automaticShareOf(db: Db, accountId: number): number | null {
-  const partner = alias(accounts, 'partner')
-  return (
-    db
-      .select({ share: partner.automaticShare })
-      .from(accounts)
-      .innerJoin(partner, eq(partner.id, accounts.partnerId))
-      .where(eq(accounts.id, accountId))
-      .get()?.share ?? null
-  )
-}
-
 /** A partner's rule: up to which share of the present limit, in per cent, a request is approved by itself. */
 export function findAutomaticShare(db: Db, partnerId: number): number | null {
   return (
@@ -259,30 +332,27 @@ export function findAutomaticShare(db: Db, partnerId: number): number | null {
   )
 }
 
-/** Null switches it off. */
-export function setAutomaticShare(db: Db, actor: Actor, partnerId: number, share: number | null): void {
-  write(db, actor, (tx) => {
+/** Null switches it off. False when it is so already. */
+export function setAutomaticShare(db: Db, actor: Actor, partnerId: number, share: number | null): boolean {
+  return write(db, actor, (tx) => {
     const before = findAutomaticShare(tx, partnerId)
-    if (before === share) return
+    if (before === share) return false
     tx.update(accounts).set({ automaticShare: share }).where(eq(accounts.id, partnerId)).run()
     record(tx, actor, { kind: 'limit.automatic-changed', accountId: partnerId, change: { share: [before, share] } })
+    return true
   })
 }
 
-/** The open request of this number, if its account is looked after by this partner (null: Support). */
+/** The open request of this number, if its account is looked after by this partner now (null: by Support). */
 function findDecidable(db: Db, partnerId: number | null, accountId: number, id: number): QuotaRequest | undefined {
-  const open = and(
-    eq(quotaRequests.id, id),
-    eq(quotaRequests.accountId, accountId),
-    openQuotaRequest,
-    lookedAfterBy(partnerId),
-  )
-  return listRequests(db, open, asc(quotaRequests.id), 1)[0]
+  const own = and(eq(quotaRequests.id, id), eq(quotaRequests.accountId, accountId))
+  return findOne(db, and(own, openQuotaRequest, isLookedAfterBy(partnerId)))
 }
 
 /**
- * Approves a request with these amounts, by resource, and changes the limits in the same transaction.
- * None may be below the present limit; at least one must be above it.
+ * Approves a request with these amounts, by resource, and changes the limits in the same transaction. Each is
+ * above the present limit and holds what is allocated, or is the present limit: then nothing is given of it. At
+ * least one gives more. A resource that has lost its limit is left out.
  */
 export function approveRequest(
   db: Db,
@@ -296,15 +366,24 @@ export function approveRequest(
       const request = findDecidable(tx, partnerId, accountId, id)
       if (!request) return 'ended'
       const quotas = findQuotas(tx, holderOf(accountId, request.projectId))?.quotas ?? []
-      const now = new Map(quotas.map(({ resource, own }) => [resource.id, own.limit ?? 0]))
-      const asked = new Map(request.amounts.map(({ resource }) => [resource.id, amounts.get(resource.id) ?? 0]))
-      const below = [...asked].filter(([id, amount]) => amount < (now.get(id) ?? 0))
-      const above = [...asked].filter(([id, amount]) => amount > (now.get(id) ?? 0))
-      if (below.length > 0 || above.length === 0) {
-        const wrong = below.length > 0 ? below : [...asked]
-        return { tooLittle: new Map(wrong.map(([id]) => [id, now.get(id) ?? 0])) }
-      }
-      grant(tx, actor, request, asked, { comment, automatic: false }, tell)
+      const decided = quotas.flatMap(({ resource, own }) => {
+        const amount = amounts.get(resource.id)
+        const asked = request.amounts.some(({ resource: { id } }) => id === resource.id)
+        return asked && amount !== undefined ? [{ id: resource.id, own, amount }] : []
+      })
+      const wrong = decided.filter(
+        ({ own, amount }) => own.limit === null || (amount !== own.limit && !raises(own, amount)),
+      )
+      if (wrong.length > 0 || !decided.some(({ own, amount }) => raises(own, amount)))
+        return { notMore: new Map((wrong.length > 0 ? wrong : decided).map(({ id, own }) => [id, own])) }
+      grant(
+        tx,
+        actor,
+        request,
+        new Map(decided.map(({ id, amount }) => [id, amount])),
+        { comment, automatic: false },
+        tell,
+      )
       return 'approved'
     })
   } catch (error) {
@@ -325,7 +404,8 @@ function grant(
   const { id, accountId, projectId } = request
   const remark = comment || request.reason
   const holder = holderOf(accountId, projectId)
-  changeLimits(tx, actor, { level: 'account', accountId }, raisesOfAccount(tx, holder, amounts), remark)
+  const raised = raisesOfAccount(findQuotas(tx, holder)?.quotas ?? [], amounts)
+  changeLimits(tx, actor, { level: 'account', accountId }, raised, remark)
   changeLimits(tx, actor, holder, amounts, remark)
   for (const [resourceId, granted] of amounts)
     tx.update(quotaRequestAmounts)
@@ -336,10 +416,8 @@ function grant(
   tellRequester(tx, actor, { ...request, state: 'approved', comment, automatic }, amounts, tell)
 }
 
-/** What a project gets beyond what its account has left, the account gets too. */
-function raisesOfAccount(tx: Db, holder: Holder, amounts: Map<number, number>): Amounts {
-  if (holder.level !== 'project') return new Map()
-  const quotas = findQuotas(tx, holder)?.quotas ?? []
+/** What a project gets beyond what its account has left, the account gets too. Of an account's own quotas: nothing. */
+function raisesOfAccount(quotas: Quota[], amounts: Map<number, number>): Map<number, number> {
   return new Map(
     quotas.flatMap(({ resource, own, above }) => {
       const account = above.find(({ level }) => level === 'account')
@@ -398,7 +476,7 @@ export function endRequestOf(tx: Db, actor: Actor, accountId: number, comment: s
 function end(
   tx: Db,
   actor: Actor,
-  { id, accountId, projectId }: QuotaRequest,
+  { id, accountId, projectId, createdAt }: QuotaRequest,
   outcome: Pick<QuotaRequest, 'state' | 'comment' | 'automatic'>,
   kind: 'limit.approved' | 'limit.declined' | 'limit.cancelled',
   change: Change = {},
@@ -407,12 +485,13 @@ function end(
     .set({ ...outcome, endedAt: actor.at, endedBy: actor.userId })
     .where(eq(quotaRequests.id, id))
     .run()
+  withdrawLettersOfAct(tx, accountId, createdAt, 'the request has ended', actor.at)
   record(tx, actor, { kind, accountId, ...(projectId === null ? {} : { projectId }), change })
 }
 
 const unitOf = ({ name, unit }: Resource) => (unit ? `${name} (${unit})` : name)
 
-/** The partner's admins read that somebody asks, or that the rule has approved it already. */
+/** Whoever decides reads that somebody asks, or that the rule has approved it already. */
 function tellDeciders(
   tx: Db,
   at: number,
@@ -421,17 +500,22 @@ function tellDeciders(
   automatic: boolean,
   { post, publicUrl, supportEmail, panelName }: Tell,
 ): void {
-  const partnerId = partnerOf(tx, request.accountId)
-  const partner = partnerId === null ? undefined : tx.select().from(accounts).where(eq(accounts.id, partnerId)).get()
-  const readers =
-    partnerId === null
-      ? [{ name: `${panelName} Support`, email: supportEmail ?? '' }].filter(({ email }) => email)
-      : listAdmins(tx, partnerId, mostLetters)
+  const caretaker = caretakerOf(tx, { id: request.accountId })
+  const readers: Pick<Letter, 'name' | 'email' | 'reason'>[] = caretaker
+    ? listAdmins(tx, caretaker.id, mostLetters).map(({ userId, name, email }) => ({
+        name,
+        email,
+        reason: { because: 'admin', userId, readerOf: caretaker.id } as const,
+      }))
+    : [{ name: `${panelName} Support`, email: supportEmail ?? '', reason: { because: 'support' } as const }].filter(
+        ({ email }) => email,
+      )
   for (const reader of readers) {
     post(tx, at, {
       kind: 'quota-request',
       ...reader,
       accountId: request.accountId,
+      names: [request.requestedBy],
       data: {
         requester: request.requester,
         requesterEmail: request.requesterEmail,
@@ -440,11 +524,11 @@ function tellDeciders(
         reason: request.reason,
         automatic,
         lines: request.amounts.map(({ resource, asked }) => {
-          const now = quotas.find((quota) => quota.resource.id === resource.id)?.own.limit ?? null
-          return { name: unitOf(resource), now: now === null ? 'no limit of its own' : String(now), asked }
+          const now = quotas.find((quota) => quota.resource.id === resource.id)?.own.limit
+          return { name: unitOf(resource), now: String(now ?? 0), asked }
         }),
-        link: partner
-          ? `${publicUrl}/partner/customers/${request.identifier}/quotas?account=${partner.identifier}`
+        link: caretaker
+          ? `${publicUrl}/partner/customers/${request.identifier}/quotas?account=${caretaker.identifier}`
           : `${publicUrl}/support/accounts/${request.identifier}/quotas`,
       },
     })
@@ -460,21 +544,21 @@ function tellRequester(
 ): void {
   const user = tx.select().from(users).where(eq(users.id, request.requestedBy)).get()
   if (!user || user.disabledAt !== null) return
-  const partnerId = partnerOf(tx, request.accountId)
-  const partner = partnerId === null ? undefined : tx.select().from(accounts).where(eq(accounts.id, partnerId)).get()
+  const caretaker = actor.bySupport ? null : caretakerOf(tx, { id: request.accountId })
   const person = actor.userId === null ? undefined : tx.select().from(users).where(eq(users.id, actor.userId)).get()
   post(tx, actor.at, {
     kind: 'quota-decision',
     accountId: request.accountId,
     name: user.name,
     email: user.email,
-    userId: user.id,
+    reason: { because: 'member', userId: user.id, readerOf: request.accountId },
+    names: [actor.userId],
     data: {
       account: request.account,
       project: request.project ?? '',
       approved: request.state === 'approved',
       automatic: request.automatic,
-      decider: partner?.name ?? `${panelName} Support`,
+      decider: caretaker?.name ?? `${panelName} Support`,
       person: person?.name ?? '',
       comment: request.comment,
       lines: request.amounts.map(({ resource, asked }) => ({

@@ -1,12 +1,16 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { customerOf } from '../customers/own.ts'
+import type { ListQuery } from '../db/list.ts'
+import { canAct, caretakerOf } from '../partner-ties/caretaker.ts'
 import { findProject } from '../projects/data.ts'
 import { looker } from '../projects/page.ts'
 import { findQuotas } from '../quotas/data.ts'
 import {
   amountFields,
   holderOf,
+  leftToSupport,
+  notMoreWords,
   quotasOf,
   readAmounts,
   sayShortages,
@@ -15,21 +19,23 @@ import {
   showSupportQuotas,
   supportedAccount,
 } from '../quotas/page.ts'
-import { listResources } from '../resources/data.ts'
-import { forbidden, found } from '../web/errors.ts'
+import { listResources, type Resource } from '../resources/data.ts'
+import { listDownload } from '../web/csv.ts'
+import { found } from '../web/errors.ts'
 import { amount, line, optionalLine, readId } from '../web/fields.ts'
-import { number } from '../web/format.ts'
-import { newForm, readForm } from '../web/forms.ts'
+import { type Form, newForm, readForm } from '../web/forms.ts'
+import { readList } from '../web/list.ts'
 import { actor, supportActor } from '../web/viewer.ts'
 import {
   approveRequest,
   askForMore,
   cancelRequest,
-  countOpenRequests,
   declineRequest,
   findAutomaticShare,
   findRequest,
   listOpenRequests,
+  type NotMore,
+  openRequestList,
   type QuotaRequest,
   setAutomaticShare,
 } from './data.ts'
@@ -43,9 +49,6 @@ const automaticApproval = z.strictObject({
 })
 
 const endedMeanwhile = 'This request has ended meanwhile: it was cancelled, or somebody else has decided it.'
-/** The Partner Area lists so many requests at once; the others follow as these are decided. */
-const shown = 25
-
 type Show = (request: FastifyRequest, reply: FastifyReply, forms?: Parameters<typeof showCustomerQuotas>[2]) => unknown
 
 /** What a request is decided as: by whom, for which account, and where that is shown. */
@@ -78,36 +81,28 @@ export default async function quotaRequestRoutes(app: FastifyInstance) {
     if (!form.input) return again()
 
     const { project: identifier, reason } = form.input
-    const project = identifier ? findProject(db, account.id, looker(request), identifier) : undefined
-    if (identifier && !project) {
-      form.errors.project = 'Choose from the list.'
-      return again()
-    }
+    const project = identifier ? found(findProject(db, account.id, looker(request), identifier)) : undefined
     const projectId = project?.id ?? null
-    const limitable = quotasOf(request, holderOf(account.id, projectId)).quotas
+    const { quotas } = quotasOf(request, holderOf(account.id, projectId))
     const amounts = new Map<number, number>()
     for (const [id, wished] of readAmounts(form.input, resources)) if (wished !== null) amounts.set(id, wished)
     if (amounts.size === 0) return again('Enter how much is needed of at least one resource.')
-    for (const { id, key, name } of resources) {
-      if (amounts.has(id) && !limitable.some(({ resource }) => resource.id === id))
-        form.errors[key] = `A project has no limit of ${name}: choose the account, or leave this empty.`
-    }
-    if (Object.keys(form.errors).length > 0) return again()
+    const elsewhere = resources.filter(
+      ({ id }) => amounts.has(id) && !quotas.some(({ resource }) => resource.id === id),
+    )
+    if (elsewhere.length > 0) return again(`A project has no limit of ${namesOf(elsewhere)}. Ask for the account.`)
 
     const asked = askForMore(db, actor(request), account.id, { projectId, amounts, reason }, tell)
     if (asked === 'open-already')
       return again('A request of this account is open already. Cancel it first, or wait until it is decided.')
     if (asked === 'too-many') return again('This account has asked ten times today. Try again tomorrow.')
-    if (asked instanceof Map) {
-      for (const { id, key } of resources) form.errors[key] = asked.get(id)
-      return again()
-    }
-    const decider = account.partnerName ?? `${panelName} Support`
+    if (asked instanceof Map) return again(sayNotMore(form, asked, resources, 'Nothing was sent.'))
+    const waitsFor = caretakerOf(db, account)?.name ?? `${panelName} Support`
     return reply.seeOther(
       '/customer/quotas',
       found(asked).automatic
-        ? `${decider} approves such requests automatically: the new limits hold now.`
-        : `${decider} has your request. You will get a letter when it is decided.`,
+        ? `${waitsFor} approves such requests automatically: the new limits apply now.`
+        : `${waitsFor} has your request. You will get an e-mail when it is decided.`,
     )
   })
 
@@ -119,21 +114,29 @@ export default async function quotaRequestRoutes(app: FastifyInstance) {
     return reply.seeOther('/customer/quotas', 'The request was cancelled.')
   })
 
-  app.get('/partner/quotas', { config: { can: 'partner-quota.see' } }, async (request, reply) =>
-    showPartnerQuotas(request, reply),
-  )
+  app.get('/partner/quotas', { config: { can: 'partner-quota.see' } }, async (request, reply) => {
+    const list = (query: ListQuery) => listOpenRequests(db, request.member.account.id, query)
+    return listDownload(request, reply, openRequestList, list) ?? showPartnerQuotas(request, reply)
+  })
+
+  app.get('/support/quotas', support, async (request, reply) => {
+    const list = (query: ListQuery) => listOpenRequests(db, null, query)
+    return (
+      listDownload(request, reply, openRequestList, list) ??
+      reply.page('quotas/support-requests', { title: 'Quotas', list: list(readList(request, openRequestList)) })
+    )
+  })
 
   app.post('/partner/quotas/automatic-approval', deciding, async (request, reply) => {
     const form = readForm(automaticApproval, request.body)
     if (!form.input) return showPartnerQuotas(request, reply.code(422), form)
     const { share } = form.input
-    setAutomaticShare(db, actor(request), request.member.account.id, share)
-    return reply.seeOther(
-      '/partner/quotas',
+    const changed = setAutomaticShare(db, actor(request), request.member.account.id, share)
+    const rule =
       share === null
-        ? 'Every request waits for a Partner Admin now.'
-        : `Requests for up to ${share} % more are approved automatically now.`,
-    )
+        ? 'Every request waits for a Partner Admin'
+        : `Requests for up to ${share} % more are approved automatically`
+    return reply.seeOther('/partner/quotas', changed ? `${rule} now.` : `${rule}, as before. Nothing was changed.`)
   })
 
   app.post('/partner/customers/:customer/quotas/requests/:request/approval', deciding, async (request, reply) =>
@@ -162,8 +165,7 @@ export default async function quotaRequestRoutes(app: FastifyInstance) {
 
   function supportDesk(request: FastifyRequest): Desk {
     const account = supportedAccount(request)
-    // A customer’s requests are its partner’s to decide.
-    if (account.partnerId !== null) throw forbidden()
+    leftToSupport(db, account.id)
     return {
       partnerId: null,
       account,
@@ -190,28 +192,37 @@ export default async function quotaRequestRoutes(app: FastifyInstance) {
     if (!form.input) return show(request, reply.code(422), { approval: form })
 
     const typed = readAmounts(form.input, resources)
+    const { quotas } = quotasOf(request, holderOf(account.id, open.projectId))
     const amounts = new Map<number, number>()
     for (const { resource, asked } of open.amounts) {
       const given = typed.get(resource.id)
+      const limit = quotas.find((quota) => quota.resource.id === resource.id)?.own.limit ?? null
       if (given === null) form.errors[resource.key] = 'Enter a number. To give nothing of it, enter the limit as it is.'
-      amounts.set(resource.id, given ?? asked)
+      // A form that was made after the limit had been lifted has no field for it.
+      if (given !== undefined || limit !== null) amounts.set(resource.id, given ?? asked)
     }
     if (Object.keys(form.errors).length > 0) return show(request, reply.code(422), { approval: form })
 
     const decided = { partnerId, accountId: account.id, id: open.id }
     const result = approveRequest(db, by, decided, { amounts, comment: form.input.comment }, tell)
     if (result === 'approved') {
-      return reply.seeOther(page, `The request of ${account.name} is approved, and its new limits hold now.`)
+      return reply.seeOther(page, `The request of ${account.name} is approved, and its new limits apply now.`)
     }
     if (result === 'ended') return show(request, reply.code(409), { problem: endedMeanwhile })
+    const problem =
+      'notMore' in result ? sayNotMore(form, result.notMore, resources, 'Nothing was approved.') : undefined
     if ('shortages' in result) sayShortages(form, result.shortages, open.projectId === null)
-    else
-      for (const resource of resources) {
-        const now = result.tooLittle.get(resource.id)
-        if (now !== undefined)
-          form.errors[resource.key] = `The limit is ${number(now)} now. Approve more than that, or decline the request.`
-      }
-    return show(request, reply.code(422), { approval: form })
+    return show(request, reply.code(422), { approval: form, problem: problem ?? '' })
+  }
+
+  /** Puts what is not more at its fields. What has no limit has no field, and so comes back in words. */
+  function sayNotMore(form: Form, wrong: NotMore, resources: Resource[], outcome: string): string {
+    const unlimited = resources.filter(({ id }) => wrong.get(id)?.limit === null)
+    for (const resource of resources) {
+      const step = wrong.get(resource.id)
+      if (step) form.errors[resource.key] = notMoreWords(step, resource)
+    }
+    return unlimited.length > 0 ? `There is no limit of ${namesOf(unlimited)} to raise. ${outcome}` : ''
   }
 
   function decline(request: FastifyRequest, reply: FastifyReply, { partnerId, account, by, page, show }: Desk) {
@@ -230,9 +241,11 @@ export default async function quotaRequestRoutes(app: FastifyInstance) {
     return reply.page('quotas/partner', {
       title: 'Quotas',
       quotas: found(findQuotas(db, { level: 'pool', accountId: account.id })).quotas,
-      requests: listOpenRequests(db, account.id, shown),
-      requestCount: countOpenRequests(db, account.id),
+      list: listOpenRequests(db, account.id, readList(request, openRequestList)),
+      acts: canAct(db, account.id),
       form: form ?? newForm({ share: share === null ? '' : String(share) }),
     })
   }
 }
+
+const namesOf = (resources: Resource[]) => resources.map(({ name }) => name).join(', ')

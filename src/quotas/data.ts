@@ -372,18 +372,18 @@ export function limitsOfProjects(db: Db, accountId: number, projectIds: number[]
 /**
  * Sets limits of a place, all or none, if they are still at the version that the edit was made on.
  * Resources that `amounts` does not name stay as they are. What the level above cannot give comes back.
+ * 'unchanged' when all of them are as they were.
  */
 export function setLimits(
   db: Db,
   actor: Actor,
   holder: Holder,
   edit: { amounts: Amounts; remark: string; version: number },
-): 'saved' | 'stale' | Shortage[] {
+): 'saved' | 'unchanged' | 'stale' | Shortage[] {
   try {
     return write(db, actor, (tx) => {
       if (findQuotas(tx, holder)?.version !== edit.version) return 'stale'
-      changeLimits(tx, actor, holder, edit.amounts, edit.remark)
-      return 'saved'
+      return changeLimits(tx, actor, holder, edit.amounts, edit.remark) ? 'saved' : 'unchanged'
     })
   } catch (error) {
     if (error instanceof NotEnough) return error.shortages
@@ -391,8 +391,8 @@ export function setLimits(
   }
 }
 
-/** Changes limits in the transaction of its caller. Throws NotEnough, and then has changed nothing. */
-export function changeLimits(tx: Db, actor: Actor, holder: Holder, amounts: Amounts, remark: string): void {
+/** Changes limits in the transaction of its caller. Throws NotEnough, and then has changed nothing. False when all are as they were. */
+export function changeLimits(tx: Db, actor: Actor, holder: Holder, amounts: Amounts, remark: string): boolean {
   const quotas = findQuotas(tx, holder)?.quotas ?? []
   const changed = quotas.flatMap((quota) => {
     const amount = amounts.get(quota.resource.id)
@@ -400,7 +400,7 @@ export function changeLimits(tx: Db, actor: Actor, holder: Holder, amounts: Amou
   })
   const shortages = changed.flatMap(({ quota, amount }) => shortageOf(quota, amount) ?? [])
   if (shortages.length > 0) throw new NotEnough(shortages)
-  if (changed.length === 0) return
+  if (changed.length === 0) return false
 
   const { level, accountId } = holder
   const projectId = holder.projectId ?? null
@@ -433,6 +433,7 @@ export function changeLimits(tx: Db, actor: Actor, holder: Holder, amounts: Amou
     ...(projectId === null ? {} : { projectId }),
     change,
   })
+  return true
 }
 
 /** What a number takes from the levels above: itself or, where that is more, what is given out of it already. */

@@ -2,17 +2,21 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { findAccount } from '../accounts/data.ts'
 import { customerOf } from '../customers/own.ts'
+import { type Db, write } from '../db/open.ts'
 import type { Actor } from '../history/record.ts'
-import { listProjectChoices, listProjects, projectList } from '../projects/data.ts'
-import { findOpenRequest, listRequestsOf, type QuotaRequest } from '../quota-requests/data.ts'
+import { tellLimits } from '../notices/data.ts'
+import { caretakerOf } from '../partner-ties/caretaker.ts'
+import { can } from '../policy.ts'
+import { findProject, listProjects, projectList } from '../projects/data.ts'
+import { findOpenRequest, listRequestsOf, ownRequestList, type QuotaRequest } from '../quota-requests/data.ts'
 import type { Resource } from '../resources/data.ts'
 import { findAccountByIdentifier } from '../support/data.ts'
-import { found } from '../web/errors.ts'
+import { found, Refusal } from '../web/errors.ts'
 import { amount, optionalLine, version } from '../web/fields.ts'
 import { number, withUnit } from '../web/format.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { readList } from '../web/list.ts'
-import { findQuotas, type Holder, limitsOfProjects, type Quotas, type Shortage, setLimits } from './data.ts'
+import { findQuotas, type Holder, limitsOfProjects, type Quota, type Quotas, type Shortage, setLimits } from './data.ts'
 
 // What the pages with quotas share: their forms, and the pages themselves, which limits and requests
 // both lead back to.
@@ -61,12 +65,15 @@ export function sayShortages(form: Form, shortages: Shortage[], typedHere: boole
   for (const shortage of shortages) form.errors[shortage.resource.key] = shortageWords(shortage, typedHere)
 }
 
-/** Reads a form of limits and saves it, all fields or none. What stands in the way comes back in the form. */
+/**
+ * Reads a form of limits and saves it, all fields or none: `changed` is false when all are as they were. What
+ * stands in the way comes back in the form.
+ */
 export function saveLimits(
   request: FastifyRequest,
   actor: Actor,
   holder: Holder,
-): { saved: true } | { saved: false; status: 409 | 422; form: Form } {
+): { saved: true; changed: boolean } | { saved: false; status: 409 | 422; form: Form } {
   const { quotas } = quotasOf(request, holder)
   const resources = quotas.map(({ resource }) => resource)
   const schema = z.strictObject({
@@ -79,8 +86,17 @@ export function saveLimits(
 
   const amounts = readAmounts(form.input, resources)
   const { remark, version: madeOn } = form.input
-  const result = setLimits(request.server.db, actor, holder, { amounts, remark, version: madeOn })
-  if (result === 'saved') return { saved: true }
+  const { db, mailContext } = request.server
+  const changed = quotas.flatMap(({ resource, own }) => {
+    const after = amounts.get(resource.id)
+    return after === undefined || after === own.limit ? [] : [{ resource, before: own.limit, after }]
+  })
+  const result = write(db, actor, (tx) => {
+    const done = setLimits(tx, actor, holder, { amounts, remark, version: madeOn })
+    if (done === 'saved') tellLimits(tx, actor, holder, changed, remark, mailContext)
+    return done
+  })
+  if (result === 'saved' || result === 'unchanged') return { saved: true, changed: result === 'saved' }
   if (result !== 'stale') {
     sayShortages(form, result, true)
     return { saved: false, status: 422, form }
@@ -94,9 +110,21 @@ export function saveLimits(
         `Somebody has changed these quotas meanwhile: here it is ${words(own.limit)} now. Save again to set it to ${words(typed)}.`
   }
   // What was typed is what is there by now: nothing is left to do.
-  if (Object.keys(form.errors).length === 0) return { saved: true }
+  if (Object.keys(form.errors).length === 0) return { saved: true, changed: false }
   form.values.version = String(current.version)
   return { saved: false, status: 409, form }
+}
+
+/** Why so much is not more than there is: for the field of an amount. */
+export function notMoreWords(
+  { limit, given }: Pick<Quota['own'], 'limit' | 'given'>,
+  { name, unit }: Resource,
+): string {
+  if (limit === null) return `${name} has no limit, so there is nothing to raise.`
+  const amount = (value: number) => withUnit(value, { unit })
+  return given > limit
+    ? `The limit is ${amount(limit)} and ${amount(given)} are allocated already. Enter at least ${amount(given)}.`
+    : `The limit is ${amount(limit)} already. Enter more than that.`
 }
 
 /** The form to approve a request: the amounts asked for, to be changed. */
@@ -114,6 +142,7 @@ function decision(request: FastifyRequest, accountId: number, ofAccount: Quotas,
   return {
     request: open ?? null,
     requestQuotas: ofProject ? quotasOf(request, holderOf(accountId, open.projectId)).quotas : ofAccount.quotas,
+    caretaker: caretakerOf(request.server.db, { id: accountId }),
     approvalForm: forms.approval ?? approvalForm(open),
     refusalForm: forms.refusal ?? newForm({ comment: '' }),
     problem: forms.problem ?? '',
@@ -155,10 +184,24 @@ export function showSupportQuotas(request: FastifyRequest, reply: FastifyReply, 
   })
 }
 
+/** Throws while a partner looks after the account: its limits and requests are that partner’s then. */
+export function leftToSupport(db: Db, accountId: number): void {
+  const caretaker = caretakerOf(db, { id: accountId })
+  if (caretaker)
+    throw new Refusal(
+      403,
+      'Not allowed',
+      `${caretaker.name} looks after this account: its Partner Admins set the limits and decide about requests.`,
+    )
+}
+
 export function supportedAccount(request: FastifyRequest) {
   const { identifier } = request.params as { identifier: string }
   return found(findAccountByIdentifier(request.server.db, identifier))
 }
+
+/** What requests are called in the address of the page that also lists the projects. */
+export const requestPrefix = 'requests-'
 
 /** Account Settings → Quotas: what the account may use, what its projects were given, and asking for more. */
 export function showOwnQuotas(request: FastifyRequest, reply: FastifyReply, forms: QuotaForms = {}) {
@@ -166,21 +209,32 @@ export function showOwnQuotas(request: FastifyRequest, reply: FastifyReply, form
   const { account, user } = request.member
   const all = { userId: user.id, seesAll: true }
   const list = listProjects(db, account.id, all, readList(request, projectList))
-  const { project } = request.query as Record<string, unknown>
-  const requests = listRequestsOf(db, account.id, 6)
+  const { quotas } = quotasOf(request, { level: 'account', accountId: account.id })
+  // More is asked for the account, or for the project that the address or the form names.
+  const named = forms.ask ? forms.ask.values.project : (request.query as Record<string, unknown>).project
+  const project =
+    named && can(request.viewer.standings, 'quota.request')
+      ? found(findProject(db, account.id, all, String(named)))
+      : undefined
+  const requests = listRequestsOf(db, account.id, readList(request, ownRequestList, requestPrefix))
+  const open = requests.previous ? findOpenRequest(db, account.id) : requests.rows.find(({ state }) => state === 'open')
   return reply.page('quotas/own', {
     title: 'Quotas',
-    quotas: quotasOf(request, { level: 'account', accountId: account.id }).quotas,
+    quotas,
     list,
     given: limitsOfProjects(
       db,
       account.id,
       list.rows.map(({ id }) => id),
     ),
-    request: requests.find(({ state }) => state === 'open') ?? null,
-    ended: requests.filter(({ state }) => state !== 'open'),
-    choices: listProjectChoices(db, account.id, 100),
-    form: forms.ask ?? newForm({ project: typeof project === 'string' ? project : '' }),
+    caretaker: caretakerOf(db, account),
+    request: open ?? null,
+    ended: requests.rows.filter(({ state }) => state !== 'open'),
+    requests,
+    requestPrefix,
+    project: project ?? null,
+    askable: project ? quotasOf(request, holderOf(account.id, project.id)).quotas : quotas,
+    form: forms.ask ?? newForm({ project: project?.identifier ?? '' }),
     problem: forms.problem ?? '',
   })
 }

@@ -3,11 +3,19 @@ import { customerOf } from '../customers/own.ts'
 import type { ListQuery } from '../db/list.ts'
 import { listProjects, projectList } from '../projects/data.ts'
 import { projectOf, showProject } from '../projects/page.ts'
+import { listRequestsOf, ownRequestList } from '../quota-requests/data.ts'
 import { csvDownload, listDownload } from '../web/csv.ts'
-import { forbidden } from '../web/errors.ts'
 import { actor, supportActor } from '../web/viewer.ts'
 import { quotaColumns, quotaRows } from './data.ts'
-import { saveLimits, showCustomerQuotas, showOwnQuotas, showSupportQuotas, supportedAccount } from './page.ts'
+import {
+  leftToSupport,
+  requestPrefix,
+  saveLimits,
+  showCustomerQuotas,
+  showOwnQuotas,
+  showSupportQuotas,
+  supportedAccount,
+} from './page.ts'
 
 export default async function quotaRoutes(app: FastifyInstance) {
   const { db } = app
@@ -16,7 +24,12 @@ export default async function quotaRoutes(app: FastifyInstance) {
   app.get('/customer/quotas', { config: { can: 'quota.see' } }, async (request, reply) => {
     const { account, user } = request.member
     const list = (query: ListQuery) => listProjects(db, account.id, { userId: user.id, seesAll: true }, query)
-    return listDownload(request, reply, projectList, list) ?? showOwnQuotas(request, reply)
+    const requests = (query: ListQuery) => listRequestsOf(db, account.id, query)
+    return (
+      listDownload(request, reply, projectList, list) ??
+      listDownload(request, reply, ownRequestList, requests, requestPrefix) ??
+      showOwnQuotas(request, reply)
+    )
   })
 
   app.post(
@@ -27,7 +40,7 @@ export default async function quotaRoutes(app: FastifyInstance) {
       const holder = { level: 'project', accountId: request.member.account.id, projectId: project.id } as const
       const result = saveLimits(request, actor(request), holder)
       if (!result.saved) return showProject(request, reply.code(result.status), { limits: result.form })
-      return reply.seeOther(`/projects/${project.identifier}`, `The quotas of ${project.name} are saved.`)
+      return reply.seeOther(`/projects/${project.identifier}`, savedWords('quotas', project.name, result))
     },
   )
 
@@ -44,7 +57,7 @@ export default async function quotaRoutes(app: FastifyInstance) {
       if (!result.saved) return showCustomerQuotas(request, reply.code(result.status), { limits: result.form })
       return reply.seeOther(
         `/partner/customers/${customer.identifier}/quotas`,
-        `The quotas of ${customer.name} are saved.`,
+        savedWords('quotas', customer.name, result),
       )
     },
   )
@@ -57,18 +70,24 @@ export default async function quotaRoutes(app: FastifyInstance) {
   app.get('/support/accounts/:identifier/quotas', support, async (request, reply) => showSupportQuotas(request, reply))
 
   app.post('/support/accounts/:identifier/quotas', support, async (request, reply) => {
-    const { id, identifier, name, partnerId } = supportedAccount(request)
-    // A customer’s limits are its partner’s to set.
-    if (partnerId !== null) throw forbidden()
+    const { id, identifier, name } = supportedAccount(request)
+    leftToSupport(db, id)
     const result = saveLimits(request, supportActor(request), { level: 'account', accountId: id })
     if (!result.saved) return showSupportQuotas(request, reply.code(result.status), { limits: result.form })
-    return reply.seeOther(`/support/accounts/${identifier}/quotas`, `The quotas of ${name} are saved.`)
+    return reply.seeOther(`/support/accounts/${identifier}/quotas`, savedWords('quotas', name, result))
   })
 
   app.post('/support/accounts/:identifier/pool', support, async (request, reply) => {
     const { id, identifier, name } = supportedAccount(request)
     const result = saveLimits(request, supportActor(request), { level: 'pool', accountId: id })
     if (!result.saved) return showSupportQuotas(request, reply.code(result.status), { pool: result.form })
-    return reply.seeOther(`/support/accounts/${identifier}/quotas`, `The pool of ${name} is saved.`)
+    return reply.seeOther(`/support/accounts/${identifier}/quotas`, savedWords('pool', name, result))
   })
+}
+
+function savedWords(what: 'quotas' | 'pool', name: string, { changed }: { changed: boolean }): string {
+  const are = what === 'pool' ? 'is' : 'are'
+  return changed
+    ? `The ${what} of ${name} ${are} saved.`
+    : `The ${what} of ${name} ${are} as before. Nothing was changed.`
 }

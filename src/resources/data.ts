@@ -44,18 +44,18 @@ export function addResource(
   })
 }
 
-/** Changes name and unit, if the resource is still at the version that the edit was made on. */
+/** Changes name and unit. Undefined when the resource is no longer at the version that the edit was made on. */
 export function changeResource(
   db: Db,
   actor: Actor,
   key: string,
   { name, unit, version }: { name: string; unit: string; version: number },
-): boolean {
+): 'saved' | 'unchanged' | undefined {
   return write(db, actor, (tx) => {
     const own = and(eq(resources.key, key), eq(resources.version, version))
     const before = tx.select().from(resources).where(own).get()
-    if (!before) return false
-    if (before.name === name && before.unit === unit) return true
+    if (!before) return undefined
+    if (before.name === name && before.unit === unit) return 'unchanged'
     tx.update(resources)
       .set({ name, unit, version: sql`${resources.version} + 1` })
       .where(own)
@@ -64,7 +64,7 @@ export function changeResource(
       kind: 'limit.resource-changed',
       change: { name: [before.name, name], unit: [before.unit, unit] },
     })
-    return true
+    return 'saved'
   })
 }
 

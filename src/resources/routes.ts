@@ -55,8 +55,12 @@ export default async function resourceRoutes(app: FastifyInstance) {
     const form = readForm(change, request.body)
     if (!form.input) return show(request, reply.code(422), { editing: { key, form } })
     const { name } = form.input
-    if (changeResource(db, supportActor(request), key, form.input))
-      return reply.seeOther('/support/resources', `${name} is saved.`)
+    const changed = changeResource(db, supportActor(request), key, form.input)
+    if (changed)
+      return reply.seeOther(
+        '/support/resources',
+        changed === 'saved' ? `${name} is saved.` : `${name} is as it was. Nothing was changed.`,
+      )
     const current = resourceOf(request)
     form.errors.name = `Somebody has changed it to “${current.name}” (${current.unit || 'no unit'}) meanwhile. Save again to call it “${name}”.`
     form.values.version = String(current.version)

@@ -4,16 +4,23 @@ import { createAccount, proposeAccountIdentifier, resumeAccount, suspendAccount 
 import { resumedWords } from '../accounts/resumed.ts'
 import { write } from '../db/open.ts'
 import { invitationActs } from '../invitations/acts.ts'
-import { invitationList, invite, inviteAdmin, listInvitations, mayHandle } from '../invitations/data.ts'
+import {
+  invitationList,
+  invite,
+  inviteAdmin,
+  listInvitations,
+  mayHandle,
+  type NewInvitation,
+} from '../invitations/data.ts'
 import { endSessions, findUser, setDisabled } from '../login/data.ts'
 import { findLetter, letterList, listLetters, openBody, sendAgain } from '../mail/outbox.ts'
 import { countAdmins, listMembers, memberList } from '../members/data.ts'
 import { caretakerOf } from '../partner-ties/caretaker.ts'
-import { listPendingRequests } from '../partnership/data.ts'
+import { listPendingRequests, partnerRequestList } from '../partnership/data.ts'
 import { adminRole } from '../policy.ts'
 import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
-import { email, identifier, line, personName, readId, withIdentifier } from '../web/fields.ts'
+import { accountName, email, identifier, line, personName, readId, withIdentifier } from '../web/fields.ts'
 import { plural } from '../web/format.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { readList } from '../web/list.ts'
@@ -22,7 +29,7 @@ import { accountList, findAccountByIdentifier, listAccounts, listUsers, userList
 
 const newAccount = z
   .strictObject({
-    name: line('Enter the account’s name.', 100),
+    name: accountName('Enter the account’s name.'),
     identifier: identifier(),
     kind: z.enum(['customer', 'partner'], { error: 'Choose a kind.' }),
     adminName: personName(),
@@ -31,6 +38,9 @@ const newAccount = z
   .transform(withIdentifier)
 const firstAdmin = z.strictObject({ name: personName(), email: email() })
 const suspension = z.strictObject({ reason: line('Say why: the account’s users will read it.', 300) })
+
+/** What requests to become a partner are called in the address of the page that also lists the accounts. */
+const requestPrefix = 'requests-'
 
 export default async function supportRoutes(app: FastifyInstance) {
   const { db, config, postLetter, secrets } = app
@@ -46,7 +56,9 @@ export default async function supportRoutes(app: FastifyInstance) {
     '/support/accounts',
     account,
     async (request, reply) =>
-      listDownload(request, reply, accountList, (query) => listAccounts(db, query)) ?? showAccounts(request, reply),
+      listDownload(request, reply, accountList, (query) => listAccounts(db, query)) ??
+      listDownload(request, reply, partnerRequestList, (query) => listPendingRequests(db, query), requestPrefix) ??
+      showAccounts(request, reply),
   )
 
   app.post('/support/accounts', account, async (request, reply) => {
@@ -57,12 +69,17 @@ export default async function supportRoutes(app: FastifyInstance) {
       const sender = senderOf(request)
       const created = write(db, actor, (tx) => {
         const created = createAccount(tx, actor, { ...input, partnerId: null })
-        if (created)
-          invite(tx, actor, sender, created, { name: adminName, email: adminEmail, role: 'admin', projects: [] })
-        return created
+        if (!created) return undefined
+        const admin = { name: adminName, email: adminEmail, role: 'admin', projects: [] } satisfies NewInvitation
+        return { ...created, invited: typeof invite(tx, actor, sender, created, admin) === 'object' }
       })
       if (created)
-        return reply.seeOther('/support/accounts', `${created.name} was created, and ${adminName} is invited.`)
+        return reply.seeOther(
+          '/support/accounts',
+          created.invited
+            ? `${created.name} was created, and ${adminName} is invited.`
+            : `${created.name} was created, but ${adminName} could not be invited.`,
+        )
       form.values.identifier ||= input.identifier
       form.errors.identifier = `“${input.identifier}” is taken, or was once. “${proposeAccountIdentifier(db, input.identifier)}” is free.`
     }
@@ -120,7 +137,7 @@ export default async function supportRoutes(app: FastifyInstance) {
     const { id, name } = accountOf(request)
     const form = readForm(suspension, request.body)
     if (!form.input) return showSuspension(request, reply.code(422), form)
-    const done = suspendAccount(db, supportActor(request), id, form.input.reason)
+    const done = suspendAccount(db, supportActor(request), id, form.input.reason, app.mailContext)
     return reply.seeOther(
       '/support/accounts',
       done ? `${name} is suspended.` : `Support had suspended ${name} already. Nothing was changed.`,
@@ -129,7 +146,8 @@ export default async function supportRoutes(app: FastifyInstance) {
 
   app.post('/support/accounts/:identifier/suspension/removal', account, async (request, reply) => {
     const { id, name } = accountOf(request)
-    return reply.seeOther('/support/accounts', resumedWords(name, resumeAccount(db, supportActor(request), id)))
+    const resumed = resumeAccount(db, supportActor(request), id, app.mailContext)
+    return reply.seeOther('/support/accounts', resumedWords(name, resumed))
   })
 
   app.get(
@@ -167,7 +185,10 @@ export default async function supportRoutes(app: FastifyInstance) {
   app.post('/support/users/:user/sessions/removal', user, async (request, reply) => {
     const { id, name } = userOf(request)
     const ended = endSessions(db, supportActor(request), id)
-    return reply.seeOther('/support/users', `${plural(ended, 'session')} of ${name} ended.`)
+    return reply.seeOther(
+      '/support/users',
+      ended ? `${plural(ended, 'session')} of ${name} ended.` : `${name} has no session. Nothing was changed.`,
+    )
   })
 
   app.get('/support/mail', mail, async (request, reply) => {
@@ -193,9 +214,11 @@ export default async function supportRoutes(app: FastifyInstance) {
     app.wakeMail()
     return reply.seeOther(
       '/support/mail',
-      again
-        ? `The letter to ${letter.email} is sent again.`
-        : `The letter to ${letter.email} is not there to be sent any more.`,
+      again === 'again'
+        ? `The e-mail to ${letter.email} is being sent again.`
+        : again === 'nothing'
+          ? `The e-mail to ${letter.email} can no longer be sent.`
+          : `The e-mail to ${letter.email} was not sent again: ${again.whyNot}.`,
     )
   })
 
@@ -210,8 +233,7 @@ export default async function supportRoutes(app: FastifyInstance) {
   }
 
   function senderOf(request: FastifyRequest) {
-    const inviter = `${request.signedIn.name} (${config.panelName} Support)`
-    return { post: postLetter, publicUrl: config.publicUrl, inviter }
+    return { post: postLetter, publicUrl: config.publicUrl, inviter: request.signedIn.name, from: 'support' as const }
   }
 
   function showAccountUsers(request: FastifyRequest, reply: FastifyReply, form?: Form, problem = '') {
@@ -249,7 +271,8 @@ export default async function supportRoutes(app: FastifyInstance) {
     return reply.page('support/accounts', {
       title: 'Accounts',
       form: form ?? newForm({ kind: 'customer' }),
-      requests: listPendingRequests(db, 20),
+      requests: listPendingRequests(db, readList(request, partnerRequestList, requestPrefix)),
+      requestPrefix,
       list: listAccounts(db, readList(request, accountList)),
     })
   }

@@ -15,7 +15,11 @@ const freeTries = 5
 const longestDelay = 15 * minute
 const triesPerAddress = 30
 
-export type Attempt = { account: string; address: string }
+/**
+ * What an attempt counts for: the account (or the browser or session of its own user), and the address that it comes
+ * from. Those that are known to be their user's have no address, so that nobody else at it can use up their tries.
+ */
+export type Attempt = { account: string; address: string | undefined }
 
 /**
  * Counts an attempt before it is made, so that parallel ones count too. Returns 0 when it may be
@@ -27,15 +31,17 @@ export function admit(db: Db, { account, address }: Attempt, at: number): number
       .where(lt(throttles.at, at - day))
       .run()
     const byAccount = find(tx, accountKey(account))
-    const byAddress = find(tx, addressKey(address))
+    const byAddress = address === undefined ? undefined : find(tx, addressKey(address))
+    // A time in the future comes from a clock that was wrong.
     const wait = Math.max(
-      byAccount ? byAccount.at + delayAfter(byAccount.tries) - at : 0,
-      byAddress && byAddress.tries >= triesPerAddress ? byAddress.at + minute - at : 0,
+      byAccount ? Math.min(byAccount.at, at) + delayAfter(byAccount.tries) - at : 0,
+      byAddress && byAddress.tries >= triesPerAddress ? Math.min(byAddress.at, at) + minute - at : 0,
     )
     if (wait > 0) return wait
     put(tx, accountKey(account), (byAccount?.tries ?? 0) + 1, at)
+    if (address === undefined) return 0
     // An address’s minute begins with its first attempt.
-    const goesOn = byAddress && at < byAddress.at + minute
+    const goesOn = byAddress && byAddress.at <= at && at < byAddress.at + minute
     put(tx, addressKey(address), goesOn ? byAddress.tries + 1 : 1, goesOn ? byAddress.at : at)
     return 0
   })
@@ -47,7 +53,7 @@ export function forgive(db: Db, { account, address }: Attempt): void {
     tx.delete(throttles)
       .where(eq(throttles.key, accountKey(account)))
       .run()
-    const byAddress = find(tx, addressKey(address))
+    const byAddress = address === undefined ? undefined : find(tx, addressKey(address))
     if (byAddress) put(tx, byAddress.key, Math.max(0, byAddress.tries - 1), byAddress.at)
   })
 }
@@ -69,9 +75,13 @@ function accountKey(account: string): string {
   return `account ${hashToken(account)}`
 }
 
-/** One household or server has a whole /64 of IPv6. */
 function addressKey(address: string): string {
-  return `address ${isIPv6(address) && !address.includes('.') ? network64(address) : address}`
+  return `address ${networkOf(address)}`
+}
+
+/** One household or server has a whole /64 of IPv6. */
+export function networkOf(address: string): string {
+  return isIPv6(address) && !address.includes('.') ? network64(address) : address
 }
 
 function network64(address: string): string {

@@ -28,7 +28,10 @@ export function switchOn(
   })
 }
 
-/** Switches two-factor log-in off, or resets it for somebody who has lost everything. False when it was off. */
+/**
+ * Switches two-factor log-in off, or resets it for somebody who has lost everything. False when it was off.
+ * Ends the sessions that have given only the password: without this, they would count as logged in.
+ */
 export function switchOff(
   db: Db,
   actor: Actor,
@@ -41,7 +44,10 @@ export function switchOff(
     if (!user?.totpSecret) return false
     tx.update(users).set({ totpSecret: null, totpStep: null }).where(eq(users.id, userId)).run()
     tx.delete(recoveryCodes).where(eq(recoveryCodes.userId, userId)).run()
-    if (kind === 'user.two-factor-reset') tx.delete(sessions).where(eq(sessions.userId, userId)).run()
+    const halfSignedIn = kind === 'user.two-factor-reset' ? undefined : eq(sessions.secondFactor, false)
+    tx.delete(sessions)
+      .where(and(eq(sessions.userId, userId), halfSignedIn))
+      .run()
     record(tx, actor, { kind, userId })
     tell(tx)
     return true

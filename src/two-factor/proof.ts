@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { findUser } from '../login/data.ts'
 import { verifyPassword } from '../login/passwords.ts'
-import { attemptOn, tooSoon } from '../throttle/attempt.ts'
+import { sessionAttempt, tooSoon } from '../throttle/attempt.ts'
 import { forgive } from '../throttle/data.ts'
 import { found } from '../web/errors.ts'
 import { noteProof } from '../web/session.ts'
@@ -15,12 +15,12 @@ import { takeCode } from './data.ts'
 export async function prove(request: FastifyRequest, reply: FastifyReply, proof: string): Promise<string | undefined> {
   const { db, secrets } = request.server
   const user = found(findUser(db, request.signedIn.id))
-  const attempt = attemptOn(request, user.email)
+  const attempt = sessionAttempt(request, 'proof')
   const wait = tooSoon(request, reply, attempt)
   if (wait) return wait
   const right = user.totpSecret
     ? takeCode(db, secrets, actor(request), user, proof)
-    : await verifyPassword(user.passwordHash, proof)
+    : await verifyPassword(user.passwordHash, proof, attempt)
   if (!right) return user.totpSecret ? 'This code is wrong, or was used already.' : 'The password is wrong.'
   forgive(db, attempt)
   noteProof(request)

@@ -5,7 +5,8 @@ import type { Db } from '../db/open.ts'
 import { findUser } from '../login/data.ts'
 import type { Post } from '../mail/outbox.ts'
 import { seal, unseal } from '../secrets.ts'
-import { attemptOn, tooSoon } from '../throttle/attempt.ts'
+import { logInAttempt, secondStepAttempt, tooSoon } from '../throttle/attempt.ts'
+import { rememberBrowser } from '../throttle/browser.ts'
 import { forgive } from '../throttle/data.ts'
 import { badRequest, found, notFound } from '../web/errors.ts'
 import { readId } from '../web/fields.ts'
@@ -36,22 +37,25 @@ export default async function twoFactorRoutes(app: FastifyInstance) {
     const half = request.viewer.halfSignedIn
     if (!half) return reply.seeOther('/login')
     const form = readForm(logIn, request.body)
+    form.values.next = ownPath(form.values.next)
     if (!form.input) return reply.code(422).page('two-factor/log-in', { title: 'Second step', form })
 
-    const attempt = attemptOn(request, half.email)
+    const user = found(findUser(db, half.id))
+    const attempt = secondStepAttempt(request, user)
     const wait = tooSoon(request, reply, attempt)
     if (wait) {
       noteLogInResult(request, 'too many', half.id)
       return reply.page('two-factor/log-in', { title: 'Second step', form, problem: wait })
     }
-    const user = found(findUser(db, half.id))
-    const person = { ...visitingActor(request), userId: user.id }
+    const person = { ...visitingActor(request), userId: user.id, stillMay: request.mustStillMay }
     if (takeCode(db, secrets, person, user, form.input.code)) {
       const { id: userId, passwordHash } = user
       const [last] = listRecentAccounts(db, userId, 1)
       if (!(await signIn(request, { userId, accountId: last?.id ?? null, passwordHash, secondFactor: true })))
         return reply.seeOther('/login', 'Your log-in has changed. Log in again.')
       forgive(db, attempt)
+      forgive(db, logInAttempt(request, user.email, user))
+      rememberBrowser(request, reply, user)
       noteLogInResult(request, 'succeeded', user.id)
       return reply.seeOther(ownPath(form.input.next))
     }
@@ -96,8 +100,12 @@ export default async function twoFactorRoutes(app: FastifyInstance) {
   })
 
   app.post('/profile/two-factor/removal', change, async (request, reply) => {
-    switchOff(db, actor(request), request.signedIn.id, 'user.two-factor-off', tell(request, 'switched off'))
-    return reply.seeOther('/profile/two-factor', 'Two-factor log-in is off.')
+    const { id } = request.signedIn
+    const done = switchOff(db, actor(request), id, 'user.two-factor-off', tell(request, 'switched off'))
+    return reply.seeOther(
+      '/profile/two-factor',
+      done ? 'Two-factor log-in is off.' : 'Two-factor log-in was off already. Nothing was changed.',
+    )
   })
 
   app.post(
@@ -111,7 +119,7 @@ export default async function twoFactorRoutes(app: FastifyInstance) {
           kind: 'two-factor-changed',
           email: user.email,
           name: user.name,
-          userId: user.id,
+          reason: { because: 'user', userId: user.id },
           data,
         }),
       )
@@ -126,8 +134,9 @@ export default async function twoFactorRoutes(app: FastifyInstance) {
 
   function tell(request: FastifyRequest, what: string): (tx: Db) => void {
     const { email, name, id: userId } = request.signedIn
+    const reason = { because: 'user', userId } as const
     return (tx) =>
-      (postLetter as Post)(tx, now(), { kind: 'two-factor-changed', email, name, userId, data: letterData(what) })
+      (postLetter as Post)(tx, now(), { kind: 'two-factor-changed', email, name, reason, data: letterData(what) })
   }
 
   function letterData(what: string) {

@@ -1,32 +1,51 @@
 import { domainToASCII } from 'node:url'
 import { z } from 'zod'
 import { suggestIdentifier } from '../../public/identifier.js'
-import { fold } from '../db/fold.ts'
+import { foldCase } from '../db/fold.ts'
+import { isReserved } from './reserved-names.ts'
+import { isLegible, isPlain, showsSomething, trimmed } from './visible.ts'
 
 // The schemas of form fields. Messages are in the words of the person who fills the form.
 
-/** Control characters, and those that change the direction of text or cannot be seen. */
-const unprintable = /[\p{Cc}\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\p{Cs}]/u
+const invisible = 'Delete the invisible or control characters: type this instead of pasting it.'
 
-/** Text as it is kept: NFC, trimmed, `most` characters at the most, all of them to be seen. */
+/** Text as it is kept: NFC, of `most` characters at most, all of which can be seen; without marks at its ends. */
 const shown = (most: number) =>
   z
     .string()
     .refine((text) => [...text].length <= most, `Use at most ${most} characters.`)
-    .refine(
-      (text) => !unprintable.test(text),
-      'Use letters that can be seen: a control or invisible character is in it.',
-    )
+    .refine(isLegible, invisible)
 
-const kept = (missing: string) => z.string({ error: missing }).transform((text) => text.normalize('NFC').trim())
+const kept = (missing: string) => z.string({ error: missing }).transform((text) => trimmed(text.normalize('NFC')))
 
 /** A line of text of `most` characters at the most. */
-export const line = (missing: string, most: number) => kept(missing).pipe(shown(most).min(1, missing))
+export const line = (missing: string, most: number) => kept(missing).pipe(shown(most).refine(showsSomething, missing))
 
 /** A line that may be left empty. */
-export const optionalLine = (most: number) => kept('').default('').pipe(shown(most))
+export const optionalLine = (most: number) =>
+  kept('')
+    .default('')
+    .pipe(shown(most).refine((text) => text === '' || showsSomething(text), invisible))
 
-export const personName = () => line('Enter the full name.', 100)
+/** What somebody or something is called: not a message, since names go into e-mails to people who do not know us. */
+const called = (missing: string) =>
+  line(missing, 100).refine((name) => !holdsLink(name), 'Leave out links and e-mail addresses.')
+
+const notReserved = [
+  (name: string) => !isReserved(name),
+  'This name is reserved, because people could mistake it for the panel or its Support. Choose another name.',
+] as const
+
+export const personName = () => called('Enter the full name.').refine(...notReserved)
+
+export const accountName = (missing: string) => called(missing).refine(...notReserved)
+
+export const projectName = () => called('Enter the project’s name.')
+
+/** Addresses that mail programs and browsers turn into links. A bare domain may be a company's name: Booking.com B.V. */
+function holdsLink(name: string): boolean {
+  return /\p{L}:\/\/|(?<![\p{L}\p{N}])(www\d?\.|mailto:)\S|[^\s@]@[^\s@]+\.\p{L}/iu.test(name.normalize('NFKC'))
+}
 
 export const identifierRule =
   '2–32 characters: a–z, 0–9 and single hyphens, beginning with a letter. It cannot be changed later.'
@@ -37,7 +56,7 @@ export const identifierPattern = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
 export const identifier = () =>
   z
     .string({ error: 'Choose an identifier.' })
-    .trim()
+    .transform(trimmed)
     .refine(
       (text) => text === '' || (text.length >= 2 && text.length <= 32 && identifierPattern.test(text)),
       `This cannot be an identifier. It takes ${identifierRule}`,
@@ -67,23 +86,23 @@ export function withIdentifier<Input extends { name: string; identifier: string 
 export const email = (missing = 'Enter the e-mail address.') =>
   z
     .string({ error: missing })
-    .transform((text) => text.normalize('NFC').trim())
+    .transform((text) => trimmed(text.normalize('NFC')))
     .pipe(
       z
         .string()
         .min(1, missing)
         .max(254, 'This e-mail address is too long.')
-        .refine((text) => !unprintable.test(text), 'A control or invisible character is in this address.')
+        .refine(isPlain, invisible)
         .refine(
           (text) => splitEmail(text) !== undefined,
           'This is not an e-mail address. It looks like name@example.com.',
         ),
     )
 
-/** What two spellings of one address have in common: letters folded, the domain in its ASCII form. */
+/** What two spellings of one address have in common: upper and lower case folded, the domain in its ASCII form. */
 export function emailKey(address: string): string {
   const parts = splitEmail(address)
-  return parts ? `${fold(parts.local)}@${parts.domain}` : fold(address)
+  return parts ? `${foldCase(parts.local)}@${parts.domain}` : foldCase(address)
 }
 
 function splitEmail(address: string): { local: string; domain: string } | undefined {

@@ -20,7 +20,11 @@ declare module 'fastify' {
   }
 }
 
-export type RouteEntry = { method: string; url: string; config: { can?: Action } }
+export type RouteEntry = {
+  method: string
+  url: string
+  config: { can?: Action; secret?: boolean; confirm?: boolean | 'download' }
+}
 
 export type GuardOptions = {
   /** Makes another of the user's accounts the active one. False when it is none of theirs. */
@@ -96,10 +100,10 @@ export default fp<GuardOptions>(async (app: FastifyInstance, { switchAccount, fi
     if (request.formMeta.switchBack && switchAccount(request, wanted)) return
 
     const own = findOwnAccount(request, wanted)
+    // It was not changed but lost, most likely while the form was open.
+    if (!own && request.viewer.accountLost) throw refusal(request)
     const active = request.viewer.account?.name
     const now = active ? `You are working in ${active} now` : 'No account is active now'
-    // The account was taken away: no other tab has changed anything.
-    if (!own && request.viewer.accountLost) throw refusal(request)
     throw new Refusal(
       409,
       'You switched accounts in another tab',

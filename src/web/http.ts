@@ -40,7 +40,7 @@ export function logging(level: string) {
     serializers: {
       req: (request: FastifyRequest) => ({
         method: request.method,
-        path: withoutToken(request.url),
+        path: loggedPath(request),
         route: request.routeOptions.url,
         ip: request.ip,
       }),
@@ -50,7 +50,22 @@ export function logging(level: string) {
   }
 }
 
-function withoutToken(url: string): string {
-  const path = url.split('?', 1)[0] ?? ''
-  return path.replace(/^\/(invitations|setup|password-reset|profile\/email)\/[^/]+/, '/$1/…')
+/**
+ * The path, where it cannot hold a token. For routes with a secret address, this is the route's pattern, however the
+ * address was spelled. An address without a route may be a misspelled link, so it is left out.
+ */
+function loggedPath({ url, routeOptions }: FastifyRequest): string | undefined {
+  if (routeOptions.url === undefined || routeOptions.config.secret) return routeOptions.url
+  return url.split('?', 1)[0]
+}
+
+/** RFC 9112, 3.2: exactly one valid Host. Node refuses none at all in HTTP/1.1, but takes the first of several. */
+export function refuseUnclearHost(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+  const { rawHeaders, headers } = request.raw
+  const hosts = rawHeaders.filter((name, n) => n % 2 === 0 && name.toLowerCase() === 'host').length
+  if (hosts <= 1 && /^[^\s,/@?#\\]*$/.test(headers.host ?? '')) done()
+  else {
+    reply.code(400).header('connection', 'close').type('text/plain; charset=utf-8')
+    reply.send('The request must name one host. Send exactly one valid Host header.\n')
+  }
 }

@@ -2,7 +2,7 @@ import type { Config } from '../config.ts'
 import type { Cleaning } from '../db/cleaning.ts'
 import type { Db } from '../db/open.ts'
 import type { Storage } from '../db/storage.ts'
-import type { Post } from '../mail/outbox.ts'
+import type { MailContext, Post } from '../mail/outbox.ts'
 import type { Secrets } from '../secrets.ts'
 
 declare module 'fastify' {
@@ -16,6 +16,8 @@ declare module 'fastify' {
     /** The time, in milliseconds since 1970. */
     now: () => number
     postLetter: Post
+    /** For acts that write to people about themselves. */
+    mailContext: MailContext
     /** Removes what is left of erased texts in the files of the database: within the transaction that erases. */
     eraseTraces: Cleaning['erase']
     /** Lets the mail worker look for letters now. */

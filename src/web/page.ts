@@ -52,7 +52,9 @@ export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts }) 
   })
 
   app.decorateReply('seeOther', function (this: FastifyReply, path: string, notice?: string) {
-    if (notice) this.setCookie(noticeName, notice, noticeCookie)
+    // A redirect to a redirect: what the first said is still to be shown.
+    const waiting = this.request.method === 'GET' ? readNotice(this.request) : ''
+    if (notice) this.setCookie(noticeName, `${waiting} ${notice}`.trim(), noticeCookie)
     // Back to the list as it was filtered, sorted and paged.
     const query = path.includes('?') ? '' : new URLSearchParams(refererQuery(this.request, path)).toString()
     const to = query && this.request.method === 'POST' ? `${path}?${query}` : path
@@ -92,9 +94,13 @@ export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts }) 
   })
 
   function takeNotice(reply: FastifyReply): string {
-    const cookie = reply.request.cookies[noticeName]
-    if (!cookie) return ''
-    reply.clearCookie(noticeName, noticeCookie)
-    return reply.unsignCookie(cookie).value ?? ''
+    const notice = readNotice(reply.request)
+    if (notice) reply.clearCookie(noticeName, noticeCookie)
+    return notice
+  }
+
+  function readNotice(request: FastifyRequest): string {
+    const cookie = request.cookies[noticeName]
+    return cookie ? (request.unsignCookie(cookie).value ?? '') : ''
   }
 })

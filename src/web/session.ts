@@ -16,6 +16,10 @@ declare module 'fastify' {
     userId?: number
     provedAt?: number
   }
+  interface FastifyInstance {
+    /** Hashes of sessions that have ended while nothing could be saved: their rows are still there. */
+    endedSessions: ReadonlySet<string>
+  }
   interface FastifyContextConfig {
     /** It has nothing to do with anybody's session: no cookie is looked at. */
     sessionless?: boolean
@@ -36,6 +40,8 @@ const cookieOptions = (https: boolean) => ({ path: '/', httpOnly: true, sameSite
 
 export default fp(async (app: FastifyInstance) => {
   const { https } = app.config
+  const ended = new Set<string>()
+  app.decorate('endedSessions', ended)
   app.addHook('onRequest', async (request) => {
     if (request.routeOptions.config.sessionless) delete request.headers.cookie
   })
@@ -46,14 +52,13 @@ export default fp(async (app: FastifyInstance) => {
     cookie: cookieOptions(https),
     saveUninitialized: false,
     rolling: false,
-    store: sessionStore(app.db, app.storage, app.now),
+    store: sessionStore(app.db, app.storage, app.now, ended),
   })
   app.storage.attempt(() => sweepSessions(app.db, app.now()))
 })
 
 /** Sessions are read, used and ended while nothing can be saved, too: this process then remembers what it could not write. */
-function sessionStore(db: Db, storage: Storage, now: () => number): SessionStore {
-  const ended = new Set<string>()
+function sessionStore(db: Db, storage: Storage, now: () => number, ended: Set<string>): SessionStore {
   const seenAt = new Map<string, number>()
   const byHash = db
     .select({ session: sessions, operator: users.operator })

@@ -99,7 +99,7 @@ for (const javaScriptEnabled of [true, false]) {
     await dora.settings('Account Settings')
     await dora.follow('Account')
     await dora.press('Ask to become a partner')
-    t.match(await dora.text(), 'Support has not decided yet')
+    t.match(await dora.text(), 'Waiting for Support.')
 
     const olga = await Person.open(browser, panel, { javaScriptEnabled })
     await olga.logIn('olga')

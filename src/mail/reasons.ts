@@ -1,0 +1,177 @@
+import { and, eq } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/sqlite-core'
+import type { Db } from '../db/open.ts'
+import {
+  accounts,
+  emailChanges,
+  invitations,
+  invitationTokens,
+  memberships,
+  passwordResets,
+  personalChanges,
+  records,
+  users,
+} from '../db/schema.ts'
+import { suspensionOf } from '../db/suspension.ts'
+import type { LetterRow } from './outbox.ts'
+
+/** Why somebody gets an e-mail. It goes out only while this is still so (TRUST, *Arrival*). */
+export type Reason =
+  /** It carries the link of an invitation. */
+  | { because: 'invitation'; invitationId: number; tokenHash: string }
+  /** It carries another link that acts for its reader: of a password reset or a change of e-mail. */
+  | { because: 'token'; userId: number; tokenHash: string }
+  /** Its reader is a member of this account. */
+  | { because: 'member'; userId: number; readerOf: number }
+  /** Its reader is an admin of this account, which it tells about, or which is the partner of that one. */
+  | { because: 'admin'; userId: number; readerOf: number }
+  /** It tells its reader about their own login, or what was done to them. */
+  | { because: 'user'; userId: number }
+  /** It goes to Support's own address. */
+  | { because: 'support' }
+
+/** A reason as the columns of a row. */
+export function reasonColumns({ because, ...of }: Reason) {
+  return { reason: because, invitationId: null, userId: null, readerOf: null, tokenHash: null, ...of }
+}
+
+type Check = (db: Db, letter: LetterRow, at: number) => string | undefined
+
+/**
+ * Why an e-mail must not be sent at this time: the end of a sentence, without names. Undefined while its reason
+ * holds. Asked right before it is sent, and at *Send again*.
+ */
+export function whyNotSent(db: Db, letter: LetterRow, at: number): string | undefined {
+  return whyNotAbout(db, letter) ?? checks[letter.reason](db, letter, at)
+}
+
+/** How Support reads it in the list of e-mails. */
+export function notSent(why: string): string {
+  return `Not sent: ${why}.`
+}
+
+/** About a deleted account only that is told which was written by the act that deleted it. */
+function whyNotAbout(db: Db, { accountId, createdAt }: LetterRow): string | undefined {
+  if (accountId === null) return undefined
+  const account = db.select().from(accounts).where(eq(accounts.id, accountId)).get()
+  const deletedAt = account?.deletedAt ?? null
+  return deletedAt !== null && createdAt !== deletedAt ? 'the account was deleted' : undefined
+}
+
+const checks: Record<LetterRow['reason'], Check> = {
+  // Written before e-mails had reasons.
+  none: () => undefined,
+  support: () => undefined,
+  invitation: whyNotInvitation,
+  token: whyNotToken,
+  member: whyNotMember,
+  admin: whyNotMember,
+  user: whyNotUser,
+}
+
+const expired = 'its link expired before it could be sent'
+
+function whyNotInvitation(db: Db, { invitationId, tokenHash, email }: LetterRow, at: number): string | undefined {
+  const invitation = db
+    .select()
+    .from(invitations)
+    .where(eq(invitations.id, invitationId ?? 0))
+    .get()
+  if (!invitation || invitation.state === 'cancelled') return 'the invitation was cancelled'
+  if (invitation.state === 'accepted') return 'the invitation was already accepted'
+  if (invitation.state === 'expired' || invitation.expiresAt <= at) return expired
+  if (!isSame(invitation.email, email)) return 'the invitation now goes to another address'
+  // Rows of before 0.3.0 do not know their link.
+  if (tokenHash === null) return undefined
+  const token = db.select().from(invitationTokens).where(eq(invitationTokens.hash, tokenHash)).get()
+  return token?.supersededAt === null ? undefined : 'a newer link replaced the one in it'
+}
+
+function whyNotToken(db: Db, letter: LetterRow, at: number): string | undefined {
+  const hash = letter.tokenHash ?? ''
+  const reset = db.select().from(passwordResets).where(eq(passwordResets.hash, hash)).get()
+  if (reset) return whyNotUser(db, letter) ?? (reset.usedAt !== null ? 'its link was already used' : within(reset, at))
+  const change = db.select().from(emailChanges).where(eq(emailChanges.hash, hash)).get()
+  // It goes to the new address, which is not the user's yet.
+  if (change) return whyNoLogin(findReader(db, letter)) ?? within(change, at)
+  return 'its link was used, or a newer one replaced it'
+}
+
+const within = ({ expiresAt }: { expiresAt: number }, at: number) => (expiresAt <= at ? expired : undefined)
+
+type Reader = typeof users.$inferSelect | undefined
+
+function findReader(db: Db, { userId }: LetterRow): Reader {
+  return db
+    .select()
+    .from(users)
+    .where(eq(users.id, userId ?? 0))
+    .get()
+}
+
+function whyNoLogin(user: Reader): string | undefined {
+  if (!user || user.deletedAt !== null) return 'its reader’s login was deleted'
+  return user.disabledAt === null ? undefined : 'its reader’s login is disabled'
+}
+
+function whyNotUser(db: Db, letter: LetterRow): string | undefined {
+  const user = findReader(db, letter)
+  if (user && user.deletedAt === null && tellsFormerAddress(db, letter)) return undefined
+  return (
+    whyNoLogin(user) ??
+    (user && isSame(user.email, letter.email) ? undefined : 'its reader’s e-mail address has changed')
+  )
+}
+
+/**
+ * Whether it tells an address that it is no longer the user's: it was written by the act that changed it. That
+ * goes out whatever happened since, because it is how a stolen login comes to light.
+ */
+function tellsFormerAddress(db: Db, { userId, email, createdAt }: LetterRow): boolean {
+  const change = and(
+    eq(personalChanges.userId, userId ?? 0),
+    eq(personalChanges.field, 'email'),
+    eq(personalChanges.before, email),
+    eq(records.at, createdAt),
+  )
+  const told = db
+    .select({ id: records.id })
+    .from(personalChanges)
+    .innerJoin(records, eq(records.id, personalChanges.recordId))
+    .where(change)
+    .get()
+  return told !== undefined
+}
+
+const partner = alias(accounts, 'partner')
+
+function whyNotMember(db: Db, letter: LetterRow): string | undefined {
+  const { userId, readerOf, accountId, reason } = letter
+  const wrong = whyNotUser(db, letter)
+  if (wrong) return wrong
+  const own = and(eq(memberships.userId, userId ?? 0), eq(memberships.accountId, readerOf ?? 0))
+  const row = db
+    .select({ membership: memberships, account: accounts, partner })
+    .from(memberships)
+    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .leftJoin(partner, eq(partner.id, accounts.partnerId))
+    .where(own)
+    .get()
+  if (!row) return 'its reader is no longer a user of the account'
+  const { membership, account } = row
+  if (reason === 'admin' && membership.role !== reason) return 'its reader is no longer an admin of the account'
+  const sleeps = 'its reader’s partner account is suspended'
+  if (membership.fromPartner && row.partner && suspensionOf(row.partner)) return sleeps
+  if (accountId === null || accountId === readerOf) return undefined
+
+  if (account.deletedAt !== null) return 'its reader’s account was deleted'
+  if (reason === 'member') return undefined
+  const customer = db.select().from(accounts).where(eq(accounts.id, accountId)).get()
+  if (customer?.partnerId !== readerOf) return 'its reader’s account no longer looks after this customer'
+  return suspensionOf(account) ? sleeps : undefined
+}
+
+/** Upper and lower case do not make another mailbox. */
+function isSame(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase()
+}

@@ -1,0 +1,37 @@
+// Which characters a line of text may hold. Unicode names are those of UTS #18 and UAX #44.
+
+/** Cannot be seen, or changes how other text is shown. The fillers of Hangul and the empty Braille cell only look like spaces. */
+const invisible =
+  /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\u2800\ufff9-\ufffb]/u
+
+/** Comes along when text is copied from another program: spaces, joiners, direction marks, the byte order mark. */
+const pasted = String.raw`[\s\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+`
+const edges = new RegExp(`^${pasted}|${pasted}$`, 'gu')
+
+/** Zero-width joiner and non-joiner: Persian, the scripts of India and Sri Lanka, and emoji are written with them. */
+const joiners =
+  /(?<=[\p{L}\p{M}\p{Extended_Pictographic}\p{Emoji_Modifier}])[\u200c\u200d](?=[\p{L}\p{M}\p{Extended_Pictographic}])/gu
+
+/** Choose the form of an emoji, of a Han character in a Japanese name, or of a Mongolian letter. */
+const variants =
+  /(?<=\p{Emoji})[\ufe0e\ufe0f]|(?<=\p{Script=Han})[\ufe00-\ufe02\u{e0100}-\u{e01ef}]|(?<=\p{Script=Mongolian})[\u180b-\u180d\u180f]/gu
+
+/** Text without the spaces and invisible marks at both ends. */
+export function trimmed(text: string): string {
+  return text.replaceAll(edges, '')
+}
+
+/** Whether every character can be seen, and none at all is allowed to be invisible: for addresses. */
+export function isPlain(text: string): boolean {
+  return !invisible.test(text)
+}
+
+/** Whether every character can be seen, or is one that a script or an emoji needs where it stands. */
+export function isLegible(text: string): boolean {
+  return isPlain(text.replaceAll(joiners, '').replaceAll(variants, ''))
+}
+
+/** Whether there is anything to be seen at all. */
+export function showsSomething(text: string): boolean {
+  return /[\p{L}\p{N}\p{P}\p{S}]/u.test(text)
+}
