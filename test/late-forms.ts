@@ -100,6 +100,7 @@ export const acts: Record<string, Act | Act[]> = {
   '/profile/email': { fields: () => ({ email: 'changed@x.example' }) },
   '/profile/email/confirmation': { arrange: (w, who) => unprove(w, who) },
   '/profile/email/:token': { arrange: askForNewEmail, objects: () => ({ token }) },
+  '/profile/data': {},
   '/profile/removal': { fields: () => ({ email: cast.stella.email }) },
   '/active-account': { who: ['Petra'], fields: () => ({ account: 'acme' }) },
   '/my-invitations/:id/acceptance': {
@@ -115,6 +116,7 @@ export const acts: Record<string, Act | Act[]> = {
   '/projects/:project/access/:user': withStellasForm({ role: 'reader', version: '1' }),
   '/projects/:project/access/:user/removal': { objects: ofStella },
   '/customer/account/name': {},
+  '/customer/account/export': {},
   '/customer/account/partner-request': {},
   '/customer/users': {},
   '/customer/users/:user/role': {},

@@ -98,6 +98,8 @@ export async function makeWorld(t: Test): Promise<World> {
   await clients.Petra.switchTo('cloudhaus')
   await clients.Petra.submit('/partner/customers/empty/users', 'Invite', { name: 'Boss', email: 'boss@empty.example' })
   await clients.Petra.submit('/partner/imports', 'Check the file', { text: 'name\nBrand New' })
+  const operator = await panel.signIn('olga')
+  await operator.submit('/support/accounts/direct/quotas', 'Save quotas', { cores: '4' })
   const dora = await panel.signIn('dora')
   await dora.submit('/customer/quotas', 'Send request', { cores: '5', reason: 'Growth' })
 

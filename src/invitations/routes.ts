@@ -12,7 +12,7 @@ import { type Form, newForm, readForm } from '../web/forms.ts'
 import { signIn } from '../web/session.ts'
 import { actor, visitingActor } from '../web/viewer.ts'
 import { idOf, invitationActs } from './acts.ts'
-import { type Accepted, acceptInvitation, findOffer, joinWithPassword, type Offer, type Way } from './data.ts'
+import { type Accepted, acceptInvitation, findOffer, joinWithPassword, type Offer } from './data.ts'
 
 const newPerson = z.strictObject(newPersonFields)
 
@@ -65,19 +65,24 @@ export default async function invitationRoutes(app: FastifyInstance) {
 
   app.post('/invitations/:token/acceptance', { config: byToken }, async (request, reply) => {
     if (!request.viewer.user) throw new LogInFirst(request, addressOf(request))
-    const { invitation, link } = offerOf(request)
-    return accept(request, reply, invitation.id, link) ?? show(request, reply.code(409), newForm())
+    const by = actor(request)
+    const accepted = write(db, by, (tx) => {
+      // The link may have been replaced while the form was on its way.
+      const offer = findOffer(tx, tokenOf(request), now())
+      return offer?.state === 'open' ? acceptInvitation(tx, by, offer.invitation.id, by.userId, offer.link) : undefined
+    })
+    return (accepted && welcome(reply, accepted)) ?? show(request, reply.code(409), newForm())
   })
 
   app.post('/my-invitations/:id/acceptance', { config: { can: 'home.see' } }, async (request, reply) => {
-    return accept(request, reply, idOf(request), 'home') ?? reply.seeOther('/', 'This invitation is no longer open.')
+    const by = actor(request)
+    const accepted = write(db, by, (tx) => acceptInvitation(tx, by, idOf(request), by.userId, 'home'))
+    return (accepted && welcome(reply, accepted)) ?? reply.seeOther('/', 'This invitation is no longer open.')
   })
 
-  function accept(request: FastifyRequest, reply: FastifyReply, id: number, way: Way): FastifyReply | undefined {
-    const by = actor(request)
-    const accepted = write(db, by, (tx) => acceptInvitation(tx, by, id, by.userId, way))
-    // The link names the account: it switches, and says so.
-    return accepted && reply.seeOther(`/projects?account=${accepted.account.identifier}`, acceptedWords(accepted))
+  /** The link names the account: it switches, and says so. */
+  function welcome(reply: FastifyReply, accepted: Accepted): FastifyReply {
+    return reply.seeOther(`/projects?account=${accepted.account.identifier}`, acceptedWords(accepted))
   }
 
   function offerOf(request: FastifyRequest): Offer {
