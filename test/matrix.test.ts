@@ -795,8 +795,8 @@ t.test('what the end of an account counts, ends, gives back and forgets is its o
     .values({ ...limit, accountId: umbrellaId })
     .run()
   db.update(imports).set({ state: 'running' }).where(eq(imports.accountId, umbrellaId)).run()
-  /** Uma does it all here, so that e-mails to Acme’s admins name her. */
-  const ofUmbrella = () => ({ ...rowsOf(panel, umbrellaId, uma), letter_people: [] })
+  /** Uma does it all here, so that e-mails to Acme’s admins name her, and words beside its records are hers. */
+  const ofUmbrella = () => ({ ...rowsOf(panel, umbrellaId, uma), letter_people: [], personal_changes: [] })
   const before = ofUmbrella()
 
   t.strictSame(deletedAccounts.foreseeLosses(db, acmeId), {

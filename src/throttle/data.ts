@@ -58,13 +58,6 @@ export function forgive(db: Db, { account, address }: Attempt): void {
   })
 }
 
-/** Nothing is left of attempts on the log-in of somebody who is deleted. */
-export function forgetAttempts(tx: Db, account: string): void {
-  tx.delete(throttles)
-    .where(eq(throttles.key, accountKey(account)))
-    .run()
-}
-
 /** None for the first tries, then five seconds that double. */
 function delayAfter(tries: number): number {
   return tries < freeTries ? 0 : Math.min(longestDelay, 5 * second * 2 ** Math.min(tries - freeTries, 20))

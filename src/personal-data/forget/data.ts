@@ -20,8 +20,10 @@ import { findMatches, isOneOf } from '../../db/search.ts'
 import type { RecordKind } from '../../history/kinds.ts'
 import { type Actor, record, typedFields } from '../../history/record.ts'
 import { openBody, withdrawLetters } from '../../mail/outbox.ts'
+import { notSent } from '../../mail/reasons.ts'
 import type { Secrets } from '../../secrets.ts'
-import { forgetAttempts } from '../../throttle/data.ts'
+import { logInCounter, resetCounter } from '../../throttle/attempt.ts'
+import { forgive } from '../../throttle/data.ts'
 import { emailKey } from '../../web/fields.ts'
 import { type Mentioned, mentionsOf } from '../mentions.ts'
 
@@ -198,7 +200,11 @@ export function forgetLetters(tx: Db, actor: Actor, secrets: Secrets, person: Kn
       .run()
   const all = [...to, ...naming]
   tx.update(letters)
-    .set({ state: 'withdrawn', doneAt: actor.at })
+    .set({
+      state: 'withdrawn',
+      error: notSent('a user whom it was for, or whom it named, was deleted'),
+      doneAt: actor.at,
+    })
     .where(and(isOneOf(letters.id, all), inArray(letters.state, ['waiting', 'failed'])))
     .run()
   tx.delete(letterPeople).where(isOneOf(letterPeople.letterId, all)).run()
@@ -298,7 +304,8 @@ export function forgetMentions(tx: Db, person: Known): void {
 export function forgetChanges(tx: Db, person: Known): void {
   const own = and(eq(personalChanges.userId, person.id), inArray(personalChanges.field, ['name', 'email']))
   tx.delete(personalChanges).where(own).run()
-  for (const email of person.emails) forgetAttempts(tx, emailKey(email))
+  for (const account of person.emails.flatMap((email) => [logInCounter(email), resetCounter(email)]))
+    forgive(tx, { account, address: undefined })
 }
 
 /** The spellings in which what identifies somebody may be left in the files of the database. */
