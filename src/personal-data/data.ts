@@ -1,4 +1,5 @@
-import { and, asc, count, desc, eq, isNull, ne, or, sql } from 'drizzle-orm'
+import { and, asc, count, desc, eq, gt, inArray, isNull, ne, or, sql } from 'drizzle-orm'
+import { union } from 'drizzle-orm/sqlite-core'
 import { searchText } from '../db/fold.ts'
 import { type Db, write } from '../db/open.ts'
 import {
@@ -26,7 +27,7 @@ const nobody = 'deleted@deleted.invalid'
 
 type AccountName = { name: string; identifier: string }
 
-/** Everything that the panel keeps about a user; undefined for one that does not exist. */
+/** Everything that the panel keeps about a user, what may be long as it is asked for; undefined for one that does not exist. */
 export function collectPersonalData(db: Db, userId: number) {
   const user = db.select().from(users).where(eq(users.id, userId)).get()
   if (!user) return undefined
@@ -95,12 +96,21 @@ export function collectPersonalData(db: Db, userId: number) {
       .where(eq(quotaRequests.requestedBy, userId))
       .orderBy(asc(quotaRequests.id))
       .all(),
-    letters: db
-      .select({ email: letters.email, subject: letters.subject, state: letters.state, writtenAt: letters.createdAt })
-      .from(letters)
-      .where(or(eq(letters.email, email), eq(letters.userId, userId)))
-      .orderBy(asc(letters.id))
-      .all(),
+    letters: pages((after) =>
+      db
+        .select({
+          id: letters.id,
+          email: letters.email,
+          subject: letters.subject,
+          state: letters.state,
+          writtenAt: letters.createdAt,
+        })
+        .from(letters)
+        .where(and(or(eq(letters.email, email), eq(letters.userId, userId)), gt(letters.id, after)))
+        .orderBy(asc(letters.id))
+        .limit(pageSize)
+        .all(),
+    ),
     sessions: db
       .select({
         ip: sessions.ip,
@@ -119,21 +129,43 @@ export function collectPersonalData(db: Db, userId: number) {
       .orderBy(asc(personalChanges.recordId))
       .all(),
     // What I did, and what was done to me; from where I came only in what I did.
-    history: db
-      .select({
-        at: records.at,
-        what: records.kind,
-        byMe: sql<number>`${records.actorId} is ${userId}`,
-        account: accounts.identifier,
-        ip: sql<string | null>`case when ${records.actorId} is ${userId} then ${records.ip} end`,
-      })
-      .from(records)
-      .leftJoin(accounts, eq(accounts.id, records.accountId))
-      .where(or(eq(records.actorId, userId), eq(records.userId, userId)))
-      .orderBy(asc(records.id))
-      .all()
-      .map((row) => ({ ...row, byMe: row.byMe === 1 })),
+    history: pages((after) =>
+      db
+        .select({
+          id: records.id,
+          at: records.at,
+          what: records.kind,
+          byMe: sql<number>`${records.actorId} is ${userId}`,
+          account: accounts.identifier,
+          ip: sql<string | null>`case when ${records.actorId} is ${userId} then ${records.ip} end`,
+        })
+        .from(records)
+        .leftJoin(accounts, eq(accounts.id, records.accountId))
+        .where(inArray(records.id, recordsOf(db, userId, after)))
+        .orderBy(asc(records.id))
+        .all()
+        .map((row) => ({ ...row, byMe: row.byMe === 1 })),
+    ),
   }
+}
+
+/** Two indexes, merged in their order: a page costs the same wherever it begins. */
+function recordsOf(db: Db, userId: number, after: number) {
+  const by = (person: typeof records.actorId | typeof records.userId) =>
+    db
+      .select({ id: records.id })
+      .from(records)
+      .where(and(eq(person, userId), gt(records.id, after)))
+  return union(by(records.actorId), by(records.userId)).orderBy(asc(sql`id`)).limit(pageSize)
+}
+
+/** So many rows are read at once of what grows without end. */
+const pageSize = 500
+
+/** Every row, page by page and without its id, as it is asked for. */
+function* pages<Row extends { id: number }>(read: (after: number) => Row[]): Generator<Omit<Row, 'id'>> {
+  for (let page = read(0), last = page.at(-1); last; page = read(last.id), last = page.at(-1))
+    for (const { id, ...row } of page) yield row
 }
 
 /** What a user's deletion would do to living accounts: `needed` forbid it, since others are left there without an admin. */

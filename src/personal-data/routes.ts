@@ -1,8 +1,10 @@
+import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { User } from '../accounts/data.ts'
 import { findUser } from '../login/data.ts'
 import { removeLetterFiles } from '../mail/worker.ts'
+import { sendFile } from '../web/downloads.ts'
 import { found } from '../web/errors.ts'
 import { emailKey, readId } from '../web/fields.ts'
 import { isoTime } from '../web/format.ts'
@@ -24,8 +26,9 @@ export default async function personalDataRoutes(app: FastifyInstance) {
 
   app.get('/profile/data', { config: { can: 'profile.see' } }, async (request, reply) => {
     const data = found(collectPersonalData(db, request.signedIn.id))
-    reply.type('application/json; charset=utf-8').header('content-disposition', 'attachment; filename="my-data.json"')
-    return `${JSON.stringify(data, withReadableTimes, 2)}\n`
+    return sendFile(reply, 'my-data.json', 'application/json; charset=utf-8', () =>
+      Readable.from(jsonParts(data), { objectMode: false }),
+    )
   })
 
   app.get('/profile/removal', { config: own }, async (request, reply) =>
@@ -92,6 +95,28 @@ export default async function personalDataRoutes(app: FastifyInstance) {
       problem,
     })
   }
+}
+
+/** A JSON object, a row at a time of what is many: a slow reader keeps no more of it in memory. */
+function* jsonParts(data: Record<string, object>): Generator<string> {
+  const json = (value: unknown, indent: string) =>
+    JSON.stringify(value, withReadableTimes, 2).replaceAll('\n', `\n${indent}`)
+  let before = '{\n'
+  for (const [name, value] of Object.entries(data)) {
+    yield `${before}  ${JSON.stringify(name)}: `
+    before = ',\n'
+    if (!(Symbol.iterator in value)) {
+      yield json(value, '  ')
+      continue
+    }
+    let empty = true
+    for (const row of value as Iterable<unknown>) {
+      yield `${empty ? '[' : ','}\n    ${json(row, '    ')}`
+      empty = false
+    }
+    yield empty ? '[]' : '\n  ]'
+  }
+  yield '\n}\n'
 }
 
 /** Times are milliseconds in the database, and ISO 8601 in the file. */
