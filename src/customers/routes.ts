@@ -2,8 +2,17 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { proposeAccountIdentifier, resumeAccount, suspendAccount } from '../accounts/data.ts'
 import { write } from '../db/open.ts'
-import { cancelInvitation, copyLink, invitationList, invite, listInvitations, resend } from '../invitations/data.ts'
+import {
+  cancelInvitation,
+  copyLink,
+  invitationList,
+  invite,
+  listInvitations,
+  type NewInvitation,
+  resend,
+} from '../invitations/data.ts'
 import { idOf, showLink } from '../invitations/link.ts'
+import { orTooMany, TooMany } from '../mail/allowance.ts'
 import { addMember, countAdmins, findMember, listMembers, memberList, removeMember } from '../members/data.ts'
 import { listProjects, projectList } from '../projects/data.ts'
 import { isCounted, limitsOfProjects, nearestLimit, poolBoundsProjects, projectQuota, usesOf } from '../quotas/data.ts'
@@ -48,7 +57,12 @@ export default async function customerRoutes(app: FastifyInstance) {
   app.post('/partner/customers', { config: { can: 'customer.create', inAccount: true } }, async (request, reply) => {
     const form = readForm(newCustomer, request.body)
     if (form.input) {
-      const created = createCustomer(db, actor(request), request.member.account.id, form.input)
+      const { input } = form
+      const created = orTooMany(() => createCustomer(db, actor(request), request.member.account.id, input))
+      if (created instanceof TooMany) {
+        form.errors.identifier = created.message
+        return showCustomers(request, reply.code(429), form)
+      }
       if (created)
         return reply.seeOther(
           '/partner/customers',
@@ -107,17 +121,16 @@ export default async function customerRoutes(app: FastifyInstance) {
       return showUsers(request, reply.code(422), form, `${customer.name} has a Customer Admin, who invites its users.`)
     }
     if (form.input) {
-      const invited = invite(db, actor(request), senderOf(request), customer, {
-        ...form.input,
-        role: 'admin',
-        projects: [],
-      })
-      if (typeof invited === 'object')
+      const person: NewInvitation = { ...form.input, role: 'admin', projects: [] }
+      const invited = orTooMany(() => invite(db, actor(request), senderOf(request), customer, person))
+      if (invited instanceof TooMany) form.errors.email = invited.message
+      else if (typeof invited === 'object')
         return reply.seeOther(usersOf(customer), `${invited.name} is invited: a letter goes to ${invited.email}.`)
-      form.errors.email =
-        invited === 'member'
-          ? 'This person is a user of this customer already.'
-          : 'This address is invited already. Resend or cancel that invitation below.'
+      else
+        form.errors.email =
+          invited === 'member'
+            ? 'This person is a user of this customer already.'
+            : 'This address is invited already. Resend or cancel that invitation below.'
     }
     return showUsers(request, reply.code(422), form)
   })

@@ -18,6 +18,7 @@ import {
 import { matches } from '../db/search.ts'
 import type { RecordKind } from '../history/kinds.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
+import { allowInvitation, allowResend } from '../mail/allowance.ts'
 import { type Post, withdrawLetters } from '../mail/outbox.ts'
 import { addMember } from '../members/data.ts'
 import { type ProjectRole, type Role, roleName } from '../policy.ts'
@@ -41,7 +42,7 @@ export function invitationLink(publicUrl: string, token: string): string {
 
 /**
  * Invites somebody and writes the letter, in one transaction. 'member' when the address belongs to a
- * user of the account, 'pending' when it is invited already.
+ * user of the account, 'pending' when it is invited already. Throws a TooMany.
  */
 export function invite(
   db: Db,
@@ -125,6 +126,7 @@ function send(
   account: Pick<Account, 'kind' | 'name'>,
   invitation: Invitation,
 ): void {
+  allowInvitation(tx, actor, invitation.emailKey)
   post(tx, actor.at, {
     kind: 'invitation',
     email: invitation.email,
@@ -207,7 +209,7 @@ function findPending(tx: Db, accountId: number, id: number): Invitation | undefi
     .get()
 }
 
-/** Sends a pending invitation again: a new link for another seven days; all earlier ones end. */
+/** Sends a pending invitation again: a new link for another seven days; all earlier ones end. Throws a TooMany. */
 export function resend(
   db: Db,
   actor: Actor,
@@ -218,6 +220,7 @@ export function resend(
   return write(db, (tx) => {
     const before = findPending(tx, account.id, id)
     if (!before) return undefined
+    allowResend(before.sentAt, actor.at)
     const invitation = { ...before, sentAt: actor.at, expiresAt: actor.at + lifetime }
     tx.update(invitations)
       .set({ sentAt: invitation.sentAt, expiresAt: invitation.expiresAt })

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { invitationList, invite, listInvitations } from '../invitations/data.ts'
+import { orTooMany, TooMany } from '../mail/allowance.ts'
 import { roleName } from '../policy.ts'
 import { countProjects, findProjectsById, listProjectChoices } from '../projects/data.ts'
 import { listDownload } from '../web/csv.ts'
@@ -48,13 +49,15 @@ export default async function memberRoutes(app: FastifyInstance) {
       } else {
         const sender = { post: postLetter, publicUrl: config.publicUrl, inviter: user.name }
         const input = { ...person, projects: chosen.map(({ id }) => ({ id, role: projectRole })) }
-        const invited = invite(db, actor(request), sender, account, input)
-        if (typeof invited === 'object')
+        const invited = orTooMany(() => invite(db, actor(request), sender, account, input))
+        if (invited instanceof TooMany) form.errors.email = invited.message
+        else if (typeof invited === 'object')
           return reply.seeOther('/customer/users', `${invited.name} is invited: a letter goes to ${invited.email}.`)
-        form.errors.email =
-          invited === 'member'
-            ? 'This person is a user of this account already.'
-            : 'This address is invited already. Resend or cancel that invitation below.'
+        else
+          form.errors.email =
+            invited === 'member'
+              ? 'This person is a user of this account already.'
+              : 'This address is invited already. Resend or cancel that invitation below.'
       }
     }
     return show(request, reply.code(422), form)

@@ -3,6 +3,7 @@ import type { Account } from '../accounts/data.ts'
 import { type Db, write } from '../db/open.ts'
 import { accounts, partnerRequests, pendingPartnerRequest, users } from '../db/schema.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
+import { allowPartnerRequest } from '../mail/allowance.ts'
 import type { Post } from '../mail/outbox.ts'
 import type { Member } from '../members/data.ts'
 import { listLeaving } from '../partner-ties/data.ts'
@@ -10,7 +11,7 @@ import { endRequestOf } from '../quota-requests/data.ts'
 
 export type PartnerRequest = typeof partnerRequests.$inferSelect
 
-/** Asks Support to make a customer account a partner account. False when it was asked already. */
+/** Asks Support to make a customer account a partner account. False when it was asked already. Throws a TooMany. */
 export function requestPartnership(db: Db, actor: Person, accountId: number, tellSupport: (tx: Db) => void): boolean {
   return write(db, (tx) => {
     const asked = tx
@@ -19,6 +20,7 @@ export function requestPartnership(db: Db, actor: Person, accountId: number, tel
       .onConflictDoNothing()
       .run().changes
     if (!asked) return false
+    allowPartnerRequest(tx, actor.at, accountId)
     record(tx, actor, { kind: 'partner.requested', accountId })
     tellSupport(tx)
     return true

@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import type { Db } from '../db/open.ts'
+import { type Db, write } from '../db/open.ts'
 import { findUserByEmail } from '../login/data.ts'
 import { newPersonFields, readNewPassword, withoutPasswords } from '../login/new-person.ts'
+import { allowReset, orTooMany } from '../mail/allowance.ts'
 import { tooSoon } from '../throttle/attempt.ts'
 import { email, emailKey } from '../web/fields.ts'
 import { dateTime } from '../web/format.ts'
@@ -55,8 +56,15 @@ export default async function passwordResetRoutes(app: FastifyInstance) {
     if (!form.input) return reply.code(422).page('password-reset/index', { title: 'Forgot your password?', form })
     const wait = tooSoon(request, reply, { account: `reset ${emailKey(form.input.email)}`, address: request.ip })
     if (wait) return reply.page('password-reset/index', { title: 'Forgot your password?', form, problem: wait })
+    const { email } = form.input
+    // Of every address, so that the answer says nothing about it.
+    const soon = orTooMany(() => write(db, (tx) => allowReset(tx, now(), emailKey(email))))
+    if (soon) {
+      form.errors.email = soon.message
+      return reply.code(429).page('password-reset/index', { title: 'Forgot your password?', form })
+    }
     const anonymous = { ...origin(request), userId: null, accountId: null, bySupport: false }
-    const user = findUserByEmail(db, form.input.email)
+    const user = findUserByEmail(db, email)
     if (user && user.disabledAt === null)
       later(
         () => requestReset(db, anonymous, user, { post, publicUrl }),
