@@ -44,7 +44,8 @@ t.test('the link is its user’s alone, the newest alone, and works for an hour'
   await tom.submit('/profile', 'Change e-mail', { email: newAddress })
   const first = await linkTo(mail, newAddress)
   const stella = await panel.signIn('stella')
-  const before = panel.rows().users
+  const seen = () => panel.rows().users?.map((row) => ({ ...(row as object), last_seen_at: 0 }))
+  const before = seen()
   const foreign = await stella.get(first)
   t.equal(foreign.status, 404)
   t.notMatch(foreign.text, newAddress)
@@ -56,7 +57,7 @@ t.test('the link is its user’s alone, the newest alone, and works for an hour'
   const second = await linkTo(mail, 'tom@newer.example')
   panel.pass(61 * minute)
   t.equal((await tom.post(second)).status, 404)
-  t.strictSame(panel.rows().users, before)
+  t.strictSame(seen(), before)
 })
 
 t.test('an address that somebody else logs in with is not told of, and not given', async (t) => {

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { accounts, limits, quotaRequests, resources } from '../src/db/schema.ts'
 import { type CastName, cast } from '../src/demo.ts'
 import { type Client, type Panel, startApp } from './harness.ts'
-import { linkIn, startMailServer } from './smtp.ts'
+import { linkIn, startMailServer, until } from './smtp.ts'
 
 const own = '/customer/quotas'
 const customer = '/partner/customers/acme/quotas'
@@ -213,8 +213,8 @@ t.test('small requests are approved automatically, once in 30 days a customer', 
   t.equal(numbers(panel)['acme account cores'], 10)
   t.match((await mail.letterTo(cast.stella.email, 2)).mail.text, /Cloudhaus has approved .*Acme, automatically\./)
   const subjects = () => mail.taken.map(({ mail }) => mail.subject)
-  await mail.letterTo(cast.petra.email, 3)
-  t.ok(subjects().includes('Acme got more quota automatically'), subjects().join())
+  // Those about cancelled requests may not have been sent.
+  await until('Petra reads of it too', () => subjects().includes('Acme got more quota automatically'))
 
   panel.pass(29 * day)
   for (const client of [stella, ines, petra]) client.cookies.clear()
@@ -255,7 +255,8 @@ t.test('Support decides for accounts without a partner', async (t) => {
   await olga.submit('/support/accounts/direct/quotas', 'Approve', {})
   t.same(numbers(panel), { 'direct account projects': 3 })
   t.match(
-    (await mail.letterTo(cast.dora.email)).mail.text,
+    // The first told of the limits that Olga had set.
+    (await mail.letterTo(cast.dora.email, 2)).mail.text,
     /Meshpanel Support has approved .* Direct\.\s+Decided by: Olga\n/,
   )
   t.equal((await olga.post('/support/accounts/acme/quotas/requests/1/approval')).status, 403)

@@ -3,7 +3,7 @@ import type { Account } from '../accounts/data.ts'
 import { type Db, write } from '../db/open.ts'
 import { accounts } from '../db/schema.ts'
 import { suspensionOf } from '../db/suspension.ts'
-import { endTie, findTies } from '../endings/data.ts'
+import { endSuspensionByPartner, endTie, findTies } from '../endings/data.ts'
 import { type Actor, record } from '../history/record.ts'
 import type { Post } from '../mail/outbox.ts'
 import { listAdmins } from '../members/data.ts'
@@ -47,6 +47,7 @@ export function moveAccount(db: Db, actor: Actor, accountId: number, to: string 
     if (short.length > 0) return short
     const ended = findTies(tx, account).invitations.total
     endTie(tx, actor, account)
+    endSuspensionByPartner(tx, actor, accountId)
     tx.update(accounts)
       .set({ partnerId: partner?.id ?? null })
       .where(own)

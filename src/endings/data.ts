@@ -137,7 +137,7 @@ function customersOf(tx: Db, partnerId: number, userId: number): number[] {
 }
 
 /**
- * Parts a customer from its partner: the partner’s people, its invitations and links, its suspension, and e-mails to
+ * Parts a customer from its partner: the partner’s people, its invitations and links, and e-mails to
  * its people end. The customer’s partner itself is for the caller to set.
  */
 export function endTie(tx: Db, actor: Actor, { id, partnerId }: { id: number; partnerId: number | null }): void {
@@ -162,6 +162,11 @@ export function endTie(tx: Db, actor: Actor, { id, partnerId }: { id: number; pa
       ),
     )
     .run()
+  withdrawLettersTo(tx, id, partnerId, actor.at)
+}
+
+/** A partner that looks after the customer no longer has nothing suspended. A deleted customer stays as it was. */
+export function endSuspensionByPartner(tx: Db, actor: Actor, id: number): void {
   const [before] = tx.select().from(accounts).where(eq(accounts.id, id)).all()
   if (before && before.suspendedAt !== null) {
     tx.update(accounts).set({ suspendedAt: null, suspendedReason: null }).where(eq(accounts.id, id)).run()
@@ -171,7 +176,6 @@ export function endTie(tx: Db, actor: Actor, { id, partnerId }: { id: number; pa
       change: { reason: [before.suspendedReason, null] },
     })
   }
-  withdrawLettersTo(tx, id, partnerId, actor.at)
 }
 
 /** So many are named of each kind on the page before an exit. */

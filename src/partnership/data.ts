@@ -4,7 +4,7 @@ import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../
 import { type Db, write } from '../db/open.ts'
 import { accounts, imports, partnerRequests, pendingPartnerRequest, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
-import { endTie } from '../endings/data.ts'
+import { endSuspensionByPartner, endTie } from '../endings/data.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
 import { discardImport, endImport } from '../imports/data.ts'
 import { type Post, withdrawLettersOfAct } from '../mail/outbox.ts'
@@ -109,6 +109,7 @@ export function makePartner(db: Db, actor: Actor, accountId: number, tell: Tell)
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
     if (account?.kind !== 'customer' || account.deletedAt !== null) return false
     endTie(tx, actor, account)
+    endSuspensionByPartner(tx, actor, accountId)
     endRequestOf(tx, actor, accountId, 'The account became a partner account.')
     const partner =
       account.partnerId === null
