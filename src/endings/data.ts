@@ -1,4 +1,5 @@
 import { and, asc, count, eq, inArray, isNull, ne, or, type SQL, sql } from 'drizzle-orm'
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import type { Db } from '../db/open.ts'
 import {
   accounts,
@@ -25,7 +26,7 @@ import { emailKey } from '../web/fields.ts'
 export type Exit = 'member.removed' | 'member.left' | 'member.removed-self' | 'member.deleted'
 
 /** Ends pending invitations: their links and e-mails end with them. Returns how many there were. */
-function cancelInvitations(tx: Db, actor: Actor, which: SQL | undefined): number {
+export function cancelInvitations(tx: Db, actor: Actor, which: SQL | undefined): number {
   const ended = tx
     .update(invitations)
     .set({ state: 'cancelled', endedAt: actor.at })
@@ -39,11 +40,14 @@ function cancelInvitations(tx: Db, actor: Actor, which: SQL | undefined): number
   return ended.length
 }
 
-/** Sent by this user from this account (null: as Support); from every account where none is given. */
+/** Made from this account (null: as Support); from any where none is given. */
+function isFrom(column: SQLiteColumn, from: number | null | undefined): SQL | undefined {
+  if (from === undefined) return undefined
+  return from === null ? isNull(column) : eq(column, from)
+}
+
 function sentBy(userId: number, from: number | null | undefined): SQL | undefined {
-  const place =
-    from === undefined ? undefined : from === null ? isNull(invitations.invitedFrom) : eq(invitations.invitedFrom, from)
-  return and(eq(invitations.invitedBy, userId), place)
+  return and(eq(invitations.invitedBy, userId), isFrom(invitations.invitedFrom, from))
 }
 
 /**
@@ -59,18 +63,12 @@ export function endSent(tx: Db, actor: Actor, userId: number, from?: number | nu
       .run()
   }
   const ended = keptBy ? 0 : cancelInvitations(tx, actor, own)
-  const place =
-    from === undefined
-      ? undefined
-      : from === null
-        ? isNull(invitationTokens.madeFrom)
-        : eq(invitationTokens.madeFrom, from)
   tx.update(invitationTokens)
     .set({ supersededAt: actor.at })
     .where(
       and(
         eq(invitationTokens.madeBy, userId),
-        place,
+        isFrom(invitationTokens.madeFrom, from),
         isNull(invitationTokens.supersededAt),
         keptBy ? eq(invitationTokens.kind, 'copied') : undefined,
       ),

@@ -17,6 +17,7 @@ import {
 } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
 import { isActive, isSuspended, suspensionOf } from '../db/suspension.ts'
+import { cancelInvitations } from '../endings/data.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
 import { createUser, findUserByEmail, proveAddress, renameUser, setPasswordByMail } from '../login/data.ts'
 import { type Post, withdrawLetters } from '../mail/outbox.ts'
@@ -354,9 +355,7 @@ export function cancelInvitation(
   return write(db, actor, (tx) => {
     const invitation = findPending(tx, accountId, id, handler)
     if (!invitation) return undefined
-    tx.update(invitations).set({ state: 'cancelled', endedAt: actor.at }).where(eq(invitations.id, id)).run()
-    withdrawLetters(tx, id, actor.at)
-    record(tx, actor, { kind: 'invitation.cancelled', accountId, invitationId: id })
+    cancelInvitations(tx, actor, eq(invitations.id, id))
     return invitation
   })
 }
