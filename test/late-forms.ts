@@ -124,7 +124,7 @@ export const acts: Record<string, Act | Act[]> = {
   '/customer/users/:user/removal': {},
   '/customer/invitations/:id/resending': {},
   '/customer/invitations/:id/cancellation': {},
-  '/customer/invitations/:id/correction': { fields: () => ({ name: 'Corrected', email: 'corrected@x.example' }) },
+  '/customer/invitations/:id/correction': {},
   '/customer/invitations/:id/link': {},
   '/customer/projects/deleted/:project/restoration': {
     arrange: (w) => deleteProject(w.db, w.person('Stella'), w.accountId('acme'), projectId(w, 'shop')),
@@ -146,7 +146,6 @@ export const acts: Record<string, Act | Act[]> = {
   '/partner/customers/:customer/invitations/:id/cancellation': { objects: inEmpty },
   '/partner/customers/:customer/invitations/:id/correction': {
     objects: inEmpty,
-    fields: () => ({ name: 'Corrected', email: 'corrected@x.example' }),
   },
   '/partner/customers/:customer/invitations/:id/link': { objects: inEmpty },
   '/partner/customers/:customer/suspension': {},
@@ -169,13 +168,12 @@ export const acts: Record<string, Act | Act[]> = {
   '/partner/imports/:import/removal': { objects: importOfCloudhaus },
 
   '/support/accounts': {},
-  '/support/accounts/:identifier/invitations': { objects: inSolo },
+  '/support/accounts/:identifier/invitations': { objects: () => ({ identifier: 'solo' }) },
   '/support/accounts/:identifier/invitations/:id/resending': { arrange: inviteToSolo, objects: inSolo },
   '/support/accounts/:identifier/invitations/:id/cancellation': { arrange: inviteToSolo, objects: inSolo },
   '/support/accounts/:identifier/invitations/:id/correction': {
     arrange: inviteToSolo,
     objects: inSolo,
-    fields: () => ({ name: 'Corrected', email: 'corrected@x.example' }),
   },
   '/support/accounts/:identifier/suspension': {},
   '/support/accounts/:identifier/suspension/removal': {
@@ -187,11 +185,11 @@ export const acts: Record<string, Act | Act[]> = {
     objects: inDirect,
   },
   '/support/accounts/:identifier/partner': {},
-  '/support/accounts/:identifier/quotas': { objects: inDirect },
+  '/support/accounts/:identifier/quotas': { objects: inDirect, fields: () => ({ projects: '1', version: '2' }) },
   '/support/accounts/:identifier/pool': { objects: () => ({ identifier: 'cloudhaus' }) },
   '/support/accounts/:identifier/quotas/requests/:request/approval': { objects: inDirect },
   '/support/accounts/:identifier/quotas/requests/:request/refusal': { objects: inDirect },
-  '/support/accounts/:identifier/partnership': {},
+  '/support/accounts/:identifier/partnership': { fields: () => ({ confirmed: 'yes' }) },
   '/support/accounts/:identifier/partnership/removal': { objects: () => ({ identifier: 'solo' }) },
   '/support/accounts/:identifier/partner-request/removal': {
     arrange: (w) => requestPartnership(w.db, w.person('Stella'), w.accountId('acme'), () => {}),

@@ -143,6 +143,10 @@ const plausible: Record<string, Fields> = {
   '/customer/users/:user/role': { role: 'admin', version: '1' },
   '/customer/account/name': { name: 'Changed', version: '1' },
   '/support/accounts/:identifier/suspension': { reason: 'Changed' },
+  '/support/accounts/:identifier/invitations': { name: 'Changed', email: 'changed@x.example' },
+  '/customer/invitations/:id/correction': { name: 'Changed', email: 'changed@x.example' },
+  '/partner/customers/:customer/invitations/:id/correction': { name: 'Changed', email: 'changed@x.example' },
+  '/support/accounts/:identifier/invitations/:id/correction': { name: 'Changed', email: 'changed@x.example' },
   '/support/accounts/:identifier/partner': { to: 'partner', partner: 'rival' },
   '/support/accounts': {
     name: 'Changed',
@@ -159,6 +163,7 @@ export function formFor(url: string, objects: Objects): Fields {
   if (url === '/partner/customers/:customer/removal') fields.identifier = objects.customer
   if (url === '/support/accounts/:identifier/removal') fields.identifier = objects.identifier
   if (url === '/projects/:project/access') fields.people = objects.user
+  if (url === '/customer/quotas/requests') fields.project = objects.project
   if (url === '/active-account') fields.account = objects.identifier
   return fields
 }
