@@ -154,7 +154,7 @@ t.test('what is no file of this kind is refused with the reason, and nothing is 
   }
   const large = await petra.upload(customers, 'Check the file', csv(`name\n${'x'.repeat(10 * 1024 * 1024)}`))
   t.equal(large.status, 413)
-  t.match(large.text, 'at most 10 MiB')
+  t.match(large.text, 'up to 10 MiB')
   t.same(panel.db.select().from(imports).all(), [])
   t.same(panel.db.select().from(importRows).all(), [])
   const broken = await petra.postRaw(customers, 'nonsense', { 'content-type': 'multipart/form-data; boundary=x' })

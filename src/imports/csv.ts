@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer'
+import { Readable } from 'node:stream'
 import { CsvError, parse } from 'csv-parse'
 
 // Reads the CSV files that people have: from Excel and LibreOffice, with commas, semicolons or tabs, in
@@ -18,8 +20,8 @@ export async function* readCsv(
   file: Uint8Array,
   columns: { known: readonly string[]; required: readonly string[] },
 ): AsyncGenerator<CsvFileRow> {
-  const { text, delimiter } = withDelimiter(decode(file))
-  const parser = parse(text, {
+  const { from, delimiter } = readFirstLine(decode(file.subarray(0, decodedAtOnce)).next().value ?? '')
+  const parser = parse({
     delimiter,
     bom: true,
     trim: true,
@@ -28,7 +30,11 @@ export async function* readCsv(
     skip_empty_lines: true,
     skip_records_with_empty_values: true,
     max_record_size: 64 * 1024,
+    from_line: from,
   })
+  const source = Readable.from(decode(file), { objectMode: false })
+  source.on('error', (error) => parser.destroy(error))
+  source.pipe(parser)
   let names: string[] | undefined
   let rows = 0
   try {
@@ -65,26 +71,32 @@ function brokenWords(error: CsvError): string {
   return `${at}a quotation mark stands where none can be.`
 }
 
+/** So many bytes are decoded at a time: as text a file takes up to three times its size. */
+const decodedAtOnce = 64 * 1024
+
 /** A byte order mark says what a file is; else it is UTF-8, or what Excel writes on Windows. */
-function decode(file: Uint8Array): string {
+function* decode(file: Uint8Array): Generator<string, undefined> {
+  const decoder = new TextDecoder(encodingOf(file))
+  for (let at = 0; at < file.length; at += decodedAtOnce)
+    yield decoder.decode(file.subarray(at, at + decodedAtOnce), { stream: true })
+  yield decoder.decode()
+}
+
+function encodingOf(file: Uint8Array): string {
   const [first, second] = file
-  if (first === 0xff && second === 0xfe) return new TextDecoder('utf-16le').decode(file)
-  if (first === 0xfe && second === 0xff) return new TextDecoder('utf-16be').decode(file)
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(file)
-  } catch {
-    return new TextDecoder('windows-1252').decode(file)
-  }
+  if (first === 0xff && second === 0xfe) return 'utf-16le'
+  if (first === 0xfe && second === 0xff) return 'utf-16be'
+  return isUtf8(file) ? 'utf-8' : 'windows-1252'
 }
 
 /** Excel may write `sep=;` as the first line; else what stands most in the first line parts the columns. */
-function withDelimiter(text: string): { text: string; delimiter: string } {
-  const said = /^sep=(.)\r?\n/.exec(text)
-  if (said) return { text: text.slice(said[0].length), delimiter: said[1] ?? ',' }
-  const first = text.split(/\r?\n/, 1)[0] ?? ''
+function readFirstLine(start: string): { from: number; delimiter: string } {
+  const said = /^sep=(.)\r?\n/.exec(start)
+  if (said) return { from: 2, delimiter: said[1] ?? ',' }
+  const first = start.split(/\r?\n/, 1)[0] ?? ''
   const count = (mark: string) => first.split(mark).length
   const [delimiter = ','] = [',', ';', '\t'].sort((one, other) => count(other) - count(one))
-  return { text, delimiter }
+  return { from: 1, delimiter }
 }
 
 function readHeader(record: string[], { known, required }: { known: readonly string[]; required: readonly string[] }) {

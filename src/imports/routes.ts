@@ -26,7 +26,7 @@ import {
   startImport,
 } from './data.ts'
 import { kinds, type Seen } from './kinds.ts'
-import { acceptUploads, Upload } from './upload.ts'
+import { acceptUploads, mostOfForm, Upload } from './upload.ts'
 import { startImportWorker } from './worker.ts'
 
 const upload = z.strictObject({
@@ -66,7 +66,7 @@ export default async function importRoutes(app: FastifyInstance) {
         show(request, reply, kind),
     )
 
-    app.post(base, change, async (request, reply) => {
+    app.post(base, { config: { ...change.config, upload: mostOfForm } }, async (request, reply) => {
       const form = readForm(upload, request.body)
       const chosen = form.input?.file
       const file = chosen && chosen.bytes.length > 0 ? chosen : undefined

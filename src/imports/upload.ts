@@ -2,9 +2,17 @@ import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { Busboy, type BusboyInstance } from '@fastify/busboy'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { badRequest, Refusal } from '../web/errors.ts'
+import { badRequest, fileTooLarge, Refusal } from '../web/errors.ts'
+import { httpLimits } from '../web/http.ts'
 
 export const mostBytes = 10 * 1024 * 1024
+/** Of a field: a page shows pasted lines again, and a form sent twice is told by them. */
+const mostText = 1024 * 1024
+/** Of a form with a file, in bytes: for the `upload` of a route. */
+export const mostOfForm = mostBytes + httpLimits.bodyLimit
+
+/** A file is kept in memory while it is read: so many at once, of one user and of all. Two, for a form that is sent twice. */
+const atOnce = { ofOne: 2, ofAll: 6 }
 
 /** A file that a form carries. As JSON it is its digest, by which a form sent twice is told. */
 export class Upload {
@@ -19,20 +27,32 @@ export class Upload {
   }
 }
 
-/** Lets the forms of these routes carry a file. Throws a 413 for more than 10 MiB. */
+/** Lets the forms of those of these routes that have an `upload` carry a file. Throws a 413 for more than 10 MiB. */
 export function acceptUploads(app: FastifyInstance): void {
-  const limits = { bodyLimit: mostBytes + 64 * 1024 }
-  app.addContentTypeParser('multipart/form-data', limits, (request: FastifyRequest, payload: IncomingMessage) =>
-    readParts(payload, request.headers['content-type'] ?? ''),
-  )
-}
+  const reading = new Map<FastifyRequest, number>()
 
-function tooLarge(): Refusal {
-  return new Refusal(
-    413,
-    'Too much at once',
-    'A file may hold at most 10 MiB. Split it, and import its parts one by one.',
-  )
+  app.addHook('preParsing', async (request, reply) => {
+    if (request.routeOptions.config.upload === undefined) return
+    const userId = request.signedIn.id
+    const own = [...reading.values()].filter((reader) => reader === userId).length
+    if (own >= atOnce.ofOne || reading.size >= atOnce.ofAll) {
+      reply.header('retry-after', '10')
+      throw new Refusal(
+        429,
+        'Other files are being read',
+        'Nothing was changed. Wait until the other files are read, then send this one again.',
+      )
+    }
+    reading.set(request, userId)
+  })
+  // Not when the connection ends: what was read is kept until the handler is done with it.
+  app.addHook('onSend', async (request) => void reading.delete(request))
+
+  app.addContentTypeParser('multipart/form-data', (request: FastifyRequest, payload: IncomingMessage) => {
+    if (request.routeOptions.config.upload === undefined)
+      throw new Refusal(415, 'This form cannot be read', 'It carries a file, and its page asks for none.')
+    return readParts(payload, request.headers['content-type'] ?? '')
+  })
 }
 
 function readParts(payload: IncomingMessage, contentType: string): Promise<Record<string, unknown>> {
@@ -41,36 +61,65 @@ function readParts(payload: IncomingMessage, contentType: string): Promise<Recor
     const set = (name: string, value: unknown) => {
       fields[name] = name in fields ? [fields[name], value].flat() : value
     }
+    let parts: Buffer[] = []
+    let reason: Error | undefined
+    // A browser shows the answer when it has sent all: what still comes is read, and nothing of it kept.
     const refuse = (error: Error) => {
+      reason ??= error
+      parts = []
       payload.unpipe()
-      payload.resume()
-      reject(error)
+      if (payload.readableEnded || payload.destroyed) reject(reason)
+      else payload.resume()
     }
     const unreadable = () => refuse(badRequest('Its file did not come whole. Send it once more.'))
+    let length = 0
+    payload.on('data', (part: Buffer) => {
+      length += part.length
+      if (length <= mostOfForm) return
+      refuse(fileTooLarge())
+      reject(reason)
+    })
+    payload.on('end', () => reason && reject(reason))
+    payload.on('close', () => payload.readableEnded || unreadable())
+
     let parser: BusboyInstance
     try {
       parser = new Busboy({
         headers: { 'content-type': contentType },
-        limits: { fileSize: mostBytes, files: 1, fields: 10, parts: 12, fieldSize: mostBytes, fieldNameSize: 100 },
+        limits: {
+          fileSize: mostBytes,
+          files: 1,
+          fields: 10,
+          parts: 12,
+          fieldSize: mostText,
+          fieldNameSize: 100,
+          headerPairs: 20,
+          headerSize: 8 * 1024,
+        },
       })
     } catch {
       return unreadable()
     }
     parser.on('file', (name, stream, fileName) => {
-      const parts: Buffer[] = []
-      stream.on('data', (part: Buffer) => parts.push(part))
-      stream.on('limit', () => refuse(tooLarge()))
+      stream.on('data', (part: Buffer) => reason || parts.push(part))
+      stream.on('limit', () => refuse(fileTooLarge()))
       stream.on('error', unreadable)
       // Without a name no file was chosen.
-      stream.on('end', () => set(name, fileName ? new Upload(fileName, Buffer.concat(parts)) : ''))
+      stream.on('end', () => {
+        if (!reason) set(name, fileName ? new Upload(fileName, Buffer.concat(parts)) : '')
+        parts = []
+      })
     })
-    parser.on('field', (name, value, _nameCut, valueCut) => (valueCut ? refuse(tooLarge()) : set(name, value)))
+    parser.on('field', (name, value, _nameCut, valueCut) => (valueCut ? refuse(textTooLong()) : set(name, value)))
     parser.on('filesLimit', unreadable)
     parser.on('fieldsLimit', unreadable)
     parser.on('partsLimit', unreadable)
     parser.on('error', unreadable)
-    parser.on('finish', () => resolve({ ...fields }))
-    payload.on('aborted', unreadable)
+    parser.on('finish', () => reason || resolve({ ...fields }))
     payload.pipe(parser)
   })
+}
+
+function textTooLong(): Refusal {
+  return new Refusal(413, 'Too much at once', 'Pasted lines can hold up to 1 MiB. Choose a file instead.')
 }

@@ -63,9 +63,23 @@ export function badRequest(message: string): Refusal {
   return new Refusal(400, 'This form cannot be read', message)
 }
 
+const tooMuch = [413, 'Too much at once', 'A form can hold up to 64 KiB. Send less, in several steps.'] as const
+
+export function tooLarge(): Refusal {
+  return new Refusal(...tooMuch)
+}
+
+export function fileTooLarge(): Refusal {
+  return new Refusal(
+    413,
+    'Too much at once',
+    'A file can hold up to 10 MiB. Split it, and import its parts one by one.',
+  )
+}
+
 /** Words for the refusals that come from the framework, by its error codes. */
-const frameworkRefusals: Record<string, [status: number, title: string, message: string]> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: [413, 'Too much at once', 'A form may hold at most 64 KiB. Send less, in several steps.'],
+const frameworkRefusals: Record<string, readonly [status: number, title: string, message: string]> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: tooMuch,
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [415, 'This form cannot be read', 'The panel takes plain HTML forms only.'],
   FST_ERR_CTP_EMPTY_TYPE: [415, 'This form cannot be read', 'The panel takes plain HTML forms only.'],
   FST_CSRF_MISSING_SECRET: [

@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { type Action, can } from '../policy.ts'
-import { badRequest, forbidden, LogInFirst, Refusal } from './errors.ts'
+import { badRequest, fileTooLarge, forbidden, LogInFirst, Refusal, tooLarge } from './errors.ts'
+import { httpLimits } from './http.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -17,6 +18,8 @@ declare module 'fastify' {
     confirm?: boolean | 'download'
     /** Its address holds a token: not logged, no referrer. */
     secret?: boolean
+    /** Its form may carry a file. A body of more bytes than this is refused. */
+    upload?: number
   }
 }
 
@@ -54,6 +57,15 @@ export default fp<GuardOptions>(async (app: FastifyInstance, { switchAccount, fi
       return reply.redirect('/profile/two-factor', 303)
     }
     if (!request.viewer.user) throw new LogInFirst(request)
+  })
+
+  // A large body is read for those alone who may send it: a short one may still say that it belongs to another account.
+  app.addHook('onRequest', async (request) => {
+    if (!isLarge(request)) return
+    const { can: action, upload } = request.routeOptions.config
+    if (upload === undefined) throw tooLarge()
+    if (action && !can(request.viewer.standings, action)) throw refusal(request)
+    if (Number(request.headers['content-length']) > upload) throw fileTooLarge()
   })
 
   // Throws rather than replies: a hook that merely returns lets the handler run.
@@ -119,6 +131,14 @@ export default fp<GuardOptions>(async (app: FastifyInstance, { switchAccount, fi
 /** What a request gets whose right went while it was on its way; the viewer is read again before. */
 export function lateAnswer(request: FastifyRequest): Error {
   return request.viewer.user ? refusal(request) : new LogInFirst(request)
+}
+
+/** Its length is said beforehand; one that is sent in parts without saying so may become anything. */
+function isLarge({ headers, routeOptions }: FastifyRequest): boolean {
+  const length = headers['content-length']
+  if (length === undefined)
+    return headers['transfer-encoding'] !== undefined && routeOptions.config.upload !== undefined
+  return Number(length) > httpLimits.bodyLimit
 }
 
 function refusal(request: FastifyRequest): Refusal {

@@ -1,0 +1,171 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import t, { type Test } from 'tap'
+import type { CastName } from '../src/demo.ts'
+import { type Client, type Panel, publicUrl, startApp } from './harness.ts'
+import { pause } from './smtp.ts'
+
+// What is sent to the panel is read no further than it is wanted, and by nobody's memory kept.
+
+t.setTimeout(120_000)
+
+const mebibyte = 1024 * 1024
+const multipart = 'multipart/form-data; boundary=x'
+const urlencoded = 'application/x-www-form-urlencoded'
+
+async function listen(panel: Panel): Promise<number> {
+  await panel.app.listen({ port: 0, host: '127.0.0.1' })
+  return (panel.app.server.address() as AddressInfo).port
+}
+
+type Sent = { path: string; type: string; length: number | 'chunked'; method?: string }
+
+/** Begins a request: its head alone, nothing of its body. */
+function begin(t: Test, port: number, client: Client, { path, type, length, method = 'POST' }: Sent): Socket {
+  const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => {})
+  t.teardown(() => socket.destroy())
+  const cookie = [...client.cookies].map((pair) => pair.join('=')).join('; ')
+  socket.write(
+    [
+      `${method} ${path} HTTP/1.1`,
+      'host: localhost',
+      `origin: ${publicUrl}`,
+      ...(cookie ? [`cookie: ${cookie}`] : []),
+      `content-type: ${type}`,
+      length === 'chunked' ? 'transfer-encoding: chunked' : `content-length: ${length}`,
+      '\r\n',
+    ].join('\r\n'),
+  )
+  return socket
+}
+
+/** Everything that is answered, until its status is known. */
+async function statusOf(socket: Socket): Promise<number> {
+  const [first] = (await once(socket, 'data')) as [Buffer]
+  return Number(/^HTTP\/1\.1 (\d{3})/.exec(first.toString('latin1'))?.[1])
+}
+
+const part = (name: string) => `--x\r\nContent-Disposition: form-data; ${name}\r\n\r\n`
+
+t.test('a large body is answered before any of it was read, whatever the route, whoever sends it', async (t) => {
+  const panel = await startApp(t)
+  const port = await listen(panel)
+  const routes = panel.routes.filter(({ method }) => method === 'POST')
+  t.ok(routes.length > 60, 'the routes are those of the running application')
+  const actors: [string, Client][] = [['visitor', panel.visit()]]
+  for (const who of ['nils', 'tom', 'max', 'petra', 'olga'] as const) actors.push([who, await panel.signIn(who)])
+  const before = panel.rows()
+
+  for (const [who, client] of actors)
+    for (const { url, config } of routes) {
+      const path = url.replaceAll(/:\w+/g, '1')
+      const large = { path, length: 100 * mebibyte }
+      for (const type of [urlencoded, multipart, 'application/json', 'application/octet-stream']) {
+        const socket = begin(t, port, client, { ...large, type })
+        const status = await statusOf(socket)
+        const refused = who === 'visitor' && config?.can !== 'health.see' ? [303, 413] : [403, 413]
+        t.ok(refused.includes(status), `${who} ${url} ${type}: ${status}`)
+        socket.destroy()
+      }
+    }
+  t.strictSame(panel.rows(), before)
+})
+
+t.test(
+  'a body of unknown length is read up to the size of a form, and up to a file’s where one is wanted',
+  async (t) => {
+    const panel = await startApp(t)
+    const port = await listen(panel)
+    const petra = await panel.signIn('petra')
+    const chunk = (size: number) => `${size.toString(16)}\r\n${'x'.repeat(size)}\r\n`
+    for (const { url } of panel.routes.filter(({ method }) => method === 'POST')) {
+      const socket = begin(t, port, petra, { path: url.replaceAll(/:\w+/g, '1'), type: urlencoded, length: 'chunked' })
+      socket.write(chunk(64 * 1024 + 1))
+      t.equal(await statusOf(socket), 413, url)
+      socket.destroy()
+    }
+    for (const who of ['nils', 'max'] as const) {
+      const socket = begin(t, port, await panel.signIn(who), {
+        path: '/partner/imports',
+        type: multipart,
+        length: 'chunked',
+      })
+      t.equal(await statusOf(socket), 403, `${who} is refused before the first chunk`)
+      socket.destroy()
+    }
+    const socket = begin(t, port, petra, { path: '/partner/imports', type: multipart, length: 'chunked' })
+    const head = part('name="file"; filename="large.csv"')
+    socket.write(`${head.length.toString(16)}\r\n${head}\r\n`)
+    for (let n = 0; n < 11; n++) socket.write(chunk(mebibyte))
+    t.equal(await statusOf(socket), 413)
+  },
+)
+
+t.test('a file is taken only by the forms that ask for one', async (t) => {
+  const panel = await startApp(t)
+  const petra = await panel.signIn('petra')
+  const body = `${part('name="_csrf"')}x\r\n--x--\r\n`
+  for (const { url, config } of panel.routes.filter(({ method }) => method === 'POST')) {
+    const answer = await petra.postRaw(url.replaceAll(/:\w+/g, '1'), body, { 'content-type': multipart })
+    const takesFile = /^\/(partner|customer)\/imports$/.test(url)
+    t.equal(answer.status, takesFile ? 403 : 415, `${url} ${config?.can}`)
+  }
+})
+
+t.test('who sends too large a file reads why, on a connection that stays whole', async (t) => {
+  const panel = await startApp(t)
+  const port = await listen(panel)
+  const petra = await panel.signIn('petra')
+  for (const [what, head, size, status] of [
+    ['a file', part('name="file"; filename="large.csv"'), 12 * mebibyte, 413],
+    ['a file that is a little too large', part('name="file"; filename="large.csv"'), 10 * mebibyte + 1, 413],
+    ['pasted lines', part('name="text"'), 2 * mebibyte, 413],
+    ['thousands of parts', part('name="a"').repeat(20_000), 2 * mebibyte, 400],
+    ['a header without end, and so no field', '--x\r\nContent-Disposition: form-data; name="', 2 * mebibyte, 403],
+  ] as const) {
+    const tail = '\r\n--x--\r\n'
+    const length = head.length + size + tail.length
+    const socket = begin(t, port, petra, { path: '/partner/imports', type: multipart, length })
+    const answer = statusOf(socket)
+    socket.write(head)
+    socket.write(Buffer.alloc(size, 'x'))
+    socket.write(tail)
+    t.equal(await answer, status, what)
+    socket.destroy()
+  }
+  t.same(panel.rows().imports, [])
+})
+
+t.test('of one user two files are read at once, of all users six; the others read that they must wait', async (t) => {
+  const panel = await startApp(t)
+  const port = await listen(panel)
+  const clients = new Map<CastName, Client>()
+  for (const who of ['petra', 'riva', 'stella', 'uma'] as const) clients.set(who, await panel.signIn(who))
+  const pages = {
+    petra: '/partner/imports',
+    riva: '/partner/imports',
+    stella: '/customer/imports',
+    uma: '/customer/imports',
+  }
+  const start = (who: keyof typeof pages) => {
+    const client = clients.get(who)
+    if (!client) throw new Error(`${who} has not logged in`)
+    const socket = begin(t, port, client, { path: pages[who], type: multipart, length: mebibyte })
+    socket.write(part('name="file"; filename="slow.csv"'))
+    return socket
+  }
+  // What is admitted is answered only when its body has come.
+  const slow = [start('petra'), start('petra')]
+  t.equal(await statusOf(start('petra')), 429)
+  slow.push(start('riva'), start('riva'), start('stella'), start('stella'))
+  t.equal(await statusOf(start('uma')), 429)
+  for (const socket of slow) socket.destroy()
+  const file = { name: 'list.csv', bytes: Buffer.from('name,e-mail\nAnn,ann@umbrella.example\n') }
+  let status = 0
+  for (let tries = 0; tries < 1_000 && status !== 200; tries++) {
+    status = (await clients.get('uma')?.upload('/customer/imports', 'Check the file', file))?.status ?? 0
+    await pause(10)
+  }
+  t.equal(status, 200, 'who goes away makes room')
+})
