@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { write } from '../db/open.ts'
 import { record } from '../history/record.ts'
+import { sendFile } from '../web/downloads.ts'
 import { found } from '../web/errors.ts'
 import { actor } from '../web/viewer.ts'
 import { archiveName, exportAccount } from './archive.ts'
@@ -20,13 +21,12 @@ export default async function accountExportRoutes(app: FastifyInstance) {
     { config: { can, inAccount: true, confirm: 'download' } },
     async (request, reply) => {
       const { id, identifier } = request.member.account
-      const archive = found(exportAccount(db, id, app.now()))
-      const by = actor(request)
-      write(db, by, (tx) => record(tx, by, { kind: 'account.exported', accountId: id }))
-      return reply
-        .type('application/zip')
-        .header('content-disposition', `attachment; filename="${archiveName(identifier, app.now())}"`)
-        .send(archive)
+      return sendFile(reply, archiveName(identifier, app.now()), 'application/zip', () => {
+        const archive = found(exportAccount(db, id, app.now()))
+        const by = actor(request)
+        write(db, by, (tx) => record(tx, by, { kind: 'account.exported', accountId: id }))
+        return archive
+      })
     },
   )
 }

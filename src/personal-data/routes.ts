@@ -6,6 +6,7 @@ import { write } from '../db/open.ts'
 import { record } from '../history/record.ts'
 import { findUser } from '../login/data.ts'
 import { removeStaleFiles } from '../mail/worker.ts'
+import { sendFile } from '../web/downloads.ts'
 import { found } from '../web/errors.ts'
 import { emailKey, readId } from '../web/fields.ts'
 import { isoTime } from '../web/format.ts'
@@ -32,13 +33,12 @@ export default async function personalDataRoutes(app: FastifyInstance) {
   // All that is held about somebody at once: a stolen session alone must not get it, nor without a trace.
   app.post('/profile/data', { config: { can: 'profile.see', confirm: 'download' } }, async (request, reply) => {
     const { id } = request.signedIn
-    const sections = found(collectPersonalData(db, id))
-    const by = actor(request)
-    write(db, by, (tx) => record(tx, by, { kind: 'user.data-downloaded', userId: id }))
-    return reply
-      .type('application/json; charset=utf-8')
-      .header('content-disposition', 'attachment; filename="my-data.json"')
-      .send(Readable.from(jsonParts(sections), { objectMode: false }))
+    return sendFile(reply, 'my-data.json', 'application/json; charset=utf-8', () => {
+      const sections = found(collectPersonalData(db, id))
+      const by = actor(request)
+      write(db, by, (tx) => record(tx, by, { kind: 'user.data-downloaded', userId: id }))
+      return Readable.from(jsonParts(sections), { objectMode: false })
+    })
   })
 
   app.get('/profile/removal', { config: own }, async (request, reply) =>

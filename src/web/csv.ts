@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import { type Options, stringify } from 'csv-stringify/sync'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { everyRow, type List, type ListQuery, type ListSpec } from '../db/list.ts'
+import { sendFile } from './downloads.ts'
 import { readList } from './list.ts'
 
 export type Cell = string | number | null
@@ -12,10 +13,9 @@ const rowsAtOnce = 500
 
 /** Sends rows as a CSV file, as they come. */
 export function csvDownload(reply: FastifyReply, name: string, columns: string[], rows: Iterable<Cell[]>) {
-  return reply
-    .type('text/csv; charset=utf-8')
-    .header('content-disposition', `attachment; filename="${name}"`)
-    .send(Readable.from(csvParts(columns, rows), { objectMode: false }))
+  return sendFile(reply, name, 'text/csv; charset=utf-8', () =>
+    Readable.from(csvParts(columns, rows), { objectMode: false }),
+  )
 }
 
 /**

@@ -1,0 +1,41 @@
+import type { Server } from 'node:http'
+import type { Readable } from 'node:stream'
+import type { FastifyReply } from 'fastify'
+import { Refusal } from './errors.ts'
+
+/** A slow reader holds what is between the database and the network: so many of them a user has at once. */
+const atOnce = 4
+/** Milliseconds without a byte taken: the reader is gone, or wants to hold the panel up. */
+const longestPause = 60_000
+
+/** How many each user has open, by the panel’s HTTP server: plugins have instances of their own. */
+const open = new WeakMap<Server, Map<number, number>>()
+
+/**
+ * Sends a file as it is made, no faster than it is read. Throws a 429 for somebody who has many open; nothing
+ * was made then.
+ */
+export function sendFile(reply: FastifyReply, name: string, type: string, make: () => Readable): FastifyReply {
+  const { signedIn } = reply.request
+  const { server } = reply.server
+  const counts = open.get(server) ?? new Map<number, number>()
+  open.set(server, counts)
+  const now = counts.get(signedIn.id) ?? 0
+  if (now >= atOnce) {
+    reply.header('retry-after', '60')
+    throw new Refusal(
+      429,
+      'Too many downloads at once',
+      `You have ${atOnce} downloads open. Wait until one of them ends, then try again.`,
+    )
+  }
+  const file = make()
+  counts.set(signedIn.id, now + 1)
+  file.once('close', () => {
+    const left = (counts.get(signedIn.id) ?? 1) - 1
+    if (left > 0) counts.set(signedIn.id, left)
+    else counts.delete(signedIn.id)
+  })
+  reply.raw.setTimeout(longestPause, () => reply.raw.destroy())
+  return reply.type(type).header('content-disposition', `attachment; filename="${name}"`).send(file)
+}
