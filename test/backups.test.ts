@@ -21,6 +21,7 @@ import { restoreBackup } from '../src/backups/restore.ts'
 import { verifyBackup } from '../src/backups/verify.ts'
 import { letters as lettersTable } from '../src/db/schema.ts'
 import { cast } from '../src/demo.ts'
+import { resendGap } from '../src/mail/allowance.ts'
 import { openBody } from '../src/mail/outbox.ts'
 import { castDatabase, newFolder, type Page, type Panel, publicUrl, type Start, startApp } from './harness.ts'
 import { launch, runCommand, runProgram, startProcess } from './process.ts'
@@ -240,6 +241,7 @@ t.test('a restore ends sessions, links and waiting letters that hold one, and fo
     /Set-up.*restored the panel from a backup.*backup: – → 20\d\d-/,
   )
 
+  after.pass(resendGap)
   await again.submit('/customer/users', 'Resend', {}, 'nora@acme.example')
   t.match((await after.visit().get(await linkOf(after, 'nora@acme.example'))).text, 'Accept')
 })

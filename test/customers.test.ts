@@ -2,6 +2,7 @@ import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { accounts, invitations } from '../src/db/schema.ts'
 import { cast } from '../src/demo.ts'
+import { resendGap } from '../src/mail/allowance.ts'
 import { type Panel, startApp } from './harness.ts'
 
 const list = '/partner/customers'
@@ -65,7 +66,7 @@ t.test('an identifier that is taken, by whomever, keeps what was typed and propo
   const long = 'a'.repeat(32)
   await petra.submit(list, 'Create customer', { name: 'Long', identifier: long })
   const answer = await petra.submit(list, 'Create customer', { name: 'Long', identifier: long })
-  t.match(answer.error('identifier'), `“${'a'.repeat(30)}-2” is free`)
+  t.match(answer.error('identifier'), /“a{28}-\d{3}” is free/)
   t.throws(() => db.delete(accounts).where(eq(accounts.identifier, 'acme')).run(), /keeps its row/)
 })
 
@@ -218,7 +219,8 @@ t.test('a partner invites the first Customer Admin without joining, and only whi
     ),
     'pending invitation already',
   )
-  await petra.submit(`${list}/globex/users`, 'Resend', {}, 'hank@globex.example')
+  panel.pass(resendGap)
+  t.equal((await petra.submit(`${list}/globex/users`, 'Resend', {}, 'hank@globex.example')).status, 303)
   const link = await petra.submit(`${list}/globex/users`, 'Copy link', {}, 'hank@globex.example')
   t.match(
     link.value('link') ?? link.root.querySelector('#link')?.getAttribute('value'),

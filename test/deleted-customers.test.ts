@@ -4,6 +4,7 @@ import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { accounts, invitations, letters, projects, records } from '../src/db/schema.ts'
 import { cast } from '../src/demo.ts'
+import { resendGap } from '../src/mail/allowance.ts'
 import { type Client, type Panel, startApp } from './harness.ts'
 import { until } from './smtp.ts'
 
@@ -281,6 +282,7 @@ t.test('no letter about a deleted customer goes out, and its running imports sto
   })
   t.match((await olga.get('/support/history?family=import')).tableRows.join(), 'finished importing a file')
   await petra.submit(deletedCustomers, 'Restore', {}, 'Acme')
+  panel.pass(resendGap)
   const again = await stella.submitAndFollow('/customer/users?invited-q=nora', 'Resend')
   t.match(again.notice, 'Invitation sent again to nora@acme.example')
 })

@@ -250,7 +250,9 @@ t.test('a killed process goes on where it was, and does each row once', { timeou
   t.teardown(() => panel.kill())
   const petra = panel.visit()
   await petra.logIn(cast.petra.email)
-  const rows = Array.from({ length: 3_000 }, (_, n) => `Shop ${n},shop-${n},Admin ${n},admin-${n}@x.example\n`).join('')
+  // As many invitations as may go out at once.
+  const admin = (n: number) => (n % 30 === 0 ? `Admin ${n},admin-${n}@x.example` : ',')
+  const rows = Array.from({ length: 3_000 }, (_, n) => `Shop ${n},shop-${n},${admin(n)}\n`).join('')
   const checked = await petra.upload(
     customers,
     'Check the file',
@@ -266,7 +268,7 @@ t.test('a killed process goes on where it was, and does each row once', { timeou
   panel = await startProcess(dataDir, { settings })
   await until('it goes on', () => count(dataDir, "SELECT count(*) FROM imports WHERE state = 'done'") === 1)
   t.equal(count(dataDir, "SELECT count(*) FROM accounts WHERE identifier LIKE 'shop-%'"), 3_000)
-  t.equal(count(dataDir, 'SELECT count(*) FROM invitations'), 3_000)
+  t.equal(count(dataDir, 'SELECT count(*) FROM invitations'), 100)
   t.equal(count(dataDir, "SELECT count(*) FROM import_rows WHERE state = 'done'"), 3_000)
   t.equal(count(dataDir, "SELECT count(*) FROM records WHERE kind = 'account.created'"), 3_000 + 6)
 })

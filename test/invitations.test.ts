@@ -2,6 +2,7 @@ import { and, eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { accounts, invitations, letters, memberships, projectAccess, projects, users } from '../src/db/schema.ts'
 import { cast } from '../src/demo.ts'
+import { resendGap } from '../src/mail/allowance.ts'
 import { type Client, type Fields, type Page, type Panel, publicUrl, startApp } from './harness.ts'
 import { linkIn, type MailServer, startMailServer, until } from './smtp.ts'
 
@@ -302,7 +303,8 @@ t.test('a letter that waits gives way to the one that is sent again', async (t) 
   await until('the first try', () => panel.mail.refused[0])
   const stella = await panel.signIn('stella')
   panel.mail.refuse(undefined)
-  await stella.submit('/customer/users', 'Resend', {}, greta.email)
+  panel.pass(resendGap)
+  t.equal((await stella.submit('/customer/users', 'Resend', {}, greta.email)).status, 303)
   panel.pass(7 * hour)
   panel.app.wakeMail()
   const link = linkIn((await panel.mail.letterTo(greta.email)).mail.text, publicUrl)
@@ -333,6 +335,7 @@ t.test('a copied link ends with the invitation that it belongs to', async (t) =>
     return linkIn(page.root.querySelector('#link')?.getAttribute('value') ?? '', publicUrl)
   }
   const first = await copy()
+  panel.pass(resendGap)
   await stella.submit('/customer/users', 'Resend', {}, greta.email)
   await isDead(t, panel, first, /newer|superseded/)
   const second = await copy()
@@ -765,6 +768,7 @@ t.test('who invites, resends, copies, cancels and accepts is recorded', async (t
   await stella.submit('/customer/users', 'Copy link', {}, greta.email)
   await accept(panel.visit(), link)
   await stella.submit('/customer/users', 'Invite', { ...greta, email: 'second@acme.example' })
+  panel.pass(resendGap)
   await stella.submit('/customer/users', 'Resend', {}, 'second@acme.example')
   await stella.submit('/customer/users', 'Cancel', {}, 'second@acme.example')
 

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { type AnyColumn, and, desc, eq, inArray, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import { searchText } from '../db/fold.ts'
@@ -372,11 +373,15 @@ export function createAccount(
   return created
 }
 
-/** A free identifier like the one that is taken: acme-2, acme-3 … */
-export function proposeIdentifier(taken: string, isTaken: (candidates: string[]) => string[]): string {
-  for (let from = 2; ; from += 20) {
+/** A free identifier like the one that is taken: by itself acme-2, acme-3 … */
+export function proposeIdentifier(
+  taken: string,
+  isTaken: (candidates: string[]) => string[],
+  numberAt: (n: number) => number = (n) => n + 2,
+): string {
+  for (let from = 0; ; from += 20) {
     const candidates = Array.from({ length: 20 }, (_, step) => {
-      const suffix = `-${from + step}`
+      const suffix = `-${numberAt(from + step)}`
       return taken.slice(0, 32 - suffix.length).replace(/-+$/, '') + suffix
     })
     const inUse = new Set(isTaken(candidates))
@@ -385,27 +390,18 @@ export function proposeIdentifier(taken: string, isTaken: (candidates: string[])
   }
 }
 
-const identifierEverGiven = prepared((db) =>
-  db
-    .select({ id: accounts.id })
-    .from(accounts)
-    .where(eq(accounts.identifier, sql.placeholder('identifier')))
-    .prepare(),
-)
-
-/** Whether an identifier was ever given out, be it to an account that is gone. */
-export function isIdentifierTaken(db: Db, identifier: string): boolean {
-  return identifierEverGiven(db).get({ identifier }) !== undefined
-}
-
+/** A number at random says nothing about who else has the same name: the next free one would count them. */
 export function proposeAccountIdentifier(db: Db, taken: string): string {
-  return proposeIdentifier(taken, (candidates) =>
-    db
-      .select({ identifier: accounts.identifier })
-      .from(accounts)
-      .where(inArray(accounts.identifier, candidates))
-      .all()
-      .map((row) => row.identifier),
+  return proposeIdentifier(
+    taken,
+    (candidates) =>
+      db
+        .select({ identifier: accounts.identifier })
+        .from(accounts)
+        .where(inArray(accounts.identifier, candidates))
+        .all()
+        .map((row) => row.identifier),
+    (n) => randomInt(100, 1_000 + n * 10),
   )
 }
 

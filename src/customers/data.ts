@@ -1,4 +1,4 @@
-import { and, eq, lt, not, type Placeholder, type SQL, sql } from 'drizzle-orm'
+import { and, eq, lt, not, or, type Placeholder, type SQL, sql } from 'drizzle-orm'
 import { type Account, createAccount, type NewAccount } from '../accounts/data.ts'
 import { betweenDays, firstPage, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
@@ -6,7 +6,8 @@ import { prepared } from '../db/prepared.ts'
 import { accounts } from '../db/schema.ts'
 import { amongFew, match } from '../db/search.ts'
 import { isActive, isSuspended, suspensionOf } from '../db/suspension.ts'
-import type { Actor } from '../history/record.ts'
+import { type Actor, record } from '../history/record.ts'
+import { countTaken, mayTryIdentifier } from '../mail/allowance.ts'
 import { hasAdmin } from '../members/data.ts'
 import { hasLimitAt, nearLimit } from '../quotas/data.ts'
 
@@ -197,7 +198,34 @@ export function findCustomer(db: Db, partnerId: number, identifier: string): Cus
   return ownCustomer(db).get({ partnerId, identifier })
 }
 
-/** Creates a customer without any member. Undefined when the identifier was ever given out, to whomever. */
+/**
+ * Creates a customer without any member. Undefined when the identifier was ever given out, to any account: that is
+ * recorded and counted, since it tells what others have. Throws a TooMany for a partner that has met many.
+ */
 export function createCustomer(db: Db, actor: Actor, partnerId: number, customer: NewAccount): Customer | undefined {
-  return write(db, actor, (tx) => createAccount(tx, actor, { ...customer, kind: 'customer', partnerId }))
+  return write(db, actor, (tx) => {
+    mayTryIdentifier(tx, actor)
+    const created = createAccount(tx, actor, { ...customer, kind: 'customer', partnerId })
+    if (!created) noteTaken(tx, actor, partnerId, customer.identifier)
+    return created
+  })
+}
+
+/** Records and counts that a partner was told of an identifier that it is taken. */
+export function noteTaken(tx: Db, actor: Actor, partnerId: number, identifier: string): void {
+  countTaken(tx, actor)
+  record(tx, actor, {
+    kind: 'account.identifier-taken',
+    accountId: partnerId,
+    change: { identifier: [null, identifier] },
+  })
+}
+
+/** Whether an identifier is one that a partner knows: its own, or that of a customer it has or can still restore. */
+export function isOwnIdentifier(db: Db, partnerId: number, identifier: string): boolean {
+  const own = and(
+    eq(accounts.identifier, identifier),
+    or(eq(accounts.id, partnerId), eq(accounts.partnerId, partnerId)),
+  )
+  return db.select({ id: accounts.id }).from(accounts).where(own).get() !== undefined
 }

@@ -12,6 +12,7 @@ import {
   mayCopyLink,
   mayHandle,
 } from '../invitations/data.ts'
+import { orTooMany, TooMany } from '../mail/allowance.ts'
 import { addMember, countAdmins, findMember, listMembers, memberList, removeMember } from '../members/data.ts'
 import { tellJoined } from '../notices/data.ts'
 import { adminRole } from '../policy.ts'
@@ -58,7 +59,12 @@ export default async function customerRoutes(app: FastifyInstance) {
   app.post('/partner/customers', { config: { can: 'customer.create', inAccount: true } }, async (request, reply) => {
     const form = readForm(newCustomer, request.body)
     if (form.input) {
-      const created = createCustomer(db, actor(request), request.member.account.id, form.input)
+      const { input } = form
+      const created = orTooMany(() => createCustomer(db, actor(request), request.member.account.id, input))
+      if (created instanceof TooMany) {
+        form.errors.identifier = created.message
+        return showCustomers(request, reply.code(429), form)
+      }
       if (created)
         return reply.seeOther(
           '/partner/customers',
@@ -122,8 +128,7 @@ export default async function customerRoutes(app: FastifyInstance) {
     const form = readForm(firstAdmin, request.body)
     if (form.input) {
       const input = { ...form.input, role: adminRole, projects: [] }
-      const invited = inviteAdmin(db, actor(request), senderOf(request), customer, input)
-      if (typeof invited === 'object') return reply.seeOther(usersOf(customer), `Invitation sent to ${invited.email}.`)
+      const invited = orTooMany(() => inviteAdmin(db, actor(request), senderOf(request), customer, input))
       if (invited === 'has-admin')
         return showUsers(
           request,
@@ -131,10 +136,14 @@ export default async function customerRoutes(app: FastifyInstance) {
           form,
           `${customer.name} has a Customer Admin who can log in and invite its users.`,
         )
-      form.errors.email =
-        invited === 'member'
-          ? 'This person is a user of this customer already.'
-          : 'This address has a pending invitation already. Resend, correct or cancel it below.'
+      if (invited instanceof TooMany) form.errors.email = invited.message
+      else if (typeof invited === 'object')
+        return reply.seeOther(usersOf(customer), `Invitation sent to ${invited.email}.`)
+      else
+        form.errors.email =
+          invited === 'member'
+            ? 'This person is a user of this customer already.'
+            : 'This address has a pending invitation already. Resend, correct or cancel it below.'
     }
     return showUsers(request, reply.code(422), form)
   })

@@ -5,6 +5,7 @@ import { type Db, write } from '../db/open.ts'
 import { emailChanges, passwordResets, sessions, users } from '../db/schema.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
 import { findUserByEmail, proveAddress } from '../login/data.ts'
+import { allowEmailChange } from '../mail/allowance.ts'
 import type { Post } from '../mail/outbox.ts'
 import { hashToken, newToken } from '../secrets.ts'
 import { emailKey } from '../web/fields.ts'
@@ -18,13 +19,14 @@ export type Sender = { post: Post; publicUrl: string; supportEmail: string | und
 
 /**
  * Writes a letter with a link to the new address, and a notice to the old one. Only the newest link
- * works. Nothing goes to an address that another user has, and the actor is not told so.
+ * works. Nothing goes to an address that another user has, and the actor is not told so. Throws a TooMany.
  */
 export function requestEmailChange(db: Db, actor: Person, user: User, email: string, sender: Sender): void {
   const { post, publicUrl } = sender
   const token = newToken()
   const expiresAt = actor.at + lifetime
   write(db, actor, (tx) => {
+    allowEmailChange(tx, actor, emailKey(email))
     tx.delete(emailChanges).where(eq(emailChanges.userId, user.id)).run()
     const owner = findUserByEmail(tx, email)
     if (!owner || owner.id === user.id) {
@@ -56,6 +58,7 @@ export function requestConfirmation(
   return write(db, actor, (tx) => {
     const user = findActiveUser(tx, userId)
     if (!user || user.emailProvedAt !== null) return undefined
+    allowEmailChange(tx, actor, user.emailKey)
     tx.delete(emailChanges)
       .where(and(eq(emailChanges.userId, user.id), eq(emailChanges.email, user.email)))
       .run()

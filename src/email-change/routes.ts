@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { findUser } from '../login/data.ts'
+import { orTooMany } from '../mail/allowance.ts'
 import { showProfile } from '../profile/page.ts'
 import { sessionAttempt, tooSoon } from '../throttle/attempt.ts'
 import { found } from '../web/errors.ts'
@@ -25,7 +26,12 @@ export default async function emailChangeRoutes(app: FastifyInstance) {
     if (!form.input || form.errors.email) return showProfile(request, reply.code(422), { email: form })
     const wait = tooSoon(request, reply, sessionAttempt(request, 'email-change'))
     if (wait) return showProfile(request, reply, { email: form }, wait)
-    requestEmailChange(db, actor(request), user, form.input.email, sender)
+    const { email } = form.input
+    const soon = orTooMany(() => requestEmailChange(db, actor(request), user, email, sender))
+    if (soon) {
+      form.errors.email = soon.message
+      return showProfile(request, reply.code(429), { email: form })
+    }
     return reply.seeOther(
       '/profile',
       `Unless somebody else logs in with ${form.input.email}, an e-mail is on its way there. Your e-mail changes when you follow its link, within an hour.`,

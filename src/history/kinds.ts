@@ -1,6 +1,7 @@
 /** Every kind of record, and the words that it is shown with. */
 export const recordKinds = {
   'account.created': 'created the account',
+  'account.identifier-taken': 'tried an identifier that is taken',
   'account.renamed': 'renamed the account',
   'account.suspended': 'suspended the account',
   'account.resumed': 'resumed the account',

@@ -1,9 +1,11 @@
-import { and, asc, count, eq, inArray, lt, sql } from 'drizzle-orm'
+import { and, asc, count, eq, inArray, lt, not, notInArray, sql } from 'drizzle-orm'
 import { type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Authority, type Db, write, writeUnchecked } from '../db/open.ts'
 import { prepared } from '../db/prepared.ts'
 import { importRows, imports, users } from '../db/schema.ts'
+import { isOneOf } from '../db/search.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
+import { allowFile } from '../mail/allowance.ts'
 
 export type Import = typeof imports.$inferSelect & { creator: string }
 export type ImportKind = Import['kind']
@@ -14,6 +16,7 @@ const day = 24 * 3_600_000
 /** So long the rows of an import are kept; they hold names and e-mails. */
 export const rowsKeptFor = 30 * day
 
+/** Begins to read a file. Throws a TooMany. */
 export function createImport(
   db: Db,
   actor: Person,
@@ -21,6 +24,7 @@ export function createImport(
   { kind, fileName }: { kind: ImportKind; fileName: string },
 ): number {
   return write(db, actor, (tx) => {
+    allowFile(tx, actor.at, accountId)
     const [created] = tx
       .insert(imports)
       .values({
@@ -183,16 +187,29 @@ export function discardImport(db: Db, actor: Authority, { id, accountId }: Pick<
   })
 }
 
-/** The import that the worker goes on with. */
-export function findRunning(db: Db): typeof imports.$inferSelect | undefined {
-  return db.select().from(imports).where(eq(imports.state, 'running')).orderBy(asc(imports.id)).limit(1).get()
+/** The import that the worker goes on with: the oldest but those that wait. */
+export function findRunning(db: Db, waiting: number[]): typeof imports.$inferSelect | undefined {
+  return db
+    .select()
+    .from(imports)
+    .where(and(eq(imports.state, 'running'), notInArray(imports.id, waiting)))
+    .orderBy(asc(imports.id))
+    .limit(1)
+    .get()
 }
 
-export function listReadyRows(db: Db, importId: number, limit: number): ImportRow[] {
+/** What is to be carried out now: not the lines that wait. */
+export function listReadyRows(db: Db, importId: number, waiting: number[], limit: number): ImportRow[] {
   return db
     .select()
     .from(importRows)
-    .where(and(eq(importRows.importId, importId), eq(importRows.state, 'ready')))
+    .where(
+      and(
+        eq(importRows.importId, importId),
+        eq(importRows.state, 'ready'),
+        waiting.length > 0 ? not(isOneOf(importRows.line, waiting)) : undefined,
+      ),
+    )
     .orderBy(asc(importRows.line))
     .limit(limit)
     .all()

@@ -1,9 +1,10 @@
 import { z } from 'zod'
-import { findAccount, isIdentifierTaken } from '../accounts/data.ts'
-import { createCustomer } from '../customers/data.ts'
+import { findAccount } from '../accounts/data.ts'
+import { createCustomer, isOwnIdentifier, noteTaken } from '../customers/data.ts'
 import { allOrNothing, type Db } from '../db/open.ts'
 import type { Person } from '../history/record.ts'
 import { invite, type Sender, whyNotInvited } from '../invitations/data.ts'
+import { mayInvite } from '../mail/allowance.ts'
 import { type Action, type ProjectRole, type Role, roleName } from '../policy.ts'
 import { findProject } from '../projects/data.ts'
 import { changeLimits, NotEnough } from '../quotas/data.ts'
@@ -16,6 +17,14 @@ import type { ImportKind } from './data.ts'
 
 /** Why a row cannot be carried out. */
 export class RowFailed extends Error {}
+
+class Taken extends RowFailed {
+  readonly identifier: string
+  constructor(identifier: string) {
+    super(taken(identifier))
+    this.identifier = identifier
+  }
+}
 
 export type Checked = { subject: string; input: object; words: string } | { subject: string; wrong: string }
 
@@ -31,7 +40,7 @@ export type Kind = {
   emailColumn: string
   example: string
   check: (db: Db, accountId: number, values: Record<string, string>, line: number, seen: Seen, at: number) => Checked
-  /** Throws a RowFailed, and leaves nothing of the row then. */
+  /** Throws a RowFailed, or a TooMany where it can be done later, and leaves nothing of the row then. */
   carryOut: (tx: Db, actor: Person, sender: Sender, accountId: number, input: object) => string
 }
 
@@ -78,7 +87,7 @@ const customers: Kind = {
   example:
     'name,identifier,admin name,admin e-mail,role,project limit\nBlue Ltd,blue,Ann Blue,ann@blue.example,admin,5',
 
-  check(db, _accountId, values, line, seen) {
+  check(db, accountId, values, line, seen) {
     const row = customerRow.safeParse(withEvery(customers, values))
     const subject = `${values.name ?? ''} ${values.identifier ?? ''}`.trim()
     if (!row.success) return { subject, wrong: wordsOf(row.error) }
@@ -86,7 +95,8 @@ const customers: Kind = {
     const own = `${name} (${identifier})`
     const earlier = seenBefore(seen, identifier, line)
     if (earlier) return { subject: own, wrong: `“${identifier}” stands in line ${earlier} already.` }
-    if (isIdentifierTaken(db, identifier)) return { subject: own, wrong: taken(identifier) }
+    // Whether another partner has it is said only when it is created: a file could ask for 50,000 at once.
+    if (isOwnIdentifier(db, accountId, identifier)) return { subject: own, wrong: taken(identifier) }
     const { 'admin name': adminName, 'admin e-mail': adminEmail, 'project limit': limit } = row.data
     const admin = adminName && adminEmail ? { name: adminName, email: adminEmail, role } : undefined
     const will = ['creates the customer']
@@ -96,11 +106,19 @@ const customers: Kind = {
   },
 
   carryOut(tx, actor, sender, accountId, input) {
-    const { limit } = input as CustomerInput
+    const { limit, admin } = input as CustomerInput
+    if (admin) mayInvite(tx, actor, emailKey(admin.email))
     const create = (inner: Db) => createWithAll(inner, actor, sender, accountId, input as CustomerInput)
     // A limit may turn out to be more than the pool has: a transaction of its own undoes the customer. It takes a while.
     if (limit === null) create(tx)
-    else allOrNothing(tx, create)
+    else
+      try {
+        allOrNothing(tx, create)
+      } catch (error) {
+        // The note of it was undone as well.
+        if (error instanceof Taken) noteTaken(tx, actor, accountId, error.identifier)
+        throw error
+      }
     return 'created'
   },
 }
@@ -108,7 +126,7 @@ const customers: Kind = {
 function createWithAll(tx: Db, actor: Person, sender: Sender, partnerId: number, customer: CustomerInput): void {
   const { name, identifier, admin, limit } = customer
   const created = createCustomer(tx, actor, partnerId, { name, identifier })
-  if (!created) throw new RowFailed(taken(identifier))
+  if (!created) throw new Taken(identifier)
   const projects = limit === null ? undefined : findResource(tx, countedResource)
   if (projects) {
     try {
@@ -158,6 +176,7 @@ const users: Kind = {
     const user = input as UserInput
     const account = findAccount(tx, accountId)
     if (!account) throw new RowFailed('The account is gone.')
+    mayInvite(tx, actor, emailKey(user.email))
     const invited = invite(tx, actor, sender, account, user)
     if (typeof invited === 'string') throw new RowFailed(refusalWords[invited])
     return 'invited'

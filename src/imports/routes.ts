@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { write } from '../db/open.ts'
 import { byItself } from '../history/record.ts'
+import { TooMany } from '../mail/allowance.ts'
 import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
 import { emailKey, readId } from '../web/fields.ts'
@@ -79,9 +80,9 @@ export default async function importRoutes(app: FastifyInstance) {
         const id = await check(request, kind, bytes, file?.name ?? 'pasted lines')
         return reply.seeOther(`${base}/${id}`)
       } catch (error) {
-        if (!(error instanceof UnreadableFile)) throw error
+        if (!(error instanceof UnreadableFile || error instanceof TooMany)) throw error
         form.errors[file ? 'file' : 'text'] = error.message
-        return show(request, reply.code(422), kind, form)
+        return show(request, reply.code(error instanceof TooMany ? 429 : 422), kind, form)
       }
     })
 
@@ -179,6 +180,7 @@ export default async function importRoutes(app: FastifyInstance) {
   function showOne(request: FastifyRequest, reply: FastifyReply, kind: ImportKind, problem = '') {
     const one = importOf(request, kind)
     const counts = countImportRows(db, one.id)
+    const waits = one.state === 'running' ? worker.waits(one.id) : undefined
     return reply.page('imports/show', {
       ...common(kind),
       title: 'Import',
@@ -187,8 +189,9 @@ export default async function importRoutes(app: FastifyInstance) {
       counts,
       rows: plural(counts.ready, ...kinds[kind].words),
       list: listImportRows(db, one.id, readList(request, importRowList)),
+      waits,
       // The page follows the work, also without JavaScript.
-      refresh: one.state === 'running' ? 2 : 0,
+      refresh: one.state !== 'running' ? 0 : waits ? 60 : 2,
     })
   }
 

@@ -4,6 +4,7 @@ import { type Db, write } from '../db/open.ts'
 import type { Storage } from '../db/storage.ts'
 import { byItself, type Person } from '../history/record.ts'
 import type { Sender } from '../invitations/data.ts'
+import { TooMany } from '../mail/allowance.ts'
 import type { Post } from '../mail/outbox.ts'
 import { can, standingsOf } from '../policy.ts'
 import {
@@ -17,16 +18,26 @@ import {
 } from './data.ts'
 import { kinds, RowFailed } from './kinds.ts'
 
-export type ImportWorker = { wake: () => void; stop: () => Promise<void> }
+/** Why and until when nothing of an import can be done. */
+export type Waits = { until: number; why: string }
+
+export type ImportWorker = {
+  wake: () => void
+  stop: () => Promise<void>
+  waits: (importId: number) => Waits | undefined
+}
 
 /** So long other requests wait for a batch, in milliseconds. */
 const longestBatch = 40
 const rowsAtOnce = 200
 const cleanEvery = 6 * 3_600_000
+/** The clock may be set meanwhile: it looks again after so long at the latest. */
+const longestSleep = 60_000
 
 /**
  * Carries out imports that were started, a batch at a time, so that requests come between. A row and the
  * note that it is done are one transaction: after a restart the rest follows, and each row is done once.
+ * What must not be done yet (mail/allowance.ts) waits, and only that: other rows and other imports go on.
  */
 export function startImportWorker(
   db: Db,
@@ -37,6 +48,10 @@ export function startImportWorker(
 ): ImportWorker {
   let working: Promise<void> | undefined
   let stopped = false
+  // Not kept: after a restart it is found out again.
+  const waiting = new Map<number, Waits>()
+  const rowsWaiting = new Map<number, Map<number, Waits>>()
+  let sleeping: NodeJS.Timeout | undefined
 
   storage.attempt(() => forgetOldImports(db, now(), true))
   const cleaning = setInterval(() => storage.attempt(() => forgetOldImports(db, now(), false)), cleanEvery)
@@ -44,6 +59,7 @@ export function startImportWorker(
 
   function wake(): void {
     if (stopped || working) return
+    clearTimeout(sleeping)
     working = work()
       .catch((error) => {
         if (storage.note(error)) storage.afterwards(wake)
@@ -56,25 +72,47 @@ export function startImportWorker(
 
   async function work(): Promise<void> {
     while (!stopped && carryOutBatch()) await new Promise((resolve) => setImmediate(resolve))
+    if (stopped || waiting.size === 0) return
+    const next = Math.min(...[...waiting.values()].map(({ until }) => until))
+    sleeping = setTimeout(wake, Math.min(Math.max(next - now(), 1_000), longestSleep))
+    sleeping.unref()
+  }
+
+  /** The keys of what still has to wait; what has waited long enough is forgotten. */
+  function stillWaiting(waits: Map<number, Waits>): number[] {
+    for (const [key, { until }] of waits) if (until <= now()) waits.delete(key)
+    return [...waits.keys()]
   }
 
   /** False when nothing is left to do. */
   function carryOutBatch(): boolean {
-    if (!findRunning(db)) return false
+    if (!findRunning(db, stillWaiting(waiting))) return false
     // Nobody asks for it: whether its importer still may is read in the batch itself.
     write(db, byItself(now()), carryOutSome)
     return true
   }
 
   function carryOutSome(tx: Db): void {
-    const running = findRunning(tx)
+    const running = findRunning(tx, stillWaiting(waiting))
     if (!running) return
     const { id, kind, accountId, createdBy, ip, requestId } = running
     const actor: Person = { ...byItself(now()), userId: createdBy, accountId, ip, requestId }
     const importer = findImporter(tx, running)
-    const rows = importer ? listReadyRows(tx, id, rowsAtOnce) : []
-    if (!importer || rows.length === 0) {
-      endImport(tx, actor, id, accountId, importer ? 'done' : 'stopped')
+    if (!importer) {
+      rowsWaiting.delete(id)
+      endImport(tx, actor, id, accountId, 'stopped')
+      return
+    }
+    const aside = rowsWaiting.get(id) ?? new Map<number, Waits>()
+    rowsWaiting.set(id, aside)
+    const rows = listReadyRows(tx, id, stillWaiting(aside), rowsAtOnce)
+    if (rows.length === 0) {
+      const [first] = [...aside.values()].sort((one, other) => one.until - other.until)
+      if (first) waiting.set(id, first)
+      else {
+        rowsWaiting.delete(id)
+        endImport(tx, actor, id, accountId, 'done')
+      }
       return
     }
     // A partner’s import invites into its customers; an account’s own into itself.
@@ -82,25 +120,42 @@ export function startImportWorker(
     const sender = { post, publicUrl, inviter: importer.user.name, ...from }
     const until = performance.now() + longestBatch
     for (const row of rows) {
-      carryOutRow(tx, actor, sender, kind, row)
-      if (performance.now() > until) break
+      const soon = carryOutRow(tx, actor, sender, kind, row)
+      const waits = soon && { until: now() + soon.wait, why: soon.why }
+      if (waits && soon.ofAddress) aside.set(row.line, waits)
+      else if (waits) waiting.set(id, waits)
+      if (waiting.has(id) || performance.now() > until) break
     }
   }
 
-  function carryOutRow(tx: Db, actor: Person, sender: Sender, kind: keyof typeof kinds, row: ImportRow): void {
+  /** Returned is why a row must wait. */
+  function carryOutRow(
+    tx: Db,
+    actor: Person,
+    sender: Sender,
+    kind: keyof typeof kinds,
+    row: ImportRow,
+  ): TooMany | undefined {
     const accountId = actor.accountId ?? 0
     try {
       markRow(tx, row, 'done', kinds[kind].carryOut(tx, actor, sender, accountId, JSON.parse(row.input)))
     } catch (error) {
+      if (error instanceof TooMany) return error
       if (!(error instanceof RowFailed)) throw error
       markRow(tx, row, 'failed', error.message)
     }
+    return undefined
   }
 
   return {
     wake,
+    waits: (importId) => {
+      const waits = waiting.get(importId)
+      return waits && waits.until > now() ? waits : undefined
+    },
     stop: async () => {
       stopped = true
+      clearTimeout(sleeping)
       clearInterval(cleaning)
       await working
     },

@@ -20,6 +20,7 @@ import { isActive, isSuspended, suspensionOf } from '../db/suspension.ts'
 import { cancelInvitations } from '../endings/data.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
 import { createUser, findUserByEmail, proveAddress, renameUser, setPasswordByMail } from '../login/data.ts'
+import { allowInvitation, allowResend } from '../mail/allowance.ts'
 import { type Post, withdrawLetters } from '../mail/outbox.ts'
 import { addMember, countAdmins, findMember } from '../members/data.ts'
 import { adminRole, type ProjectRole, type Role, roleName } from '../policy.ts'
@@ -49,7 +50,7 @@ export function invitationLink(publicUrl: string, token: string): string {
 
 /**
  * Invites somebody and writes the letter, in one transaction. 'member' when the address belongs to a
- * user of the account, 'pending' when it is invited already.
+ * user of the account, 'pending' when it is invited already. Throws a TooMany.
  */
 export function invite(
   db: Db,
@@ -147,6 +148,7 @@ function send(
   account: Pick<Account, 'kind' | 'name'>,
   invitation: Invitation,
 ): void {
+  allowInvitation(tx, actor, invitation.emailKey)
   const token = addToken(tx, actor, invitation.id, 'mailed')
   post(tx, actor.at, {
     kind: 'invitation',
@@ -278,7 +280,7 @@ export function findPending(
   return invitation && may(handler, invitation, countAdmins(tx, accountId)) ? invitation : undefined
 }
 
-/** Sends a pending invitation again: a new link for another seven days; all earlier ones end. */
+/** Sends a pending invitation again: a new link for another seven days; all earlier ones end. Throws a TooMany. */
 export function resend(
   db: Db,
   actor: Person,
@@ -290,6 +292,7 @@ export function resend(
   return write(db, actor, (tx) => {
     const before = findPending(tx, account.id, id, handler)
     if (!before) return undefined
+    allowResend(before.sentAt, actor.at)
     const invitation = sendAnew(tx, actor, sender, account, before)
     record(tx, actor, { kind: 'invitation.resent', accountId: account.id, invitationId: id })
     return invitation

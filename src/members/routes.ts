@@ -4,6 +4,7 @@ import { write } from '../db/open.ts'
 import { requestConfirmation } from '../email-change/data.ts'
 import { foreseeEnd } from '../endings/data.ts'
 import { invitationList, invite, listInvitations } from '../invitations/data.ts'
+import { orTooMany, TooMany } from '../mail/allowance.ts'
 import { tellRemoved, tellRole } from '../notices/data.ts'
 import { roleName } from '../policy.ts'
 import { countProjects, findProjectsById, listProjectChoices, withChosen } from '../projects/data.ts'
@@ -56,13 +57,15 @@ export default async function memberRoutes(app: FastifyInstance) {
       } else {
         const sender = { post: postLetter, publicUrl: config.publicUrl, inviter: user.name }
         const input = { ...person, projects: chosen.map(({ id }) => ({ id, role: projectRole })) }
-        const invited = invite(db, actor(request), sender, account, input)
-        if (typeof invited === 'object')
+        const invited = orTooMany(() => invite(db, actor(request), sender, account, input))
+        if (invited instanceof TooMany) form.errors.email = invited.message
+        else if (typeof invited === 'object')
           return reply.seeOther('/customer/users', `Invitation sent to ${invited.email}.`)
-        form.errors.email =
-          invited === 'member'
-            ? 'This person is a user of this account already.'
-            : 'This address is invited already. Resend or cancel that invitation below.'
+        else
+          form.errors.email =
+            invited === 'member'
+              ? 'This person is a user of this account already.'
+              : 'This address is invited already. Resend or cancel that invitation below.'
       }
     }
     return show(request, reply.code(422), form)

@@ -7,13 +7,14 @@ import { matches } from '../db/search.ts'
 import { endSuspensionByPartner, endTie } from '../endings/data.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
 import { discardImport, endImport } from '../imports/data.ts'
+import { allowPartnerRequest } from '../mail/allowance.ts'
 import { type Post, withdrawLettersOfAct } from '../mail/outbox.ts'
 import { endRequestOf, setAutomaticShare } from '../quota-requests/data.ts'
 import { changeLimits, findQuotas } from '../quotas/data.ts'
 
 export type PartnerRequest = typeof partnerRequests.$inferSelect
 
-/** Asks Support to make a customer account a partner account. False when it was asked already. */
+/** Asks Support to make a customer account a partner account. False when it was asked already. Throws a TooMany. */
 export function requestPartnership(db: Db, actor: Person, accountId: number, tellSupport: (tx: Db) => void): boolean {
   return write(db, actor, (tx) => {
     const asked = tx
@@ -22,6 +23,7 @@ export function requestPartnership(db: Db, actor: Person, accountId: number, tel
       .onConflictDoNothing()
       .run().changes
     if (!asked) return false
+    allowPartnerRequest(tx, actor.at, accountId)
     record(tx, actor, { kind: 'partner.requested', accountId })
     tellSupport(tx)
     return true

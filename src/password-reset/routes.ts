@@ -1,11 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import type { Db } from '../db/open.ts'
+import { type Db, write } from '../db/open.ts'
 import { findUserByEmail } from '../login/data.ts'
 import { newPersonFields, readNewPassword, withoutPasswords } from '../login/new-person.ts'
+import { allowReset, orTooMany } from '../mail/allowance.ts'
 import { resetAttempt, tooSoon } from '../throttle/attempt.ts'
 import { rememberBrowser } from '../throttle/browser.ts'
-import { email } from '../web/fields.ts'
+import { email, emailKey } from '../web/fields.ts'
 import { dateTime } from '../web/format.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { visitingActor } from '../web/viewer.ts'
@@ -54,10 +55,17 @@ export default async function passwordResetRoutes(app: FastifyInstance) {
   app.post('/password-reset', reset, async (request, reply) => {
     const form = readForm(resetRequest, request.body)
     if (!form.input) return reply.code(422).page('password-reset/index', { title: 'Forgot your password?', form })
-    const user = findUserByEmail(db, form.input.email)
-    const wait = tooSoon(request, reply, resetAttempt(request, form.input.email, user))
+    const { email } = form.input
+    const user = findUserByEmail(db, email)
+    const wait = tooSoon(request, reply, resetAttempt(request, email, user))
     if (wait) return reply.page('password-reset/index', { title: 'Forgot your password?', form, problem: wait })
+    // Of every address, so that the answer says nothing about it.
     const anonymous = visitingActor(request)
+    const soon = orTooMany(() => write(db, anonymous, (tx) => allowReset(tx, now(), emailKey(email))))
+    if (soon) {
+      form.errors.email = soon.message
+      return reply.code(429).page('password-reset/index', { title: 'Forgot your password?', form })
+    }
     if (user && user.disabledAt === null)
       later(
         () => requestReset(db, anonymous, user, { post, publicUrl }),

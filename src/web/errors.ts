@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { StorageProblem } from '../db/storage-problem.ts'
+import { TooMany } from '../mail/allowance.ts'
 import { visitor } from './viewer.ts'
 
 /** A request that is refused: thrown anywhere in a handler or hook, shown as a page. */
@@ -122,6 +123,7 @@ export default fp(async (app: FastifyInstance) => {
       request.log.info({ status, refusal: view.replace('errors/', ''), code: error.code }, 'request refused')
     else request.log.error({ err: error, status }, 'request failed')
     if (status === 503) reply.header('retry-after', '5')
+    if (error instanceof TooMany) reply.header('retry-after', String(Math.ceil(error.wait / 1_000)))
     reply.code(status)
     try {
       return await show(refusal, request, reply)
@@ -186,6 +188,7 @@ function outOfDate(error: FastifyError, request: FastifyRequest): Refusal | unde
 
 function asRefusal(error: FastifyError): Refusal {
   if (error instanceof Refusal) return error
+  if (error instanceof TooMany) return new Refusal(429, 'Not yet', `Nothing was changed. ${error.message}`)
   const known = frameworkRefusals[error.code]
   if (known) return new Refusal(...known)
   if (error.statusCode && error.statusCode < 500) {
