@@ -4,15 +4,15 @@ import { startApp } from './harness.ts'
 const day = 24 * 3_600_000
 const isoDay = (at: number) => new Date(at).toISOString().slice(0, 10)
 
-t.test('a history is narrowed down to a person, by any part of the name or e-mail', async (t) => {
+t.test('a history is narrowed down to a person, by any part of the name', async (t) => {
   const panel = await startApp(t)
   const stella = await panel.signIn('stella')
   await stella.submit('/customer/users', 'Change', { role: 'admin' }, 'tom@acme.example')
-  const toms = await stella.get('/customer/history?person=OM@ACME')
+  const toms = await stella.get('/customer/history?person=OM')
   t.ok(toms.tableRows.length > 0)
   t.match(toms.row('changed the role'), /Stella.*Tom.*Customer User → Customer Admin/)
   t.notMatch(toms.text, 'created the project', 'what has nothing to do with Tom is left out')
-  t.equal(toms.value('person'), 'OM@ACME', 'the filter stays filled in')
+  t.equal(toms.value('person'), 'OM', 'the filter stays filled in')
   t.match((await stella.get('/customer/history?person=nobody-at-all')).text, 'Nothing matches')
 })
 

@@ -15,7 +15,7 @@ const frequent = 2_000
 const mostTrigrams = 24
 
 /** A condition on a row of this table, by its id and its `search` column. Undefined for an empty search. */
-export function matches(db: Db, table: Searched, id: SQLiteColumn, text: SQLiteColumn, q: string): SQL | undefined {
+export function matches(db: Db, table: Searched, id: SQLiteColumn, text: SQLWrapper, q: string): SQL | undefined {
   return match(db, table, id, text, q).found
 }
 
@@ -24,7 +24,7 @@ export function match(
   db: Db,
   table: Searched,
   id: SQLiteColumn,
-  text: SQLiteColumn,
+  text: SQLWrapper,
   q: string,
 ): { found: SQL | undefined; few: boolean } {
   const words = wordsOf(q)
@@ -42,13 +42,23 @@ export function amongFew(own: SQL): SQL {
   return sql`+(${own})`
 }
 
-/** The ids of all rows that match, in the whole installation; undefined where these may be many. */
-export function findMatches(db: Db, table: Searched, q: string): number[] | undefined {
+/** The ids of all rows whose text matches, in the whole installation; undefined where these may be many. */
+export function findMatches(db: Db, table: Searched, text: SQLWrapper, q: string): number[] | undefined {
   const words = wordsOf(q)
   const ids = candidates(db, table, words)
   if (!ids) return undefined
-  const found = and(isOneOf(sql`id`, ids), ...words.map((word) => sql`instr(search, ${word}) > 0`))
+  const found = and(isOneOf(sql`id`, ids), ...words.map((word) => sql`instr(${text}, ${word}) > 0`))
   return db.all<{ id: number }>(sql`select id from ${sql.identifier(table)} where ${found}`).map(({ id }) => id)
+}
+
+/** Of a `search` column, whose texts are a line each: the first one, which is a name. */
+export function firstText(text: SQLWrapper): SQL {
+  return sql`substr(${text}, 1, instr(${text} || char(10), char(10)) - 1)`
+}
+
+/** And those after it. */
+export function otherTexts(text: SQLWrapper): SQL {
+  return sql`substr(${text}, instr(${text} || char(10), char(10)) + 1)`
 }
 
 /** Whether a column holds one of these ids, however many they are: a placeholder stands for them as JSON. */

@@ -114,7 +114,7 @@ export function lettersTo(db: Db, person: Known): number[] {
 /** Letters keep an address as it was typed. What comes before the @ is folded in what they are searched in, too. */
 function lettersToAddress(db: Db, key: string): number[] {
   const local = key.slice(0, key.lastIndexOf('@') + 1)
-  const ids = findMatches(db, 'letters', local)
+  const ids = findMatches(db, 'letters', letters.search, local)
   const found = ids ? isOneOf(letters.id, ids) : sql`instr(${letters.search}, ${fold(local)}) > 0`
   const rows = db.select({ id: letters.id, email: letters.email }).from(letters).where(found).all()
   return idsOf(rows.filter(({ email }) => emailKey(email) === key))
