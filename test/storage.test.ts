@@ -191,7 +191,9 @@ function hiddenFields(page: Page): Record<string, string> {
 t.test('an import stops where the disk is full, and goes on when there is room: each row once', async (t) => {
   const panel = await startApp(t)
   const petra = await panel.signIn('petra')
-  const rows = Array.from({ length: 400 }, (_, n) => `Customer ${n},imported-${n},Admin ${n},admin${n}@x.example`)
+  // As many invitations as may go out at once.
+  const admin = (n: number) => (n % 4 === 0 ? `Admin ${n},admin${n}@x.example` : ',')
+  const rows = Array.from({ length: 400 }, (_, n) => `Customer ${n},imported-${n},${admin(n)}`)
   const file = { name: 'c.csv', bytes: Buffer.from(`name,identifier,admin name,admin e-mail\n${rows.join('\n')}`) }
   const checked = await petra.upload('/partner/imports', 'Check the file', file)
   const end = failures.full?.(panel)
@@ -204,7 +206,7 @@ t.test('an import stops where the disk is full, and goes on when there is room: 
   await until('the import is done', () => one()?.state === 'done')
   const made = panel.rows().accounts?.filter((row) => String((row as { name: string }).name).startsWith('Customer '))
   t.equal(made?.length, 400)
-  t.equal(panel.db.select().from(letters).all().length, 400)
+  t.equal(panel.db.select().from(letters).all().length, 100)
   t.match((await petra.open(checked.path)).text, '400 done')
 })
 
