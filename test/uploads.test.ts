@@ -85,15 +85,6 @@ t.test(
       t.equal(await statusOf(socket), 413, url)
       socket.destroy()
     }
-    for (const who of ['nils', 'max'] as const) {
-      const socket = begin(t, port, await panel.signIn(who), {
-        path: '/partner/imports',
-        type: multipart,
-        length: 'chunked',
-      })
-      t.equal(await statusOf(socket), 403, `${who} is refused before the first chunk`)
-      socket.destroy()
-    }
     const socket = begin(t, port, petra, { path: '/partner/imports', type: multipart, length: 'chunked' })
     const head = part('name="file"; filename="large.csv"')
     socket.write(`${head.length.toString(16)}\r\n${head}\r\n`)
@@ -101,6 +92,20 @@ t.test(
     t.equal(await statusOf(socket), 413)
   },
 )
+
+t.test('whoever may not send a file is told so before its first byte, also where its size would do', async (t) => {
+  const panel = await startApp(t)
+  const port = await listen(panel)
+  for (const who of ['nils', 'tom', 'max', 'olga'] as const) {
+    const client = await panel.signIn(who)
+    for (const path of ['/partner/imports', '/customer/imports'])
+      for (const length of ['chunked', mebibyte] as const) {
+        const socket = begin(t, port, client, { path, type: multipart, length })
+        t.equal(await statusOf(socket), 403, `${who} ${path} ${length}`)
+        socket.destroy()
+      }
+  }
+})
 
 t.test('a file is taken only by the forms that ask for one', async (t) => {
   const panel = await startApp(t)
