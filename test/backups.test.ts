@@ -227,7 +227,7 @@ t.test('a restore ends sessions, links and waiting letters that hold one, and fo
   const old = after.visit()
   for (const [name, value] of stella.cookies) old.cookies.set(name, value)
   t.match((await old.get('/profile')).location, '/login')
-  t.match((await after.visit().get(links[0] ?? '')).text, 'A newer letter took the place')
+  t.match((await after.visit().get(links[0] ?? '')).text, 'This link was replaced by a newer one')
   t.match((await after.visit().get(links[2] ?? '')).text, 'This link does not work')
   const again = await after.signIn('stella')
   t.match((await again.get(links[1] ?? '')).text, 'This link does not work')

@@ -5,7 +5,7 @@ import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { accounts, records, users } from '../src/db/schema.ts'
 import { cast } from '../src/demo.ts'
-import { type Client, type Panel, startApp } from './harness.ts'
+import { type Client, formFields, type Panel, publicUrl, startApp } from './harness.ts'
 import { pause } from './smtp.ts'
 
 // A download is made no faster than it is read, and nobody has more than a few open.
@@ -26,13 +26,22 @@ function addRecords(panel: Panel, n = many): void {
     .prepare(
       `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
        INSERT INTO records (at, kind, account_id, actor_id, actor_account_id, by_support, change, ip)
-       SELECT i, 'project.renamed', ?, ?, ?, 0, json_object('name', json_array(null, hex(randomblob(1000)))), hex(randomblob(1000)) FROM n`,
+       SELECT i, 'access.role-changed', ?, ?, ?, 0, json_object('role', json_array(null, hex(randomblob(1000)))), hex(randomblob(1000)) FROM n`,
     )
     .run(n, acme, stella, acme)
 }
 
-/** Asks for a page as a browser would that then reads nothing. */
-function ask(t: Test, panel: Panel, client: Client, path: string, encoding: string) {
+/** Where the form of a download stands, and its button. */
+const forms: Record<string, [page: string, button: string]> = {
+  '/customer/account/export': ['/customer/account', 'Download everything (ZIP)'],
+  '/profile/data': ['/profile', 'Download my data'],
+}
+
+/** Asks for a file as a browser would that then reads nothing. */
+async function ask(t: Test, panel: Panel, client: Client, path: string, encoding: string) {
+  const [page, button] = forms[path] ?? []
+  const fields = page && button ? formFields((await client.open(page)).form(button).form) : undefined
+  const body = fields ? new URLSearchParams(fields as Record<string, string>).toString() : ''
   const { port } = panel.app.server.address() as AddressInfo
   const socket = connect(port, '127.0.0.1')
   socket.on('error', () => {})
@@ -40,7 +49,7 @@ function ask(t: Test, panel: Panel, client: Client, path: string, encoding: stri
   socket.pause()
   const cookie = [...client.cookies].map((pair) => pair.join('=')).join('; ')
   socket.write(
-    `GET ${path} HTTP/1.1\r\nhost: x\r\ncookie: ${cookie}\r\naccept-encoding: ${encoding}\r\nsec-fetch-site: same-origin\r\nconnection: close\r\n\r\n`,
+    `${fields ? 'POST' : 'GET'} ${path} HTTP/1.1\r\nhost: x\r\ncookie: ${cookie}\r\norigin: ${publicUrl}\r\naccept-encoding: ${encoding}\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: ${body.length}\r\nsec-fetch-site: same-origin\r\nconnection: close\r\n\r\n${body}`,
   )
   return socket
 }
@@ -77,7 +86,7 @@ for (const [path, encoding, rows] of [
         return found
       },
     })
-    const socket = ask(t, panel, stella, path, encoding)
+    const socket = await ask(t, panel, stella, path, encoding)
     const stalled = await settled(() => read)
     t.ok(stalled < rows * 0.9, `${stalled} rows were read for somebody who took none`)
     let got = 0
@@ -94,7 +103,7 @@ t.test('what somebody downloads about themselves is whole, however long', async 
   const panel = await startApp(t)
   const stella = await panel.signIn('stella')
   addRecords(panel, 1_203)
-  const { history } = JSON.parse((await stella.get('/profile/data')).body)
+  const { history } = JSON.parse((await stella.submit('/profile', 'Download my data')).body)
   const id = panel.db.select().from(users).where(eq(users.email, cast.stella.email)).get()?.id ?? 0
   const own = panel.db.select().from(records).all()
   t.same(
@@ -111,7 +120,7 @@ t.test('a user has four downloads open; who leaves one may begin another', async
   const [stella, tom] = [await panel.signIn('stella'), await panel.signIn('tom')]
   addRecords(panel)
   const paths = ['/customer/history?download=csv', '/customer/account/export', '/profile/data', '/profile/data']
-  const open = paths.map((path, n) => ask(t, panel, stella, path, n % 2 ? 'br' : 'identity'))
+  const open = await Promise.all(paths.map((path, n) => ask(t, panel, stella, path, n % 2 ? 'br' : 'identity')))
   const wait = async (status: number) => {
     let page = await stella.get('/customer/users?download=csv')
     for (let tries = 0; tries < 1_000 && page.status !== status; tries++) {
@@ -123,7 +132,7 @@ t.test('a user has four downloads open; who leaves one may begin another', async
   const fifth = await wait(429)
   t.equal(fifth.status, 429)
   t.match(fifth.text, /4 downloads open.*Wait until one of them ends/)
-  t.equal((await tom.get('/profile/data')).status, 200, 'others are not kept from theirs')
+  t.equal((await tom.submit('/profile', 'Download my data')).status, 200, 'others are not kept from theirs')
   for (const socket of open) socket.destroy()
   t.match((await wait(200)).body, cast.stella.email)
 })

@@ -248,7 +248,7 @@ function encode(fields: Fields): string {
 }
 
 /** What a browser would send of a form as it stands. */
-function formFields(form: HTMLElement): Fields {
+export function formFields(form: HTMLElement): Fields {
   const fields: Fields = {}
   const add = (name: string | undefined, value: string) => {
     if (!name) return
