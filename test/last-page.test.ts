@@ -11,6 +11,7 @@ import {
   memberships,
   projectAccess,
   projects,
+  quotaRequests,
   records,
   users,
 } from '../src/db/schema.ts'
@@ -46,6 +47,19 @@ function fillLists({ db, app, dataDir }: Panel): void {
       .values({ ...named, kind: 'customer', partnerId: cloudhaus, identifier: `filler-${n}` })
       .returning()
       .get().id
+    const direct = db
+      .insert(accounts)
+      .values({ ...named, kind: 'customer', identifier: `direct-${n}` })
+      .returning()
+      .get().id
+    const request = { requestedBy: petra, reason: 'Filler', createdAt: at }
+    for (const accountId of [customer, direct])
+      db.insert(quotaRequests)
+        .values({ ...request, accountId })
+        .run()
+    db.insert(quotaRequests)
+      .values({ ...request, accountId: acme, state: 'cancelled', endedAt: at })
+      .run()
     db.insert(memberships)
       .values({ accountId: customer, userId: petra, role: 'admin', createdAt: at, lastUsedAt: n })
       .run()
@@ -130,16 +144,17 @@ function links(page: Page, rel: 'next' | 'prev'): Map<string, string> {
   )
 }
 
-const rowsOf = (page: Page) => page.root.querySelectorAll('main tbody tr, main .choices li, main section.card').length
+const rowsOf = (page: Page) => page.root.querySelectorAll('main tbody tr, main .choices li, main .card').length
 
 /** The address of the page behind the last row: what the last page is once all its rows have gone. */
 function behind(address: string, prefix: string): string {
   const url = new URL(address, 'http://x')
   const parts = JSON.parse(Buffer.from(url.searchParams.get(prefix) ?? '', 'base64url').toString())
   parts[2] = 'after'
-  // Numbers are sorted the newest first, texts from A; lines of a file are counted up.
-  parts[3] = typeof parts[3] === 'string' ? '\u{10ffff}' : parts[0] === 'import-rows' ? 1e9 : -1
-  parts[4] = parts[0] === 'import-rows' ? 1e9 : 0
+  // Numbers are sorted the newest first, texts from A; lines of a file and open requests are counted up.
+  const countsUp = ['import-rows', 'quota-requests'].includes(parts[0])
+  parts[3] = typeof parts[3] === 'string' ? '\u{10ffff}' : countsUp ? 1e9 : -1
+  parts[4] = countsUp ? 1e9 : 0
   url.searchParams.set(prefix, Buffer.from(JSON.stringify(parts)).toString('base64url'))
   return `${url.pathname}${url.search}`
 }
