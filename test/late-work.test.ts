@@ -139,12 +139,13 @@ t.test('two operators who disable each other at the same moment leave one', asyn
   )
 })
 
-const manyUsers = `name,e-mail\n${Array.from({ length: 450 }, (_, n) => `Guest ${n},guest${n}@many.example`).join('\n')}`
-const manyCustomers = `name\n${Array.from({ length: 450 }, (_, n) => `Many ${n}`).join('\n')}`
+const guests = (n: number) => `name,e-mail\n${lines(n, (of) => `Guest ${of},guest${of}@many.example`)}`
+const customers = (n: number) => `name\n${lines(n, (of) => `Many ${of}`)}`
+const lines = (n: number, line: (of: number) => string) => Array.from({ length: n }, (_, of) => line(of)).join('\n')
 
 const places = [
-  { base: '/customer/imports', action: 'member.import', who: ['Stella', 'Petra in Acme'], content: manyUsers },
-  { base: '/partner/imports', action: 'customer.import', who: ['Petra'], content: manyCustomers },
+  { base: '/customer/imports', action: 'member.import', who: ['Stella', 'Petra in Acme'], file: guests },
+  { base: '/partner/imports', action: 'customer.import', who: ['Petra'], file: customers },
 ] as const
 
 const eachImporter = places.flatMap(({ who, ...place }) =>
@@ -161,11 +162,11 @@ function withoutNewImports(rows: Rows, atFirst: Rows): Rows {
 
 t.test('a file whose sender loses the right while its rows are checked leaves nothing behind', async (t) => {
   const w = await makeWorld(t)
-  for (const { base, who, losses, content } of eachImporter) {
+  for (const { base, who, losses, file } of eachImporter) {
     const late = {
       client: w.clients[who],
       path: base,
-      body: await fileBody(w.clients[who], { name: 'many.csv', content }),
+      body: await fileBody(w.clients[who], { name: 'many.csv', content: file(450) }),
     }
     const atFirst = rowsNow(w.db)
     for (const { how, lose, slow, deserved } of losses) {
@@ -196,10 +197,17 @@ const sessionsEnd = ['session', 'logged out', 'log-in', 'logs out', 'password']
 
 t.test('an import stops where its importer loses the right to it, and goes on when they only log out', async (t) => {
   const w = await makeWorld(t)
-  for (const { base, who, losses, content } of eachImporter) {
+  // A batch is a row: each time that the worker asks for, a second has gone by.
+  let seconds = 0
+  const tick = () => {
+    seconds += 1
+    return seconds * 1_000
+  }
+  t.intercept(performance, 'now', { value: tick })
+  for (const { base, who, losses, file } of eachImporter) {
     const begin = async (meanwhile: () => void) => {
       const client = windowOf(w.panel, w.clients[who])
-      const { type, bytes } = await fileBody(client, { name: 'many.csv', content })
+      const { type, bytes } = await fileBody(client, { name: 'many.csv', content: file(90) })
       const checked = await client.postRaw(base, bytes, { 'content-type': type })
       const form = await formBody(client, {})
       let stop = () => 0

@@ -11,6 +11,28 @@ declare global {
 
 needsChromium()
 
+/** Routes that answer with a redirect, a file or a text, and the page of an empty panel, which has a test of its own. */
+const noPages = [
+  '/.well-known/change-password',
+  '/.well-known/security.txt',
+  '/assets/:version/*',
+  '/customer',
+  '/customer/account/export',
+  '/health/live',
+  '/health/ready',
+  '/metrics',
+  '/partner',
+  '/partner/customers/:customer',
+  '/partner/quotas.csv',
+  '/profile/data',
+  '/setup/:token',
+  '/support',
+]
+
+/** Whether a route is that of an address; `/projects/:project` is. */
+const isAt = (route: string, address: string) =>
+  new RegExp(`^${route.replaceAll(/:\w+/g, '[^/]+')}$`).test(address.split('?')[0] ?? '')
+
 const sizes = { wide: { width: 1280, height: 800 }, narrow: { width: 360, height: 740 } }
 
 t.test(
@@ -19,6 +41,7 @@ t.test(
     const browser = await launchBrowser(t)
     const panel = await startLivePanel(t)
     const people = new Set<Person>()
+    const seen = new Set<string>()
 
     for (const { name, who, path, act } of await sightsOf(browser, panel)) {
       people.add(who)
@@ -27,8 +50,20 @@ t.test(
       await who.goto(path)
       await act?.(who)
       await look(t, who, name)
+      for (const address of [path, who.path]) {
+        const route = panel.routes.find(({ method, url }) => method === 'GET' && isAt(url, address))
+        if (route) seen.add(route.url)
+      }
       if (name === 'other-account') await who.goto('/?account=cloudhaus')
     }
+    const unseen = panel.routes.filter(
+      ({ method, url }) => method === 'GET' && !seen.has(url) && !noPages.includes(url),
+    )
+    t.same(
+      unseen.map(({ url }) => url),
+      [],
+      'every page of the panel was looked at',
+    )
     for (const person of people) t.same(person.complaints, [], 'the console is quiet')
   },
 )

@@ -105,6 +105,55 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     )[3] ?? '',
   )
 
+  await petra.goto('/partner/customers')
+  await petra.fill({ Name: 'Mills', Identifier: 'mills' })
+  await petra.press('Create customer')
+  await petra.goto('/partner/customers/mills/users')
+  await petra.press('Add Myself')
+  await petra.goto('/customer/users?account=mills')
+  await petra.press('Change')
+  await petra.goto('/customer/users')
+  for (const [name, email] of [
+    ['Viv', 'viv@mills.example'],
+    [longName, `wim@${'long-domain.'.repeat(5)}example`],
+  ] as const) {
+    await petra.goto('/customer/users')
+    await petra.fill({ 'Full name': name, 'E-mail': email })
+    await petra.press('Invite')
+  }
+  await petra.press('Copy link', 'viv@mills.example')
+  const viv = await Person.open(browser, panel)
+  await viv.page.goto(await petra.page.getByLabel('Link', { exact: true }).inputValue())
+  await viv.fill({ Password: demoPassword, 'Repeat the password': demoPassword })
+  await viv.press('Accept invitation')
+  await petra.changeInto('Cloudhaus')
+  for (const [person, base] of [
+    [petra, '/partner/imports'],
+    [stella, '/customer/imports'],
+  ] as const) {
+    await person.goto(base)
+    const line =
+      base === '/partner/imports'
+        ? `name,identifier\n${longName},one\nTwo,x`
+        : `name,e-mail\n${longName},one@acme.example\nTwo,x`
+    await person.fill({ 'Or paste its lines': line })
+    await person.press('Check the file')
+  }
+  const [partnerImport, ownImport] = [petra.path, stella.path]
+  await olga.goto('/support/users')
+  const umasRemoval =
+    (await olga.page
+      .locator('tr', { hasText: cast.uma.email })
+      .getByRole('link', { name: 'Delete' })
+      .getAttribute('href')) ?? ''
+  await olga.goto('/support/accounts')
+  await olga.fill({ Name: 'Solo', Identifier: 'solo', 'Full name': 'Sol', 'E-mail': 'sol@solo.example' })
+  await olga.press('Create account')
+  const correction = (page: string, person: Person, email: string) => async () => {
+    await person.goto(page)
+    await person.follow('Correct', email)
+  }
+
   await max.goto('/profile')
   await max.fill({ 'New e-mail': 'max@new.example' })
   await max.press('Change e-mail')
@@ -245,6 +294,49 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     { name: 'support-backups-empty', who: olga, path: '/support/backups' },
     { name: 'support-backups', who: olga, path: '/support/backups', act: backUp },
     { name: 'support-history', who: olga, path: '/support/history' },
+    { name: 'partner-imports', who: petra, path: '/partner/imports' },
+    { name: 'partner-imports-errors', who: petra, path: '/partner/imports', act: emptyForm('Check the file') },
+    { name: 'partner-import', who: petra, path: partnerImport },
+    { name: 'own-imports', who: stella, path: '/customer/imports' },
+    { name: 'own-import', who: stella, path: ownImport },
+    {
+      name: 'correction',
+      who: stella,
+      path: '/customer/users',
+      act: correction('/customer/users', stella, 'nora@acme.example'),
+    },
+    {
+      name: 'correction-by-partner',
+      who: petra,
+      path: '/partner/customers',
+      act: correction(`/partner/customers/${longIdentifier}/users`, petra, 'first.admin@'),
+    },
+    {
+      name: 'correction-by-support',
+      who: olga,
+      path: '/support/accounts',
+      act: correction('/support/accounts/solo/users', olga, 'sol@solo.example'),
+    },
+    { name: 'address-not-confirmed', who: viv, path: '/profile' },
+    { name: 'home-not-confirmed', who: viv, path: '/' },
+    { name: 'users-of-partner-and-not-confirmed', who: petra, path: '/partner/customers/mills/users' },
+    { name: 'leaving-ends-invitations', who: petra, path: '/profile/accounts/mills/removal' },
+    { name: 'support-account-users', who: olga, path: '/support/accounts/solo/users' },
+    { name: 'support-account-users-with-admin', who: olga, path: '/support/accounts/direct/users' },
+    { name: 'support-requests', who: olga, path: '/support/quotas' },
+    { name: 'support-user-deletion', who: olga, path: umasRemoval },
+    {
+      name: 'becoming-partner',
+      who: olga,
+      path: '/support/accounts',
+      act: (who) => who.press('Make partner', 'mills'),
+    },
+    {
+      name: 'becoming-customer',
+      who: olga,
+      path: '/support/accounts',
+      act: (who) => who.press('Make customer', 'rival'),
+    },
     { name: 'not-found', who: stella, path: '/nothing' },
     { name: 'not-allowed', who: tom, path: '/partner/customers' },
     { name: 'choose-account', who: nils, path: '/projects' },
