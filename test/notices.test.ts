@@ -7,6 +7,7 @@ import ts from 'typescript'
 import { root } from '../src/config.ts'
 import { letters, projectAccess, projects, records, users } from '../src/db/schema.ts'
 import { type CastName, cast, demoPassword } from '../src/demo.ts'
+import { resendGap } from '../src/mail/allowance.ts'
 import { type Client, type Fields, type Page, type Panel, startApp } from './harness.ts'
 
 // What a page says is what happened: a notice tells of the act’s result, never of what was asked for.
@@ -30,6 +31,7 @@ const all =
   async (panel: Panel) => {
     for (const step of steps) await step(panel)
   }
+const untilResendable = async (panel: Panel) => panel.pass(resendGap)
 const suspend = as('petra', '/partner/customers/acme/suspension', 'Suspend', { reason: 'Unpaid' })
 const limitAcme = as('petra', '/partner/customers/acme/quotas', 'Save quotas', { cores: '4' })
 const askForMore = all(limitAcme, as('stella', '/customer/quotas', 'Send request', { cores: '5', reason: 'Growth' }))
@@ -199,7 +201,7 @@ const acts: Record<string, Act | string> = {
   'POST /customer/users/:user/removal': { who: 'stella', page: '/customer/users/TOM/removal', button: 'Remove Tom' },
   'POST /customer/invitations/:id/resending': {
     who: 'stella',
-    first: inviteGuest,
+    first: all(inviteGuest, untilResendable),
     page: '/customer/users',
     button: 'Resend',
   },
@@ -292,7 +294,7 @@ const acts: Record<string, Act | string> = {
   },
   'POST /partner/customers/:customer/invitations/:id/resending': {
     who: 'petra',
-    first: all(newCustomer, inviteFirst),
+    first: all(newCustomer, inviteFirst, untilResendable),
     page: '/partner/customers/new/users',
     button: 'Resend',
   },
@@ -374,7 +376,7 @@ const acts: Record<string, Act | string> = {
   },
   'POST /support/accounts/:identifier/invitations/:id/resending': {
     who: 'olga',
-    first: newAccount,
+    first: all(newAccount, untilResendable),
     page: '/support/accounts/new/users',
     button: 'Resend',
   },
