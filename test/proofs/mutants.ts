@@ -1,6 +1,6 @@
 // node --import tsx test/proofs/mutants.ts [PART_OF_A_NAME]
-// Removes each guard and each tenant condition once, in a scratch copy, and runs the matrix: it must
-// turn red every time. Prints who survived. It takes three quarters of an hour.
+// Removes each guard, each tenant condition and each rule of TRUST's *Moments* once, in a scratch copy, and runs the
+// matrix or the rule's own test: it must turn red every time. Prints who survived. It takes over an hour.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -8,7 +8,36 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root } from '../../src/config.ts'
 
-type Mutant = { name: string; file: string; text: string }
+type Mutant = { name: string; file: string; text: string; test?: string }
+
+/** Lines that carry a rule, what is left without it, and the test that must notice. */
+const rules: { file: RegExp; line: RegExp; by: string; test: string }[] = [
+  { file: /^db\/open\.ts$/, line: /stillMay\?\.\(tx\)/g, by: '', test: 'late' },
+  {
+    file: /^endings\/data\.ts$/,
+    line: /^ {2}(?:for .*\n {4}|for .*\) )?(?:endInvitationsTo|endSent|endMembership|cancelInvitations|withdrawLettersTo)\(.*\)$/gm,
+    by: '',
+    test: 'endings',
+  },
+  {
+    file: /^mail\/reasons\.ts$/,
+    line: /(?<=return |[:?] )(?:'(?:its|the|a) [^']+'|expired|sleeps)/g,
+    by: 'undefined',
+    test: 'reasons',
+  },
+  {
+    file: /^(?!mail\/allowance).*\.ts$/,
+    line: /^ +(?:allow[A-Z]\w+|mayTryIdentifier|if \(!created\) noteTaken)\(.*\)$/gm,
+    by: '',
+    test: 'allowances',
+  },
+  {
+    file: /^invitations\/data\.ts$/,
+    line: / \|\| \(way === 'home' && user\.emailProvedAt === null\)|link === 'copied' \|\| |if \(way === 'mailed'\) /g,
+    by: '',
+    test: 'addresses',
+  },
+]
 
 /** Actions that are everybody's: there is no guard to remove. */
 const open =
@@ -27,14 +56,28 @@ function mutants(): Mutant[] {
   const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter((file) =>
     file.endsWith('.ts'),
   )
-  return files.flatMap((file) => {
-    const text = readFileSync(join(root, 'src', file), 'utf8')
-    if (file === 'policy.ts') return widened(file, text)
-    if (file === 'web/guard.ts') return withoutGuards(file, text)
-    if (file.endsWith('routes.ts')) return [...unguarded(file, text), ...withoutProjectRights(file, text)]
-    // Support sees all accounts; a deletion and a download of data are their user's alone, without a tenant.
-    return file.endsWith('data.ts') && !/^(support|personal-data)\//.test(file) ? unbound(file, text) : []
-  })
+  return files.flatMap((file) => [...withoutRules(file), ...ofTenants(file)])
+}
+
+function withoutRules(file: string): Mutant[] {
+  const text = readFileSync(join(root, 'src', file), 'utf8')
+  return rules
+    .filter((rule) => rule.file.test(file))
+    .flatMap(({ line, by, test }) =>
+      [...text.matchAll(line)].map((match) => ({
+        ...replaced(file, text, match, by, `without the rule ${match[0].trim().replaceAll(/\s+/g, ' ')}`),
+        test,
+      })),
+    )
+}
+
+function ofTenants(file: string): Mutant[] {
+  const text = readFileSync(join(root, 'src', file), 'utf8')
+  if (file === 'policy.ts') return widened(file, text)
+  if (file === 'web/guard.ts') return withoutGuards(file, text)
+  if (file.endsWith('routes.ts')) return [...unguarded(file, text), ...withoutProjectRights(file, text)]
+  // Support sees all accounts; a deletion and a download of data are their user's alone, without a tenant.
+  return file.endsWith('data.ts') && !/^(support|personal-data)\//.test(file) ? unbound(file, text) : []
 }
 
 /** Every row of the policy tables, opened to everybody. */
@@ -89,11 +132,11 @@ function replaced(file: string, text: string, match: RegExpMatchArray, by: strin
   }
 }
 
-/** Whether the matrix is green on a copy of the sources with this mutant in it. */
+/** Whether the mutant’s test is green on a copy of the sources with this mutant in it. */
 async function survives(copy: string, mutant: Mutant | undefined): Promise<boolean> {
   cpSync(join(root, 'src'), join(copy, 'src'), { recursive: true })
   if (mutant) writeFileSync(join(copy, 'src', mutant.file), mutant.text)
-  const child = spawn(process.execPath, ['--import', 'tsx', 'test/matrix.test.ts'], {
+  const child = spawn(process.execPath, ['--import', 'tsx', `test/${mutant?.test ?? 'matrix'}.test.ts`], {
     cwd: copy,
     stdio: 'ignore',
     env: { ...process.env, TAP_BAIL: '1', TAP_TIMEOUT: '600' },
