@@ -58,6 +58,7 @@ const ask: Scenario = async ({ as }) => {
   return help
 }
 const askForMore: Scenario = async ({ as }) => {
+  await (await as('petra')).submit(`${initech}/quotas`, 'Save quotas', { cores: '4' })
   await (await as('ines')).submit('/customer/quotas', 'Send request', { cores: '8', reason: 'Growth' })
   return cast.petra.email
 }
@@ -92,6 +93,7 @@ const kinds: Record<LetterKind, Record<string, Scenario>> = {
   'quota-request': {
     'a request for more quota, to the partner': askForMore,
     'a request for more quota, to Support': async ({ as }) => {
+      await (await as('olga')).submit('/support/accounts/direct/quotas', 'Save quotas', { cores: '4' })
       await (await as('dora')).submit('/customer/quotas', 'Send request', { cores: '8', reason: 'Growth' })
       return help
     },
@@ -247,7 +249,7 @@ const deleted: Way = {
     const { id, name, email } = readerOf(world, letter)
     await (await olga(world)).submit(`/support/users/${id}/removal`, `Delete ${name}`, { email })
   },
-  why: 'its reader’s login was deleted',
+  why: 'a user whom it was for, or whom it named, was deleted',
 }
 const movedAway = (why: string): Way => ({
   how: 'its reader changes the e-mail address',
@@ -371,9 +373,11 @@ function waysOf(kind: LetterKind, letter: LetterRow, world: World): Way[] {
         ...(kind === 'quota-request' ? [cancelled] : []),
       ]
     case 'token':
+      if (kind === 'email-confirmation')
+        return [disabled, deleted, late(4 * day), newConfirmation, usedLink(cast.ines.email)]
       return kind === 'password-reset'
         ? [disabled, deleted, movedAway(newerLink), late(31 * minute), newReset, usedReset]
-        : [disabled, deleted, late(61 * minute), newAddress, usedAddress]
+        : [disabled, deleted, late(61 * minute), newAddress, usedLink('ines@new.example')]
     case 'invitation':
       return [...invitationWays, ...about]
   }
@@ -382,6 +386,7 @@ function waysOf(kind: LetterKind, letter: LetterRow, world: World): Way[] {
 const newReset: Way = {
   how: 'a newer link is asked for',
   end: async (world) => {
+    world.panel.pass(5 * minute)
     await world.panel.visit().submit('/password-reset', 'Send link', { email: cast.ines.email })
     await until('both links', () => world.panel.db.select().from(letters).all().length === 2)
   },
@@ -400,11 +405,20 @@ const newAddress: Way = {
   end: async ({ as }) => (await as('ines')).submit('/profile', 'Change e-mail', { email: 'ines@newer.example' }),
   why: newerLink,
 }
-const usedAddress: Way = {
-  how: 'its link is used',
-  end: async (world) => (await world.as('ines')).submit(await linkOf(world, 'ines@new.example'), 'Change e-mail'),
+const newConfirmation: Way = {
+  how: 'another confirmation is asked for',
+  end: async ({ as }) => (await as('ines')).submit('/profile', 'Send confirmation'),
   why: newerLink,
 }
+const usedLink = (email: string): Way => ({
+  how: 'its link is used',
+  end: async (world) => {
+    const ines = await world.as('ines')
+    const page = await ines.open(await linkOf(world, email))
+    await ines.press(page, page.hasButton('Change e-mail') ? 'Change e-mail' : 'Confirm e-mail address')
+  },
+  why: newerLink,
+})
 const invitationWays: Way[] = [
   late(8 * day),
   {
@@ -414,7 +428,10 @@ const invitationWays: Way[] = [
   },
   {
     how: 'the invitation is sent again',
-    end: async ({ as }) => (await as('ines')).submit('/customer/users', 'Resend', {}, greta),
+    end: async ({ panel, as }) => {
+      panel.pass(5 * minute)
+      await (await as('ines')).submit('/customer/users', 'Resend', {}, greta)
+    },
     why: 'a newer link replaced the one in it',
   },
   {

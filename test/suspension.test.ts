@@ -89,10 +89,13 @@ t.test('an invitation to a suspended account waits: it cannot be accepted, says 
   const words = 'correct horse battery staple'
   const refused = await visitor.press(open, 'Accept invitation', { name: 'Nora', password: words, repeated: words })
   t.equal(refused.status, 409)
-  t.match(refused.problem, 'Acme is suspended at present. The invitation stays open until')
+  t.match(refused.problem, 'Acme is suspended. The invitation stays open until')
   t.match(refused.text, 'Ask Stella (stella@acme.example).')
   await nils.press(home, 'Accept')
-  t.match((await nils.get('/')).text, 'invites you to Acme as Customer User. The account is suspended at present')
+  t.match(
+    (await nils.get('/')).text,
+    'invites you to Acme as Customer User. The account is suspended. You can accept once it is resumed.',
+  )
   t.notOk((await nils.get('/')).hasButton('Accept'))
   t.strictSame(belongings(panel), before, 'nobody has joined')
   await resume(petra)

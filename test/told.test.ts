@@ -186,12 +186,13 @@ t.test('an import of customers with limits tells nobody but those it invites', a
   const checked = await petra.submitAndFollow('/partner/imports', 'Check the file', { text })
   await petra.press(checked, 'Import 2 customers')
   await until('the import is done', () => accountId(panel, 'red') > 0)
-  t.same(written(panel), ['ann@blue.example: Petra (Cloudhaus) invites you to Blue'])
+  t.same(written(panel), ['ann@blue.example: Petra invites you to Blue'])
 })
 
 t.test('an e-mail notes the people whom its text names beside its reader', async (t) => {
   const { panel, petra, stella } = await start(t, ['petra', 'stella'])
   await petra.submit('/partner/customers/acme/users', 'Add Myself')
+  await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { cores: '4' })
   await stella.submit('/customer/quotas', 'Send request', { cores: '8', reason: 'Growth' })
   await petra.submit('/partner/customers/acme/quotas', 'Decline', { comment: 'Not now' })
   await stella.submit('/customer/users', 'Invite', { name: 'Greta', email: 'greta@acme.example', role: 'member' })
@@ -241,6 +242,8 @@ t.test('Send again says why an e-mail cannot be sent any more, and does not send
   mail.refuse({ at: 'data', code: 550, words: 'no such user' })
   const panel = await startApp(t, { settings: { SMTP_URL: mail.url } })
   const [olga, stella, petra] = [await panel.signIn('olga'), await panel.signIn('stella'), await panel.signIn('petra')]
+  for (const customer of ['acme', 'initech'])
+    await petra.submit(`/partner/customers/${customer}/quotas`, 'Save quotas', { cores: '4' })
   await stella.submit('/customer/quotas', 'Send request', { cores: '8', reason: 'Growth' })
   await petra.submit('/partner/customers/acme/quotas', 'Decline', { comment: 'Not now' })
   const ines = await panel.signIn('ines')
@@ -249,7 +252,7 @@ t.test('Send again says why an e-mail cannot be sent any more, and does not send
   await stella.submit('/customer/users', 'Invite', { name: 'Greta', email: 'greta@acme.example', role: 'member' })
   await until('all have failed', () => {
     const rows = panel.db.select().from(letters).all()
-    return rows.length === 5 && rows.every(({ state }) => state === 'failed' || state === 'withdrawn')
+    return rows.length === 7 && rows.every(({ state }) => state === 'failed' || state === 'withdrawn')
   })
   mail.refuse(undefined)
   const again = (subject: string) => olga.submitAndFollow('/support/mail', 'Send again', {}, subject)

@@ -5,7 +5,7 @@ import { type Db, write } from '../db/open.ts'
 import { emailChanges, passwordResets, sessions, users } from '../db/schema.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
 import { findUserByEmail, proveAddress } from '../login/data.ts'
-import { allowEmailChange } from '../mail/allowance.ts'
+import { allowConfirmation, allowEmailChange } from '../mail/allowance.ts'
 import type { Post } from '../mail/outbox.ts'
 import { hashToken, newToken } from '../secrets.ts'
 import { emailKey } from '../web/fields.ts'
@@ -44,7 +44,8 @@ export function requestEmailChange(db: Db, actor: Person, user: User, email: str
 
 /**
  * Writes an e-mail with a link that proves the user’s present address, when it is followed by somebody who is logged
- * in as that user. The user, or an admin of one of their accounts, asks for it. False where the address is proved.
+ * in as that user. The user, or an admin of one of their accounts, asks for it. Undefined where the address is proved.
+ * Throws a TooMany.
  */
 export function requestConfirmation(
   db: Db,
@@ -58,7 +59,7 @@ export function requestConfirmation(
   return write(db, actor, (tx) => {
     const user = findActiveUser(tx, userId)
     if (!user || user.emailProvedAt !== null) return undefined
-    allowEmailChange(tx, actor, user.emailKey)
+    allowConfirmation(tx, actor, user.emailKey)
     tx.delete(emailChanges)
       .where(and(eq(emailChanges.userId, user.id), eq(emailChanges.email, user.email)))
       .run()

@@ -26,6 +26,8 @@ const paces = {
   toAddress: { atOnce: 8, every: day / 8 },
   // Nobody moves to another mailbox more often.
   emailChanges: { atOnce: 5, every: day / 5 },
+  // An admin whose team came by copied links asks all of them on one day.
+  confirmations: { atOnce: 20, every: day / 50 },
   // Whoever asks, the address gets a link that works for 30 minutes: its owner is never without one for long.
   passwordResets: { atOnce: 6, every: 2 * hour },
   passwordResetGap: { atOnce: 1, every: 5 * minute },
@@ -117,9 +119,21 @@ export function allowEmailChange(tx: Db, actor: Actor, emailKey: string): void {
   ])
 }
 
-/** Counts a request for a new password, whether or not the address is anybody’s. Throws a TooMany. */
-export function allowReset(tx: Db, at: number, emailKey: string): void {
-  const address = hashToken(emailKey)
+/** Counts an e-mail that asks somebody to confirm their address. Throws a TooMany. */
+export function allowConfirmation(tx: Db, actor: Actor, emailKey: string): void {
+  const why = 'You have asked for many confirmations today.'
+  allow(tx, actor.at, [
+    { key: `mail confirmation ${actor.userId}`, pace: paces.confirmations, why },
+    toAddress(hashToken(emailKey)),
+  ])
+}
+
+/**
+ * Counts a request for a new password, whether or not the address is anybody’s. The browser that its owner is known by
+ * (throttle/browser.ts) has a count of its own: strangers cannot use it up. Throws a TooMany.
+ */
+export function allowReset(tx: Db, at: number, emailKey: string, browser: string | undefined): void {
+  const address = browser === undefined ? hashToken(emailKey) : `${hashToken(emailKey)} from ${browser}`
   const why = 'A link was just asked for with this address. Look into its inbox, and into spam.'
   allow(tx, at, [
     { key: `mail reset gap ${address}`, pace: paces.passwordResetGap, why, ofAddress: true },

@@ -110,8 +110,8 @@ function findReader(db: Db, { userId }: LetterRow): Reader {
 }
 
 function whyNoLogin(user: Reader): string | undefined {
-  if (!user || user.deletedAt !== null) return 'its reader’s login was deleted'
-  return user.disabledAt === null ? undefined : 'its reader’s login is disabled'
+  // A deletion withdraws the e-mails of its user itself.
+  return user?.disabledAt === null && user.deletedAt === null ? undefined : 'its reader’s login is disabled'
 }
 
 function whyNotUser(db: Db, letter: LetterRow): string | undefined {

@@ -5,7 +5,7 @@ import { findUserByEmail } from '../login/data.ts'
 import { newPersonFields, readNewPassword, withoutPasswords } from '../login/new-person.ts'
 import { allowReset, orTooMany } from '../mail/allowance.ts'
 import { resetAttempt, tooSoon } from '../throttle/attempt.ts'
-import { rememberBrowser } from '../throttle/browser.ts'
+import { knownBrowser, rememberBrowser } from '../throttle/browser.ts'
 import { email, emailKey } from '../web/fields.ts'
 import { dateTime } from '../web/format.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
@@ -61,7 +61,8 @@ export default async function passwordResetRoutes(app: FastifyInstance) {
     if (wait) return reply.page('password-reset/index', { title: 'Forgot your password?', form, problem: wait })
     // Of every address, so that the answer says nothing about it.
     const anonymous = visitingActor(request)
-    const soon = orTooMany(() => write(db, anonymous, (tx) => allowReset(tx, now(), emailKey(email))))
+    const browser = knownBrowser(request, user)
+    const soon = orTooMany(() => write(db, anonymous, (tx) => allowReset(tx, now(), emailKey(email), browser)))
     if (soon) {
       form.errors.email = soon.message
       return reply.code(429).page('password-reset/index', { title: 'Forgot your password?', form })
