@@ -37,6 +37,7 @@ import supportRoutes from './support/routes.ts'
 import { prove } from './two-factor/proof.ts'
 import twoFactorRoutes from './two-factor/routes.ts'
 import watchRoutes from './watch/routes.ts'
+import { warningsOf } from './watch/warnings.ts'
 import assets from './web/assets.ts'
 import compression from './web/compression.ts'
 import errors from './web/errors.ts'
@@ -84,6 +85,8 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   app.decorate('now', now)
   app.decorate('eraseTraces', cleaning.erase)
   app.decorate('wakeMail', mail.wake)
+  app.decorate('mailTrouble', mail.trouble)
+  app.decorate('warnings', () => warningsOf(app))
   const post = newPost(config, secrets, mail.wake)
   const { publicUrl, panelName, supportEmail } = config
   app.decorate('postLetter', post)

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { readSmtpUrl, type SmtpOptions } from './mail/smtp-url.ts'
 
 export type Config = {
   publicUrl: string
@@ -8,8 +9,8 @@ export type Config = {
   host: string
   port: number
   dataDir: string
-  smtpUrl: string | undefined
-  mailFrom: string
+  smtp: SmtpOptions | undefined
+  mailFrom: { name: string; address: string }
   supportEmail: string | undefined
   panelName: string
   trustProxy: string[]
@@ -52,10 +53,13 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
     throw wrong('PUBLIC_URL', 'must be https://HOST or http://HOST, without a path.')
   }
 
-  const smtpUrl = value('SMTP_URL')
-  if (smtpUrl && !(URL.canParse(smtpUrl) && /^smtps?:$/.test(new URL(smtpUrl).protocol))) {
+  let smtp: SmtpOptions | undefined
+  try {
+    const smtpUrl = value('SMTP_URL')
+    smtp = smtpUrl === undefined ? undefined : readSmtpUrl(smtpUrl)
+  } catch (error) {
     // The value may hold a password, so it is not repeated.
-    throw new ConfigError('SMTP_URL must be smtp://USER:PASSWORD@HOST:PORT.')
+    throw new ConfigError(`SMTP_URL ${(error as Error).message}`)
   }
 
   const supportEmail = value('SUPPORT_EMAIL')
@@ -65,10 +69,8 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
   const panelName = value('PANEL_NAME') ?? 'Meshpanel'
   if (panelName.length > 40) throw wrong('PANEL_NAME', 'must have at most 40 characters.')
 
-  const mailFrom = value('MAIL_FROM') ?? `${panelName} <no-reply@${new URL(publicUrl).hostname}>`
-  if (!/^([^<>]*<)?[^\s@,<>]+@[^\s@,<>]+>?$/.test(mailFrom)) {
-    throw wrong('MAIL_FROM', 'must be an address such as “Panel <panel@example.com>”.')
-  }
+  const mailFrom = readAddress(value('MAIL_FROM') ?? `${panelName} <no-reply@${new URL(publicUrl).hostname}>`)
+  if (!mailFrom) throw wrong('MAIL_FROM', 'must be an address such as “Panel <panel@example.com>”.')
 
   const trustProxy = (value('TRUST_PROXY') ?? '').split(/[\s,]+/).filter(Boolean)
   if (!trustProxy.every(isAddressOrRange))
@@ -96,7 +98,7 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
     host: value('HOST') ?? '127.0.0.1',
     port,
     dataDir: value('DATA_DIR') ?? 'data',
-    smtpUrl,
+    smtp,
     mailFrom,
     supportEmail,
     panelName,
@@ -107,6 +109,12 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
     backupEveryHours: whole('BACKUP_EVERY_HOURS', 24, 0, 8_760),
     backupKeep: whole('BACKUP_KEEP', 30, 1, 10_000),
   }
+}
+
+/** `NAME <ADDRESS>` or `ADDRESS`; the name may hold brackets of its own. */
+function readAddress(text: string): { name: string; address: string } | undefined {
+  const [, name = '', address] = /^(?:(.*?)\s*<)?([^\s@,<>]+@[^\s@,<>]+)>?$/.exec(text) ?? []
+  return address === undefined ? undefined : { name: name.replace(/^"(.*)"$/, '$1'), address }
 }
 
 function isAddressOrRange(text: string): boolean {

@@ -43,7 +43,7 @@ export async function demo(): Promise<void> {
   console.log(
     `This is a demo: everything in it is gone when it stops. Log in as\n\n${rows.join('\n')}\n\nEvery password is ${demoPassword}\n`,
   )
-  if (!app.config.smtpUrl)
+  if (!app.config.smtp)
     console.log(
       `No mail is sent: Olga reads the letters in the Support Area → Mail, and they lie in ${join(dataDir, 'mail')}\n`,
     )

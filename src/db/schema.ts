@@ -568,6 +568,8 @@ export const letters = sqliteTable(
     state: text({ enum: ['waiting', 'sent', 'kept', 'failed', 'withdrawn'] })
       .notNull()
       .default('waiting'),
+    // What goes first: 0 what somebody waits for, 1 what one person sent, 2 what a file brought.
+    priority: integer().notNull().default(1),
     attempts: integer().notNull().default(0),
     error: text(),
     createdAt: integer('created_at').notNull(),
@@ -576,7 +578,7 @@ export const letters = sqliteTable(
     doneAt: integer('done_at'),
   },
   (table) => [
-    index('letters_due').on(table.state, table.dueAt),
+    index('letters_due').on(table.priority, table.dueAt).where(sql`state = 'waiting'`),
     index('letters_state').on(table.state, table.createdAt),
     index('letters_created').on(table.createdAt),
     index('letters_invitation').on(table.invitationId),

@@ -1,15 +1,14 @@
 import type { Config } from '../config.ts'
-import { mailServer } from '../mail/worker.ts'
+import { mailServer } from '../mail/server.ts'
 import { type Finding, ok, problem } from './finding.ts'
 
 /** Whether the mail server answers and knows us, and with an address, whether it takes a letter to it. */
 export async function examineMail(
-  { smtpUrl, mailFrom, panelName, publicUrl }: Config,
+  { smtp, mailFrom, panelName, publicUrl }: Config,
   address: string | undefined,
 ): Promise<Finding[]> {
-  if (!smtpUrl)
-    return address ? [problem(`mail: no letter goes to ${address}, since SMTP_URL is not set`, 'set it')] : []
-  const server = mailServer(smtpUrl)
+  if (!smtp) return address ? [problem(`mail: no letter goes to ${address}, since SMTP_URL is not set`, 'set it')] : []
+  const server = mailServer(smtp, { publicUrl })
   try {
     await server.verify()
     if (!address) return [ok('mail: the server answers and takes our log-in')]

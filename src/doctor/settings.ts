@@ -5,7 +5,7 @@ const loopback = ['localhost', '127.0.0.1', '[::1]']
 
 /** Settings that are right each, and unwise together. */
 export function examineSettings(config: Config): Finding[] {
-  const { https, publicUrl, trustProxy, smtpUrl, supportEmail, twoFactor, backupEveryHours } = config
+  const { https, publicUrl, trustProxy, smtp, supportEmail, twoFactor, backupEveryHours } = config
   const findings: Finding[] = []
   if (!https && !loopback.includes(new URL(publicUrl).hostname))
     findings.push(
@@ -16,7 +16,7 @@ export function examineSettings(config: Config): Finding[] {
     )
   if (https && trustProxy.length === 0)
     findings.push(warning('TRUST_PROXY is empty: behind https nobody can log in', 'set it to the proxy’s address'))
-  if (!smtpUrl)
+  if (!smtp)
     findings.push(
       warning('SMTP_URL is not set: letters are kept, and Support can read them', 'set it to a mail server'),
     )

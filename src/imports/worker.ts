@@ -117,7 +117,7 @@ export function startImportWorker(
     }
     // A partner’s import invites into its customers; an account’s own into itself.
     const from = kind === 'customers' ? { from: { partner: importer.account.name } } : {}
-    const sender = { post, publicUrl, inviter: importer.user.name, ...from }
+    const sender = { post, publicUrl, inviter: importer.user.name, bulk: true, ...from }
     const until = performance.now() + longestBatch
     for (const row of rows) {
       const soon = carryOutRow(tx, actor, sender, kind, row)

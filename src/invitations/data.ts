@@ -37,7 +37,7 @@ export type LinkKind = (typeof invitationTokens.$inferSelect)['kind']
 export type OnBehalf = 'support' | { partner: string }
 
 /** What an invitation's letter needs beside the row: who signs it, for whom, and where its link leads. */
-export type Sender = { post: Post; publicUrl: string; inviter: string; from?: OnBehalf }
+export type Sender = { post: Post; publicUrl: string; inviter: string; from?: OnBehalf; bulk?: boolean }
 
 export type NewInvitation = { name: string; email: string; role: Role; projects: { id: number; role: ProjectRole }[] }
 
@@ -144,7 +144,7 @@ function expireOld(tx: Db, accountId: number, email: string, at: number): void {
 function send(
   tx: Db,
   actor: Actor,
-  { post, publicUrl, inviter, from }: Sender,
+  { post, publicUrl, inviter, from, bulk }: Sender,
   account: Pick<Account, 'kind' | 'name'>,
   invitation: Invitation,
 ): void {
@@ -157,6 +157,7 @@ function send(
     reason: { because: 'invitation', invitationId: invitation.id, tokenHash: hashToken(token) },
     accountId: invitation.accountId,
     names: [actor.userId],
+    bulk: bulk ?? false,
     data: {
       inviter,
       from,

@@ -85,3 +85,6 @@ export const letterKinds = {
 } as const
 
 export type LetterKind = keyof typeof letterKinds
+
+/** Kinds that somebody waits for at their screen. */
+export const awaited: readonly LetterKind[] = ['password-reset', 'email-change', 'email-confirmation']

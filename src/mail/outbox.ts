@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { and, eq, inArray, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, isNotNull, sql } from 'drizzle-orm'
 import type { Config } from '../config.ts'
 import { searchText } from '../db/fold.ts'
-import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
+import { betweenDays, countRows, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { letterPeople, letters } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
 import { newEta } from '../eta.ts'
 import { type Actor, record } from '../history/record.ts'
 import { type Secrets, seal, unseal } from '../secrets.ts'
-import { type LetterKind, letterKinds } from './letters.ts'
+import { awaited, type LetterKind, letterKinds } from './letters.ts'
 import { notSent, type Reason, reasonColumns, whyNotSent } from './reasons.ts'
 
 export type Letter<Kind extends LetterKind = LetterKind> = {
@@ -24,6 +24,8 @@ export type Letter<Kind extends LetterKind = LetterKind> = {
   accountId?: number
   /** The users whom its text names beside its reader. */
   names?: (number | null)[]
+  /** One of many that a file brought: all others go first. */
+  bulk?: boolean
 }
 
 /** Puts a letter into the outbox, in the transaction of what it tells about. */
@@ -42,7 +44,7 @@ export function newPost(config: Config, secrets: Secrets, wake: () => void): Pos
   const html = newEta()
   // Plain text is no HTML: nothing in it is escaped.
   const text = html.withConfig({ autoEscape: false })
-  return (tx, at, { kind, email, name, data, reason, accountId, names = [] }) => {
+  return (tx, at, { kind, email, name, data, reason, accountId, names = [], bulk }) => {
     const subject = (letterKinds[kind] as (data: unknown) => string)(data)
     const context = { ...(data as object), name, subject, panelName: config.panelName, publicUrl: config.publicUrl }
     const body: LetterBody = {
@@ -61,6 +63,7 @@ export function newPost(config: Config, secrets: Secrets, wake: () => void): Pos
         body: seal(secrets, JSON.stringify(body)),
         ...of,
         accountId: accountId ?? null,
+        priority: awaited.includes(kind) ? 0 : bulk ? 2 : 1,
         createdAt: at,
         dueAt: at,
         giveUpAt: at + giveUpAfter,
@@ -179,6 +182,11 @@ export function listLetters(db: Db, query: ListQuery<LetterFilter>): List<Letter
   })
 }
 
+/** How many e-mails have failed and can still be sent: at most a hundred thousand are counted. */
+export function countFailed(db: Db): number {
+  return countRows(db, db.select({ one: letters.id }).from(letters).where(canGoAgain).limit(100_000))
+}
+
 export function findLetter(db: Db, id: number): LetterRow | undefined {
   return db.select().from(letters).where(eq(letters.id, id)).get()
 }
@@ -207,4 +215,33 @@ export function sendAgain(db: Db, actor: Actor, id: number): 'again' | 'nothing'
     record(tx, actor, { kind: 'letter.sent-again', letterId: id })
     return 'again'
   })
+}
+
+const canGoAgain = and(eq(letters.state, 'failed'), isNotNull(letters.body))
+
+/** So many are sent again in one transaction: other requests come between. */
+const againAtOnce = 100
+
+/** Sends every failed letter once more, as `sendAgain` does. Returns how many go, and how many were withdrawn instead. */
+export async function sendAllFailedAgain(db: Db, actor: Actor): Promise<{ again: number; withdrawn: number }> {
+  const done = { again: 0, withdrawn: 0 }
+  for (let last = 0; ; ) {
+    const ids = db
+      .select({ id: letters.id })
+      .from(letters)
+      .where(and(canGoAgain, gt(letters.id, last)))
+      .orderBy(asc(letters.id))
+      .limit(againAtOnce)
+      .all()
+    if (ids.length === 0) return done
+    write(db, actor, (tx) => {
+      for (const { id } of ids) {
+        const how = sendAgain(tx, actor, id)
+        if (how === 'again') done.again += 1
+        else if (how !== 'nothing') done.withdrawn += 1
+      }
+    })
+    last = ids.at(-1)?.id ?? 0
+    await new Promise((resolve) => setImmediate(resolve))
+  }
 }

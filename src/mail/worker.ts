@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { and, asc, eq, isNotNull, lte, min } from 'drizzle-orm'
+import { and, asc, eq, gt, isNotNull, lte, min, or, sql } from 'drizzle-orm'
 import type { FastifyBaseLogger } from 'fastify'
 import nodemailer from 'nodemailer'
 import type { Config } from '../config.ts'
@@ -9,21 +9,35 @@ import { letters } from '../db/schema.ts'
 import { isOneOf } from '../db/search.ts'
 import type { Storage } from '../db/storage.ts'
 import type { Secrets } from '../secrets.ts'
-import { type LetterRow, openBody } from './outbox.ts'
+import { type LetterBody, type LetterRow, openBody } from './outbox.ts'
 import { notSent, whyNotSent } from './reasons.ts'
+import { type MailError, mailServer, mayBreakConnections, troubleOf } from './server.ts'
 
-export type MailWorker = { wake: () => void; stop: () => Promise<void> }
+/** Why all e-mails wait, and since when. */
+export type MailTrouble = { since: number; words: string }
+
+export type MailWorker = {
+  wake: () => void
+  stop: () => Promise<void>
+  /** The mail server’s trouble, while there is one. */
+  trouble: () => MailTrouble | undefined
+}
 
 const minute = 60_000
 const longestPause = 6 * 60 * minute
-/** Milliseconds that stopping waits for the letter under way; its server may take 30 s to answer. */
+/** Between two tries of a server that is in trouble. */
+const [shortestHold, longestHold] = [15_000, 10 * minute]
+/** Milliseconds that stopping waits for the letters under way; their server may take 30 s to answer. */
 const longestStop = 5_000
+/** After so many e-mails that went well a server that had refused connections is tried with one more of them. */
+const growAfter = 200
 
 /**
- * Sends the letters of the outbox, one after the other, apart from all requests. At least once is
- * what is promised: a letter whose server vanished after taking it goes again, under its Message-ID.
+ * Sends the letters of the outbox, apart from all requests: what somebody waits for first, several at once. At least
+ * once is what is promised: a letter whose server vanished after taking it goes again, under its Message-ID.
  * While nothing can be saved no letter goes, or it would go again and again. Right before it goes, its
- * reason is checked again; where that has gone, it is withdrawn and says why.
+ * reason is checked again; where that has gone, it is withdrawn and says why. While the server is in trouble all
+ * wait, and one at a time finds out whether that is over. A letter that fails in a way nobody foresaw is set aside.
  */
 export function startMailWorker(
   db: Db,
@@ -33,92 +47,147 @@ export function startMailWorker(
   now: () => number,
   log: FastifyBaseLogger,
 ): MailWorker {
-  const transport = config.smtpUrl
-    ? mailServer(config.smtpUrl)
+  const { smtp } = config
+  const transport = smtp
+    ? mailServer(smtp, config)
     : nodemailer.createTransport({ streamTransport: true, buffer: true })
 
-  let working: Promise<void> | undefined
+  const flying = new Map<number, Promise<void>>()
+  /** What could not even be marked as failed is left alone until the next start. */
+  const leftAlone = new Set<number>()
+  let most = smtp?.maxConnections ?? 1
+  let sentInARow = 0
+  let hold: { since: number; at: number; pause: number; words: string } | undefined
   let timer: NodeJS.Timeout | undefined
   let stopped = false
+  let closed = false
+  let waitsForStorage = false
 
   function wake(): void {
-    if (stopped || working) return
+    if (stopped) return
     clearTimeout(timer)
-    working = sendDue()
-      .then(
-        () => 0,
-        (error) => {
-          if (!storage.note(error)) log.error({ err: error }, 'the mail worker failed')
-          return minute
-        },
-      )
-      .then((least) => {
-        working = undefined
-        if (!stopped) rest(storage.problem ? minute : least)
-      })
+    try {
+      if (storage.problem) afterStorage()
+      else rest(launchDue())
+    } catch (error) {
+      if (!storage.note(error)) log.error({ err: error }, 'the mail worker failed')
+      rest(minute)
+    }
   }
 
-  /** Sleeps until the next letter is due, a minute at the most. */
-  function rest(least: number): void {
-    const next = least < minute ? nextDueAt(db) : null
-    timer = setTimeout(wake, next === null ? minute : Math.min(minute, Math.max(least, next - now())))
+  function afterStorage(): void {
+    if (waitsForStorage) return
+    waitsForStorage = true
+    storage.afterwards(() => {
+      waitsForStorage = false
+      wake()
+    })
+  }
+
+  /** Sleeps for so long, a minute at the most. */
+  function rest(time: number): void {
+    timer = setTimeout(wake, Math.min(minute, Math.max(10, time)))
     timer.unref()
   }
 
-  async function sendDue(): Promise<void> {
-    while (!stopped) {
-      if (storage.problem) return storage.afterwards(wake)
-      const letter = nextDue(db, now())
-      if (!letter) return
-      await send(letter)
+  /** Returns after how many milliseconds there may be more to do. */
+  function launchDue(): number {
+    const held = leftOfHold()
+    if (held > 0) return held
+    for (;;) {
+      if (flying.size >= (hold ? 1 : most)) return minute
+      const letter = nextDue(db, now(), [...flying.keys(), ...leftAlone])
+      if (!letter) break
+      const flight = send(letter)
+        .catch((error) => setAside(letter, error))
+        .finally(() => {
+          flying.delete(letter.id)
+          wake()
+        })
+      flying.set(letter.id, flight)
     }
+    return (nextDueAt(db) ?? Number.POSITIVE_INFINITY) - now()
+  }
+
+  function leftOfHold(): number {
+    if (!hold) return 0
+    // A clock that was set back makes nobody wait longer.
+    if (now() < hold.at) hold.at = now()
+    return hold.at + hold.pause - now()
   }
 
   async function send(letter: LetterRow): Promise<void> {
     const whyNot = whyNotSent(db, letter, now())
-    const body = openBody(secrets, letter)
+    const body = whyNot === undefined ? open(letter) : undefined
     if (whyNot !== undefined || !body) return end(letter, 'withdrawn', notSent(whyNot ?? 'its text is gone'))
+    let info: unknown
     try {
-      const info = await transport.sendMail({
-        from: config.mailFrom,
-        to: { name: letter.name, address: letter.email },
-        subject: letter.subject,
-        messageId: letter.messageId,
-        date: new Date(letter.createdAt),
-        headers: { 'Auto-Submitted': 'auto-generated' },
-        ...body,
-        disableFileAccess: true,
-        disableUrlAccess: true,
-      })
-      // Its text may have been erased meanwhile.
-      if (!config.smtpUrl && isWaiting(db, letter))
-        keepAsFile(config.dataDir, letter, (info as unknown as { message: Buffer }).message)
+      info = await transport.sendMail(messageOf(config, letter, body))
     } catch (error) {
-      if (!storage.note(error)) tryLater(letter, error as Error & { responseCode?: number })
+      if (!closed) notTaken(letter, error as MailError)
       return
     }
-    const done = () => end(letter, config.smtpUrl ? 'sent' : 'kept', null)
+    if (closed) return
+    wentWell()
+    // Its text may have been erased meanwhile.
+    if (!smtp && isWaiting(db, letter)) keepAsFile(config.dataDir, letter, (info as { message: Buffer }).message)
+    const done = () => end(letter, smtp ? 'sent' : 'kept', null)
     if (!storage.attempt(done)) storage.afterwards(done)
   }
 
-  function tryLater(letter: LetterRow, error: Error & { responseCode?: number; code?: string }): void {
-    const attempts = letter.attempts + 1
+  function open(letter: LetterRow): LetterBody | undefined {
+    try {
+      return openBody(secrets, letter)
+    } catch {
+      throw new Error('its text was sealed with another key, or was damaged')
+    }
+  }
+
+  function wentWell(): void {
+    if (hold) log.info('the mail server takes e-mails again')
+    hold = undefined
+    sentInARow += 1
+    if (sentInARow % growAfter === 0) most = Math.min(most + 1, smtp?.maxConnections ?? 1)
+  }
+
+  function notTaken(letter: LetterRow, error: MailError): void {
+    if (storage.note(error)) return
     // Never the server's password: nodemailer's messages hold the server's answer, not our log-in.
     const reason = error.message.slice(0, 300)
     const { code, responseCode } = error
-    const refused = responseCode !== undefined && responseCode >= 500 && code !== 'EAUTH'
-    const failed = refused || now() >= letter.giveUpAt
+    const trouble = troubleOf(error)
     // Not the server's words: they name the recipient.
-    log.warn({ letter: letter.id, attempts, code, responseCode }, failed ? 'a letter failed' : 'a letter must wait')
-    if (failed) {
-      end(letter, 'failed', reason)
-      return
-    }
+    log.warn({ letter: letter.id, code, responseCode, trouble }, 'a letter was not taken')
+    if (trouble === 'server') holdAll(reason, responseCode)
+    if (trouble === 'never' || now() >= letter.giveUpAt) return end(letter, 'failed', reason)
+    const own = trouble === 'later' || mayBreakConnections(error)
+    const attempts = letter.attempts + 1
     const pause = Math.min(longestPause, minute * 2 ** Math.min(attempts - 1, 10))
     db.update(letters)
-      .set({ attempts, error: reason, dueAt: now() + pause })
+      .set({ error: reason, ...(own ? { attempts, dueAt: now() + pause } : {}) })
       .where(and(eq(letters.id, letter.id), eq(letters.state, 'waiting')))
       .run()
+  }
+
+  function holdAll(words: string, responseCode: number | undefined): void {
+    // Those that were under way at the same time say the same again.
+    if (hold && leftOfHold() > 0) return
+    const crowded = responseCode !== undefined && responseCode < 500 && sentInARow > 0 && flying.size > 1
+    if (crowded) most = Math.max(1, Math.floor(most / 2))
+    sentInARow = 0
+    const pause = hold ? Math.min(longestHold, hold.pause * 2) : shortestHold
+    hold = { since: hold?.since ?? now(), at: now(), pause, words }
+  }
+
+  /** One letter that nobody foresaw must not stop the others. */
+  function setAside(letter: LetterRow, error: unknown): void {
+    if (closed || storage.note(error)) return
+    log.error({ err: error, letter: letter.id }, 'a letter was set aside')
+    try {
+      end(letter, 'failed', `The panel could not send it: ${(error as Error).message}`.slice(0, 300))
+    } catch (again) {
+      if (!storage.note(again)) leftAlone.add(letter.id)
+    }
   }
 
   function end(letter: LetterRow, state: 'sent' | 'kept' | 'failed' | 'withdrawn', error: string | null): void {
@@ -133,50 +202,55 @@ export function startMailWorker(
   wake()
   return {
     wake,
+    trouble: () => hold && { since: hold.since, words: hold.words },
     stop: async () => {
       stopped = true
       clearTimeout(timer)
+      const landed = Promise.all(flying.values())
+      await Promise.race([landed, new Promise((resolve) => setTimeout(resolve, longestStop).unref())])
+      closed = true
       transport.close()
-      await Promise.race([working, new Promise((resolve) => setTimeout(resolve, longestStop).unref())])
     },
   }
 }
 
-/** The mail server at an address; nothing is sent to it yet. */
-export function mailServer(smtpUrl: string) {
-  return nodemailer.createTransport({
-    ...smtpOptions(smtpUrl),
-    connectionTimeout: 10_000,
-    greetingTimeout: 10_000,
-    socketTimeout: 30_000,
-  })
-}
-
-function smtpOptions(smtpUrl: string) {
-  const { protocol, hostname, port, username, password } = new URL(smtpUrl)
+function messageOf({ mailFrom, supportEmail }: Config, letter: LetterRow, body: LetterBody) {
   return {
-    host: hostname.replace(/^\[|\]$/g, ''),
-    port: Number(port) || (protocol === 'smtps:' ? 465 : 587),
-    secure: protocol === 'smtps:',
-    ...(username ? { auth: { user: decodeURIComponent(username), pass: decodeURIComponent(password) } } : {}),
+    from: mailFrom,
+    ...(supportEmail ? { replyTo: supportEmail } : {}),
+    to: { name: letter.name, address: letter.email },
+    subject: letter.subject,
+    messageId: letter.messageId,
+    date: new Date(letter.createdAt),
+    headers: { 'Auto-Submitted': 'auto-generated' },
+    ...body,
+    disableFileAccess: true,
+    disableUrlAccess: true,
   }
 }
 
+// The literal lets SQLite use the index of those that wait.
+const waits = sql`${letters.state} = 'waiting'`
+
 function nextDueAt(db: Db): number | null {
-  const next = db
-    .select({ at: min(letters.dueAt) })
-    .from(letters)
-    .where(eq(letters.state, 'waiting'))
-    .get()
-  return next?.at ?? null
+  return (
+    db
+      .select({ at: min(letters.dueAt) })
+      .from(letters)
+      .where(waits)
+      .get()?.at ?? null
+  )
 }
 
-function nextDue(db: Db, now: number): LetterRow | undefined {
+/** The first that is due: what somebody waits for, then what one person sent, then what a file brought. */
+function nextDue(db: Db, now: number, without: number[]): LetterRow | undefined {
+  // A clock that was ahead makes none wait longer than the longest pause.
+  const due = or(lte(letters.dueAt, now), gt(letters.dueAt, now + longestPause))
   return db
     .select()
     .from(letters)
-    .where(and(eq(letters.state, 'waiting'), lte(letters.dueAt, now)))
-    .orderBy(asc(letters.dueAt))
+    .where(and(waits, due, sql`not ${isOneOf(letters.id, without)}`))
+    .orderBy(asc(letters.priority), asc(letters.dueAt), asc(letters.id))
     .limit(1)
     .get()
 }

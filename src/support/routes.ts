@@ -13,7 +13,15 @@ import {
   type NewInvitation,
 } from '../invitations/data.ts'
 import { endSessions, findUser, setDisabled } from '../login/data.ts'
-import { findLetter, letterList, listLetters, openBody, sendAgain } from '../mail/outbox.ts'
+import {
+  countFailed,
+  findLetter,
+  letterList,
+  listLetters,
+  openBody,
+  sendAgain,
+  sendAllFailedAgain,
+} from '../mail/outbox.ts'
 import { countAdmins, listMembers, memberList } from '../members/data.ts'
 import { caretakerOf } from '../partner-ties/caretaker.ts'
 import { listPendingRequests, partnerRequestList } from '../partnership/data.ts'
@@ -196,7 +204,8 @@ export default async function supportRoutes(app: FastifyInstance) {
     if (file) return file
     return reply.page('support/mail', {
       title: 'Mail',
-      toServer: config.smtpUrl !== undefined,
+      toServer: config.smtp !== undefined,
+      failed: countFailed(db),
       list: listLetters(db, readList(request, letterList)),
     })
   })
@@ -204,8 +213,20 @@ export default async function supportRoutes(app: FastifyInstance) {
   app.get('/support/mail/:letter', mail, async (request, reply) => {
     const letter = found(findLetter(db, letterId(request)))
     // With a mail server the letter is its reader's alone: it may carry a link that acts for them.
-    const body = config.smtpUrl ? undefined : openBody(secrets, letter)
+    const body = config.smtp ? undefined : openBody(secrets, letter)
     return reply.page('support/letter', { title: letter.subject, letter, text: body?.text ?? '' })
+  })
+
+  app.post('/support/mail/resending', mail, async (request, reply) => {
+    const { again, withdrawn } = await sendAllFailedAgain(db, supportActor(request))
+    app.wakeMail()
+    const gone = withdrawn > 0 ? ` ${plural(withdrawn, 'e-mail')} no longer held true and will not be sent.` : ''
+    return reply.seeOther(
+      '/support/mail',
+      again + withdrawn > 0
+        ? `${plural(again, 'e-mail')} ${again === 1 ? 'is' : 'are'} being sent again.${gone}`
+        : 'No e-mail has failed. Nothing was changed.',
+    )
   })
 
   app.post('/support/mail/:letter/resending', mail, async (request, reply) => {

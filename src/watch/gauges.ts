@@ -4,16 +4,24 @@ import { Gauge, type Registry } from 'prom-client'
 import { listBackupFiles, newestGood } from '../backups/folder.ts'
 import type { Db } from '../db/open.ts'
 import { freeBytes, type Storage } from '../db/storage.ts'
+import type { MailTrouble } from '../mail/worker.ts'
 import { countLetters, countSessions, oldestWaitingLetter } from './data.ts'
 
 /** Milliseconds that a count is good for: whoever asks more often costs no more. */
 const countedEvery = 15_000
 const lastHours = 8 * 3_600_000
 
-type Sources = { metrics: Registry; db: Db; dataDir: string; storage: Storage; now: () => number }
+type Sources = {
+  metrics: Registry
+  db: Db
+  dataDir: string
+  storage: Storage
+  now: () => number
+  mailTrouble: () => MailTrouble | undefined
+}
 
 /** What is looked up when the metrics are read. */
-export function addGauges({ metrics, db, dataDir, storage, now }: Sources): void {
+export function addGauges({ metrics, db, dataDir, storage, now, mailTrouble }: Sources): void {
   const counts = remembered(now, () => ({
     letters: countLetters(db),
     oldest: oldestWaitingLetter(db),
@@ -41,6 +49,9 @@ export function addGauges({ metrics, db, dataDir, storage, now }: Sources): void
   gauge('sessions', 'Sessions used in the last 8 hours (at most 100,000 are counted).', () => counts().sessions)
   gauge('oldest_waiting_letter_seconds', 'How long the oldest letter waits that is to be sent.', () =>
     Math.max(0, (now() - (counts().oldest ?? now())) / 1_000),
+  )
+  gauge('mail_server_working', '1 while the mail server takes e-mails, 0 while all of them wait for it.', () =>
+    mailTrouble() ? 0 : 1,
   )
   gauge('last_backup_timestamp_seconds', 'When the newest good backup was made; 0 without one.', () =>
     Math.floor((counts().backup?.at ?? 0) / 1_000),

@@ -20,19 +20,24 @@ export default async function watchRoutes(app: FastifyInstance, { db }: { db: Co
   app.addHook('preClose', async () => {
     stopping = true
   })
-  addGauges({ metrics, db, dataDir: config.dataDir, storage, now })
+  addGauges({ metrics, db, dataDir: config.dataDir, storage, now, mailTrouble: app.mailTrouble })
 
   app.get('/health/live', health, async (_request, reply) => plain(reply, 'live'))
 
   app.get('/health/ready', health, async (_request, reply) => {
     const reason = whyNotReady()
-    return reason ? plain(reply.code(503), `not ready: ${reason}`) : plain(reply, 'ready')
+    return reason ? plain(reply.code(503), `not ready: ${reason}`) : plain(reply, `ready${mailWords()}`)
   })
 
   app.get('/metrics', { config: { can: 'metrics.see' }, logLevel: 'warn' }, async (request, reply) => {
     if (!mayReadMetrics(request)) throw notFound()
     return reply.type(metrics.contentType).send((await metrics.metrics()) + (await processMetrics.metrics()))
   })
+
+  /** Without its mail server the panel serves its pages all the same. */
+  function mailWords(): string {
+    return app.mailTrouble() ? ', but the mail server takes no e-mails' : ''
+  }
 
   function whyNotReady(): string | undefined {
     if (stopping) return 'it is stopping'

@@ -3,6 +3,7 @@ import type { Cleaning } from '../db/cleaning.ts'
 import type { Db } from '../db/open.ts'
 import type { Storage } from '../db/storage.ts'
 import type { MailContext, Post } from '../mail/outbox.ts'
+import type { MailTrouble } from '../mail/worker.ts'
 import type { Secrets } from '../secrets.ts'
 
 declare module 'fastify' {
@@ -22,6 +23,10 @@ declare module 'fastify' {
     eraseTraces: Cleaning['erase']
     /** Lets the mail worker look for letters now. */
     wakeMail: () => void
+    /** The mail server’s trouble, while there is one. */
+    mailTrouble: () => MailTrouble | undefined
+    /** What Support reads on every page until it is over. */
+    warnings: () => string[]
     /** What the first operator's set-up link ends with; it works until there is an operator. */
     setupToken: string
   }

@@ -78,6 +78,7 @@ export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts }) 
       once: randomUUID(),
       csrf: this.generateCsrf({ userInfo: viewer.sessionKey } as object),
       notice: takeNotice(this),
+      warnings: can(viewer.standings, 'support.see') ? app.warnings() : [],
       switcher: viewer.user ? recentAccounts(request) : { accounts: [], more: false },
       panelName,
       version,
