@@ -37,6 +37,7 @@ import supportRoutes from './support/routes.ts'
 import { prove } from './two-factor/proof.ts'
 import twoFactorRoutes from './two-factor/routes.ts'
 import watchRoutes from './watch/routes.ts'
+import { newSetAside } from './watch/set-aside.ts'
 import { warningsOf } from './watch/warnings.ts'
 import assets from './web/assets.ts'
 import compression from './web/compression.ts'
@@ -73,9 +74,10 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   app.addHook('onClose', async () => storage.stop())
   const mail = startMailWorker(db, config, secrets, storage, now, app.log)
   app.addHook('onClose', mail.stop)
+  const setAside = newSetAside()
   const cleaning = startCleaning(db, storage, app.log)
   app.addHook('onClose', cleaning.stop)
-  const purge = startPurge(db, config.dataDir, storage, now, app.log, cleaning.erase)
+  const purge = startPurge(db, config.dataDir, storage, now, app.log, cleaning.erase, setAside)
   app.addHook('onClose', purge.stop)
 
   app.decorate('config', config)
@@ -86,6 +88,7 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   app.decorate('eraseTraces', cleaning.erase)
   app.decorate('wakeMail', mail.wake)
   app.decorate('mailTrouble', mail.trouble)
+  app.decorate('setAside', setAside)
   app.decorate('warnings', () => warningsOf(app))
   const post = newPost(config, secrets, mail.wake)
   const { publicUrl, panelName, supportEmail } = config

@@ -6,6 +6,7 @@ import {
   imports,
   invitations,
   invitationTokens,
+  letters,
   passwordResets,
   quotaRequests,
   sessions,
@@ -203,6 +204,9 @@ export const acts: Record<string, Act | Act[]> = {
   '/support/users/:user/two-factor/removal': { arrange: (w) => setUpTwoFactor(w, 'Tom') },
   '/support/users/:user/removal': { fields: () => ({ email: cast.tom.email }) },
   '/support/mail/:letter/resending': {},
+  '/support/mail/resending': {
+    arrange: ({ db }) => db.update(letters).set({ state: 'failed' }).where(eq(letters.state, 'kept')).run(),
+  },
   '/support/backups': {},
 }
 

@@ -529,6 +529,15 @@ const acts: Record<string, Act | string> = {
     page: '/support/mail',
     button: 'Send again',
   },
+  'POST /support/mail/resending': {
+    who: 'olga',
+    first: async (panel) => {
+      await inviteGuest(panel)
+      panel.db.update(letters).set({ state: 'failed', error: 'no such user' }).run()
+    },
+    page: '/support/mail',
+    button: 'Send all failed again',
+  },
   'POST /support/backups': { who: 'olga', page: '/support/backups', button: 'Back up now' },
 }
 

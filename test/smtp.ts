@@ -7,7 +7,7 @@ import type { Test } from 'tap'
 
 export type Delivery = { recipients: string[]; mail: ParsedMail; raw: string }
 
-export type Refusal = { at: 'recipient' | 'data'; code: number; words: string }
+export type Refusal = { at: 'greeting' | 'sender' | 'recipient' | 'data'; code: number; words: string }
 
 export type MailServer = {
   /** For SMTP_URL. */
@@ -22,15 +22,20 @@ export type MailServer = {
   letterTo: (email: string, nth?: number) => Promise<Delivery>
   /** The user and password of the last log-in. */
   loggedInAs: string | undefined
+  /** How the last client introduced itself. */
+  greetedAs: string | undefined
+  /** How many connections there were so far. */
+  connections: number
 }
 
-export async function startMailServer(t: Test, { withLogIn = false } = {}): Promise<MailServer> {
+export async function startMailServer(t: Test, { withLogIn = false, delay = 0 } = {}): Promise<MailServer> {
   let refusal: Refusal | undefined
   let onlyTo: string | undefined
   const answer = (at: Refusal['at'], recipients: string[]) => {
     if (refusal?.at !== at || (onlyTo && !recipients.includes(onlyTo))) return undefined
     return Object.assign(new Error(refusal.words), { responseCode: refusal.code })
   }
+  const later = (act: () => void) => (delay > 0 ? setTimeout(act, delay) : act())
   const server = new SMTPServer({
     logger: false,
     authOptional: !withLogIn,
@@ -40,8 +45,16 @@ export async function startMailServer(t: Test, { withLogIn = false } = {}): Prom
       mailServer.loggedInAs = `${auth.username}:${auth.password}`
       callback(null, { user: auth.username ?? '' })
     },
+    onConnect(_session, callback) {
+      mailServer.connections++
+      later(() => callback(answer('greeting', [])))
+    },
+    onMailFrom(_address, session, callback) {
+      mailServer.greetedAs = session.hostNameAppearsAs || undefined
+      later(() => callback(answer('sender', [])))
+    },
     onRcptTo(address, _session, callback) {
-      callback(answer('recipient', [address.address]))
+      later(() => callback(answer('recipient', [address.address])))
     },
     onData(stream, session, callback) {
       const parts: Buffer[] = []
@@ -53,7 +66,7 @@ export async function startMailServer(t: Test, { withLogIn = false } = {}): Prom
         const error = answer('data', recipients)
         if (error) mailServer.refused.push(delivery)
         else mailServer.taken.push(delivery)
-        callback(error)
+        later(() => callback(error))
       })
     },
   })
@@ -75,6 +88,8 @@ export async function startMailServer(t: Test, { withLogIn = false } = {}): Prom
         () => mailServer.taken.filter(({ recipients }) => recipients.includes(email))[nth - 1],
       ),
     loggedInAs: undefined,
+    greetedAs: undefined,
+    connections: 0,
   }
   return mailServer
 }

@@ -1,12 +1,14 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { findActiveUser, findMembership } from '../accounts/data.ts'
-import { type Db, write } from '../db/open.ts'
+import { allOrNothing, type Db, write } from '../db/open.ts'
 import type { Storage } from '../db/storage.ts'
+import { storageProblem } from '../db/storage-problem.ts'
 import { byItself, type Person } from '../history/record.ts'
 import type { Sender } from '../invitations/data.ts'
 import { TooMany } from '../mail/allowance.ts'
 import type { Post } from '../mail/outbox.ts'
 import { can, standingsOf } from '../policy.ts'
+import type { SetAside } from '../watch/set-aside.ts'
 import {
   endImport,
   findRunning,
@@ -30,6 +32,9 @@ export type ImportWorker = {
 /** So long other requests wait for a batch, in milliseconds. */
 const longestBatch = 40
 const rowsAtOnce = 200
+/** An import that cannot even be begun is tried again after so long. */
+const setAsideFor = 10 * 60_000
+const unforeseen = 'The panel could not do this. Support finds the reason in its log.'
 const cleanEvery = 6 * 3_600_000
 /** The clock may be set meanwhile: it looks again after so long at the latest. */
 const longestSleep = 60_000
@@ -44,6 +49,7 @@ export function startImportWorker(
   storage: Storage,
   now: () => number,
   log: FastifyBaseLogger,
+  setAside: SetAside,
   { post, publicUrl }: { post: Post; publicUrl: string },
 ): ImportWorker {
   let working: Promise<void> | undefined
@@ -52,6 +58,7 @@ export function startImportWorker(
   const waiting = new Map<number, Waits>()
   const rowsWaiting = new Map<number, Map<number, Waits>>()
   let sleeping: NodeJS.Timeout | undefined
+  let current = 0
 
   storage.attempt(() => forgetOldImports(db, now(), true))
   const cleaning = setInterval(() => storage.attempt(() => forgetOldImports(db, now(), false)), cleanEvery)
@@ -88,13 +95,29 @@ export function startImportWorker(
   function carryOutBatch(): boolean {
     if (!findRunning(db, stillWaiting(waiting))) return false
     // Nobody asks for it: whether its importer still may is read in the batch itself.
-    write(db, byItself(now()), carryOutSome)
+    const some = (carefully: boolean) => write(db, byItself(now()), (tx) => carryOutSome(tx, carefully))
+    try {
+      some(false)
+    } catch (error) {
+      if (storage.note(error)) throw error
+      log.error({ err: error }, 'a batch of an import failed; its rows are tried one by one')
+      try {
+        some(true)
+      } catch (again) {
+        if (storage.note(again)) throw again
+        log.error({ err: again, import: current }, 'an import was set aside')
+        setAside.add(`import ${current}`, `Import ${current}`, again)
+        waiting.set(current, { until: now() + setAsideFor, why: unforeseen })
+      }
+    }
     return true
   }
 
-  function carryOutSome(tx: Db): void {
+  /** Of the first import that need not wait. Carefully: a row that fails in a way nobody foresaw fails alone. */
+  function carryOutSome(tx: Db, carefully: boolean): void {
     const running = findRunning(tx, stillWaiting(waiting))
     if (!running) return
+    current = running.id
     const { id, kind, accountId, createdBy, ip, requestId } = running
     const actor: Person = { ...byItself(now()), userId: createdBy, accountId, ip, requestId }
     const importer = findImporter(tx, running)
@@ -120,11 +143,23 @@ export function startImportWorker(
     const sender = { post, publicUrl, inviter: importer.user.name, bulk: true, ...from }
     const until = performance.now() + longestBatch
     for (const row of rows) {
-      const soon = carryOutRow(tx, actor, sender, kind, row)
+      const soon = carefully ? carryOutAlone(tx, actor, sender, kind, row) : carryOutRow(tx, actor, sender, kind, row)
       const waits = soon && { until: now() + soon.wait, why: soon.why }
       if (waits && soon.ofAddress) aside.set(row.line, waits)
       else if (waits) waiting.set(id, waits)
       if (waiting.has(id) || performance.now() > until) break
+    }
+  }
+
+  function carryOutAlone(tx: Db, actor: Person, sender: Sender, kind: keyof typeof kinds, row: ImportRow) {
+    try {
+      return allOrNothing(tx, (inner) => carryOutRow(inner, actor, sender, kind, row))
+    } catch (error) {
+      if (storageProblem(error)) throw error
+      log.error({ err: error, import: row.importId, line: row.line }, 'a row of an import was set aside')
+      setAside.add(`import ${row.importId} ${row.line}`, `Line ${row.line} of import ${row.importId}`, error)
+      markRow(tx, row, 'failed', unforeseen)
+      return undefined
     }
   }
 

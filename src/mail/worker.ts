@@ -106,7 +106,9 @@ export function startMailWorker(
         })
       flying.set(letter.id, flight)
     }
-    return (nextDueAt(db) ?? Number.POSITIVE_INFINITY) - now()
+    // Each that lands looks for more.
+    if (flying.size > 0) return minute
+    return (nextDueAt(db, [...leftAlone]) ?? Number.POSITIVE_INFINITY) - now()
   }
 
   function leftOfHold(): number {
@@ -159,7 +161,10 @@ export function startMailWorker(
     // Not the server's words: they name the recipient.
     log.warn({ letter: letter.id, code, responseCode, trouble }, 'a letter was not taken')
     if (trouble === 'server') holdAll(reason, responseCode)
-    if (trouble === 'never' || now() >= letter.giveUpAt) return end(letter, 'failed', reason)
+    if (trouble === 'never' || now() >= letter.giveUpAt) {
+      end(letter, 'failed', reason)
+      return
+    }
     const own = trouble === 'later' || mayBreakConnections(error)
     const attempts = letter.attempts + 1
     const pause = Math.min(longestPause, minute * 2 ** Math.min(attempts - 1, 10))
@@ -232,14 +237,15 @@ function messageOf({ mailFrom, supportEmail }: Config, letter: LetterRow, body: 
 // The literal lets SQLite use the index of those that wait.
 const waits = sql`${letters.state} = 'waiting'`
 
-function nextDueAt(db: Db): number | null {
-  return (
-    db
-      .select({ at: min(letters.dueAt) })
-      .from(letters)
-      .where(waits)
-      .get()?.at ?? null
-  )
+const isNone = (ids: number[]) => sql`not ${isOneOf(letters.id, ids)}`
+
+function nextDueAt(db: Db, without: number[]): number | null {
+  const next = db
+    .select({ at: min(letters.dueAt) })
+    .from(letters)
+    .where(and(waits, isNone(without)))
+    .get()
+  return next?.at ?? null
 }
 
 /** The first that is due: what somebody waits for, then what one person sent, then what a file brought. */
@@ -249,7 +255,7 @@ function nextDue(db: Db, now: number, without: number[]): LetterRow | undefined 
   return db
     .select()
     .from(letters)
-    .where(and(waits, due, sql`not ${isOneOf(letters.id, without)}`))
+    .where(and(waits, due, isNone(without)))
     .orderBy(asc(letters.priority), asc(letters.dueAt), asc(letters.id))
     .limit(1)
     .get()

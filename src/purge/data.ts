@@ -1,4 +1,4 @@
-import { and, eq, gt, inArray, isNotNull, isNull, lte, or, type SQL } from 'drizzle-orm'
+import { and, eq, gt, inArray, isNotNull, isNull, lte, or, type SQL, sql } from 'drizzle-orm'
 import { searchText } from '../db/fold.ts'
 import { type Db, write } from '../db/open.ts'
 import {
@@ -23,6 +23,7 @@ import {
   records,
   users,
 } from '../db/schema.ts'
+import { isOneOf } from '../db/search.ts'
 import { oweCleaning } from '../db/traces.ts'
 import { endTie } from '../endings/data.ts'
 import { byItself, record, typedFields } from '../history/record.ts'
@@ -52,19 +53,30 @@ function isDue(table: Deletable, at: number): SQL | undefined {
   return and(isDeleted(table), lte(table.deletedAt, at - keptFor))
 }
 
+/** An account, or a project, that is due at this time, but for these. */
+export function nextDue(db: Db, table: Deletable, at: number, without: number[]): number | undefined {
+  const due = and(isDue(table, at), sql`not ${isOneOf(table.id, without)}`)
+  return db.select({ id: table.id }).from(table).where(due).limit(1).get()?.id
+}
+
 /**
- * Purges an account that is due at this time, or the next project of one. `removeFiles` removes the files of letters
+ * Purges an account, or first one of its projects. `removeFiles` removes the files of letters
  * that told about it, by their ids, before it is done; `eraseTraces` what is left of the e-mails that were invited, in the
- * files of the database. False when none is due.
+ * files of the database. False when it is not due at this time.
  */
-export function purgeNextAccount(
+export function purgeAccount(
   db: Db,
   at: number,
+  accountId: number,
   removeFiles: (letterIds: number[]) => void,
   eraseTraces: (tx: Db, texts: string[]) => void = oweCleaning,
 ): boolean {
   return write(db, byItself(at), (tx) => {
-    const account = tx.select().from(accounts).where(isDue(accounts, at)).limit(1).get()
+    const account = tx
+      .select()
+      .from(accounts)
+      .where(and(eq(accounts.id, accountId), isDue(accounts, at)))
+      .get()
     if (!account) return false
     const { id, identifier } = account
     const of = { accountId: id }
@@ -148,10 +160,14 @@ function forgetRequests(tx: Db, accountId: number, projectId?: number): void {
   tx.delete(quotaRequests).where(which).run()
 }
 
-/** Purges a project that is due at this time. False when none is. */
-export function purgeNextProject(db: Db, at: number): boolean {
+/** Purges a deleted project. False when it is not due at this time. */
+export function purgeDeletedProject(db: Db, at: number, projectId: number): boolean {
   return write(db, byItself(at), (tx) => {
-    const project = tx.select().from(projects).where(isDue(projects, at)).limit(1).get()
+    const project = tx
+      .select()
+      .from(projects)
+      .where(and(eq(projects.id, projectId), isDue(projects, at)))
+      .get()
     if (!project) return false
     purgeProject(tx, at, project)
     return true

@@ -1,9 +1,11 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Cleaning } from '../db/cleaning.ts'
 import type { Db } from '../db/open.ts'
+import { accounts, projects } from '../db/schema.ts'
 import type { Storage } from '../db/storage.ts'
 import { removeLetterFiles } from '../mail/worker.ts'
-import { purgeNextAccount, purgeNextProject } from './data.ts'
+import type { SetAside } from '../watch/set-aside.ts'
+import { nextDue, purgeAccount, purgeDeletedProject } from './data.ts'
 
 export type PurgeWorker = { stop: () => Promise<void> }
 
@@ -11,7 +13,7 @@ const purgeEvery = 3 * 3_600_000
 
 /**
  * Removes for good what was deleted 30 days ago: at the start and every three hours, one account or project
- * at a time, so that requests come between.
+ * at a time, so that requests come between. One that cannot be purged is set aside until the next time.
  */
 export function startPurge(
   db: Db,
@@ -20,6 +22,7 @@ export function startPurge(
   now: () => number,
   log: FastifyBaseLogger,
   eraseTraces: Cleaning['erase'],
+  setAside: SetAside,
 ): PurgeWorker {
   let working: Promise<void> | undefined
   let stopped = false
@@ -36,12 +39,23 @@ export function startPurge(
   const removeFiles = (letterIds: number[]) => removeLetterFiles(dataDir, letterIds)
 
   async function work(): Promise<void> {
-    let more = true
-    const purgeOne = () => {
-      more = purgeNextAccount(db, now(), removeFiles, eraseTraces) || purgeNextProject(db, now())
-    }
-    while (!stopped && more) {
-      if (!storage.attempt(purgeOne)) return storage.afterwards(wake)
+    const left = { accounts: [] as number[], projects: [] as number[] }
+    while (!stopped) {
+      const accountId = nextDue(db, accounts, now(), left.accounts)
+      const projectId = accountId === undefined ? nextDue(db, projects, now(), left.projects) : undefined
+      if (accountId === undefined && projectId === undefined) return
+      try {
+        const purgeOne = () => {
+          if (accountId !== undefined) purgeAccount(db, now(), accountId, removeFiles, eraseTraces)
+          else if (projectId !== undefined) purgeDeletedProject(db, now(), projectId)
+        }
+        if (!storage.attempt(purgeOne)) return storage.afterwards(wake)
+      } catch (error) {
+        log.error({ err: error, account: accountId, project: projectId }, 'it could not be purged')
+        setAside.add(`purge ${accountId} ${projectId}`, 'Something that was deleted 30 days ago', error)
+        if (accountId !== undefined) left.accounts.push(accountId)
+        else if (projectId !== undefined) left.projects.push(projectId)
+      }
       await new Promise((resolve) => setImmediate(resolve))
     }
   }

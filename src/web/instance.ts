@@ -5,6 +5,7 @@ import type { Storage } from '../db/storage.ts'
 import type { MailContext, Post } from '../mail/outbox.ts'
 import type { MailTrouble } from '../mail/worker.ts'
 import type { Secrets } from '../secrets.ts'
+import type { SetAside } from '../watch/set-aside.ts'
 
 declare module 'fastify' {
   /** What the composition root (app.ts) hands to every feature. */
@@ -25,6 +26,8 @@ declare module 'fastify' {
     wakeMail: () => void
     /** The mail server’s trouble, while there is one. */
     mailTrouble: () => MailTrouble | undefined
+    /** What workers could not do. */
+    setAside: SetAside
     /** What Support reads on every page until it is over. */
     warnings: () => string[]
     /** What the first operator's set-up link ends with; it works until there is an operator. */
