@@ -44,7 +44,7 @@ import compression from './web/compression.ts'
 import errors from './web/errors.ts'
 import forms from './web/forms.ts'
 import guard from './web/guard.ts'
-import { httpLimits, logging, refuseUnclearHost, requestLog } from './web/http.ts'
+import { httpLimits, logging, refuseUnclearHost, requestLog, withoutEndingSlash } from './web/http.ts'
 import metrics from './web/metrics.ts'
 import once from './web/once.ts'
 import page from './web/page.ts'
@@ -118,6 +118,7 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
     secureHeaders(request.raw, reply.raw, () => done())
   })
   app.addHook('onRequest', refuseUnclearHost)
+  app.addHook('onRequest', withoutEndingSlash)
   await app.register(compression)
   await app.register(assets)
   await app.register(session)

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { readSmtpUrl, type SmtpOptions } from './mail/smtp-url.ts'
@@ -40,6 +41,19 @@ const twoFactors = ['support', 'partners', 'optional'] as const
 export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.ProcessEnv = process.env): Config {
   const environment = { ...defaults, ...given }
   const value = (name: string) => environment[name]?.trim() || undefined
+  /** A secret stands in the variable, or in the file that NAME_FILE names. */
+  const secret = (name: string) => {
+    const file = value(`${name}_FILE`)
+    if (file === undefined) return value(name)
+    if (value(name) !== undefined) throw new ConfigError(`${name} and ${name}_FILE are both set. Keep one of them.`)
+    try {
+      return readFileSync(file, 'utf8').trim() || undefined
+    } catch (error) {
+      throw new ConfigError(
+        `${name}_FILE names ${file}, which cannot be read (${(error as NodeJS.ErrnoException).code}).`,
+      )
+    }
+  }
   const wrong = (name: string, rule: string) => new ConfigError(`${name} ${rule} It is “${value(name)}”.`)
 
   const port = Number(value('PORT') ?? '3000')
@@ -55,7 +69,7 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
 
   let smtp: SmtpOptions | undefined
   try {
-    const smtpUrl = value('SMTP_URL')
+    const smtpUrl = secret('SMTP_URL')
     smtp = smtpUrl === undefined ? undefined : readSmtpUrl(smtpUrl)
   } catch (error) {
     // The value may hold a password, so it is not repeated.
@@ -82,7 +96,7 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
   const twoFactor = twoFactors.find((known) => known === (value('TWO_FACTOR') ?? 'support'))
   if (!twoFactor) throw wrong('TWO_FACTOR', `must be one of ${twoFactors.join(', ')}.`)
 
-  const metricsToken = value('METRICS_TOKEN')
+  const metricsToken = secret('METRICS_TOKEN')
   if (metricsToken && !/^[\x21-\x7e]{16,}$/.test(metricsToken))
     throw new ConfigError('METRICS_TOKEN must have at least 16 characters, of ASCII and without spaces.')
   const whole = (name: string, usual: number, least: number, most: number) => {
@@ -95,7 +109,8 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
   return {
     publicUrl: origin,
     https: protocol === 'https:',
-    host: value('HOST') ?? '127.0.0.1',
+    // Node listens on an IPv6 address without its brackets.
+    host: (value('HOST') ?? '127.0.0.1').replace(/^\[(.*)\]$/, '$1'),
     port,
     dataDir: value('DATA_DIR') ?? 'data',
     smtp,
@@ -115,6 +130,52 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
 function readAddress(text: string): { name: string; address: string } | undefined {
   const [, name = '', address] = /^(?:(.*?)\s*<)?([^\s@,<>]+@[^\s@,<>]+)>?$/.exec(text) ?? []
   return address === undefined ? undefined : { name: name.replace(/^"(.*)"$/, '$1'), address }
+}
+
+const known = [
+  ...[
+    'PUBLIC_URL',
+    'HOST',
+    'PORT',
+    'DATA_DIR',
+    'SMTP_URL',
+    'SMTP_URL_FILE',
+    'MAIL_FROM',
+    'SUPPORT_EMAIL',
+    'PANEL_NAME',
+  ],
+  ...[
+    'TRUST_PROXY',
+    'TWO_FACTOR',
+    'LOG_LEVEL',
+    'METRICS_TOKEN',
+    'METRICS_TOKEN_FILE',
+    'BACKUP_EVERY_HOURS',
+    'BACKUP_KEEP',
+  ],
+]
+
+/** Variables that are set and one letter off a setting: `[what is set, what may be meant]`. */
+export function misspeltSettings(environment: NodeJS.ProcessEnv = process.env): [string, string][] {
+  return Object.keys(environment).flatMap((name) => {
+    if (known.includes(name)) return []
+    const meant = known.find((setting) => setting.length > 4 && isOneOff(name, setting))
+    return meant ? [[name, meant] as [string, string]] : []
+  })
+}
+
+/** One letter more, less or another, or two that changed places. */
+function isOneOff(one: string, other: string): boolean {
+  if (Math.abs(one.length - other.length) > 1) return false
+  let same = 0
+  while (same < one.length && one[same] === other[same]) same++
+  const [restOfOne, restOfOther] = [one.slice(same), other.slice(same)]
+  return (
+    restOfOne.slice(1) === restOfOther.slice(1) ||
+    restOfOne.slice(1) === restOfOther ||
+    restOfOne === restOfOther.slice(1) ||
+    (restOfOne[0] === restOfOther[1] && restOfOne[1] === restOfOther[0] && restOfOne.slice(2) === restOfOther.slice(2))
+  )
 }
 
 function isAddressOrRange(text: string): boolean {

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
-import type { Config } from './config.ts'
+import { type Config, misspeltSettings } from './config.ts'
 import { openDatabase, StartError } from './db/open.ts'
 import { hasOperator, rekeyEmails } from './login/data.ts'
 import { openSecrets } from './secrets.ts'
@@ -54,6 +54,7 @@ async function listen(app: FastifyInstance, close: () => Promise<void>): Promise
 
 function say(app: FastifyInstance): void {
   const { config, log, db, setupToken } = app
+  for (const [name, meant] of misspeltSettings()) log.warn(`${name} is set, which is no setting. Is ${meant} meant?`)
   if (!config.https && !['localhost', '127.0.0.1', '[::1]'].includes(new URL(config.publicUrl).hostname)) {
     log.warn('PUBLIC_URL is plain http: passwords cross the network readable. Put a reverse proxy with https in front.')
   }

@@ -1,12 +1,12 @@
 import { once } from 'node:events'
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
-import { ConfigError, readConfig } from '../src/config.ts'
+import { ConfigError, misspeltSettings, readConfig } from '../src/config.ts'
 import { openDatabase, StartError } from '../src/db/open.ts'
-import { newFolder } from './harness.ts'
+import { newFolder, startApp } from './harness.ts'
 import { runCommand as run, startProcess } from './process.ts'
 import { unpackRelease } from './releases/releases.ts'
 import { until } from './smtp.ts'
@@ -222,3 +222,53 @@ async function start(t: Test, dataDir: string, command = 'start') {
   t.teardown(panel.kill)
   return panel
 }
+
+t.test('a secret may stand in a file, and not in two places', async (t) => {
+  const file = join(newFolder(), 'smtp')
+  writeFileSync(file, 'smtp://u:p@mail.example\n')
+  t.match(readConfig({}, { SMTP_URL_FILE: file }).smtp, { host: 'mail.example', auth: { user: 'u', pass: 'p' } })
+  t.match(
+    message(() => readConfig({}, { SMTP_URL_FILE: file, SMTP_URL: 'smtp://x' })),
+    'SMTP_URL and SMTP_URL_FILE are both set',
+  )
+  t.match(
+    message(() => readConfig({}, { METRICS_TOKEN_FILE: `${file}-missing` })),
+    /METRICS_TOKEN_FILE names .*smtp-missing, which cannot be read \(ENOENT\)/,
+  )
+})
+
+t.test('HOST takes an IPv6 address with its brackets', (t) => {
+  t.equal(readConfig({}, { HOST: '[::]' }).host, '::')
+  t.equal(readConfig({}, { HOST: '[::1]' }).host, '::1')
+  t.equal(readConfig({}, {}).host, '127.0.0.1')
+  t.end()
+})
+
+t.test('a variable one letter off a setting is told apart from others', (t) => {
+  const set = {
+    PUBLIC_ULR: 'x',
+    SMPT_URL: 'x',
+    SUPORT_EMAIL: 'x',
+    DATA_DIRS: 'x',
+    PORTS: 'x',
+    HOME: 'x',
+    PATH: 'x',
+    SMTP_URL: 'x',
+  }
+  t.same(misspeltSettings(set), [
+    ['PUBLIC_ULR', 'PUBLIC_URL'],
+    ['SMPT_URL', 'SMTP_URL'],
+    ['SUPORT_EMAIL', 'SUPPORT_EMAIL'],
+    ['DATA_DIRS', 'DATA_DIR'],
+  ])
+  t.end()
+})
+
+t.test('an address with a slash at its end leads to the one without, and never elsewhere', async (t) => {
+  const panel = await startApp(t)
+  const tom = await panel.signIn('tom')
+  t.match(await tom.get('/projects/?q=shop'), { status: 308, location: '/projects?q=shop' })
+  t.match(await tom.get('/customer/users//'), { status: 308, location: '/customer/users' })
+  for (const path of ['//evil.example/', '/\\evil.example/', '/%2F/evil.example//'])
+    t.notMatch((await tom.get(path)).location, /^(\/\/|\/\\|https?:)/, path)
+})

@@ -69,3 +69,10 @@ export function refuseUnclearHost(request: FastifyRequest, reply: FastifyReply, 
     reply.send('The request must name one host. Send exactly one valid Host header.\n')
   }
 }
+
+/** An address with slashes at its end leads to the one without, which is a path of the panel's own. */
+export async function withoutEndingSlash(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const [path = '', query] = request.url.split('?', 2)
+  const [, bare] = /^((?:\/[^/\\]+)+)\/+$/.exec(path) ?? []
+  if (bare && request.method === 'GET' && !path.startsWith('/assets/')) await reply.redirect(query ? `${bare}?${query}` : bare, 308)
+}
