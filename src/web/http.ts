@@ -74,5 +74,6 @@ export function refuseUnclearHost(request: FastifyRequest, reply: FastifyReply, 
 export async function withoutEndingSlash(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const [path = '', query] = request.url.split('?', 2)
   const [, bare] = /^((?:\/[^/\\]+)+)\/+$/.exec(path) ?? []
-  if (bare && request.method === 'GET' && !path.startsWith('/assets/')) await reply.redirect(query ? `${bare}?${query}` : bare, 308)
+  if (bare && request.method === 'GET' && !path.startsWith('/assets/'))
+    await reply.redirect(query ? `${bare}?${query}` : bare, 308)
 }
