@@ -13,6 +13,7 @@ import {
   users,
 } from '../src/db/schema.ts'
 import { cast } from '../src/demo.ts'
+import { hashToken } from '../src/secrets.ts'
 import { type Client, type Page, type Panel, startApp } from './harness.ts'
 import { pause, until } from './smtp.ts'
 
@@ -30,6 +31,17 @@ const invite = (who: Client, email: string, page = '/customer/users') =>
 
 const lettersTo = (panel: Panel, email: string) =>
   panel.db.select().from(letters).where(eq(letters.email, email)).all().length
+
+const accountOf = (panel: Panel, identifier: string) =>
+  panel.db.select().from(accounts).where(eq(accounts.identifier, identifier)).get()?.id ?? 0
+
+/** So many of an allowance were used a moment ago. */
+function spend(panel: Panel, key: string, tries: number, every: number): void {
+  panel.db
+    .insert(throttles)
+    .values({ key, tries, at: panel.app.now() + tries * every })
+    .run()
+}
 
 /** Invites so many, all at once. */
 async function inviteMany(who: Client, n: number, from = 0): Promise<Page[]> {
@@ -84,23 +96,42 @@ t.test('inviting helpers does not multiply what an account sends', async (t) => 
   t.equal((await invite(ines, 'more@acme.example')).status, 303, 'another account is not hindered')
 })
 
-t.test('an address gets four e-mails a day from one account, and eight from all', async (t) => {
+t.test('customers and helpers do not multiply what a partner sends', async (t) => {
+  const panel = await startApp(t)
+  const petra = await panel.signIn('petra')
+  const cloudhaus = accountOf(panel, 'cloudhaus')
+  // What two other customers of the partner have sent today.
+  spend(panel, `mail tree ${cloudhaus}`, 499, day / 2_000)
+  const stella = await panel.signIn('stella')
+  const ines = await panel.signIn('ines')
+  t.equal((await invite(stella, 'last@acme.example')).status, 303)
+  for (const [who, page] of [
+    [ines, '/customer/users'],
+    [petra, '/customer/users'],
+  ] as const)
+    t.match(
+      (await invite(who, 'more@acme.example', page)).error('email'),
+      'A partner and its customers together have sent many invitations today. Try again in a minute.',
+    )
+  t.equal((await invite(await panel.signIn('uma'), 'more@umbrella.example')).status, 303, 'another partner’s')
+  t.equal((await invite(await panel.signIn('dora'), 'more@direct.example')).status, 303, 'nor an account without one')
+  panel.pass(minute)
+  t.equal((await invite(ines, 'more@acme.example')).status, 303)
+})
+
+t.test('an address gets four e-mails a day from a partner and its customers together', async (t) => {
   const panel = await startApp(t)
   const greta = 'greta@x.example'
-  const clients = await Promise.all((['stella', 'ines', 'uma'] as const).map((who) => panel.signIn(who)))
-  for (const [n, who] of clients.entries()) {
-    t.equal((await invite(who, greta)).status, n < 2 ? 303 : 422)
-    if (n === 2) break
-    for (let times = 1; times < 4; times++) {
-      await who.submit('/customer/users', 'Cancel', {}, greta)
-      t.equal((await invite(who, greta)).status, 303, 'inviting anew, with another role')
-    }
-    await who.submit('/customer/users', 'Cancel', {}, greta)
-    const fifth = await invite(who, 'GRETA@x.example')
-    t.equal(fifth.status, 422)
-    t.match(fifth.error('email'), 'Several e-mails went to this address today. Try again in')
+  const [stella, ines, petra] = await Promise.all(
+    (['stella', 'ines', 'petra'] as const).map((who) => panel.signIn(who)),
+  )
+  for (const who of [stella, ines, petra, stella]) {
+    t.equal((await invite(who as Client, greta)).status, 303, 'inviting anew, with another role')
+    await who?.submit('/customer/users', 'Cancel', {}, greta)
   }
-  t.equal(lettersTo(panel, greta), 8)
+  const fifth = await invite(ines as Client, 'GRETA@x.example')
+  t.equal(fifth.status, 422)
+  t.match(fifth.error('email'), 'Several e-mails went to this address today. Try again in')
   const olga = await panel.signIn('olga')
   await olga.submit('/support/accounts', 'Create account', {
     name: 'Globex',
@@ -109,9 +140,75 @@ t.test('an address gets four e-mails a day from one account, and eight from all'
     adminName: 'Greta',
     adminEmail: greta,
   })
-  t.equal(lettersTo(panel, greta), 9, 'Support can help whoever must not wait')
-  panel.pass(3 * hour)
-  t.equal((await invite(await panel.signIn('uma'), greta)).status, 303)
+  t.equal(lettersTo(panel, greta), 5, 'Support can help whoever must not wait')
+  panel.pass(6 * hour)
+  t.equal((await invite(await panel.signIn('ines'), greta)).status, 303)
+})
+
+t.test('an address gets eight a day from all, and a first one from whoever has not written to it', async (t) => {
+  const panel = await startApp(t)
+  const greta = 'greta@x.example'
+  const address = hashToken(greta)
+  spend(panel, `mail to ${address}`, 8, day / 8)
+  spend(panel, `mail to ${address}, all`, 28, day / 30)
+  const [uma, dora, stella] = await Promise.all((['uma', 'dora', 'stella'] as const).map((who) => panel.signIn(who)))
+  t.equal((await invite(uma as Client, greta)).status, 303, 'others cannot keep an account from inviting its colleague')
+  await uma?.submit('/customer/users', 'Cancel', {}, greta)
+  t.equal((await invite(uma as Client, greta)).status, 422, 'a second one')
+  t.equal((await invite(dora as Client, greta)).status, 303)
+  t.match(
+    (await invite(stella as Client, greta)).error('email'),
+    'Several e-mails went to this address today. Try again in 48 minutes.',
+    'thirty are enough for anybody',
+  )
+  panel.pass(hour)
+  t.equal((await invite(await panel.signIn('stella'), greta)).status, 303)
+})
+
+t.test('invitations to an address use up neither its owner’s confirmations nor the change to it', async (t) => {
+  const panel = await startApp(t)
+  const { db } = panel
+  for (const email of [cast.tom.email, 'tom@new.example'])
+    for (const [all, most] of [
+      ['', 8],
+      [', all', 30],
+    ] as const)
+      spend(panel, `mail to ${hashToken(email)}${all}`, most, day / most)
+  db.update(users).set({ emailProvedAt: null }).where(eq(users.email, cast.tom.email)).run()
+  const [tom, stella] = [await panel.signIn('tom'), await panel.signIn('stella')]
+  t.equal((await stella.submit('/customer/users', 'Send confirmation')).status, 429, 'an admin’s are like invitations')
+  for (let n = 0; n < 4; n++) t.equal((await tom.submit('/profile', 'Send confirmation')).status, 303)
+  t.equal((await tom.submit('/profile', 'Send confirmation')).status, 429, 'four a day')
+  t.equal((await tom.submit('/profile', 'Change e-mail', { email: 'tom@new.example' })).status, 303)
+})
+
+t.test('an admin’s requests for a confirmation do not keep its owner from their own', async (t) => {
+  const panel = await startApp(t)
+  panel.db.update(users).set({ emailProvedAt: null }).where(eq(users.email, cast.tom.email)).run()
+  const [tom, stella] = [await panel.signIn('tom'), await panel.signIn('stella')]
+  const ask = () => stella.submit('/customer/users', 'Send confirmation')
+  for (let n = 0; n < 8; n++) await ask()
+  t.equal((await ask()).status, 429)
+  t.equal((await tom.submit('/profile', 'Send confirmation')).status, 303)
+})
+
+t.test('a correction that stays at the address waits as a resend does; another address does not', async (t) => {
+  const panel = await startApp(t)
+  const stella = await panel.signIn('stella')
+  await invite(stella, 'greta@acme.example')
+  const to = (await stella.open('/customer/users')).link('Correct', 'greta@acme.example') ?? ''
+  for (const fields of [{}, { name: 'Gerda' }, { email: 'GRETA@acme.example' }]) {
+    const before = panel.rows()
+    const soon = await stella.submit(to, 'Send invitation', fields)
+    t.equal(soon.status, 429)
+    t.match(soon.error('email'), 'The last e-mail was sent less than 5 minutes ago. Try again in 5 minutes.')
+    t.equal(soon.value('name'), fields.name ?? 'Greta', 'what was typed is kept')
+    const after = panel.rows()
+    t.strictSame([after.letters, after.invitations], [before.letters, before.invitations])
+  }
+  t.equal((await stella.submit(to, 'Send invitation', { email: 'gerda@acme.example' })).status, 303)
+  panel.pass(5 * minute)
+  t.equal((await stella.submit(to, 'Send invitation', { name: 'Gerda' })).status, 303)
 })
 
 t.test('an invitation is sent again after five minutes, by whomever', async (t) => {

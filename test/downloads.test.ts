@@ -3,8 +3,11 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
+import { write } from '../src/db/open.ts'
 import { accounts, records, users } from '../src/db/schema.ts'
 import { cast } from '../src/demo.ts'
+import { atCommandLine } from '../src/history/record.ts'
+import { addMember, changeRole, findMember, removeMember } from '../src/members/data.ts'
 import { type Client, formFields, type Panel, publicUrl, startApp } from './harness.ts'
 import { pause } from './smtp.ts'
 
@@ -18,9 +21,11 @@ function sqliteOf({ dataDir }: Panel): Database.Database {
   return new Database(join(dataDir, 'panel.db'), { timeout: 5_000 })
 }
 
+const acmeOf = ({ db }: Panel) => db.select().from(accounts).where(eq(accounts.identifier, 'acme')).get()?.id ?? 0
+
 /** Writes so many records of acts of Stella’s, with random text: no buffer on the way takes them all. */
 function addRecords(panel: Panel, n = many): void {
-  const acme = panel.db.select().from(accounts).where(eq(accounts.identifier, 'acme')).get()?.id ?? 0
+  const acme = acmeOf(panel)
   const stella = panel.db.select().from(users).where(eq(users.email, cast.stella.email)).get()?.id ?? 0
   sqliteOf(panel)
     .prepare(
@@ -98,6 +103,92 @@ for (const [path, encoding, rows] of [
     t.ok(read >= rows, 'then all of them')
     t.ok(got > many * 1_000)
   })
+
+type Ended = { how: string; end: (panel: Panel, client: Client) => unknown }
+
+const olga = (panel: Panel) => panel.signIn('olga')
+const stellas = (panel: Panel) => panel.db.select().from(users).where(eq(users.email, cast.stella.email)).get()?.id ?? 0
+
+/** How the right to a download ends while it is read. */
+const endings: Ended[] = [
+  {
+    how: 'is disabled',
+    end: async (panel) => (await olga(panel)).submit('/support/users', 'Disable', {}, cast.stella.email),
+  },
+  { how: 'logs out', end: (_panel, client) => client.submit('/', 'Log out') },
+  {
+    how: 'is removed',
+    end: (panel) =>
+      removeMember(panel.db, atCommandLine(panel.app.now()), acmeOf(panel), stellas(panel), 'member.removed'),
+  },
+  {
+    how: 'is no longer an admin',
+    end: (panel) => {
+      const by = atCommandLine(panel.app.now())
+      const { version = 0 } = findMember(panel.db, acmeOf(panel), stellas(panel)) ?? {}
+      changeRole(panel.db, by, acmeOf(panel), stellas(panel), 'member', version)
+    },
+  },
+  {
+    how: 'reads for more than half an hour',
+    end: (panel) => panel.pass(31 * 60_000),
+  },
+]
+
+for (const [path, encoding] of [
+  ['/customer/history?download=csv', 'identity'],
+  ['/customer/history?download=csv', 'br'],
+  ['/customer/account/export', 'identity'],
+] as const)
+  for (const { how, end } of endings)
+    t.test(`${path} (${encoding}) breaks off when its reader ${how}`, async (t) => {
+      const panel = await startApp(t)
+      await panel.app.listen({ port: 0, host: '127.0.0.1' })
+      const by = atCommandLine(panel.app.now())
+      const uma = panel.db.select().from(users).where(eq(users.email, cast.uma.email)).get()?.id ?? 0
+      write(panel.db, by, (tx) =>
+        addMember(tx, by, { accountId: acmeOf(panel), userId: uma, role: 'admin' }, 'member.joined'),
+      )
+      const stella = await panel.signIn('stella')
+      addRecords(panel)
+      const socket = await ask(t, panel, stella, path, encoding)
+      await pause(500)
+      await end(panel, stella)
+      let got = 0
+      socket.on('data', (part) => {
+        got += part.length
+      })
+      socket.resume()
+      await new Promise((resolve) => socket.once('close', resolve))
+      // Each record has 4,000 characters at random, of which a compressor leaves half.
+      t.ok(got < many * 1_000, `${got} bytes had been made before`)
+      const last = await panel.signIn('uma')
+      t.equal((await last.get('/profile')).status, 200, 'the panel goes on')
+    })
+
+t.test('a partner’s download of a customer’s users breaks off when the customer goes to another partner', async (t) => {
+  const panel = await startApp(t)
+  await panel.app.listen({ port: 0, host: '127.0.0.1' })
+  const petra = await panel.signIn('petra')
+  const support = await olga(panel)
+  sqliteOf(panel).exec(
+    `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${many})
+     INSERT INTO users (email, email_key, name, search, password_hash, created_at)
+     SELECT hex(randomblob(1000)) || i, i, 'A', 'a', '', 1 FROM n;
+     INSERT INTO memberships (account_id, user_id, role, created_at, last_used_at)
+     SELECT ${acmeOf(panel)}, id, 'member', 1, 1 FROM users WHERE name = 'A'`,
+  )
+  const socket = await ask(t, panel, petra, '/partner/customers/acme/users?download=csv', 'identity')
+  await pause(500)
+  await support.submit('/support/accounts/acme/partner', 'Move', { partner: 'rival' })
+  let got = 0
+  socket.on('data', (part) => {
+    got += part.length
+  })
+  socket.resume()
+  await new Promise((resolve) => socket.once('close', resolve))
+  t.ok(got > 0 && got < many * 1_500, `${got} bytes had been made before`)
+})
 
 t.test('what somebody downloads about themselves is whole, however long', async (t) => {
   const panel = await startApp(t)

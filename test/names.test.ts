@@ -7,7 +7,7 @@ import { foldCase } from '../src/db/fold.ts'
 import { invitations, users } from '../src/db/schema.ts'
 import { type CastName, cast } from '../src/demo.ts'
 import { rekeyEmails } from '../src/login/data.ts'
-import { email, emailKey } from '../src/web/fields.ts'
+import { accountName, email, emailKey } from '../src/web/fields.ts'
 import { type Fields, newFolder, type Page, type Panel, startApp } from './harness.ts'
 import { runCommand } from './process.ts'
 
@@ -277,6 +277,58 @@ t.test('no name holds a link or an e-mail address', async (t) => {
     'Node.js',
   ])
     t.equal((await stella.submit('/customer/account', 'Save name', { name })).status, 303, name)
+})
+
+t.test('a link is told from a name that only looks a little like one', async (t) => {
+  const name = accountName('Enter a name.')
+  for (const link of [
+    'bit.ly/win',
+    'WIN: evil.example/win?x=1',
+    't.me/x',
+    'http:evil.example',
+    'https:/evil.example',
+    'http:\\\\evil.example',
+    '//evil.example',
+    '//evil.example/x',
+    'evil.example?win',
+    'evil.example./win',
+    'evil.example\\win',
+    'evil。example/win',
+    'evil.xn--p1ai/win',
+    'пример.рф/приз',
+    '1.2.3.4/win',
+    '1.2.3.4:80',
+    'evil.com:8080',
+    'wwww.evil.com',
+    'ftp.evil.com',
+    'tel:+4930123456',
+    'World://Wide',
+  ])
+    t.notOk(name.safeParse(link).success, link)
+  for (const fine of [
+    'Booking.com',
+    'Booking.com: Travel',
+    '@home GmbH',
+    'Node.js GmbH',
+    'Smith & Sons Co. Ltd',
+    'AT&T',
+    'Dr. No',
+    'A/B Testing',
+    'Kunst@Kultur',
+    '24/7 Service',
+    'Müller u. Söhne',
+    'St. Gallen/Zürich',
+    'Chor e.V./Orchester e.V.',
+    'Hotel: Garni',
+    'Telefon & Netz',
+    'Yahoo.com?',
+    'Release 1.2.3/4',
+    'Max @ Home // Studio',
+  ])
+    t.ok(name.safeParse(fine).success, fine)
+  const before = performance.now()
+  for (const long of ['/'.repeat(100), 'a.'.repeat(50), '//a.'.repeat(25), 'a@'.repeat(50)]) name.safeParse(long)
+  t.ok(performance.now() - before < 100, 'whatever is typed, it is told at once')
 })
 
 t.test('imports and the command line take no other names than forms do', async (t) => {

@@ -342,6 +342,14 @@ const late = (time: number): Way => ({
   why: 'its link expired before it could be sent',
 })
 
+const unconfirmed: Way = {
+  how: 'its address turns out not to be confirmed',
+  end: async ({ panel }, { userId }) => {
+    const reader = eq(users.id, userId ?? 0)
+    panel.db.update(users).set({ emailProvedAt: null }).where(reader).run()
+  },
+  why: 'its address is not confirmed',
+}
 const addressChanged = movedAway('its reader’s e-mail address has changed')
 const newerLink = 'its link was used, or a newer one replaced it'
 
@@ -361,13 +369,15 @@ function waysOf(kind: LetterKind, letter: LetterRow, world: World): Way[] {
       return [...about, ...(kind === 'partner-request' ? [decided] : [])]
     case 'user':
       // The news of a change goes to the former address, whatever happens to the login.
-      return readerOf(world, letter).email === letter.email ? [disabled, deleted, addressChanged, ...about] : [deleted]
+      return readerOf(world, letter).email === letter.email
+        ? [disabled, deleted, addressChanged, unconfirmed, ...about]
+        : [deleted]
     case 'member':
-      return [disabled, deleted, addressChanged, removed, ...about]
+      return [disabled, deleted, addressChanged, unconfirmed, removed, ...about]
     case 'admin':
       if (account?.deletedAt) return [disabled, deleted, addressChanged, restored]
       return [
-        ...[disabled, deleted, addressChanged, removed, demoted, ...about],
+        ...[disabled, deleted, addressChanged, unconfirmed, removed, demoted, ...about],
         ...(letter.accountId === letter.readerOf ? [] : [otherPartner, partnerSuspended]),
         ...(account?.suspendedAt ? [resumed] : []),
         ...(kind === 'quota-request' ? [cancelled] : []),

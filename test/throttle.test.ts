@@ -1,7 +1,7 @@
 import t from 'tap'
 import { cast, demoPassword } from '../src/demo.ts'
 import { hashPassword } from '../src/login/passwords.ts'
-import { admit, forgive } from '../src/throttle/data.ts'
+import { type Attempt, admit, forgive } from '../src/throttle/data.ts'
 import { Client, type Panel, startApp } from './harness.ts'
 import { linkIn, startMailServer } from './smtp.ts'
 
@@ -290,7 +290,7 @@ t.test('a flood of log-ins from one address, or from many, leaves room for other
 
 t.test('one account, one address and all strangers together have a part of the queue each', async (t) => {
   /** All ask at once; returns how many are served. */
-  const served = async (times: number, asker: (n: number) => { account: string; address: string | undefined }) => {
+  const served = async (times: number, asker: (n: number) => Attempt) => {
     const all = Array.from({ length: times }, async (_, n) => hashPassword(words, asker(n)))
     return async () => (await Promise.allSettled(all)).filter(({ status }) => status === 'fulfilled').length
   }
@@ -308,6 +308,46 @@ t.test('one account, one address and all strangers together have a part of the q
   const known = await served(6, (n) => ({ account: `browser ${n}`, address: undefined }))
   t.equal(await strangers(), 34, 'all strangers wait in one queue')
   t.equal(await known(), 6, 'and those who are known in another')
+
+  const owner = await served(60, (n) => ({ account: `browser ${n}`, address: undefined, owner: 1 }))
+  const others = await served(20, (n) => ({ account: `browser ${n} of another`, address: undefined, owner: 2 + n }))
+  t.equal(await owner(), 6, 'all browsers of one user together')
+  t.equal(await others(), 20)
+})
+
+t.test('one user with many browsers and sessions keeps no other known user waiting', async (t) => {
+  const panel = await startApp(t, { settings: behindProxy })
+  const [tom, stella] = [at(panel, '192.0.2.1'), at(panel, '192.0.2.2')]
+  await tom.logIn(cast.tom.email)
+  await stella.logIn(cast.stella.email)
+  await stella.submit('/', 'Log out')
+  const browsers: Client[] = []
+  const sessions: Client[] = []
+  for (let n = 0; n < 12; n++) {
+    for (const clients of [browsers, sessions]) {
+      const client = at(panel, `198.51.100.${n}`)
+      await client.logIn(cast.tom.email)
+      clients.push(client)
+    }
+    await browsers[n]?.submit('/', 'Log out')
+  }
+  const forms = await Promise.all(
+    [...browsers, ...sessions].map(async (client, n) => {
+      const [path, button, fields] =
+        n < 12
+          ? (['/login', 'Log in', { email: cast.tom.email, password: 'a wrong password' }] as const)
+          : (['/profile', 'Change password', { current: 'a wrong one', password: words, repeated: words }] as const)
+      return { client, button, fields, page: await client.open(path) }
+    }),
+  )
+  const form = await stella.open('/login')
+  const flood = forms.flatMap(({ client, button, fields, page }) =>
+    [1, 2, 3, 4].map((_once) => client.press(page, button, { ...fields, _once: String(_once) })),
+  )
+  t.equal((await stella.press(form, 'Log in', { email: cast.stella.email, password: demoPassword })).status, 303)
+  const statuses = (await Promise.all(flood)).map(({ status }) => status)
+  t.ok(statuses.filter((status) => status === 422).length <= 12, 'a few of Tom’s are looked at')
+  t.ok(statuses.every((status) => status === 422 || status === 503))
 })
 
 t.test('one sees one’s own sessions, and ends any of them', async (t) => {

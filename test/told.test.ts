@@ -84,6 +84,65 @@ t.test('changed limits are one e-mail with all numbers, before and after', async
   t.equal((await petra.open(linkIn(textTo(panel, 'petra').text, publicUrl, '/partner/quotas'))).status, 200)
 })
 
+t.test('an address that nobody has confirmed gets no more than links to confirm it', async (t) => {
+  const { panel, petra, olga } = await start(t, ['petra', 'olga'])
+  const victim = 'victim@bank.example'
+  const to = () => written(panel).filter((letter) => letter.startsWith(victim))
+  await petra.submit('/partner/customers', 'Create customer', { name: 'Globex', identifier: 'globex' })
+  const globex = '/partner/customers/globex'
+  await petra.submit(`${globex}/users`, 'Invite', { name: 'Victor', email: victim })
+  const copied = await petra.submit(`${globex}/users`, 'Copy link')
+  const link = linkIn(copied.root.querySelector('#link')?.getAttribute('value') ?? '', publicUrl)
+  const words = 'correct horse battery staple'
+  const victor = panel.visit()
+  await victor.submit(link, 'Accept invitation', { password: words, repeated: words })
+  t.equal(to().length, 1, 'the invitation')
+
+  for (let n = 1; n <= 3; n++)
+    await petra.submit(`${globex}/quotas`, 'Save quotas', { cores: String(n), remark: `WIN http://evil.example/${n}` })
+  await victor.submit('/customer/quotas', 'Send request', { cores: '9', reason: 'Growth' })
+  await petra.submit(`${globex}/quotas`, 'Decline', { comment: 'WIN http://evil.example' })
+  await petra.submit(`${globex}/users`, 'Add Myself')
+  await petra.submit(`${globex}/suspension`, 'Suspend', { reason: 'WIN http://evil.example' })
+  await petra.submit('/partner/customers', 'Resume', {}, 'globex')
+  await petra.submit('/customer/users?account=globex', 'Change', { role: 'member' }, victim)
+  await victor.submit('/profile', 'Change password', { current: words, password: `${words} 2`, repeated: `${words} 2` })
+  await victor.submit('/profile', 'Change e-mail', { email: 'victor@elsewhere.example' })
+  await olga.submit('/support/accounts/globex/partner', 'Move', { partner: 'rival' })
+  t.equal(to().length, 1, 'nothing else')
+
+  await victor.submit('/profile', 'Send confirmation')
+  await panel.visit().submit('/password-reset', 'Send link', { email: victim })
+  await until('the link is written', () => to().length === 3)
+  t.same(to(), [
+    `${victim}: Choose a new password`,
+    `${victim}: Confirm your e-mail address`,
+    `${victim}: Petra invites you to Globex`,
+  ])
+})
+
+t.test('the same kind of act is told five times at once, then every ten minutes; Support’s always', async (t) => {
+  const { panel, petra, olga } = await start(t, ['petra', 'olga'])
+  const quotas = '/partner/customers/acme/quotas'
+  const save = async (from: number, times: number) => {
+    for (let n = from; n < from + times; n++)
+      t.equal((await petra.submit(quotas, 'Save quotas', { cores: String(n) })).status, 303)
+  }
+  await save(1, 8)
+  t.equal(written(panel).length, 5)
+  t.equal((await petra.open(quotas)).value('cores'), '8', 'each was done')
+  await petra.submit('/partner/customers/initech/quotas', 'Save quotas', { cores: '4' })
+  await petra.submit('/partner/customers/acme/suspension', 'Suspend', { reason: 'The bill of May' })
+  t.equal(written(panel).length, 7, 'other readers and other kinds of acts are told')
+  await petra.submit('/partner/customers', 'Resume', {}, 'acme')
+  panel.pass(10 * 60_000)
+  await save(20, 2)
+  t.equal(written(panel).length, 9, 'another one after ten minutes')
+  for (let n = 1; n <= 8; n++)
+    await olga.submit('/support/accounts/cloudhaus/quotas', 'Save pool', { cores: String(n + 40) })
+  t.equal(written(panel).length, 17)
+})
+
 t.test('a suspension and a resumption say who did it and why, by the partner and by Support', async (t) => {
   const { panel, petra, olga, stella } = await start(t, ['petra', 'olga', 'stella'])
   await petra.submit('/partner/customers/acme/suspension', 'Suspend', { reason: 'The bill of May' })

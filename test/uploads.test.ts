@@ -174,3 +174,20 @@ t.test('of one user two files are read at once, of all users six; the others rea
   }
   t.equal(status, 200, 'who goes away makes room')
 })
+
+t.test('whoever may not import holds no place of those who may, however slowly they send', async (t) => {
+  const panel = await startApp(t)
+  const port = await listen(panel)
+  for (const who of ['nils', 'tom', 'max', 'olga'] as const) {
+    const client = await panel.signIn(who)
+    for (const path of ['/customer/imports', '/partner/imports'])
+      for (const _ of [1, 2]) {
+        const socket = begin(t, port, client, { path, type: multipart, length: 1_000 })
+        socket.write(part('name="file"; filename="slow.csv"'))
+      }
+  }
+  await pause(200)
+  const file = { name: 'list.csv', bytes: Buffer.from('name,e-mail\nAnn,ann@umbrella.example\n') }
+  const uma = await panel.signIn('uma')
+  t.equal((await uma.upload('/customer/imports', 'Check the file', file)).status, 200)
+})

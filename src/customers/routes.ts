@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { proposeAccountIdentifier, resumeAccount, suspendAccount } from '../accounts/data.ts'
 import { resumedWords } from '../accounts/resumed.ts'
+import type { ListQuery } from '../db/list.ts'
 import { write } from '../db/open.ts'
 import { invitationActs } from '../invitations/acts.ts'
 import {
@@ -13,7 +14,15 @@ import {
   mayHandle,
 } from '../invitations/data.ts'
 import { orTooMany, TooMany } from '../mail/allowance.ts'
-import { addMember, countAdmins, findMember, listMembers, memberList, removeMember } from '../members/data.ts'
+import {
+  addMember,
+  countAdmins,
+  findMember,
+  listMembers,
+  type MemberFilter,
+  memberList,
+  removeMember,
+} from '../members/data.ts'
 import { tellJoined } from '../notices/data.ts'
 import { adminRole } from '../policy.ts'
 import { listProjects, projectList } from '../projects/data.ts'
@@ -79,10 +88,13 @@ export default async function customerRoutes(app: FastifyInstance) {
   app.get('/partner/customers/:customer', see, async (request, reply) => reply.seeOther(usersOf(customerOf(request))))
 
   app.get('/partner/customers/:customer/users', see, async (request, reply) => {
-    const { id } = customerOf(request)
+    customerOf(request)
+    // Asked for each page of a download: it may be another partner's by then.
+    const members = (query: ListQuery<MemberFilter>) => listMembers(db, customerOf(request).id, query)
+    const invitations = (query: ListQuery) => listInvitations(db, customerOf(request).id, query)
     return (
-      listDownload(request, reply, memberList, (query) => listMembers(db, id, query)) ??
-      listDownload(request, reply, invitationList, (query) => listInvitations(db, id, query), 'invited-') ??
+      listDownload(request, reply, memberList, members) ??
+      listDownload(request, reply, invitationList, invitations, 'invited-') ??
       showUsers(request, reply)
     )
   })
@@ -163,7 +175,9 @@ export default async function customerRoutes(app: FastifyInstance) {
   app.get('/partner/customers/:customer/projects', see, async (request, reply) => {
     const customer = customerOf(request)
     const all = { userId: request.signedIn.id, seesAll: true }
-    const file = listDownload(request, reply, projectList, (query) => listProjects(db, customer.id, all, query))
+    const file = listDownload(request, reply, projectList, (query) =>
+      listProjects(db, customerOf(request).id, all, query),
+    )
     if (file) return file
     const list = listProjects(db, customer.id, all, readList(request, projectList))
     return reply.page('customers/projects', {

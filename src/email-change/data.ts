@@ -59,7 +59,7 @@ export function requestConfirmation(
   return write(db, actor, (tx) => {
     const user = findActiveUser(tx, userId)
     if (!user || user.emailProvedAt !== null) return undefined
-    allowConfirmation(tx, actor, user.emailKey)
+    allowConfirmation(tx, actor, user)
     tx.delete(emailChanges)
       .where(and(eq(emailChanges.userId, user.id), eq(emailChanges.email, user.email)))
       .run()

@@ -41,7 +41,7 @@ export default async function emailChangeRoutes(app: FastifyInstance) {
   app.post('/profile/email/confirmation', { config: { can: 'profile.change' } }, async (request, reply) => {
     readForm(z.strictObject({}), request.body)
     const { id } = request.signedIn
-    const wait = tooSoon(request, reply, { account: `confirmation ${id}`, address: request.ip })
+    const wait = tooSoon(request, reply, sessionAttempt(request, 'confirmation'))
     if (wait) return showProfile(request, reply, {}, wait)
     const sent = requestConfirmation(db, actor(request), id, null, sender)
     return reply.seeOther(

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { Busboy, type BusboyInstance } from '@fastify/busboy'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { can } from '../policy.ts'
 import { badRequest, fileTooLarge, Refusal } from '../web/errors.ts'
 import { httpLimits } from '../web/http.ts'
 
@@ -32,7 +33,10 @@ export function acceptUploads(app: FastifyInstance): void {
   const reading = new Map<FastifyRequest, number>()
 
   app.addHook('preParsing', async (request, reply) => {
-    if (request.routeOptions.config.upload === undefined) return
+    const { can: action, upload } = request.routeOptions.config
+    if (upload === undefined) return
+    // Whoever is refused once their small form is read keeps no place from others: guard.ts reads no large one.
+    if (action && !can(request.viewer.standings, action)) return
     const userId = request.signedIn.id
     const own = [...reading.values()].filter((reader) => reader === userId).length
     if (own >= atOnce.ofOne || reading.size >= atOnce.ofAll) {

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { Account } from '../accounts/data.ts'
 import type { Person } from '../history/record.ts'
+import { orTooMany, TooMany } from '../mail/allowance.ts'
 import type { Action } from '../policy.ts'
 import { found } from '../web/errors.ts'
 import { email, personName, readId } from '../web/fields.ts'
@@ -59,9 +60,17 @@ export function invitationActs(app: FastifyInstance, place: Place): void {
     const form = readForm(correction, request.body)
     if (!form.input) return showCorrection(request, reply.code(422), form)
     const account = accountOf(request)
+    const { input } = form
     const corrected = found(
-      correctInvitation(db, actor(request), sender(request), account, idOf(request), handler(request), form.input),
+      orTooMany(() =>
+        correctInvitation(db, actor(request), sender(request), account, idOf(request), handler(request), input),
+      ),
     )
+    if (corrected instanceof TooMany) {
+      form.errors.email = corrected.message
+      reply.header('retry-after', String(Math.ceil(corrected.wait / 1_000)))
+      return showCorrection(request, reply.code(429), form)
+    }
     if (typeof corrected === 'object')
       return reply.seeOther(list(request), `Invitation sent to ${corrected.email}. Earlier links have ended.`)
     form.errors.email =

@@ -302,7 +302,7 @@ export function resend(
 
 /**
  * Corrects the name or address of a pending invitation and sends it there; all earlier links end. 'member' and
- * 'pending' as `invite` says it; undefined when there is no such invitation.
+ * 'pending' as `invite` says it; undefined when there is no such invitation. Throws a TooMany.
  */
 export function correctInvitation(
   db: Db,
@@ -316,7 +316,8 @@ export function correctInvitation(
   return write(db, actor, (tx) => {
     const before = findPending(tx, account.id, id, handler)
     if (!before) return undefined
-    if (emailKey(email) !== before.emailKey) {
+    if (emailKey(email) === before.emailKey) allowResend(before.sentAt, actor.at)
+    else {
       if (isMember(tx, account.id, email)) return 'member'
       expireOld(tx, account.id, email, actor.at)
       const other = and(pendingOf(account.id), eq(invitations.emailKey, emailKey(email)))

@@ -12,12 +12,14 @@ export const cost = { algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism
 const atOnce = 2
 const longestQueue = 32
 const mostPerAccount = 4
+/** Of all browsers and sessions of one user that are known: anybody has as many of those as they like. */
+const mostPerOwner = 4
 const mostPerNetwork = 8
 
 /** Published when a hash begins: tests let things happen meanwhile. */
 const hashes = channel('meshpanel:hash')
 
-type Job = { account: string; network: string | undefined; run: () => Promise<void> }
+type Job = { account: string; network: string | undefined; owner: number | undefined; run: () => Promise<void> }
 
 /**
  * Those who are known (their attempts have a counter of their own, whatever their address) and strangers take turns:
@@ -35,12 +37,13 @@ export function queueVerify(passwordHash: string, password: string, asker: Attem
   return queue(asker, () => verify(passwordHash, password))
 }
 
-function queue<Result>({ account, address }: Attempt, work: () => Promise<Result>): Promise<Result> {
+function queue<Result>({ account, address, owner }: Attempt, work: () => Promise<Result>): Promise<Result> {
   const network = address === undefined ? undefined : networkOf(address)
   const waiting = queues[network === undefined ? 'known' : 'strangers']
   if (
     waiting.length >= longestQueue ||
     waiting.filter((job) => job.account === account).length >= mostPerAccount ||
+    (owner !== undefined && waiting.filter((job) => job.owner === owner).length >= mostPerOwner) ||
     (network !== undefined && waiting.filter((job) => job.network === network).length >= mostPerNetwork)
   )
     throw new Refusal(503, 'Too many log-ins at once', 'Wait a few seconds, then try again.')
@@ -48,6 +51,7 @@ function queue<Result>({ account, address }: Attempt, work: () => Promise<Result
     waiting.push({
       account,
       network,
+      owner,
       run: () => {
         hashes.publish(undefined)
         return work().then(resolve, reject)

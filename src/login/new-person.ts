@@ -13,14 +13,14 @@ export const newPersonFields = {
 
 /**
  * Hashes the password of a form, unless it is easy to guess or was not repeated alike: then the form
- * says so. `address` is that of whoever follows a link, undefined in a session. Undefined where the
+ * says so. `from` is the address of whoever follows a link, or the user in a session. Undefined where the
  * form has errors.
  */
 export async function readNewPassword(
   form: ReadForm<{ password: string; repeated: string }>,
   owner: { name: string; email: string },
   panelName: string,
-  address: string | undefined,
+  from: string | { userId: number },
 ): Promise<string | undefined> {
   if (!form.input) return undefined
   const { password, repeated } = form.input
@@ -28,7 +28,10 @@ export async function readNewPassword(
   if (guessable) form.errors.password = guessable
   if (repeated.normalize('NFC') !== password) form.errors.repeated = 'The two passwords differ.'
   if (guessable || form.errors.repeated) return undefined
-  return hashPassword(password, { account: `new password ${emailKey(owner.email)}`, address })
+  return hashPassword(password, {
+    account: `new password ${emailKey(owner.email)}`,
+    ...(typeof from === 'string' ? { address: from } : { address: undefined, owner: from.userId }),
+  })
 }
 
 /** The typed passwords are never sent back into a page. */

@@ -1,6 +1,6 @@
 import { eq } from 'drizzle-orm'
 import type { Db } from '../db/open.ts'
-import { throttles } from '../db/schema.ts'
+import { accounts, throttles } from '../db/schema.ts'
 import type { Actor } from '../history/record.ts'
 import { hashToken } from '../secrets.ts'
 
@@ -14,20 +14,27 @@ const day = 24 * hour
 /** So many at once, then one more every so many milliseconds. */
 type Pace = { atOnce: number; every: number }
 
-/** Every limit, and why it is what it is. Support has none of the first five: it is the way out for everybody else. */
+/** Every limit, and why it is what it is. Support has none of those for invitations and notices: it is the way out for everybody else. */
 const paces = {
   // A new customer invites its whole team on one day; a partner with 1,000 customers is done in four.
   invitationsOfPerson: { atOnce: 100, every: day / 250 },
   // Several admins share the work, but inviting helpers does not multiply what one can send.
   invitationsOfAccount: { atOnce: 200, every: day / 500 },
-  // Inviting, correcting and resending, all on one day.
-  toAddressFromAccount: { atOnce: 4, every: day / 4 },
-  // An agency’s new employee is invited by several of its customers. One account alone does not use it up.
+  // A partner creates customers, and helpers in them, as it likes: they do not multiply what it sends. A large one
+  // moves in with 500 customers on one day, and 2,000 on the next; nobody needs more of people who know nothing of it.
+  invitationsOfTree: { atOnce: 500, every: day / 2_000 },
+  // Inviting, correcting and resending, all on one day. A sender is a partner with its customers, or whoever asks.
+  toAddressFromSender: { atOnce: 4, every: day / 4 },
+  // Somebody works for several. One sender alone does not use it up.
   toAddress: { atOnce: 8, every: day / 8 },
+  // Senders that have not written to an address lately do, whatever the others did; but nobody gets more than this.
+  toAddressReserve: { atOnce: 30, every: day / 30 },
   // Nobody moves to another mailbox more often.
   emailChanges: { atOnce: 5, every: day / 5 },
   // An admin whose team came by copied links asks all of them on one day.
   confirmations: { atOnce: 20, every: day / 50 },
+  // Of one kind, from one account to one reader: what is done and undone over and over is told a few times.
+  notices: { atOnce: 5, every: 10 * minute },
   // Whoever asks, the address gets a link that works for 30 minutes: its owner is never without one for long.
   passwordResets: { atOnce: 6, every: 2 * hour },
   passwordResetGap: { atOnce: 1, every: 5 * minute },
@@ -68,12 +75,14 @@ export function orTooMany<Result>(act: () => Result): Result | TooMany {
   }
 }
 
-type Allowance = { key: string; pace: Pace; why: string; ofAddress?: boolean }
+type Allowance = { key: string; pace: Pace; why: string; ofAddress?: boolean; countedOnly?: boolean }
 
-function ofInvitation({ userId, accountId, bySupport }: Actor, emailKey: string): Allowance[] {
+const toAddressWhy = 'Several e-mails went to this address today.'
+
+function ofInvitation(tx: Db, actor: Actor, emailKey: string): Allowance[] {
+  const { userId, accountId, bySupport } = actor
   if (bySupport) return []
-  const address = hashToken(emailKey)
-  const why = 'Several e-mails went to this address today.'
+  const sender = senderOf(tx, accountId)
   return [
     { key: `mail user ${userId}`, pace: paces.invitationsOfPerson, why: 'You have sent many invitations today.' },
     {
@@ -81,26 +90,46 @@ function ofInvitation({ userId, accountId, bySupport }: Actor, emailKey: string)
       pace: paces.invitationsOfAccount,
       why: 'This account has sent many invitations today.',
     },
-    { key: `mail account ${accountId} to ${address}`, pace: paces.toAddressFromAccount, why, ofAddress: true },
-    toAddress(address),
+    {
+      key: `mail tree ${sender}`,
+      pace: paces.invitationsOfTree,
+      why: 'A partner and its customers together have sent many invitations today.',
+    },
+    ...toAddress(tx, actor.at, 'mail', String(sender), emailKey),
   ]
 }
 
-const toAddress = (address: string): Allowance => ({
-  key: `mail to ${address}`,
-  pace: paces.toAddress,
-  why: 'Several e-mails went to this address today.',
-  ofAddress: true,
-})
+/** A partner and its customers are one sender: a partner makes as many customers as it likes. */
+function senderOf(tx: Db, accountId: number | null): number | null {
+  if (accountId === null) return null
+  const account = tx.select({ partnerId: accounts.partnerId }).from(accounts).where(eq(accounts.id, accountId)).get()
+  return account?.partnerId ?? accountId
+}
+
+/**
+ * What one sender, and all together, may write to an address. Other senders cannot use up the first e-mail of one that
+ * has not written there lately: it takes what all share only from a reserve.
+ */
+function toAddress(tx: Db, at: number, kind: 'mail' | 'change', sender: string, emailKey: string): Allowance[] {
+  const address = hashToken(emailKey)
+  const own = `${kind} from ${sender} to ${address}`
+  const pace = kind === 'change' ? paces.emailChanges : paces.toAddressFromSender
+  const isFirst = find(tx, own, pace, at).tries === 0
+  return [
+    { key: own, pace, why: toAddressWhy, ofAddress: true },
+    { key: `${kind} to ${address}`, pace: paces.toAddress, why: toAddressWhy, ofAddress: true, countedOnly: isFirst },
+    { key: `${kind} to ${address}, all`, pace: paces.toAddressReserve, why: toAddressWhy, ofAddress: true },
+  ]
+}
 
 /** Whether an e-mail to somebody who is invited may be written now. Throws a TooMany; counts nothing. */
 export function mayInvite(tx: Db, actor: Actor, emailKey: string): void {
-  check(tx, actor.at, ofInvitation(actor, emailKey))
+  check(tx, actor.at, ofInvitation(tx, actor, emailKey))
 }
 
 /** Counts an e-mail to somebody who is invited. Throws a TooMany. */
 export function allowInvitation(tx: Db, actor: Actor, emailKey: string): void {
-  allow(tx, actor.at, ofInvitation(actor, emailKey))
+  allow(tx, actor.at, ofInvitation(tx, actor, emailKey))
 }
 
 /** Throws a TooMany while the last e-mail of an invitation has just been written. */
@@ -115,17 +144,40 @@ export function allowEmailChange(tx: Db, actor: Actor, emailKey: string): void {
   const why = 'You have asked for several changes of your e-mail today.'
   allow(tx, actor.at, [
     { key: `mail change ${actor.userId}`, pace: paces.emailChanges, why },
-    toAddress(hashToken(emailKey)),
+    // Apart from invitations: whoever sends those must not keep anybody from their own new address.
+    ...toAddress(tx, actor.at, 'change', String(actor.userId), emailKey),
   ])
 }
 
-/** Counts an e-mail that asks somebody to confirm their address. Throws a TooMany. */
-export function allowConfirmation(tx: Db, actor: Actor, emailKey: string): void {
+/**
+ * Counts an e-mail that asks somebody to confirm their address. What they ask for themselves has a count of its own:
+ * nobody else can use it up. Throws a TooMany.
+ */
+export function allowConfirmation(tx: Db, actor: Actor, { id, emailKey }: { id: number; emailKey: string }): void {
   const why = 'You have asked for many confirmations today.'
-  allow(tx, actor.at, [
-    { key: `mail confirmation ${actor.userId}`, pace: paces.confirmations, why },
-    toAddress(hashToken(emailKey)),
-  ])
+  const ofActor = { key: `mail confirmation ${actor.userId}`, pace: paces.confirmations, why }
+  allow(
+    tx,
+    actor.at,
+    actor.userId === id
+      ? [ofActor, { key: `confirmation of ${id}`, pace: paces.toAddressFromSender, why: toAddressWhy, ofAddress: true }]
+      : [ofActor, ...toAddress(tx, actor.at, 'mail', String(senderOf(tx, actor.accountId)), emailKey)],
+  )
+}
+
+/**
+ * Counts an e-mail that tells somebody what an account did. False when it has told them so often that this one is left
+ * out: a notice never stands in the way of the act. Support's are always told.
+ */
+export function allowNotice(
+  tx: Db,
+  { at, userId, accountId, bySupport }: Actor,
+  readerId: number,
+  what: string,
+): boolean {
+  if (bySupport || userId === null) return true
+  const key = `notice ${what} ${accountId} ${readerId}`
+  return !(orTooMany(() => allow(tx, at, [{ key, pace: paces.notices, why: '' }])) instanceof TooMany)
 }
 
 /**
@@ -181,10 +233,9 @@ export function countTaken(tx: Db, actor: Actor): void {
 
 /** Throws a TooMany for the longest wait, and counts nothing then. */
 function allow(tx: Db, at: number, allowances: Allowance[]): void {
-  check(tx, at, allowances)
-  for (const { key, pace } of allowances) {
-    const { tries, fullAt } = find(tx, key, pace, at)
-    const row = { tries: tries + 1, at: fullAt + pace.every }
+  for (const { key, pace, tries, fullAt } of check(tx, at, allowances)) {
+    // Counting alone takes no more than there is.
+    const row = { tries: tries + 1, at: Math.min(fullAt + pace.every, at + pace.atOnce * pace.every) }
     tx.insert(throttles)
       .values({ key, ...row })
       .onConflictDoUpdate({ target: throttles.key, set: row })
@@ -192,13 +243,19 @@ function allow(tx: Db, at: number, allowances: Allowance[]): void {
   }
 }
 
-function check(tx: Db, at: number, allowances: Allowance[]): void {
-  const waits = allowances.map((allowance) => {
-    const { atOnce, every } = allowance.pace
-    return { ...allowance, wait: find(tx, allowance.key, allowance.pace, at).fullAt + every - at - atOnce * every }
-  })
+/** How full each is. Throws a TooMany for the longest wait. */
+function check(tx: Db, at: number, allowances: Allowance[]) {
+  const found = allowances.map((allowance) => ({ ...allowance, ...find(tx, allowance.key, allowance.pace, at) }))
+  const waits = found
+    .filter(({ countedOnly }) => !countedOnly)
+    .map(({ fullAt, pace: { atOnce, every }, why, ofAddress }) => ({
+      wait: fullAt + every - at - atOnce * every,
+      why,
+      ofAddress,
+    }))
   const [longest] = waits.sort((one, other) => other.wait - one.wait)
   if (longest && longest.wait > 0) throw new TooMany(longest.why, longest.wait, longest.ofAddress)
+  return found
 }
 
 /**

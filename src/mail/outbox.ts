@@ -4,13 +4,13 @@ import type { Config } from '../config.ts'
 import { searchText } from '../db/fold.ts'
 import { betweenDays, countRows, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
-import { letterPeople, letters } from '../db/schema.ts'
+import { letterPeople, letters, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
 import { newEta } from '../eta.ts'
 import { type Actor, record } from '../history/record.ts'
 import { type Secrets, seal, unseal } from '../secrets.ts'
 import { awaited, type LetterKind, letterKinds } from './letters.ts'
-import { notSent, type Reason, reasonColumns, whyNotSent } from './reasons.ts'
+import { needsProof, notSent, type Reason, reasonColumns, whyNotSent } from './reasons.ts'
 
 export type Letter<Kind extends LetterKind = LetterKind> = {
   kind: Kind
@@ -28,7 +28,10 @@ export type Letter<Kind extends LetterKind = LetterKind> = {
   bulk?: boolean
 }
 
-/** Puts a letter into the outbox, in the transaction of what it tells about. */
+/**
+ * Puts a letter into the outbox, in the transaction of what it tells about. Left out where its reader's address is not
+ * proved and it is no letter that may go there all the same.
+ */
 export type Post = <Kind extends LetterKind>(tx: Db, at: number, letter: Letter<Kind>) => void
 
 /** What it takes to write to people about an act. */
@@ -45,6 +48,7 @@ export function newPost(config: Config, secrets: Secrets, wake: () => void): Pos
   // Plain text is no HTML: nothing in it is escaped.
   const text = html.withConfig({ autoEscape: false })
   return (tx, at, { kind, email, name, data, reason, accountId, names = [], bulk }) => {
+    if (needsProof(reason) && !isProved(tx, reason.userId)) return
     const subject = (letterKinds[kind] as (data: unknown) => string)(data)
     const context = { ...(data as object), name, subject, panelName: config.panelName, publicUrl: config.publicUrl }
     const body: LetterBody = {
@@ -76,6 +80,11 @@ export function newPost(config: Config, secrets: Secrets, wake: () => void): Pos
     // Transactions are synchronous, so this one has ended by then.
     setImmediate(wake)
   }
+}
+
+function isProved(tx: Db, userId: number): boolean {
+  const user = tx.select({ provedAt: users.emailProvedAt }).from(users).where(eq(users.id, userId)).get()
+  return user !== undefined && user.provedAt !== null
 }
 
 /** What withdraws an e-mail. Support reads why; the text goes. */

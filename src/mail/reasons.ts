@@ -30,6 +30,14 @@ export type Reason =
   /** It goes to Support's own address. */
   | { because: 'support' }
 
+/**
+ * Whether an e-mail goes to proved addresses alone: somebody may have given an address that is not theirs, and its
+ * owner must get no more in our name than invitations and links to prove it.
+ */
+export function needsProof(reason: Reason): reason is Extract<Reason, { because: 'member' | 'admin' | 'user' }> {
+  return reason.because === 'member' || reason.because === 'admin' || reason.because === 'user'
+}
+
 /** A reason as the columns of a row. */
 export function reasonColumns({ because, ...of }: Reason) {
   return { reason: because, invitationId: null, userId: null, readerOf: null, tokenHash: null, ...of }
@@ -90,7 +98,8 @@ function whyNotInvitation(db: Db, { invitationId, tokenHash, email }: LetterRow,
 function whyNotToken(db: Db, letter: LetterRow, at: number): string | undefined {
   const hash = letter.tokenHash ?? ''
   const reset = db.select().from(passwordResets).where(eq(passwordResets.hash, hash)).get()
-  if (reset) return whyNotUser(db, letter) ?? (reset.usedAt !== null ? 'its link was already used' : within(reset, at))
+  if (reset)
+    return whyNotReader(db, letter) ?? (reset.usedAt !== null ? 'its link was already used' : within(reset, at))
   const change = db.select().from(emailChanges).where(eq(emailChanges.hash, hash)).get()
   // It goes to the new address, which is not the user's yet.
   if (change) return whyNoLogin(findReader(db, letter)) ?? within(change, at)
@@ -117,6 +126,10 @@ function whyNoLogin(user: Reader): string | undefined {
 function whyNotUser(db: Db, letter: LetterRow): string | undefined {
   const user = findReader(db, letter)
   if (user && user.deletedAt === null && tellsFormerAddress(db, letter)) return undefined
+  return whyNotReader(db, letter, user) ?? (user?.emailProvedAt == null ? 'its address is not confirmed' : undefined)
+}
+
+function whyNotReader(db: Db, letter: LetterRow, user = findReader(db, letter)): string | undefined {
   return (
     whyNoLogin(user) ??
     (user && isSame(user.email, letter.email) ? undefined : 'its reader’s e-mail address has changed')

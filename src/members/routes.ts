@@ -8,7 +8,7 @@ import { orTooMany, TooMany } from '../mail/allowance.ts'
 import { tellRemoved, tellRole } from '../notices/data.ts'
 import { roleName } from '../policy.ts'
 import { countProjects, findProjectsById, listProjectChoices, withChosen } from '../projects/data.ts'
-import { tooSoon } from '../throttle/attempt.ts'
+import { sessionAttempt, tooSoon } from '../throttle/attempt.ts'
 import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
 import { email, idChoice, personName, readId, several, version } from '../web/fields.ts'
@@ -156,7 +156,7 @@ export default async function memberRoutes(app: FastifyInstance) {
       readForm(nothing, request.body)
       const { account } = request.member
       const member = found(findMember(db, account.id, userOf(request)))
-      const wait = tooSoon(request, reply, { account: `confirmation ${member.userId}`, address: request.ip })
+      const wait = tooSoon(request, reply, sessionAttempt(request, `confirmation ${member.userId}`))
       if (wait) return show(request, reply, undefined, wait)
       const sender = { post: postLetter, publicUrl: config.publicUrl }
       const sent = requestConfirmation(db, actor(request), member.userId, account.id, sender)

@@ -3,6 +3,7 @@ import type { Account } from '../accounts/data.ts'
 import type { Db } from '../db/open.ts'
 import { accounts, users } from '../db/schema.ts'
 import type { Actor } from '../history/record.ts'
+import { allowNotice } from '../mail/allowance.ts'
 import type { NoticeLetter } from '../mail/letters.ts'
 import type { MailContext } from '../mail/outbox.ts'
 import type { Reason } from '../mail/reasons.ts'
@@ -15,7 +16,12 @@ import { date, dateTime, withUnit } from '../web/format.ts'
 // What others did to an account or to a person, by e-mail: to the account's admins or to that person, never to
 // whoever did it. Call these in the transaction of the act. Each says when it was, so that it stays true on its way.
 
-type Notice = Omit<NoticeLetter, 'facts' | 'link'> & { facts?: NoticeLetter['facts']; link?: NoticeLetter['link'] }
+type Notice = Omit<NoticeLetter, 'facts' | 'link'> & {
+  /** The kind of act: those of each are counted apart, so that none keeps another from being told. */
+  what: 'joined' | 'limits' | 'suspension' | 'deletion' | 'removal' | 'role'
+  facts?: NoticeLetter['facts']
+  link?: NoticeLetter['link']
+}
 type Reader = { userId: number; name: string; email: string }
 
 /** So many admins of an account get an e-mail. */
@@ -26,6 +32,7 @@ export function tellJoined(tx: Db, actor: Actor, accountId: number, role: Role, 
   const account = accountOf(tx, accountId)
   const who = doer(tx, actor, accountId, mail)
   tellAdmins(tx, actor, account, mail, {
+    what: 'joined',
     subject: `${who} joined ${account.name}`,
     paragraphs: [
       `${who} joined ${account.name} as ${roleName(account.kind, role)}. Admins of the partner who looks after your account can add themselves.`,
@@ -52,6 +59,7 @@ export function tellLimits(
   const words = (amount: number | null, resource: Resource) =>
     amount === null ? 'no limit' : withUnit(amount, resource)
   tellAdmins(tx, actor, account, mail, {
+    what: 'limits',
     subject: `${doer(tx, actor, accountId, mail)} changed ${what}`,
     paragraphs: [
       `${doer(tx, actor, accountId, mail)} changed ${what}.`,
@@ -74,6 +82,7 @@ export function tellLimits(
 export function tellSuspended(tx: Db, actor: Actor, accountId: number, reason: string, mail: MailContext): void {
   const account = accountOf(tx, accountId)
   tellAdmins(tx, actor, account, mail, {
+    what: 'suspension',
     subject: `${account.name} was suspended`,
     paragraphs: [
       `${doer(tx, actor, accountId, mail)} suspended ${account.name}. Nobody can work in it until it is resumed. Nothing was deleted.`,
@@ -87,6 +96,7 @@ export function tellSuspended(tx: Db, actor: Actor, accountId: number, reason: s
 export function tellResumed(tx: Db, actor: Actor, accountId: number, mail: MailContext): void {
   const account = accountOf(tx, accountId)
   tellAdmins(tx, actor, account, mail, {
+    what: 'suspension',
     subject: `${account.name} is active again`,
     paragraphs: [
       `${doer(tx, actor, accountId, mail)} resumed ${account.name}. It was suspended before; its users can work in it again.`,
@@ -98,6 +108,7 @@ export function tellResumed(tx: Db, actor: Actor, accountId: number, mail: MailC
 export function tellDeleted(tx: Db, actor: Actor, accountId: number, mail: MailContext): void {
   const account = accountOf(tx, accountId)
   tellAdmins(tx, actor, account, mail, {
+    what: 'deletion',
     subject: `${account.name} was deleted`,
     paragraphs: [
       `${doer(tx, actor, accountId, mail)} deleted ${account.name}. Its users can no longer open it.`,
@@ -111,6 +122,7 @@ export function tellRemoved(tx: Db, actor: Actor, accountId: number, person: Rea
   const account = accountOf(tx, accountId)
   const who = doer(tx, actor, accountId, mail)
   tellPerson(tx, actor, account, person, { because: 'user', userId: person.userId }, mail, {
+    what: 'removal',
     subject: `You were removed from ${account.name}`,
     paragraphs: [
       `${who} removed you from ${account.name}. You no longer have access to it or to its projects.`,
@@ -131,6 +143,7 @@ export function tellRole(
   const account = accountOf(tx, accountId)
   const reason = { because: 'member', userId: person.userId, readerOf: accountId } as const
   tellPerson(tx, actor, account, person, reason, mail, {
+    what: 'role',
     subject: `Your role in ${account.name} changed`,
     paragraphs: [`${doer(tx, actor, accountId, mail)} changed your role in ${account.name}.`],
     facts: [{ name: 'Role', value: `${roleName(account.kind, person.role)} → ${roleName(account.kind, role)}` }],
@@ -152,9 +165,9 @@ function tellPerson(
   { userId, name, email }: Reader,
   reason: Reason,
   { post }: MailContext,
-  { subject, paragraphs, facts = [], link = null }: Notice,
+  { what, subject, paragraphs, facts = [], link = null }: Notice,
 ): void {
-  if (userId === actor.userId) return
+  if (userId === actor.userId || !allowNotice(tx, actor, userId, what)) return
   const when = { name: 'When', value: dateTime(actor.at) }
   const data = { subject, paragraphs, facts: [...facts, when], link }
   post(tx, actor.at, { kind: 'notice', name, email, reason, accountId: account.id, names: [actor.userId], data })

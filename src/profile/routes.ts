@@ -73,7 +73,7 @@ export default async function profileRoutes(app: FastifyInstance) {
       if (wait) return showProfile(request, reply, { password: withoutPasswords(form) }, wait)
       if (await verifyPassword(user.passwordHash, form.input.current, attempt)) {
         forgive(db, attempt)
-        const passwordHash = await readNewPassword(form, user, app.config.panelName, undefined)
+        const passwordHash = await readNewPassword(form, user, app.config.panelName, { userId: user.id })
         if (passwordHash) {
           const accountId = request.viewer.account?.id ?? null
           changePassword(request, user, passwordHash)

@@ -52,8 +52,8 @@ export default async function projectRoutes(app: FastifyInstance) {
   })
 
   app.get('/projects/:project', { config: { can: 'project.see' } }, async (request, reply) => {
-    const { id } = projectOf(request)
-    const list = (query: ListQuery) => listAccess(db, request.member.account.id, id, query)
+    projectOf(request)
+    const list = (query: ListQuery) => listAccess(db, request.member.account.id, projectOf(request).id, query)
     return listDownload(request, reply, accessList, list) ?? showProject(request, reply)
   })
 

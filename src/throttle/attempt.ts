@@ -30,13 +30,14 @@ export const resetCounter = (email: string) => `reset ${emailKey(email)}`
 
 /** An act within a session, counted for this session alone: nobody else can use it up. */
 export function sessionAttempt(request: FastifyRequest, act: string): Attempt {
-  return { account: `${act} ${request.signedIn.id} ${request.viewer.sessionKey}`, address: undefined }
+  const { id } = request.signedIn
+  return { account: `${act} ${id} ${request.viewer.sessionKey}`, address: undefined, owner: id }
 }
 
 /** A browser that the user has logged in with has a counter of its own, whatever address it is at. */
 function own(request: FastifyRequest, user: Owner | undefined): Attempt | undefined {
   const browser = knownBrowser(request, user)
-  return browser && user ? { account: `browser ${browser} ${user.id}`, address: undefined } : undefined
+  return browser && user ? { account: `browser ${browser} ${user.id}`, address: undefined, owner: user.id } : undefined
 }
 
 /** Undefined when the attempt may be made; else the words that say when, with the answer’s status and header set. */

@@ -17,9 +17,10 @@ const triesPerAddress = 30
 
 /**
  * What an attempt counts for: the account (or the browser or session of its own user), and the address that it comes
- * from. Those that are known to be their user's have no address, so that nobody else at it can use up their tries.
+ * from. Those that are known to be their user's have no address, so that nobody else at it can use up their tries, but
+ * an owner: the user's id, the same in all their browsers and sessions.
  */
-export type Attempt = { account: string; address: string | undefined }
+export type Attempt = { account: string; address: string | undefined; owner?: number | undefined }
 
 /**
  * Counts an attempt before it is made, so that parallel ones count too. Returns 0 when it may be

@@ -42,9 +42,24 @@ export const accountName = (missing: string) => called(missing).refine(...notRes
 
 export const projectName = () => called('Enter the project’s name.')
 
-/** Addresses that mail programs and browsers turn into links. A bare domain may be a company's name: Booking.com B.V. */
+/** A domain ends in letters, two at least: `e.V.` is none. Browsers take the Chinese full stop for a dot. */
+const endOfDomain = String.raw`[\p{L}\p{M}\p{N}-][.。]\p{L}[\p{L}\p{M}\p{N}-]+`
+
+const links = [
+  String.raw`\p{L}:[\/\\]{2}`,
+  String.raw`(?<![\p{L}\p{N}])(https?|hxxps?|ftps?|sftp|mailto|tel|sms|callto|skype|whatsapp|tg):\S`,
+  String.raw`(?<![\p{L}\p{N}])(w{3,}\d?|ftp)[.。]\S`,
+  // `//evil.example`, and domains or numbers with a path, a query or a port.
+  String.raw`[\/\\]{2}\S*?${endOfDomain}`,
+  String.raw`${endOfDomain}[.。]?([\/\\?#]\S|:\d)`,
+  String.raw`(?<![\p{N}.])\d{1,3}(\.\d{1,3}){3}([\/\\?#]|:\d)`,
+  String.raw`[^\s@]@[^\s@]+[.。]\p{L}`,
+]
+const anyLink = new RegExp(links.join('|'), 'iu')
+
+/** What mail programs and browsers turn into links. A bare domain may be a company's name: Booking.com B.V. */
 function holdsLink(name: string): boolean {
-  return /\p{L}:\/\/|(?<![\p{L}\p{N}])(www\d?\.|mailto:)\S|[^\s@]@[^\s@]+\.\p{L}/iu.test(name.normalize('NFKC'))
+  return anyLink.test(name.normalize('NFKC'))
 }
 
 export const identifierRule =
