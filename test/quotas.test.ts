@@ -212,10 +212,10 @@ t.test('explain says which level bounds a resource, who set it, when, and why', 
 
   const partners = (await petra.open(page)).row('Cores')
   t.match(partners, /Acme bounds it: 3 left/)
-  t.match(partners, /Acme: limit 8, 5 given out, 3 left. Set by Petra of Cloudhaus on .* UTC: “For the <shop>”/)
+  t.match(partners, /Acme: limit 8, 5 given out, 3 left. Set by Petra Cloudhaus on .* UTC: “For the <shop>”/)
   t.match(partners, /pool of Cloudhaus: limit 20, 8 given out, 12 left. Set by Olga Support on.*“Contract of November”/)
   const ofProject = (await tom.open('/projects/website')).row('Cores')
-  t.match(ofProject, /Website bounds it.*Website: limit 5. Set by Stella of Acme/)
+  t.match(ofProject, /Website bounds it.*Website: limit 5. Set by Stella Acme/)
   const customers = (await stella.open('/customer/quotas')).row('Cores')
   t.match(customers, /Acme bounds it: 3 left.*Petra of Cloudhaus.*12 left for all of its customers/)
   t.notMatch(customers, /Contract|limit 20|Olga/, 'what a partner has is not its customers’ to read')
