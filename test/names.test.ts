@@ -8,6 +8,7 @@ import { invitations, users } from '../src/db/schema.ts'
 import { type CastName, cast } from '../src/demo.ts'
 import { rekeyEmails } from '../src/login/data.ts'
 import { email, emailKey } from '../src/web/fields.ts'
+import { isReserved, reserveNamesOf } from '../src/web/reserved-names.ts'
 import { type Fields, newFolder, type Page, type Panel, startApp } from './harness.ts'
 import { runCommand } from './process.ts'
 
@@ -223,7 +224,6 @@ t.test('nobody takes a name of the panel or of Support, or one that looks like i
     'Meshpanel',
     'Rneshpanel',
     'MESHPANEL SUPPORT',
-    'System',
     'Deleted user',
     'DE1ETED USER',
     'The panel',
@@ -233,6 +233,82 @@ t.test('nobody takes a name of the panel or of Support, or one that looks like i
     t.match(answer.error(field), /reserved.*Choose another name/, where)
   }
   await tryNames(t, names, ['person', 'account'], look, { PANEL_NAME: 'Cloud Panel' })
+})
+
+t.test('what a reader takes for a reserved name is reserved, too', (t) => {
+  reserveNamesOf('Cloud Panel')
+  const ofEither = {
+    signs: ['Support!', '$upport!', 'Support 1', 'Supp0rt 24/7', 'Support™', 'Support℠', 'S.u.p.p.o.r.t', 'Support 🇬🇧'],
+    fillers: ['Support Desk', 'The Support', 'Customer Support', 'Supportteam', 'Meshpanel Helpdesk', 'Support-Team'],
+    places: [
+      'Olga (Support)',
+      'Olga (Meshpanel Support)',
+      'Olga (Me$hpanel)',
+      'Olga – Support',
+      'Olga - Support',
+      'Olga, Support',
+      'Olga of Support',
+      'Olga from the Support',
+      'Olga @ Support',
+      'Olga|Support',
+      'Olga/Support',
+      'Olga “Support”',
+      'Support: Olga',
+      '[Support] Olga',
+      'Meshpanel Support Olga',
+      'Olga Cloud Panel Customer Support',
+      'Acted as: Support. Olga',
+    ],
+    looks: [
+      '🅢🅤🅟🅟🅞🅡🅣',
+      '🆂🆄🅿🅿🅾🆁🆃',
+      '🇸 🇺 🇵 🇵 🇴 🇷 🇹',
+      'ꓢꓴꓑꓑꓳꓣꓔ',
+      'Տupport',
+      'Ꮪupport',
+      'ᏚUPPORT',
+      'Suppoꭇt',
+      'Sʋpport',
+      'Suppσrt',
+      'Ⲙeshpanel',
+      'ⲙeshpanel',
+    ],
+  }
+  for (const name of Object.values(ofEither).flat())
+    for (const of of ['person', 'account'] as const) t.ok(isReserved(name, of), `${name}, of ${of}`)
+  for (const name of ['System', 'Setup', 'Set-up 2', 'Olga (System)', 'Olga (IT Support)']) {
+    t.ok(isReserved(name, 'person'), name)
+    t.notOk(isReserved(name, 'account'), `${name} GmbH could be called so`)
+  }
+  for (const name of [
+    'Supporter Club',
+    'Support Group Berlin e.V.',
+    'Acme IT Support',
+    'IT-Support Müller',
+    'Sales & Support GmbH',
+    'Cloud Panel GmbH',
+    'Meshpanel Berlin GmbH',
+    'Support Dogs UK (Leeds)',
+    'The Team',
+    'Helpdesk',
+    'Petra (Acme)',
+    'Anna-Maria O’Neill',
+    'Theo von der Lippe',
+    'Leonardo da Vinci',
+  ])
+    for (const of of ['person', 'account'] as const) t.notOk(isReserved(name, of), `${name}, of ${of}`)
+  t.end()
+})
+
+t.test('a name of signs takes no time to judge', (t) => {
+  for (const part of ['!', '1', '! ', 'l! ', 's$', '🇸', '(,', 'the ', 'd e t s c ', 'support ']) {
+    const hostile = [...part.repeat(100)].slice(0, 100).join('')
+    isReserved(hostile, 'person')
+    const begun = performance.now()
+    isReserved(hostile, 'person')
+    t.ok(performance.now() - begun < 100, JSON.stringify(part))
+  }
+  t.end()
 })
 
 t.test('what only resembles a reserved name is a name; projects may have any', async (t) => {

@@ -31,14 +31,12 @@ export const optionalLine = (most: number) =>
 const called = (missing: string) =>
   line(missing, 100).refine((name) => !holdsLink(name), 'Leave out links and e-mail addresses.')
 
-const notReserved = [
-  (name: string) => !isReserved(name),
-  'This name is reserved, because people could mistake it for the panel or its Support. Choose another name.',
-] as const
+const reserved =
+  'This name is reserved, because people could mistake it for the panel or its Support. Choose another name.'
 
-export const personName = () => called('Enter the full name.').refine(...notReserved)
+export const personName = () => called('Enter the full name.').refine((name) => !isReserved(name, 'person'), reserved)
 
-export const accountName = (missing: string) => called(missing).refine(...notReserved)
+export const accountName = (missing: string) => called(missing).refine((name) => !isReserved(name, 'account'), reserved)
 
 export const projectName = () => called('Enter the project’s name.')
 
