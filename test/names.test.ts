@@ -131,6 +131,10 @@ t.test('a name in which nothing can be seen is refused everywhere', async (t) =>
     '\u200b\u200c\u200d\u2060\ufeff',
     '\u202a \u202c',
     '\u{1d173}',
+    '\u{1d159}',
+    '\u{13441}\u{13442}',
+    '\ufffc',
+    '\u{16fe4}',
   ]
   await tryNames(t, names, everything, (answer, field, where) => {
     t.equal(answer.status, 422, where)
@@ -156,6 +160,15 @@ t.test('nothing invisible hides within a name', async (t) => {
     'To\u200d\u200dm',
     'Tom 1\u200c2',
     'To\ufff9m',
+    'To\u{1d159}m',
+    'To\ufffcm',
+    '\u0332Bob',
+    `Bob${'\u0301'.repeat(80)}`,
+    `Bob${'\u0327\u0301'.repeat(3)}`,
+    `Bob${'\u0301\u0301\u200d'.repeat(3)}x`,
+    '\u{1f3f4}\u{e0061}\u{e0062}\u{e007f}',
+    'Tom\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}',
+    '12\u200c34',
   ]) {
     const answer = await tom.submit('/profile', 'Save name', { name: hidden })
     t.equal(answer.status, 422, JSON.stringify(hidden))
@@ -181,6 +194,17 @@ t.test('names are written as their languages and emoji want it, and found so', a
     ['Nr. 1\ufe0f\u20e3', 'nr.'],
     ['Dr. Nô-Ä', 'dr. nô'],
     ['…', '…'],
+    ['۱۲\u200cها', '۱۲ها'],
+    ['England 🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}', 'england'],
+    ['Scotland 🏴\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}', 'scotland'],
+    ['လျှို့ဝှက်', 'လျှို့'],
+    ['ཧཱུྃ་བསྒྲུབས', 'ཧཱུྃ'],
+    ['בְּרֵאשִׁ֖ית', 'בְּרֵאשִׁ֖ית'],
+    ['مُحَمَّدٌ', 'مُحَمَّدٌ'],
+    ['น้ำผึ้ง', 'น้ำผึ้ง'],
+    ['Nguyễn Thị Ngọc', 'nguyễn'],
+    ['ស្រីស្រស់ ញ៉ាំ', 'ញ៉ាំ'],
+    ['நிர்மலா ക്ഷ്മി', 'ക്ഷ്മി'],
   ] as const) {
     t.equal((await tom.submit('/profile', 'Save name', { name })).status, 303, name)
     t.equal(panel.db.select().from(users).where(eq(users.email, cast.tom.email)).get()?.name, name.normalize('NFC'))

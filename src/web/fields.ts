@@ -7,7 +7,8 @@ import { isLegible, isPlain, showsSomething, trimmed } from './visible.ts'
 
 // The schemas of form fields. Messages are in the words of the person who fills the form.
 
-const invisible = 'Delete the invisible or control characters: type this instead of pasting it.'
+const invisible =
+  'Delete the invisible or control characters, or the accents without a letter: type this instead of pasting it.'
 
 /** Text as it is kept: NFC, of `most` characters at most, all of which can be seen; without marks at its ends. */
 const shown = (most: number) =>
