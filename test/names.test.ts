@@ -424,6 +424,8 @@ t.test('addresses fold upper and lower case, and nothing else', async (t) => {
     ['INES@initech.example', 'ines@INITECH.example'],
     ['ÄÖÜ@x.example', 'äöü@x.example'],
     ['ΟΔΟΣ@x.example', 'οδος@x.example'],
+    ['ΜΑΡΙΟΣ.Χ@x.example', 'μαριος.χ@x.example'],
+    ['ΣΑΣ@x.example', 'σασ@x.example'],
     ['ИВАН@x.example', 'иван@x.example'],
     ['a\u0308@x.example', 'ä@x.example'],
     ['greta@MÜLLER.example', 'greta@xn--mller-kva.example'],
@@ -460,6 +462,7 @@ t.test('addresses that an earlier version folded too far get their own key, once
   give('max', 'weiẞ@acme.example', 'weiß@acme.example')
   give('dora', 'dörte@direct.example', 'dörte@direct.example')
   panel.db.update(invitations).set({ emailKey: 'ines@initech.example' }).run()
+  give('uma', 'μαριος.χ@umbrella.example', 'μαριος.χ@umbrella.example')
   const ines = await panel.signIn('ines')
   t.match((await ines.get('/')).text, 'Acme', 'the earlier key showed her an invitation of somebody else')
 
@@ -472,5 +475,6 @@ t.test('addresses that an earlier version folded too far get their own key, once
   t.equal((await panel.visit().logIn('WEIß@acme.example')).status, 303)
   t.equal((await panel.visit().logIn('weiss@acme.example')).status, 422)
   t.equal((await panel.visit().logIn('DÖRTE@direct.example')).status, 303)
+  t.equal((await panel.visit().logIn('ΜΑΡΙΟΣ.Χ@umbrella.example')).status, 303)
   t.notMatch((await ines.get('/')).text, 'Acme')
 })
