@@ -217,7 +217,7 @@ t.test('explain says which level bounds a resource, who set it, when, and why', 
   const ofProject = (await tom.open('/projects/website')).row('Cores')
   t.match(ofProject, /Website bounds it.*Website: limit 5. Set by Stella Acme/)
   const customers = (await stella.open('/customer/quotas')).row('Cores')
-  t.match(customers, /Acme bounds it: 3 left.*Petra of Cloudhaus.*12 left for all of its customers/)
+  t.match(customers, /Acme bounds it: 3 left.*Petra Cloudhaus.*12 left for all of its customers/)
   t.notMatch(customers, /Contract|limit 20|Olga/, 'what a partner has is not its customers’ to read')
   t.notMatch(ofProject, /Contract|limit 20|Olga/)
   t.notOk((await tom.open('/projects/website')).hasButton('Save quotas'))
