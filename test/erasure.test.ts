@@ -12,6 +12,7 @@ import { accounts, imports, invitations, letterPeople, letters, users } from '..
 import { oweCleaning } from '../src/db/traces.ts'
 import { cast } from '../src/demo.ts'
 import { byItself } from '../src/history/record.ts'
+import { resendGap } from '../src/mail/allowance.ts'
 import { openBody } from '../src/mail/outbox.ts'
 import { removeLetterFiles, removeStaleFiles } from '../src/mail/worker.ts'
 import { deleteUser } from '../src/personal-data/data.ts'
@@ -148,6 +149,7 @@ async function fill(t: Test): Promise<Filled> {
     for (const [cookie, value] of before.cookies) client.cookies.set(cookie, value)
     return client
   }
+  panel.pass(resendGap)
   await did(again(petra), '/partner/customers/gold/users', 'Resend', {}, email)
   await until('it failed', () => panel.db.select().from(letters).where(eq(letters.state, 'failed')).get())
   mail.refuse({ at: 'data', code: 451, words: 'later' })
@@ -372,6 +374,63 @@ t.test('who never proved an address takes nothing away that others sent to its o
   const nils = await panel.signIn('nils')
   await nils.submit('/profile/removal', 'Delete my user', { email: cast.nils.email })
   t.match(panel.db.select().from(invitations).all(), [{ name: 'The real Nils', state: 'pending' }])
+})
+
+t.test('who came by a copied link and an import has proved nothing, and leaves nothing either', async (t) => {
+  const panel = await startApp(t)
+  const [stella, petra] = [await panel.signIn('stella'), await panel.signIn('petra')]
+  const someone = { name: 'Zebulon Quastenflosser', email: 'Zebulon@Quasten.example' }
+  const words = ['zebulon', 'quasten']
+  const csv = (text: string) => ({ name: `${someone.email}.csv`, bytes: Buffer.from(text) })
+  const brought = async (client: Client, path: string, button: string, text: string) => {
+    await client.press(await client.upload(path, 'Check the file', csv(text)), button)
+    await until('the import is done', () =>
+      panel.db
+        .select()
+        .from(imports)
+        .all()
+        .every(({ state }) => state === 'done'),
+    )
+  }
+  await brought(
+    petra,
+    '/partner/imports',
+    'Import 1 customer',
+    `name,identifier,admin name,admin e-mail\nGold,gold,${someone.name},${someone.email}`,
+  )
+  const copied = await petra.submit('/partner/customers/gold/users', 'Copy link', {}, someone.email)
+  const person = panel.visit()
+  const link = linkIn(copied.root.querySelector('#link')?.getAttribute('value') ?? '', publicUrl)
+  const password = 'correct horse battery staple'
+  await person.submitAndFollow(link, 'Accept invitation', { name: someone.name, password, repeated: password })
+  await brought(stella, '/customer/imports', 'Import 1 user', `name,e-mail\n${someone.name},${someone.email}`)
+  const second = await stella.submit('/customer/users', 'Copy link', {}, someone.email)
+  await person.submitAndFollow(
+    linkIn(second.root.querySelector('#link')?.getAttribute('value') ?? '', publicUrl),
+    'Accept invitation',
+  )
+  await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { cores: '4', remark: `For ${someone.email}` })
+  // Elsewhere the same address may be its mailbox’s owner’s.
+  const uma = await panel.signIn('uma')
+  const other = 'name,e-mail\nThe owner,zebulon@quasten.example'
+  await uma.upload('/customer/imports', 'Check the file', { name: 'other.csv', bytes: Buffer.from(other) })
+
+  const download = JSON.parse((await person.post('/profile/data')).body)
+  t.match(
+    download.importRows.map(({ account }: { account: string }) => account),
+    ['cloudhaus', 'acme'],
+  )
+  t.ok((await found(panel, words)).length > 0)
+  t.ok((await person.submitAndFollow('/profile/removal', 'Delete my user', { email: someone.email })).notice)
+  const rows = panel.rows()
+  const naming = Object.entries(rows).flatMap(([table, some]) =>
+    some.filter((row) => words.some((word) => JSON.stringify(row).toLowerCase().includes(word))).map(() => table),
+  )
+  t.same(naming, ['import_rows'], 'only Umbrella’s')
+  panel.db.delete(schema.importRows).where(eq(schema.importRows.emailKey, 'zebulon@quasten.example')).run()
+  writeUnchecked(panel.db, (tx) => panel.app.eraseTraces(tx, words))
+  await until('the files are cleaned', () => cleaned(panel))
+  t.same(await found(panel, words), [])
 })
 
 t.test('a former address that somebody else has now is theirs', async (t) => {

@@ -1,6 +1,11 @@
+import { eq } from 'drizzle-orm'
 import t from 'tap'
-import { type Client, newFolder, startApp } from './harness.ts'
+import { letters } from '../src/db/schema.ts'
+import { cast } from '../src/demo.ts'
+import { openBody } from '../src/mail/outbox.ts'
+import { type Client, newFolder, publicUrl, startApp } from './harness.ts'
 import { runCommand } from './process.ts'
+import { linkIn, until } from './smtp.ts'
 
 const owner = { email: 'greta.garbo@acme.example', name: 'Greta Garbowskaja' }
 
@@ -34,6 +39,15 @@ const guessable = [
   'Greta.Acme.2026!',
   'Cloud Panel 2026!',
   'Meshpanel 2026!',
+  'Januar2026Januar',
+  'Donnerstag2026!',
+  'Décembre-2026',
+  'fevrier2026fevrier',
+  'ноябрь2026!!',
+  'ichliebedich1',
+  'Ich liebe dich 1',
+  'JeTAime20262026',
+  'teamoteamo12',
   // Only the beginning is judged: a long password must not keep the panel busy for seconds.
   `${'P4$$w0rd'.repeat(6)}zwölf Boxkämpfer jagen Viktor`,
 ]
@@ -61,6 +75,39 @@ t.test('a password that is easy to guess is refused, in any script; words and ra
   for (const password of guessable)
     t.match(await judge(visitor, path, password), /easy to guess\. Use four|your own name or e-mail.*Choose/, password)
   for (const password of hard) t.equal(await judge(visitor, path, password), '', password)
+})
+
+t.test('the name of an account is no password in it', async (t) => {
+  const panel = await startApp(t)
+  const [max, stella] = [await panel.signIn('max'), await panel.signIn('stella')]
+  const change = async (password: string) =>
+    (
+      await max.submit('/profile', 'Change password', { current: 'demo-demo-demo', password, repeated: `${password}?` })
+    ).error('password')
+  t.match(await change('Cloudhaus2026!'), 'the name of your account')
+  t.equal(await change('correct horse battery staple'), '')
+
+  await panel.visit().submit('/password-reset', 'Send link', { email: cast.max.email })
+  const ofReset = await until('the link is written', () => {
+    const letter = panel.db.select().from(letters).where(eq(letters.email, cast.max.email)).get()
+    return letter && openBody(panel.app.secrets, letter)?.text
+  })
+  const reset = await panel.visit().submit(linkIn(ofReset, publicUrl, '/password-reset/'), 'Change password', {
+    password: 'Cloudhaus2026!',
+    repeated: 'Cloudhaus2026!',
+  })
+  t.match(reset.error('password'), 'the name of your account')
+
+  await stella.submit('/customer/account', 'Save name', { name: 'Zebrafish GmbH' })
+  await stella.submit('/customer/users', 'Invite', { name: 'Greta', email: 'greta@garden.example' })
+  const copied = await stella.submit('/customer/users', 'Copy link', {}, 'greta@garden.example')
+  const link = linkIn(copied.root.querySelector('#link')?.getAttribute('value') ?? '', publicUrl)
+  const joining = await panel.visit().submit(link, 'Accept invitation', {
+    name: 'Greta',
+    password: 'Zebrafish2026!',
+    repeated: 'Zebrafish2026!',
+  })
+  t.match(joining.error('password'), 'the name of your account')
 })
 
 t.test('the command line judges by the same rule', async (t) => {

@@ -71,11 +71,14 @@ t.test(
     const approved = await petra.submitAndFollow(link, 'Approve', { ram: '2048', comment: 'Half of the RAM for now' })
     t.match(approved.notice, 'approved')
     t.same(numbers(panel), { 'acme account cores': 8, 'acme account ram': 2048 })
-    t.match((await stella.open(own)).row('RAM'), 'Set by Petra of Cloudhaus')
+    t.match((await stella.open(own)).row('RAM'), 'Set by Petra Cloudhaus')
     // The first told of the limits that Petra had set.
     const toCustomer = (await mail.letterTo(cast.stella.email, 2)).mail
-    t.equal(toCustomer.subject, 'Cloudhaus approved more quota for Acme')
-    t.match(toCustomer.text, /Cloudhaus has approved your request for more for Acme\.\s+Decided by: Petra\n/)
+    t.equal(toCustomer.subject, 'More quota for Acme was approved')
+    t.match(
+      toCustomer.text,
+      /Your request for more for Acme was approved\.\s+Decided by: Petra\nActed for: Cloudhaus, partner of Acme\n/,
+    )
     t.match(
       toCustomer.text,
       /Cores: 8 now\n.*RAM \(MiB\): 2048 now, asked for 4096\n\nComment: Half of the RAM for now\n/,
@@ -184,7 +187,7 @@ t.test('more for a project raises its account as far as needed, and no further',
   t.same(numbers(panel), { 'acme account cores': 6, 'acme project cores': 4, 'cloudhaus pool cores': 8 })
   t.equal((await petra.submit(customer, 'Approve', { cores: '4' })).status, 303)
   t.match((await stella.open(own)).row('Cores'), /8 8 limit reached/)
-  t.match((await stella.open('/projects/shop')).row('Cores'), 'Set by Petra of Cloudhaus')
+  t.match((await stella.open('/projects/shop')).row('Cores'), 'Set by Petra Cloudhaus')
   await petra.submit(customer, 'Save quotas', { cores: '8' })
   await stella.submit('/projects/website', 'Save quotas', { cores: '1' })
   await stella.submit(own, 'Send request', { project: 'shop', cores: '6', reason: 'Sale' })
@@ -211,7 +214,10 @@ t.test('small requests are approved automatically, once in 30 days a customer', 
   t.match(done.notice, 'approves such requests automatically: the new limits apply now')
   t.match(done.text, /approved automatically, by the partner’s rule/)
   t.equal(numbers(panel)['acme account cores'], 10)
-  t.match((await mail.letterTo(cast.stella.email, 2)).mail.text, /Cloudhaus has approved .*Acme, automatically\./)
+  t.match(
+    (await mail.letterTo(cast.stella.email, 2)).mail.text,
+    /Acme was approved, automatically\.\s+Acted for: Cloudhaus, partner of Acme\n/,
+  )
   const subjects = () => mail.taken.map(({ mail }) => mail.subject)
   // Those about cancelled requests may not have been sent.
   await until('Petra reads of it too', () => subjects().includes('Acme got more quota automatically'))
@@ -257,7 +263,7 @@ t.test('Support decides for accounts without a partner', async (t) => {
   t.match(
     // The first told of the limits that Olga had set.
     (await mail.letterTo(cast.dora.email, 2)).mail.text,
-    /Meshpanel Support has approved .* Direct\.\s+Decided by: Olga\n/,
+    /Direct was approved\.\s+Decided by: Olga\nActed as: Support\n/,
   )
   t.equal((await olga.post('/support/accounts/acme/quotas/requests/1/approval')).status, 403)
 })
@@ -462,7 +468,7 @@ for (const [state, asleep, awake] of [
     await until('Stella reads of the decision', () =>
       mail.taken.some(
         ({ recipients, mail }) =>
-          recipients.includes(cast.stella.email) && mail.subject === 'Meshpanel Support approved more quota for Acme',
+          recipients.includes(cast.stella.email) && mail.subject === 'More quota for Acme was approved',
       ),
     )
   })

@@ -44,9 +44,12 @@ function textTo({ db, app }: Panel, who: CastName): { text: string; html: string
 t.test('the admins of a customer read that somebody of the partner joined, and who', async (t) => {
   const { panel, petra, stella } = await start(t, ['petra', 'stella'])
   await petra.submit('/partner/customers/acme/users', 'Add Myself')
-  t.same(written(panel), ['stella@acme.example: Petra (Cloudhaus) joined Acme'], 'not Tom, and not Petra herself')
+  t.same(written(panel), ['stella@acme.example: Petra joined Acme'], 'not Tom, and not Petra herself')
   const { text } = textTo(panel, 'stella')
-  t.match(text, /^Hello Stella,\n\nPetra \(Cloudhaus\) joined Acme as Customer Admin\./)
+  t.match(
+    text,
+    /^Hello Stella,\n\nPetra joined Acme as Customer Admin\.[\s\S]*\n {1,2}Acted for: Cloudhaus, partner of Acme\n/,
+  )
   t.match(text, /When: .* UTC/)
   t.match((await stella.open(linkIn(text, publicUrl, '/customer/users'))).row('Petra'), 'Customer Admin')
   await petra.submit('/partner/customers/acme/users', 'Remove Myself')
@@ -58,13 +61,13 @@ t.test('changed limits are one e-mail with all numbers, before and after', async
   const quotas = '/partner/customers/acme/quotas'
   await petra.submit(quotas, 'Save quotas', { cores: '4', ram: '2048' })
   await petra.submit(quotas, 'Save quotas', { cores: '8', ram: '', projects: '3', remark: 'For <Christmas>' })
-  t.same(written(panel), Array(2).fill('stella@acme.example: Petra (Cloudhaus) changed the limits of Acme'))
+  t.same(written(panel), Array(2).fill('stella@acme.example: The limits of Acme changed'))
   const { text, html } = textTo(panel, 'stella')
   t.match(
     text,
-    /\n {1,2}Projects: no limit → 3\n {1,2}Cores: 4 → 8\n {1,2}RAM: 2,048 MiB → no limit\n {1,2}Note: For <Christmas>\n {1,2}When: /,
+    /\n {1,2}Acted for: Cloudhaus, partner of Acme\n {1,2}Projects: no limit → 3\n {1,2}Cores: 4 → 8\n {1,2}RAM: 2,048 MiB → no limit\n {1,2}Note: For <Christmas>\n {1,2}When: /,
   )
-  t.match(text, 'Petra (Cloudhaus) changed the limits of Acme.\n\nLowering a limit never removes anything')
+  t.match(text, 'Petra changed the limits of Acme.\n\nLowering a limit never removes anything')
   t.match(html, 'Note: <strong>For &lt;Christmas&gt;</strong>')
   t.equal((await stella.open(linkIn(text, publicUrl, '/customer/quotas'))).status, 200)
 
@@ -78,8 +81,8 @@ t.test('changed limits are one e-mail with all numbers, before and after', async
   await olga.submit('/support/accounts/cloudhaus/quotas', 'Save pool', { cores: '64' })
   await olga.submit('/support/accounts/direct/quotas', 'Save quotas', { cores: '6' })
   t.same(written(panel).slice(0, 2), [
-    'dora@direct.example: Olga (Meshpanel Support) changed the limits of Direct',
-    'petra@cloudhaus.example: Olga (Meshpanel Support) changed the pool of Cloudhaus',
+    'dora@direct.example: The limits of Direct changed',
+    'petra@cloudhaus.example: The pool of Cloudhaus changed',
   ])
   t.equal((await petra.open(linkIn(textTo(panel, 'petra').text, publicUrl, '/partner/quotas'))).status, 200)
 })
@@ -148,7 +151,7 @@ t.test('a suspension and a resumption say who did it and why, by the partner and
   await petra.submit('/partner/customers/acme/suspension', 'Suspend', { reason: 'The bill of May' })
   t.match(
     textTo(panel, 'stella').text,
-    /Petra \(Cloudhaus\) suspended Acme.*\n\nIf.* contact Cloudhaus\.\n[\s\S]*Reason: The bill of May\n/,
+    /Petra suspended Acme.*\n\nIf.* contact Cloudhaus\.\n[\s\S]*Acted for: Cloudhaus, partner of Acme\n {1,2}Reason: The bill of May\n/,
   )
   t.match(
     (await stella.open(linkIn(textTo(panel, 'stella').text, publicUrl, '/customer/account'))).text,
@@ -157,7 +160,7 @@ t.test('a suspension and a resumption say who did it and why, by the partner and
   await olga.submit('/support/accounts/acme/suspension', 'Suspend', { reason: 'Abuse' })
   t.match(
     textTo(panel, 'stella').text,
-    /Olga \(Meshpanel Support\) suspended Acme.*\n\nIf.* Meshpanel Support \(help@meshpanel\.example\)\./,
+    /Olga suspended Acme.*\n\nIf.* Meshpanel Support \(help@meshpanel\.example\)\.\n[\s\S]*Acted as: Support\n/,
   )
   await petra.submit('/partner/customers', 'Resume', {}, 'acme')
   t.equal(written(panel).length, 2, 'it is suspended still: nothing is told')
@@ -167,7 +170,7 @@ t.test('a suspension and a resumption say who did it and why, by the partner and
     'stella@acme.example: Acme was suspended',
     'stella@acme.example: Acme was suspended',
   ])
-  t.match(textTo(panel, 'stella').text, 'Olga (Meshpanel Support) resumed Acme.')
+  t.match(textTo(panel, 'stella').text, /Olga resumed Acme\.[\s\S]*Acted as: Support\n/)
 })
 
 t.test('the admins of a deleted account read until when it can be restored, and who to ask', async (t) => {
@@ -177,7 +180,7 @@ t.test('the admins of a deleted account read until when it can be restored, and 
   t.same(written(panel), ['dora@direct.example: Direct was deleted', 'ines@initech.example: Initech was deleted'])
   t.match(
     textTo(panel, 'ines').text,
-    /Petra \(Cloudhaus\) deleted Initech[\s\S]*until \d+ \w+ \d{4}\. To have it restored, contact Cloudhaus\./,
+    /Petra deleted Initech[\s\S]*until \d+ \w+ \d{4}\. To have it restored, contact Cloudhaus\./,
   )
   t.match(textTo(panel, 'dora').text, /contact Meshpanel Support \(help@meshpanel\.example\)\./)
   await until('they are not withdrawn', () =>
@@ -195,7 +198,7 @@ t.test('a person reads that they were removed, or have another role; nobody read
   t.same(written(panel), ['tom@acme.example: Your role in Acme changed'])
   t.match(
     textTo(panel, 'tom').text,
-    /Stella changed your role in Acme\.\n[\s\S]*Role: Customer User → Customer Admin\n/,
+    /Stella changed your role in Acme\.\n[\s\S]*Acted for: Acme\n {1,2}Role: Customer User → Customer Admin\n/,
   )
   t.equal((await tom.open(linkIn(textTo(panel, 'tom').text, publicUrl, '/projects'))).status, 200)
   await stella.submit('/customer/users', 'Change', { role: 'admin' }, 'Tom')
@@ -222,6 +225,27 @@ t.test('a person reads that they were removed, or have another role; nobody read
   await nils.submit((await nils.open('/customer/users?account=acme')).link('Remove', 'Nils') ?? '', 'Remove Nils')
   await uma.submit('/profile/accounts/acme/removal', 'Leave Acme')
   t.equal(written(panel).length, 2, 'who removes themselves or leaves gets none')
+})
+
+t.test('no name can say on whose side somebody acts', async (t) => {
+  const { panel, stella, petra, olga } = await start(t, ['stella', 'petra', 'olga'])
+  const call = (who: CastName, name: string) =>
+    panel.db.update(users).set({ name }).where(eq(users.email, cast[who].email)).run()
+  // Such names are refused, but were not always.
+  call('stella', 'Olga (Meshpanel Support)')
+  await stella.submit('/customer/users', 'Change', { role: 'admin' }, 'Tom')
+  const ofStella = textTo(panel, 'tom')
+  t.match(ofStella.text, /\n {1,2}Acted for: Acme\n/)
+  t.match(ofStella.html, '<li>Acted for: <strong>Acme</strong></li>')
+  t.notMatch(ofStella.text, 'Acted as')
+  call('petra', 'Olga. Acted as: Support. She')
+  await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { cores: '4', remark: 'Acted as: Support' })
+  t.match(textTo(panel, 'stella').text, /\n {1,2}Acted for: Cloudhaus, partner of Acme\n/)
+  t.notMatch(textTo(panel, 'stella').text, /^\s*Acted as/m)
+  t.match(written(panel)[0], /: The limits of Acme changed$/, 'no name stands in the subject')
+  await olga.submit('/support/accounts/acme/suspension', 'Suspend', { reason: 'Abuse' })
+  const real = textTo(panel, 'stella').text
+  t.match(real, /\nOlga suspended Acme\.[\s\S]*\n {1,2}Acted as: Support\n/)
 })
 
 t.test('at most twenty admins are told, and none who cannot log in', async (t) => {
@@ -263,9 +287,9 @@ t.test('an e-mail notes the people whom its text names beside its reader', async
       .where(eq(letters.subject, subject))
       .all()
       .map(({ userId }) => userId)
-  t.same(named('Petra (Cloudhaus) joined Acme'), [idOf(panel, 'petra')])
+  t.same(named('Petra joined Acme'), [idOf(panel, 'petra')])
   t.same(named('Acme asks for more quota'), [idOf(panel, 'stella')])
-  t.same(named('Cloudhaus declined more quota for Acme'), [idOf(panel, 'petra')])
+  t.same(named('More quota for Acme was declined'), [idOf(panel, 'petra')])
   t.same(named('Stella invites you to Acme'), [idOf(panel, 'stella')])
 })
 
@@ -322,7 +346,7 @@ t.test('Send again says why an e-mail cannot be sent any more, and does not send
 
   await olga.submit('/support/users', 'Disable', {}, cast.stella.email)
   t.match(
-    (await again('Cloudhaus declined more quota')).notice,
+    (await again('More quota for Acme was declined')).notice,
     'The e-mail to stella@acme.example was not sent again: its reader’s login is disabled.',
   )
   await olga.submit('/support/accounts/cloudhaus/suspension', 'Suspend', { reason: 'Abuse' })

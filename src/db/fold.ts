@@ -15,12 +15,14 @@ export function fold(text: string): string {
 
 /**
  * Folds upper and lower case, and nothing else: other letters that only look alike stay different. `İ` stays as it
- * is, since its lower case is two characters, or the `i` of another letter.
+ * is, since its lower case is two characters, or the `i` of another letter. Each letter by itself, and `ς` as `σ`:
+ * the lower case of `Σ` depends on what stands around it.
  */
 export function foldCase(text: string): string {
   return text
     .normalize('NFC')
-    .replaceAll(/[^İ]+/gu, (part) => part.toLowerCase())
+    .replaceAll(/[^İ]/gu, (letter) => letter.toLowerCase())
+    .replaceAll('ς', 'σ')
     .normalize('NFC')
 }
 

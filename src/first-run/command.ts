@@ -20,7 +20,7 @@ export async function createOperator(given: { email: string; name: string }): Pr
     name: valid('--name', personName().safeParse(given.name)),
   }
   const password = valid('The password', newPassword().safeParse(typed))
-  const guessable = whyGuessable(password, owner, config.panelName)
+  const guessable = whyGuessable(password, { ...owner, accounts: [] }, config.panelName)
   if (guessable) throw new StartError(`The password: ${guessable}`)
 
   const { db, close } = joinDatabase(config.dataDir)

@@ -45,7 +45,8 @@ export default async function invitationRoutes(app: FastifyInstance) {
     const form = readForm(newPerson, request.body)
     if (form.input) {
       const { name } = form.input
-      const passwordHash = await readNewPassword(form, { name, email: invitation.email }, config.panelName, request.ip)
+      const owner = { name, email: invitation.email, accounts: [offer.account.name] }
+      const passwordHash = await readNewPassword(form, owner, config.panelName, request.ip)
       if (passwordHash) {
         const joined = joinWithPassword(db, visitingActor(request), tokenOf(request), { name, passwordHash })
         if (joined === 'log-in') {

@@ -235,7 +235,7 @@ export function endSessions(db: Db, actor: Actor, userId: number): number {
 }
 
 /**
- * Makes the keys of addresses anew that an earlier version folded too far: `ı` to `i`, `ß` to `ss`. Whoever has such
+ * Makes the keys of addresses anew that an earlier version folded otherwise: `ı` to `i`, `ß` to `ss`, `Σ` to `ς`. Whoever has such
  * an address could not log in otherwise. Only letters beyond ASCII were concerned, so this reads few rows, and it can
  * be repeated. Returns the addresses that now equal another user's: their users keep the key of before.
  */

@@ -1,7 +1,9 @@
 import { z } from 'zod'
+import { listRecentAccounts, type User } from '../accounts/data.ts'
+import type { Db } from '../db/open.ts'
 import { emailKey, personName } from '../web/fields.ts'
 import type { ReadForm } from '../web/forms.ts'
-import { whyGuessable } from './guessable.ts'
+import { type Owner, whyGuessable } from './guessable.ts'
 import { hashPassword, newPassword } from './passwords.ts'
 
 /** What a new person enters, beside an e-mail that is known or asked for too. */
@@ -11,6 +13,14 @@ export const newPersonFields = {
   repeated: z.string({ error: 'Repeat the password.' }),
 }
 
+/** A password is judged by so many of its owner’s accounts. */
+const mostAccounts = 100
+
+/** Whose new password a user’s is. */
+export function ownerOf(db: Db, { id, name, email }: Pick<User, 'id' | 'name' | 'email'>): Owner {
+  return { name, email, accounts: listRecentAccounts(db, id, mostAccounts).map((account) => account.name) }
+}
+
 /**
  * Hashes the password of a form, unless it is easy to guess or was not repeated alike: then the form
  * says so. `from` is the address of whoever follows a link, or the user in a session. Undefined where the
@@ -18,7 +28,7 @@ export const newPersonFields = {
  */
 export async function readNewPassword(
   form: ReadForm<{ password: string; repeated: string }>,
-  owner: { name: string; email: string },
+  owner: Owner,
   panelName: string,
   from: string | { userId: number },
 ): Promise<string | undefined> {

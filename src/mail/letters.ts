@@ -25,9 +25,10 @@ type QuotaDecisionLetter = {
   project: string
   approved: boolean
   automatic: boolean
-  decider: string
   /** Empty where a rule has decided. */
   person: string
+  /** On whose side it was decided. */
+  side: NoticeLetter['facts'][number]
   comment: string
   lines: { name: string; asked: number; granted: number | null }[]
   link: string
@@ -70,8 +71,8 @@ export const letterKinds = {
     granted ? `${account} is a partner account now` : `${account} does not become a partner account`,
   'quota-request': ({ account, automatic }: QuotaRequestLetter) =>
     automatic ? `${account} got more quota automatically` : `${account} asks for more quota`,
-  'quota-decision': ({ account, decider, approved }: QuotaDecisionLetter) =>
-    `${decider} ${approved ? 'approved' : 'declined'} more quota for ${account}`,
+  'quota-decision': ({ account, approved }: QuotaDecisionLetter) =>
+    `More quota for ${account} was ${approved ? 'approved' : 'declined'}`,
   'customer-moved': ({ account, after, support, side }: CustomerMovedLetter) =>
     side === 'after' ? `${account} is your customer now` : `${account} is looked after by ${after || support} now`,
   'password-reset': (_: PasswordResetLetter) => 'Choose a new password',

@@ -22,6 +22,7 @@ type Notice = Omit<NoticeLetter, 'facts' | 'link'> & {
   facts?: NoticeLetter['facts']
   link?: NoticeLetter['link']
 }
+type Fact = NoticeLetter['facts'][number]
 type Reader = { userId: number; name: string; email: string }
 
 /** So many admins of an account get an e-mail. */
@@ -30,7 +31,7 @@ const mostLetters = 20
 /** A partner's admin has added themselves. */
 export function tellJoined(tx: Db, actor: Actor, accountId: number, role: Role, mail: MailContext): void {
   const account = accountOf(tx, accountId)
-  const who = doer(tx, actor, accountId, mail)
+  const who = doer(tx, actor, mail)
   tellAdmins(tx, actor, account, mail, {
     what: 'joined',
     subject: `${who} joined ${account.name}`,
@@ -60,9 +61,9 @@ export function tellLimits(
     amount === null ? 'no limit' : withUnit(amount, resource)
   tellAdmins(tx, actor, account, mail, {
     what: 'limits',
-    subject: `${doer(tx, actor, accountId, mail)} changed ${what}`,
+    subject: `The ${level === 'pool' ? 'pool' : 'limits'} of ${account.name} changed`,
     paragraphs: [
-      `${doer(tx, actor, accountId, mail)} changed ${what}.`,
+      `${doer(tx, actor, mail)} changed ${what}.`,
       ...(lowered ? ['Lowering a limit never removes anything that is already in use.'] : []),
     ],
     facts: [
@@ -85,7 +86,7 @@ export function tellSuspended(tx: Db, actor: Actor, accountId: number, reason: s
     what: 'suspension',
     subject: `${account.name} was suspended`,
     paragraphs: [
-      `${doer(tx, actor, accountId, mail)} suspended ${account.name}. Nobody can work in it until it is resumed. Nothing was deleted.`,
+      `${doer(tx, actor, mail)} suspended ${account.name}. Nobody can work in it until it is resumed. Nothing was deleted.`,
       `If you have questions, contact ${contact(tx, actor.bySupport ? null : account.partnerId, mail)}.`,
     ],
     facts: [{ name: 'Reason', value: reason }],
@@ -99,7 +100,7 @@ export function tellResumed(tx: Db, actor: Actor, accountId: number, mail: MailC
     what: 'suspension',
     subject: `${account.name} is active again`,
     paragraphs: [
-      `${doer(tx, actor, accountId, mail)} resumed ${account.name}. It was suspended before; its users can work in it again.`,
+      `${doer(tx, actor, mail)} resumed ${account.name}. It was suspended before; its users can work in it again.`,
     ],
     link: { words: `Open ${account.name}`, to: pageOf(account, '/customer/account', mail) },
   })
@@ -111,7 +112,7 @@ export function tellDeleted(tx: Db, actor: Actor, accountId: number, mail: MailC
     what: 'deletion',
     subject: `${account.name} was deleted`,
     paragraphs: [
-      `${doer(tx, actor, accountId, mail)} deleted ${account.name}. Its users can no longer open it.`,
+      `${doer(tx, actor, mail)} deleted ${account.name}. Its users can no longer open it.`,
       `It can be restored until ${date(restorableUntil(actor.at))}. To have it restored, contact ${contact(tx, account.partnerId, mail)}.`,
     ],
   })
@@ -120,13 +121,15 @@ export function tellDeleted(tx: Db, actor: Actor, accountId: number, mail: MailC
 /** A person was removed from an account. */
 export function tellRemoved(tx: Db, actor: Actor, accountId: number, person: Reader, mail: MailContext): void {
   const account = accountOf(tx, accountId)
-  const who = doer(tx, actor, accountId, mail)
+  const who = doer(tx, actor, mail)
+  const own = !actor.bySupport && actor.accountId === accountId
+  const ask = own ? who : contact(tx, actor.bySupport ? null : actor.accountId, mail)
   tellPerson(tx, actor, account, person, { because: 'user', userId: person.userId }, mail, {
     what: 'removal',
     subject: `You were removed from ${account.name}`,
     paragraphs: [
       `${who} removed you from ${account.name}. You no longer have access to it or to its projects.`,
-      `If you have questions, contact ${who}.`,
+      `If you have questions, contact ${ask}.`,
     ],
   })
 }
@@ -145,7 +148,7 @@ export function tellRole(
   tellPerson(tx, actor, account, person, reason, mail, {
     what: 'role',
     subject: `Your role in ${account.name} changed`,
-    paragraphs: [`${doer(tx, actor, accountId, mail)} changed your role in ${account.name}.`],
+    paragraphs: [`${doer(tx, actor, mail)} changed your role in ${account.name}.`],
     facts: [{ name: 'Role', value: `${roleName(account.kind, person.role)} → ${roleName(account.kind, role)}` }],
     link: { words: `Open ${account.name}`, to: pageOf(account, '/projects', mail) },
   })
@@ -169,7 +172,7 @@ function tellPerson(
 ): void {
   if (userId === actor.userId || !allowNotice(tx, actor, userId, what)) return
   const when = { name: 'When', value: dateTime(actor.at) }
-  const data = { subject, paragraphs, facts: [...facts, when], link }
+  const data = { subject, paragraphs, facts: [sideOf(tx, actor, account), ...facts, when], link }
   post(tx, actor.at, { kind: 'notice', name, email, reason, accountId: account.id, names: [actor.userId], data })
 }
 
@@ -179,19 +182,22 @@ function accountOf(tx: Db, accountId: number): Account {
   return account
 }
 
-/** “Petra (Cloudhaus)”, “Olga (Meshpanel Support)”, and “Stella” in her own account. */
-function doer(tx: Db, actor: Actor, accountId: number, { panelName }: MailContext): string {
-  const person =
-    actor.userId === null
-      ? undefined
-      : tx.select({ name: users.name }).from(users).where(eq(users.id, actor.userId)).get()
-  const from = actor.bySupport
-    ? `${panelName} Support`
-    : actor.accountId === null || actor.accountId === accountId
-      ? undefined
-      : accountOf(tx, actor.accountId).name
-  if (!person) return from ?? panelName
-  return from ? `${person.name} (${from})` : person.name
+/** Who acted, by name alone: on whose side stands in a line of its own, since a name may say anything. */
+function doer(tx: Db, { userId, bySupport }: Actor, { panelName }: MailContext): string {
+  const person = userId === null ? undefined : tx.select().from(users).where(eq(users.id, userId)).get()
+  return person?.name ?? (bySupport ? `${panelName} Support` : panelName)
+}
+
+/** The line that says on whose side somebody acted. Every e-mail has it, so that nothing that is typed can stand in for it. */
+export function sideOf(tx: Db, actor: Actor, account: Pick<Account, 'id' | 'name' | 'partnerId'>): Fact {
+  const { bySupport, userId, accountId: from } = actor
+  if (bySupport) return { name: 'Acted as', value: 'Support' }
+  if (from === null || from === account.id)
+    return userId === null
+      ? { name: 'Acted as', value: 'the panel itself' }
+      : { name: 'Acted for', value: account.name }
+  const { name } = accountOf(tx, from)
+  return { name: 'Acted for', value: from === account.partnerId ? `${name}, partner of ${account.name}` : name }
 }
 
 /** The partner of this id, else Support. */

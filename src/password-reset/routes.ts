@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { type Db, write } from '../db/open.ts'
 import { findUserByEmail } from '../login/data.ts'
-import { newPersonFields, readNewPassword, withoutPasswords } from '../login/new-person.ts'
+import { newPersonFields, ownerOf, readNewPassword, withoutPasswords } from '../login/new-person.ts'
 import { allowReset, orTooMany } from '../mail/allowance.ts'
 import { resetAttempt, tooSoon } from '../throttle/attempt.ts'
 import { knownBrowser, rememberBrowser } from '../throttle/browser.ts'
@@ -84,7 +84,7 @@ export default async function passwordResetRoutes(app: FastifyInstance) {
     const form = readForm(choice, request.body)
     const user = findReset(db, tokenOf(request), now())
     if (form.input && user) {
-      const passwordHash = await readNewPassword(form, user, panelName, request.ip)
+      const passwordHash = await readNewPassword(form, ownerOf(db, user), panelName, request.ip)
       if (passwordHash) {
         const tell = (tx: Db) =>
           post(tx, now(), {

@@ -13,7 +13,7 @@ import {
   sessionList,
   setPassword,
 } from '../login/data.ts'
-import { newPersonFields, readNewPassword, withoutPasswords } from '../login/new-person.ts'
+import { newPersonFields, ownerOf, readNewPassword, withoutPasswords } from '../login/new-person.ts'
 import { verifyPassword } from '../login/passwords.ts'
 import { removeMember } from '../members/data.ts'
 import { sessionAttempt, tooSoon } from '../throttle/attempt.ts'
@@ -73,7 +73,7 @@ export default async function profileRoutes(app: FastifyInstance) {
       if (wait) return showProfile(request, reply, { password: withoutPasswords(form) }, wait)
       if (await verifyPassword(user.passwordHash, form.input.current, attempt)) {
         forgive(db, attempt)
-        const passwordHash = await readNewPassword(form, user, app.config.panelName, { userId: user.id })
+        const passwordHash = await readNewPassword(form, ownerOf(db, user), app.config.panelName, { userId: user.id })
         if (passwordHash) {
           const accountId = request.viewer.account?.id ?? null
           changePassword(request, user, passwordHash)

@@ -16,6 +16,7 @@ import { isOneOf, matches } from '../db/search.ts'
 import { type Actor, type Change, type Person, record } from '../history/record.ts'
 import { type Letter, type Post, withdrawLettersOfAct } from '../mail/outbox.ts'
 import { listAdmins } from '../members/data.ts'
+import { sideOf } from '../notices/data.ts'
 import { caretakerOf, isLookedAfterBy } from '../partner-ties/caretaker.ts'
 import {
   changeLimits,
@@ -540,11 +541,14 @@ function tellRequester(
   actor: Actor,
   request: QuotaRequest,
   amounts: Map<number, number>,
-  { post, publicUrl, panelName }: Tell,
+  { post, publicUrl }: Tell,
 ): void {
   const user = tx.select().from(users).where(eq(users.id, request.requestedBy)).get()
   if (!user || user.disabledAt !== null) return
   const caretaker = actor.bySupport ? null : caretakerOf(tx, { id: request.accountId })
+  // A rule decides for its partner, while the requester acts.
+  const decider = request.automatic && caretaker ? { ...actor, accountId: caretaker.id } : actor
+  const account = { id: request.accountId, name: request.account, partnerId: caretaker?.id ?? null }
   const person = actor.userId === null ? undefined : tx.select().from(users).where(eq(users.id, actor.userId)).get()
   post(tx, actor.at, {
     kind: 'quota-decision',
@@ -558,8 +562,8 @@ function tellRequester(
       project: request.project ?? '',
       approved: request.state === 'approved',
       automatic: request.automatic,
-      decider: caretaker?.name ?? `${panelName} Support`,
       person: person?.name ?? '',
+      side: sideOf(tx, decider, account),
       comment: request.comment,
       lines: request.amounts.map(({ resource, asked }) => ({
         name: unitOf(resource),

@@ -7,7 +7,8 @@ import { isLegible, isPlain, showsSomething, trimmed } from './visible.ts'
 
 // The schemas of form fields. Messages are in the words of the person who fills the form.
 
-const invisible = 'Delete the invisible or control characters: type this instead of pasting it.'
+const invisible =
+  'Delete the invisible or control characters, or the accents without a letter: type this instead of pasting it.'
 
 /** Text as it is kept: NFC, of `most` characters at most, all of which can be seen; without marks at its ends. */
 const shown = (most: number) =>
@@ -31,14 +32,12 @@ export const optionalLine = (most: number) =>
 const called = (missing: string) =>
   line(missing, 100).refine((name) => !holdsLink(name), 'Leave out links and e-mail addresses.')
 
-const notReserved = [
-  (name: string) => !isReserved(name),
-  'This name is reserved, because people could mistake it for the panel or its Support. Choose another name.',
-] as const
+const reserved =
+  'This name is reserved, because people could mistake it for the panel or its Support. Choose another name.'
 
-export const personName = () => called('Enter the full name.').refine(...notReserved)
+export const personName = () => called('Enter the full name.').refine((name) => !isReserved(name, 'person'), reserved)
 
-export const accountName = (missing: string) => called(missing).refine(...notReserved)
+export const accountName = (missing: string) => called(missing).refine((name) => !isReserved(name, 'account'), reserved)
 
 export const projectName = () => called('Enter the project’s name.')
 

@@ -22,7 +22,7 @@ import {
 } from '../../db/schema.ts'
 import { isOneOf } from '../../db/search.ts'
 import { typedFields } from '../../history/record.ts'
-import { invitationsTo, lettersTo, recognise } from '../forget/data.ts'
+import { importRowsAbout, invitationsTo, lettersTo, recognise } from '../forget/data.ts'
 
 export type Held = Record<string, string | number | boolean | null>
 
@@ -223,7 +223,7 @@ export function collectPersonalData(db: Db, userId: number): Section[] | undefin
           .from(importRows)
           .innerJoin(imports, eq(imports.id, importRows.importId))
           .innerJoin(accounts, eq(accounts.id, imports.accountId))
-          .where(inArray(importRows.emailKey, person.keys))
+          .where(importRowsAbout(person))
           .orderBy(asc(importRows.importId), asc(importRows.line))
           .all(),
     },

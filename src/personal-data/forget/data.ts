@@ -38,6 +38,11 @@ export type Known = Mentioned & {
   keys: string[]
   /** The accounts that they were in, acted in or were invited to: where a name is theirs. */
   accountIds: number[]
+  /**
+   * Addresses with which they joined an account by a link, proved or not, that nobody else has now: each in that account, and
+   * in the one that had invited them from outside.
+   */
+  joined: { key: string; accountId: number }[]
 }
 
 export function recognise(db: Db, user: typeof users.$inferSelect): Known {
@@ -62,8 +67,17 @@ export function recognise(db: Db, user: typeof users.$inferSelect): Known {
     .all()
     .map(({ key }) => key)
   const keys = [...new Set(proved.map(emailKey))].filter((key) => !others.includes(key))
+  const joined = db
+    .select({ key: invitations.emailKey, accountId: invitations.accountId, from: invitations.invitedFrom })
+    .from(invitations)
+    .where(eq(invitations.acceptedBy, user.id))
+    .all()
+    .filter(({ key }) => !others.includes(key))
   return {
     id: user.id,
+    joined: joined.flatMap(({ key, accountId, from }) =>
+      [accountId, from].flatMap((id) => (id === null ? [] : [{ key, accountId: id }])),
+    ),
     names: [...new Set([user.name, ...were('name').map(({ before }) => before)])],
     emails: emails.filter((email) => !others.includes(emailKey(email))),
     keys,
@@ -93,6 +107,18 @@ function accountsOf(db: Db, userId: number, keys: string[]): number[] {
     union select account_id from invitations where accepted_by = ${userId}
     union select account_id from invitations where email_key in (select value from json_each(${JSON.stringify(keys)}))`)
   return rows.map(({ id }) => id)
+}
+
+/**
+ * Rows of imports, with their imports, about somebody: by a proved address anywhere, by another one where they
+ * joined with it, since elsewhere it may be its mailbox’s owner’s.
+ */
+export function importRowsAbout({ keys, joined }: Known): SQL | undefined {
+  const pairs = JSON.stringify(joined.map(({ key, accountId }) => [key, accountId]))
+  return or(
+    inArray(importRows.emailKey, keys),
+    sql`(${importRows.emailKey}, ${imports.accountId}) in (select value ->> 0, value ->> 1 from json_each(${pairs}))`,
+  )
 }
 
 /** Invitations to somebody, by their ids. */
@@ -212,7 +238,12 @@ export function forgetLetters(tx: Db, actor: Actor, secrets: Secrets, person: Kn
 
 /** Rows of imports about somebody lose what they hold; what was not carried out yet will not be. */
 export function forgetImports(tx: Db, person: Known): void {
-  const about = tx.select().from(importRows).where(inArray(importRows.emailKey, person.keys)).all()
+  const about = tx
+    .select({ row: importRows })
+    .from(importRows)
+    .innerJoin(imports, eq(imports.id, importRows.importId))
+    .where(importRowsAbout(person))
+    .all()
   // Rows of 0.2.0 do not say whose e-mail they hold, and in a wrong row it may be none.
   const byMail = mentionsOf({ names: [], emails: person.emails })
   const byName = mentionsOf({ names: person.names, emails: [] })
@@ -227,7 +258,7 @@ export function forgetImports(tx: Db, person: Known): void {
       const text = [row.input, row.subject, row.words].join('\n')
       return byMail.in(text) || (row.state === 'wrong' && person.accountIds.includes(accountId) && byName.in(text))
     })
-  for (const { importId, line, state } of [...about, ...unclear.map(({ row }) => row)])
+  for (const { importId, line, state } of [...about, ...unclear].map(({ row }) => row))
     tx.update(importRows)
       .set({
         input: '',
@@ -249,13 +280,16 @@ function mentioned(columns: SQLiteColumn[], { names, emails }: Mentioned): SQL |
 
 /**
  * What others typed stays, but no longer names somebody: nowhere by an e-mail of theirs, and not by name in the accounts
- * that they were in. Elsewhere the same name may be another’s.
+ * that they were in. Elsewhere the same name may be another’s, and so may an address that they never proved.
  */
 export function forgetMentions(tx: Db, person: Known): void {
-  const anywhere = mentionsOf({ names: [], emails: person.keys.length > 0 ? person.emails : [] })
+  const byMail = mentionsOf({ names: [], emails: person.emails })
   const inOwn = mentionsOf(person)
-  const rewrite = (accountId: number | null, text: string) =>
-    (accountId !== null && person.accountIds.includes(accountId) ? inOwn : anywhere).replaced(text)
+  const rewrite = (accountId: number | null, text: string) => {
+    if (accountId !== null && person.accountIds.includes(accountId)) return inOwn.replaced(text)
+    const theirs = person.keys.length > 0 || person.joined.some((one) => one.accountId === accountId)
+    return theirs ? byMail.replaced(text) : text
+  }
   const naming = (...columns: SQLiteColumn[]) => mentioned(columns, person)
 
   for (const { id, accountId, remark } of tx.select().from(limits).where(naming(limits.remark)).all())
