@@ -65,7 +65,7 @@ t.test('a partner and Support suspend each for themselves, and lift only their o
   await suspend(petra)
   t.match(
     (await olga.submitAndFollow('/support/accounts', 'Resume', {}, 'acme')).notice,
-    'Your suspension of Acme was lifted. Acme stays suspended by its partner, and only the partner can resume that.',
+    'Your suspension of Acme was lifted. Acme stays suspended by its partner, and only the partner can resume that. Moving it to another partner, or to none, ends that suspension.',
   )
   t.match((await stella.get('/projects')).text, /Acme is suspended.*The bill of May/)
   await olga.post('/support/accounts/acme/suspension/removal')
@@ -161,3 +161,31 @@ t.test('a suspended partner’s customers go on working, its people cannot act i
   t.equal((await petra.get('/partner/deleted-customers')).status, 403)
   t.equal((await stella.get('/projects')).status, 200)
 })
+
+t.test(
+  'whoever looks after an account now is named, and is whom to ask: Support while the partner cannot act',
+  async (t) => {
+    const panel = await startApp(t, { settings: { SUPPORT_EMAIL: 'help@meshpanel.example' } })
+    const [olga, petra, stella] = [
+      await panel.signIn('olga'),
+      await panel.signIn('petra'),
+      await panel.signIn('stella'),
+    ]
+    t.match((await stella.get('/customer/account')).text, 'Looked after byCloudhaus, your partner')
+    await olga.submit('/support/accounts/cloudhaus/suspension', 'Suspend', { reason: 'The contract ended.' })
+    t.match(
+      (await stella.get('/customer/account')).text,
+      'Looked after bySupport, help@meshpanel.example (Cloudhaus, your partner, cannot act now)',
+    )
+    await olga.submit('/support/accounts', 'Resume', {}, 'cloudhaus')
+    await suspend(petra)
+    t.match((await stella.get('/')).text, 'Whom to ask Cloudhaus, who looks after this account')
+    await olga.submit('/support/users', 'Disable', {}, cast.petra.email)
+    for (const path of ['/', '/projects'])
+      t.match(
+        (await stella.get(path)).text,
+        'Whom to ask Cloudhaus suspended it, and cannot act now. Ask Support: help@meshpanel.example',
+        path,
+      )
+  },
+)
