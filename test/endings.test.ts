@@ -268,3 +268,50 @@ t.test('the last operator is not disabled', async (t) => {
     1,
   )
 })
+
+t.test('a user of an account without an admin becomes its admin at once, through who looks after it', async (t) => {
+  const panel = await startApp(t)
+  const [olga, petra, dora, tom] = (await everybody(panel, 'olga', 'petra', 'dora', 'tom')) as [
+    Client,
+    Client,
+    Client,
+    Client,
+  ]
+  await dora.submit('/customer/users', 'Invite', { name: 'Nils', email: cast.nils.email })
+  const nils = await panel.signIn('nils')
+  await nils.submit('/', 'Accept')
+  const roleOf = (who: CastName) =>
+    panel.db
+      .select()
+      .from(memberships)
+      .where(eq(memberships.userId, userId(panel, cast[who].email)))
+      .get()?.role
+  for (const who of ['dora', 'stella'] as const) await olga.submit('/support/users', 'Disable', {}, cast[who].email)
+
+  const ofDirect = '/support/accounts/direct/users'
+  const dead = await olga.submit(ofDirect, 'Invite', { name: 'Dora', email: cast.dora.email })
+  t.match(dead.error('email'), 'cannot log in or work in it now')
+  panel.db.update(users).set({ emailProvedAt: null }).where(eq(users.email, cast.nils.email)).run()
+  const stranger = await olga.submit(ofDirect, 'Invite', { name: 'Nils', email: cast.nils.email })
+  t.match(stranger.error('email'), 'has not confirmed this address')
+  t.equal(roleOf('nils'), 'member')
+  panel.db.update(users).set({ emailProvedAt: 1 }).where(eq(users.email, cast.nils.email)).run()
+  const page = await olga.get(ofDirect)
+  t.match(page.text, 'A user of it whose e-mail you enter becomes Customer Admin at once.')
+  await olga.press(page, 'Invite', { name: 'N', email: cast.nils.email.toUpperCase() })
+  t.match((await olga.open(ofDirect)).notice, 'Nils was a user of Direct already, and is Customer Admin now.')
+  t.equal(roleOf('nils'), 'admin')
+  t.match(
+    (await nils.open('/customer/history?account=direct')).row('changed the role'),
+    /Olga Support.*Nils role: Customer User → Customer Admin/,
+  )
+  t.match((await olga.get('/support/mail')).row('Your role in Direct changed'), 'Nils')
+
+  const ofAcme = '/partner/customers/acme/users'
+  const made = await petra.submitAndFollow(ofAcme, 'Invite', { name: 'Tom', email: cast.tom.email })
+  t.match(made.notice, 'Tom was a user of Acme already, and is Customer Admin now.')
+  t.notOk(made.hasButton('Invite'))
+  t.ok((await tom.get('/customer/users')).hasButton('Invite'))
+  const late = await petra.post('/partner/customers/acme/invitations', { name: 'Max', email: cast.max.email })
+  t.match(late.problem, 'Acme has a Customer Admin who can log in')
+})

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { proposeAccountIdentifier, resumeAccount, suspendAccount } from '../accounts/data.ts'
 import { resumedWords } from '../accounts/resumed.ts'
 import { write } from '../db/open.ts'
-import { invitationActs } from '../invitations/acts.ts'
+import { adminWords, invitationActs, noAdminWords } from '../invitations/acts.ts'
 import {
   type Handler,
   invitationList,
@@ -15,7 +15,6 @@ import {
 import { orTooMany, TooMany } from '../mail/allowance.ts'
 import { addMember, countAdmins, findMember, listMembers, memberList, removeMember } from '../members/data.ts'
 import { tellJoined } from '../notices/data.ts'
-import { adminRole } from '../policy.ts'
 import { listProjects, projectList } from '../projects/data.ts'
 import { isCounted, limitsOfProjects, nearestLimit, poolBoundsProjects, projectQuota, usesOf } from '../quotas/data.ts'
 import { listDownload } from '../web/csv.ts'
@@ -127,8 +126,10 @@ export default async function customerRoutes(app: FastifyInstance) {
     const customer = customerOf(request)
     const form = readForm(firstAdmin, request.body)
     if (form.input) {
-      const input = { ...form.input, role: adminRole, projects: [] }
-      const invited = orTooMany(() => inviteAdmin(db, actor(request), senderOf(request), customer, input))
+      const { input } = form
+      const invited = orTooMany(() =>
+        inviteAdmin(db, actor(request), senderOf(request), customer, input, app.mailContext),
+      )
       if (invited === 'has-admin')
         return showUsers(
           request,
@@ -137,13 +138,8 @@ export default async function customerRoutes(app: FastifyInstance) {
           `${customer.name} has a Customer Admin who can log in and invite its users.`,
         )
       if (invited instanceof TooMany) form.errors.email = invited.message
-      else if (typeof invited === 'object')
-        return reply.seeOther(usersOf(customer), `Invitation sent to ${invited.email}.`)
-      else
-        form.errors.email =
-          invited === 'member'
-            ? 'This person is a user of this customer already.'
-            : 'This address has a pending invitation already. Resend, correct or cancel it below.'
+      else if (typeof invited === 'object') return reply.seeOther(usersOf(customer), adminWords(customer, invited))
+      else form.errors.email = noAdminWords[invited]
     }
     return showUsers(request, reply.code(422), form)
   })

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { createAccount, proposeAccountIdentifier, resumeAccount, suspendAccount } from '../accounts/data.ts'
 import { resumedWords } from '../accounts/resumed.ts'
 import { write } from '../db/open.ts'
-import { invitationActs } from '../invitations/acts.ts'
+import { adminWords, invitationActs, noAdminWords } from '../invitations/acts.ts'
 import {
   invitationList,
   invite,
@@ -17,7 +17,6 @@ import { findLetter, letterList, listLetters, openBody, sendAgain } from '../mai
 import { countAdmins, listMembers, memberList } from '../members/data.ts'
 import { caretakerOf } from '../partner-ties/caretaker.ts'
 import { listPendingRequests, partnerRequestList } from '../partnership/data.ts'
-import { adminRole } from '../policy.ts'
 import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
 import { accountName, email, identifier, line, personName, readId, withIdentifier } from '../web/fields.ts'
@@ -99,9 +98,9 @@ export default async function supportRoutes(app: FastifyInstance) {
     const supported = supportedAccount(request)
     const form = readForm(firstAdmin, request.body)
     if (form.input) {
-      const input = { ...form.input, role: adminRole, projects: [] }
-      const invited = inviteAdmin(db, supportActor(request), senderOf(request), supported, input)
-      if (typeof invited === 'object') return reply.seeOther(usersOf(supported), `Invitation sent to ${invited.email}.`)
+      const by = supportActor(request)
+      const invited = inviteAdmin(db, by, senderOf(request), supported, form.input, app.mailContext)
+      if (typeof invited === 'object') return reply.seeOther(usersOf(supported), adminWords(supported, invited))
       if (invited === 'has-admin')
         return showAccountUsers(
           request,
@@ -109,10 +108,7 @@ export default async function supportRoutes(app: FastifyInstance) {
           form,
           `${supported.name} has an admin who can log in and invite its users.`,
         )
-      form.errors.email =
-        invited === 'member'
-          ? 'This person is a user of this account already.'
-          : 'This address has a pending invitation already. Resend, correct or cancel it below.'
+      form.errors.email = noAdminWords[invited]
     }
     return showAccountUsers(request, reply.code(422), form)
   })
