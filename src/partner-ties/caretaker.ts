@@ -14,6 +14,19 @@ export type Caretaker = { id: number; name: string; identifier: string }
 
 const partner = alias(accounts, 'partner')
 
+/** One of the people of a suspended partner: they cannot work in its customers meanwhile. */
+const sleeps = (membership: SQL) =>
+  sql`(${membership}.from_partner and exists (select 1 from accounts as customer join accounts as sponsor
+    on sponsor.id = customer.partner_id where customer.id = ${membership}.account_id and sponsor.support_suspended_at is not null))`
+
+/** Whether a member can log in and work in the account now. `membership` and `person` are rows of memberships and users, by their names in the query. */
+export const works = (membership: SQL, person: SQL) =>
+  sql<number>`(${person}.disabled_at is null and not ${sleeps(membership)})`
+
+/** Whether a member is an admin who can log in and act now: what “admin” means wherever one counts, is named or is told. */
+export const worksAsAdmin = (membership: SQL, person: SQL) =>
+  sql<number>`(${membership}.role = ${adminRole} and ${works(membership, person)})`
+
 /** Whether the account called `partner` in the query can act: it is neither suspended nor deleted, and a Partner Admin can log in. */
 export const partnerActs = sql<number>`partner.support_suspended_at is null and partner.deleted_at is null and exists (
   select 1 from memberships as theirs cross join users as person on person.id = theirs.user_id
