@@ -12,6 +12,7 @@ import { accounts, imports, invitations, letterPeople, letters, users } from '..
 import { oweCleaning } from '../src/db/traces.ts'
 import { cast } from '../src/demo.ts'
 import { byItself } from '../src/history/record.ts'
+import { resendGap } from '../src/mail/allowance.ts'
 import { openBody } from '../src/mail/outbox.ts'
 import { removeLetterFiles, removeStaleFiles } from '../src/mail/worker.ts'
 import { deleteUser } from '../src/personal-data/data.ts'
@@ -148,6 +149,7 @@ async function fill(t: Test): Promise<Filled> {
     for (const [cookie, value] of before.cookies) client.cookies.set(cookie, value)
     return client
   }
+  panel.pass(resendGap)
   await did(again(petra), '/partner/customers/gold/users', 'Resend', {}, email)
   await until('it failed', () => panel.db.select().from(letters).where(eq(letters.state, 'failed')).get())
   mail.refuse({ at: 'data', code: 451, words: 'later' })
