@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { proposeAccountIdentifier, resumeAccount, suspendAccount } from '../accounts/data.ts'
 import { resumedWords } from '../accounts/resumed.ts'
 import { write } from '../db/open.ts'
+import { listSent } from '../endings/data.ts'
 import { adminWords, invitationActs, noAdminWords } from '../invitations/acts.ts'
 import {
   type Handler,
@@ -20,6 +21,7 @@ import { isCounted, limitsOfProjects, nearestLimit, poolBoundsProjects, projectQ
 import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
 import { accountName, email, identifier, line, personName, withIdentifier } from '../web/fields.ts'
+import { plural } from '../web/format.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { readList } from '../web/list.ts'
 import { actor } from '../web/viewer.ts'
@@ -105,8 +107,11 @@ export default async function customerRoutes(app: FastifyInstance) {
 
   app.post('/partner/customers/:customer/own-membership/removal', join, async (request, reply) => {
     const customer = customerOf(request)
-    const removed = removeMember(db, actor(request), customer.id, request.member.user.id, 'member.removed-self', {
-      mayEmpty: true,
+    const { id } = request.member.user
+    const { removed, ended } = write(db, actor(request), (tx) => {
+      const ended = listSent(tx, id, customer.id).total
+      const how = { mayEmpty: true }
+      return { ended, removed: removeMember(tx, actor(request), customer.id, id, 'member.removed-self', how) }
     })
     if (removed === 'last-admin') {
       return showUsers(
@@ -118,7 +123,9 @@ export default async function customerRoutes(app: FastifyInstance) {
     }
     return reply.seeOther(
       usersOf(customer),
-      removed ? `You are no user of ${customer.name} any more.` : `You are no user of ${customer.name}.`,
+      removed
+        ? `You are no user of ${customer.name} any more.${ended > 0 ? ` ${plural(ended, 'invitation')} that you had sent ended.` : ''}`
+        : `You are no user of ${customer.name}.`,
     )
   })
 
@@ -240,12 +247,14 @@ export default async function customerRoutes(app: FastifyInstance) {
   function showUsers(request: FastifyRequest, reply: FastifyReply, form?: Form, problem = '') {
     const customer = customerOf(request)
     const admins = countAdmins(db, customer.id)
+    const inside = findMember(db, customer.id, request.signedIn.id) !== undefined
     return reply.page('customers/users', {
       title: 'Customer Users',
       customer,
       problem,
       form: form ?? newForm(),
-      inside: findMember(db, customer.id, request.signedIn.id) !== undefined,
+      inside,
+      sent: inside ? listSent(db, request.signedIn.id, customer.id) : null,
       admins,
       list: listMembers(db, customer.id, readList(request, memberList)),
       invitations: listInvitations(db, customer.id, readList(request, invitationList, 'invited-'), (invitation) => ({

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { type Account, findAccount } from '../accounts/data.ts'
 import { customerOf } from '../customers/own.ts'
+import { findTies } from '../endings/data.ts'
 import type { PoolShortage } from '../quotas/data.ts'
 import { supportedAccount } from '../quotas/page.ts'
 import { listDownload } from '../web/csv.ts'
@@ -128,6 +129,8 @@ export default async function deletedAccountRoutes(app: FastifyInstance) {
       deleted: account,
       ...place,
       losses: foreseeLosses(db, account.id),
+      ties: findTies(db, account),
+      partnerName: place.area === 'partner' ? reply.request.member.account.name : '',
       form,
     })
   }

@@ -240,6 +240,33 @@ export function foreseeEnd(db: Db, accountId: number, userId: number): Foreseen 
   }
 }
 
+/** Pending invitations that somebody sent from an account (from any where none is given): they end with the right to send them. */
+export function listSent(db: Db, userId: number, accountId?: number): Named<PendingTo> {
+  return listPending(db, sentBy(userId, accountId))
+}
+
+/** What a user's deletion would take along: in all accounts, living or deleted. */
+export function foreseeEndOfAll(db: Db, userId: number): Pick<Foreseen, 'sent' | 'customers'> {
+  const own = and(eq(memberships.userId, userId), eq(memberships.fromPartner, true))
+  const inThem = db
+    .select({ name: accounts.name, identifier: accounts.identifier })
+    .from(memberships)
+    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .where(own)
+    .orderBy(asc(accounts.search))
+    .limit(mostNamed)
+    .all()
+  const total = db.select({ n: count() }).from(memberships).where(own).get()?.n ?? 0
+  return {
+    sent: listSent(db, userId),
+    // Who is left without an admin is another question: it may forbid the deletion.
+    customers: named(
+      inThem.map((customer) => ({ ...customer, alone: 0 })),
+      total,
+    ),
+  }
+}
+
 export type Ties = {
   people: Named<{ userId: number; name: string; email: string; role: Role }>
   invitations: Named<PendingTo>
