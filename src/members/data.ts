@@ -162,7 +162,10 @@ export type Refused = 'last-admin' | 'stale'
 /** The member as it is now, whether the role was another one, and how many invitations they had sent ended with it. */
 export type RoleChanged = { member: Member; changed: boolean; ended: number }
 
-/** Changes a role, unless the account would be left without an admin. Undefined when there is no such member. */
+/**
+ * Changes a role, unless the account would be left without an admin. Undefined when there is no such member. `keptBy`
+ * takes over the invitations that a former admin sent.
+ */
 export function changeRole(
   db: Db,
   actor: Actor,
@@ -170,6 +173,7 @@ export function changeRole(
   userId: number,
   role: Role,
   version: number,
+  keptBy?: Person,
 ): RoleChanged | Refused | undefined {
   return write(db, actor, (tx) => {
     const member = findMember(tx, accountId, userId)
@@ -182,7 +186,7 @@ export function changeRole(
       .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)))
       .run()
     record(tx, actor, { kind: 'member.role-changed', accountId, userId, change: { role: [member.role, role] } })
-    const ended = role === adminRole ? 0 : endSent(tx, actor, userId, accountId)
+    const ended = role === adminRole ? 0 : endSent(tx, actor, userId, accountId, keptBy)
     return { member: { ...member, role }, changed: true, ended }
   })
 }
@@ -212,6 +216,11 @@ export function removeMember(
 /** Whether a member is an admin who can log in and act. */
 export function isActiveAdmin({ role, active }: Member): boolean {
   return role === adminRole && active === 1
+}
+
+/** Whether an admin may be given another role, or go. */
+export function mayDemote(db: Db, accountId: number, member: Member): boolean {
+  return member.role === adminRole && !isLastAdmin(db, accountId, member)
 }
 
 function isLastAdmin(tx: Db, accountId: number, member: Member): boolean {

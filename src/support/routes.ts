@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { createAccount, proposeAccountIdentifier, resumeAccount, suspendAccount } from '../accounts/data.ts'
 import { resumedWords } from '../accounts/resumed.ts'
 import { write } from '../db/open.ts'
+import { listSent } from '../endings/data.ts'
 import { adminWords, invitationActs, noAdminWords } from '../invitations/acts.ts'
 import {
   invitationList,
@@ -36,6 +37,7 @@ const newAccount = z
   })
   .transform(withIdentifier)
 const firstAdmin = z.strictObject({ name: personName(), email: email() })
+const disabling = z.strictObject({ confirmed: z.literal('yes').optional() })
 const suspension = z.strictObject({ reason: line('Say why: the account’s users will read it.', 300) })
 
 /** What requests to become a partner are called in the address of the page that also lists the accounts. */
@@ -154,9 +156,25 @@ export default async function supportRoutes(app: FastifyInstance) {
   )
 
   app.post('/support/users/:user/disabling', user, async (request, reply) => {
-    const { id, name } = userOf(request)
+    const { id, name, disabledAt } = userOf(request)
+    const isEnabled = disabledAt === null
     if (id === request.signedIn.id)
       return showUsers(request, reply.code(422), 'You cannot disable yourself: another of Support has to.')
+    const sent = listSent(db, id)
+    // What ends with the log-in is said first.
+    if (readForm(disabling, request.body).input?.confirmed !== 'yes' && sent.total > 0 && isEnabled)
+      return reply.page('endings/confirmation', {
+        title: `Disable ${name}`,
+        lead: `${name} is logged out everywhere, and cannot log in until Support enables them again.`,
+        area: 'support',
+        ends: { sent },
+        you: false,
+        formAction: `/support/users/${id}/disabling`,
+        fields: {},
+        keeps: false,
+        label: `Disable ${name}`,
+        back: '/support/users',
+      })
     const ended = setDisabled(db, supportActor(request), id, true)
     if (ended === 'last-operator')
       return showUsers(request, reply.code(422), 'The panel keeps at least one user of Support who can log in.')
