@@ -230,7 +230,7 @@ t.test('a partner copies links of invitations that it sent, while the customer h
     t.equal((await petra.post(`/partner/customers/acme/invitations/${id}/${act}`)).status, 404, act)
   t.strictSame(panel.rows().invitation_tokens, tokens)
 
-  await olga.submit('/support/users', 'Disable', {}, cast.stella.email)
+  await olga.press(await olga.submit('/support/users', 'Disable', {}, cast.stella.email), 'Disable Stella')
   await petra.submit(list, 'Invite', { name: 'Bob', email: 'bob@acme.example' })
   const page = await petra.get(list)
   t.match(page.row('bob@acme.example'), 'Copy link')

@@ -269,6 +269,23 @@ t.test('asking Support to become a partner writes three e-mails a day', async (t
   t.equal(lettersTo(panel, 'support@meshpanel.example'), 3)
 })
 
+t.test('who asks in one account after the other is counted too', async (t) => {
+  const panel = await startApp(t, { settings: { SUPPORT_EMAIL: 'support@meshpanel.example' } })
+  const petra = await panel.signIn('petra')
+  const statuses: number[] = []
+  for (let n = 0; n < 4; n++) {
+    await petra.switchTo('cloudhaus')
+    await petra.submit('/partner/customers', 'Create customer', { name: `New ${n}`, identifier: `new-${n}` })
+    await petra.submit(`/partner/customers/new-${n}/users`, 'Add Myself')
+    await petra.switchTo(`new-${n}`)
+    const page = await petra.post('/customer/account/partner-request')
+    statuses.push(page.status)
+    if (n === 3) t.match(page.text, 'You have asked several times today.')
+  }
+  t.same(statuses, [303, 303, 303, 429])
+  t.equal(lettersTo(panel, 'support@meshpanel.example'), 3)
+})
+
 t.test('what is counted names nobody', async (t) => {
   const panel = await startApp(t)
   await invite(await panel.signIn('stella'), 'greta@acme.example')

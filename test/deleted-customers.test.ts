@@ -411,3 +411,51 @@ t.test('a partner with deleted customers becomes a customer account only when th
     'Rival is a customer account now',
   )
 })
+
+t.test('Support restores the deleted customers of a partner that cannot act, within its pool', async (t) => {
+  for (const stopped of ['the partner is suspended', 'its last admin is disabled'] as const) {
+    const panel = await startApp(t, { settings: { SUPPORT_EMAIL: 'help@meshpanel.example' } })
+    const [olga, petra, ines] = [await panel.signIn('olga'), await panel.signIn('petra'), await panel.signIn('ines')]
+    await petra.submit('/partner/customers/initech/quotas', 'Save quotas', { cores: '16' })
+    await petra.submit('/partner/customers/initech/removal', 'Delete customer', { identifier: 'initech' })
+    const deleted = '/support/accounts?status=deleted'
+    t.match((await olga.get(deleted)).row('Initech'), 'Cloudhaus can restore it until')
+    t.match((await ines.get('/')).problem, 'ask Cloudhaus, who looked after it')
+    const restoration = '/support/accounts/initech/restoration'
+    t.equal((await olga.post(restoration)).status, 404, 'its partner can act')
+
+    if (stopped === 'the partner is suspended')
+      await olga.submit('/support/accounts/cloudhaus/suspension', 'Suspend', { reason: 'The contract ended.' })
+    else await olga.submit('/support/users', 'Disable', {}, cast.petra.email)
+    t.notMatch((await olga.get(deleted)).row('Initech'), 'Cloudhaus can restore it')
+    t.match((await ines.get('/')).problem, 'For 30 days it can be restored: ask Support: help@meshpanel.example')
+    t.match((await (await panel.signIn('ines')).get('/')).text, 'ask Support: help@meshpanel.example')
+
+    await olga.submit('/support/accounts/cloudhaus/quotas', 'Save pool', { cores: '8' })
+    const refused = await olga.submit(deleted, 'Restore', {}, 'Initech')
+    t.equal(refused.status, 422)
+    t.match(refused.text, 'The pool of Cloudhaus has no room for Initech any more: Initech had 16 of Cores')
+    await olga.submit('/support/accounts/cloudhaus/quotas', 'Save pool', { cores: '16' })
+    const restored = await olga.submitAndFollow(deleted, 'Restore', {}, 'Initech')
+    t.match(restored.notice, 'Initech is restored, and its users can work in it again.', stopped)
+    t.equal((await ines.get('/projects')).status, 200)
+    t.equal((await olga.get('/support/accounts/initech/users')).status, 200)
+  }
+})
+
+t.test('who restores a suspended customer reads whose suspension it is', async (t) => {
+  const panel = await startApp(t)
+  const [olga, petra, ines] = [await panel.signIn('olga'), await panel.signIn('petra'), await panel.signIn('ines')]
+  await olga.submit('/support/accounts/initech/suspension', 'Suspend', { reason: 'Abuse' })
+  const removal = '/partner/customers/initech/removal'
+  await petra.submit(removal, 'Delete customer', { identifier: 'initech' })
+  const restored = await petra.submitAndFollow(deletedCustomers, 'Restore', {}, 'Initech')
+  t.match(restored.notice, 'Initech is restored. It is still suspended by Support: its users can work in it once')
+  t.equal((await ines.get('/projects')).status, 403)
+  await petra.submit('/partner/customers/initech/suspension', 'Suspend', { reason: 'Unpaid' })
+  await petra.submit(removal, 'Delete customer', { identifier: 'initech' })
+  t.match(
+    (await petra.submitAndFollow(deletedCustomers, 'Restore', {}, 'Initech')).notice,
+    'It is still suspended by Support and by Cloudhaus:',
+  )
+})

@@ -125,13 +125,81 @@ t.test('a demoted and a disabled admin’s invitations end, and the notice says 
   const [stella, tom, olga] = (await everybody(panel, 'stella', 'tom', 'olga')) as [Client, Client, Client]
   await stella.submit('/customer/users', 'Change', { role: 'admin' }, cast.tom.email)
   await tom.submit('/customer/users', 'Invite', { name: 'One', email: 'one@acme.example', role: 'admin' })
-  const demoted = await stella.submitAndFollow('/customer/users', 'Change', { role: 'member' }, cast.tom.email)
-  t.match(demoted.notice, '1 invitation that they had sent ended')
+  const asked = await stella.submit('/customer/users', 'Change', { role: 'member' }, cast.tom.email)
+  t.match(asked.text, 'Tom will be Customer User of Acme, and can invite nobody any more.')
+  t.match(asked.text, '1 pending invitation that they sent ends: One (one@acme.example), to Acme')
+  t.equal(stateOf(panel, 'one@acme.example'), 'pending')
+  await stella.press(asked, 'Change role')
+  t.match(
+    (await stella.open('/customer/users')).notice,
+    'Tom is Customer User now. 1 invitation that they had sent ended',
+  )
   t.equal(stateOf(panel, 'one@acme.example'), 'cancelled')
   await stella.submit('/customer/users', 'Invite', { name: 'Two', email: 'two@acme.example' })
-  const disabled = await olga.submitAndFollow('/support/users', 'Disable', {}, cast.stella.email)
-  t.match(disabled.notice, '1 invitation that they had sent ended')
+  const page = await olga.submit('/support/users', 'Disable', {}, cast.stella.email)
+  t.match(page.text, '1 pending invitation that they sent ends: Two (two@acme.example), to Acme')
+  t.equal((await stella.get('/projects')).status, 200, 'nothing was done yet')
+  await olga.press(page, 'Disable Stella')
+  t.match((await olga.open('/support/users')).notice, '1 invitation that they had sent ended')
   t.equal(stateOf(panel, 'two@acme.example'), 'cancelled')
+})
+
+t.test('whoever demotes an admin may take over their invitations', async (t) => {
+  const panel = await startApp(t)
+  const [stella, tom] = (await everybody(panel, 'stella', 'tom')) as [Client, Client]
+  await stella.submit('/customer/users', 'Change', { role: 'admin' }, cast.tom.email)
+  await tom.submit('/customer/users', 'Invite', { name: 'One', email: 'one@acme.example' })
+  const link = await copiedLink(tom, 'one@acme.example')
+  const own = await tom.submit('/customer/users', 'Change', { role: 'member' }, cast.tom.email)
+  t.match(own.text, '1 pending invitation that you sent ends')
+  t.notMatch(own.text, 'Keep these invitations')
+  const asked = await stella.submit('/customer/users', 'Change', { role: 'member' }, cast.tom.email)
+  await stella.press(asked, 'Change role', { keep: 'yes' })
+  const list = await stella.open('/customer/users')
+  t.match(list.notice, 'Tom is Customer User now. You took over 1 invitation.')
+  t.match(list.row('one@acme.example'), 'Resend')
+  t.notOk((await panel.visit().get(link)).hasButton('Accept invitation'), 'no link that Tom has works')
+
+  await stella.submit('/customer/users', 'Invite', { name: 'Two', email: 'two@acme.example' })
+  const last = await stella.submit('/customer/users', 'Change', { role: 'member' }, cast.stella.email)
+  t.match(last.problem, 'Acme keeps at least one Customer Admin', 'nobody is asked about what is impossible')
+})
+
+t.test('the pages of deletions, and of Remove Myself, say what ends for good', async (t) => {
+  const panel = await startApp(t)
+  const [olga, petra] = (await everybody(panel, 'olga', 'petra')) as [Client, Client]
+  const list = '/partner/customers/initech/users'
+  const removal = '/partner/customers/initech/removal'
+  t.notMatch((await petra.get(removal)).text, 'for good below')
+  t.notMatch((await petra.get(removal)).text, 'People of Cloudhaus')
+  await petra.submit(list, 'Add Myself')
+  t.notMatch((await petra.get(list)).text, 'When you remove yourself')
+  await petra.switchTo('initech')
+  await petra.submit('/customer/users', 'Invite', { name: 'Ann', email: 'ann@initech.example' })
+  await petra.switchTo('cloudhaus')
+  await petra.submit('/customer/users', 'Invite', { name: 'Cleo', email: 'cleo@cloudhaus.example' })
+
+  const deletion = await petra.get(removal)
+  t.match(deletion.text, 'For 30 days it can be restored, but for what ends for good')
+  t.match(deletion.text, `People of Cloudhaus lose access: Petra (${cast.petra.email})`)
+  t.match(deletion.text, '1 pending invitation sent by Cloudhaus ends: Ann (ann@initech.example)')
+
+  await petra.submit('/customer/users', 'Change', { role: 'admin' }, cast.max.email)
+  for (const [who, page, words] of [
+    [petra, '/profile/removal', ['You lose', 'you sent']],
+    [olga, `/support/users/${userId(panel, cast.petra.email)}/removal`, ['They lose', 'they sent']],
+  ] as const) {
+    const { text } = await who.get(page)
+    t.match(text, `${words[0]} 1 customer too`)
+    t.match(text, `2 pending invitations that ${words[1]} end: Ann (ann@initech.example), to Initech`)
+    t.match(text, 'Cleo (cleo@cloudhaus.example), to Cloudhaus')
+  }
+
+  t.match((await petra.get(list)).text, '1 pending invitation that you sent ends: Ann (ann@initech.example)')
+  const left = await petra.submitAndFollow(list, 'Remove Myself')
+  t.match(left.notice, 'You are no user of Initech any more. 1 invitation that you had sent ended.')
+  t.equal(stateOf(panel, 'ann@initech.example'), 'cancelled')
+  t.equal(stateOf(panel, 'cleo@cloudhaus.example'), 'pending')
 })
 
 t.test('nobody returns through an older invitation', async (t) => {
@@ -232,12 +300,13 @@ t.test('an account whose last admin was disabled or deleted gets another one', a
   await stella.submit('/customer/users', 'Invite', { name: 'Ann', email: 'ann@acme.example', role: 'admin' })
   const list = '/partner/customers/acme/users'
   t.notOk((await petra.get(list)).hasButton('Invite'))
-  await olga.submit('/support/users', 'Disable', {}, cast.stella.email)
+  await olga.press(await olga.submit('/support/users', 'Disable', {}, cast.stella.email), 'Disable Stella')
   t.match((await petra.get('/')).text, '1 customer without a Customer Admin')
   t.match((await petra.get('/partner/customers?admin=none')).row('acme'), 'Acme')
   t.equal((await petra.submit(list, 'Invite', { name: 'Bob', email: 'bob@acme.example' })).status, 303)
 
-  for (const who of ['dora', 'petra'] as const) await olga.submit('/support/users', 'Disable', {}, cast[who].email)
+  await olga.submit('/support/users', 'Disable', {}, cast.dora.email)
+  await olga.press(await olga.submit('/support/users', 'Disable', {}, cast.petra.email), 'Disable Petra')
   for (const account of ['direct', 'cloudhaus', 'acme']) {
     const page = `/support/accounts/${account}/users`
     const invited = await olga.submitAndFollow(page, 'Invite', { name: 'New', email: `new@${account}.example` })
@@ -267,4 +336,51 @@ t.test('the last operator is not disabled', async (t) => {
       .filter((user) => user.disabledAt === null).length,
     1,
   )
+})
+
+t.test('a user of an account without an admin becomes its admin at once, through who looks after it', async (t) => {
+  const panel = await startApp(t)
+  const [olga, petra, dora, tom] = (await everybody(panel, 'olga', 'petra', 'dora', 'tom')) as [
+    Client,
+    Client,
+    Client,
+    Client,
+  ]
+  await dora.submit('/customer/users', 'Invite', { name: 'Nils', email: cast.nils.email })
+  const nils = await panel.signIn('nils')
+  await nils.submit('/', 'Accept')
+  const roleOf = (who: CastName) =>
+    panel.db
+      .select()
+      .from(memberships)
+      .where(eq(memberships.userId, userId(panel, cast[who].email)))
+      .get()?.role
+  for (const who of ['dora', 'stella'] as const) await olga.submit('/support/users', 'Disable', {}, cast[who].email)
+
+  const ofDirect = '/support/accounts/direct/users'
+  const dead = await olga.submit(ofDirect, 'Invite', { name: 'Dora', email: cast.dora.email })
+  t.match(dead.error('email'), 'cannot log in or work in it now')
+  panel.db.update(users).set({ emailProvedAt: null }).where(eq(users.email, cast.nils.email)).run()
+  const stranger = await olga.submit(ofDirect, 'Invite', { name: 'Nils', email: cast.nils.email })
+  t.match(stranger.error('email'), 'has not confirmed this address')
+  t.equal(roleOf('nils'), 'member')
+  panel.db.update(users).set({ emailProvedAt: 1 }).where(eq(users.email, cast.nils.email)).run()
+  const page = await olga.get(ofDirect)
+  t.match(page.text, 'A user of it whose e-mail you enter becomes Customer Admin at once.')
+  await olga.press(page, 'Invite', { name: 'N', email: cast.nils.email.toUpperCase() })
+  t.match((await olga.open(ofDirect)).notice, 'Nils was a user of Direct already, and is Customer Admin now.')
+  t.equal(roleOf('nils'), 'admin')
+  t.match(
+    (await nils.open('/customer/history?account=direct')).row('changed the role'),
+    /Olga Support.*Nils role: Customer User → Customer Admin/,
+  )
+  t.match((await olga.get('/support/mail')).row('Your role in Direct changed'), 'Nils')
+
+  const ofAcme = '/partner/customers/acme/users'
+  const made = await petra.submitAndFollow(ofAcme, 'Invite', { name: 'Tom', email: cast.tom.email })
+  t.match(made.notice, 'Tom was a user of Acme already, and is Customer Admin now.')
+  t.notOk(made.hasButton('Invite'))
+  t.ok((await tom.get('/customer/users')).hasButton('Invite'))
+  const late = await petra.post('/partner/customers/acme/invitations', { name: 'Max', email: cast.max.email })
+  t.match(late.problem, 'Acme has a Customer Admin who can log in')
 })

@@ -17,6 +17,7 @@ import { cast, demoPassword } from '../src/demo.ts'
 import { changeEmail } from '../src/email-change/data.ts'
 import { cancelInvitation, invite, resend } from '../src/invitations/data.ts'
 import { createUser, endSession, endSessions, findUser, setDisabled, setPassword } from '../src/login/data.ts'
+import { resendGap } from '../src/mail/allowance.ts'
 import { requestPartnership } from '../src/partnership/data.ts'
 import { requestReset, resetPassword } from '../src/password-reset/data.ts'
 import { deleteUser } from '../src/personal-data/data.ts'
@@ -78,7 +79,9 @@ function inviteToSolo(w: World): void {
   const solo = { id: w.accountId('solo'), kind: 'partner', name: 'Solo' } as const
   const sender = { post: w.panel.app.postLetter, publicUrl: '', inviter: 'Olga' }
   const invited = { name: 'First', email: 'first@solo.example', role: 'admin', projects: [] } as const
-  invite(w.db, w.support, sender, solo, { ...invited, projects: [] })
+  // Long enough ago to be sent again.
+  const earlier = { ...w.support, at: w.support.at - resendGap }
+  invite(w.db, earlier, sender, solo, { ...invited, projects: [] })
 }
 
 /** One entry for each POST that asks for a right. A route without one fails the first test. */

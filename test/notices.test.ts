@@ -634,7 +634,10 @@ t.test('what is restored while it is suspended is not said to be open', async (t
   await as('petra', '/partner/customers/acme/removal', 'Delete customer', { identifier: 'acme' })(panel)
   const petra = await panel.signIn('petra')
   const restored = await petra.submitAndFollow('/partner/deleted-customers', 'Restore')
-  t.equal(restored.notice, 'Acme is restored. It is still suspended: its users can work in it once it is resumed.')
+  t.equal(
+    restored.notice,
+    'Acme is restored. It is still suspended by Cloudhaus: its users can work in it once it is resumed.',
+  )
   const stella = panel.visit()
   await stella.logIn(cast.stella.email, demoPassword)
   t.match((await stella.open('/')).text, 'Acme is suspended')

@@ -1,5 +1,6 @@
+import { eq } from 'drizzle-orm'
 import t from 'tap'
-import { invitations } from '../src/db/schema.ts'
+import { invitations, letters, users } from '../src/db/schema.ts'
 import { cast } from '../src/demo.ts'
 import { type Client, type Panel, startApp } from './harness.ts'
 import { until } from './smtp.ts'
@@ -65,7 +66,7 @@ t.test('a partner and Support suspend each for themselves, and lift only their o
   await suspend(petra)
   t.match(
     (await olga.submitAndFollow('/support/accounts', 'Resume', {}, 'acme')).notice,
-    'Your suspension of Acme was lifted. Acme stays suspended by its partner, and only the partner can resume that.',
+    'Your suspension of Acme was lifted. Acme stays suspended by its partner, and only the partner can resume that. Moving it to another partner, or to none, ends that suspension.',
   )
   t.match((await stella.get('/projects')).text, /Acme is suspended.*The bill of May/)
   await olga.post('/support/accounts/acme/suspension/removal')
@@ -161,3 +162,72 @@ t.test('a suspended partner’s customers go on working, its people cannot act i
   t.equal((await petra.get('/partner/deleted-customers')).status, 403)
   t.equal((await stella.get('/projects')).status, 200)
 })
+
+t.test(
+  'whoever looks after an account now is named, and is whom to ask: Support while the partner cannot act',
+  async (t) => {
+    const panel = await startApp(t, { settings: { SUPPORT_EMAIL: 'help@meshpanel.example' } })
+    const [olga, petra, stella] = [
+      await panel.signIn('olga'),
+      await panel.signIn('petra'),
+      await panel.signIn('stella'),
+    ]
+    t.match((await stella.get('/customer/account')).text, 'Looked after byCloudhaus, your partner')
+    await olga.submit('/support/accounts/cloudhaus/suspension', 'Suspend', { reason: 'The contract ended.' })
+    t.match(
+      (await stella.get('/customer/account')).text,
+      'Looked after bySupport, help@meshpanel.example (Cloudhaus, your partner, cannot act now)',
+    )
+    await olga.submit('/support/accounts', 'Resume', {}, 'cloudhaus')
+    await suspend(petra)
+    t.match((await stella.get('/')).text, 'Whom to ask Cloudhaus, who looks after this account')
+    await olga.submit('/support/users', 'Disable', {}, cast.petra.email)
+    for (const path of ['/', '/projects'])
+      t.match(
+        (await stella.get(path)).text,
+        'Whom to ask Cloudhaus suspended it, and cannot act now. Ask Support: help@meshpanel.example',
+        path,
+      )
+  },
+)
+
+t.test(
+  'people of a suspended partner are no admins meanwhile: nobody counts on them, names them or writes to them',
+  async (t) => {
+    const panel = await startApp(t)
+    const [olga, petra, stella] = [
+      await panel.signIn('olga'),
+      await panel.signIn('petra'),
+      await panel.signIn('stella'),
+    ]
+    await petra.submit('/customer/users', 'Change', { role: 'admin' }, cast.max.email)
+    await petra.submit('/partner/customers/acme/users', 'Add Myself')
+    t.ok((await stella.get('/profile/removal')).hasButton('Delete my user'), 'Petra is left')
+    t.match((await stella.get('/customer/account')).text, cast.petra.email)
+    await olga.submit('/support/accounts/cloudhaus/suspension', 'Suspend', { reason: 'The contract ended.' })
+
+    const page = await stella.get('/profile/removal')
+    t.match(page.text, /not possible yet.*Acme/)
+    t.equal((await stella.post('/profile/removal', { email: cast.stella.email })).status, 422)
+    t.notMatch((await stella.get('/customer/account')).text, cast.petra.email)
+    await olga.submit('/support/accounts/acme/suspension', 'Suspend', { reason: 'Abuse' })
+    const told = panel.db.select().from(letters).where(eq(letters.subject, 'Acme was suspended')).all()
+    t.same(
+      told.map(({ email }) => email),
+      [cast.stella.email],
+    )
+    await olga.submit('/support/accounts', 'Resume', {}, 'acme')
+    const max = await panel.signIn('max')
+    const { id } = panel.db.select().from(users).where(eq(users.email, cast.petra.email)).get() ?? {}
+    await olga.submit('/support/users', 'Disable', {}, cast.stella.email)
+    t.equal((await max.get(`/customer/users/${id}/removal`)).status, 403)
+    await olga.submit('/support/accounts', 'Resume', {}, 'cloudhaus')
+    t.match((await max.get(`/customer/users/${id}/removal`)).text, 'Without them, Acme has no admin who can log in')
+    t.ok(
+      (await petra.get('/profile/removal')).text.includes('not possible yet'),
+      'and she is needed once she can act again',
+    )
+    await olga.submit('/support/accounts/cloudhaus/suspension', 'Suspend', { reason: 'Once more' })
+    t.ok((await petra.get('/profile/removal')).hasButton('Delete my user'), 'who cannot act is not missed')
+  },
+)

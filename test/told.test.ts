@@ -344,7 +344,7 @@ t.test('Send again says why an e-mail cannot be sent any more, and does not send
   t.match(invited.notice, 'The e-mail to greta@acme.example is being sent again.')
   await mail.letterTo('greta@acme.example')
 
-  await olga.submit('/support/users', 'Disable', {}, cast.stella.email)
+  await olga.press(await olga.submit('/support/users', 'Disable', {}, cast.stella.email), 'Disable Stella')
   t.match(
     (await again('More quota for Acme was declined')).notice,
     'The e-mail to stella@acme.example was not sent again: its reader’s login is disabled.',

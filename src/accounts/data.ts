@@ -11,6 +11,7 @@ import { isSuspended, type Suspension, suspensionOf } from '../db/suspension.ts'
 import { type Actor, record } from '../history/record.ts'
 import { type MailContext, withdrawLettersOfAct } from '../mail/outbox.ts'
 import { tellResumed, tellSuspended } from '../notices/data.ts'
+import { partnerActs } from '../partner-ties/caretaker.ts'
 import type { ActiveAccount, DeletedAccount } from '../web/viewer.ts'
 
 export type Account = typeof accounts.$inferSelect
@@ -46,11 +47,13 @@ const ofPartner = {
   supportSuspendedAt: partner.supportSuspendedAt,
   supportSuspendedReason: partner.supportSuspendedReason,
 }
+/** 1 where the partner's suspension is left to Support. */
+const leftToSupport = sql<number | null>`accounts.suspended_at is not null and not (${partnerActs})`
 const asMember = { role: memberships.role, fromPartner: memberships.fromPartner }
 
 const membership = prepared((db) =>
   db
-    .select({ account: memberOf, membership: asMember, partner: ofPartner })
+    .select({ account: memberOf, membership: asMember, partner: ofPartner, leftToSupport })
     .from(memberships)
     .innerJoin(accounts, and(eq(accounts.id, memberships.accountId), isNull(accounts.deletedAt)))
     .leftJoin(partner, eq(partner.id, accounts.partnerId))
@@ -63,7 +66,7 @@ const membership = prepared((db) =>
 /** An account as its member sees it; undefined for everybody else, and once it is deleted. */
 export function findMembership(db: Db, userId: number, accountId: number): ActiveAccount | undefined {
   const row = membership(db).get({ userId, accountId })
-  return row && activeAccount(row.account, row.membership, row.partner)
+  return row && activeAccount(row.account, row.membership, row.partner, row.leftToSupport)
 }
 
 type RowOf<Fields extends Record<string, { _: { data: unknown; notNull: boolean } }>> = {
@@ -74,6 +77,7 @@ function activeAccount(
   { id, kind, name, identifier, ...suspension }: RowOf<typeof memberOf>,
   { role, fromPartner }: RowOf<typeof asMember>,
   partner: RowOf<typeof ofPartner> | null,
+  leftToSupport: number | null,
 ): ActiveAccount {
   const sleeping =
     fromPartner && partner?.supportSuspendedAt
@@ -88,6 +92,7 @@ function activeAccount(
     fromPartner,
     suspension: suspensionOf(suspension) ?? sleeping,
     partnerName: partner?.name ?? null,
+    leftToSupport: leftToSupport === 1,
   }
 }
 
@@ -109,6 +114,7 @@ const viewing = (account: SQL | AnyColumn) =>
         account: memberOf,
         membership: asMember,
         partner: ofPartner,
+        leftToSupport,
       })
       .from(sessions)
       .innerJoin(users, and(eq(users.id, sessions.userId), isNull(users.disabledAt)))
@@ -126,16 +132,19 @@ const viewingIn = viewing(sql`${sql.placeholder('accountId')}`)
 export function findSessionViewer(db: Db, hash: string, accountId?: number) {
   const row = accountId === undefined ? viewingActive(db).get({ hash }) : viewingIn(db).get({ hash, accountId })
   if (!row) return undefined
-  const { account, membership, partner, ...rest } = row
-  return { ...rest, account: account && membership ? activeAccount(account, membership, partner) : undefined }
+  const { account, membership, partner, leftToSupport, ...rest } = row
+  return {
+    ...rest,
+    account: account && membership ? activeAccount(account, membership, partner, leftToSupport) : undefined,
+  }
 }
 
 function selectDeleted(db: Db, own: SQL | undefined) {
   return db
-    .select({ name: accounts.name, identifier: accounts.identifier, partnerName: partner.name })
+    .select({ name: accounts.name, identifier: accounts.identifier, restorer: partner.name })
     .from(memberships)
     .innerJoin(accounts, eq(accounts.id, memberships.accountId))
-    .leftJoin(partner, eq(partner.id, accounts.partnerId))
+    .leftJoin(partner, and(eq(partner.id, accounts.partnerId), partnerActs))
     .where(and(own, isNotNull(accounts.deletedAt)))
 }
 
@@ -257,7 +266,7 @@ export const deletedMembershipList = {
   columns: {
     name: ({ name }) => name,
     identifier: ({ identifier }) => identifier,
-    partner: ({ partnerName }) => partnerName,
+    'restored by': ({ restorer }) => restorer ?? 'Support',
   },
   filters: {},
 } as const satisfies ListSpec<DeletedAccount & { id: number; lastUsedAt: number }>
@@ -278,12 +287,12 @@ export function listDeletedAccounts(
           id: accounts.id,
           name: accounts.name,
           identifier: accounts.identifier,
-          partnerName: partner.name,
+          restorer: partner.name,
           lastUsedAt: memberships.lastUsedAt,
         })
         .from(memberships)
         .innerJoin(accounts, eq(accounts.id, memberships.accountId))
-        .leftJoin(partner, eq(partner.id, accounts.partnerId))
+        .leftJoin(partner, and(eq(partner.id, accounts.partnerId), partnerActs))
         .where(and(own, where))
         .orderBy(...orderBy)
         .limit(limit),

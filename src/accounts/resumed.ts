@@ -6,7 +6,7 @@ export function resumedWords(name: string, { done, other }: { done: 'resumed' | 
     other &&
     (other.by === 'support'
       ? `Support has suspended ${name} too, and only Support can resume that.`
-      : `${name} stays suspended by its partner, and only the partner can resume that.`)
+      : `${name} stays suspended by its partner, and only the partner can resume that. Moving it to another partner, or to none, ends that suspension.`)
   if (done === 'nothing') return still ?? `${name} was not suspended. Nothing was changed.`
   return still ? `Your suspension of ${name} was lifted. ${still.replace(' too,', ',')}` : `${name} is active again.`
 }

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { ListQuery } from '../db/list.ts'
 import { countAdmins, listAdmins } from '../members/data.ts'
+import { caretakerOf } from '../partner-ties/caretaker.ts'
 import { findPendingRequest } from '../partnership/data.ts'
 import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
@@ -64,6 +65,7 @@ export default async function accountRoutes(app: FastifyInstance) {
     return reply.page('accounts/settings', {
       title: 'Account',
       details: account,
+      caretaker: caretakerOf(db, account),
       admins: listAdmins(db, account.id),
       adminCount: countAdmins(db, account.id),
       request: findPendingRequest(db, account.id) ?? null,

@@ -4,7 +4,8 @@ import { proposeAccountIdentifier, resumeAccount, suspendAccount } from '../acco
 import { resumedWords } from '../accounts/resumed.ts'
 import type { ListQuery } from '../db/list.ts'
 import { write } from '../db/open.ts'
-import { invitationActs } from '../invitations/acts.ts'
+import { listSent } from '../endings/data.ts'
+import { adminWords, invitationActs, noAdminWords } from '../invitations/acts.ts'
 import {
   type Handler,
   invitationList,
@@ -24,12 +25,12 @@ import {
   removeMember,
 } from '../members/data.ts'
 import { tellJoined } from '../notices/data.ts'
-import { adminRole } from '../policy.ts'
 import { listProjects, projectList } from '../projects/data.ts'
 import { isCounted, limitsOfProjects, nearestLimit, poolBoundsProjects, projectQuota, usesOf } from '../quotas/data.ts'
 import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
 import { accountName, email, identifier, line, personName, withIdentifier } from '../web/fields.ts'
+import { plural } from '../web/format.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { readList } from '../web/list.ts'
 import { actor } from '../web/viewer.ts'
@@ -118,8 +119,11 @@ export default async function customerRoutes(app: FastifyInstance) {
 
   app.post('/partner/customers/:customer/own-membership/removal', join, async (request, reply) => {
     const customer = customerOf(request)
-    const removed = removeMember(db, actor(request), customer.id, request.member.user.id, 'member.removed-self', {
-      mayEmpty: true,
+    const { id } = request.member.user
+    const { removed, ended } = write(db, actor(request), (tx) => {
+      const ended = listSent(tx, id, customer.id).total
+      const how = { mayEmpty: true }
+      return { ended, removed: removeMember(tx, actor(request), customer.id, id, 'member.removed-self', how) }
     })
     if (removed === 'last-admin') {
       return showUsers(
@@ -131,7 +135,9 @@ export default async function customerRoutes(app: FastifyInstance) {
     }
     return reply.seeOther(
       usersOf(customer),
-      removed ? `You are no user of ${customer.name} any more.` : `You are no user of ${customer.name}.`,
+      removed
+        ? `You are no user of ${customer.name} any more.${ended > 0 ? ` ${plural(ended, 'invitation')} that you had sent ended.` : ''}`
+        : `You are no user of ${customer.name}.`,
     )
   })
 
@@ -139,8 +145,10 @@ export default async function customerRoutes(app: FastifyInstance) {
     const customer = customerOf(request)
     const form = readForm(firstAdmin, request.body)
     if (form.input) {
-      const input = { ...form.input, role: adminRole, projects: [] }
-      const invited = orTooMany(() => inviteAdmin(db, actor(request), senderOf(request), customer, input))
+      const { input } = form
+      const invited = orTooMany(() =>
+        inviteAdmin(db, actor(request), senderOf(request), customer, input, app.mailContext),
+      )
       if (invited === 'has-admin')
         return showUsers(
           request,
@@ -149,13 +157,8 @@ export default async function customerRoutes(app: FastifyInstance) {
           `${customer.name} has a Customer Admin who can log in and invite its users.`,
         )
       if (invited instanceof TooMany) form.errors.email = invited.message
-      else if (typeof invited === 'object')
-        return reply.seeOther(usersOf(customer), `Invitation sent to ${invited.email}.`)
-      else
-        form.errors.email =
-          invited === 'member'
-            ? 'This person is a user of this customer already.'
-            : 'This address has a pending invitation already. Resend, correct or cancel it below.'
+      else if (typeof invited === 'object') return reply.seeOther(usersOf(customer), adminWords(customer, invited))
+      else form.errors.email = noAdminWords[invited]
     }
     return showUsers(request, reply.code(422), form)
   })
@@ -258,12 +261,14 @@ export default async function customerRoutes(app: FastifyInstance) {
   function showUsers(request: FastifyRequest, reply: FastifyReply, form?: Form, problem = '') {
     const customer = customerOf(request)
     const admins = countAdmins(db, customer.id)
+    const inside = findMember(db, customer.id, request.signedIn.id) !== undefined
     return reply.page('customers/users', {
       title: 'Customer Users',
       customer,
       problem,
       form: form ?? newForm(),
-      inside: findMember(db, customer.id, request.signedIn.id) !== undefined,
+      inside,
+      sent: inside ? listSent(db, request.signedIn.id, customer.id) : null,
       admins,
       list: listMembers(db, customer.id, readList(request, memberList)),
       invitations: listInvitations(db, customer.id, readList(request, invitationList, 'invited-'), (invitation) => ({

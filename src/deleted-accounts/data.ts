@@ -23,6 +23,7 @@ import { endImport } from '../imports/data.ts'
 import { type MailContext, withdrawLettersAbout, withdrawLettersOfAct } from '../mail/outbox.ts'
 import { countAdmins } from '../members/data.ts'
 import { tellDeleted } from '../notices/data.ts'
+import { isOfSupport } from '../partner-ties/caretaker.ts'
 import { isDeleted, isRestorable } from '../purge/data.ts'
 import { restorableUntil } from '../purge/term.ts'
 import { endRequestOf, findOpenRequest } from '../quota-requests/data.ts'
@@ -30,14 +31,24 @@ import { type PoolShortage, poolShortages } from '../quotas/data.ts'
 import type { Resource } from '../resources/data.ts'
 
 // A customer account that is deleted is restorable for 30 days: nothing of it goes, but it is found
-// nowhere else. A partner deletes and restores its own customers; Support (a partner of null) those
-// without a partner.
+// nowhere else. A partner deletes and restores its own customers. Support (a partner of null) deletes those
+// without a partner, and restores those too whose partner cannot act now.
 
-/** Looked after by this partner; null is Support, for the accounts without one. */
-function lookedAfterBy(partnerId: number | null): SQL | undefined {
+/** To be deleted by this partner; null is Support. */
+function deletableBy(partnerId: number | null): SQL | undefined {
   return and(
     eq(accounts.kind, 'customer'),
     partnerId === null ? isNull(accounts.partnerId) : eq(accounts.partnerId, partnerId),
+    isNull(accounts.deletedAt),
+  )
+}
+
+/** To be restored by this partner (null: Support) at this time. */
+function restorableBy(partnerId: number | null, at: number): SQL | undefined {
+  return and(
+    eq(accounts.kind, 'customer'),
+    partnerId === null ? isOfSupport : eq(accounts.partnerId, partnerId),
+    isRestorable(accounts, at),
   )
 }
 
@@ -155,7 +166,7 @@ export function deleteAccount(
   mail: MailContext,
 ): 'deleted' | 'projects' | undefined {
   return write(db, actor, (tx) => {
-    const own = and(eq(accounts.id, accountId), lookedAfterBy(partnerId), isNull(accounts.deletedAt))
+    const own = and(eq(accounts.id, accountId), deletableBy(partnerId))
     const account = tx.select().from(accounts).where(own).get()
     if (!account) return undefined
     const alive = and(eq(projects.accountId, accountId), isNull(projects.deletedAt))
@@ -244,12 +255,12 @@ export function findRestorable(db: Db, partnerId: number | null, identifier: str
   return db
     .select()
     .from(accounts)
-    .where(and(eq(accounts.identifier, identifier), lookedAfterBy(partnerId), isRestorable(accounts, at)))
+    .where(and(eq(accounts.identifier, identifier), restorableBy(partnerId, at)))
     .get()
 }
 
 /**
- * Restores a deleted account with its members and limits. Its share of the pool was given back, so that
+ * Restores a deleted account with its members and limits. Its share of its partner's pool was given back, so that
  * the pool must have room for it again: what it lacks comes back, and then nothing is restored. 'without-admin'
  * where it is restored with users, the last admin of whom was deleted or disabled meanwhile.
  * Undefined when there is no such account.
@@ -261,11 +272,11 @@ export function restoreAccount(
   accountId: number,
 ): 'restored' | 'without-admin' | PoolShortage[] | undefined {
   return write(db, actor, (tx) => {
-    const own = and(eq(accounts.id, accountId), lookedAfterBy(partnerId), isRestorable(accounts, actor.at))
+    const own = and(eq(accounts.id, accountId), restorableBy(partnerId, actor.at))
     const account = tx.select().from(accounts).where(own).get()
     if (!account) return undefined
     // It has no living project, so it takes its numbers and no more.
-    const short = partnerId === null ? [] : poolShortages(tx, partnerId, listOwnLimits(tx, accountId))
+    const short = account.partnerId === null ? [] : poolShortages(tx, account.partnerId, listOwnLimits(tx, accountId))
     if (short.length > 0) return short
     tx.update(accounts).set({ deletedAt: null, deletedBy: null }).where(own).run()
     withdrawLettersOfAct(tx, accountId, account.deletedAt ?? 0, 'the account was restored', actor.at)

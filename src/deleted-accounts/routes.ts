@@ -1,11 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import type { Account } from '../accounts/data.ts'
+import { type Account, findAccount } from '../accounts/data.ts'
 import { customerOf } from '../customers/own.ts'
+import { findTies } from '../endings/data.ts'
 import type { PoolShortage } from '../quotas/data.ts'
 import { supportedAccount } from '../quotas/page.ts'
 import { listDownload } from '../web/csv.ts'
-import { found } from '../web/errors.ts'
+import { found, Refusal } from '../web/errors.ts'
 import { withUnit } from '../web/format.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { readList } from '../web/list.ts'
@@ -62,10 +63,18 @@ export default async function deletedAccountRoutes(app: FastifyInstance) {
     const deleted = found(findRestorable(db, account.id, customer, app.now()))
     readForm(nothing, request.body)
     const done = found(restoreAccount(db, actor(request), account.id, deleted.id))
-    if (typeof done !== 'string') return showDeleted(request, reply.code(422), shortageWords(deleted, account, done))
+    if (typeof done !== 'string') {
+      const problem = `${shortageWords(deleted, account.name, done)} Lower the quotas of other customers, or ask Support to raise the pool.`
+      return showDeleted(request, reply.code(422), problem)
+    }
     return reply.seeOther(
       '/partner/customers',
-      restoredWords(deleted, done, 'Add yourself under its Customer Users, and make somebody Customer Admin.'),
+      restoredWords(
+        deleted,
+        account.name,
+        done,
+        'Add yourself under its Customer Users, and make somebody Customer Admin.',
+      ),
     )
   })
 
@@ -95,9 +104,16 @@ export default async function deletedAccountRoutes(app: FastifyInstance) {
     const deleted = found(findRestorable(db, null, identifier, app.now()))
     readForm(nothing, request.body)
     const done = found(restoreAccount(db, supportActor(request), null, deleted.id))
+    const partner = deleted.partnerId === null ? '' : found(findAccount(db, deleted.partnerId)).name
+    if (typeof done !== 'string')
+      throw new Refusal(
+        422,
+        `${deleted.name} was not restored`,
+        `${shortageWords(deleted, partner, done)} Raise the pool first.`,
+      )
     return reply.seeOther(
       '/support/accounts',
-      restoredWords(deleted, done, 'Move it to a partner, who can add themselves and make somebody Customer Admin.'),
+      restoredWords(deleted, partner, done, 'Make somebody Customer Admin under its Users.'),
     )
   })
 
@@ -113,6 +129,8 @@ export default async function deletedAccountRoutes(app: FastifyInstance) {
       deleted: account,
       ...place,
       losses: foreseeLosses(db, account.id),
+      ties: findTies(db, account),
+      partnerName: place.area === 'partner' ? reply.request.member.account.name : '',
       form,
     })
   }
@@ -139,17 +157,20 @@ const ofSupport = ({ identifier }: Account): Place => ({
   action: `/support/accounts/${identifier}/removal`,
 })
 
-function restoredWords(deleted: Account, done: string | PoolShortage[], todo: string): string {
-  const words = deleted.suspendedAt
-    ? `${deleted.name} is restored. It is still suspended: its users can work in it once it is resumed.`
-    : `${deleted.name} is restored, and its users can work in it again.`
+/** `partner`: the name of the account's partner, if it has one. */
+function restoredWords(deleted: Account, partner: string, done: 'restored' | 'without-admin', todo: string): string {
+  const by = [deleted.supportSuspendedAt !== null ? 'Support' : [], deleted.suspendedAt !== null ? partner : []].flat()
+  const words =
+    by.length > 0
+      ? `${deleted.name} is restored. It is still suspended by ${by.join(' and by ')}: its users can work in it once it is resumed.`
+      : `${deleted.name} is restored, and its users can work in it again.`
   return done === 'without-admin' ? `${words} None of them is Customer Admin any more. ${todo}` : words
 }
 
-function shortageWords(deleted: { name: string }, partner: { name: string }, shortages: PoolShortage[]): string {
+function shortageWords(deleted: { name: string }, partner: string, shortages: PoolShortage[]): string {
   const lacks = shortages.map(
     ({ resource, takes, left }) =>
       `${deleted.name} had ${withUnit(takes, resource)} of ${resource.name}, and ${withUnit(left, resource)} are left`,
   )
-  return `The pool of ${partner.name} has no room for ${deleted.name} any more: ${lacks.join('; ')}. Lower the quotas of other customers, or ask Support to raise the pool. Nothing was changed.`
+  return `The pool of ${partner} has no room for ${deleted.name} any more: ${lacks.join('; ')}. Nothing was changed.`
 }

@@ -15,7 +15,8 @@ import {
 } from '../db/schema.ts'
 import { type Actor, type Change, type Person, record } from '../history/record.ts'
 import { withdrawLetters, withdrawLettersTo } from '../mail/outbox.ts'
-import { adminRole, type Role } from '../policy.ts'
+import { worksAsAdmin } from '../partner-ties/caretaker.ts'
+import type { Role } from '../policy.ts'
 import { emailKey } from '../web/fields.ts'
 
 // What hangs on a person, a role or a tie ends with it, in the same transaction (TRUST, *Moments*: End). Every
@@ -217,7 +218,7 @@ export type Foreseen = {
 export function foreseeEnd(db: Db, accountId: number, userId: number): Foreseen {
   const own = and(eq(memberships.userId, userId), eq(memberships.fromPartner, true), eq(accounts.partnerId, accountId))
   const others = sql<number>`not exists (select 1 from memberships as other join users as person on person.id = other.user_id
-    where other.account_id = ${accounts.id} and other.role = ${adminRole} and other.user_id <> ${userId} and person.disabled_at is null)`
+    where other.account_id = ${accounts.id} and other.user_id <> ${userId} and ${worksAsAdmin(sql`other`, sql`person`)})`
   const inThem = db
     .select({ name: accounts.name, identifier: accounts.identifier, alone: others })
     .from(memberships)
@@ -236,6 +237,33 @@ export function foreseeEnd(db: Db, accountId: number, userId: number): Foreseen 
     projects: listProjectsOf(db, accountId, userId),
     sent: listPending(db, sentBy(userId, accountId)),
     customers: named(inThem, total?.n ?? 0),
+  }
+}
+
+/** Pending invitations that somebody sent from an account (from any where none is given): they end with the right to send them. */
+export function listSent(db: Db, userId: number, accountId?: number): Named<PendingTo> {
+  return listPending(db, sentBy(userId, accountId))
+}
+
+/** What a user's deletion would take along: in all accounts, living or deleted. */
+export function foreseeEndOfAll(db: Db, userId: number): Pick<Foreseen, 'sent' | 'customers'> {
+  const own = and(eq(memberships.userId, userId), eq(memberships.fromPartner, true))
+  const inThem = db
+    .select({ name: accounts.name, identifier: accounts.identifier })
+    .from(memberships)
+    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .where(own)
+    .orderBy(asc(accounts.search))
+    .limit(mostNamed)
+    .all()
+  const total = db.select({ n: count() }).from(memberships).where(own).get()?.n ?? 0
+  return {
+    sent: listSent(db, userId),
+    // Who is left without an admin is another question: it may forbid the deletion.
+    customers: named(
+      inThem.map((customer) => ({ ...customer, alone: 0 })),
+      total,
+    ),
   }
 }
 
@@ -260,7 +288,7 @@ export function findTies(db: Db, { id, partnerId }: { id: number; partnerId: num
   const stay = db
     .select({
       n: count(),
-      admins: sql<number>`coalesce(sum(${and(eq(memberships.role, adminRole), isNull(users.disabledAt))}), 0)`,
+      admins: sql<number>`coalesce(sum(${worksAsAdmin(sql`memberships`, sql`users`)}), 0)`,
     })
     .from(memberships)
     .innerJoin(users, eq(users.id, memberships.userId))

@@ -3,7 +3,8 @@ import { z } from 'zod'
 import type { Account } from '../accounts/data.ts'
 import type { Person } from '../history/record.ts'
 import { orTooMany, TooMany } from '../mail/allowance.ts'
-import type { Action } from '../policy.ts'
+import type { Member } from '../members/data.ts'
+import { type Action, roleName } from '../policy.ts'
 import { found } from '../web/errors.ts'
 import { email, personName, readId } from '../web/fields.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
@@ -13,7 +14,9 @@ import {
   correctInvitation,
   findPending,
   type Handler,
+  type Invitation,
   invitationLink,
+  type NoAdmin,
   resend,
   type Sender,
 } from './data.ts'
@@ -106,6 +109,24 @@ export function invitationActs(app: FastifyInstance, place: Place): void {
       form: form ?? newForm({ name: invitation.name, email: invitation.email }),
     })
   }
+}
+
+/** What inviting an admin from outside did, for the notice. */
+export function adminWords(
+  { name, kind }: Pick<Account, 'name' | 'kind'>,
+  done: { invited: Invitation } | { promoted: Member },
+): string {
+  return 'invited' in done
+    ? `Invitation sent to ${done.invited.email}.`
+    : `${done.promoted.name} was a user of ${name} already, and is ${roleName(kind, 'admin')} now.`
+}
+
+/** Why nobody was invited as an admin from outside, at the address; that there is one is said above the form. */
+export const noAdminWords: Record<Exclude<NoAdmin, 'has-admin'>, string> = {
+  pending: 'This address has a pending invitation already. Resend, correct or cancel it below.',
+  inactive: 'This person is a user of this account already, but cannot log in or work in it now.',
+  unproved:
+    'This person is a user of this account already, but has not confirmed this address. They can do so on their Home page; then invite them again.',
 }
 
 /** The invitation’s id in an address. */

@@ -10,7 +10,6 @@ import {
   invitations,
   invitationTokens,
   keptAccess,
-  memberships,
   pendingInvitation,
   projects,
   users,
@@ -21,8 +20,9 @@ import { cancelInvitations } from '../endings/data.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
 import { createUser, findUserByEmail, proveAddress, renameUser, setPasswordByMail } from '../login/data.ts'
 import { allowInvitation, allowResend } from '../mail/allowance.ts'
-import { type Post, withdrawLetters } from '../mail/outbox.ts'
-import { addMember, countAdmins, findMember } from '../members/data.ts'
+import { type MailContext, type Post, withdrawLetters } from '../mail/outbox.ts'
+import { addMember, changeRole, countAdmins, findMember, type Member } from '../members/data.ts'
+import { tellRole } from '../notices/data.ts'
 import { adminRole, type ProjectRole, type Role, roleName } from '../policy.ts'
 import { hashToken, newToken } from '../secrets.ts'
 import { emailKey } from '../web/fields.ts'
@@ -97,29 +97,57 @@ export function invite(
   })
 }
 
-/** Invites an admin from outside, while the account has no admin who can log in; else 'has-admin'. */
+/** Why nobody was made an admin from outside. A user who is 'inactive' cannot work in the account now. */
+export type NoAdmin = 'has-admin' | 'pending' | 'inactive' | 'unproved'
+
+/**
+ * Invites an admin from outside, while the account has no admin who can log in; else 'has-admin'. Who is a user of it
+ * already becomes its admin at once: `promoted`.
+ */
 export function inviteAdmin(
   db: Db,
   actor: Person,
   sender: Sender,
   account: Inviting,
-  input: NewInvitation,
-): Invitation | 'member' | 'pending' | 'has-admin' {
-  return write(db, actor, (tx) =>
-    countAdmins(tx, account.id) > 0 ? 'has-admin' : invite(tx, actor, sender, account, input),
-  )
+  person: { name: string; email: string },
+  mail: MailContext,
+): { invited: Invitation } | { promoted: Member } | NoAdmin {
+  return write(db, actor, (tx) => {
+    if (countAdmins(tx, account.id) > 0) return 'has-admin'
+    const member = findMemberByEmail(tx, account.id, person.email)
+    if (member) return promote(tx, actor, account, member, mail)
+    const invited = invite(tx, actor, sender, account, { ...person, role: adminRole, projects: [] })
+    if (typeof invited === 'string') return 'pending'
+    return { invited }
+  })
+}
+
+function promote(
+  tx: Db,
+  actor: Person,
+  account: Inviting,
+  member: Member,
+  mail: MailContext,
+): { promoted: Member } | NoAdmin {
+  if (member.active === 0) return 'inactive'
+  // An e-mail would reach the owner of the address, and so would an invitation: this user may be somebody else.
+  if (member.emailProvedAt === null) return 'unproved'
+  changeRole(tx, actor, account.id, member.userId, adminRole, member.version)
+  tellRole(tx, actor, account.id, member, adminRole, mail)
+  return { promoted: member }
+}
+
+function findMemberByEmail(tx: Db, accountId: number, email: string): Member | undefined {
+  const user = tx
+    .select({ id: users.id })
+    .from(users)
+    .where(eq(users.emailKey, emailKey(email)))
+    .get()
+  return user && findMember(tx, accountId, user.id)
 }
 
 function isMember(tx: Db, accountId: number, email: string): boolean {
-  const own = and(eq(memberships.accountId, accountId), eq(users.emailKey, emailKey(email)))
-  return (
-    tx
-      .select({ id: users.id })
-      .from(memberships)
-      .innerJoin(users, eq(users.id, memberships.userId))
-      .where(own)
-      .get() !== undefined
-  )
+  return findMemberByEmail(tx, accountId, email) !== undefined
 }
 
 /** Why somebody cannot be invited now: as `invite` says it. Undefined where nothing stands in the way. */

@@ -197,10 +197,13 @@ export function allowReset(tx: Db, at: number, emailKey: string, browser: string
   ])
 }
 
-/** Counts a request of an account to become a partner. Throws a TooMany. */
-export function allowPartnerRequest(tx: Db, at: number, accountId: number): void {
-  const why = 'This account has asked several times today.'
-  allow(tx, at, [{ key: `mail partner ${accountId}`, pace: paces.partnerRequests, why }])
+/** Counts a request of an account to become a partner, and whoever asks: a partner can be in many accounts. Throws a TooMany. */
+export function allowPartnerRequest(tx: Db, { at, userId }: Actor, accountId: number): void {
+  const pace = paces.partnerRequests
+  allow(tx, at, [
+    { key: `mail partner ${accountId}`, pace, why: 'This account has asked several times today.' },
+    { key: `mail partner user ${userId}`, pace, why: 'You have asked several times today.' },
+  ])
 }
 
 /** Counts a file that an account has read. Throws a TooMany. */

@@ -1,4 +1,4 @@
-import { and, count, desc, eq, isNull, not, type SQL, sql } from 'drizzle-orm'
+import { and, count, desc, eq, sql } from 'drizzle-orm'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { prepared } from '../db/prepared.ts'
@@ -7,6 +7,7 @@ import { matches } from '../db/search.ts'
 import { type Exit, endInvitationsTo, endMembership, endSent } from '../endings/data.ts'
 import type { RecordKind } from '../history/kinds.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
+import { works, worksAsAdmin } from '../partner-ties/caretaker.ts'
 import { adminRole, type Role } from '../policy.ts'
 
 export type Member = {
@@ -28,11 +29,6 @@ export type Member = {
   active: number
 }
 
-/** One of the people of a suspended partner: they cannot work in its customers meanwhile. */
-const sleeps = (membership: SQL) =>
-  sql`(${membership}.from_partner and exists (select 1 from accounts as customer join accounts as partner
-    on partner.id = customer.partner_id where customer.id = ${membership}.account_id and partner.support_suspended_at is not null))`
-
 const memberFields = {
   userId: users.id,
   name: users.name,
@@ -45,7 +41,7 @@ const memberFields = {
   disabledAt: users.disabledAt,
   emailProvedAt: users.emailProvedAt,
   fromPartner: memberships.fromPartner,
-  active: sql<number>`users.disabled_at is null and not ${sleeps(sql`memberships`)}`,
+  active: works(sql`memberships`, sql`users`),
 }
 
 export const memberList = {
@@ -113,21 +109,14 @@ export function findMember(db: Db, accountId: number, userId: number): Member | 
 
 /** Whether an account has an admin who can log in: for lists of accounts. */
 export const hasAdmin = sql`exists (select 1 from memberships as own join users as person on person.id = own.user_id
-  where own.account_id = accounts.id and own.role = ${adminRole} and person.disabled_at is null and not ${sleeps(sql`own`)})`
+  where own.account_id = accounts.id and ${worksAsAdmin(sql`own`, sql`person`)})`
 
 const admins = prepared((db) =>
   db
     .select({ n: count() })
     .from(memberships)
     .innerJoin(users, eq(users.id, memberships.userId))
-    .where(
-      and(
-        eq(memberships.accountId, sql.placeholder('accountId')),
-        eq(memberships.role, adminRole),
-        isNull(users.disabledAt),
-        not(sleeps(sql`memberships`)),
-      ),
-    )
+    .where(and(eq(memberships.accountId, sql.placeholder('accountId')), worksAsAdmin(sql`memberships`, sql`users`)))
     .prepare(),
 )
 
@@ -173,7 +162,10 @@ export type Refused = 'last-admin' | 'stale'
 /** The member as it is now, whether the role was another one, and how many invitations they had sent ended with it. */
 export type RoleChanged = { member: Member; changed: boolean; ended: number }
 
-/** Changes a role, unless the account would be left without an admin. Undefined when there is no such member. */
+/**
+ * Changes a role, unless the account would be left without an admin. Undefined when there is no such member. `keptBy`
+ * takes over the invitations that a former admin sent.
+ */
 export function changeRole(
   db: Db,
   actor: Actor,
@@ -181,6 +173,7 @@ export function changeRole(
   userId: number,
   role: Role,
   version: number,
+  keptBy?: Person,
 ): RoleChanged | Refused | undefined {
   return write(db, actor, (tx) => {
     const member = findMember(tx, accountId, userId)
@@ -193,7 +186,7 @@ export function changeRole(
       .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)))
       .run()
     record(tx, actor, { kind: 'member.role-changed', accountId, userId, change: { role: [member.role, role] } })
-    const ended = role === adminRole ? 0 : endSent(tx, actor, userId, accountId)
+    const ended = role === adminRole ? 0 : endSent(tx, actor, userId, accountId, keptBy)
     return { member: { ...member, role }, changed: true, ended }
   })
 }
@@ -225,17 +218,22 @@ export function isActiveAdmin({ role, active }: Member): boolean {
   return role === adminRole && active === 1
 }
 
+/** Whether an admin may be given another role, or go. */
+export function mayDemote(db: Db, accountId: number, member: Member): boolean {
+  return member.role === adminRole && !isLastAdmin(db, accountId, member)
+}
+
 function isLastAdmin(tx: Db, accountId: number, member: Member): boolean {
   return isActiveAdmin(member) && countAdmins(tx, accountId) === 1
 }
 
-/** Whom a member of an account can ask: its admins, the first ones. */
+/** Whom a member of an account can ask, and who is told about it: its admins who can log in and act, the first ones. */
 export function listAdmins(db: Db, accountId: number, limit = 3): { userId: number; name: string; email: string }[] {
   return db
     .select({ userId: users.id, name: users.name, email: users.email })
     .from(memberships)
     .innerJoin(users, eq(users.id, memberships.userId))
-    .where(and(eq(memberships.accountId, accountId), eq(memberships.role, adminRole), isNull(users.disabledAt)))
+    .where(and(eq(memberships.accountId, accountId), worksAsAdmin(sql`memberships`, sql`users`)))
     .orderBy(desc(users.lastSeenAt))
     .limit(limit)
     .all()

@@ -2,11 +2,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { write } from '../db/open.ts'
 import { requestConfirmation } from '../email-change/data.ts'
-import { foreseeEnd } from '../endings/data.ts'
+import { foreseeEnd, listSent } from '../endings/data.ts'
 import { invitationList, invite, listInvitations } from '../invitations/data.ts'
 import { orTooMany, TooMany } from '../mail/allowance.ts'
 import { tellRemoved, tellRole } from '../notices/data.ts'
-import { roleName } from '../policy.ts'
+import { adminRole, roleName } from '../policy.ts'
 import { countProjects, findProjectsById, listProjectChoices, withChosen } from '../projects/data.ts'
 import { sessionAttempt, tooSoon } from '../throttle/attempt.ts'
 import { listDownload } from '../web/csv.ts'
@@ -16,7 +16,7 @@ import { plural } from '../web/format.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { readList } from '../web/list.ts'
 import { actor } from '../web/viewer.ts'
-import { changeRole, findMember, listMembers, memberList, removeMember } from './data.ts'
+import { changeRole, findMember, listMembers, mayDemote, memberList, removeMember } from './data.ts'
 
 const role = () => z.enum(['admin', 'member'], { error: 'Choose a role.' })
 const invitation = z.strictObject({
@@ -26,8 +26,13 @@ const invitation = z.strictObject({
   projects: several(idChoice()),
   projectRole: z.enum(['admin', 'user', 'reader'], { error: 'Choose a project role.' }).default('user'),
 })
-const roleChange = z.strictObject({ role: role(), version: version() })
-/** `keep`: the invitations that the person sent become those of whoever removes them. */
+/** `keep`: the invitations that the person sent become those of whoever changes their role, or removes them. */
+const roleChange = z.strictObject({
+  role: role(),
+  version: version(),
+  confirmed: z.literal('yes').optional(),
+  keep: z.literal('yes').optional(),
+})
 const removal = z.strictObject({ keep: z.literal('yes').optional() })
 const nothing = z.strictObject({})
 
@@ -79,10 +84,34 @@ export default async function memberRoutes(app: FastifyInstance) {
       const { input } = readForm(roleChange, request.body)
       if (!input) return show(request, reply.code(422), undefined, 'Choose a role from the list.')
       const by = actor(request)
+      const who = found(findMember(db, account.id, userOf(request)))
+      const isOwn = who.userId === request.member.user.id
+      // What ends with the role is said first.
+      const sent = listSent(db, who.userId, account.id)
+      if (
+        input.confirmed !== 'yes' &&
+        input.role !== adminRole &&
+        sent.total > 0 &&
+        who.version === input.version &&
+        mayDemote(db, account.id, who)
+      )
+        return reply.page('endings/confirmation', {
+          title: isOwn ? 'Change your role' : `Change the role of ${who.name}`,
+          lead: `${isOwn ? 'You' : who.name} will be ${roleName(account.kind, input.role)} of ${account.name}, and can invite nobody any more.`,
+          area: 'account',
+          ends: { sent },
+          you: isOwn,
+          formAction: `/customer/users/${who.userId}/role`,
+          fields: { role: input.role, version: String(input.version) },
+          keeps: !isOwn,
+          label: 'Change role',
+          back: '/customer/users',
+        })
+      const keptBy = input.keep === 'yes' && !isOwn ? by : undefined
       const changed = found(
         write(db, by, (tx) => {
           const before = findMember(tx, account.id, userOf(request))
-          const after = changeRole(tx, by, account.id, userOf(request), input.role, input.version)
+          const after = changeRole(tx, by, account.id, userOf(request), input.role, input.version, keptBy)
           if (before && typeof after === 'object' && after.member.role !== before.role)
             tellRole(tx, by, account.id, before, after.member.role, app.mailContext)
           return after
@@ -107,10 +136,11 @@ export default async function memberRoutes(app: FastifyInstance) {
       const { member, ended } = changed
       const roleNow = roleName(account.kind, member.role)
       const cancelled = ended > 0 ? ` ${plural(ended, 'invitation')} that they had sent ended.` : ''
+      const kept = keptBy && sent.total > 0 ? ` You took over ${plural(sent.total, 'invitation')}.` : ''
       return reply.seeOther(
         '/customer/users',
         changed.changed
-          ? `${member.name} is ${roleNow} now.${cancelled}`
+          ? `${member.name} is ${roleNow} now.${cancelled}${kept}`
           : `${member.name} is already ${roleNow}. Nothing was changed.`,
       )
     },

@@ -23,7 +23,7 @@ export function requestPartnership(db: Db, actor: Person, accountId: number, tel
       .onConflictDoNothing()
       .run().changes
     if (!asked) return false
-    allowPartnerRequest(tx, actor.at, accountId)
+    allowPartnerRequest(tx, actor, accountId)
     record(tx, actor, { kind: 'partner.requested', accountId })
     tellSupport(tx)
     return true

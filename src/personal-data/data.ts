@@ -4,6 +4,7 @@ import { accounts, emailChanges, memberships, passwordResets, recoveryCodes, ses
 import { endMembership, endSent } from '../endings/data.ts'
 import { type Actor, record } from '../history/record.ts'
 import { hasOtherOperator } from '../login/data.ts'
+import { works, worksAsAdmin } from '../partner-ties/caretaker.ts'
 import { adminRole } from '../policy.ts'
 import type { Secrets } from '../secrets.ts'
 import {
@@ -21,11 +22,17 @@ type AccountName = { name: string; identifier: string }
 /** What a user's deletion would do to living accounts: `needed` forbid it, since others are left there without an admin. */
 export function foreseeDeletion(db: Db, userId: number): { needed: AccountName[]; emptied: AccountName[] } {
   const others = sql<number>`(select count(*) from memberships as other where other.account_id = memberships.account_id and other.user_id <> ${userId})`
-  const otherAdmins = sql<number>`(select count(*) from memberships as other join users as person on person.id = other.user_id where other.account_id = memberships.account_id and other.user_id <> ${userId} and other.role = ${adminRole} and person.disabled_at is null)`
+  const otherAdmins = sql<number>`(select count(*) from memberships as other join users as person on person.id = other.user_id where other.account_id = memberships.account_id and other.user_id <> ${userId} and ${worksAsAdmin(sql`other`, sql`person`)})`
   const last = db
-    .select({ name: accounts.name, identifier: accounts.identifier, others: others.as('others') })
+    .select({
+      name: accounts.name,
+      identifier: accounts.identifier,
+      others: others.as('others'),
+      works: works(sql`memberships`, sql`users`),
+    })
     .from(memberships)
     .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .innerJoin(users, eq(users.id, memberships.userId))
     .where(
       and(
         eq(memberships.userId, userId),
@@ -36,7 +43,11 @@ export function foreseeDeletion(db: Db, userId: number): { needed: AccountName[]
     )
     .orderBy(asc(accounts.name))
     .all()
-  return { needed: last.filter((own) => own.others > 0), emptied: last.filter((own) => own.others === 0) }
+  // Where they cannot act themselves, nobody is missed whom the account has now.
+  return {
+    needed: last.filter((own) => own.others > 0 && own.works === 1),
+    emptied: last.filter((own) => own.others === 0),
+  }
 }
 
 export type Erasing = {

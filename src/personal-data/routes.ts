@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { User } from '../accounts/data.ts'
 import { write } from '../db/open.ts'
+import { foreseeEndOfAll } from '../endings/data.ts'
 import { record } from '../history/record.ts'
 import { findUser } from '../login/data.ts'
 import { removeStaleFiles } from '../mail/worker.ts'
@@ -103,6 +104,7 @@ export default async function personalDataRoutes(app: FastifyInstance) {
       person: user,
       own,
       ...foreseeDeletion(db, user.id),
+      ends: foreseeEndOfAll(db, user.id),
       formAction: own ? '/profile/removal' : `/support/users/${user.id}/removal`,
       back: own ? '/profile' : '/support/users',
       form,

@@ -8,7 +8,7 @@ import { accounts, users } from '../db/schema.ts'
 import { amongFew, match, matches } from '../db/search.ts'
 import { isActive, isSuspended, suspensionOf } from '../db/suspension.ts'
 import { hasAdmin } from '../members/data.ts'
-import { isLookedAfterBy } from '../partner-ties/caretaker.ts'
+import { isOfSupport } from '../partner-ties/caretaker.ts'
 import { isDeleted } from '../purge/data.ts'
 import { restorableUntil } from '../purge/term.ts'
 
@@ -18,7 +18,7 @@ export type AccountRow = Account & {
   partnerName: string | null
   users: number
   customers: number
-  /** 1 where Support looks after it: it has no partner, or its partner cannot act now. */
+  /** 1 where Support looks after it, or restores it: it has no partner, or its partner cannot act now. */
   ofSupport: number
   /** Until when a deleted one can be restored. */
   until: number
@@ -85,7 +85,7 @@ export function listAccounts(db: Db, query: ListQuery<AccountFilter>): List<Acco
         .select({
           account: accounts,
           partnerName: partner.name,
-          ofSupport: sql<number>`${isLookedAfterBy(null)}`,
+          ofSupport: isOfSupport,
           users: sql<number>`(select count(*) from memberships as own where own.account_id = accounts.id)`,
           customers: sql<number>`(select count(*) from accounts as customer where customer.partner_id = accounts.id and customer.deleted_at is null)`,
         })

@@ -3,7 +3,8 @@ import { z } from 'zod'
 import { createAccount, proposeAccountIdentifier, resumeAccount, suspendAccount } from '../accounts/data.ts'
 import { resumedWords } from '../accounts/resumed.ts'
 import { write } from '../db/open.ts'
-import { invitationActs } from '../invitations/acts.ts'
+import { listSent } from '../endings/data.ts'
+import { adminWords, invitationActs, noAdminWords } from '../invitations/acts.ts'
 import {
   invitationList,
   invite,
@@ -25,7 +26,6 @@ import {
 import { countAdmins, listMembers, memberList } from '../members/data.ts'
 import { caretakerOf } from '../partner-ties/caretaker.ts'
 import { listPendingRequests, partnerRequestList } from '../partnership/data.ts'
-import { adminRole } from '../policy.ts'
 import { listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
 import { accountName, email, identifier, line, personName, readId, withIdentifier } from '../web/fields.ts'
@@ -45,6 +45,7 @@ const newAccount = z
   })
   .transform(withIdentifier)
 const firstAdmin = z.strictObject({ name: personName(), email: email() })
+const disabling = z.strictObject({ confirmed: z.literal('yes').optional() })
 const suspension = z.strictObject({ reason: line('Say why: the account’s users will read it.', 300) })
 
 /** What requests to become a partner are called in the address of the page that also lists the accounts. */
@@ -107,9 +108,9 @@ export default async function supportRoutes(app: FastifyInstance) {
     const supported = supportedAccount(request)
     const form = readForm(firstAdmin, request.body)
     if (form.input) {
-      const input = { ...form.input, role: adminRole, projects: [] }
-      const invited = inviteAdmin(db, supportActor(request), senderOf(request), supported, input)
-      if (typeof invited === 'object') return reply.seeOther(usersOf(supported), `Invitation sent to ${invited.email}.`)
+      const by = supportActor(request)
+      const invited = inviteAdmin(db, by, senderOf(request), supported, form.input, app.mailContext)
+      if (typeof invited === 'object') return reply.seeOther(usersOf(supported), adminWords(supported, invited))
       if (invited === 'has-admin')
         return showAccountUsers(
           request,
@@ -117,10 +118,7 @@ export default async function supportRoutes(app: FastifyInstance) {
           form,
           `${supported.name} has an admin who can log in and invite its users.`,
         )
-      form.errors.email =
-        invited === 'member'
-          ? 'This person is a user of this account already.'
-          : 'This address has a pending invitation already. Resend, correct or cancel it below.'
+      form.errors.email = noAdminWords[invited]
     }
     return showAccountUsers(request, reply.code(422), form)
   })
@@ -166,9 +164,25 @@ export default async function supportRoutes(app: FastifyInstance) {
   )
 
   app.post('/support/users/:user/disabling', user, async (request, reply) => {
-    const { id, name } = userOf(request)
+    const { id, name, disabledAt } = userOf(request)
+    const isEnabled = disabledAt === null
     if (id === request.signedIn.id)
       return showUsers(request, reply.code(422), 'You cannot disable yourself: another of Support has to.')
+    const sent = listSent(db, id)
+    // What ends with the log-in is said first.
+    if (readForm(disabling, request.body).input?.confirmed !== 'yes' && sent.total > 0 && isEnabled)
+      return reply.page('endings/confirmation', {
+        title: `Disable ${name}`,
+        lead: `${name} is logged out everywhere, and cannot log in until Support enables them again.`,
+        area: 'support',
+        ends: { sent },
+        you: false,
+        formAction: `/support/users/${id}/disabling`,
+        fields: {},
+        keeps: false,
+        label: `Disable ${name}`,
+        back: '/support/users',
+      })
     const ended = setDisabled(db, supportActor(request), id, true)
     if (ended === 'last-operator')
       return showUsers(request, reply.code(422), 'The panel keeps at least one user of Support who can log in.')

@@ -14,10 +14,12 @@ export type ActiveAccount = {
   fromPartner: boolean
   suspension: Suspension | null
   partnerName: string | null
+  /** A suspension by the partner waits for Support: the partner cannot act now. */
+  leftToSupport: boolean
 }
 
-/** An account that a member cannot work in any more, and who looked after it. */
-export type DeletedAccount = Pick<ActiveAccount, 'name' | 'identifier' | 'partnerName'>
+/** An account that a member cannot work in any more, and its partner where that can restore it; else Support can. */
+export type DeletedAccount = Pick<ActiveAccount, 'name' | 'identifier'> & { restorer: string | null }
 
 /** Who asks, in which account: read from the database at every request. */
 export type Viewer = {

@@ -326,6 +326,13 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     { name: 'support-requests', who: olga, path: '/support/quotas' },
     { name: 'support-user-deletion', who: olga, path: umasRemoval },
     {
+      name: 'disabling-ends-invitations',
+      who: olga,
+      path: '/support/users?q=stella',
+      act: (who) => who.press('Disable', cast.stella.email),
+    },
+    { name: 'customer-removal-ends', who: petra, path: '/partner/customers/mills/removal' },
+    {
       name: 'becoming-partner',
       who: olga,
       path: '/support/accounts',
