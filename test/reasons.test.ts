@@ -415,7 +415,8 @@ const usedLink = (email: string): Way => ({
   end: async (world) => {
     const ines = await world.as('ines')
     const page = await ines.open(await linkOf(world, email))
-    await ines.press(page, page.hasButton('Change e-mail') ? 'Change e-mail' : 'Confirm e-mail address')
+    if (page.hasButton('Change e-mail')) await ines.press(page, 'Change e-mail')
+    else await ines.press(page, 'Confirm e-mail address', { password: newPassword, repeated: newPassword })
   },
   why: newerLink,
 })

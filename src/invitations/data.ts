@@ -19,7 +19,7 @@ import { matches } from '../db/search.ts'
 import { isActive, isSuspended, suspensionOf } from '../db/suspension.ts'
 import { cancelInvitations } from '../endings/data.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
-import { createUser, findUserByEmail, proveAddress, renameUser, setPasswordByMail } from '../login/data.ts'
+import { createUser, findUserByEmail, renameUser, setPasswordByMail } from '../login/data.ts'
 import { allowInvitation, allowResend } from '../mail/allowance.ts'
 import { type Post, withdrawLetters } from '../mail/outbox.ts'
 import { addMember, countAdmins, findMember } from '../members/data.ts'
@@ -504,8 +504,9 @@ export type Way = LinkKind | 'home'
 
 /**
  * Claims an invitation for a user: one guarded UPDATE, in the transaction that adds the membership
- * and the project access that the invitation names. A mailed link proves the address as well. Undefined when it is
- * not open to this address, its account is deleted or suspended, or, on Home, the address is not proved.
+ * and the project access that the invitation names. Undefined when it is not open to this address, its account is
+ * deleted or suspended, or the address is not proved: only a copied link is for such a user, and whoever has a mailed
+ * one proves the address first (`joinWithPassword`).
  */
 export function acceptInvitation(tx: Db, actor: Actor, id: number, userId: number, way: Way): Accepted | undefined {
   const user = tx
@@ -513,7 +514,7 @@ export function acceptInvitation(tx: Db, actor: Actor, id: number, userId: numbe
     .from(users)
     .where(and(eq(users.id, userId), isNull(users.disabledAt)))
     .get()
-  if (!user || (way === 'home' && user.emailProvedAt === null)) return undefined
+  if (!user || (way !== 'copied' && user.emailProvedAt === null)) return undefined
   const active = tx
     .select({ id: accounts.id })
     .from(accounts)
@@ -535,7 +536,6 @@ export function acceptInvitation(tx: Db, actor: Actor, id: number, userId: numbe
   if (!claimed) return undefined
 
   const { accountId } = claimed
-  if (way === 'mailed') proveAddress(tx, actor, user)
   const fromPartner = isForPartner(tx, claimed, user.id)
   const joining = { accountId, userId: user.id, role: claimed.role, fromPartner }
   const joined = addMember(tx, actor, joining, 'member.joined')
@@ -576,16 +576,17 @@ function isForPartner(tx: Db, { accountId, invitedBy, invitedFrom }: Invitation,
 }
 
 /**
- * Accepts by a link, as somebody who is not logged in: creates the user with this name and password. Through a mailed
- * link the mailbox's owner also takes over a user of this address whom somebody else may have set up: all that was set
- * before ends. 'log-in' where the address has a log-in that the link does not open; undefined where the link is not open.
+ * Accepts by a link, and chooses name and password: creates the user. Through a mailed link the mailbox's owner also
+ * takes over a user of this address whom somebody else may have set up, and may be logged in as: all that was set or
+ * sent before ends. No `account` where this invitation was sent by that user, and so ended. 'log-in' where the address
+ * has a log-in that the link does not open; undefined where the link is not open.
  */
 export function joinWithPassword(
   db: Db,
   actor: Actor,
   token: string,
   { name, passwordHash }: { name: string; passwordHash: string },
-): { userId: number; account: Account } | 'log-in' | undefined {
+): { userId: number; account: Account | undefined } | 'log-in' | undefined {
   return write(db, actor, (tx) => {
     const offer = findOffer(tx, token, actor.at)
     if (offer?.state !== 'open') return undefined
@@ -600,7 +601,8 @@ export function joinWithPassword(
     const { email } = invitation
     const user = there ?? createUser(tx, actor, { email, name, passwordHash, emailProved: link === 'mailed' })
     const accepted = user && acceptInvitation(tx, by(user.id), invitation.id, user.id, link)
-    if (!accepted) throw new Error('An open invitation was not accepted.')
-    return { userId: user.id, account: accepted.account }
+    if (!user || (!accepted && invitation.invitedBy !== user.id))
+      throw new Error('An open invitation was not accepted.')
+    return { userId: user.id, account: accepted?.account }
   })
 }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { emailKey, personName } from '../web/fields.ts'
 import type { ReadForm } from '../web/forms.ts'
 import { whyGuessable } from './guessable.ts'
-import { hashPassword, newPassword } from './passwords.ts'
+import { hashPassword, newPassword, verifyPassword } from './passwords.ts'
 
 /** What a new person enters, beside an e-mail that is known or asked for too. */
 export const newPersonFields = {
@@ -11,16 +11,23 @@ export const newPersonFields = {
   repeated: z.string({ error: 'Repeat the password.' }),
 }
 
+/** A new password and its repetition, without a name: for a user who is there already. */
+export const passwordChoice = z.strictObject({
+  password: newPersonFields.password,
+  repeated: newPersonFields.repeated,
+})
+
 /**
- * Hashes the password of a form, unless it is easy to guess or was not repeated alike: then the form
- * says so. `address` is that of whoever follows a link, undefined in a session. Undefined where the
- * form has errors.
+ * Hashes the password of a form, unless it is easy to guess, was not repeated alike or is the `earlier` one, of which
+ * the hash is given: then the form says so. `address` is that of whoever follows a link, undefined in a session.
+ * Undefined where the form has errors.
  */
 export async function readNewPassword(
   form: ReadForm<{ password: string; repeated: string }>,
   owner: { name: string; email: string },
   panelName: string,
   address: string | undefined,
+  earlier?: string,
 ): Promise<string | undefined> {
   if (!form.input) return undefined
   const { password, repeated } = form.input
@@ -28,7 +35,12 @@ export async function readNewPassword(
   if (guessable) form.errors.password = guessable
   if (repeated.normalize('NFC') !== password) form.errors.repeated = 'The two passwords differ.'
   if (guessable || form.errors.repeated) return undefined
-  return hashPassword(password, { account: `new password ${emailKey(owner.email)}`, address })
+  const asker = { account: `new password ${emailKey(owner.email)}`, address }
+  if (earlier !== undefined && (await verifyPassword(earlier, password, asker))) {
+    form.errors.password = 'This was the password before. Choose a new one.'
+    return undefined
+  }
+  return hashPassword(password, asker)
 }
 
 /** The typed passwords are never sent back into a page. */

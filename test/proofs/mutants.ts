@@ -33,10 +33,13 @@ const rules: { file: RegExp; line: RegExp; by: string; test: string }[] = [
   },
   {
     file: /^invitations\/data\.ts$/,
-    line: / \|\| \(way === 'home' && user\.emailProvedAt === null\)|link === 'copied' \|\| |if \(way === 'mailed'\) /g,
+    line: / \|\| \(way !== 'copied' && user\.emailProvedAt === null\)|link === 'copied' \|\| /g,
     by: '',
     test: 'addresses',
   },
+  { file: /^login\/data\.ts$/, line: /^ {2}endSent\(.*\)$/gm, by: '', test: 'addresses' },
+  { file: /^invitations\/routes\.ts$/, line: / && !user\.emailProved(?= )/g, by: ' && false', test: 'addresses' },
+  { file: /^email-change\/data\.ts$/, line: /^ {4}if \(!emailProved && .*$/gm, by: '', test: 'addresses' },
 ]
 
 /** Actions that are everybody's: there is no guard to remove. */
