@@ -229,13 +229,20 @@ function isLastAdmin(tx: Db, accountId: number, member: Member): boolean {
   return isActiveAdmin(member) && countAdmins(tx, accountId) === 1
 }
 
-/** Whom a member of an account can ask: its admins, the first ones. */
+/** Whom a member of an account can ask: its admins who can log in and act, the first ones. */
 export function listAdmins(db: Db, accountId: number, limit = 3): { userId: number; name: string; email: string }[] {
   return db
     .select({ userId: users.id, name: users.name, email: users.email })
     .from(memberships)
     .innerJoin(users, eq(users.id, memberships.userId))
-    .where(and(eq(memberships.accountId, accountId), eq(memberships.role, adminRole), isNull(users.disabledAt)))
+    .where(
+      and(
+        eq(memberships.accountId, accountId),
+        eq(memberships.role, adminRole),
+        isNull(users.disabledAt),
+        not(sleeps(sql`memberships`)),
+      ),
+    )
     .orderBy(desc(users.lastSeenAt))
     .limit(limit)
     .all()
