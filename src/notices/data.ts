@@ -110,7 +110,8 @@ export function tellDeleted(tx: Db, actor: Actor, accountId: number, mail: MailC
 export function tellRemoved(tx: Db, actor: Actor, accountId: number, person: Reader, mail: MailContext): void {
   const account = accountOf(tx, accountId)
   const who = doer(tx, actor, accountId, mail)
-  tellPerson(tx, actor, account, person, { because: 'user', userId: person.userId }, mail, {
+  const reason = { because: 'user', userId: person.userId, readerOf: accountId } as const
+  tellPerson(tx, actor, account, person, reason, mail, {
     subject: `You were removed from ${account.name}`,
     paragraphs: [
       `${who} removed you from ${account.name}. You no longer have access to it or to its projects.`,
