@@ -15,7 +15,7 @@ const rules: { file: RegExp; line: RegExp; by: string; test: string }[] = [
   { file: /^db\/open\.ts$/, line: /stillMay\?\.\(tx\)/g, by: '', test: 'late' },
   {
     file: /^endings\/data\.ts$/,
-    line: /^ {2}(?:for .*\n {4}|for .*\) )?(?:endInvitationsTo|endSent|endMembership|cancelInvitations|withdrawLettersTo)\(.*\)$/gm,
+    line: /^ {2}(?:for .*\n {4}|for .*\) )?(?:endInvitationsTo|endSent|endRequestsOf|endMembership|cancelInvitations|withdrawLettersTo)\(.*\)$/gm,
     by: '',
     test: 'endings',
   },
