@@ -148,6 +148,7 @@ async function fill(t: Test): Promise<Filled> {
     for (const [cookie, value] of before.cookies) client.cookies.set(cookie, value)
     return client
   }
+  panel.pass(6 * 60_000)
   await did(again(petra), '/partner/customers/gold/users', 'Resend', {}, email)
   await until('it failed', () => panel.db.select().from(letters).where(eq(letters.state, 'failed')).get())
   mail.refuse({ at: 'data', code: 451, words: 'later' })
