@@ -37,6 +37,7 @@ const rules: { file: RegExp; line: RegExp; by: string; test: string }[] = [
     by: '',
     test: 'addresses',
   },
+  { file: /^invitations\/data\.ts$/, line: /^ +isNull\(senderAsleep\),$/gm, by: '', test: 'suspension' },
   { file: /^login\/data\.ts$/, line: /^ {2}endSent\(.*\)$/gm, by: '', test: 'addresses' },
   { file: /^invitations\/routes\.ts$/, line: / && !user\.emailProved(?= )/g, by: ' && false', test: 'addresses' },
   { file: /^email-change\/data\.ts$/, line: /^ {4}if \(!emailProved && .*$/gm, by: '', test: 'addresses' },
