@@ -1,6 +1,6 @@
 import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
-import { memberships, recoveryCodes, sessions, users } from '../src/db/schema.ts'
+import { accounts, invitations, memberships, recoveryCodes, sessions, users } from '../src/db/schema.ts'
 import { cast } from '../src/demo.ts'
 import { type Client, type Fields, type Panel, publicUrl, startApp } from './harness.ts'
 import { linkIn, type MailServer, startMailServer } from './smtp.ts'
@@ -106,6 +106,8 @@ t.test('a password reset proves an address too, and ends the second factor that 
   const owner = panel.visit()
   await owner.submit('/password-reset', 'Send link', { email: cfo.email })
   const link = linkIn((await panel.mail.letterTo(cfo.email, 2)).mail.text, publicUrl, '/password-reset/')
+  const same = await owner.submit(link, 'Change password', { password, repeated: password })
+  t.match(same.error('password'), 'This was the password before. Choose a new one.')
   t.equal((await owner.submit(link, 'Change password', { password: another, repeated: another })).status, 303)
   const row = rowOf(panel, cfo.email)
   t.type(row?.emailProvedAt, 'number')
@@ -161,7 +163,7 @@ t.test('the page behind a copied link looks the same whether or not the address 
   )
 })
 
-t.test('a mailed link proves the address of whoever is logged in, a copied one does not', async (t) => {
+t.test('a mailed link proves the address with a new password, a copied one does not prove it', async (t) => {
   const panel = await startWithMail(t)
   const person = await takeAddress(panel)
   const uma = await panel.signIn('uma')
@@ -173,9 +175,93 @@ t.test('a mailed link proves the address of whoever is logged in, a copied one d
 
   const riva = await panel.signIn('riva')
   await riva.submit('/customer/users', 'Invite', { ...cfo, role: 'member' })
-  await person.submit(linkIn((await panel.mail.letterTo(cfo.email, 3)).mail.text, publicUrl), 'Accept invitation')
+  const mailed = linkIn((await panel.mail.letterTo(cfo.email, 3)).mail.text, publicUrl)
+  await person.post(`${mailed}/acceptance`)
+  t.equal(accountsOf(panel, cfo.email), 2, 'not without a new password')
+  t.equal((await accept(person, mailed, { password: another, repeated: another })).activeAccount, 'Rival')
   t.type(provedAt(panel, cfo.email), 'number')
   t.notMatch((await person.get('/')).text, 'address not confirmed')
+})
+
+/** The thief tells the real CFO the password: both are logged in, the thief first. */
+async function shareLogIn(panel: Panel): Promise<{ thief: Client; owner: Client }> {
+  const thief = await takeAddress(panel)
+  const owner = panel.visit()
+  await owner.logIn(cfo.email, password)
+  return { thief, owner }
+}
+
+/** Whoever knew the password of before has nothing left; `owner` stays logged in. */
+async function endedForOthers(t: Test, panel: Panel, thief: Client, owner: Client): Promise<void> {
+  t.type(provedAt(panel, cfo.email), 'number')
+  t.equal((await thief.get('/')).location, '/login?next=%2F', 'the thief’s session ended')
+  t.equal((await panel.visit().logIn(cfo.email, password)).status, 422, 'and the password')
+  t.equal((await panel.visit().logIn(cfo.email, another)).status, 303)
+  t.equal((await owner.get('/profile')).status, 200, 'this browser is signed in anew')
+}
+
+t.test('an invitation in the e-mail asks for a new password also while logged in with the one of before', async (t) => {
+  const panel = await startWithMail(t)
+  const { thief, owner } = await shareLogIn(panel)
+  const link = await inviteOwner(panel)
+  const page = await owner.get(link)
+  t.match(page.text, 'Choose a password: the earlier one ends')
+  const refused = await owner.post(`${link}/acceptance`)
+  t.equal(refused.status, 409)
+  t.ok(refused.hasButton('Accept invitation'), 'the page with the form')
+  t.equal(accountsOf(panel, cfo.email), 1)
+  const same = await owner.press(page, 'Accept invitation', { name: cfo.name, password, repeated: password })
+  t.equal(same.status, 422)
+  t.match(same.error('password'), 'This was the password before. Choose a new one.')
+  t.equal((await accept(owner, link, { password: another, repeated: another })).activeAccount, 'Umbrella')
+  await endedForOthers(t, panel, thief, owner)
+})
+
+t.test('a confirmation asks for a new password, and ends all that was set up or sent before', async (t) => {
+  const panel = await startWithMail(t)
+  const { thief, owner } = await shareLogIn(panel)
+  const stella = await panel.signIn('stella')
+  await stella.submit('/customer/users', 'Change', { role: 'admin' }, cfo.email)
+  await thief.submit('/customer/users', 'Invite', { name: 'Friend', email: 'friend@evil.example', role: 'admin' })
+  await stella.submit('/customer/users', 'Invite', { name: 'Ann', email: 'ann@acme.example' })
+  const copied = await copyLink(thief, 'ann@acme.example')
+  await owner.submit('/profile', 'Send confirmation')
+  const link = linkIn((await panel.mail.letterTo(cfo.email, 3)).mail.text, publicUrl, '/profile/email/')
+  const page = await owner.get(link)
+  t.match(page.text, 'Choose a password: the earlier one ends, and so does everything that was set up with it.')
+  const same = await owner.press(page, 'Confirm e-mail address', { password, repeated: password })
+  t.match(same.error('password'), 'This was the password before. Choose a new one.')
+  t.equal((await owner.post(link)).status, 422, 'not without a password')
+  t.equal(provedAt(panel, cfo.email), null)
+  const done = await owner.press(page, 'Confirm e-mail address', { password: another, repeated: another })
+  t.match((await owner.open(done.location ?? '')).notice, `${cfo.email} is confirmed, with your new password`)
+  await endedForOthers(t, panel, thief, owner)
+  const states = panel.db.select().from(invitations).where(eq(invitations.email, 'friend@evil.example')).all()
+  t.same(
+    states.map(({ state }) => state),
+    ['cancelled'],
+  )
+  t.notOk(
+    (await panel.visit().get(copied)).hasButton('Accept invitation'),
+    'nor does a link that the thief copied work',
+  )
+})
+
+t.test('an invitation that the user of before sent to the own address ends when it proves that address', async (t) => {
+  const panel = await startWithMail(t)
+  const thief = await takeAddress(panel)
+  const acme = panel.db.select().from(accounts).where(eq(accounts.identifier, 'umbrella')).get()
+  const link = await inviteOwner(panel)
+  const id = rowOf(panel, cfo.email)?.id ?? 0
+  panel.db
+    .update(invitations)
+    .set({ invitedBy: id })
+    .where(eq(invitations.accountId, acme?.id ?? 0))
+    .run()
+  const owner = panel.visit()
+  t.match((await accept(owner, link, { password: another, repeated: another })).notice, 'The invitation ended')
+  t.equal(accountsOf(panel, cfo.email), 1)
+  await endedForOthers(t, panel, thief, owner)
 })
 
 t.test(
@@ -199,21 +285,27 @@ t.test(
     t.equal((await panel.visit().get(second)).location, `/login?next=${encodeURIComponent(second)}`)
     t.equal(provedAt(panel, cfo.email), null, 'looking proves nothing')
 
-    t.match((await person.submitAndFollow(second, 'Confirm e-mail address')).notice, 'is confirmed')
+    const chosen = { password: another, repeated: another }
+    t.match((await person.submitAndFollow(second, 'Confirm e-mail address', chosen)).notice, 'is confirmed')
     t.type(provedAt(panel, cfo.email), 'number')
-    t.equal((await person.get('/profile')).status, 200, 'no session ended')
+    t.equal((await person.get('/profile')).status, 200, 'this browser is signed in anew')
     t.notMatch((await stella.get('/customer/users')).row(cfo.email), 'address not confirmed')
     t.match((await stella.get('/customer/history?family=user')).row('had a confirmation'), 'Stella')
   },
 )
 
-t.test('an e-mail change proves the new address', async (t) => {
+t.test('an e-mail change proves the new address, and asks for a new password', async (t) => {
   const panel = await startWithMail(t)
-  const person = await takeAddress(panel)
+  const { thief, owner: person } = await shareLogIn(panel)
   await person.submit('/profile', 'Change e-mail', { email: 'carla@home.example' })
   const { mail } = await panel.mail.letterTo('carla@home.example')
-  await person.submit(linkIn(mail.text, publicUrl, '/profile/email/'), 'Change e-mail')
+  const link = linkIn(mail.text, publicUrl, '/profile/email/')
+  t.match((await person.submit(link, 'Change e-mail')).error('password'), 'Choose a password')
+  await person.submit(link, 'Change e-mail', { password: another, repeated: another })
   t.type(provedAt(panel, 'carla@home.example'), 'number')
+  t.match((await person.get('/profile')).text, 'carla@home.example')
+  t.equal((await thief.get('/')).location, '/login?next=%2F')
+  t.equal((await panel.visit().logIn('carla@home.example', password)).status, 422)
 })
 
 t.test('a partner copies links of invitations that it sent, while the customer has no admin', async (t) => {

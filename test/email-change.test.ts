@@ -1,4 +1,6 @@
+import { eq } from 'drizzle-orm'
 import t from 'tap'
+import { users } from '../src/db/schema.ts'
 import { type Panel, publicUrl, startApp } from './harness.ts'
 import { linkIn, type MailServer, startMailServer } from './smtp.ts'
 
@@ -116,4 +118,20 @@ t.test('the account’s history shows the user under the new name and e-mail onl
   const olga = await panel.signIn('olga')
   const row = (await olga.get('/support/history')).row('changed the e-mail')
   t.match(row, 'tom@acme.example → tom@new.example')
+})
+
+t.test('a confirmation of the address of before does not change the e-mail back', async (t) => {
+  const { panel, mail } = await startWithMail(t)
+  const old = 'tom@acme.example'
+  panel.db.update(users).set({ emailProvedAt: null }).where(eq(users.email, old)).run()
+  const tom = await panel.signIn('tom')
+  await tom.submit('/profile', 'Change e-mail', { email: newAddress })
+  await tom.submit('/profile', 'Send confirmation')
+  const confirmation = linkIn((await mail.letterTo(old, 2)).mail.text, publicUrl, '/profile/email/')
+  const chosen = { password: 'correct horse battery staple', repeated: 'correct horse battery staple' }
+  await tom.submit(await linkTo(mail, newAddress), 'Change e-mail', chosen)
+  t.same(panel.rows().email_changes, [])
+  t.equal((await tom.get(confirmation)).status, 404)
+  t.equal((await tom.post(confirmation)).status, 404)
+  t.match((await tom.open('/profile')).text, `log in as ${newAddress}`)
 })

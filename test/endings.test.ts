@@ -1,7 +1,8 @@
 import { and, eq } from 'drizzle-orm'
 import t from 'tap'
-import { accounts, invitations, memberships, users } from '../src/db/schema.ts'
+import { accounts, invitations, letters, memberships, users } from '../src/db/schema.ts'
 import { type CastName, cast } from '../src/demo.ts'
+import { unseal } from '../src/secrets.ts'
 import { type Client, type Panel, startApp } from './harness.ts'
 
 // What hangs on a person, a role or a tie ends with it, and the page says so first.
@@ -118,6 +119,120 @@ t.test('what a removed admin sent ends, links that they copied too, unless it is
     t.equal(userId(panel, 'tom@private.example'), 0)
     if (keep) t.match((await stella.get('/customer/users')).row('tom@private.example'), 'Resend')
   }
+})
+
+/** Petra, in Acme as one of its admins, invites somebody there. */
+async function inviteInAcme(petra: Client, person: { name: string; email: string }): Promise<void> {
+  await petra.submit('/partner/customers/acme/users', 'Add Myself')
+  await petra.switchTo('acme')
+  await petra.submit('/customer/users', 'Invite', { ...person, role: 'admin' })
+  await petra.switchTo('cloudhaus')
+}
+
+t.test('who leaves the partner account cannot accept its invitations to its customers any more', async (t) => {
+  for (const exit of ['removed', 'left'] as const) {
+    const panel = await startApp(t)
+    const [petra, max, ines] = (await everybody(panel, 'petra', 'max', 'ines')) as [Client, Client, Client]
+    await inviteInAcme(petra, { name: 'Max', email: cast.max.email })
+    await ines.submit('/customer/users', 'Invite', { name: 'Max', email: cast.max.email })
+    const words = `1 pending invitation to ${exit === 'left' ? 'you' : 'them'} ends: Max (${cast.max.email}), to Acme`
+    const page = exit === 'left' ? '/profile/accounts/cloudhaus/removal' : removalOf(panel, 'max')
+    const leaver = exit === 'left' ? max : petra
+    t.match((await leaver.get(page)).text, words)
+    await leaver.submit(page, exit === 'left' ? 'Leave Cloudhaus' : 'Remove Max')
+    const home = await max.get('/')
+    t.notMatch(home.text, 'invites you to Acme')
+    t.match(home.text, 'invites you to Initech', 'the customer’s own invitation stays')
+    const ofAcme = and(eq(invitations.accountId, accountId(panel, 'acme')), eq(invitations.email, cast.max.email))
+    const invited = panel.db.select().from(invitations).where(ofAcme).get()
+    t.equal(invited?.state, 'cancelled')
+    await max.post(`/my-invitations/${invited?.id}/acceptance`)
+    t.notOk(isIn(panel, 'max', 'acme'))
+  }
+})
+
+t.test('an invitation that the partner sent to a former address ends with its person, too', async (t) => {
+  const panel = await startApp(t)
+  const [petra, olga] = (await everybody(panel, 'petra', 'olga')) as [Client, Client]
+  const max = await panel.signIn('max')
+  await olga.submit('/support/users', 'Disable', {}, cast.stella.email)
+  const former = { name: 'Max', email: cast.max.email }
+  await petra.submit('/partner/customers/acme/users', 'Invite', former)
+  await max.submit('/profile', 'Change e-mail', { email: 'max@new.example' })
+  const { body } = panel.db.select().from(letters).where(eq(letters.email, 'max@new.example')).get() ?? {}
+  const text = body ? (JSON.parse(unseal(panel.app.secrets, body)) as { text: string }).text : ''
+  await max.submit(/\/profile\/email\/[\w-]{43}/.exec(text)?.[0] ?? '', 'Change e-mail')
+  const page = `/customer/users/${userId(panel, 'max@new.example')}/removal`
+  t.match((await petra.get(page)).text, `1 pending invitation to them ends: Max (${cast.max.email}), to Acme`)
+  await petra.submit(page, 'Remove Max')
+  t.equal(stateOf(panel, cast.max.email), 'cancelled')
+})
+
+t.test(
+  'somebody invited to partner and customer is one of the partner’s people, whichever they accept first',
+  async (t) => {
+    const panel = await startApp(t)
+    const [petra, nils] = (await everybody(panel, 'petra', 'nils')) as [Client, Client]
+    await petra.submit('/customer/users', 'Invite', { name: 'Nils', email: cast.nils.email, role: 'member' })
+    await inviteInAcme(petra, { name: 'Nils', email: cast.nils.email })
+    const accept = (account: string) => {
+      const own = and(eq(invitations.accountId, accountId(panel, account)), eq(invitations.email, cast.nils.email))
+      return nils.post(`/my-invitations/${panel.db.select().from(invitations).where(own).get()?.id}/acceptance`)
+    }
+    await accept('acme')
+    t.ok(isIn(panel, 'nils', 'acme'))
+    await accept('cloudhaus')
+    t.match((await petra.get(removalOf(panel, 'nils'))).text, 'They lose 1 customer too')
+    await petra.submit(removalOf(panel, 'nils'), 'Remove Nils')
+    t.notOk(isIn(panel, 'nils', 'acme'))
+  },
+)
+
+t.test(
+  'what somebody of the partner sent inside a customer ends with them: nobody of the partner keeps it',
+  async (t) => {
+    const panel = await startApp(t)
+    const [petra] = (await everybody(panel, 'petra')) as [Client]
+    const max = await maxInAcme(panel, petra)
+    await max.submit('/customer/users', 'Invite', { name: 'Yan', email: 'yan@cloudhaus.example' })
+    await max.switchTo('acme')
+    await max.submit('/customer/users', 'Invite', { name: 'Zed', email: 'zed@acme.example' })
+    const page = await petra.get(removalOf(panel, 'max'))
+    t.match(
+      page.text,
+      '1 pending invitation that they sent inside customers ends and cannot be kept: Zed (zed@acme.example), to Acme',
+    )
+    t.match(page.text, '1 pending invitation that they sent ends: Yan (yan@cloudhaus.example), to Cloudhaus')
+    await petra.press(page, 'Remove Max', { keep: 'yes' })
+    t.equal(stateOf(panel, 'zed@acme.example'), 'cancelled')
+    t.equal(stateOf(panel, 'yan@cloudhaus.example'), 'pending')
+  },
+)
+
+t.test('requests end with whoever made them, and the page says so', async (t) => {
+  const panel = await startApp(t)
+  const [petra, stella, tom, olga] = (await everybody(panel, 'petra', 'stella', 'tom', 'olga')) as [
+    Client,
+    Client,
+    Client,
+    Client,
+  ]
+  await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { cores: '4' })
+  await stella.submit('/customer/users', 'Change', { role: 'admin' }, cast.tom.email)
+  await tom.submit('/customer/quotas', 'Send request', { cores: '8', reason: 'Growth' })
+  await tom.submit('/customer/account', 'Ask to become a partner')
+  t.match((await olga.get('/support/accounts')).text, `Tom (${cast.tom.email}) asked on`)
+  const page = await stella.get(removalOf(panel, 'tom'))
+  t.match(page.text, 'The request for more quota that they sent for Acme ends.')
+  t.match(page.text, 'The request to become a partner that they sent for Acme ends.')
+  t.notMatch((await stella.get(removalOf(panel, 'stella'))).text, 'request')
+  await stella.press(page, 'Remove Tom')
+  t.notMatch((await olga.get('/support/accounts')).text, `Tom (${cast.tom.email}) asked on`)
+  t.notMatch((await petra.get('/partner/quotas')).text, 'Growth')
+  t.match((await stella.get('/customer/history?family=limit')).row('cancelled the request for more quota'), 'Stella')
+  const row = (await stella.get('/customer/history?family=partner')).row('cancelled the request to become a partner')
+  t.match(row, 'Stella')
+  t.ok((await stella.get('/customer/account')).hasButton('Ask to become a partner'))
 })
 
 t.test('a demoted and a disabled admin’s invitations end, and the notice says how many', async (t) => {
@@ -383,4 +498,18 @@ t.test('a user of an account without an admin becomes its admin at once, through
   t.ok((await tom.get('/customer/users')).hasButton('Invite'))
   const late = await petra.post('/partner/customers/acme/invitations', { name: 'Max', email: cast.max.email })
   t.match(late.problem, 'Acme has a Customer Admin who can log in')
+})
+
+t.test('an invitation whose sender was removed names an admin who can act', async (t) => {
+  const panel = await startApp(t)
+  const [stella, tom, olga] = (await everybody(panel, 'stella', 'tom', 'olga')) as [Client, Client, Client]
+  await stella.submit('/customer/users', 'Change', { role: 'admin' }, cast.tom.email)
+  await tom.submit('/customer/users', 'Invite', { name: 'Ann', email: 'ann@acme.example' })
+  const link = await copiedLink(tom, 'ann@acme.example')
+  const nils = await panel.signIn('nils')
+  t.match((await nils.get(link)).text, `ask Tom (${cast.tom.email}) for another one`)
+  await stella.submit(removalOf(panel, 'tom'), 'Remove Tom')
+  t.match((await panel.visit().get(link)).text, `For a new one ask Stella (${cast.stella.email}).`)
+  await olga.submit('/support/users', 'Disable', {}, cast.stella.email)
+  t.match((await panel.visit().get(link)).text, 'For a new one ask the person who invited you.')
 })

@@ -442,7 +442,7 @@ export function ofReset(who: Who) {
     'has another e-mail': (w: World) => {
       askForNewEmail(w, who)
       const sender = { post: w.panel.app.postLetter, publicUrl: '', supportEmail: undefined }
-      changeEmail(w.db, w.person(who), user(w), token, '', sender)
+      changeEmail(w.db, w.person(who), user(w).id, token, { sessionHash: '' }, sender)
     },
   }
 }

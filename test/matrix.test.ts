@@ -693,7 +693,7 @@ t.test('data functions that are given one tenant and another’s object find not
     deleteProject: projectData.deleteProject(db, actor, acmeId, skunkworks),
     findPendingRequest: partnership.findPendingRequest(db, acmeId),
     endSession: login.endSession(db, actor, Number(umbrella.session)),
-    findEmailChange: emailChange.findEmailChange(db, stella, umbrella.token, 1),
+    findEmailChange: emailChange.findEmailChange(db, { id: stella, email: '', emailProved: false }, umbrella.token, 1),
   }
   for (const [name, result] of Object.entries(found))
     t.ok(!result || (Array.isArray(result) && result.length === 0), `${name} finds nothing`)

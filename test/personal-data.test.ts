@@ -122,3 +122,29 @@ t.test('it is asked again who somebody is before a user is deleted', async (t) =
   t.equal((await nils.press(confirm, 'Confirm', { _proof: 'demo-demo-demo' })).status, 303)
   t.notOk(idOf(panel, cast.nils.email))
 })
+
+t.test('the download does not tell whether somebody logs in with a wished address', async (t) => {
+  const downloads = []
+  for (const email of [cast.stella.email, 'nobody@acme.example']) {
+    const panel = await startApp(t)
+    const tom = await panel.signIn('tom')
+    await tom.submit('/profile', 'Change e-mail', { email })
+    await until('letters are kept', () =>
+      panel.rows().letters?.every((row) => (row as { state: string }).state === 'kept'),
+    )
+    const answer = await tom.submit('/profile', 'Download my data')
+    t.notMatch(answer.body, email)
+    const data = JSON.parse(answer.body)
+    t.equal(data.emails.length, 1, 'the news to the present address')
+    downloads.push(answer.body.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME'))
+  }
+  t.equal(downloads[0], downloads[1])
+
+  const panel = await startApp(t)
+  const tom = await panel.signIn('tom')
+  panel.db.update(users).set({ emailProvedAt: null }).where(eq(users.email, cast.tom.email)).run()
+  await tom.submit('/profile', 'Send confirmation')
+  const data = JSON.parse((await tom.submit('/profile', 'Download my data')).body)
+  t.match(data.emailChanges, [{ email: cast.tom.email }], 'a confirmation of the own address is in it')
+  t.match(data.emails, [{ email: cast.tom.email }])
+})

@@ -2,7 +2,7 @@ import { and, desc, eq } from 'drizzle-orm'
 import { Secret, TOTP } from 'otpauth'
 import t, { type Test } from 'tap'
 import { write } from '../src/db/open.ts'
-import { accounts, letters, memberships, users } from '../src/db/schema.ts'
+import { accounts, invitations, letters, memberships, users } from '../src/db/schema.ts'
 import { type CastName, cast, demoPassword } from '../src/demo.ts'
 import { atCommandLine } from '../src/history/record.ts'
 import { type LetterKind, letterKinds } from '../src/mail/letters.ts'
@@ -79,6 +79,13 @@ const kinds: Record<LetterKind, Record<string, Scenario>> = {
   invitation: {
     'an invitation': async ({ as }) => {
       await (await as('ines')).submit('/customer/users', 'Invite', { name: 'Greta', email: greta, role: 'member' })
+      return greta
+    },
+    'an invitation by one of the partner’s people': async ({ as }) => {
+      const petra = await as('petra')
+      await petra.submit(`${initech}/users`, 'Add Myself')
+      await petra.switchTo('initech')
+      await petra.submit('/customer/users', 'Invite', { name: 'Greta', email: greta, role: 'member' })
       return greta
     },
   },
@@ -257,7 +264,9 @@ const movedAway = (why: string): Way => ({
     world.mail.refuse({ at: 'data', code: 451, words: 'not now' }, letter.email)
     const client = await world.as(whois(world, letter))
     await client.submit('/profile', 'Change e-mail', { email: 'elsewhere@new.example' })
-    await client.submit(await linkOf(world, 'elsewhere@new.example'), 'Change e-mail')
+    const page = await client.open(await linkOf(world, 'elsewhere@new.example'))
+    const asks = page.text.includes('Choose a password')
+    await client.press(page, 'Change e-mail', asks ? { password: newPassword, repeated: newPassword } : {})
   },
   why,
 })
@@ -336,6 +345,23 @@ const partnerSuspended: Way = {
   },
   why: 'its reader’s partner account is suspended',
 }
+const joinedAgain: Way = {
+  how: 'its reader joins the account again',
+  end: async (world, { userId, readerOf }) =>
+    userId === null ? undefined : join(world, whois(world, { userId } as LetterRow), readerOf ?? 0, 'member'),
+  why: 'its reader is a user of the account again',
+}
+const accountSuspended: Way = {
+  how: 'the account is suspended',
+  end: suspend,
+  why: 'the account is suspended',
+}
+const senderSuspended: Way = {
+  how: 'the partner whose people sent it is suspended',
+  end: async (world) =>
+    (await olga(world)).submit('/support/accounts/cloudhaus/suspension', 'Suspend', { reason: 'Abuse' }),
+  why: 'the partner that sent it is suspended',
+}
 const late = (time: number): Way => ({
   how: 'its link expires',
   end: async ({ panel }) => panel.pass(time),
@@ -369,9 +395,11 @@ function waysOf(kind: LetterKind, letter: LetterRow, world: World): Way[] {
       return [...about, ...(kind === 'partner-request' ? [decided] : [])]
     case 'user':
       // The news of a change goes to the former address, whatever happens to the login.
-      return readerOf(world, letter).email === letter.email
-        ? [disabled, deleted, addressChanged, unconfirmed, ...about]
-        : [deleted]
+      if (readerOf(world, letter).email !== letter.email) return [deleted]
+      return [
+        ...[disabled, deleted, addressChanged, unconfirmed, ...about],
+        ...(letter.readerOf === null ? [] : [joinedAgain]),
+      ]
     case 'member':
       return [disabled, deleted, addressChanged, unconfirmed, removed, ...about]
     case 'admin':
@@ -384,13 +412,24 @@ function waysOf(kind: LetterKind, letter: LetterRow, world: World): Way[] {
       ]
     case 'token':
       if (kind === 'email-confirmation')
-        return [disabled, deleted, late(4 * day), newConfirmation, usedLink(cast.ines.email)]
+        return [disabled, deleted, movedAway(newerLink), late(4 * day), newConfirmation, usedLink(cast.ines.email)]
       return kind === 'password-reset'
         ? [disabled, deleted, movedAway(newerLink), late(31 * minute), newReset, usedReset]
         : [disabled, deleted, late(61 * minute), newAddress, usedLink('ines@new.example')]
     case 'invitation':
-      return [...invitationWays, ...about]
+      return [...invitationWays, ...about, accountSuspended, ...(sentByPetra(world, letter) ? [senderSuspended] : [])]
   }
+}
+
+function sentByPetra({ panel }: World, { invitationId }: LetterRow): boolean {
+  const own = and(eq(invitations.id, invitationId ?? 0), eq(users.email, cast.petra.email))
+  const sent = panel.db
+    .select()
+    .from(invitations)
+    .innerJoin(users, eq(users.id, invitations.invitedBy))
+    .where(own)
+    .get()
+  return sent !== undefined
 }
 
 const newReset: Way = {
@@ -425,7 +464,8 @@ const usedLink = (email: string): Way => ({
   end: async (world) => {
     const ines = await world.as('ines')
     const page = await ines.open(await linkOf(world, email))
-    await ines.press(page, page.hasButton('Change e-mail') ? 'Change e-mail' : 'Confirm e-mail address')
+    if (page.hasButton('Change e-mail')) await ines.press(page, 'Change e-mail')
+    else await ines.press(page, 'Confirm e-mail address', { password: newPassword, repeated: newPassword })
   },
   why: newerLink,
 })

@@ -231,3 +231,59 @@ t.test(
     t.ok((await petra.get('/profile/removal')).hasButton('Delete my user'), 'who cannot act is not missed')
   },
 )
+
+t.test(
+  'what a suspended partner or its people sent into customers waits, and so do links that they made',
+  async (t) => {
+    const panel = await startApp(t)
+    const [olga, petra, stella] = [
+      await panel.signIn('olga'),
+      await panel.signIn('petra'),
+      await panel.signIn('stella'),
+    ]
+    const nils = await panel.signIn('nils')
+    const list = '/partner/customers/acme/users'
+    const linkTo = async (client: Client, page: string, email: string) =>
+      /\/invitations\/[\w-]{43}/.exec((await client.submit(page, 'Copy link', {}, email)).body)?.[0] ?? ''
+    await olga.submit('/support/users', 'Disable', {}, cast.stella.email)
+    await petra.submit(list, 'Invite', { name: 'Ann', email: 'ann@acme.example' })
+    const links = [await linkTo(petra, list, 'ann@acme.example')]
+    await olga.submit('/support/users', 'Enable', {}, cast.stella.email)
+    await stella.logIn(cast.stella.email)
+    await petra.submit(list, 'Add Myself')
+    await petra.switchTo('acme')
+    for (const email of ['ben@acme.example', cast.nils.email])
+      await petra.submit('/customer/users', 'Invite', { name: 'Ben', email, role: 'admin' })
+    await stella.submit('/customer/users', 'Invite', { name: 'Cleo', email: 'cleo@acme.example', role: 'admin' })
+    for (const email of ['ben@acme.example', 'cleo@acme.example'])
+      links.push(await linkTo(petra, '/customer/users', email))
+    const ofStella = await linkTo(stella, '/customer/users', 'cleo@acme.example')
+    const home = await nils.get('/')
+    await olga.submit('/support/accounts/cloudhaus/suspension', 'Suspend', { reason: 'The contract ended.' })
+    const before = belongings(panel)
+
+    const words = 'correct horse battery staple'
+    const chosen = { name: 'New', password: words, repeated: words }
+    for (const [n, link] of links.entries()) {
+      const visitor = panel.visit()
+      const page = await visitor.get(link)
+      t.match(
+        page.problem,
+        `Cloudhaus, who ${n === 2 ? 'made this link' : 'sent this invitation'}, is suspended. It stays open until`,
+      )
+      t.match(page.problem, 'you can accept once that is over.')
+      t.notOk(page.hasButton('Accept invitation'))
+      t.equal((await visitor.post(`${link}/user`, chosen)).status, 409)
+    }
+    await nils.press(home, 'Accept')
+    const waiting = await nils.get('/')
+    t.match(waiting.text, 'Cloudhaus, who sent it, is suspended. You can accept once that is over.')
+    t.notOk(waiting.hasButton('Accept'))
+    t.strictSame(belongings(panel), before, 'nobody has joined')
+    t.equal((await panel.visit().submit(ofStella, 'Accept invitation', chosen)).status, 303, 'the customer’s own go on')
+
+    await olga.submit('/support/accounts', 'Resume', {}, 'cloudhaus')
+    t.match((await nils.submitAndFollow('/', 'Accept')).activeAccount, 'Acme')
+    t.equal((await panel.visit().submit(links[1] ?? '', 'Accept invitation', chosen)).status, 303)
+  },
+)

@@ -561,7 +561,7 @@ export const letters = sqliteTable(
     reason: text({ enum: ['none', 'invitation', 'token', 'member', 'admin', 'user', 'support'] })
       .notNull()
       .default('none'),
-    // The account whose member or admin the reader must still be.
+    // The account whose member or admin the reader must still be; of a removal, must not be again.
     readerOf: integer('reader_of').references(() => accounts.id),
     // SHA-256 of the token in its link: of a password reset or a change of e-mail.
     tokenHash: text('token_hash'),

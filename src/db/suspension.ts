@@ -23,3 +23,28 @@ export function suspensionOf(account: Facts): Suspension | null {
 /** Nobody works in the account. */
 export const isSuspended = sql`(${accounts.suspendedAt} is not null or ${accounts.supportSuspendedAt} is not null)`
 export const isActive: SQL = sql`${accounts.suspendedAt} is null and ${accounts.supportSuspendedAt} is null`
+
+/**
+ * The name of the suspended partner whose side made something in one of its customers: by whom, and from which account.
+ * It sleeps with the partner. Null where nobody’s partner is suspended. Names of columns come with their table.
+ */
+const sleepingPartner = (account: SQL, by: SQL, from: SQL) =>
+  sql<
+    string | null
+  >`(select partner.name from accounts as customer join accounts as partner on partner.id = customer.partner_id
+    where customer.id = ${account} and partner.support_suspended_at is not null and (${from} = partner.id or exists (
+      select 1 from memberships as theirs where theirs.account_id = customer.id and theirs.user_id = ${by} and theirs.from_partner)))`
+
+/** For a row of `invitations`. */
+export const senderAsleep = sleepingPartner(
+  sql`invitations.account_id`,
+  sql`invitations.invited_by`,
+  sql`invitations.invited_from`,
+)
+
+/** For a row of `invitation_tokens` with its invitation. */
+export const linkAsleep = sleepingPartner(
+  sql`invitations.account_id`,
+  sql`invitation_tokens.made_by`,
+  sql`invitation_tokens.made_from`,
+)

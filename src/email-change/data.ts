@@ -4,7 +4,7 @@ import { searchText } from '../db/fold.ts'
 import { type Db, write } from '../db/open.ts'
 import { emailChanges, passwordResets, sessions, users } from '../db/schema.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
-import { findUserByEmail, proveAddress } from '../login/data.ts'
+import { findUserByEmail, setPasswordByMail } from '../login/data.ts'
 import { allowConfirmation, allowEmailChange } from '../mail/allowance.ts'
 import type { Post } from '../mail/outbox.ts'
 import { hashToken, newToken } from '../secrets.ts'
@@ -44,7 +44,7 @@ export function requestEmailChange(db: Db, actor: Person, user: User, email: str
 
 /**
  * Writes an e-mail with a link that proves the user’s present address, when it is followed by somebody who is logged
- * in as that user. The user, or an admin of one of their accounts, asks for it. Undefined where the address is proved.
+ * in as that user, and chooses a new password. The user, or an admin of one of their accounts, asks for it. Undefined where the address is proved.
  * Throws a TooMany.
  */
 export function requestConfirmation(
@@ -93,53 +93,70 @@ function tellOldAddress(tx: Db, actor: Actor, user: User, made: boolean, { post,
   post(tx, actor.at, { kind: 'email-changed', email: user.email, name: user.name, reason, data })
 }
 
-/** The new address that a user's own link stands for. Undefined when it is another's, unknown, used or too old. */
-export function findEmailChange(db: Db, userId: number, token: string, at: number): string | undefined {
-  return db
-    .select()
+/**
+ * What a user’s own link is for: to confirm the present address, while that is not proved, or to change to another.
+ * Undefined when it is another’s, unknown, used or too old.
+ */
+export function findEmailChange(
+  db: Db,
+  user: Pick<User, 'id' | 'email'> & { emailProved: boolean },
+  token: string,
+  at: number,
+): { email: string; confirms: boolean } | undefined {
+  const change = db
+    .select({ email: emailChanges.email })
     .from(emailChanges)
-    .where(open(userId, token, at))
-    .get()?.email
+    .where(open(user.id, token, at))
+    .get()
+  if (!change) return undefined
+  const confirms = change.email === user.email
+  return confirms && user.emailProved ? undefined : { ...change, confirms }
 }
 
 /**
- * Claims the link and changes the e-mail; all sessions but this one end, and links to a new password
- * that went to the old address. Undefined when the link does not work, 'taken' when somebody else has
- * the address meanwhile.
+ * Claims the link and changes or confirms the e-mail. All sessions but this one end, and links that went to the old
+ * address. A user whose address was not proved needs the hash of a new password: this session ends too, and all else
+ * that was set up before. Undefined when the link does not work, or that hash is missing; 'taken' when somebody else
+ * has the address by now.
  */
 export function changeEmail(
   db: Db,
   actor: Person,
-  user: User,
+  userId: number,
   token: string,
-  sessionHash: string,
+  { sessionHash, passwordHash }: { sessionHash: string; passwordHash?: string | undefined },
   sender: Sender,
 ): string | 'taken' | undefined {
   return write(db, actor, (tx) => {
-    const [claimed] = tx
-      .delete(emailChanges)
-      .where(open(user.id, token, actor.at))
-      .returning()
-      .all()
-    if (!claimed) return undefined
-    const { email } = claimed
+    const user = findActiveUser(tx, userId)
+    if (!user) return undefined
+    const emailProved = user.emailProvedAt !== null
+    const change = findEmailChange(tx, { ...user, emailProved }, token, actor.at)
+    if (!change || (!emailProved && passwordHash === undefined)) return undefined
+    const { email, confirms } = change
     const owner = findUserByEmail(tx, email)
-    if (owner && owner.id !== user.id) return 'taken'
-    if (email === user.email) {
-      proveAddress(tx, actor, user)
-      return email
+    if (owner && owner.id !== user.id) {
+      tx.delete(emailChanges)
+        .where(open(user.id, token, actor.at))
+        .run()
+      return 'taken'
     }
-    tx.update(users)
-      .set({ email, emailKey: emailKey(email), search: searchText(user.name, email), emailProvedAt: actor.at })
-      .where(eq(users.id, user.id))
-      .run()
-    tx.delete(sessions)
-      .where(and(eq(sessions.userId, user.id), ne(sessions.hash, sessionHash)))
-      .run()
-    tx.delete(passwordResets).where(eq(passwordResets.userId, user.id)).run()
-    const personal = { field: 'email', before: user.email, after: email } as const
-    record(tx, actor, { kind: 'user.email-changed', userId: user.id, personal })
-    tellOldAddress(tx, actor, user, true, sender)
+    // Also a confirmation of the address of before: it must not change the e-mail back.
+    tx.delete(emailChanges).where(eq(emailChanges.userId, user.id)).run()
+    if (!confirms) {
+      tx.update(users)
+        .set({ email, emailKey: emailKey(email), search: searchText(user.name, email), emailProvedAt: actor.at })
+        .where(eq(users.id, user.id))
+        .run()
+      tx.delete(sessions)
+        .where(and(eq(sessions.userId, user.id), ne(sessions.hash, sessionHash)))
+        .run()
+      tx.delete(passwordResets).where(eq(passwordResets.userId, user.id)).run()
+      const personal = { field: 'email', before: user.email, after: email } as const
+      record(tx, actor, { kind: 'user.email-changed', userId: user.id, personal })
+      tellOldAddress(tx, actor, user, true, sender)
+    }
+    if (!emailProved && passwordHash !== undefined) setPasswordByMail(tx, actor, user, passwordHash)
     return email
   })
 }

@@ -1,12 +1,16 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import type { User } from '../accounts/data.ts'
 import { findUser } from '../login/data.ts'
+import { ownerOf, passwordChoice, readNewPassword, withoutPasswords } from '../login/new-person.ts'
 import { orTooMany } from '../mail/allowance.ts'
 import { showProfile } from '../profile/page.ts'
 import { sessionAttempt, tooSoon } from '../throttle/attempt.ts'
+import { rememberBrowser } from '../throttle/browser.ts'
 import { found } from '../web/errors.ts'
 import { email, emailKey } from '../web/fields.ts'
-import { readForm } from '../web/forms.ts'
+import { type Form, newForm, readForm } from '../web/forms.ts'
+import { signIn } from '../web/session.ts'
 import { actor } from '../web/viewer.ts'
 import { changeEmail, findEmailChange, requestConfirmation, requestEmailChange } from './data.ts'
 
@@ -14,7 +18,7 @@ const newEmail = z.strictObject({ email: email('Enter your new e-mail.') })
 
 export default async function emailChangeRoutes(app: FastifyInstance) {
   const { db, now, postLetter: post } = app
-  const { publicUrl, supportEmail } = app.config
+  const { publicUrl, supportEmail, panelName } = app.config
   const sender = { post, publicUrl, supportEmail }
   const byToken = { config: { can: 'profile.change', secret: true } } as const
 
@@ -55,27 +59,54 @@ export default async function emailChangeRoutes(app: FastifyInstance) {
   app.get('/profile/email/:token', byToken, async (request, reply) => show(request, reply))
 
   app.post('/profile/email/:token', byToken, async (request, reply) => {
-    readForm(z.strictObject({}), request.body)
     const user = found(findUser(db, request.signedIn.id))
-    const changed = changeEmail(db, actor(request), user, tokenOf(request), request.viewer.sessionKey, sender)
+    if (user.emailProvedAt === null) return proveAnew(request, reply, user)
+    readForm(z.strictObject({}), request.body)
+    const sessionHash = request.viewer.sessionKey
+    const changed = changeEmail(db, actor(request), user.id, tokenOf(request), { sessionHash }, sender)
     if (changed === undefined) return show(request, reply)
-    if (changed === 'taken')
-      return reply.seeOther('/profile', 'Your e-mail was not changed: somebody else logs in with this address.')
-    if (changed === user.email) return reply.seeOther('/profile', `Your e-mail address ${changed} is confirmed.`)
+    if (changed === 'taken') return taken(reply)
     return reply.seeOther('/profile', `You log in as ${changed} now. All your other sessions have ended.`)
   })
+
+  /** Somebody else may have set up an address that is not proved, and be logged in: all sessions end, this one anew. */
+  async function proveAnew(request: FastifyRequest, reply: FastifyReply, user: User): Promise<FastifyReply> {
+    const form = readForm(passwordChoice, request.body)
+    if (form.input && findEmailChange(db, request.signedIn, tokenOf(request), now())) {
+      const passwordHash = await readNewPassword(form, ownerOf(db, user), panelName, undefined, user.passwordHash)
+      if (passwordHash) {
+        const accountId = request.viewer.account?.id ?? null
+        const anew = { sessionHash: request.viewer.sessionKey, passwordHash }
+        const changed = changeEmail(db, actor(request), user.id, tokenOf(request), anew, sender)
+        if (changed === 'taken') return taken(reply)
+        if (changed !== undefined) {
+          await signIn(request, { userId: user.id, accountId, passwordHash })
+          rememberBrowser(request, reply, { id: user.id, passwordHash })
+          const what =
+            changed === user.email ? `Your e-mail address ${changed} is confirmed` : `You log in as ${changed} now`
+          return reply.seeOther('/profile', `${what}, with your new password. All your other sessions have ended.`)
+        }
+      }
+    }
+    return show(request, reply.code(422), withoutPasswords(form))
+  }
+
+  function taken(reply: FastifyReply): FastifyReply {
+    return reply.seeOther('/profile', 'Your e-mail was not changed: somebody else logs in with this address.')
+  }
 
   function tokenOf(request: FastifyRequest): string {
     return (request.params as { token: string }).token
   }
 
   /** A link that does not work says so, whatever the reason. */
-  function show(request: FastifyRequest, reply: FastifyReply) {
-    const address = findEmailChange(db, request.signedIn.id, tokenOf(request), now())
-    if (address === undefined) reply.code(404)
+  function show(request: FastifyRequest, reply: FastifyReply, form: Form = newForm()) {
+    const change = findEmailChange(db, request.signedIn, tokenOf(request), now())
+    if (change === undefined) reply.code(404)
     return reply.page('email-change/index', {
-      title: address === request.signedIn.email ? 'Confirm e-mail address' : 'Change e-mail',
-      address: address ?? null,
+      title: change?.confirms ? 'Confirm e-mail address' : 'Change e-mail',
+      change: change ?? null,
+      form,
       formAction: `/profile/email/${tokenOf(request)}`,
     })
   }

@@ -7,14 +7,18 @@ import {
   invitationTokens,
   keptAccess,
   memberships,
+  openQuotaRequest,
+  partnerRequests,
   pendingInvitation,
+  pendingPartnerRequest,
   personalChanges,
   projectAccess,
   projects,
+  quotaRequests,
   users,
 } from '../db/schema.ts'
 import { type Actor, type Change, type Person, record } from '../history/record.ts'
-import { withdrawLetters, withdrawLettersTo } from '../mail/outbox.ts'
+import { withdrawLetters, withdrawLettersOfAct, withdrawLettersTo } from '../mail/outbox.ts'
 import { worksAsAdmin } from '../partner-ties/caretaker.ts'
 import type { Role } from '../policy.ts'
 import { emailKey } from '../web/fields.ts'
@@ -78,21 +82,67 @@ export function endSent(tx: Db, actor: Actor, userId: number, from?: number | nu
   return ended
 }
 
-/** Ends pending invitations to somebody into an account: to their address, or one they had before. */
-export function endInvitationsTo(tx: Db, actor: Actor, accountId: number, userId: number): void {
-  const user = tx.select({ emailKey: users.emailKey }).from(users).where(eq(users.id, userId)).get()
-  const earlier = tx
+/** Pending invitations to somebody into an account: to their address, or one they had before. */
+function sentTo(db: Db, accountId: number, userId: number): SQL | undefined {
+  return and(eq(invitations.accountId, accountId), isTo(db, userId))
+}
+
+function isTo(db: Db, userId: number): SQL {
+  const user = db.select({ emailKey: users.emailKey }).from(users).where(eq(users.id, userId)).get()
+  const earlier = db
     .select({ email: personalChanges.before })
     .from(personalChanges)
     .where(and(eq(personalChanges.userId, userId), eq(personalChanges.field, 'email')))
     .all()
   const addresses = [user?.emailKey ?? '', ...earlier.map(({ email }) => emailKey(email))]
-  cancelInvitations(tx, actor, and(eq(invitations.accountId, accountId), inArray(invitations.emailKey, addresses)))
+  return inArray(invitations.emailKey, addresses)
+}
+
+/** Pending invitations to one of a partner’s people into its customers, sent by it or by another of its people there. */
+function sentToCustomers(db: Db, partnerId: number, userId: number): SQL | undefined {
+  const customers = db.select({ id: accounts.id }).from(accounts).where(eq(accounts.partnerId, partnerId))
+  // An update writes its columns without their table, so the names stand here.
+  const byPeople = sql`exists (select 1 from memberships as theirs where theirs.account_id = invitations.account_id
+    and theirs.user_id = invitations.invited_by and theirs.from_partner)`
+  const byPartner = or(eq(invitations.invitedFrom, partnerId), byPeople)
+  return and(inArray(invitations.accountId, customers), byPartner, isTo(db, userId))
+}
+
+/** Ends pending invitations to somebody into an account: to their address, or one they had before. */
+export function endInvitationsTo(tx: Db, actor: Actor, accountId: number, userId: number): void {
+  cancelInvitations(tx, actor, sentTo(tx, accountId, userId))
+}
+
+/** Requests that somebody made for an account and that nobody has decided: they end with the membership. */
+function endRequestsOf(tx: Db, actor: Actor, accountId: number, userId: number): void {
+  const ended = [
+    ...tx
+      .update(quotaRequests)
+      .set({ state: 'cancelled', comment: 'Its sender left the account.', endedAt: actor.at, endedBy: actor.userId })
+      .where(and(eq(quotaRequests.accountId, accountId), eq(quotaRequests.requestedBy, userId), openQuotaRequest))
+      .returning({ at: quotaRequests.createdAt, projectId: quotaRequests.projectId })
+      .all()
+      .map((request) => ({ ...request, kind: 'limit.cancelled' as const })),
+    ...tx
+      .update(partnerRequests)
+      .set({ state: 'declined', decidedAt: actor.at })
+      .where(
+        and(eq(partnerRequests.accountId, accountId), eq(partnerRequests.requestedBy, userId), pendingPartnerRequest),
+      )
+      .returning({ at: partnerRequests.createdAt })
+      .all()
+      .map((request) => ({ ...request, projectId: null, kind: 'partner.cancelled' as const })),
+  ]
+  for (const { at, kind, projectId } of ended) {
+    withdrawLettersOfAct(tx, accountId, at, 'the request has ended', actor.at)
+    record(tx, actor, { kind, accountId, ...(projectId === null ? {} : { projectId }) })
+  }
 }
 
 /**
- * Ends a membership with all that hangs on it: project access, invitations to the person and those they sent, and,
- * in a partner account, their membership of its customers. False when there is none.
+ * Ends a membership with all that hangs on it: project access, requests, invitations to the person and those they
+ * sent, and, in a partner account, their membership of its customers and its invitations of them there. `keptBy` takes
+ * over what they sent from this account; what they sent inside customers ends. False when there is none.
  */
 export function endMembership(
   tx: Db,
@@ -119,8 +169,10 @@ export function endMembership(
 
   endInvitationsTo(tx, actor, accountId, userId)
   endSent(tx, actor, userId, accountId, keptBy)
+  endRequestsOf(tx, actor, accountId, userId)
+  cancelInvitations(tx, actor, sentToCustomers(tx, accountId, userId))
   for (const customer of customersOf(tx, accountId, userId))
-    endMembership(tx, actor, customer, userId, exit === 'member.deleted' ? exit : 'member.removed', keptBy)
+    endMembership(tx, actor, customer, userId, exit === 'member.deleted' ? exit : 'member.removed')
   return true
 }
 
@@ -210,6 +262,12 @@ export type Foreseen = {
   projects: { name: string; identifier: string }[]
   /** Pending invitations that the person sent from the account. */
   sent: Named<PendingTo>
+  /** Those that they sent inside the partner’s customers: nobody can keep them. */
+  sentInCustomers: Named<PendingTo>
+  /** Pending invitations to the person. */
+  to: Named<PendingTo>
+  /** The names of the accounts for which the person has asked for more quota, or to become a partner. */
+  requests: { quota: string[]; partner: string[] }
   /** The partner’s customers that they are in; `alone` would be left without an admin who can log in. */
   customers: Named<{ name: string; identifier: string; alone: number }>
 }
@@ -233,9 +291,14 @@ export function foreseeEnd(db: Db, accountId: number, userId: number): Foreseen 
     .innerJoin(accounts, eq(accounts.id, memberships.accountId))
     .where(own)
     .get()
+  const ending = [accountId, ...customersOf(db, accountId, userId)]
+  const inCustomers = and(eq(invitations.invitedBy, userId), inArray(invitations.invitedFrom, ending.slice(1)))
   return {
     projects: listProjectsOf(db, accountId, userId),
     sent: listPending(db, sentBy(userId, accountId)),
+    sentInCustomers: listPending(db, inCustomers),
+    to: listPending(db, or(sentTo(db, accountId, userId), sentToCustomers(db, accountId, userId))),
+    requests: listRequestsOf(db, ending, userId),
     customers: named(inThem, total?.n ?? 0),
   }
 }
@@ -264,6 +327,22 @@ export function foreseeEndOfAll(db: Db, userId: number): Pick<Foreseen, 'sent' |
       inThem.map((customer) => ({ ...customer, alone: 0 })),
       total,
     ),
+  }
+}
+
+function listRequestsOf(db: Db, accountIds: number[], userId: number): Foreseen['requests'] {
+  const names = (table: typeof quotaRequests | typeof partnerRequests, which: SQL) =>
+    db
+      .select({ name: accounts.name })
+      .from(table)
+      .innerJoin(accounts, eq(accounts.id, table.accountId))
+      .where(and(inArray(table.accountId, accountIds), eq(table.requestedBy, userId), which))
+      .orderBy(asc(accounts.id))
+      .all()
+      .map(({ name }) => name)
+  return {
+    quota: names(quotaRequests, openQuotaRequest),
+    partner: names(partnerRequests, pendingPartnerRequest),
   }
 }
 

@@ -25,6 +25,7 @@ export const recordKinds = {
   'limit.resource-changed': 'changed a resource of the catalogue',
   'limit.resource-removed': 'removed a resource from the catalogue',
   'partner.requested': 'asked to become a partner',
+  'partner.cancelled': 'cancelled the request to become a partner',
   'partner.declined': 'declined the request to become a partner',
   'member.joined': 'joined the account',
   'member.added-self': 'added themselves',

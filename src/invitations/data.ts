@@ -1,6 +1,6 @@
 import { and, eq, exists, gt, isNull, type Placeholder, sql } from 'drizzle-orm'
 import { addAccess } from '../access/data.ts'
-import type { Account } from '../accounts/data.ts'
+import type { Account, User } from '../accounts/data.ts'
 import { searchText } from '../db/fold.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
@@ -15,13 +15,13 @@ import {
   users,
 } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
-import { isActive, isSuspended, suspensionOf } from '../db/suspension.ts'
+import { isActive, isSuspended, linkAsleep, senderAsleep, suspensionOf } from '../db/suspension.ts'
 import { cancelInvitations } from '../endings/data.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
-import { createUser, findUserByEmail, proveAddress, renameUser, setPasswordByMail } from '../login/data.ts'
+import { createUser, findUserByEmail, renameUser, setPasswordByMail } from '../login/data.ts'
 import { allowInvitation, allowResend } from '../mail/allowance.ts'
 import { type MailContext, type Post, withdrawLetters } from '../mail/outbox.ts'
-import { addMember, changeRole, countAdmins, findMember, type Member } from '../members/data.ts'
+import { addMember, changeRole, countAdmins, findMember, listAdmins, type Member } from '../members/data.ts'
 import { tellRole } from '../notices/data.ts'
 import { adminRole, type ProjectRole, type Role, roleName } from '../policy.ts'
 import { hashToken, newToken } from '../secrets.ts'
@@ -416,8 +416,13 @@ export type Offer = {
   invitation: Invitation
   account: Account
   inviter: { name: string; email: string }
+  /** Whom to ask about it: the inviter, while they can act there; else an admin of the account, if it has one. */
+  contact: { name: string; email: string } | undefined
   link: LinkKind
-  state: 'open' | 'used' | 'cancelled' | 'expired' | 'superseded' | 'deleted' | 'suspended'
+  state: 'open' | 'used' | 'cancelled' | 'expired' | 'superseded' | 'deleted' | 'suspended' | 'asleep'
+  /** The names of suspended partners whose side sent the invitation, or made the link. */
+  senderAsleep: string | null
+  linkAsleep: string | null
 }
 
 /** What a link leads to. Undefined for a link that was never given out. */
@@ -426,8 +431,10 @@ export function findOffer(db: Db, token: string, at: number): Offer | undefined 
     .select({
       invitation: invitations,
       account: accounts,
-      inviter: { name: users.name, email: users.email },
+      inviter: users,
       link: invitationTokens.kind,
+      senderAsleep,
+      linkAsleep,
       supersededAt: invitationTokens.supersededAt,
     })
     .from(invitationTokens)
@@ -437,22 +444,38 @@ export function findOffer(db: Db, token: string, at: number): Offer | undefined 
     .where(eq(invitationTokens.hash, hashToken(token)))
     .get()
   if (!row) return undefined
-  const { supersededAt, ...offer } = row
-  return { ...offer, state: offerState(row.invitation, row.account, supersededAt, at) }
+  const { supersededAt, inviter, ...offer } = row
+  return {
+    ...offer,
+    inviter: { name: inviter.name, email: inviter.email },
+    contact: contactOf(db, row.invitation, row.account, inviter),
+    state: offerState(row, at),
+  }
 }
 
-function offerState(
-  { state, expiresAt }: Invitation,
-  account: Account,
-  supersededAt: number | null,
-  at: number,
-): Offer['state'] {
+function contactOf(db: Db, { invitedFrom }: Invitation, { id, partnerId }: Account, inviter: User): Offer['contact'] {
+  const acts = (accountId: number) => findMember(db, accountId, inviter.id)?.active === 1
+  const still =
+    invitedFrom === null
+      ? inviter.operator && inviter.disabledAt === null
+      : acts(id) || (invitedFrom === partnerId && acts(partnerId))
+  return still ? inviter : listAdmins(db, id, 1)[0]
+}
+
+type OfferFacts = Pick<Offer, 'invitation' | 'account' | 'senderAsleep' | 'linkAsleep'> & {
+  supersededAt: number | null
+}
+
+function offerState(facts: OfferFacts, at: number): Offer['state'] {
+  const { account, supersededAt, senderAsleep, linkAsleep } = facts
+  const { state, expiresAt } = facts.invitation
   if (state === 'accepted') return 'used'
   if (state !== 'pending') return state
   if (account.deletedAt !== null) return 'deleted'
   if (supersededAt !== null) return 'superseded'
   if (expiresAt <= at) return 'expired'
-  return suspensionOf(account) ? 'suspended' : 'open'
+  if (suspensionOf(account)) return 'suspended'
+  return senderAsleep !== null || linkAsleep !== null ? 'asleep' : 'open'
 }
 
 function openTo(email: string, at: number) {
@@ -465,6 +488,8 @@ export type InvitationTo = {
   kind: Account['kind']
   account: string
   suspended: number
+  /** The name of the suspended partner that sent it. */
+  senderAsleep: string | null
   inviter: string
   sentAt: number
   expiresAt: number
@@ -508,6 +533,7 @@ export function listInvitationsTo(
           kind: accounts.kind,
           account: accounts.name,
           suspended: sql<number>`${isSuspended}`,
+          senderAsleep,
           inviter: users.name,
           sentAt: invitations.sentAt,
           expiresAt: invitations.expiresAt,
@@ -534,8 +560,9 @@ export type Way = LinkKind | 'home'
 
 /**
  * Claims an invitation for a user: one guarded UPDATE, in the transaction that adds the membership
- * and the project access that the invitation names. A mailed link proves the address as well. Undefined when it is
- * not open to this address, its account is deleted or suspended, or, on Home, the address is not proved.
+ * and the project access that the invitation names. Undefined when it is not open to this address, its account is
+ * deleted or suspended, the partner that sent it is suspended, or the address is not proved: only a copied link is for such a user, and whoever has a mailed
+ * one proves the address first (`joinWithPassword`).
  */
 export function acceptInvitation(tx: Db, actor: Actor, id: number, userId: number, way: Way): Accepted | undefined {
   const user = tx
@@ -543,7 +570,7 @@ export function acceptInvitation(tx: Db, actor: Actor, id: number, userId: numbe
     .from(users)
     .where(and(eq(users.id, userId), isNull(users.disabledAt)))
     .get()
-  if (!user || (way === 'home' && user.emailProvedAt === null)) return undefined
+  if (!user || (way !== 'copied' && user.emailProvedAt === null)) return undefined
   const active = tx
     .select({ id: accounts.id })
     .from(accounts)
@@ -558,6 +585,7 @@ export function acceptInvitation(tx: Db, actor: Actor, id: number, userId: numbe
         gt(invitations.expiresAt, actor.at),
         eq(invitations.emailKey, user.emailKey),
         exists(active),
+        isNull(senderAsleep),
       ),
     )
     .returning()
@@ -565,8 +593,7 @@ export function acceptInvitation(tx: Db, actor: Actor, id: number, userId: numbe
   if (!claimed) return undefined
 
   const { accountId } = claimed
-  if (way === 'mailed') proveAddress(tx, actor, user)
-  const fromPartner = isForPartner(tx, claimed, user.id)
+  const fromPartner = isForPartner(tx, claimed, user.id, actor.at)
   const joining = { accountId, userId: user.id, role: claimed.role, fromPartner }
   const joined = addMember(tx, actor, joining, 'member.joined')
   const role = joined ? claimed.role : (findMember(tx, accountId, user.id)?.role ?? claimed.role)
@@ -597,25 +624,37 @@ export function acceptInvitation(tx: Db, actor: Actor, id: number, userId: numbe
 /** What an accepted invitation did: who was a member before keeps the role, and gains access to `gained` projects alone. */
 export type Accepted = { account: Account; joined: boolean; role: Role; gained: number }
 
-/** The partner’s side invited one of the partner’s own people. */
-function isForPartner(tx: Db, { accountId, invitedBy, invitedFrom }: Invitation, userId: number): boolean {
+/** The partner’s side invited one of the partner’s own people, or somebody whom it invites to become one. */
+function isForPartner(
+  tx: Db,
+  { accountId, emailKey: key, invitedBy, invitedFrom }: Invitation,
+  userId: number,
+  at: number,
+): boolean {
   const partnerId = tx.select({ id: accounts.partnerId }).from(accounts).where(eq(accounts.id, accountId)).get()?.id
   if (partnerId == null) return false
   const inviter = findMember(tx, accountId, invitedBy)
-  return (invitedFrom === partnerId || inviter?.fromPartner === true) && findMember(tx, partnerId, userId) !== undefined
+  if (invitedFrom !== partnerId && inviter?.fromPartner !== true) return false
+  // Which of two invitations is accepted first makes no difference.
+  const pending = and(pendingOf(partnerId), eq(invitations.emailKey, key), gt(invitations.expiresAt, at))
+  return (
+    findMember(tx, partnerId, userId) !== undefined ||
+    tx.select({ id: invitations.id }).from(invitations).where(pending).get() !== undefined
+  )
 }
 
 /**
- * Accepts by a link, as somebody who is not logged in: creates the user with this name and password. Through a mailed
- * link the mailbox's owner also takes over a user of this address whom somebody else may have set up: all that was set
- * before ends. 'log-in' where the address has a log-in that the link does not open; undefined where the link is not open.
+ * Accepts by a link, and chooses name and password: creates the user. Through a mailed link the mailbox's owner also
+ * takes over a user of this address whom somebody else may have set up, and may be logged in as: all that was set or
+ * sent before ends. No `account` where this invitation was sent by that user, and so ended. 'log-in' where the address
+ * has a log-in that the link does not open; undefined where the link is not open.
  */
 export function joinWithPassword(
   db: Db,
   actor: Actor,
   token: string,
   { name, passwordHash }: { name: string; passwordHash: string },
-): { userId: number; account: Account } | 'log-in' | undefined {
+): { userId: number; account: Account | undefined } | 'log-in' | undefined {
   return write(db, actor, (tx) => {
     const offer = findOffer(tx, token, actor.at)
     if (offer?.state !== 'open') return undefined
@@ -630,7 +669,8 @@ export function joinWithPassword(
     const { email } = invitation
     const user = there ?? createUser(tx, actor, { email, name, passwordHash, emailProved: link === 'mailed' })
     const accepted = user && acceptInvitation(tx, by(user.id), invitation.id, user.id, link)
-    if (!accepted) throw new Error('An open invitation was not accepted.')
-    return { userId: user.id, account: accepted.account }
+    if (!user || (!accepted && invitation.invitedBy !== user.id))
+      throw new Error('An open invitation was not accepted.')
+    return { userId: user.id, account: accepted?.account }
   })
 }

@@ -46,7 +46,7 @@ export default async function invitationRoutes(app: FastifyInstance) {
     if (form.input) {
       const { name } = form.input
       const owner = { name, email: invitation.email, accounts: [offer.account.name] }
-      const passwordHash = await readNewPassword(form, owner, config.panelName, request.ip)
+      const passwordHash = await readNewPassword(form, owner, config.panelName, request.ip, earlierOf(offer))
       if (passwordHash) {
         const joined = joinWithPassword(db, visitingActor(request), tokenOf(request), { name, passwordHash })
         if (joined === 'log-in') {
@@ -56,8 +56,13 @@ export default async function invitationRoutes(app: FastifyInstance) {
         }
         if (!joined) throw new Refusal(409, 'This invitation is no longer open', 'Open its link again to see why.')
         const { userId, account } = joined
-        await signIn(request, { userId, accountId: account.id, passwordHash })
+        await signIn(request, { userId, accountId: account?.id ?? null, passwordHash })
         rememberBrowser(request, reply, { id: userId, passwordHash })
+        if (!account)
+          return reply.seeOther(
+            '/',
+            'Your address is confirmed. The invitation ended: it was sent by the user that had your address before.',
+          )
         return reply.seeOther('/projects', `Welcome to ${account.name}, ${name}.`)
       }
     }
@@ -100,15 +105,23 @@ export default async function invitationRoutes(app: FastifyInstance) {
 
   /**
    * Who looks at the link: the invited user, another one, or a visitor. For a visitor a mailed link knows whether its
-   * address has a log-in; one that was copied must not tell, so it offers both ways.
+   * address has a log-in; one that was copied must not tell, so it offers both ways. A user whose address is not
+   * proved may be somebody else’s doing, also when logged in: a mailed link treats them as a visitor.
    */
   function whoIs(request: FastifyRequest, { invitation, link }: Offer): Who {
     const { user } = request.viewer
-    if (user) return emailKey(user.email) === invitation.emailKey ? 'invited' : 'other'
+    if (user && emailKey(user.email) !== invitation.emailKey) return 'other'
+    if (user) return link === 'mailed' && !user.emailProved ? 'unproved' : 'invited'
     if (link === 'copied') return 'either'
     const owner = findUserByEmail(db, invitation.email)
     if (!owner) return 'new'
     return owner.emailProvedAt === null && owner.disabledAt === null ? 'unproved' : 'known'
+  }
+
+  /** The password of a user whom a mailed link takes over. A copied one must not tell whether it was guessed. */
+  function earlierOf({ invitation, link }: Offer): string | undefined {
+    const owner = link === 'mailed' ? findUserByEmail(db, invitation.email) : undefined
+    return owner?.emailProvedAt === null ? owner.passwordHash : undefined
   }
 
   function show(request: FastifyRequest, reply: FastifyReply, form: Form, problem = '') {

@@ -102,16 +102,10 @@ export function setPassword(tx: Db, actor: Actor, userId: number, passwordHash: 
   record(tx, actor, { kind: 'user.password-changed', userId })
 }
 
-/** A link that was mailed to the user’s address was followed by somebody who was logged in as that user. */
-export function proveAddress(tx: Db, actor: Actor, user: Pick<User, 'id' | 'emailProvedAt'>): void {
-  if (user.emailProvedAt !== null) return
-  tx.update(users).set({ emailProvedAt: actor.at }).where(eq(users.id, user.id)).run()
-  record(tx, actor, { kind: 'user.address-proved', userId: user.id })
-}
-
 /**
- * The mailbox’s owner proves an address, and chooses a password. Somebody else may have set the user up: all that was
- * set before the proof ends, the second factor too. For a user whose address is proved it changes the password alone.
+ * The mailbox’s owner proves an address, and chooses a password. Somebody else may have set the user up, and still be
+ * logged in: all that was set or sent before the proof ends, the second factor too. For a user whose address is proved
+ * it changes the password alone.
  */
 export function setPasswordByMail(tx: Db, actor: Actor, user: User, passwordHash: string): void {
   setPassword(tx, actor, user.id, passwordHash)
@@ -120,6 +114,7 @@ export function setPasswordByMail(tx: Db, actor: Actor, user: User, passwordHash
   tx.update(users).set({ emailProvedAt: actor.at, totpSecret: null, totpStep: null }).where(eq(users.id, user.id)).run()
   tx.delete(recoveryCodes).where(eq(recoveryCodes.userId, user.id)).run()
   tx.delete(passwordResets).where(eq(passwordResets.userId, user.id)).run()
+  endSent(tx, actor, user.id)
   record(tx, actor, {
     kind: 'user.address-claimed',
     userId: user.id,

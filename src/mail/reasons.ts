@@ -12,7 +12,7 @@ import {
   records,
   users,
 } from '../db/schema.ts'
-import { suspensionOf } from '../db/suspension.ts'
+import { senderAsleep, suspensionOf } from '../db/suspension.ts'
 import type { LetterRow } from './outbox.ts'
 
 /** Why somebody gets an e-mail. It goes out only while this is still so (TRUST, *Arrival*). */
@@ -25,8 +25,8 @@ export type Reason =
   | { because: 'member'; userId: number; readerOf: number }
   /** Its reader is an admin of this account, which it tells about, or which is the partner of that one. */
   | { because: 'admin'; userId: number; readerOf: number }
-  /** It tells its reader about their own login, or what was done to them. */
-  | { because: 'user'; userId: number }
+  /** It tells its reader about their own login, or what was done to them: that they are not in an account any more. */
+  | { because: 'user'; userId: number; readerOf?: number }
   /** It goes to Support's own address. */
   | { because: 'support' }
 
@@ -80,15 +80,21 @@ const checks: Record<LetterRow['reason'], Check> = {
 const expired = 'its link expired before it could be sent'
 
 function whyNotInvitation(db: Db, { invitationId, tokenHash, email }: LetterRow, at: number): string | undefined {
-  const invitation = db
-    .select()
+  const found = db
+    .select({ invitation: invitations, account: accounts, senderAsleep })
     .from(invitations)
+    .innerJoin(accounts, eq(accounts.id, invitations.accountId))
     .where(eq(invitations.id, invitationId ?? 0))
     .get()
-  if (!invitation || invitation.state === 'cancelled') return 'the invitation was cancelled'
+  if (!found) return 'the invitation was cancelled'
+  const { invitation, account } = found
+  if (invitation.state === 'cancelled') return 'the invitation was cancelled'
   if (invitation.state === 'accepted') return 'the invitation was already accepted'
   if (invitation.state === 'expired' || invitation.expiresAt <= at) return expired
   if (!isSame(invitation.email, email)) return 'the invitation now goes to another address'
+  if (account.deletedAt !== null) return 'the account was deleted'
+  if (suspensionOf(account)) return 'the account is suspended'
+  if (found.senderAsleep !== null) return 'the partner that sent it is suspended'
   // Rows of before 0.3.0 do not know their link.
   if (tokenHash === null) return undefined
   const token = db.select().from(invitationTokens).where(eq(invitationTokens.hash, tokenHash)).get()
@@ -126,7 +132,11 @@ function whyNoLogin(user: Reader): string | undefined {
 function whyNotUser(db: Db, letter: LetterRow): string | undefined {
   const user = findReader(db, letter)
   if (user && user.deletedAt === null && tellsFormerAddress(db, letter)) return undefined
-  return whyNotReader(db, letter, user) ?? (user?.emailProvedAt == null ? 'its address is not confirmed' : undefined)
+  const wrong = whyNotReader(db, letter, user)
+  if (wrong) return wrong
+  if (user?.emailProvedAt == null) return 'its address is not confirmed'
+  if (letter.reason !== 'user' || letter.readerOf === null) return undefined
+  return findMembership(db, letter) ? 'its reader is a user of the account again' : undefined
 }
 
 function whyNotReader(db: Db, letter: LetterRow, user = findReader(db, letter)): string | undefined {
@@ -134,6 +144,11 @@ function whyNotReader(db: Db, letter: LetterRow, user = findReader(db, letter)):
     whyNoLogin(user) ??
     (user && isSame(user.email, letter.email) ? undefined : 'its reader’s e-mail address has changed')
   )
+}
+
+function findMembership(db: Db, { userId, readerOf }: LetterRow) {
+  const own = and(eq(memberships.userId, userId ?? 0), eq(memberships.accountId, readerOf ?? 0))
+  return db.select().from(memberships).where(own).get()
 }
 
 /**

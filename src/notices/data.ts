@@ -124,7 +124,8 @@ export function tellRemoved(tx: Db, actor: Actor, accountId: number, person: Rea
   const who = doer(tx, actor, mail)
   const own = !actor.bySupport && actor.accountId === accountId
   const ask = own ? who : contact(tx, actor.bySupport ? null : actor.accountId, mail)
-  tellPerson(tx, actor, account, person, { because: 'user', userId: person.userId }, mail, {
+  const reason = { because: 'user', userId: person.userId, readerOf: accountId } as const
+  tellPerson(tx, actor, account, person, reason, mail, {
     what: 'removal',
     subject: `You were removed from ${account.name}`,
     paragraphs: [

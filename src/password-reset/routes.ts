@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { type Db, write } from '../db/open.ts'
 import { findUserByEmail } from '../login/data.ts'
-import { newPersonFields, ownerOf, readNewPassword, withoutPasswords } from '../login/new-person.ts'
+import { ownerOf, passwordChoice, readNewPassword, withoutPasswords } from '../login/new-person.ts'
 import { allowReset, orTooMany } from '../mail/allowance.ts'
 import { resetAttempt, tooSoon } from '../throttle/attempt.ts'
 import { knownBrowser, rememberBrowser } from '../throttle/browser.ts'
@@ -13,8 +13,6 @@ import { visitingActor } from '../web/viewer.ts'
 import { findReset, requestReset, resetPassword } from './data.ts'
 
 const resetRequest = z.strictObject({ email: email('Enter your e-mail.') })
-const { password, repeated } = newPersonFields
-const choice = z.strictObject({ password, repeated })
 
 /** Milliseconds; an answer on the same machine takes a tenth of it. */
 const afterAnswer = 20
@@ -81,10 +79,12 @@ export default async function passwordResetRoutes(app: FastifyInstance) {
   app.get('/password-reset/:token', byToken, async (request, reply) => show(request, reply, newForm()))
 
   app.post('/password-reset/:token', byToken, async (request, reply) => {
-    const form = readForm(choice, request.body)
+    const form = readForm(passwordChoice, request.body)
     const user = findReset(db, tokenOf(request), now())
     if (form.input && user) {
-      const passwordHash = await readNewPassword(form, ownerOf(db, user), panelName, request.ip)
+      // Whoever set up an address that is not proved knows the password of before.
+      const earlier = user.emailProvedAt === null ? user.passwordHash : undefined
+      const passwordHash = await readNewPassword(form, ownerOf(db, user), panelName, request.ip, earlier)
       if (passwordHash) {
         const tell = (tx: Db) =>
           post(tx, now(), {

@@ -15,7 +15,7 @@ const rules: { file: RegExp; line: RegExp; by: string; test: string }[] = [
   { file: /^db\/open\.ts$/, line: /stillMay\?\.\(tx\)/g, by: '', test: 'late' },
   {
     file: /^endings\/data\.ts$/,
-    line: /^ {2}(?:for .*\n {4}|for .*\) )?(?:endInvitationsTo|endSent|endMembership|cancelInvitations|withdrawLettersTo)\(.*\)$/gm,
+    line: /^ {2}(?:for .*\n {4}|for .*\) )?(?:endInvitationsTo|endSent|endRequestsOf|endMembership|cancelInvitations|withdrawLettersTo)\(.*\)$/gm,
     by: '',
     test: 'endings',
   },
@@ -33,10 +33,14 @@ const rules: { file: RegExp; line: RegExp; by: string; test: string }[] = [
   },
   {
     file: /^invitations\/data\.ts$/,
-    line: / \|\| \(way === 'home' && user\.emailProvedAt === null\)|link === 'copied' \|\| |if \(way === 'mailed'\) /g,
+    line: / \|\| \(way !== 'copied' && user\.emailProvedAt === null\)|link === 'copied' \|\| /g,
     by: '',
     test: 'addresses',
   },
+  { file: /^invitations\/data\.ts$/, line: /^ +isNull\(senderAsleep\),$/gm, by: '', test: 'suspension' },
+  { file: /^login\/data\.ts$/, line: /^ {2}endSent\(.*\)$/gm, by: '', test: 'addresses' },
+  { file: /^invitations\/routes\.ts$/, line: / && !user\.emailProved(?= )/g, by: ' && false', test: 'addresses' },
+  { file: /^email-change\/data\.ts$/, line: /^ {4}if \(!emailProved && .*$/gm, by: '', test: 'addresses' },
 ]
 
 /** Actions that are everybody's: there is no guard to remove. */

@@ -22,6 +22,7 @@ import {
 } from '../../db/schema.ts'
 import { isOneOf } from '../../db/search.ts'
 import { typedFields } from '../../history/record.ts'
+import { emailKey } from '../../web/fields.ts'
 import { importRowsAbout, invitationsTo, lettersTo, recognise } from '../forget/data.ts'
 
 export type Held = Record<string, string | number | boolean | null>
@@ -34,12 +35,14 @@ const pageSize = 500
 
 /**
  * Everything that the panel keeps about a user; undefined for one that does not exist. Never a secret, nor anything of
- * somebody else: who was invited by the user is left out.
+ * somebody else: who was invited by the user is left out. A change of e-mail that is not done yet is left out as well,
+ * with its e-mail: both are there only where nobody else logs in with the wished address, which is not told.
  */
 export function collectPersonalData(db: Db, userId: number): Section[] | undefined {
   const user = db.select().from(users).where(eq(users.id, userId)).get()
   if (!user) return undefined
   const person = recognise(db, user)
+  const addresses = new Set([...person.emails.map(emailKey), ...person.keys])
   const { name, email, createdAt, emailProvedAt, lastSeenAt, operator, totpSecret } = user
   const account = accounts.identifier
   return [
@@ -190,11 +193,14 @@ export function collectPersonalData(db: Db, userId: number): Section[] | undefin
               error: letters.error,
               writtenAt: letters.createdAt,
               doneAt: letters.doneAt,
+              reason: letters.reason,
             })
             .from(letters)
             .where(isOneOf(letters.id, ids))
             .orderBy(asc(letters.id))
-            .all(),
+            .all()
+            .filter(({ reason, email }) => reason !== 'token' || addresses.has(emailKey(email)))
+            .map(({ reason, ...row }) => row),
         ),
     },
     {
@@ -233,7 +239,7 @@ export function collectPersonalData(db: Db, userId: number): Section[] | undefin
         db
           .select({ email: emailChanges.email, expiresAt: emailChanges.expiresAt })
           .from(emailChanges)
-          .where(eq(emailChanges.userId, userId))
+          .where(and(eq(emailChanges.userId, userId), eq(emailChanges.email, email)))
           .all(),
     },
     {
