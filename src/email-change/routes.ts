@@ -73,7 +73,13 @@ export default async function emailChangeRoutes(app: FastifyInstance) {
   async function proveAnew(request: FastifyRequest, reply: FastifyReply, user: User): Promise<FastifyReply> {
     const form = readForm(passwordChoice, request.body)
     if (form.input && findEmailChange(db, request.signedIn, tokenOf(request), now())) {
-      const passwordHash = await readNewPassword(form, ownerOf(db, user), panelName, undefined, user.passwordHash)
+      const passwordHash = await readNewPassword(
+        form,
+        ownerOf(db, user),
+        panelName,
+        { userId: user.id },
+        user.passwordHash,
+      )
       if (passwordHash) {
         const accountId = request.viewer.account?.id ?? null
         const anew = { sessionHash: request.viewer.sessionKey, passwordHash }
