@@ -73,7 +73,7 @@ t.test('the mailbox’s owner who follows a mailed link ends everything that was
   const panel = await startWithMail(t)
   const thief = await takeAddress(panel)
   await thief.submit('/profile', 'Change e-mail', { email: 'thief@evil.example' })
-  const link = await inviteOwner(panel, 3)
+  const link = await inviteOwner(panel)
 
   const owner = panel.visit()
   const page = await owner.get(link)
