@@ -17,7 +17,7 @@ import { openBody } from '../src/mail/outbox.ts'
 import { removeLetterFiles, removeStaleFiles } from '../src/mail/worker.ts'
 import { deleteUser } from '../src/personal-data/data.ts'
 import { erasure, type Fate } from '../src/personal-data/erasure.ts'
-import { nextDue, purgeAccount } from '../src/purge/data.ts'
+import { nextDueAccount, purgeAccount } from '../src/purge/data.ts'
 import { hashToken } from '../src/secrets.ts'
 import { logInCounter, resetCounter } from '../src/throttle/attempt.ts'
 import { type Client, newFolder, type Panel, publicUrl, startApp } from './harness.ts'
@@ -474,7 +474,7 @@ t.test('the purge of an account leaves nothing of those whom it knew', async (t)
   t.ok((await found(panel, ['quixwen', 'zbvnmt'])).length > 0)
 
   const later = panel.app.now() + 31 * 24 * 3_600_000
-  const due = () => nextDue(panel.db, accounts, later, [])
+  const due = () => nextDueAccount(panel.db, later)
   for (let id = due(); id !== undefined; id = due())
     purgeAccount(panel.db, later, id, (ids) => removeLetterFiles(panel.dataDir, ids), panel.app.eraseTraces)
   await until('the files are cleaned', () => cleaned(panel))

@@ -829,11 +829,11 @@ t.test('what the end of an account counts, ends, gives back and forgets is its o
 
   // Umbrella's own deleted project, which is due as well, is none of the account's.
   const later = actor.at + 31 * 24 * 3_600_000
-  const due = () => purge.nextDue(db, accounts, later, [])
+  const due = () => purge.nextDueAccount(db, later)
   for (let id = due(); id !== undefined; id = due()) purge.purgeAccount(db, later, id, () => {})
   t.strictSame(Object.fromEntries(recorded('account.purged')), { [acmeId]: [2, 0], [goneId]: [1, 0] })
   t.strictSame(ofUmbrella(), before)
-  t.ok(purge.purgeDeletedProject(db, later, purge.nextDue(db, projects, later, []) ?? 0))
+  t.ok(purge.purgeDeletedProject(db, later, purge.nextDueProject(db, later) ?? 0))
   t.strictSame({ ...ofUmbrella(), projects: [], records: [] }, { ...before, projects: [], records: [] })
 })
 

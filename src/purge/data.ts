@@ -53,8 +53,17 @@ function isDue(table: Deletable, at: number): SQL | undefined {
   return and(isDeleted(table), lte(table.deletedAt, at - keptFor))
 }
 
-/** An account, or a project, that is due at this time, but for these. */
-export function nextDue(db: Db, table: Deletable, at: number, without: number[]): number | undefined {
+/** An account that is due at this time, but for these. */
+export function nextDueAccount(db: Db, at: number, without: number[] = []): number | undefined {
+  return nextDue(db, accounts, at, without)
+}
+
+/** A project that is due at this time, but for these. */
+export function nextDueProject(db: Db, at: number, without: number[] = []): number | undefined {
+  return nextDue(db, projects, at, without)
+}
+
+function nextDue(db: Db, table: Deletable, at: number, without: number[]): number | undefined {
   const due = and(isDue(table, at), sql`not ${isOneOf(table.id, without)}`)
   return db.select({ id: table.id }).from(table).where(due).limit(1).get()?.id
 }

@@ -1,11 +1,10 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Cleaning } from '../db/cleaning.ts'
 import type { Db } from '../db/open.ts'
-import { accounts, projects } from '../db/schema.ts'
 import type { Storage } from '../db/storage.ts'
 import { removeLetterFiles } from '../mail/worker.ts'
 import type { SetAside } from '../watch/set-aside.ts'
-import { nextDue, purgeAccount, purgeDeletedProject } from './data.ts'
+import { nextDueAccount, nextDueProject, purgeAccount, purgeDeletedProject } from './data.ts'
 
 export type PurgeWorker = { stop: () => Promise<void> }
 
@@ -41,8 +40,8 @@ export function startPurge(
   async function work(): Promise<void> {
     const left = { accounts: [] as number[], projects: [] as number[] }
     while (!stopped) {
-      const accountId = nextDue(db, accounts, now(), left.accounts)
-      const projectId = accountId === undefined ? nextDue(db, projects, now(), left.projects) : undefined
+      const accountId = nextDueAccount(db, now(), left.accounts)
+      const projectId = accountId === undefined ? nextDueProject(db, now(), left.projects) : undefined
       if (accountId === undefined && projectId === undefined) return
       try {
         const purgeOne = () => {
