@@ -231,3 +231,40 @@ t.test('options of SMTP_URL are read, unknown ones and a stray % are refused in 
     t.notMatch((error as Error).message, 'secret')
   }
 })
+
+t.test('an e-mail for which alone the server rejects the sender does not stop the others', async (t) => {
+  const got: string[] = []
+  // As a server does that cannot take addresses beyond ASCII.
+  const odd = await startOddServer(t, (socket) => {
+    socket.write('220 mail.example ESMTP\r\n')
+    let said = ''
+    let data = false
+    socket.on('data', (part) => {
+      said += part.toString()
+      for (let end = said.indexOf('\r\n'); end >= 0; end = said.indexOf('\r\n')) {
+        const line = said.slice(0, end)
+        said = said.slice(end + 2)
+        if (/^EHLO/i.test(line)) socket.write('250-mail.example\r\n250 SMTPUTF8\r\n')
+        else if (!data && /SMTPUTF8/i.test(line)) socket.write('550 no such sender here\r\n')
+        else if (!data && line === 'DATA') {
+          data = true
+          socket.write('354 go on\r\n')
+        } else if (!data || line === '.') {
+          if (!data && /^RCPT TO:/i.test(line)) got.push(line)
+          data = false
+          socket.write('250 fine\r\n')
+        }
+      }
+    })
+  })
+  const panel = await startApp(t, { settings: { SMTP_URL: `${odd.url}?maxConnections=1` } })
+  const stella = await panel.signIn('stella')
+  await stella.submit('/customer/users', 'Invite', { name: 'Jörg', email: 'jörg@acme.example' })
+  await until('it was tried', () => panel.app.mailTrouble())
+  for (const name of ['Ann', 'Bob']) await invite(stella, name)
+  for (let tries = 0; got.length < 2 && tries < 40; tries++) {
+    later(panel, minute)
+    await pause(50)
+  }
+  t.equal(got.length, 2)
+})

@@ -157,7 +157,7 @@ export function startMailWorker(
     // Never the server's password: nodemailer's messages hold the server's answer, not our log-in.
     const reason = error.message.slice(0, 300)
     const { code, responseCode } = error
-    const trouble = troubleOf(error)
+    const trouble = ofThisOne(error) ? 'later' : troubleOf(error)
     // Not the server's words: they name the recipient.
     log.warn({ letter: letter.id, code, responseCode, trouble }, 'a letter was not taken')
     if (trouble === 'server') holdAll(reason, responseCode)
@@ -166,12 +166,20 @@ export function startMailWorker(
       return
     }
     const own = trouble === 'later' || mayBreakConnections(error)
-    const attempts = letter.attempts + 1
-    const pause = Math.min(longestPause, minute * 2 ** Math.min(attempts - 1, 10))
+    const attempts = letter.attempts + (own ? 1 : 0)
+    // Another one finds out how the server is: this one may be what it rejects.
+    const pause = own ? Math.min(longestPause, minute * 2 ** Math.min(attempts - 1, 10)) : minute
     db.update(letters)
-      .set({ error: reason, ...(own ? { attempts, dueAt: now() + pause } : {}) })
+      .set({ error: reason, attempts, dueAt: now() + pause })
       .where(and(eq(letters.id, letter.id), eq(letters.state, 'waiting')))
       .run()
+  }
+
+  /** A sender who was fine for the one before is not what the server minds; a second one in a row is not believed. */
+  function ofThisOne(error: MailError): boolean {
+    const odd = troubleOf(error) === 'server' && error.command === 'MAIL FROM' && sentInARow > 0
+    if (odd) sentInARow = 0
+    return odd
   }
 
   function holdAll(words: string, responseCode: number | undefined): void {
