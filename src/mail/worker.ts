@@ -158,10 +158,11 @@ export function startMailWorker(
     const reason = error.message.slice(0, 300)
     const { code, responseCode } = error
     const trouble = ofThisOne(error) ? 'later' : troubleOf(error)
+    const failed = trouble === 'never' || now() >= letter.giveUpAt
     // Not the server's words: they name the recipient.
-    log.warn({ letter: letter.id, code, responseCode, trouble }, 'a letter was not taken')
+    log.warn({ letter: letter.id, code, responseCode, trouble }, failed ? 'a letter failed' : 'a letter must wait')
     if (trouble === 'server') holdAll(reason, responseCode)
-    if (trouble === 'never' || now() >= letter.giveUpAt) {
+    if (failed) {
       end(letter, 'failed', reason)
       return
     }

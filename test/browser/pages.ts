@@ -124,8 +124,10 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
   await petra.press('Copy link', 'viv@mills.example')
   const viv = await Person.open(browser, panel)
   await viv.page.goto(await petra.page.getByLabel('Link', { exact: true }).inputValue())
-  await viv.fill({ Password: demoPassword, 'Repeat the password': demoPassword })
+  const words = 'correct horse battery staple'
+  await viv.fill({ Password: words, 'Repeat the password': words })
   await viv.press('Accept invitation')
+  if ((await viv.activeAccount()) !== 'Mills') throw new Error('Viv has not joined')
   await petra.changeInto('Cloudhaus')
   for (const [person, base] of [
     [petra, '/partner/imports'],
