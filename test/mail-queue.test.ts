@@ -86,7 +86,11 @@ for (const [what, at, code] of [
     await until('it is tried again', () => panel.mail.connections > before)
 
     panel.mail.refuse(undefined)
-    later(panel, 10 * minute)
+    // One that was under way may still bring the answer of before.
+    for (let tries = 0; panel.mail.taken.length < 3 && tries < 100; tries++) {
+      later(panel, 10 * minute)
+      await pause(100)
+    }
     for (const name of ['Ann', 'Bob', 'Cid']) await panel.mail.letterTo(`${name.toLowerCase()}@acme.example`)
     await until('it works again', () => !panel.app.mailTrouble())
     t.notMatch((await olga.get('/')).text, 'mail server')
