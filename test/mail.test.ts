@@ -6,7 +6,7 @@ import { simpleParser } from 'mailparser'
 import t, { type Test } from 'tap'
 import { letters, records } from '../src/db/schema.ts'
 import { type Client, type Page, type Panel, publicUrl, startApp } from './harness.ts'
-import { deadAddress, linkIn, type MailServer, pause, startMailServer, startOddServer, until } from './smtp.ts'
+import { deadAddress, linkIn, type MailServer, onLines, pause, startMailServer, startOddServer, until } from './smtp.ts'
 
 const minute = 60_000
 const hour = 60 * minute
@@ -251,21 +251,12 @@ const troubles: [string, (t: Test) => Promise<{ url: string; hangUp?: () => void
 function speakUntil(last: string, then: (socket: Socket) => void) {
   return (socket: Socket) => {
     socket.write('220 mail.example ESMTP\r\n')
-    let said = ''
     let silent = false
-    socket.on('data', (data) => {
+    onLines(socket, (line) => {
       if (silent) return
-      said += data.toString()
-      for (let end = said.indexOf('\r\n'); end >= 0; end = said.indexOf('\r\n')) {
-        const line = said.slice(0, end)
-        said = said.slice(end + 2)
-        if (line.toUpperCase().startsWith(last)) {
-          silent = true
-          then(socket)
-          return
-        }
-        socket.write('250 fine\r\n')
-      }
+      silent = line.toUpperCase().startsWith(last)
+      if (silent) then(socket)
+      else socket.write('250 fine\r\n')
     })
   }
 }

@@ -26,6 +26,8 @@ export type MailServer = {
   greetedAs: string | undefined
   /** How many connections there were so far. */
   connections: number
+  /** How often a client asked to send: kept connections are asked over more than once. */
+  asked: number
 }
 
 export async function startMailServer(t: Test, { withLogIn = false, delay = 0 } = {}): Promise<MailServer> {
@@ -47,9 +49,11 @@ export async function startMailServer(t: Test, { withLogIn = false, delay = 0 } 
     },
     onConnect(_session, callback) {
       mailServer.connections++
+      mailServer.asked++
       later(() => callback(answer('greeting', [])))
     },
     onMailFrom(_address, session, callback) {
+      mailServer.asked++
       mailServer.greetedAs = session.hostNameAppearsAs || undefined
       later(() => callback(answer('sender', [])))
     },
@@ -90,6 +94,7 @@ export async function startMailServer(t: Test, { withLogIn = false, delay = 0 } 
     loggedInAs: undefined,
     greetedAs: undefined,
     connections: 0,
+    asked: 0,
   }
   return mailServer
 }
@@ -115,6 +120,19 @@ export async function startOddServer(
   }
   t.teardown(hangUp)
   return { url: `smtp://127.0.0.1:${portOf(server.address())}`, connections: () => connections, hangUp }
+}
+
+/** Hears what a client says, line by line. */
+export function onLines(socket: Socket, hear: (line: string) => void): void {
+  let said = ''
+  socket.on('data', (part) => {
+    said += part.toString()
+    for (let end = said.indexOf('\r\n'); end >= 0; end = said.indexOf('\r\n')) {
+      const line = said.slice(0, end)
+      said = said.slice(end + 2)
+      hear(line)
+    }
+  })
 }
 
 /** An address where nobody listens. */
