@@ -1,8 +1,7 @@
-/** What a worker could not do, for Support to read until it has done it or the panel is started again. */
+/** What a worker could not do, for Support to read until the panel is started again. */
 export type SetAside = {
   /** `what` begins a sentence: “An import of Acme”. */
   add: (key: string, what: string, error: unknown) => void
-  remove: (key: string) => void
   words: () => string[]
 }
 
@@ -13,7 +12,6 @@ export function newSetAside(): SetAside {
   const aside = new Map<string, string>()
   return {
     add: (key, what, error) => aside.set(key, `${what} was set aside: ${(error as Error).message}.`),
-    remove: (key) => aside.delete(key),
     words: () => {
       const first = [...aside.values()].slice(0, mostNamed)
       const more = aside.size - first.length
