@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { type AnyColumn, and, desc, eq, inArray, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import { searchText } from '../db/fold.ts'
-import { type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
+import { type List, type ListQuery, type ListSpec, type PageOf, readPage } from '../db/list.ts'
 import { type Authority, type Db, write } from '../db/open.ts'
 import { prepared } from '../db/prepared.ts'
 import { accounts, memberships, sessions, users } from '../db/schema.ts'
@@ -224,16 +224,21 @@ export function listOwnAccounts(db: Db, userId: number, query: ListQuery): List<
         .where(and(own, where))
         .orderBy(...orderBy)
         .limit(limit),
-    counted: ({ where, limit }) =>
-      db
-        .select({ one: memberships.accountId })
-        .from(memberships)
-        .innerJoin(accounts, eq(accounts.id, memberships.accountId))
-        .where(and(own, where))
-        .limit(limit),
+    counted: countOwn(db, own),
     seen: (rows) => rows,
   })
 }
+
+/** Counts memberships with their accounts, as far as a list asks. */
+const countOwn =
+  (db: Db, own: SQL | undefined) =>
+  ({ where, limit }: Pick<PageOf, 'where' | 'limit'>) =>
+    db
+      .select({ one: memberships.accountId })
+      .from(memberships)
+      .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+      .where(and(own, where))
+      .limit(limit)
 
 const recentAccounts = prepared((db) =>
   db
@@ -296,13 +301,7 @@ export function listDeletedAccounts(
         .where(and(own, where))
         .orderBy(...orderBy)
         .limit(limit),
-    counted: ({ where, limit }) =>
-      db
-        .select({ one: memberships.accountId })
-        .from(memberships)
-        .innerJoin(accounts, eq(accounts.id, memberships.accountId))
-        .where(and(own, where))
-        .limit(limit),
+    counted: countOwn(db, own),
     seen: (rows) => rows,
   })
 }

@@ -277,29 +277,15 @@ export function foreseeEnd(db: Db, accountId: number, userId: number): Foreseen 
   const own = and(eq(memberships.userId, userId), eq(memberships.fromPartner, true), eq(accounts.partnerId, accountId))
   const others = sql<number>`not exists (select 1 from memberships as other join users as person on person.id = other.user_id
     where other.account_id = ${accounts.id} and other.user_id <> ${userId} and ${worksAsAdmin(sql`other`, sql`person`)})`
-  const inThem = db
-    .select({ name: accounts.name, identifier: accounts.identifier, alone: others })
-    .from(memberships)
-    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
-    .where(own)
-    .orderBy(asc(accounts.search))
-    .limit(mostNamed)
-    .all()
-  const total = db
-    .select({ n: count() })
-    .from(memberships)
-    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
-    .where(own)
-    .get()
   const ending = [accountId, ...customersOf(db, accountId, userId)]
   const inCustomers = and(eq(invitations.invitedBy, userId), inArray(invitations.invitedFrom, ending.slice(1)))
   return {
     projects: listProjectsOf(db, accountId, userId),
-    sent: listPending(db, sentBy(userId, accountId)),
+    sent: listSent(db, userId, accountId),
     sentInCustomers: listPending(db, inCustomers),
     to: listPending(db, or(sentTo(db, accountId, userId), sentToCustomers(db, accountId, userId))),
     requests: listRequestsOf(db, ending, userId),
-    customers: named(inThem, total?.n ?? 0),
+    customers: listLost(db, own, others),
   }
 }
 
@@ -311,23 +297,30 @@ export function listSent(db: Db, userId: number, accountId?: number): Named<Pend
 /** What a user's deletion would take along: in all accounts, living or deleted. */
 export function foreseeEndOfAll(db: Db, userId: number): Pick<Foreseen, 'sent' | 'customers'> {
   const own = and(eq(memberships.userId, userId), eq(memberships.fromPartner, true))
-  const inThem = db
-    .select({ name: accounts.name, identifier: accounts.identifier })
-    .from(memberships)
-    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
-    .where(own)
-    .orderBy(asc(accounts.search))
-    .limit(mostNamed)
-    .all()
-  const total = db.select({ n: count() }).from(memberships).where(own).get()?.n ?? 0
   return {
     sent: listSent(db, userId),
     // Who is left without an admin is another question: it may forbid the deletion.
-    customers: named(
-      inThem.map((customer) => ({ ...customer, alone: 0 })),
-      total,
-    ),
+    customers: listLost(db, own, sql<number>`0`),
   }
+}
+
+/** The customers of these memberships. */
+function listLost(db: Db, which: SQL | undefined, alone: SQL<number>): Foreseen['customers'] {
+  const customers = db
+    .select({ name: accounts.name, identifier: accounts.identifier, alone })
+    .from(memberships)
+    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .where(which)
+    .orderBy(asc(accounts.search))
+    .limit(mostNamed)
+    .all()
+  const total = db
+    .select({ n: count() })
+    .from(memberships)
+    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .where(which)
+    .get()
+  return named(customers, total?.n ?? 0)
 }
 
 function listRequestsOf(db: Db, accountIds: number[], userId: number): Foreseen['requests'] {
@@ -373,10 +366,7 @@ export function findTies(db: Db, { id, partnerId }: { id: number; partnerId: num
     .innerJoin(users, eq(users.id, memberships.userId))
     .where(and(eq(memberships.accountId, id), ne(memberships.fromPartner, true)))
     .get()
-  const theirs = db
-    .select({ userId: memberships.userId })
-    .from(memberships)
-    .where(and(eq(memberships.accountId, id), eq(memberships.fromPartner, true)))
+  const theirs = db.select({ userId: memberships.userId }).from(memberships).where(own)
   return {
     people: named(people.slice(0, mostNamed), people.length),
     invitations: listPending(
