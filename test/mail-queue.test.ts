@@ -1,9 +1,12 @@
 import type { Socket } from 'node:net'
 import { eq } from 'drizzle-orm'
+import { drizzle } from 'drizzle-orm/better-sqlite3'
 import t, { type Test } from 'tap'
 import { ConfigError, readConfig } from '../src/config.ts'
+import type { Connection } from '../src/db/open.ts'
 import { letters } from '../src/db/schema.ts'
 import { cast } from '../src/demo.ts'
+import { startMailWorker } from '../src/mail/worker.ts'
 import { type Client, type Panel, startApp } from './harness.ts'
 import { deadAddress, type MailServer, onLines, pause, startMailServer, startOddServer, until } from './smtp.ts'
 
@@ -159,6 +162,26 @@ t.test('what somebody waits for goes first, then what one person sent, then what
     [cast.tom.email, 'ann@acme.example', 'ida@acme.example', 'ike@acme.example'],
   )
   t.equal(mail.greetedAs, 'localhost', 'as the host of PUBLIC_URL')
+})
+
+t.test('the next e-mail is found by an index, however many wait', async (t) => {
+  const panel = await startWithMail(t)
+  const client = (panel.db as Connection).$client
+  const prepare = client.prepare.bind(client)
+  const queries = new Set<string>()
+  client.prepare = ((source: string) => {
+    queries.add(source)
+    return prepare(source)
+  }) as typeof prepare
+  const { config, secrets, storage, now, log } = panel.app
+  await startMailWorker(drizzle(client), config, secrets, storage, now, log).stop()
+  const looking = [...queries].filter((query) => /"letters"\."state" = 'waiting'.* order by/.test(query))
+  t.equal(looking.length, 2, 'the next one, and when one is due')
+  for (const query of looking) {
+    const plan = JSON.stringify(prepare(`explain query plan ${query}`).all(...(query.match(/\?/g) ?? []).map(() => 1)))
+    t.match(plan, /USING (COVERING )?INDEX letters_due/, query)
+    t.notMatch(plan, /TEMP B-TREE/, 'they are read in their order')
+  }
 })
 
 t.test('connections are kept for the next e-mails', async (t) => {

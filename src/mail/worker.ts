@@ -1,10 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { and, asc, eq, gt, isNotNull, lte, min, or, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, isNotNull, lte, sql } from 'drizzle-orm'
 import type { FastifyBaseLogger } from 'fastify'
 import nodemailer from 'nodemailer'
 import type { Config } from '../config.ts'
 import type { Db } from '../db/open.ts'
+import { prepared } from '../db/prepared.ts'
 import { letters } from '../db/schema.ts'
 import { isOneOf } from '../db/search.ts'
 import type { Storage } from '../db/storage.ts'
@@ -96,7 +97,7 @@ export function startMailWorker(
     if (held > 0) return held
     for (;;) {
       if (flying.size >= (hold ? 1 : most)) return minute
-      const letter = nextDue(db, now(), [...flying.keys(), ...leftAlone])
+      const letter = nextDue(db, now(), new Set([...flying.keys(), ...leftAlone]))
       if (!letter) break
       const flight = send(letter)
         .catch((error) => setAside(letter, error))
@@ -108,7 +109,7 @@ export function startMailWorker(
     }
     // Each that lands looks for more.
     if (flying.size > 0) return minute
-    return (nextDueAt(db, [...leftAlone]) ?? Number.POSITIVE_INFINITY) - now()
+    return nextDueAt(db, leftAlone) - now()
   }
 
   function leftOfHold(): number {
@@ -243,31 +244,57 @@ function messageOf({ mailFrom, supportEmail }: Config, letter: LetterRow, body: 
   }
 }
 
-// The literal lets SQLite use the index of those that wait.
+// The literal lets SQLite use the index of those that wait; it holds each class in the order of being due.
 const waits = sql`${letters.state} = 'waiting'`
+const ofClass = eq(letters.priority, sql.placeholder('priority'))
 
-const isNone = (ids: number[]) => sql`not ${isOneOf(letters.id, ids)}`
+/** What somebody waits for, what one person sent, what a file brought. */
+const classes = [0, 1, 2]
 
-function nextDueAt(db: Db, without: number[]): number | null {
-  const next = db
-    .select({ at: min(letters.dueAt) })
-    .from(letters)
-    .where(and(waits, isNone(without)))
-    .get()
-  return next?.at ?? null
-}
-
-/** The first that is due: what somebody waits for, then what one person sent, then what a file brought. */
-function nextDue(db: Db, now: number, without: number[]): LetterRow | undefined {
-  // A clock that was ahead makes none wait longer than the longest pause.
-  const due = or(lte(letters.dueAt, now), gt(letters.dueAt, now + longestPause))
-  return db
+const dueOf = prepared((db) =>
+  db
     .select()
     .from(letters)
-    .where(and(waits, due, isNone(without)))
-    .orderBy(asc(letters.priority), asc(letters.dueAt), asc(letters.id))
-    .limit(1)
-    .get()
+    .where(
+      and(waits, ofClass, lte(letters.dueAt, sql.placeholder('until')), gt(letters.dueAt, sql.placeholder('after'))),
+    )
+    .orderBy(asc(letters.dueAt), asc(letters.id))
+    .limit(sql.placeholder('most'))
+    .prepare(),
+)
+
+const dueAtOf = prepared((db) =>
+  db
+    .select({ id: letters.id, at: letters.dueAt })
+    .from(letters)
+    .where(and(waits, ofClass))
+    .orderBy(asc(letters.dueAt))
+    .limit(sql.placeholder('most'))
+    .prepare(),
+)
+
+/** When the next but those is due: infinite without one. */
+function nextDueAt(db: Db, without: Set<number>): number {
+  const most = without.size + 1
+  const nextOf = (priority: number) =>
+    dueAtOf(db)
+      .all({ priority, most })
+      .find(({ id }) => !without.has(id))
+  return Math.min(...classes.map((priority) => nextOf(priority)?.at ?? Number.POSITIVE_INFINITY))
+}
+
+/** The first that is due but those: what somebody waits for goes ahead. */
+function nextDue(db: Db, now: number, without: Set<number>): LetterRow | undefined {
+  const first = (priority: number, after: number, until: number) =>
+    dueOf(db)
+      .all({ priority, after, until, most: without.size + 1 })
+      .find(({ id }) => !without.has(id))
+  for (const priority of classes) {
+    // A clock that was ahead makes none wait longer than the longest pause.
+    const letter = first(priority, 0, now) ?? first(priority, now + longestPause, Number.MAX_SAFE_INTEGER)
+    if (letter) return letter
+  }
+  return undefined
 }
 
 function isWaiting(db: Db, { id }: LetterRow): boolean {
