@@ -2,6 +2,7 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSy
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
+import { searchText, sortKey } from './fold.ts'
 import { StartError } from './start-error.ts'
 
 type Migration = ReturnType<typeof readMigrationFiles>[number]
@@ -73,6 +74,11 @@ function copyBefore(sqlite: Database.Database, backups: string): string {
 }
 
 function applyAndCheck(sqlite: Database.Database, migrations: Migration[]): void {
+  // What rows of before are searched and sorted by: SQLite itself folds ASCII only.
+  sqlite.function('search_text', { deterministic: true, directOnly: true, varargs: true }, (...texts) =>
+    searchText(...texts.map(String)),
+  )
+  sqlite.function('sort_key', { deterministic: true, directOnly: true }, (name) => sortKey(String(name)))
   const before = countRows(sqlite)
   // Drizzle's own table, as its migrator makes it: drizzle-kit and other versions of the panel read it.
   sqlite.exec(

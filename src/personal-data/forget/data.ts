@@ -1,6 +1,6 @@
 import { and, eq, inArray, isNotNull, isNull, lt, ne, or, type SQL, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
-import { fold, searchText } from '../../db/fold.ts'
+import { fold, searchText, sortKey } from '../../db/fold.ts'
 import type { Db } from '../../db/open.ts'
 import {
   accounts,
@@ -346,7 +346,15 @@ export function forgetChanges(tx: Db, person: Known): void {
 export function spellingsOf({ names, emails }: Known): string[] {
   // A single word is in too many other places.
   const full = names.filter((name) => /\s/.test(name))
-  return [...new Set([...full, ...emails, ...emails.map(emailKey)].flatMap((text) => [text, fold(text)]))]
+  return [
+    ...new Set(
+      [...full, ...emails, ...emails.map(emailKey)].flatMap((text) => [
+        text,
+        ...searchText(text).split('\t'),
+        sortKey(text),
+      ]),
+    ),
+  ]
 }
 
 const idsOf = (rows: { id: number }[]) => rows.map(({ id }) => id)
