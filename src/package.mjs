@@ -83,7 +83,9 @@ function pack(beside, licences) {
     ...['views', 'migrations', 'public'].flatMap((folder) => filesOf(join(root, folder), folder)),
     ...beside.flatMap((location) => filesOf(join(root, location), location).filter(([file]) => isNeeded(file))),
   ]
-  const start = ['dist/start.cjs', Buffer.from("module.exports = import('./panel.mjs')\n")]
+  const source =
+    "require('node:module').enableCompileCache(__dirname + '/compiled')\nmodule.exports = import('./panel.mjs')\n"
+  const start = ['dist/start.cjs', Buffer.from(source)]
   const contents = [start, ...paths.map(([file, path]) => [file, readFileSync(path)])]
   const files = contents.map(([file, bytes]) => [file, bytes.length])
   const bytes = Buffer.concat(contents.map(([, bytes]) => bytes))

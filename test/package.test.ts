@@ -83,8 +83,17 @@ t.test(
     const [unpacked = ''] = readdirSync(cache)
     const before = statSync(join(cache, unpacked))
     t.equal(before.mode & 0o777, 0o700)
+    const compiled = join(cache, unpacked, 'dist/compiled')
+    const kept = () => readdirSync(compiled, { recursive: true, encoding: 'utf8' }).map((name) => join(compiled, name))
+    t.ok(kept().length > 1, 'what was compiled is kept')
+    const times = kept().map((file) => statSync(file).mtimeMs)
     t.equal(run(), version)
     t.equal(statSync(join(cache, unpacked)).ino, before.ino, 'the second start uses what the first unpacked')
+    t.same(
+      kept().map((file) => statSync(file).mtimeMs),
+      times,
+      'and what it compiled',
+    )
 
     truncateSync(join(cache, unpacked, 'dist/panel.mjs'), 100)
     t.equal(run(), version)
