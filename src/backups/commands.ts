@@ -1,11 +1,12 @@
 import { join, resolve } from 'node:path'
 import { readConfig } from '../config.ts'
 import type { Contents } from '../db/check.ts'
+import { companionOf } from '../db/companion.ts'
 import { dateTime, duration, plural } from '../web/format.ts'
 import { backupName, keyOf } from './folder.ts'
 import { makeBackup, ownBackupFolder } from './make.ts'
 import { restoreBackup } from './restore.ts'
-import { verifyBackup } from './verify.ts'
+import { type BackupContents, verifyBackup } from './verify.ts'
 
 /** Makes a backup, in DATA_DIR/backups or as the file named, beside a running panel too. */
 export async function backUp(given: string | undefined): Promise<void> {
@@ -13,7 +14,9 @@ export async function backUp(given: string | undefined): Promise<void> {
   const at = Date.now()
   const file = given ? resolve(given) : join(ownBackupFolder(dataDir), backupName('manual', at))
   const contents = await makeBackup(dataDir, file, { at })
-  console.log(`${file} and its key ${keyOf(file)} were written and checked.\n${wordsOf(contents)}`)
+  console.log(
+    `${file}, its key ${keyOf(file)} and its checksum ${companionOf(file)} were written and checked.\n${wordsOf(contents)}`,
+  )
 }
 
 /** Makes a backup the database of DATA_DIR, which must be empty. */
@@ -32,7 +35,18 @@ export async function restore(file: string, { secrets: key }: { secrets?: string
 /** Reads a backup from end to end and says what is in it. */
 export async function verify(file: string, { secrets: key }: { secrets?: string }): Promise<void> {
   const contents = await verifyBackup(file, { key })
-  console.log(`${file} is whole, and its key fits.\n${wordsOf(contents)}`)
+  console.log(`${file} is whole, and its key fits.\n${checkedWords(contents)}\n${wordsOf(contents)}`)
+}
+
+function checkedWords({ checked, version }: BackupContents): string {
+  if (checked === 'content') return 'Every byte is as it was written (SHA-256).'
+  const why = isBefore030(version) ? 'It was made before 0.3.0' : 'Its checksum (FILE.json) is missing'
+  return `${why}: only its structure can be checked, and a changed value would not be noticed.`
+}
+
+/** Backups of that version and later carry a checksum. */
+function isBefore030(version: string | undefined): boolean {
+  return version === undefined || /^0\.[0-2]\./.test(version)
 }
 
 function wordsOf({ madeAt, version, migrations, lastRecordAt, ...counts }: Contents): string {

@@ -1,10 +1,11 @@
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { companionOf } from '../db/companion.ts'
 import { secretsFile } from '../secrets.ts'
 
 // The backups of an installation are the files of DATA_DIR/backups, and nothing else is noted about them.
-// A backup is a database file and, beside it, the key to what is sealed in it: FILE and FILE.secrets. It
-// gets its name when it is whole and was checked.
+// A backup is a database file and, beside it, the key to what is sealed in it and the checksum of both: FILE,
+// FILE.secrets and FILE.json. It gets its name when it is whole and was checked.
 
 export type BackupKind = 'scheduled' | 'manual' | 'before-migration' | 'other'
 export type BackupState = 'good' | 'keyless' | 'unchecked' | 'unfinished'
@@ -82,16 +83,34 @@ export function keylessFiles(dataDir: string): string[] {
     .filter((file) => !existsSync(keyOf(file)))
 }
 
+/** Scheduled backups beyond so many, the oldest: the ones to remove. `files` are the newest first. */
+export function surplus<File extends Pick<BackupFile, 'kind' | 'state'>>(files: File[], keep: number): File[] {
+  return files.filter(({ kind, state }) => kind === 'scheduled' && state !== 'unfinished').slice(keep)
+}
+
 /**
  * Removes the oldest scheduled backups but for so many, and what was left of attempts that were cut off.
  * Other files are nobody’s to remove but the operator’s.
  */
 export function pruneBackups(dataDir: string, keep: number, at: number): void {
+  const folder = backupFolder(dataDir)
   const files = listBackupFiles(dataDir)
-  const old = files.filter(({ kind, state }) => kind === 'scheduled' && state !== 'unfinished').slice(keep)
+  // Those of 0.2.0 do not say which process wrote them.
   const cutOff = files.filter((file) => file.state === 'unfinished' && file.kind !== 'other' && at - file.at > day)
-  for (const { name } of [...old, ...cutOff]) {
-    rmSync(join(backupFolder(dataDir), name), { force: true })
-    rmSync(join(backupFolder(dataDir), keyOf(name)), { force: true })
-  }
+  for (const { name } of [...surplus(files, keep), ...cutOff]) removeBackup(join(folder, name))
+  for (const file of widowed(folder, at)) rmSync(file, { force: true })
+}
+
+function removeBackup(file: string): void {
+  for (const name of [file, keyOf(file), companionOf(file)]) rmSync(name, { force: true })
+}
+
+/** Keys and checksums whose backup never got its name, since the panel was killed right before. */
+function widowed(folder: string, at: number): string[] {
+  return readdirSync(folder).flatMap((name) => {
+    const [, backup] = /^((?:scheduled|manual|before-migration)-.*\.db)\.(?:secrets|json)$/.exec(name) ?? []
+    if (!backup || existsSync(join(folder, backup))) return []
+    const file = join(folder, name)
+    return at - (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? at) > day ? [file] : []
+  })
 }

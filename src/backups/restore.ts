@@ -1,8 +1,9 @@
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { holdsNothing } from '../db/check.ts'
+import { piecesOf } from '../db/companion.ts'
 import { copyToDatabase } from '../db/copy.ts'
-import { giveToOwnerOf, isThere, moveIntoPlace, writePrivate } from '../db/files.ts'
+import { createPrivate, isThere, moveIntoPlace, writePrivate } from '../db/files.ts'
 import { openFile, StartError, takeLock } from '../db/open.ts'
 import { deriveSecrets, secretsFile } from '../secrets.ts'
 import { endWhatWasOpen } from './data.ts'
@@ -37,7 +38,7 @@ export async function restoreBackup(
   try {
     refuseUnlessEmpty(dataDir)
     removeRestoring()
-    copyIn(backup, restoring, dataDir)
+    copyIn(backup, restoring)
     const contents = await verifyCopy(restoring, backup, key ?? keyFor(dataDir, backup))
     const ended = makeCurrent(restoring, contents, at)
     const movedAside = moveAside(dataDir, contents.masters, at)
@@ -59,11 +60,10 @@ function refuseUnlessEmpty(dataDir: string): void {
 }
 
 /** A database that was copied by hand may have its newest writes in a log beside it. */
-function copyIn(backup: string, restoring: string, dataDir: string): void {
+function copyIn(backup: string, restoring: string): void {
   for (const end of ['', '-wal'].filter((end) => isThere(backup + end))) {
-    copyFileSync(backup + end, restoring + end)
-    chmodSync(restoring + end, 0o600)
-    giveToOwnerOf(dataDir, restoring + end)
+    createPrivate(restoring + end)
+    for (const piece of piecesOf(backup + end)) appendFileSync(restoring + end, piece)
   }
 }
 
@@ -75,7 +75,7 @@ function keyFor(dataDir: string, backup: string): string {
 /** Errors speak of the backup, not of its copy. */
 async function verifyCopy(copy: string, backup: string, key: string): Promise<BackupContents> {
   try {
-    return await verifyBackup(copy, { key })
+    return await verifyBackup(copy, { beside: backup, key })
   } catch (error) {
     if (error instanceof Error) error.message = error.message.replaceAll(copy, backup)
     throw error
