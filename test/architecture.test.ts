@@ -9,7 +9,7 @@ const read = (file: string) => readFileSync(join(src, file), 'utf8')
 
 // Imports point one way: from a higher layer to a lower one, or within a layer.
 const entry = new Set(['main.ts', 'server.ts', 'demo.ts'])
-const ground = /^(db|mail)\/|^(config|version|secrets|eta)\.ts$|^history\/(record|kinds)\.ts$/
+const ground = /^(db|mail|elsewhere)\/|^(config|version|secrets|eta)\.ts$|^history\/(record|kinds)\.ts$/
 
 function layer(file: string): number {
   if (entry.has(file)) return 5

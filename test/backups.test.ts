@@ -487,7 +487,7 @@ t.test('what root makes belongs to whom the panel’s folder belongs to', async 
     [['rotate-secrets'], place],
   ]
   for (const [args, folder, input] of commands)
-    t.match(await runCommand(args, folder, input).done, { code: 0 }, args[0])
+    t.match(await runCommand(args, folder, input).done, { code: 0 }, args.join(' '))
   const panel = await startProcess(first)
   await panel.stop()
   await runCommand(['doctor'], first).done
