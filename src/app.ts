@@ -5,7 +5,9 @@ import accountExportRoutes from './account-export/routes.ts'
 import accountTransferRoutes from './account-transfer/routes.ts'
 import accountRoutes from './accounts/routes.ts'
 import viewer, { ownAccount, recentAccounts, switchTo } from './accounts/viewer.ts'
+import { startCopying } from './backups/copying.ts'
 import backupRoutes from './backups/routes.ts'
+import { startBackups } from './backups/schedule.ts'
 import type { Config } from './config.ts'
 import customerRoutes from './customers/routes.ts'
 import { startCleaning } from './db/cleaning.ts'
@@ -80,6 +82,11 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   const purge = startPurge(db, config.dataDir, storage, now, app.log, cleaning.erase, setAside)
   app.addHook('onClose', purge.stop)
 
+  const copying = startCopying(config, now, app.log)
+  app.addHook('onClose', copying.stop)
+  const backups = startBackups(config, now, app.log, copying.wake)
+  app.addHook('onClose', backups.stop)
+
   app.decorate('config', config)
   app.decorate('db', db)
   app.decorate('storage', storage)
@@ -89,6 +96,8 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   app.decorate('wakeMail', mail.wake)
   app.decorate('mailTrouble', mail.trouble)
   app.decorate('setAside', setAside)
+  app.decorate('backups', backups)
+  app.decorate('copying', copying)
   app.decorate('warnings', () => warningsOf(app))
   const post = newPost(config, secrets, mail.wake)
   const { publicUrl, panelName, supportEmail } = config

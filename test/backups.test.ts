@@ -30,6 +30,8 @@ import { launch, runCommand, runProgram, startProcess } from './process.ts'
 import { randomFrom } from './proofs/random.ts'
 import { deadAddress, linkIn, pause, until } from './smtp.ts'
 
+t.setTimeout(300_000)
+
 const hour = 3_600_000
 const day = 24 * hour
 const backupsOf = (dataDir: string, kind = '') =>
@@ -517,7 +519,8 @@ t.test('each of 120 flipped bits of a backup is noticed, and of its key and its 
   t.match(await verifyBackup(file), { checked: 'content' }, 'and whole again it is good')
   for (const beside of [`${file}.secrets`, `${file}.json`]) {
     const text = readFileSync(beside)
-    writeFileSync(beside, Buffer.from(text).fill('x', 30, 31))
+    const at = Math.max(text.indexOf('"sha256"') + 14, 10)
+    writeFileSync(beside, Buffer.from(text).fill('x', at, at + 1))
     await t.rejects(verifyBackup(file), `${basename(beside)} is not taken as it is`)
     writeFileSync(beside, text)
   }

@@ -42,10 +42,15 @@ function lookAt(folder: string, name: string): BackupFile | undefined {
   // It may have gone since the folder was read.
   const file = statSync(join(folder, name), { throwIfNoEntry: false })
   if (!file?.isFile()) return undefined
+  const { kind, at } = kindAndTime(name, Math.round(file.mtimeMs))
+  return { name, kind, at, size: file.size, state: stateOf(folder, name, kind) }
+}
+
+/** What the name of a backup says; `otherwise` is the time of one whose name says none. */
+export function kindAndTime(name: string, otherwise: number): Pick<BackupFile, 'kind' | 'at'> {
   const [, kind = 'other', ...time] =
     /^(scheduled|manual|before-migration)-(\d{4}-\d\d-\d\dT\d\d)-(\d\d)-(\d\d\.\d{3}Z)\.db/.exec(name) ?? []
-  const at = time.length > 0 ? Date.parse(time.join(':')) : Math.round(file.mtimeMs)
-  return { name, kind: kind as BackupKind, at, size: file.size, state: stateOf(folder, name, kind) }
+  return { kind: kind as BackupKind, at: time.length > 0 ? Date.parse(time.join(':')) : otherwise }
 }
 
 function stateOf(folder: string, name: string, kind: string): BackupState {
@@ -72,8 +77,11 @@ export function overdue(
   const last = newestGood(listBackupFiles(dataDir), at)
   const since = last?.at ?? statSync(secretsFile(dataDir), { throwIfNoEntry: false })?.mtimeMs ?? at
   const age = at - since
-  return age > Math.max(2 * day, 2 * everyHours * hour) ? { last, age } : undefined
+  return isTooOld(age, everyHours) ? { last, age } : undefined
 }
+
+/** Two days, or twice the time between two where that is more. */
+export const isTooOld = (age: number, everyHours: number) => age > Math.max(2 * day, 2 * everyHours * hour)
 
 /** Copies without a key of their own, before the installation gets another one. */
 export function keylessFiles(dataDir: string): string[] {

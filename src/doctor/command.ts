@@ -3,6 +3,7 @@ import { type Config, ConfigError, readConfig } from '../config.ts'
 import { isThere } from '../db/files.ts'
 import { isLocked, StartError } from '../db/open.ts'
 import { email } from '../web/fields.ts'
+import { examineCopies } from './copies.ts'
 import { examineBackups, examineDatabase } from './database.ts'
 import { type Finding, ok, problem, saidBy } from './finding.ts'
 import { examineMail } from './mail.ts'
@@ -43,6 +44,7 @@ async function examine(address: string | undefined): Promise<Finding[]> {
       ok(running ? 'process: a panel runs on this data' : 'process: no panel runs on this data'),
       ...(await examineDatabase(dataDir, Date.now())),
       ...examineBackups(config, Date.now()),
+      ...(await examineCopies(config, Date.now())),
       ...(await examineMail(config, address)),
       ...(await examineOutside(config, running, Date.now)),
     ]

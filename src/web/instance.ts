@@ -1,3 +1,5 @@
+import type { Copying } from '../backups/copying.ts'
+import type { Backups } from '../backups/schedule.ts'
 import type { Config } from '../config.ts'
 import type { Cleaning } from '../db/cleaning.ts'
 import type { Db } from '../db/open.ts'
@@ -28,6 +30,9 @@ declare module 'fastify' {
     mailTrouble: () => MailTrouble | undefined
     /** What workers could not do. */
     setAside: SetAside
+    backups: Backups
+    /** The copies of backups on another machine. */
+    copying: Copying
     /** What Support reads on every page until it is over. */
     warnings: () => string[]
     /** What the first operator's set-up link ends with; it works until there is an operator. */
