@@ -36,6 +36,7 @@ import quotaRoutes from './quotas/routes.ts'
 import resourceRoutes from './resources/routes.ts'
 import { newToken, type Secrets } from './secrets.ts'
 import supportRoutes from './support/routes.ts'
+import { watchTroubles } from './troubles/watch.ts'
 import { prove } from './two-factor/proof.ts'
 import twoFactorRoutes from './two-factor/routes.ts'
 import watchRoutes from './watch/routes.ts'
@@ -104,6 +105,9 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   app.decorate('postLetter', post)
   app.decorate('mailContext', { post, publicUrl, panelName, supportEmail })
   app.decorate('setupToken', newToken())
+
+  const stopWatching = watchTroubles(app)
+  app.addHook('onClose', async () => stopWatching())
 
   await app.register(metrics)
   const secureHeaders = helmet({

@@ -74,10 +74,21 @@ export function overdue(
   at: number,
 ): { last: BackupFile | undefined; age: number } | undefined {
   if (everyHours === 0) return undefined
-  const last = newestGood(listBackupFiles(dataDir), at)
-  const since = last?.at ?? statSync(secretsFile(dataDir), { throwIfNoEntry: false })?.mtimeMs ?? at
+  const { last, since } = lastGood(dataDir, at)
   const age = at - since
   return isTooOld(age, everyHours) ? { last, age } : undefined
+}
+
+function lastGood(dataDir: string, at: number): { last: BackupFile | undefined; since: number } {
+  const last = newestGood(listBackupFiles(dataDir), at)
+  return { last, since: last?.at ?? statSync(secretsFile(dataDir), { throwIfNoEntry: false })?.mtimeMs ?? at }
+}
+
+/** Since when a backup has been due; undefined while none is for more than an hour. */
+export function backupsDue(dataDir: string, everyHours: number, at: number): number | undefined {
+  if (everyHours === 0) return undefined
+  const due = lastGood(dataDir, at).since + everyHours * hour
+  return at - due > hour ? due : undefined
 }
 
 /** Two days, or twice the time between two where that is more. */
