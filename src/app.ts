@@ -33,6 +33,7 @@ import projectRoutes from './projects/routes.ts'
 import { startPurge } from './purge/worker.ts'
 import quotaRequestRoutes from './quota-requests/routes.ts'
 import quotaRoutes from './quotas/routes.ts'
+import type { Replica } from './replica/replica.ts'
 import resourceRoutes from './resources/routes.ts'
 import { newToken, type Secrets } from './secrets.ts'
 import supportRoutes from './support/routes.ts'
@@ -61,10 +62,12 @@ export type AppOptions = {
   secrets: Secrets
   /** The time in milliseconds since 1970; tests bring their own clock. */
   now?: () => number
+  /** The replica on another machine; whoever opened it stops it after the application. */
+  replica?: Replica | undefined
 }
 
 /** The panel: every plugin and feature, in the order in which a request meets them. */
-export async function buildApp({ config, db, secrets, now = Date.now }: AppOptions): Promise<FastifyInstance> {
+export async function buildApp({ config, db, secrets, now = Date.now, replica }: AppOptions): Promise<FastifyInstance> {
   reserveNamesOf(config.panelName)
   const app = Fastify({
     ...httpLimits,
@@ -78,7 +81,8 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   const mail = startMailWorker(db, config, secrets, storage, now, app.log)
   app.addHook('onClose', mail.stop)
   const setAside = newSetAside()
-  const cleaning = startCleaning(db, storage, app.log)
+  replica?.start(app.log)
+  const cleaning = startCleaning(db, storage, app.log, replica?.apart)
   app.addHook('onClose', cleaning.stop)
   const purge = startPurge(db, config.dataDir, storage, now, app.log, cleaning.erase, setAside)
   app.addHook('onClose', purge.stop)
@@ -99,6 +103,7 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   app.decorate('setAside', setAside)
   app.decorate('backups', backups)
   app.decorate('copying', copying)
+  app.decorate('replica', () => replica?.state())
   app.decorate('warnings', () => warningsOf(app))
   const post = newPost(config, secrets, mail.wake)
   const { publicUrl, panelName, supportEmail } = config

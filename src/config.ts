@@ -28,6 +28,10 @@ export type Config = {
   backupTo: Place | undefined
   /** Where Litestream keeps a replica of the database. */
   replicateTo: Place | undefined
+  /** How far back the replica goes. */
+  replicateKeepHours: number
+  /** What places share, for one that a command names. */
+  access: Access
 }
 
 /** Some variables of the environment, for a program that is started: never all of them, since some are secrets. */
@@ -106,22 +110,21 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
   const twoFactor = twoFactors.find((known) => known === (value('TWO_FACTOR') ?? 'support'))
   if (!twoFactor) throw wrong('TWO_FACTOR', `must be one of ${twoFactors.join(', ')}.`)
 
-  const access = (): Access => ({
+  const access: Access = {
     sftpKeyFile: value('SFTP_KEY_FILE'),
     sftpKnownHostsFile: value('SFTP_KNOWN_HOSTS_FILE'),
     s3Endpoint: value('S3_ENDPOINT'),
     awsRegion: value('AWS_REGION'),
     awsAccessKeyId: value('AWS_ACCESS_KEY_ID'),
     awsSecretAccessKey: secret('AWS_SECRET_ACCESS_KEY'),
-  })
-  const place = (name: string, given = value(name)) => {
-    try {
-      return given === undefined ? undefined : readPlace(given, access())
-    } catch (error) {
-      if (error instanceof ConfigError) throw error
-      throw new ConfigError(`${name} ${(error as Error).message}`)
-    }
   }
+  const place = (name: string) => {
+    const given = value(name)
+    return given === undefined ? undefined : readPlaceSetting(name, given, access)
+  }
+  const replicateTo = place('REPLICATE_TO')
+  if (replicateTo?.kind === 'sftp' && !access.sftpKeyFile)
+    throw new ConfigError('REPLICATE_TO is sftp://: set SFTP_KEY_FILE, too, since Litestream needs the key itself.')
 
   const metricsToken = secret('METRICS_TOKEN')
   if (metricsToken && !/^[\x21-\x7e]{16,}$/.test(metricsToken))
@@ -151,7 +154,18 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
     backupEveryHours: whole('BACKUP_EVERY_HOURS', 24, 0, 8_760),
     backupKeep: whole('BACKUP_KEEP', 30, 1, 10_000),
     backupTo: place('BACKUP_TO'),
-    replicateTo: place('REPLICATE_TO'),
+    replicateTo,
+    replicateKeepHours: whole('REPLICATE_KEEP_HOURS', 24, 1, 8_760),
+    access,
+  }
+}
+
+/** Reads a place that a setting or an option names. Throws a ConfigError that names it. */
+export function readPlaceSetting(name: string, given: string, access: Access): Place {
+  try {
+    return readPlace(given, access)
+  } catch (error) {
+    throw new ConfigError(`${name} ${(error as Error).message}`)
   }
 }
 
@@ -182,7 +196,15 @@ const known = [
     'BACKUP_EVERY_HOURS',
     'BACKUP_KEEP',
   ],
-  ...['BACKUP_TO', 'REPLICATE_TO', 'SFTP_KEY_FILE', 'SFTP_KNOWN_HOSTS_FILE', 'S3_ENDPOINT', 'AWS_REGION'],
+  ...[
+    'BACKUP_TO',
+    'REPLICATE_TO',
+    'REPLICATE_KEEP_HOURS',
+    'SFTP_KEY_FILE',
+    'SFTP_KNOWN_HOSTS_FILE',
+    'S3_ENDPOINT',
+    'AWS_REGION',
+  ],
   ...['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SECRET_ACCESS_KEY_FILE'],
 ]
 

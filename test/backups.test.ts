@@ -577,24 +577,24 @@ t.test('only its owner reads what is written, whatever the umask', async (t) => 
   const before = process.umask(0)
   t.teardown(() => process.umask(before))
   const { dataDir } = await someBackup(t)
-  const old = new Database(join(dataDir, 'panel.db'))
-  old.exec('DELETE FROM __drizzle_migrations WHERE created_at = (SELECT max(created_at) FROM __drizzle_migrations)')
-  old.close()
-  // The migration cannot be made twice: its copy is there all the same.
-  await runCommand(['migrate'], dataDir).done
+  const old = newFolder()
+  writeFileSync(join(old, 'panel.db'), gunzipSync(readFileSync(join(root, 'test/releases/0.2.0.db.gz'))), {
+    mode: 0o600,
+  })
+  t.match(await runCommand(['migrate'], old).done, { code: 0 })
   t.match(await runCommand(['backup'], dataDir).done, { code: 0 })
   const archive = join(dataDir, 'acme.zip')
   t.match(await runCommand(['export-account', 'acme', '--to', archive], dataDir).done, { code: 0 })
   const place = join(newFolder(), 'new')
   const [backup = ''] = backupsOf(dataDir, 'manual')
   t.match(await runCommand(['restore', join(dataDir, 'backups', backup)], place).done, { code: 0 })
-  const open = [dataDir, place].flatMap((folder) =>
+  const open = [dataDir, place, old].flatMap((folder) =>
     readdirSync(folder, { recursive: true, encoding: 'utf8' })
       .map((name) => join(folder, name))
       .filter((file) => file !== join(dataDir, 'panel.db') && (statSync(file).mode & 0o077) !== 0),
   )
   t.same(open, [])
-  t.ok(backupsOf(dataDir, 'before-migration').length > 0)
+  t.ok(backupsOf(old, 'before-migration').length > 0)
 })
 
 /** Runs a command as a user who may read the panel and nothing else. Undefined where this one is not root. */

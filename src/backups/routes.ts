@@ -6,7 +6,7 @@ import { backupList, beginBackup, listBackups } from './data.ts'
 import { backupFolder, listBackupFiles, newestGood, overdue } from './folder.ts'
 
 export default async function backupRoutes(app: FastifyInstance) {
-  const { db, config, now, backups, copying } = app
+  const { db, config, now, backups, copying, replica } = app
   const { dataDir, backupEveryHours, backupKeep } = config
   const see = { config: { can: 'support.backup' } } as const
 
@@ -28,6 +28,7 @@ export default async function backupRoutes(app: FastifyInstance) {
       copies: copying.where
         ? { where: copying.where, newest: copying.newest ?? null, failure: copying.failure ?? null }
         : null,
+      replica: replica() ?? null,
       everyHours: backupEveryHours,
       keep: backupKeep,
       now: now(),

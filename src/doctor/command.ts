@@ -9,6 +9,7 @@ import { type Finding, ok, problem, saidBy } from './finding.ts'
 import { examineMail } from './mail.ts'
 import { examineOutside } from './outside.ts'
 import { examinePlace } from './place.ts'
+import { examineReplica } from './replica.ts'
 import { examineSettings } from './settings.ts'
 
 /** Examines an installation, beside a running panel too, and prints a line a finding. Exit code 1 when one is a problem. */
@@ -45,6 +46,7 @@ async function examine(address: string | undefined): Promise<Finding[]> {
       ...(await examineDatabase(dataDir, Date.now())),
       ...examineBackups(config, Date.now()),
       ...(await examineCopies(config, Date.now())),
+      ...(await examineReplica(config, running)),
       ...(await examineMail(config, address)),
       ...(await examineOutside(config, running, Date.now)),
     ]

@@ -19,7 +19,7 @@ export function watchTroubles(app: FastifyInstance): () => void {
   return () => clearInterval(timer)
 }
 
-function findTroubles({ config, backups, copying, mailTrouble, now }: FastifyInstance): Trouble[] {
+function findTroubles({ config, backups, copying, mailTrouble, replica, now }: FastifyInstance): Trouble[] {
   const found: Trouble[] = []
   const due = backupsDue(config.dataDir, config.backupEveryHours, now())
   if (due !== undefined) {
@@ -29,6 +29,8 @@ function findTroubles({ config, backups, copying, mailTrouble, now }: FastifyIns
   const copies = copying.failure
   if (copies)
     found.push({ kind: 'copies', since: copies.since, words: `Copying to ${copying.where} fails: ${copies.words}` })
+  const behind = replica()?.trouble
+  if (behind) found.push({ kind: 'replica', ...behind })
   const mail = mailTrouble()
   if (mail) found.push({ kind: 'mail', since: mail.since, words: `The mail server took no e-mail: ${mail.words}.` })
   return found

@@ -6,6 +6,7 @@ import { listBackupFiles, newestGood } from '../backups/folder.ts'
 import type { Db } from '../db/open.ts'
 import { freeBytes, type Storage } from '../db/storage.ts'
 import type { MailTrouble } from '../mail/worker.ts'
+import type { ReplicaState } from '../replica/replica.ts'
 import { countLetters, countSessions, oldestWaitingLetter } from './data.ts'
 
 /** Milliseconds that a count is good for: whoever asks more often costs no more. */
@@ -20,10 +21,11 @@ type Sources = {
   now: () => number
   mailTrouble: () => MailTrouble | undefined
   copying: Copying
+  replica: () => ReplicaState | undefined
 }
 
 /** What is looked up when the metrics are read. */
-export function addGauges({ metrics, db, dataDir, storage, now, mailTrouble, copying }: Sources): void {
+export function addGauges({ metrics, db, dataDir, storage, now, mailTrouble, copying, replica }: Sources): void {
   const counts = remembered(now, () => ({
     letters: countLetters(db),
     oldest: oldestWaitingLetter(db),
@@ -65,6 +67,17 @@ export function addGauges({ metrics, db, dataDir, storage, now, mailTrouble, cop
     )
     gauge('copying_backups_works', '1 while backups are copied to BACKUP_TO, 0 while that fails.', () =>
       copying.failure ? 0 : 1,
+    )
+  }
+  if (replica()) {
+    gauge('replica_lag_seconds', 'How far the replica is behind; -1 while nothing is sent to it.', () => {
+      const lag = replica()?.lag
+      return lag === undefined ? -1 : lag / 1_000
+    })
+    gauge(
+      'replica_epoch',
+      'The epoch that this panel has claimed; 0 before the replica was reached.',
+      () => replica()?.epoch ?? 0,
     )
   }
   new Gauge({

@@ -2,7 +2,8 @@ import type { FastifyInstance } from 'fastify'
 import { dateTime } from '../web/format.ts'
 
 /** What Support reads on every page until it is over. */
-export function warningsOf({ mailTrouble, copying, setAside }: FastifyInstance): string[] {
+export function warningsOf({ mailTrouble, copying, replica, setAside }: FastifyInstance): string[] {
+  const behind = replica()?.trouble
   const mail = mailTrouble()
   const { failure, where } = copying
   return [
@@ -16,6 +17,7 @@ export function warningsOf({ mailTrouble, copying, setAside }: FastifyInstance):
           `Backups have not been copied to ${where} since ${dateTime(failure.since)}: ${failure.words} The next try is within an hour.`,
         ]
       : []),
+    ...(behind ? [`The replica has not been kept up to date since ${dateTime(behind.since)}: ${behind.words}`] : []),
     ...setAside.words(),
   ]
 }

@@ -6,6 +6,7 @@ import type { Db } from '../db/open.ts'
 import type { Storage } from '../db/storage.ts'
 import type { MailContext, Post } from '../mail/outbox.ts'
 import type { MailTrouble } from '../mail/worker.ts'
+import type { ReplicaState } from '../replica/replica.ts'
 import type { Secrets } from '../secrets.ts'
 import type { SetAside } from '../watch/set-aside.ts'
 
@@ -33,6 +34,8 @@ declare module 'fastify' {
     backups: Backups
     /** The copies of backups on another machine. */
     copying: Copying
+    /** How the replica on another machine is doing; undefined without one. */
+    replica: () => ReplicaState | undefined
     /** What Support reads on every page until it is over. */
     warnings: () => string[]
     /** What the first operator's set-up link ends with; it works until there is an operator. */
