@@ -16,7 +16,7 @@ import { cast } from '../src/demo.ts'
 import { findLitestream } from '../src/replica/litestream.ts'
 import { castDatabase, newFolder } from './harness.ts'
 import { runCommand, startProcess } from './process.ts'
-import { isReplicated, loseMachine, loseMachines, settingsFor } from './proofs/replica.ts'
+import { eventually, isReplicated, loseMachine, loseMachines, settingsFor } from './proofs/replica.ts'
 import { pause, until } from './smtp.ts'
 
 t.setTimeout(600_000)
@@ -112,7 +112,7 @@ t.test('a machine that works on while another takes over saves nothing more, and
   const held = JSON.parse(readFileSync(join(folder, 'epoch.json'), 'utf8'))
   t.match(held, { epoch: 1, claim: /^[0-9a-f-]{36}$/ })
   writeFileSync(join(folder, 'epoch.json'), JSON.stringify({ ...held, epoch: 2, claim: 'other', host: 'spare' }))
-  const refused = await until('the fence', async () => {
+  const refused = await eventually('the fence', async () => {
     const ready = await fetch(`${panel.url}/health/ready`)
     return ready.status === 503 ? ready : undefined
   })
@@ -136,14 +136,14 @@ t.test('Litestream is started again when it ends, and ends with its panel', asyn
   const first = pid()
   process.kill(first, 'SIGKILL')
   await until('another Litestream', () => pid() !== first && runs(pid()))
-  await until('the replica again', () => isReplicated(panel))
+  await eventually('the replica again', () => isReplicated(panel))
   const second = pid()
   await panel.kill()
   await until('its end', () => !runs(second))
 
   const again = await startProcess(dataDir, { settings })
   t.teardown(again.kill)
-  await until('the replica', () => isReplicated(again))
+  await eventually('the replica', () => isReplicated(again))
   const third = pid()
   t.equal(await again.stop(), 0)
   t.notOk(runs(third), 'it does not outlive a panel that stops')
@@ -167,7 +167,7 @@ t.test('what an erasure leaves in the log goes, though Litestream reads it', asy
     email: cast.tom.email,
   })
   await until('the cleaning', () => !bytes())
-  await until('a new copy', () => isReplicated(panel))
+  await eventually('a new copy', () => isReplicated(panel))
 })
 
 t.test('a Litestream of another kind is refused in a line, and so is a missing one', async (t) => {
@@ -197,7 +197,7 @@ async function startReplicated(t: Test) {
   copyFileSync(await castDatabase(), join(dataDir, 'panel.db'))
   const panel = await startProcess(dataDir, { settings })
   t.teardown(panel.kill)
-  await until('the replica', () => isReplicated(panel))
+  await eventually('the replica', () => isReplicated(panel))
   return { folder, replica: `file://${folder}`, settings, dataDir, panel }
 }
 

@@ -9,7 +9,7 @@ import Database from 'better-sqlite3'
 import { cast } from '../../src/demo.ts'
 import { castDatabase, newFolder } from '../harness.ts'
 import { type PanelProcess, runCommand, startProcess } from '../process.ts'
-import { deadAddress, pause, until } from '../smtp.ts'
+import { deadAddress, pause } from '../smtp.ts'
 import { type Promised, writers } from './crash.ts'
 import { randomFrom } from './random.ts'
 
@@ -48,7 +48,7 @@ export async function loseMachines(rounds: number, seed = Date.now() % 1_000_000
     const answered = await work(
       panel,
       `r${round}`,
-      () => until('the replica', () => isReplicated(panel)),
+      () => eventually('the replica', () => isReplicated(panel)),
       1_500 + random() * 1_500,
     )
     const killedAt = await loseMachine(panel, dataDir)
@@ -76,6 +76,19 @@ export async function loseMachines(rounds: number, seed = Date.now() % 1_000_000
     if (time > 1_000) report.broken.push(`a write was lost ${time.toFixed(0)} ms after it was answered`)
   rmSync(dataDir, { recursive: true, force: true })
   return report
+}
+
+/** Waits until something that takes a while to look at is so. */
+export async function eventually<Result>(
+  what: string,
+  look: () => Promise<Result | undefined | false>,
+): Promise<Result> {
+  for (let tries = 0; tries < 1_200; tries++) {
+    const seen = await look()
+    if (seen) return seen
+    await pause(100)
+  }
+  throw new Error(`Waited in vain: ${what}`)
 }
 
 export async function isReplicated({ url }: PanelProcess): Promise<boolean> {
@@ -142,7 +155,7 @@ export async function comparePages(slices: number): Promise<{ without: number; w
       const panel = await startProcess(dataDir, {
         settings: await settingsFor(kind === 'with' ? newFolder() : undefined),
       })
-      if (kind === 'with') await until('the replica', () => isReplicated(panel))
+      if (kind === 'with') await eventually('the replica', () => isReplicated(panel))
       times[kind].push(...(await pagesOf(panel)))
       await panel.stop()
       rmSync(dataDir, { recursive: true, force: true })
