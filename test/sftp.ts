@@ -31,7 +31,9 @@ export async function startSftp(t: Test): Promise<SftpServer> {
       else attempt.reject(['publickey'])
     })
     client.on('ready', () =>
-      client.on('session', (accept: any) => accept().on('sftp', (accept: any) => serve(accept(), folder))),
+      client.on('session', (accept: any) =>
+        accept().on('sftp', (accept: any) => serve(accept(), folder, () => client.end())),
+      ),
     )
   })
   server.listen(0, '127.0.0.1')
@@ -44,7 +46,9 @@ export async function startSftp(t: Test): Promise<SftpServer> {
   return { folder, port, keyFile, knownHostsFile, stop: () => server.close() }
 }
 
-function serve(sftp: any, folder: string): void {
+function serve(sftp: any, folder: string, end: () => void): void {
+  // The client waits for it when it has said all.
+  sftp.on('end', end)
   const handles = new Map<number, { file?: FileHandle; names?: string[]; at?: string }>()
   let count = 0
   const open = (handle: { file?: FileHandle; names?: string[]; at?: string }) => {

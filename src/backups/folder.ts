@@ -31,7 +31,8 @@ export const backupName = (kind: 'scheduled' | 'manual', at: number) =>
 /** The newest first. */
 export function listBackupFiles(dataDir: string): BackupFile[] {
   const folder = backupFolder(dataDir)
-  if (!existsSync(folder)) return []
+  // Something else may be in its place.
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return []
   return readdirSync(folder)
     .filter((name) => /\.(db|partial)$/.test(name))
     .flatMap((name) => lookAt(folder, name) ?? [])

@@ -19,7 +19,7 @@ export function sftpStore(place: SftpPlace, signal?: AbortSignal): Store {
   const run = (...commands: string[]) => runSftp(place, commands, signal)
 
   async function list(): Promise<Map<string, number>> {
-    return new Map((await run(`ls -ln ${quoted(place.path)}`)).split('\n').flatMap(readLine))
+    return new Map((await run(`-mkdir ${quoted(place.path)}`, `ls -ln ${quoted(place.path)}`)).split('\n').flatMap(readLine))
   }
 
   async function put(name: string, file: string): Promise<void> {
@@ -54,7 +54,8 @@ export function sftpStore(place: SftpPlace, signal?: AbortSignal): Store {
   }
 }
 
-const quoted = (path: string) => `"${path.replaceAll(/["\\*?[\]]/g, '\\$&')}"`
+/** Between quotes sftp takes * ? [ for themselves. */
+const quoted = (path: string) => `"${path.replaceAll(/["\\]/g, '\\$&')}"`
 
 /** A line of `ls -ln` of a file: mode, links, owner, group, size, three parts of a date, name. */
 function readLine(line: string): [name: string, size: number][] {
@@ -81,7 +82,7 @@ async function runSftp(place: SftpPlace, commands: string[], signal: AbortSignal
     ...(knownHostsFile ? [`UserKnownHostsFile="${knownHostsFile}"`] : []),
   ].flatMap((option) => ['-o', option])
   const target = `${user}@${host.includes(':') ? `[${host}]` : host}`
-  const child = spawn('sftp', ['-q', '-b', '-', ...options, '-P', String(port), target], {
+  const child = spawn('sftp', ['-b', '-', ...options, '-P', String(port), target], {
     env: { ...environmentOf('PATH', 'HOME', 'SSH_AUTH_SOCK'), LC_ALL: 'C' },
     ...(signal ? { signal } : {}),
   })
@@ -109,5 +110,5 @@ function inWords(said: string): string {
   if (/host key verification failed/i.test(known ?? ''))
     return 'its host key is not known. Put it into known_hosts, or into the file that SFTP_KNOWN_HOSTS_FILE names.'
   if (known) return 'it does not accept the key. Set SFTP_KEY_FILE.'
-  return `${lines.filter((line) => line && line !== 'Connection closed').at(-1) ?? 'sftp failed'}.`.replace(/\.+$/, '.')
+  return `${lines.filter((line) => line && !/^(Connection closed|Connected to|Disconnected from|Received disconnect)/.test(line)).at(-1) ?? 'sftp failed'}.`.replace(/\.+$/, '.')
 }

@@ -26,8 +26,9 @@ export async function startChild(
   await endOrphan(dataDir)
   const port = await freePort()
   const settings = writeSettings(dataDir, place, { name: 'litestream.json', port, keepHours })
-  // It ends within half a second of the panel, also where that was killed: two of them must never share a database.
-  const alive = `sh -c 'while kill -0 ${process.pid} 2>/dev/null; do sleep 0.5; done'`
+  // It ends within half a second of the panel, also where that was killed: two of them must never share a database. The
+  // loop itself ends with either.
+  const alive = `sh -c 'while kill -0 ${process.pid} && kill -0 $PPID; do sleep 0.5; done 2>/dev/null'`
   const child = spawn(file, ['replicate', '-no-expand-env', '-config', settings, '-exec', alive], {
     env: environmentFor(place),
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -41,7 +42,7 @@ export async function startChild(
   child.stderr.on('data', listen)
   const ended = new Promise<string>((resolve) => {
     child.once('error', ({ message }) => resolve(message))
-    child.once('close', (code) => resolve(saidBy(said) || `it ended with ${code ?? 'a signal'}`))
+    child.once('exit', (code) => resolve(saidBy(said) || `it ended with ${code ?? 'a signal'}`))
   })
   if (child.pid !== undefined) writeFileSync(pidFile(dataDir), String(child.pid), { mode: 0o600 })
   return {
