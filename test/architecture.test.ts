@@ -75,6 +75,7 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
       'demo.ts': 'makes the cast in an empty database',
       'imports/data.ts': 'forgets old imports',
       'login/data.ts': 'makes the keys of addresses anew at a start',
+      'replica/data.ts': 'which start of which machine may write to the replica',
       'throttle/data.ts': 'counts tries',
       'troubles/data.ts': 'what fails is no act of anybody’s',
       'web/session.ts': 'a log-in: it asks itself for the password that was proved',

@@ -204,7 +204,7 @@ t.test('copying that fails is told on every page, is tried again, and after a da
 })
 
 t.test('backups and mail that fail for a day are told to operators with a confirmed address alone', async (t) => {
-  const panel = await startWithTimers(t, { settings: { SMTP_URL: await deadAddress(), BACKUP_EVERY_HOURS: '1', LOG_LEVEL: 'error' } })
+  const panel = await startWithTimers(t, { settings: { SMTP_URL: await deadAddress(), BACKUP_EVERY_HOURS: '1' } })
   await panel.visit().submit('/password-reset', 'Send link', { email: 'tom@acme.example' })
   await until('trouble', () => panel.app.mailTrouble() !== undefined)
   writeFileSync(join(panel.dataDir, 'backups'), 'in the way')

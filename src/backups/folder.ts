@@ -82,7 +82,8 @@ export function overdue(
 
 function lastGood(dataDir: string, at: number): { last: BackupFile | undefined; since: number } {
   const last = newestGood(listBackupFiles(dataDir), at)
-  return { last, since: last?.at ?? statSync(secretsFile(dataDir), { throwIfNoEntry: false })?.mtimeMs ?? at }
+  const begun = statSync(secretsFile(dataDir), { throwIfNoEntry: false })?.mtimeMs
+  return { last, since: last?.at ?? Math.round(begun ?? at) }
 }
 
 /** Since when a backup has been due; undefined while none is for more than an hour. */

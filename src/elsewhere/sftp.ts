@@ -19,7 +19,9 @@ export function sftpStore(place: SftpPlace, signal?: AbortSignal): Store {
   const run = (...commands: string[]) => runSftp(place, commands, signal)
 
   async function list(): Promise<Map<string, number>> {
-    return new Map((await run(`-mkdir ${quoted(place.path)}`, `ls -ln ${quoted(place.path)}`)).split('\n').flatMap(readLine))
+    return new Map(
+      (await run(`-mkdir ${quoted(place.path)}`, `ls -ln ${quoted(place.path)}`)).split('\n').flatMap(readLine),
+    )
   }
 
   async function put(name: string, file: string): Promise<void> {
@@ -110,5 +112,8 @@ function inWords(said: string): string {
   if (/host key verification failed/i.test(known ?? ''))
     return 'its host key is not known. Put it into known_hosts, or into the file that SFTP_KNOWN_HOSTS_FILE names.'
   if (known) return 'it does not accept the key. Set SFTP_KEY_FILE.'
-  return `${lines.filter((line) => line && !/^(Connection closed|Connected to|Disconnected from|Received disconnect)/.test(line)).at(-1) ?? 'sftp failed'}.`.replace(/\.+$/, '.')
+  return `${lines.filter((line) => line && !/^(Connection closed|Connected to|Disconnected from|Received disconnect)/.test(line)).at(-1) ?? 'sftp failed'}.`.replace(
+    /\.+$/,
+    '.',
+  )
 }
