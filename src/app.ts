@@ -5,7 +5,9 @@ import accountExportRoutes from './account-export/routes.ts'
 import accountTransferRoutes from './account-transfer/routes.ts'
 import accountRoutes from './accounts/routes.ts'
 import viewer, { ownAccount, recentAccounts, switchTo } from './accounts/viewer.ts'
+import { startCopying } from './backups/copying.ts'
 import backupRoutes from './backups/routes.ts'
+import { startBackups } from './backups/schedule.ts'
 import type { Config } from './config.ts'
 import customerRoutes from './customers/routes.ts'
 import { startCleaning } from './db/cleaning.ts'
@@ -31,9 +33,11 @@ import projectRoutes from './projects/routes.ts'
 import { startPurge } from './purge/worker.ts'
 import quotaRequestRoutes from './quota-requests/routes.ts'
 import quotaRoutes from './quotas/routes.ts'
+import type { Replica } from './replica/replica.ts'
 import resourceRoutes from './resources/routes.ts'
 import { newToken, type Secrets } from './secrets.ts'
 import supportRoutes from './support/routes.ts'
+import { watchTroubles } from './troubles/watch.ts'
 import { prove } from './two-factor/proof.ts'
 import twoFactorRoutes from './two-factor/routes.ts'
 import watchRoutes from './watch/routes.ts'
@@ -58,10 +62,12 @@ export type AppOptions = {
   secrets: Secrets
   /** The time in milliseconds since 1970; tests bring their own clock. */
   now?: () => number
+  /** The replica on another machine; whoever opened it stops it after the application. */
+  replica?: Replica | undefined
 }
 
 /** The panel: every plugin and feature, in the order in which a request meets them. */
-export async function buildApp({ config, db, secrets, now = Date.now }: AppOptions): Promise<FastifyInstance> {
+export async function buildApp({ config, db, secrets, now = Date.now, replica }: AppOptions): Promise<FastifyInstance> {
   reserveNamesOf(config.panelName)
   const app = Fastify({
     ...httpLimits,
@@ -75,10 +81,16 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   const mail = startMailWorker(db, config, secrets, storage, now, app.log)
   app.addHook('onClose', mail.stop)
   const setAside = newSetAside()
-  const cleaning = startCleaning(db, storage, app.log)
+  replica?.start(app.log)
+  const cleaning = startCleaning(db, storage, app.log, replica?.apart)
   app.addHook('onClose', cleaning.stop)
   const purge = startPurge(db, config.dataDir, storage, now, app.log, cleaning.erase, setAside)
   app.addHook('onClose', purge.stop)
+
+  const copying = startCopying(config, now, app.log)
+  app.addHook('onClose', copying.stop)
+  const backups = startBackups(config, now, app.log, copying.wake)
+  app.addHook('onClose', backups.stop)
 
   app.decorate('config', config)
   app.decorate('db', db)
@@ -89,12 +101,18 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   app.decorate('wakeMail', mail.wake)
   app.decorate('mailTrouble', mail.trouble)
   app.decorate('setAside', setAside)
+  app.decorate('backups', backups)
+  app.decorate('copying', copying)
+  app.decorate('replica', () => replica?.state())
   app.decorate('warnings', () => warningsOf(app))
   const post = newPost(config, secrets, mail.wake)
   const { publicUrl, panelName, supportEmail } = config
   app.decorate('postLetter', post)
   app.decorate('mailContext', { post, publicUrl, panelName, supportEmail })
   app.decorate('setupToken', newToken())
+
+  const stopWatching = watchTroubles(app)
+  app.addHook('onClose', async () => stopWatching())
 
   await app.register(metrics)
   const secureHeaders = helmet({

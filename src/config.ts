@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { type Access, type Place, readPlace } from './elsewhere/place.ts'
 import { readSmtpUrl, type SmtpOptions } from './mail/smtp-url.ts'
 
 export type Config = {
@@ -23,6 +24,19 @@ export type Config = {
   backupEveryHours: number
   /** So many of the backups that it makes by itself are kept. */
   backupKeep: number
+  /** Where backups are copied to. */
+  backupTo: Place | undefined
+  /** Where Litestream keeps a replica of the database. */
+  replicateTo: Place | undefined
+  /** How far back the replica goes. */
+  replicateKeepHours: number
+  /** What places share, for one that a command names. */
+  access: Access
+}
+
+/** Some variables of the environment, for a program that is started: never all of them, since some are secrets. */
+export function environmentOf(...names: string[]): NodeJS.ProcessEnv {
+  return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])))
 }
 
 /** The folder of package.json: this file lies one folder below it, and so does the bundle. */
@@ -96,6 +110,22 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
   const twoFactor = twoFactors.find((known) => known === (value('TWO_FACTOR') ?? 'support'))
   if (!twoFactor) throw wrong('TWO_FACTOR', `must be one of ${twoFactors.join(', ')}.`)
 
+  const access: Access = {
+    sftpKeyFile: value('SFTP_KEY_FILE'),
+    sftpKnownHostsFile: value('SFTP_KNOWN_HOSTS_FILE'),
+    s3Endpoint: value('S3_ENDPOINT'),
+    awsRegion: value('AWS_REGION'),
+    awsAccessKeyId: value('AWS_ACCESS_KEY_ID'),
+    awsSecretAccessKey: secret('AWS_SECRET_ACCESS_KEY'),
+  }
+  const place = (name: string) => {
+    const given = value(name)
+    return given === undefined ? undefined : readPlaceSetting(name, given, access)
+  }
+  const replicateTo = place('REPLICATE_TO')
+  if (replicateTo?.kind === 'sftp' && !access.sftpKeyFile)
+    throw new ConfigError('REPLICATE_TO is sftp://: set SFTP_KEY_FILE, too, since Litestream needs the key itself.')
+
   const metricsToken = secret('METRICS_TOKEN')
   if (metricsToken && !/^[\x21-\x7e]{16,}$/.test(metricsToken))
     throw new ConfigError('METRICS_TOKEN must have at least 16 characters, of ASCII and without spaces.')
@@ -123,6 +153,19 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
     metricsToken,
     backupEveryHours: whole('BACKUP_EVERY_HOURS', 24, 0, 8_760),
     backupKeep: whole('BACKUP_KEEP', 30, 1, 10_000),
+    backupTo: place('BACKUP_TO'),
+    replicateTo,
+    replicateKeepHours: whole('REPLICATE_KEEP_HOURS', 24, 1, 8_760),
+    access,
+  }
+}
+
+/** Reads a place that a setting or an option names. Throws a ConfigError that names it. */
+export function readPlaceSetting(name: string, given: string, access: Access): Place {
+  try {
+    return readPlace(given, access)
+  } catch (error) {
+    throw new ConfigError(`${name} ${(error as Error).message}`)
   }
 }
 
@@ -153,6 +196,16 @@ const known = [
     'BACKUP_EVERY_HOURS',
     'BACKUP_KEEP',
   ],
+  ...[
+    'BACKUP_TO',
+    'REPLICATE_TO',
+    'REPLICATE_KEEP_HOURS',
+    'SFTP_KEY_FILE',
+    'SFTP_KNOWN_HOSTS_FILE',
+    'S3_ENDPOINT',
+    'AWS_REGION',
+  ],
+  ...['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SECRET_ACCESS_KEY_FILE'],
 ]
 
 /** Variables that are set and one letter off a setting: `[what is set, what may be meant]`. */

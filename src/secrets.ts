@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { giveToOwnerOf } from './db/files.ts'
 
 /** The installation's keys, all derived from one random value. */
 export type Secrets = {
@@ -21,6 +22,7 @@ export function openSecrets(dataDir: string): Secrets {
   const file = secretsFile(dataDir)
   try {
     writeFileSync(file, `${newMaster()}\n`, { mode: 0o600, flag: 'wx' })
+    giveToOwnerOf(dataDir, file)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }

@@ -3,6 +3,7 @@ import { buildApp } from './app.ts'
 import { type Config, misspeltSettings } from './config.ts'
 import { openDatabase, StartError } from './db/open.ts'
 import { hasOperator, rekeyEmails } from './login/data.ts'
+import { openReplica } from './replica/replica.ts'
 import { openSecrets } from './secrets.ts'
 
 const longestStop = 10_000
@@ -18,7 +19,11 @@ export async function serve(
 ): Promise<FastifyInstance> {
   const database = openDatabase(config.dataDir)
   const taken = rekeyEmails(database.db)
-  const app = await buildApp({ config, db: database.db, secrets: openSecrets(config.dataDir) })
+  const replica = await openReplica(config, database.db).catch((error) => {
+    database.close()
+    throw error
+  })
+  const app = await buildApp({ config, db: database.db, secrets: openSecrets(config.dataDir), replica })
   if (taken.length > 0)
     app.log.warn(
       { users: taken.length },
@@ -27,6 +32,7 @@ export async function serve(
   // Not in a hook, since hooks run the last one first: workers still write while they stop.
   const close = async () => {
     await app.close()
+    await replica?.stop()
     database.close()
   }
   await prepare?.(app)

@@ -9,7 +9,7 @@ const read = (file: string) => readFileSync(join(src, file), 'utf8')
 
 // Imports point one way: from a higher layer to a lower one, or within a layer.
 const entry = new Set(['main.ts', 'server.ts', 'demo.ts'])
-const ground = /^(db|mail)\/|^(config|version|secrets|eta)\.ts$|^history\/(record|kinds)\.ts$/
+const ground = /^(db|mail|elsewhere)\/|^(config|version|secrets|eta)\.ts$|^history\/(record|kinds)\.ts$/
 
 function layer(file: string): number {
   if (entry.has(file)) return 5
@@ -75,7 +75,9 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
       'demo.ts': 'makes the cast in an empty database',
       'imports/data.ts': 'forgets old imports',
       'login/data.ts': 'makes the keys of addresses anew at a start',
+      'replica/data.ts': 'which start of which machine may write to the replica',
       'throttle/data.ts': 'counts tries',
+      'troubles/data.ts': 'what fails is no act of anybody’s',
       'web/session.ts': 'a log-in: it asks itself for the password that was proved',
     },
   },

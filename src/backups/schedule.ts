@@ -20,9 +20,9 @@ const hour = 60 * minute
 
 /**
  * Makes a backup when the last one is BACKUP_EVERY_HOURS old, keeps BACKUP_KEEP of those, and makes one
- * when somebody asks. After a failure it tries again an hour later.
+ * when somebody asks. After a failure it tries again an hour later. `made` is called after each good one.
  */
-export function startBackups(config: Config, now: () => number, log: FastifyBaseLogger): Backups {
+export function startBackups(config: Config, now: () => number, log: FastifyBaseLogger, made: () => void): Backups {
   const { dataDir, backupEveryHours, backupKeep } = config
   const stopping = new AbortController()
   let working: { name: string; done: Promise<void> } | undefined
@@ -45,6 +45,7 @@ export function startBackups(config: Config, now: () => number, log: FastifyBase
       await makeBackup(dataDir, join(ownBackupFolder(dataDir), name), { at, signal: stopping.signal })
       pruneBackups(dataDir, backupKeep, at)
       failure = undefined
+      made()
     } catch (error) {
       if (stopping.signal.aborted) return
       log.error({ err: error }, 'a backup failed')

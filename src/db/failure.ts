@@ -1,4 +1,4 @@
-import { StartError } from './open.ts'
+import { StartError } from './start-error.ts'
 
 /** What a command tried and could not do, or found to be wrong: one line without a stack, and exit code 1. */
 export class Failure extends Error {}

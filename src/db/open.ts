@@ -1,12 +1,12 @@
 import { channel } from 'node:diagnostics_channel'
-import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { is } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { type BaseSQLiteDatabase, SQLiteTransaction } from 'drizzle-orm/sqlite-core'
 import { root } from '../config.ts'
-import { giveToOwnerOf } from './files.ts'
+import { createPrivate, isThere, removeLeftovers } from './files.ts'
 import { lastApplied, migrateOnce, newestMigration } from './migrate.ts'
 import { StartError } from './start-error.ts'
 import { codeOf, type StorageProblem, storageProblem } from './storage-problem.ts'
@@ -49,10 +49,11 @@ const whyNot: Record<StorageProblem, string> = {
 function openAlone(dataDir: string, migrations: string): OpenDatabase {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const lock = takeLock(dataDir)
+  for (const folder of [dataDir, join(dataDir, 'backups')]) if (isThere(folder)) removeLeftovers(folder)
   const file = join(dataDir, 'panel.db')
   const existed = existsSync(file)
   // SQLite would let everybody read it, and its log after it.
-  if (!existed) closeSync(openSync(file, 'wx', 0o600))
+  if (!existed) createPrivate(file)
   const sqlite = connect(file)
   try {
     migrateOnce(sqlite, { folder: migrations, backups: existed ? join(dataDir, 'backups') : undefined })
@@ -150,15 +151,25 @@ class Locked extends StartError {}
 
 /** The operating system holds this lock for the process and drops it even after a crash. Throws a StartError. */
 export function takeLock(dataDir: string): Database.Database {
-  const lock = new Database(join(dataDir, 'panel.lock'), { timeout: 0 })
+  const file = join(dataDir, 'panel.lock')
+  if (!isThere(file)) createLock(file)
+  const lock = new Database(file, { timeout: 0 })
   try {
-    giveToOwnerOf(dataDir, lock.name)
     lock.exec('BEGIN EXCLUSIVE')
     return lock
   } catch (error) {
     lock.close()
     if (codeOf(error) !== 'SQLITE_BUSY') throw error
     throw new Locked(`A panel is already running on ${dataDir}. Stop it first, or set DATA_DIR.`)
+  }
+}
+
+function createLock(file: string): void {
+  try {
+    createPrivate(file)
+  } catch (error) {
+    // Another process was first.
+    if (codeOf(error) !== 'EEXIST') throw error
   }
 }
 

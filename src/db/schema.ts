@@ -718,3 +718,23 @@ export const personalChanges = sqliteTable(
   },
   (table) => [primaryKey({ columns: [table.recordId, table.field] }), index('personal_changes_user').on(table.userId)],
 )
+
+// What has failed for long, so that Support gets one e-mail about each, also across restarts (watch/troubles.ts).
+export const troubles = sqliteTable('troubles', {
+  kind: text({ enum: ['backups', 'copies', 'mail', 'replica'] }).primaryKey(),
+  since: integer().notNull(),
+  // When Support was written to.
+  toldAt: integer('told_at'),
+})
+
+// One row: who may write to the replica (replica/claim.ts). A newer epoch there means that another machine took over.
+export const replication = sqliteTable(
+  'replication',
+  {
+    id: integer().primaryKey(),
+    epoch: integer().notNull(),
+    // Random: which start of which machine claimed the epoch.
+    claim: text().notNull(),
+  },
+  () => [check('replication_one', sql`id = 1`)],
+)

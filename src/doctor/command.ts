@@ -3,11 +3,13 @@ import { type Config, ConfigError, readConfig } from '../config.ts'
 import { isThere } from '../db/files.ts'
 import { isLocked, StartError } from '../db/open.ts'
 import { email } from '../web/fields.ts'
+import { examineCopies } from './copies.ts'
 import { examineBackups, examineDatabase } from './database.ts'
 import { type Finding, ok, problem, saidBy } from './finding.ts'
 import { examineMail } from './mail.ts'
 import { examineOutside } from './outside.ts'
 import { examinePlace } from './place.ts'
+import { examineReplica } from './replica.ts'
 import { examineSettings } from './settings.ts'
 
 /** Examines an installation, beside a running panel too, and prints a line a finding. Exit code 1 when one is a problem. */
@@ -43,6 +45,8 @@ async function examine(address: string | undefined): Promise<Finding[]> {
       ok(running ? 'process: a panel runs on this data' : 'process: no panel runs on this data'),
       ...(await examineDatabase(dataDir, Date.now())),
       ...examineBackups(config, Date.now()),
+      ...(await examineCopies(config, Date.now())),
+      ...(await examineReplica(config, running)),
       ...(await examineMail(config, address)),
       ...(await examineOutside(config, running, Date.now)),
     ]

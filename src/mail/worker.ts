@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { and, asc, eq, gt, isNotNull, lte, sql } from 'drizzle-orm'
 import type { FastifyBaseLogger } from 'fastify'
 import nodemailer from 'nodemailer'
 import type { Config } from '../config.ts'
+import { giveToOwnerOf, privateFolder } from '../db/files.ts'
 import type { Db } from '../db/open.ts'
 import { prepared } from '../db/prepared.ts'
 import { letters } from '../db/schema.ts'
@@ -303,9 +304,9 @@ function isWaiting(db: Db, { id }: LetterRow): boolean {
 
 /** Without a mail server the letter is a file that any mail program opens. */
 function keepAsFile(dataDir: string, letter: LetterRow, message: Buffer): void {
-  const folder = join(dataDir, 'mail')
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  writeFileSync(join(folder, `${letter.id}.eml`), message, { mode: 0o600 })
+  const file = join(privateFolder(dataDir, 'mail'), `${letter.id}.eml`)
+  writeFileSync(file, message, { mode: 0o600 })
+  giveToOwnerOf(dataDir, file)
 }
 
 /** Removes the files of letters whose text is gone: what a file says does not outlive what Support can read. */

@@ -117,6 +117,8 @@ export const erasure: Erasure = {
       not: 'a hash of the e-mail that is gone a day later',
     }),
   },
+  troubles: { kind: oneOfAList },
+  replication: { claim: never('a random number') },
   letters: {
     messageId: never('a random number at the panel’s own host'),
     email: identifies('becomes deleted@deleted.invalid', 'emails.email'),

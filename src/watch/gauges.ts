@@ -1,10 +1,12 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Gauge, type Registry } from 'prom-client'
+import type { Copying } from '../backups/copying.ts'
 import { listBackupFiles, newestGood } from '../backups/folder.ts'
 import type { Db } from '../db/open.ts'
 import { freeBytes, type Storage } from '../db/storage.ts'
 import type { MailTrouble } from '../mail/worker.ts'
+import type { ReplicaState } from '../replica/replica.ts'
 import { countLetters, countSessions, oldestWaitingLetter } from './data.ts'
 
 /** Milliseconds that a count is good for: whoever asks more often costs no more. */
@@ -18,10 +20,12 @@ type Sources = {
   storage: Storage
   now: () => number
   mailTrouble: () => MailTrouble | undefined
+  copying: Copying
+  replica: () => ReplicaState | undefined
 }
 
 /** What is looked up when the metrics are read. */
-export function addGauges({ metrics, db, dataDir, storage, now, mailTrouble }: Sources): void {
+export function addGauges({ metrics, db, dataDir, storage, now, mailTrouble, copying, replica }: Sources): void {
   const counts = remembered(now, () => ({
     letters: countLetters(db),
     oldest: oldestWaitingLetter(db),
@@ -57,6 +61,25 @@ export function addGauges({ metrics, db, dataDir, storage, now, mailTrouble }: S
     Math.floor((counts().backup?.at ?? 0) / 1_000),
   )
   gauge('last_backup_bytes', 'Size of the newest good backup; 0 without one.', () => counts().backup?.size ?? 0)
+  if (copying.where !== undefined) {
+    gauge('last_copied_backup_timestamp_seconds', 'When the newest backup in BACKUP_TO was made; 0 without one.', () =>
+      Math.floor((copying.newest?.at ?? 0) / 1_000),
+    )
+    gauge('copying_backups_works', '1 while backups are copied to BACKUP_TO, 0 while that fails.', () =>
+      copying.failure ? 0 : 1,
+    )
+  }
+  if (replica()) {
+    gauge('replica_lag_seconds', 'How far the replica is behind; -1 while nothing is sent to it.', () => {
+      const lag = replica()?.lag
+      return lag === undefined ? -1 : lag / 1_000
+    })
+    gauge(
+      'replica_epoch',
+      'The epoch that this panel has claimed; 0 before the replica was reached.',
+      () => replica()?.epoch ?? 0,
+    )
+  }
   new Gauge({
     name: 'meshpanel_letters',
     help: 'Letters of the outbox by state (at most 100,000 each are counted).',

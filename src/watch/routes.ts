@@ -20,7 +20,16 @@ export default async function watchRoutes(app: FastifyInstance, { db }: { db: Co
   app.addHook('preClose', async () => {
     stopping = true
   })
-  addGauges({ metrics, db, dataDir: config.dataDir, storage, now, mailTrouble: app.mailTrouble })
+  addGauges({
+    metrics,
+    db,
+    dataDir: config.dataDir,
+    storage,
+    now,
+    mailTrouble: app.mailTrouble,
+    copying: app.copying,
+    replica: app.replica,
+  })
 
   app.get('/health/live', health, async (_request, reply) => plain(reply, 'live'))
 

@@ -1,9 +1,12 @@
+import type { Copying } from '../backups/copying.ts'
+import type { Backups } from '../backups/schedule.ts'
 import type { Config } from '../config.ts'
 import type { Cleaning } from '../db/cleaning.ts'
 import type { Db } from '../db/open.ts'
 import type { Storage } from '../db/storage.ts'
 import type { MailContext, Post } from '../mail/outbox.ts'
 import type { MailTrouble } from '../mail/worker.ts'
+import type { ReplicaState } from '../replica/replica.ts'
 import type { Secrets } from '../secrets.ts'
 import type { SetAside } from '../watch/set-aside.ts'
 
@@ -28,6 +31,11 @@ declare module 'fastify' {
     mailTrouble: () => MailTrouble | undefined
     /** What workers could not do. */
     setAside: SetAside
+    backups: Backups
+    /** The copies of backups on another machine. */
+    copying: Copying
+    /** How the replica on another machine is doing; undefined without one. */
+    replica: () => ReplicaState | undefined
     /** What Support reads on every page until it is over. */
     warnings: () => string[]
     /** What the first operator's set-up link ends with; it works until there is an operator. */

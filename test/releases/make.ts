@@ -114,7 +114,9 @@ await until('the import is done', () => count("imports WHERE state = 'done'") ==
 await as('petra')
 
 await app.close()
-const empty = tablesOf(panel).filter((table) => count(`"${table}"`) === 0)
+// Only a machine in trouble, or with a replica, has rows there.
+const mayBeEmpty = ['troubles', 'replication']
+const empty = tablesOf(panel).filter((table) => !mayBeEmpty.includes(table) && count(`"${table}"`) === 0)
 panel.close()
 close()
 if (empty.length > 0) throw new Error(`These tables have no rows: ${empty.join(', ')}.`)
