@@ -5,7 +5,7 @@ import { type Connection, StartError } from '../db/open.ts'
 import { type Place, placeWords } from '../elsewhere/place.ts'
 import { type Child, startChild } from './child.ts'
 import { claimEpoch, stillHeld, TakenOver } from './claim.ts'
-import type { Claim } from './data.ts'
+import { type Claim, saveClaim } from './data.ts'
 import { measureLag } from './lag.ts'
 import { findLitestream, type Litestream } from './litestream.ts'
 
@@ -35,6 +35,7 @@ const second = 1_000
 const [lookEvery, claimEvery] = [second, 10 * second]
 /** A lag of so much is a trouble; of so much more Litestream is started anew. */
 const [longLag, hungLag] = [30 * second, 120 * second]
+const touchEvery = 3 * second
 const [shortestPause, longestPause] = [second, 60 * second]
 const longestStop = 4 * second
 /** Pages of the log after which SQLite itself brings them into the database, while Litestream does not. */
@@ -72,6 +73,7 @@ function superviseReplica(
   let log: FastifyBaseLogger | undefined
   let lookAt = measureLag(dataDir)
   let startedAt = 0
+  let touchedAt = 0
   let lost = false
   let paused = 0
   let work: Promise<void> = Promise.resolve()
@@ -139,11 +141,23 @@ function superviseReplica(
     const at = Date.now()
     const metrics = await child.metrics().catch(() => '')
     const found = metrics === '' ? undefined : lookAt(metrics, at)
+    if (found === undefined) giveItSomething(at)
     lag = found ?? (at - startedAt > longLag ? at - startedAt : lag)
     if (lag === undefined) return
     if (lag < longLag) isWell()
     else begins('Litestream does not send what is written.')
     if (lag > hungLag && at - startedAt > hungLag) child.stop(longestStop)
+  }
+
+  /** Litestream that goes on where another ended says nothing until something is written. */
+  function giveItSomething(at: number): void {
+    if (!claim || lost || at - touchedAt < touchEvery) return
+    touchedAt = at
+    try {
+      saveClaim(db, claim)
+    } catch {
+      // What cannot be saved is told elsewhere.
+    }
   }
 
   async function checkClaim(): Promise<void> {
