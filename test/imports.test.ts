@@ -53,7 +53,7 @@ Blumen Müller,,Mia Müller,mia@blumen.example,admin,5
 "Two
 lines, and ""quotes""",two-lines,,,,
 No Number,no-number,,,,many
-Acme again,acme,,,,
+Cloudhaus again,cloudhaus,,,,
 Blumen,blumen-muller,,,,
 ,nameless,,,,
 Half,half,Somebody,,,
@@ -70,7 +70,7 @@ Last,last,Lea,lea@last.example,Customer User,0
     /to be carried out creates the customer, limits it to 5 projects, invites mia@blumen.example as Customer Admin/,
   )
   for (const [row, words] of [
-    ['Acme again', 'The identifier “acme” is taken, or was once'],
+    ['Cloudhaus again', 'The identifier “cloudhaus” is taken, or was once'],
     ['Blumen (blumen-muller)', 'stands in line 2 already'],
     ['No Number', 'Enter a whole number'],
     ['nameless', 'The name is missing'],
@@ -103,7 +103,7 @@ Last,last,Lea,lea@last.example,Customer User,0
   t.equal(panel.db.select().from(letters).all().length, 2)
   const result = (await petra.get(`${checked.path}?download=csv`)).body
   t.match(result, /2,Blumen Müller \(blumen-muller\),done,created/)
-  t.match(result, /Acme again \(acme\),wrong,"The identifier “acme” is taken/)
+  t.match(result, /Cloudhaus again \(cloudhaus\),wrong,"?The identifier “cloudhaus” is taken/)
   t.match((await petra.open('/partner/history')).text, 'created the account')
   t.match((await petra.open('/customer/history?account=cloudhaus')).text, 'finished importing a file')
   t.equal((await petra.press(checked, 'Discard')).status, 409)
@@ -126,7 +126,8 @@ t.test('files of Excel and LibreOffice work: semicolons, tabs, BOM, UTF-16, Wind
     t.match(page.row('semi'), 'Semi; colon (semi)', what)
     t.match((await petra.press(page, 'Discard')).status, 303)
   }
-  t.equal(panel.db.select().from(importRows).all().length, 0)
+  await until('the files are deleted', () => panel.db.select().from(imports).all().length === 0)
+  t.same(panel.db.select().from(importRows).all(), [])
   const pasted = await petra.submitAndFollow(customers, 'Check the file', { text: lines })
   t.match(pasted.row('cafe-zoe'), 'to be carried out')
 })
@@ -140,12 +141,11 @@ t.test('what is no file of this kind is refused with the reason, and nothing is 
     ['name,identifier\n', 'no row'],
     ['\n\n', 'The file is empty'],
     ['identifier\nx\n', 'does not name name'],
-    ['name,colour\nx,y\n', 'no column here: colour'],
+    ['colour,identifier\nx,y\n', 'does not name name'],
     ['name,name\nx,y\n', 'names name twice'],
-    ['name\nx,y\n', 'Line 2 holds 2 columns'],
-    ['name\n"x\n', 'a quotation mark is opened and never closed'],
-    ['name\n"x"y\n', 'a quotation mark stands where none can be'],
-    [`name\n${'x'.repeat(70_000)}\n`, 'longer than 64 KiB'],
+    ['name,customer name\nx,y\n', 'names name twice'],
+    ['"name\nx,y\n', 'A quotation mark is opened in line 1'],
+    [`name,${'x'.repeat(70_000)}\nx,y\n`, 'longer than 64 KiB'],
     [many, 'more than 50000 rows'],
   ] as const) {
     const page = await check(petra, text)
@@ -155,7 +155,7 @@ t.test('what is no file of this kind is refused with the reason, and nothing is 
   const large = await petra.upload(customers, 'Check the file', csv(`name\n${'x'.repeat(10 * 1024 * 1024)}`))
   t.equal(large.status, 413)
   t.match(large.text, 'up to 10 MiB')
-  t.same(panel.db.select().from(imports).all(), [])
+  await until('nothing is left', () => panel.db.select().from(imports).all().length === 0)
   t.same(panel.db.select().from(importRows).all(), [])
   const broken = await petra.postRaw(customers, 'nonsense', { 'content-type': 'multipart/form-data; boundary=x' })
   t.ok([400, 403].includes(broken.status), `${broken.status}`)
@@ -195,7 +195,7 @@ Eva;eva@acme.example;;website website
   ] as const)
     t.match(checked.row(row), words, row)
   const done = await carryOut(panel, stella, checked)
-  t.match(done.text, 'Result 3 done, 6 wrong')
+  t.match(done.text, 'Result 3 done, 4 wrong and left out, 2 with nothing to change')
   const nora = panel.db.select().from(invitations).where(eq(invitations.email, 'bert@acme.example')).get()
   t.ok(nora)
 })
@@ -284,7 +284,7 @@ t.test('old imports go with their rows', async (t) => {
     .run()
   await panel.close()
   const again = await startApp(t, { dataDir: panel.dataDir })
-  t.same(again.db.select().from(imports).all(), [], 'and what was left unread')
+  await until('they are gone, and what was left unread', () => again.db.select().from(imports).all().length === 0)
   t.same(again.db.select().from(importRows).all(), [])
   t.ok(again.db.select().from(records).all().length > 0)
 })
