@@ -40,7 +40,9 @@ import watchRoutes from './watch/routes.ts'
 import { newSetAside } from './watch/set-aside.ts'
 import { warningsOf } from './watch/warnings.ts'
 import assets from './web/assets.ts'
+import { answerBroken, answerUnreadable } from './web/bare-page.ts'
 import compression from './web/compression.ts'
+import deadline, { type Deadlines, deadlines } from './web/deadline.ts'
 import errors from './web/errors.ts'
 import forms from './web/forms.ts'
 import guard from './web/guard.ts'
@@ -58,13 +60,23 @@ export type AppOptions = {
   secrets: Secrets
   /** The time in milliseconds since 1970; tests bring their own clock. */
   now?: () => number
+  /** How long requests may take to arrive; tests bring shorter times. */
+  times?: Deadlines
 }
 
 /** The panel: every plugin and feature, in the order in which a request meets them. */
-export async function buildApp({ config, db, secrets, now = Date.now }: AppOptions): Promise<FastifyInstance> {
+export async function buildApp({
+  config,
+  db,
+  secrets,
+  now = Date.now,
+  times = deadlines,
+}: AppOptions): Promise<FastifyInstance> {
   reserveNamesOf(config.panelName)
   const app = Fastify({
     ...httpLimits,
+    clientErrorHandler: answerBroken(config.publicUrl),
+    frameworkErrors: answerUnreadable(config.publicUrl),
     logger: logging(config.logLevel),
     logController: requestLog,
     trustProxy: config.trustProxy.length > 0 ? config.trustProxy : false,
@@ -118,6 +130,7 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
     secureHeaders(request.raw, reply.raw, () => done())
   })
   app.addHook('onRequest', refuseUnclearHost)
+  await app.register(deadline, { times })
   app.addHook('onRequest', withoutEndingSlash)
   await app.register(compression)
   await app.register(assets)
