@@ -1,7 +1,7 @@
 import { asTyped } from '../web/csv.ts'
 import { trimmed } from '../web/visible.ts'
 import { decode, noCharacter } from './decode.ts'
-import { type Columns, type Header, knownColumn, readHeader } from './header.ts'
+import { type Columns, type Header, knownColumn, readHeader, whyColumn } from './header.ts'
 import { type FileRow, readLine, readRows } from './rows.ts'
 import { UnreadableFile } from './unreadable.ts'
 
@@ -38,22 +38,30 @@ export function readCsv(file: Uint8Array, columns: Columns): CsvFile {
   const first = firstRow(rows)
   if (!first) throw new UnreadableFile('The file is empty.')
   if (first.problem) throw new UnreadableFile(`The first line cannot be used. ${problemWords[first.problem](first)}`)
-  const cells = withoutEnd(first.cells.map(clean))
-  const header = readHeader(cells, columns)
-  return { header: cells, leftOut: header.leftOut, rows: rowsBelow(header, rows) }
+  const named = withoutEnd(first.cells.map(clean))
+  const why = named.indexOf(whyColumn)
+  const keep: Keep = (cells) => withoutEnd(cells.map(clean)).filter((_, n) => n !== why)
+  const header = readHeader(keep(first.cells), columns)
+  return { header: keep(first.cells), leftOut: header.leftOut, rows: rowsBelow(header, keep, rows) }
 }
 
-function* rowsBelow(header: Header, rows: Iterable<FileRow | undefined>): Generator<CsvFileRow | undefined> {
+/** The cells of a row without those that the panel itself has added to a file of failed rows. */
+type Keep = (cells: string[]) => string[]
+
+function* rowsBelow(
+  header: Header,
+  keep: Keep,
+  rows: Iterable<FileRow | undefined>,
+): Generator<CsvFileRow | undefined> {
   let count = 0
   for (const row of rows) {
     if (row && ++count > mostRows) throw new UnreadableFile(`The file holds more than ${mostRows} rows. Split it.`)
-    yield row && asFileRow(header, row)
+    yield row && asFileRow(header, row, keep(row.cells))
   }
   if (count === 0) throw new UnreadableFile('The file holds its column names, and no row.')
 }
 
-function asFileRow({ names }: Header, row: FileRow): CsvFileRow {
-  const cells = withoutEnd(row.cells.map(clean))
+function asFileRow({ names }: Header, row: FileRow, cells: string[]): CsvFileRow {
   const values: Record<string, string> = {}
   names.forEach((name, n) => {
     if (name) values[name] = oneLine(cells[n] ?? '')

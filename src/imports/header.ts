@@ -11,7 +11,7 @@ export type Columns = {
 /** The known column that each cell of a row is; what is left out of the file, as it names it. */
 export type Header = { names: (string | undefined)[]; leftOut: string[] }
 
-/** Downloads of failed rows say why in it; it is left out when they are sent again. */
+/** Downloads of failed rows say why in it; they are read without it when they are sent again. */
 export const whyColumn = 'why it was not imported'
 
 /** Upper and lower case, spaces, marks and accents make no difference. */
@@ -37,7 +37,7 @@ export function readHeader(cells: string[], columns: Columns): Header {
     throw new UnreadableFile(
       `The first line does not name ${missing.join(', ')}. Its columns can be: ${known.join(', ')}.`,
     )
-  const quiet = new Set([...own, whyColumn].map(plain))
+  const quiet = new Set(own.map(plain))
   const leftOut = cells.filter((cell, n) => !names[n] && !quiet.has(plain(cell)))
   return { names, leftOut: leftOut.map((name) => name.slice(0, 40) || '(no name)').slice(0, 20) }
 }
