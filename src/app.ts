@@ -44,7 +44,9 @@ import watchRoutes from './watch/routes.ts'
 import { newSetAside } from './watch/set-aside.ts'
 import { warningsOf } from './watch/warnings.ts'
 import assets from './web/assets.ts'
+import { answerBroken, answerUnreadable } from './web/bare-page.ts'
 import compression from './web/compression.ts'
+import deadline, { type Deadlines, deadlines } from './web/deadline.ts'
 import errors from './web/errors.ts'
 import forms from './web/forms.ts'
 import guard from './web/guard.ts'
@@ -65,13 +67,24 @@ export type AppOptions = {
   now?: () => number
   /** The replica on another machine; whoever opened it stops it after the application. */
   replica?: Replica | undefined
+  /** How long requests may take to arrive; tests bring shorter times. */
+  times?: Deadlines
 }
 
 /** The panel: every plugin and feature, in the order in which a request meets them. */
-export async function buildApp({ config, db, secrets, now = Date.now, replica }: AppOptions): Promise<FastifyInstance> {
+export async function buildApp({
+  config,
+  db,
+  secrets,
+  now = Date.now,
+  replica,
+  times = deadlines,
+}: AppOptions): Promise<FastifyInstance> {
   reserveNamesOf(config.panelName)
   const app = Fastify({
     ...httpLimits,
+    clientErrorHandler: answerBroken(config.publicUrl),
+    frameworkErrors: answerUnreadable(config.publicUrl),
     logger: logging(config.logLevel),
     logController: requestLog,
     trustProxy: config.trustProxy.length > 0 ? config.trustProxy : false,
@@ -137,6 +150,7 @@ export async function buildApp({ config, db, secrets, now = Date.now, replica }:
     secureHeaders(request.raw, reply.raw, () => done())
   })
   app.addHook('onRequest', refuseUnclearHost)
+  await app.register(deadline, { times })
   app.addHook('onRequest', withoutEndingSlash)
   await app.register(compression)
   await app.register(assets)

@@ -73,7 +73,7 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
       'db/open.ts': 'defines it, and write asks first',
       'db/storage.ts': 'tries whether anything can be saved, and takes it back',
       'demo.ts': 'makes the cast in an empty database',
-      'imports/data.ts': 'forgets old imports',
+      'imports/ending/data.ts': 'forgets old imports',
       'login/data.ts': 'makes the keys of addresses anew at a start',
       'replica/data.ts': 'which start of which machine may write to the replica',
       'throttle/data.ts': 'counts tries',
@@ -102,7 +102,7 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
     pattern: /\bbyItself\(/,
     where: {
       'history/record.ts': 'the command line is one',
-      'imports/routes.ts': 'takes back what was read of a file',
+      'imports/check.ts': 'takes back what was read of a file',
       'imports/worker.ts': 'asks for its importer in the batch',
       'purge/data.ts': 'nobody asks for it: it was due',
     },

@@ -11,6 +11,7 @@ import { type Db, openDatabase } from '../src/db/open.ts'
 import { type CastName, cast, createCast, demoPassword } from '../src/demo.ts'
 import { hashPassword } from '../src/login/passwords.ts'
 import { openSecrets } from '../src/secrets.ts'
+import type { Deadlines } from '../src/web/deadline.ts'
 
 // Each test has a folder of its own, which goes at the end.
 process.setMaxListeners(0)
@@ -36,9 +37,9 @@ export type Panel = {
   close: () => Promise<void>
 }
 
-export type Start = { settings?: Record<string, string>; empty?: boolean; dataDir?: string }
+export type Start = { settings?: Record<string, string>; empty?: boolean; dataDir?: string; times?: Deadlines }
 
-export async function startApp(t: Test, { settings = {}, empty = false, dataDir }: Start = {}): Promise<Panel> {
+export async function startApp(t: Test, { settings = {}, empty = false, dataDir, times }: Start = {}): Promise<Panel> {
   const folder = dataDir ?? newFolder()
   if (!empty && !dataDir) copyFileSync(await castDatabase(), join(folder, 'panel.db'))
   const config: Config = {
@@ -47,7 +48,13 @@ export async function startApp(t: Test, { settings = {}, empty = false, dataDir 
   }
   const database = openDatabase(folder)
   let ahead = 0
-  const app = await buildApp({ config, db: database.db, secrets: openSecrets(folder), now: () => Date.now() + ahead })
+  const app = await buildApp({
+    config,
+    db: database.db,
+    secrets: openSecrets(folder),
+    now: () => Date.now() + ahead,
+    ...(times ? { times } : {}),
+  })
   let open = true
   const close = async () => {
     if (!open) return

@@ -631,8 +631,17 @@ export const imports = sqliteTable(
     // From where it was started, for the history of what it does.
     ip: text(),
     requestId: text('request_id'),
+    // The file's own names of its columns, and those of them that the panel does not know: JSON.
+    header: text(),
+    leftOut: text('left_out'),
+    // The line whose quotation mark is never closed: what comes after it was not read.
+    unreadAfter: integer('unread_after'),
+    // Nobody sees it any more; its rows are deleted some at a time.
+    discardedAt: integer('discarded_at'),
+    stoppedBy: integer('stopped_by').references(() => users.id),
   },
   (table) => [
+    index('imports_discarded').on(table.discardedAt).where(sql`discarded_at is not null`),
     index('imports_account').on(table.accountId, table.kind, table.id),
     index('imports_state').on(table.state, table.id),
     index('imports_creator').on(table.createdBy),
@@ -658,9 +667,18 @@ export const importRows = sqliteTable(
     state: text({ enum: ['ready', 'wrong', 'done', 'failed'] }).notNull(),
     // What will happen or has happened, or why not.
     words: text().notNull(),
+    // The file's own cells, until the row is done: JSON.
+    cells: text(),
+    // The panel has it as the row says: there is nothing to do.
+    unchanged: integer({ mode: 'boolean' }).notNull().default(false),
+    // The invitation that the row has sent.
+    invitationId: integer('invitation_id').references(() => invitations.id),
   },
   (table) => [
     primaryKey({ columns: [table.importId, table.line] }),
+    index('import_rows_unchanged').on(table.importId, table.line).where(sql`unchanged`),
+    index('import_rows_invitation').on(table.invitationId).where(sql`invitation_id is not null`),
+    index('import_rows_invited').on(table.importId, table.invitationId).where(sql`invitation_id is not null`),
     index('import_rows_state').on(table.importId, table.state, table.line),
     index('import_rows_email').on(table.emailKey).where(sql`email_key is not null`),
     check('import_rows_state_known', sql`state in ('ready', 'wrong', 'done', 'failed')`),

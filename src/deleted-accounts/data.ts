@@ -19,7 +19,7 @@ import {
 import { matches } from '../db/search.ts'
 import { endTie } from '../endings/data.ts'
 import { type Actor, record } from '../history/record.ts'
-import { endImport } from '../imports/data.ts'
+import { endImport } from '../imports/ending/data.ts'
 import { type MailContext, withdrawLettersAbout, withdrawLettersOfAct } from '../mail/outbox.ts'
 import { countAdmins } from '../members/data.ts'
 import { tellDeleted } from '../notices/data.ts'

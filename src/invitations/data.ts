@@ -137,7 +137,8 @@ function promote(
   return { promoted: member }
 }
 
-function findMemberByEmail(tx: Db, accountId: number, email: string): Member | undefined {
+/** The account’s user with this address. */
+export function findMemberByEmail(tx: Db, accountId: number, email: string): Member | undefined {
   const user = tx
     .select({ id: users.id })
     .from(users)

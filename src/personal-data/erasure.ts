@@ -139,6 +139,10 @@ export const erasure: Erasure = {
     state: oneOfAList,
     ip: identifies('is emptied where the person brought the file in', 'imports.ip'),
     requestId: never('a random number'),
+    header: freeText('its account sees its own file by it, for 30 days', {
+      not: 'names of columns; what is about somebody is in the rows',
+    }),
+    leftOut: freeText('as header', { not: 'names of columns; what is about somebody is in the rows' }),
   },
   importRows: {
     input: identifies('is emptied', 'importRows.input'),
@@ -146,6 +150,7 @@ export const erasure: Erasure = {
     emailKey: identifies('is emptied', again),
     state: oneOfAList,
     words: identifies('is replaced', 'importRows.words'),
+    cells: identifies('are emptied, also of rows about others that name the person', 'importRows.cells'),
   },
   records: {
     kind: oneOfAList,

@@ -115,7 +115,6 @@ const frameworkRefusals: Record<string, readonly [status: number, title: string,
     'This form is out of date',
     'Nothing was changed. You have logged in or out since it was opened.',
   ],
-  FST_ERR_BAD_URL: [400, 'Page not found', 'This address cannot be read.'],
 }
 
 const stillPossible = 'Nothing was changed. You can go on reading, and log out.'
