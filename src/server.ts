@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
 import { type Config, misspeltSettings } from './config.ts'
-import { openDatabase, StartError } from './db/open.ts'
+import { StartError } from './db/open.ts'
+import { openInstallation } from './installation/open.ts'
 import { hasOperator, rekeyEmails } from './login/data.ts'
-import { openSecrets } from './secrets.ts'
 
 const longestStop = 10_000
 
@@ -16,9 +16,9 @@ export async function serve(
   config: Config,
   prepare?: (app: FastifyInstance) => Promise<void>,
 ): Promise<FastifyInstance> {
-  const database = openDatabase(config.dataDir)
+  const database = openInstallation(config.dataDir, Date.now())
   const taken = rekeyEmails(database.db)
-  const app = await buildApp({ config, db: database.db, secrets: openSecrets(config.dataDir) })
+  const app = await buildApp({ config, db: database.db, secrets: database.secrets })
   if (taken.length > 0)
     app.log.warn(
       { users: taken.length },

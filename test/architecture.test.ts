@@ -74,6 +74,7 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
       'db/storage.ts': 'tries whether anything can be saved, and takes it back',
       'demo.ts': 'makes the cast in an empty database',
       'imports/data.ts': 'forgets old imports',
+      'installation/data.ts': 'ties a database to its secrets, at a start',
       'login/data.ts': 'makes the keys of addresses anew at a start',
       'throttle/data.ts': 'counts tries',
       'web/session.ts': 'a log-in: it asks itself for the password that was proved',

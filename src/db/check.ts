@@ -128,9 +128,10 @@ function readContents(sqlite: Database.Database): Omit<Contents, 'migrations'> {
     projects: one('SELECT count(*) FROM projects WHERE deleted_at IS NULL'),
     records: one('SELECT count(*) FROM records'),
     lastRecordAt: one<number | null>('SELECT max(at) FROM records') ?? undefined,
-    sealed: [...oldestAndNewest('users', 'totp_secret'), ...oldestAndNewest('letters', 'body')].filter(
-      (value) => value !== undefined,
-    ),
+    sealed: (has('installation') && one<number>('SELECT count(*) FROM installation') > 0
+      ? [one<string>('SELECT key_check FROM installation')]
+      : [...oldestAndNewest('users', 'totp_secret'), ...oldestAndNewest('letters', 'body')]
+    ).filter((value) => value !== undefined),
   }
 }
 

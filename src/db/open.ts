@@ -1,12 +1,13 @@
 import { channel } from 'node:diagnostics_channel'
-import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { is } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { type BaseSQLiteDatabase, SQLiteTransaction } from 'drizzle-orm/sqlite-core'
 import { root } from '../config.ts'
-import { giveToOwnerOf } from './files.ts'
+import { secretsFile } from '../secrets.ts'
+import { giveToOwnerOf, isThere } from './files.ts'
 import { lastApplied, migrateOnce, newestMigration } from './migrate.ts'
 import { StartError } from './start-error.ts'
 import { codeOf, type StorageProblem, storageProblem } from './storage-problem.ts'
@@ -51,10 +52,18 @@ function openAlone(dataDir: string, migrations: string): OpenDatabase {
   const lock = takeLock(dataDir)
   const file = join(dataDir, 'panel.db')
   const existed = existsSync(file)
-  // SQLite would let everybody read it, and its log after it.
-  if (!existed) closeSync(openSync(file, 'wx', 0o600))
-  const sqlite = connect(file)
+  let sqlite: Database.Database
   try {
+    if (!existed || statSync(file).size === 0) refuseAnew(dataDir)
+    // SQLite would let everybody read it, and its log after it.
+    if (!existed) closeSync(openSync(file, 'wx', 0o600))
+    sqlite = connect(file)
+  } catch (error) {
+    lock.close()
+    throw error
+  }
+  try {
+    if (existed && lastApplied(sqlite) === 0) refuseForeign(sqlite, dataDir)
     migrateOnce(sqlite, { folder: migrations, backups: existed ? join(dataDir, 'backups') : undefined })
   } catch (error) {
     sqlite.close()
@@ -74,14 +83,20 @@ function openAlone(dataDir: string, migrations: string): OpenDatabase {
   }
 }
 
-/** Opens the database beside a running panel, for a short act of the command line. */
-export function joinDatabase(dataDir: string): OpenDatabase {
-  try {
-    return openDatabase(dataDir)
-  } catch (error) {
-    if (!(error instanceof Locked)) throw error
-    return openFile(join(dataDir, 'panel.db'))
-  }
+/** A new installation has no secrets yet: where they lie, the database was lost. */
+function refuseAnew(dataDir: string): void {
+  const secrets = secretsFile(dataDir)
+  if (isThere(secrets))
+    throw new StartError(
+      `${join(dataDir, 'panel.db')} is missing or empty, but ${secrets} is there. Restore a backup (“Restore a backup” in the README); to begin anew, move the secrets away.`,
+    )
+}
+
+/** A database without migrations must be an empty one. */
+function refuseForeign(sqlite: Database.Database, dataDir: string): void {
+  if (sqlite.prepare('SELECT count(*) FROM sqlite_master').pluck().get() !== 0)
+    throw new StartError(`${sqlite.name} is the database of another program. Set DATA_DIR to a folder of its own.`)
+  refuseAnew(dataDir)
 }
 
 const writes = channel('meshpanel:write')
