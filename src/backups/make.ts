@@ -13,7 +13,8 @@ import { type BackupContents, verifyBackup } from './verify.ts'
 export function ownBackupFolder(dataDir: string): string {
   const folder = backupFolder(dataDir)
   if (!isThere(folder)) {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    if (!isThere(dataDir)) throw new StartError(`There is no folder ${dataDir}.`)
+    mkdirSync(folder, { mode: 0o700 })
     giveToOwnerOf(dataDir, folder)
   }
   return folder

@@ -153,7 +153,7 @@ try {
 `
 
 /** What SQLite finds wrong with a file, in words; undefined when it is whole. */
-async function findDamage(file: string, signal: AbortSignal | undefined): Promise<string | undefined> {
+export async function findDamage(file: string, signal?: AbortSignal): Promise<string | undefined> {
   signal?.throwIfAborted()
   const library = createRequire(import.meta.url).resolve('better-sqlite3')
   const worker = new Worker(thread, { eval: true, workerData: { library, file } })

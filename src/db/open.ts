@@ -9,6 +9,7 @@ import { root } from '../config.ts'
 import { secretsFile } from '../secrets.ts'
 import { giveToOwnerOf, isThere } from './files.ts'
 import { lastApplied, migrateOnce, newestMigration } from './migrate.ts'
+import { mustBeInPlace, rememberPlace, Unusable } from './place.ts'
 import { StartError } from './start-error.ts'
 import { codeOf, type StorageProblem, storageProblem } from './storage-problem.ts'
 import { cleanAtStart } from './traces.ts'
@@ -36,8 +37,22 @@ export function openDatabase(dataDir: string, migrations = migrationsFolder): Op
     return openAlone(dataDir, migrations)
   } catch (error) {
     const problem = storageProblem(error)
-    throw problem ? new StartError(`DATA_DIR ${dataDir}: ${whyNot[problem]} (${codeOf(error)}).`) : error
+    if (problem) throw new StartError(`DATA_DIR ${dataDir}: ${whyNot[problem]} (${codeOf(error)}).`)
+    const words = whyNoFolder[codeOf(error)]
+    throw words ? new StartError(`DATA_DIR ${dataDir}: ${words} (${codeOf(error)}).`) : error
   }
+}
+
+/** By the codes of the operating system and of SQLite. */
+const whyNoFolder: Record<string, string> = {
+  EEXIST: 'it must be a folder',
+  ENOTDIR: 'it must be a folder, in folders',
+  ENOENT: 'it cannot be made there',
+  EACCES: 'this user may not read and write there',
+  EPERM: 'this user may not read and write there',
+  ENAMETOOLONG: 'the name is too long',
+  ELOOP: 'its symbolic links lead in a circle',
+  SQLITE_CANTOPEN: 'a file of the database cannot be opened: look at the rights of all files there',
 }
 
 const whyNot: Record<StorageProblem, string> = {
@@ -45,6 +60,8 @@ const whyNot: Record<StorageProblem, string> = {
   failing: 'the disk does not take what is written; look at it',
   'read-only': 'it can only be read; let the panel write there',
   locked: 'another program holds the database; end it',
+  moved: 'the database was moved while it was opened; start again',
+  damaged: 'panel.db is damaged; restore a backup (“Restore a backup” in the README)',
 }
 
 function openAlone(dataDir: string, migrations: string): OpenDatabase {
@@ -63,6 +80,7 @@ function openAlone(dataDir: string, migrations: string): OpenDatabase {
     throw error
   }
   try {
+    if (existed) refuseDamaged(sqlite)
     if (existed && lastApplied(sqlite) === 0) refuseForeign(sqlite, dataDir)
     migrateOnce(sqlite, { folder: migrations, backups: existed ? join(dataDir, 'backups') : undefined })
   } catch (error) {
@@ -74,6 +92,7 @@ function openAlone(dataDir: string, migrations: string): OpenDatabase {
   // What undoes a statement in a large transaction would go through a file: an import takes a third longer by it.
   sqlite.pragma('temp_store = memory')
   keepStatements(sqlite)
+  rememberPlace(sqlite)
   return {
     db: drizzle(sqlite),
     close: () => {
@@ -81,6 +100,15 @@ function openAlone(dataDir: string, migrations: string): OpenDatabase {
       lock.close()
     },
   }
+}
+
+/** A larger file, in bytes, is looked at while the panel runs already (server.ts): this takes about 3 ms a MB. */
+export const checkedAtStart = 64 * 1024 * 1024
+
+function refuseDamaged(sqlite: Database.Database): void {
+  if (statSync(sqlite.name).size > checkedAtStart) return
+  const found = sqlite.pragma('quick_check(1)', { simple: true })
+  if (found !== 'ok') throw new Unusable('DATABASE_DAMAGED')
 }
 
 /** A new installation has no secrets yet: where they lie, the database was lost. */
@@ -125,6 +153,7 @@ export function write<Result>(db: Db, { stillMay }: Authority, act: (tx: Db) => 
 /** Runs a write that is nobody's act: counters, sessions, sweeps. `write` is for all others. */
 export function writeUnchecked<Result>(db: Db, act: (tx: Db) => Result): Result {
   if (is(db, SQLiteTransaction)) return act(db)
+  mustBeInPlace((db as Connection).$client)
   const start = performance.now()
   try {
     return allOrNothing(db, act)

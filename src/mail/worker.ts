@@ -5,6 +5,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import nodemailer from 'nodemailer'
 import type { Config } from '../config.ts'
 import type { Db } from '../db/open.ts'
+import { Unusable } from '../db/place.ts'
 import { letters } from '../db/schema.ts'
 import { isOneOf } from '../db/search.ts'
 import type { Storage } from '../db/storage.ts'
@@ -277,7 +278,9 @@ function isWaiting(db: Db, { id }: LetterRow): boolean {
 /** Without a mail server the letter is a file that any mail program opens. */
 function keepAsFile(dataDir: string, letter: LetterRow, message: Buffer): void {
   const folder = join(dataDir, 'mail')
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  // DATA_DIR itself is never made anew: where it is missing, it was moved away.
+  if (!existsSync(dataDir)) throw new Unusable('DATABASE_MOVED')
+  if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 })
   writeFileSync(join(folder, `${letter.id}.eml`), message, { mode: 0o600 })
 }
 
