@@ -1,10 +1,14 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
 import { type Config, misspeltSettings } from './config.ts'
-import { openDatabase, StartError } from './db/open.ts'
+import { findDamage } from './db/check.ts'
+import { checkedAtStart, StartError } from './db/open.ts'
+import { Unusable } from './db/place.ts'
+import { openInstallation } from './installation/open.ts'
 import { hasOperator, rekeyEmails } from './login/data.ts'
 import { openReplica } from './replica/replica.ts'
-import { openSecrets } from './secrets.ts'
 
 const longestStop = 10_000
 
@@ -17,13 +21,13 @@ export async function serve(
   config: Config,
   prepare?: (app: FastifyInstance) => Promise<void>,
 ): Promise<FastifyInstance> {
-  const database = openDatabase(config.dataDir)
+  const database = openInstallation(config.dataDir, Date.now())
   const taken = rekeyEmails(database.db)
   const replica = await openReplica(config, database.db).catch((error) => {
     database.close()
     throw error
   })
-  const app = await buildApp({ config, db: database.db, secrets: openSecrets(config.dataDir), replica })
+  const app = await buildApp({ config, db: database.db, secrets: database.secrets, replica })
   if (taken.length > 0)
     app.log.warn(
       { users: taken.length },
@@ -40,6 +44,7 @@ export async function serve(
 
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop(app, close))
   say(app)
+  lookForDamage(app)
   return app
 }
 
@@ -73,6 +78,20 @@ function say(app: FastifyInstance): void {
     console.log(
       `Nobody operates it yet. Create the first operator here, once:\n${config.publicUrl}/setup/${setupToken}\n`,
     )
+}
+
+/** A large database is checked beside the running panel; what is found stops all writes. */
+function lookForDamage({ storage, log, config: { dataDir } }: FastifyInstance): void {
+  const file = join(dataDir, 'panel.db')
+  if (statSync(file).size <= checkedAtStart) return
+  findDamage(file).then(
+    (found) => {
+      if (!found) return
+      log.error({ found }, 'the database is damaged')
+      storage.note(new Unusable('DATABASE_DAMAGED'))
+    },
+    (error) => log.error({ err: error }, 'the database could not be checked'),
+  )
 }
 
 function stop(app: FastifyInstance, close: () => Promise<void>): void {

@@ -74,6 +74,7 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
       'db/storage.ts': 'tries whether anything can be saved, and takes it back',
       'demo.ts': 'makes the cast in an empty database',
       'imports/ending/data.ts': 'forgets old imports',
+      'installation/data.ts': 'ties a database to its secrets, at a start',
       'login/data.ts': 'makes the keys of addresses anew at a start',
       'replica/data.ts': 'which start of which machine may write to the replica',
       'throttle/data.ts': 'counts tries',

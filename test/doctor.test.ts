@@ -81,7 +81,7 @@ t.test('each finding says what is wrong and what to do about it, and a problem e
     ['a setting', /^problem {2}configuration: PORT must be .* — set it/m, 1, { settings: { PORT: 'eighty' } }],
     [
       'no database',
-      /^problem {2}there is no database in .* — set DATA_DIR/m,
+      /^problem {2}there is no database in .*, but .*secrets is there — restore a backup/m,
       1,
       { harm: (dataDir) => rmSync(join(dataDir, 'panel.db')) },
     ],

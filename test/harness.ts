@@ -9,8 +9,8 @@ import { buildApp } from '../src/app.ts'
 import { type Config, readConfig } from '../src/config.ts'
 import { type Db, openDatabase } from '../src/db/open.ts'
 import { type CastName, cast, createCast, demoPassword } from '../src/demo.ts'
+import { openInstallation } from '../src/installation/open.ts'
 import { hashPassword } from '../src/login/passwords.ts'
-import { openSecrets } from '../src/secrets.ts'
 import type { Deadlines } from '../src/web/deadline.ts'
 
 // Each test has a folder of its own, which goes at the end.
@@ -46,12 +46,12 @@ export async function startApp(t: Test, { settings = {}, empty = false, dataDir,
     ...readConfig({}, { PUBLIC_URL: publicUrl, LOG_LEVEL: 'silent', TWO_FACTOR: 'optional', ...settings }),
     dataDir: folder,
   }
-  const database = openDatabase(folder)
+  const database = openInstallation(folder, Date.now())
   let ahead = 0
   const app = await buildApp({
     config,
     db: database.db,
-    secrets: openSecrets(folder),
+    secrets: database.secrets,
     now: () => Date.now() + ahead,
     ...(times ? { times } : {}),
   })

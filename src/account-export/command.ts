@@ -3,8 +3,9 @@ import { resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { readConfig } from '../config.ts'
 import { createPrivate, isThere, moveIntoPlace, withPartial } from '../db/files.ts'
-import { joinDatabase, StartError, write } from '../db/open.ts'
+import { StartError, write } from '../db/open.ts'
 import { atCommandLine, record } from '../history/record.ts'
+import { joinInstallation } from '../installation/open.ts'
 import { findAccountByIdentifier } from '../support/data.ts'
 import { archiveName, exportAccount } from './archive.ts'
 
@@ -13,7 +14,7 @@ import { archiveName, exportAccount } from './archive.ts'
  * folder. The file is there whole or not at all, for its owner alone, and never over another.
  */
 export async function exportToFile(identifier: string, { to }: { to?: string }): Promise<void> {
-  const { db, close } = joinDatabase(readConfig().dataDir)
+  const { db, close } = joinInstallation(readConfig().dataDir, Date.now())
   try {
     const at = Date.now()
     const file = resolve(to ?? archiveName(identifier, at))

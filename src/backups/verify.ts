@@ -3,7 +3,7 @@ import { checkContent, readCompanion, sha256OfText } from '../db/companion.ts'
 import { Failure } from '../db/failure.ts'
 import { isThere } from '../db/files.ts'
 import { StartError } from '../db/open.ts'
-import { deriveSecrets, readMasters, unseal } from '../secrets.ts'
+import { DamagedSecrets, deriveSecrets, readMasters, unseal } from '../secrets.ts'
 import { keyOf } from './folder.ts'
 
 export type BackupContents = Contents & {
@@ -42,8 +42,7 @@ function mastersIn(key: string): string[] {
   try {
     return readMasters(key)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code) throw error
-    throw new Failure((error as Error).message)
+    throw error instanceof DamagedSecrets ? new Failure(error.message) : error
   }
 }
 

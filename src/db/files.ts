@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { Unusable } from './place.ts'
 
 /** Whether there is such a file or folder. Throws where this user may not know. */
 export function isThere(path: string): boolean {
@@ -55,7 +56,9 @@ export function writePrivate(file: string, text: string): void {
 export function privateFolder(dataDir: string, name: string): string {
   const folder = join(dataDir, name)
   if (!isThere(folder)) {
-    mkdirSync(folder, { recursive: true })
+    // DATA_DIR itself is never made anew: where it is missing, it was moved away.
+    if (!isThere(dataDir)) throw new Unusable('DATABASE_MOVED')
+    mkdirSync(folder)
     chmodSync(folder, 0o700)
     giveToOwnerOf(dataDir, folder)
   }

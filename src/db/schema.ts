@@ -756,3 +756,18 @@ export const replication = sqliteTable(
   },
   () => [check('replication_one', sql`id = 1`)],
 )
+
+// One row: what the installation knows of itself. A database and its secrets find each other by it.
+export const installation = sqliteTable(
+  'installation',
+  {
+    id: integer().primaryKey(),
+    // A known text, sealed with the key in use.
+    keyCheck: text('key_check').notNull(),
+    // When the panel last ran, by a clock that was believed.
+    lastSeenAt: integer('last_seen_at').notNull(),
+    // Records dated up to here, but later than now, were made by a clock that was ahead: Support has said so.
+    aheadUntil: integer('ahead_until').notNull().default(0),
+  },
+  () => [check('installation_once', sql`id = 1`)],
+)

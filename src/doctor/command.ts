@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { type Config, ConfigError, readConfig } from '../config.ts'
 import { isThere } from '../db/files.ts'
 import { isLocked, StartError } from '../db/open.ts'
+import { secretsFile } from '../secrets.ts'
 import { email } from '../web/fields.ts'
 import { examineCopies } from './copies.ts'
 import { examineBackups, examineDatabase } from './database.ts'
@@ -21,6 +22,18 @@ export async function doctor({ send }: { send?: string }): Promise<void> {
   if (findings.some(({ level }) => level === 'problem')) process.exitCode = 1
 }
 
+/** What it means that there is no database; undefined where there is one. */
+function examineAbsence(dataDir: string): Finding | undefined {
+  if (isThere(join(dataDir, 'panel.db'))) return undefined
+  const secrets = secretsFile(dataDir)
+  return isThere(secrets)
+    ? problem(
+        `there is no database in ${dataDir}, but ${secrets} is there`,
+        'restore a backup: no start makes a new one',
+      )
+    : problem(`there is no database in ${dataDir}`, 'set DATA_DIR; a first start or a restore makes one')
+}
+
 async function examine(address: string | undefined): Promise<Finding[]> {
   let config: Config
   try {
@@ -31,13 +44,9 @@ async function examine(address: string | undefined): Promise<Finding[]> {
   }
   const { dataDir } = config
   const settings = examineSettings(config)
-  if (!isThere(join(dataDir, 'panel.db')))
-    return [
-      ...settings,
-      problem(`there is no database in ${dataDir}`, 'set DATA_DIR; a first start or a restore makes one'),
-      ...(await examineMail(config, address)),
-    ]
   try {
+    const missing = examineAbsence(dataDir)
+    if (missing) return [...settings, missing, ...(await examineMail(config, address))]
     const running = isLocked(dataDir)
     return [
       ...settings,

@@ -171,4 +171,5 @@ export const erasure: Erasure = {
       'changesOfMyName.after',
     ),
   },
+  installation: { keyCheck: never('a known text, sealed with the installation’s key') },
 }

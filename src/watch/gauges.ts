@@ -46,9 +46,11 @@ export function addGauges({ metrics, db, dataDir, storage, now, mailTrouble, cop
   const sizeOf = (file: string) => statSync(join(dataDir, file), { throwIfNoEntry: false })?.size ?? 0
   gauge('database_bytes', 'Size of the database file.', () => sizeOf('panel.db'))
   gauge('database_wal_bytes', 'Size of the write-ahead log beside it.', () => sizeOf('panel.db-wal'))
-  gauge('disk_free_bytes', 'What is free on the disk of DATA_DIR.', () => freeBytes(dataDir))
-  gauge('writable', '1 while things can be saved, 0 while the disk is full, read-only or locked.', () =>
-    storage.problem ? 0 : 1,
+  gauge('disk_free_bytes', 'What is free on the disk of DATA_DIR.', () => freeBytesWherePossible(dataDir))
+  gauge(
+    'writable',
+    '1 while things can be saved, 0 while the disk is full or the database read-only, locked, moved or damaged.',
+    () => (storage.problem ? 0 : 1),
   )
   gauge('sessions', 'Sessions used in the last 8 hours (at most 100,000 are counted).', () => counts().sessions)
   gauge('oldest_waiting_letter_seconds', 'How long the oldest letter waits that is to be sent.', () =>
@@ -91,10 +93,19 @@ export function addGauges({ metrics, db, dataDir, storage, now, mailTrouble, cop
   })
 }
 
+/** The metrics say more than this number, also while DATA_DIR is gone. */
+function freeBytesWherePossible(dataDir: string): number {
+  try {
+    return freeBytes(dataDir)
+  } catch {
+    return Number.NaN
+  }
+}
+
 function remembered<Value>(now: () => number, look: () => Value): () => Value {
   let kept: { at: number; value: Value } | undefined
   return () => {
-    if (!kept || now() - kept.at >= countedEvery) kept = { at: now(), value: look() }
+    if (!kept || Math.abs(now() - kept.at) >= countedEvery) kept = { at: now(), value: look() }
     return kept.value
   }
 }

@@ -128,6 +128,16 @@ const storageRefusals: Record<StorageProblem, [status: number, title: string, me
     `The panel’s disk does not take what is written to it. Support must look. ${stillPossible}`,
   ],
   'read-only': [503, 'Nothing can be saved now', `The panel’s data can only be read at the moment. ${stillPossible}`],
+  moved: [
+    503,
+    'The data is not in its place',
+    `The panel’s database was moved, deleted or replaced. Support must bring it back. ${stillPossible}`,
+  ],
+  damaged: [
+    503,
+    'The database is damaged',
+    `The panel saves nothing more until Support has restored a backup. ${stillPossible}`,
+  ],
   locked: [503, 'The database is busy', `Another program holds it. Try again in a moment. ${stillPossible}`],
 }
 
