@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs'
 import { eq } from 'drizzle-orm'
 import fc from 'fast-check'
 import t from 'tap'
-import { accounts, imports, records } from '../src/db/schema.ts'
+import { accounts, importRows, imports, records } from '../src/db/schema.ts'
 import { readCsv } from '../src/imports/csv.ts'
 import { kinds } from '../src/imports/kinds.ts'
 import { csvParts } from '../src/web/csv.ts'
-import { type Client, type Page, startApp } from './harness.ts'
+import { type Client, type Page, type Panel, startApp } from './harness.ts'
 import { until } from './smtp.ts'
 
 // Files as spreadsheets and people make them. What can be read is read; what cannot be is named with its line.
@@ -244,3 +244,65 @@ t.test('what a list downloads is imported again: names and limits change, roles 
   t.notOk(own.hasButton('Import'))
   t.strictSame(panel.rows().memberships, before)
 })
+
+t.test('the dry run counts the pool as the act does, row by row', async (t) => {
+  const panel = await startApp(t)
+  const [petra, olga] = [await panel.signIn('petra'), await panel.signIn('olga')]
+  const identifiers = ['acme', 'initech', ...Array.from({ length: 12 }, (_, n) => `shop-${n}`)]
+  let seed = 7
+  /** Each customer's limit, and its projects. */
+  const limits = new Map<string, number | null>([
+    ['acme', null],
+    ['initech', null],
+  ])
+  const projects = (one: string) => (one === 'acme' ? 2 : 0)
+  const takes = (one: string, limit = limits.get(one) ?? null) => Math.max(limit ?? 0, projects(one))
+  const random = (most: number) => {
+    seed = (seed * 48_271) % 2_147_483_647
+    return seed % most
+  }
+  for (let round = 0; round < 12; round++) {
+    // Now and then more is allocated than the pool has.
+    const pool = random(4) === 0 ? '' : String(random(25))
+    await olga.submit('/support/accounts/cloudhaus/quotas', 'Save pool', { projects: pool })
+    const lines = identifiers
+      .filter(() => random(3) > 0)
+      .map((one) => `${one.toUpperCase()},${one},${['', 'unlimited', '0', String(random(9))][random(4)]}`)
+    let left = pool === '' ? Number.POSITIVE_INFINITY : Number(pool)
+    for (const one of limits.keys()) left -= takes(one)
+    const refused = lines.flatMap((row) => {
+      const [, one = '', said = ''] = row.split(',')
+      const limit = said === '' ? (limits.get(one) ?? null) : said === 'unlimited' ? null : Number(said)
+      const more = takes(one, limit) - takes(one)
+      if (more > 0 && more > left) return [one]
+      left -= more
+      limits.set(one, limit)
+      return []
+    })
+
+    const checked = await check(petra, made(`name,identifier,project limit\n${lines.join('\n')}`))
+    const wrong = states(panel).filter(({ state }) => state === 'wrong')
+    t.same(
+      wrong.map(({ subject }) => /\((.*)\)/.exec(subject)?.[1]),
+      refused,
+      `round ${round}: those that the pool cannot give`,
+    )
+    for (const { words } of wrong) t.match(words, /The pool has \d+ projects left/)
+    const button = checked.root.querySelectorAll('button').find((one) => /^Import \d/.test(one.text.trim()))
+    if (button) await petra.press(checked, button.text.trim())
+    await until('the import is done', () => states(panel).every(({ state }) => state !== 'ready'))
+    t.same(
+      states(panel).filter(({ state }) => state === 'failed'),
+      [],
+      `round ${round}: what the dry run let through goes`,
+    )
+  }
+  const list = await petra.get('/partner/customers?download=csv')
+  for (const [one, limit] of limits) t.match(list.body, new RegExp(`,${one},.*,${limit ?? 'unlimited'}\r`), one)
+})
+
+/** The rows of the last import. */
+function states({ db }: Panel) {
+  const last = db.select().from(imports).all().at(-1)?.id ?? 0
+  return db.select().from(importRows).where(eq(importRows.importId, last)).all()
+}

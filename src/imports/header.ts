@@ -39,5 +39,5 @@ export function readHeader(cells: string[], columns: Columns): Header {
     )
   const quiet = new Set(own.map(plain))
   const leftOut = cells.filter((cell, n) => !names[n] && !quiet.has(plain(cell)))
-  return { names, leftOut: leftOut.map((name) => name.slice(0, 40) || '(no name)').slice(0, 20) }
+  return { names, leftOut: leftOut.map((name) => name || '(no name)') }
 }

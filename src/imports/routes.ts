@@ -35,8 +35,14 @@ const upload = z.strictObject({
 
 const cancelling = z.strictObject({ confirmed: z.literal('yes').optional() })
 
-const leftOutWords = (names: string[]) =>
-  names.length > 0 ? `Left out, because the panel has no such column: ${names.join(', ')}.` : ''
+const mostNamed = 20
+
+function leftOutWords(names: string[]): string {
+  if (names.length === 0) return ''
+  const some = names.slice(0, mostNamed).map((name) => name.slice(0, 40))
+  const more = names.length > mostNamed ? ` and ${plural(names.length - mostNamed, 'more', 'more')}` : ''
+  return `Left out, because the panel has no such column: ${some.join(', ')}${more}.`
+}
 
 /** So many failed rows are read at once for a download. */
 const failedAtOnce = 200

@@ -9,10 +9,11 @@ import { TooMany } from '../mail/allowance.ts'
 import type { Post } from '../mail/outbox.ts'
 import { can, standingsOf } from '../policy.ts'
 import type { SetAside } from '../watch/set-aside.ts'
-import { findRunning, type Import, type ImportRow, listReadyRows, markRow } from './data.ts'
+import type { Import, ImportRow } from './data.ts'
 import { deleteSomeDiscarded, discardOldImports, endImport } from './ending/data.ts'
 import { RowFailed } from './kind.ts'
 import { kinds } from './kinds.ts'
+import { findRunning, listReadyRows, markRow } from './running/data.ts'
 
 /** Why and until when nothing of an import can be done. */
 export type Waits = { until: number; why: string }
