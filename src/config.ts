@@ -1,14 +1,22 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { isIP } from 'node:net'
+import { isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readSmtpUrl, type SmtpOptions } from './mail/smtp-url.ts'
 
 export type Config = {
+  /** Without a slash at its end. */
   publicUrl: string
+  /** Its scheme, host and port. */
+  origin: string
+  /** Its path: '' or, where the panel shares its host, such as '/panel'. */
+  base: string
   /** The panel is reached by https, through a reverse proxy. */
   https: boolean
   host: string
   port: number
+  /** The path of the Unix socket to listen on, instead of host and port. */
+  socket: string | undefined
   dataDir: string
   smtp: SmtpOptions | undefined
   mailFrom: { name: string; address: string }
@@ -30,6 +38,31 @@ export const root = fileURLToPath(new URL('..', import.meta.url))
 
 export class ConfigError extends Error {}
 
+/** Every setting. What is secret may stand in a file instead, which NAME_FILE names. */
+const settings = {
+  PUBLIC_URL: 'plain',
+  HOST: 'plain',
+  PORT: 'plain',
+  DATA_DIR: 'plain',
+  SMTP_URL: 'secret',
+  MAIL_FROM: 'plain',
+  SUPPORT_EMAIL: 'plain',
+  PANEL_NAME: 'plain',
+  TRUST_PROXY: 'plain',
+  TWO_FACTOR: 'plain',
+  LOG_LEVEL: 'plain',
+  METRICS_TOKEN: 'secret',
+  BACKUP_EVERY_HOURS: 'plain',
+  BACKUP_KEEP: 'plain',
+} as const satisfies Record<string, 'plain' | 'secret'>
+
+type Setting = keyof typeof settings
+
+/** The environment variables that the panel reads, those that name files among them. */
+export const settingNames: string[] = Object.entries(settings).flatMap(([name, kind]) =>
+  kind === 'secret' ? [name, `${name}_FILE`] : [name],
+)
+
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 const twoFactors = ['support', 'partners', 'optional'] as const
 
@@ -40,21 +73,9 @@ const twoFactors = ['support', 'partners', 'optional'] as const
  */
 export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.ProcessEnv = process.env): Config {
   const environment = { ...defaults, ...given }
-  const value = (name: string) => environment[name]?.trim() || undefined
-  /** A secret stands in the variable, or in the file that NAME_FILE names. */
-  const secret = (name: string) => {
-    const file = value(`${name}_FILE`)
-    if (file === undefined) return value(name)
-    if (value(name) !== undefined) throw new ConfigError(`${name} and ${name}_FILE are both set. Keep one of them.`)
-    try {
-      return readFileSync(file, 'utf8').trim() || undefined
-    } catch (error) {
-      throw new ConfigError(
-        `${name}_FILE names ${file}, which cannot be read (${(error as NodeJS.ErrnoException).code}).`,
-      )
-    }
-  }
-  const wrong = (name: string, rule: string) => new ConfigError(`${name} ${rule} It is “${value(name)}”.`)
+  const typed = (name: string) => environment[name]?.trim() || undefined
+  const value = (name: Setting) => (settings[name] === 'secret' ? secretValue(name, typed) : typed(name))
+  const wrong = (name: Setting, rule: string) => new ConfigError(`${name} ${rule} It is “${value(name)}”.`)
 
   const port = Number(value('PORT') ?? '3000')
   if (!/^\d{1,5}$/.test(value('PORT') ?? '3000') || port > 65535)
@@ -62,14 +83,21 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
 
   const publicUrl = value('PUBLIC_URL') ?? `http://localhost:${port}`
   if (!URL.canParse(publicUrl)) throw wrong('PUBLIC_URL', 'must be an address such as https://panel.example.com.')
-  const { protocol, origin, pathname, search, hash } = new URL(publicUrl)
-  if (!['http:', 'https:'].includes(protocol) || pathname !== '/' || search || hash) {
-    throw wrong('PUBLIC_URL', 'must be https://HOST or http://HOST, without a path.')
-  }
+  const { protocol, origin, pathname, search, hash, username, password } = new URL(publicUrl)
+  const base = pathname.replace(/\/+$/, '')
+  const plain = /^(\/[\w.~-]+)*$/.test(base) && !search && !hash && !username && !password
+  if (!['http:', 'https:'].includes(protocol) || !plain)
+    throw wrong('PUBLIC_URL', 'must be https://HOST or http://HOST, and may have a path such as /panel.')
 
+  // Node listens on an IPv6 address without its brackets.
+  const host = (value('HOST') ?? '127.0.0.1').replace(/^\[(.*)\]$/, '$1')
+  const [, socket] = /^unix:(.*)$/.exec(host) ?? []
+  if (socket !== undefined && (!isAbsolute(socket) || Buffer.byteLength(socket) > longestSocket))
+    throw wrong('HOST', `must be an address, a name, or unix:/PATH of at most ${longestSocket} bytes.`)
+
+  const smtpUrl = value('SMTP_URL')
   let smtp: SmtpOptions | undefined
   try {
-    const smtpUrl = secret('SMTP_URL')
     smtp = smtpUrl === undefined ? undefined : readSmtpUrl(smtpUrl)
   } catch (error) {
     // The value may hold a password, so it is not repeated.
@@ -81,7 +109,8 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
     throw wrong('SUPPORT_EMAIL', 'must be one e-mail address.')
 
   const panelName = value('PANEL_NAME') ?? 'Meshpanel'
-  if (panelName.length > 40) throw wrong('PANEL_NAME', 'must have at most 40 characters.')
+  if (panelName.length > 40 || /\p{Cc}/u.test(panelName))
+    throw wrong('PANEL_NAME', 'must have at most 40 characters, on one line.')
 
   const mailFrom = readAddress(value('MAIL_FROM') ?? `${panelName} <no-reply@${new URL(publicUrl).hostname}>`)
   if (!mailFrom) throw wrong('MAIL_FROM', 'must be an address such as “Panel <panel@example.com>”.')
@@ -96,10 +125,10 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
   const twoFactor = twoFactors.find((known) => known === (value('TWO_FACTOR') ?? 'support'))
   if (!twoFactor) throw wrong('TWO_FACTOR', `must be one of ${twoFactors.join(', ')}.`)
 
-  const metricsToken = secret('METRICS_TOKEN')
+  const metricsToken = value('METRICS_TOKEN')
   if (metricsToken && !/^[\x21-\x7e]{16,}$/.test(metricsToken))
     throw new ConfigError('METRICS_TOKEN must have at least 16 characters, of ASCII and without spaces.')
-  const whole = (name: string, usual: number, least: number, most: number) => {
+  const whole = (name: Setting, usual: number, least: number, most: number) => {
     const text = value(name) ?? String(usual)
     if (!/^\d{1,6}$/.test(text) || Number(text) < least || Number(text) > most)
       throw wrong(name, `must be a whole number from ${least} to ${most}.`)
@@ -107,11 +136,13 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
   }
 
   return {
-    publicUrl: origin,
+    publicUrl: origin + base,
+    origin,
+    base,
     https: protocol === 'https:',
-    // Node listens on an IPv6 address without its brackets.
-    host: (value('HOST') ?? '127.0.0.1').replace(/^\[(.*)\]$/, '$1'),
+    host,
     port,
+    socket,
     dataDir: value('DATA_DIR') ?? 'data',
     smtp,
     mailFrom,
@@ -132,34 +163,49 @@ function readAddress(text: string): { name: string; address: string } | undefine
   return address === undefined ? undefined : { name: name.replace(/^"(.*)"$/, '$1'), address }
 }
 
-const known = [
-  ...[
-    'PUBLIC_URL',
-    'HOST',
-    'PORT',
-    'DATA_DIR',
-    'SMTP_URL',
-    'SMTP_URL_FILE',
-    'MAIL_FROM',
-    'SUPPORT_EMAIL',
-    'PANEL_NAME',
-  ],
-  ...[
-    'TRUST_PROXY',
-    'TWO_FACTOR',
-    'LOG_LEVEL',
-    'METRICS_TOKEN',
-    'METRICS_TOKEN_FILE',
-    'BACKUP_EVERY_HOURS',
-    'BACKUP_KEEP',
-  ],
-]
+/** In bytes: what the operating system takes (unix(7)). */
+const longestSocket = 107
+
+/**
+ * The descriptor of the socket that a service manager hands over (sd_listen_fds(3)); undefined where it hands over
+ * none. The variables that say so are for this process alone, and go.
+ */
+export function takeHandedOver(environment: NodeJS.ProcessEnv = process.env): number | undefined {
+  const { LISTEN_PID, LISTEN_FDS } = environment
+  for (const name of ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES']) delete environment[name]
+  if (LISTEN_FDS === undefined || Number(LISTEN_PID) !== process.pid) return undefined
+  if (LISTEN_FDS !== '1') throw new ConfigError(`LISTEN_FDS is ${LISTEN_FDS}: the panel takes one socket.`)
+  return 3
+}
+
+/** In bytes; far more than any secret has. */
+const largestSecret = 64 * 1024
+
+/** A secret stands in the variable, or in the file that NAME_FILE names. */
+function secretValue(name: Setting, typed: (name: string) => string | undefined): string | undefined {
+  const variable = `${name}_FILE`
+  const file = typed(variable)
+  if (file === undefined) return typed(name)
+  if (typed(name) !== undefined) throw new ConfigError(`${name} and ${variable} are both set. Keep one of them.`)
+  const wrong = (why: string) => new ConfigError(`${variable} names ${file}, ${why}.`)
+  let text: string
+  try {
+    const { size } = statSync(file)
+    if (size > largestSecret) throw wrong('which is larger than 64 KiB')
+    text = readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    if (error instanceof ConfigError) throw error
+    throw wrong(`which cannot be read (${(error as NodeJS.ErrnoException).code})`)
+  }
+  if (text === '') throw wrong('which is empty')
+  return text
+}
 
 /** Variables that are set and one letter off a setting: `[what is set, what may be meant]`. */
 export function misspeltSettings(environment: NodeJS.ProcessEnv = process.env): [string, string][] {
   return Object.keys(environment).flatMap((name) => {
-    if (known.includes(name)) return []
-    const meant = known.find((setting) => setting.length > 4 && isOneOff(name, setting))
+    if (settingNames.includes(name)) return []
+    const meant = settingNames.find((setting) => setting.length > 4 && isOneOff(name, setting))
     return meant ? [[name, meant] as [string, string]] : []
   })
 }

@@ -1,8 +1,8 @@
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, copyFileSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { holdsNothing } from '../db/check.ts'
 import { copyToDatabase } from '../db/copy.ts'
-import { giveToOwnerOf, isThere, moveIntoPlace, writePrivate } from '../db/files.ts'
+import { giveToOwnerOf, isThere, makeFolder, moveIntoPlace, writePrivate } from '../db/files.ts'
 import { openFile, StartError, takeLock } from '../db/open.ts'
 import { deriveSecrets, secretsFile } from '../secrets.ts'
 import { endWhatWasOpen } from './data.ts'
@@ -28,7 +28,7 @@ export async function restoreBackup(
 ): Promise<Restored> {
   if (!isThere(backup)) throw new StartError(`There is no file ${backup}.`)
   if (!statSync(backup).isFile()) throw new StartError(`${backup} is a folder.`)
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  makeFolder(dataDir)
   const lock = takeLock(dataDir)
   const restoring = join(dataDir, 'panel.db.restoring')
   const removeRestoring = () => {

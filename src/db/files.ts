@@ -1,9 +1,27 @@
-import { chownSync, closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import {
+  chownSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, resolve } from 'node:path'
 
 /** Whether there is such a file or folder. Throws where this user may not know. */
 export function isThere(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined
+}
+
+/** Makes a folder, with those above it, for its owner alone. Node's own recursive way never ends on some file systems. */
+export function makeFolder(path: string): void {
+  const there = statSync(path, { throwIfNoEntry: false })
+  if (there?.isDirectory()) return
+  if (!there) makeFolder(dirname(resolve(path)))
+  mkdirSync(path, { mode: 0o700 })
 }
 
 /** Waits until a file, or the names in a folder, are on the disk. */
