@@ -40,6 +40,7 @@ import watchRoutes from './watch/routes.ts'
 import { newSetAside } from './watch/set-aside.ts'
 import { warningsOf } from './watch/warnings.ts'
 import assets from './web/assets.ts'
+import { putBaseBefore, refusePagesAsBase, takeBaseOff } from './web/base.ts'
 import compression from './web/compression.ts'
 import errors from './web/errors.ts'
 import forms from './web/forms.ts'
@@ -65,6 +66,7 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   reserveNamesOf(config.panelName)
   const app = Fastify({
     ...httpLimits,
+    ...takeBaseOff(config),
     logger: logging(config.logLevel),
     logController: requestLog,
     trustProxy: config.trustProxy.length > 0 ? config.trustProxy : false,
@@ -132,6 +134,7 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
     prove,
   })
   await app.register(once)
+  app.addHook('onSend', putBaseBefore)
 
   await app.register(watchRoutes, { db })
   await app.register(wellKnownRoutes)
@@ -161,5 +164,6 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   await app.register(resourceRoutes)
   await app.register(supportRoutes)
   await app.register(backupRoutes)
+  refusePagesAsBase(app)
   return app
 }

@@ -2,6 +2,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import fp from 'fastify-plugin'
 import type { StorageProblem } from '../db/storage-problem.ts'
 import { TooMany } from '../mail/allowance.ts'
+import { withoutBase } from './base.ts'
 import { visitor } from './viewer.ts'
 
 /** A request that is refused: thrown anywhere in a handler or hook, shown as a page. */
@@ -34,7 +35,8 @@ export class LogInFirst extends Error {
 function whereToReturn(request: FastifyRequest): string {
   if (request.method === 'GET') return request.url
   const { referer } = request.headers
-  return referer && URL.canParse(referer) ? new URL(referer).pathname : '/'
+  const { base } = request.server.config
+  return referer && URL.canParse(referer) ? withoutBase(base, new URL(referer).pathname) : '/'
 }
 
 /** For what does not exist and for what is another's: the two cannot be told apart. */
@@ -189,7 +191,7 @@ function outOfDate(error: FastifyError, request: FastifyRequest): Refusal | unde
   const known = frameworkRefusals[error.code]
   if (!known || !error.code.startsWith('FST_CSRF_') || !request.viewer?.user) return undefined
   const { origin, 'sec-fetch-site': site } = request.headers
-  if (site !== 'same-origin' && origin !== request.server.config.publicUrl) return undefined
+  if (site !== 'same-origin' && origin !== request.server.config.origin) return undefined
   const fields = typedFields(request)
   if (!fields) return undefined
   const [status, title, message] = known

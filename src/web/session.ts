@@ -7,6 +7,7 @@ import { type Db, writeUnchecked } from '../db/open.ts'
 import { memberships, sessions, users } from '../db/schema.ts'
 import type { Storage } from '../db/storage.ts'
 import { hashToken } from '../secrets.ts'
+import { cookieName, cookieOptions } from './cookies.ts'
 
 // A session's row is written at log-in and says whose it is; the store never writes one, so a
 // visitor makes none and a request in flight cannot bring a destroyed one back.
@@ -35,11 +36,7 @@ const lifetimes = {
   support: { idle: 30 * minute, absolute: 12 * hour },
 }
 
-const cookieName = (https: boolean) => (https ? '__Host-meshpanel' : 'meshpanel')
-const cookieOptions = (https: boolean) => ({ path: '/', httpOnly: true, sameSite: 'lax', secure: https }) as const
-
 export default fp(async (app: FastifyInstance) => {
-  const { https } = app.config
   const ended = new Set<string>()
   app.decorate('endedSessions', ended)
   app.addHook('onRequest', async (request) => {
@@ -48,8 +45,8 @@ export default fp(async (app: FastifyInstance) => {
   await app.register(cookie, { secret: app.secrets.cookies })
   await app.register(session, {
     secret: app.secrets.cookies,
-    cookieName: cookieName(https),
-    cookie: cookieOptions(https),
+    cookieName: cookieName(app.config, 'meshpanel'),
+    cookie: cookieOptions(app.config),
     saveUninitialized: false,
     rolling: false,
     store: sessionStore(app.db, app.storage, app.now, ended),
@@ -178,9 +175,9 @@ export async function signIn(
 
 /** Ends the session of this request, in the browser as well. */
 export async function signOut(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  const { https } = request.server.config
+  const { config } = request.server
   if (request.session.userId !== undefined) await request.session.destroy()
-  reply.clearCookie(cookieName(https), cookieOptions(https))
+  reply.clearCookie(cookieName(config, 'meshpanel'), cookieOptions(config))
 }
 
 /** What forms of this request's session are bound to. */
