@@ -6,6 +6,8 @@ import accountTransferRoutes from './account-transfer/routes.ts'
 import accountRoutes from './accounts/routes.ts'
 import viewer, { ownAccount, recentAccounts, switchTo } from './accounts/viewer.ts'
 import backupRoutes from './backups/routes.ts'
+import clockRoutes from './clock/routes.ts'
+import { watchClock } from './clock/watch.ts'
 import type { Config } from './config.ts'
 import customerRoutes from './customers/routes.ts'
 import { startCleaning } from './db/cleaning.ts'
@@ -74,12 +76,14 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
 
   const storage = watchStorage(db, app.log)
   app.addHook('onClose', async () => storage.stop())
-  const mail = startMailWorker(db, config, secrets, storage, now, app.log)
+  const clock = watchClock(db, storage, now, app.log)
+  app.addHook('onClose', async () => clock.stop())
+  const mail = startMailWorker(db, config, secrets, storage, now, app.log, () => clock.look() !== undefined)
   app.addHook('onClose', mail.stop)
   const setAside = newSetAside()
   const cleaning = startCleaning(db, storage, app.log)
   app.addHook('onClose', cleaning.stop)
-  const purge = startPurge(db, config.dataDir, storage, now, app.log, cleaning.erase, setAside)
+  const purge = startPurge(db, config.dataDir, storage, now, app.log, cleaning.erase, setAside, clock)
   app.addHook('onClose', purge.stop)
 
   app.decorate('config', config)
@@ -87,6 +91,7 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   app.decorate('storage', storage)
   app.decorate('secrets', secrets)
   app.decorate('now', now)
+  app.decorate('clock', clock)
   app.decorate('eraseTraces', cleaning.erase)
   app.decorate('wakeMail', mail.wake)
   app.decorate('mailTrouble', mail.trouble)
@@ -164,6 +169,7 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   await app.register(resourceRoutes)
   await app.register(supportRoutes)
   await app.register(backupRoutes)
+  await app.register(clockRoutes)
   refusePagesAsBase(app)
   return app
 }

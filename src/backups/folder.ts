@@ -88,7 +88,9 @@ export function keylessFiles(dataDir: string): string[] {
  */
 export function pruneBackups(dataDir: string, keep: number, at: number): void {
   const files = listBackupFiles(dataDir)
-  const old = files.filter(({ kind, state }) => kind === 'scheduled' && state !== 'unfinished').slice(keep)
+  // One that is dated later was made by a clock that was ahead: it takes no other one's place.
+  const past = files.filter((file) => file.at <= at)
+  const old = past.filter(({ kind, state }) => kind === 'scheduled' && state !== 'unfinished').slice(keep)
   const cutOff = files.filter((file) => file.state === 'unfinished' && file.kind !== 'other' && at - file.at > day)
   for (const { name } of [...old, ...cutOff]) {
     rmSync(join(backupFolder(dataDir), name), { force: true })

@@ -10,7 +10,7 @@ export default async function backupRoutes(app: FastifyInstance) {
   const { db, config, now } = app
   const { dataDir, backupEveryHours, backupKeep } = config
   const see = { config: { can: 'support.backup' } } as const
-  const backups = startBackups(config, now, app.log)
+  const backups = startBackups(config, now, app.log, app.clock)
   app.addHook('onClose', backups.stop)
 
   app.get('/support/backups', see, async (request, reply) => {

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { findActiveUser, findMembership } from '../accounts/data.ts'
+import type { Clock } from '../clock/watch.ts'
 import { allOrNothing, type Db, write } from '../db/open.ts'
 import type { Storage } from '../db/storage.ts'
 import { storageProblem } from '../db/storage-problem.ts'
@@ -50,6 +51,7 @@ export function startImportWorker(
   now: () => number,
   log: FastifyBaseLogger,
   setAside: SetAside,
+  clock: Clock,
   { post, publicUrl }: { post: Post; publicUrl: string },
 ): ImportWorker {
   let working: Promise<void> | undefined
@@ -60,9 +62,15 @@ export function startImportWorker(
   let sleeping: NodeJS.Timeout | undefined
   let current = 0
 
-  storage.attempt(() => forgetOldImports(db, now(), true))
-  const cleaning = setInterval(() => storage.attempt(() => forgetOldImports(db, now(), false)), cleanEvery)
+  storage.attempt(() => forgetImports(true))
+  const cleaning = setInterval(() => storage.attempt(() => forgetImports(false)), cleanEvery)
   cleaning.unref()
+
+  /** What is left of others, too, at a start. */
+  function forgetImports(unread: boolean): void {
+    // Without a clock that can be right, none is old.
+    forgetOldImports(db, clock.look() ? 0 : now(), unread)
+  }
 
   function wake(): void {
     if (stopped || working) return

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Gauge, type Registry } from 'prom-client'
 import { listBackupFiles, newestGood } from '../backups/folder.ts'
+import type { Clock } from '../clock/watch.ts'
 import type { Db } from '../db/open.ts'
 import { freeBytes, type Storage } from '../db/storage.ts'
 import type { MailTrouble } from '../mail/worker.ts'
@@ -18,10 +19,11 @@ type Sources = {
   storage: Storage
   now: () => number
   mailTrouble: () => MailTrouble | undefined
+  clock: Clock
 }
 
 /** What is looked up when the metrics are read. */
-export function addGauges({ metrics, db, dataDir, storage, now, mailTrouble }: Sources): void {
+export function addGauges({ metrics, db, dataDir, storage, now, mailTrouble, clock }: Sources): void {
   const counts = remembered(now, () => ({
     letters: countLetters(db),
     oldest: oldestWaitingLetter(db),
@@ -54,6 +56,9 @@ export function addGauges({ metrics, db, dataDir, storage, now, mailTrouble }: S
   )
   gauge('mail_server_working', '1 while the mail server takes e-mails, 0 while all of them wait for it.', () =>
     mailTrouble() ? 0 : 1,
+  )
+  gauge('clock_right', '0 while the clock cannot be right, and nothing is removed for its age.', () =>
+    clock.trouble ? 0 : 1,
   )
   gauge('last_backup_timestamp_seconds', 'When the newest good backup was made; 0 without one.', () =>
     Math.floor((counts().backup?.at ?? 0) / 1_000),

@@ -20,7 +20,7 @@ export default async function watchRoutes(app: FastifyInstance, { db }: { db: Co
   app.addHook('preClose', async () => {
     stopping = true
   })
-  addGauges({ metrics, db, dataDir: config.dataDir, storage, now, mailTrouble: app.mailTrouble })
+  addGauges({ metrics, db, dataDir: config.dataDir, storage, now, mailTrouble: app.mailTrouble, clock: app.clock })
 
   app.get('/health/live', health, async (_request, reply) => plain(reply, 'live'))
 
