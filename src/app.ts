@@ -8,6 +8,8 @@ import viewer, { ownAccount, recentAccounts, switchTo } from './accounts/viewer.
 import { startCopying } from './backups/copying.ts'
 import backupRoutes from './backups/routes.ts'
 import { startBackups } from './backups/schedule.ts'
+import clockRoutes from './clock/routes.ts'
+import { watchClock } from './clock/watch.ts'
 import type { Config } from './config.ts'
 import customerRoutes from './customers/routes.ts'
 import { startCleaning } from './db/cleaning.ts'
@@ -45,6 +47,7 @@ import { newSetAside } from './watch/set-aside.ts'
 import { warningsOf } from './watch/warnings.ts'
 import assets from './web/assets.ts'
 import { answerBroken, answerUnreadable } from './web/bare-page.ts'
+import { putBaseBefore, refusePagesAsBase, takeBaseOff } from './web/base.ts'
 import compression from './web/compression.ts'
 import deadline, { type Deadlines, deadlines } from './web/deadline.ts'
 import errors from './web/errors.ts'
@@ -85,6 +88,7 @@ export async function buildApp({
     ...httpLimits,
     clientErrorHandler: answerBroken(config.publicUrl),
     frameworkErrors: answerUnreadable(config.publicUrl),
+    ...takeBaseOff(config),
     logger: logging(config.logLevel),
     logController: requestLog,
     trustProxy: config.trustProxy.length > 0 ? config.trustProxy : false,
@@ -92,18 +96,20 @@ export async function buildApp({
 
   const storage = watchStorage(db, app.log)
   app.addHook('onClose', async () => storage.stop())
-  const mail = startMailWorker(db, config, secrets, storage, now, app.log)
+  const clock = watchClock(db, storage, now, app.log)
+  app.addHook('onClose', async () => clock.stop())
+  const mail = startMailWorker(db, config, secrets, storage, now, app.log, () => clock.look() !== undefined)
   app.addHook('onClose', mail.stop)
   const setAside = newSetAside()
   replica?.start(app.log)
   const cleaning = startCleaning(db, storage, app.log, replica?.apart)
   app.addHook('onClose', cleaning.stop)
-  const purge = startPurge(db, config.dataDir, storage, now, app.log, cleaning.erase, setAside)
+  const purge = startPurge(db, config.dataDir, storage, now, app.log, cleaning.erase, setAside, clock)
   app.addHook('onClose', purge.stop)
 
-  const copying = startCopying(config, now, app.log)
+  const copying = startCopying(config, now, app.log, clock)
   app.addHook('onClose', copying.stop)
-  const backups = startBackups(config, now, app.log, copying.wake)
+  const backups = startBackups(config, now, app.log, clock, copying.wake)
   app.addHook('onClose', backups.stop)
 
   app.decorate('config', config)
@@ -111,6 +117,7 @@ export async function buildApp({
   app.decorate('storage', storage)
   app.decorate('secrets', secrets)
   app.decorate('now', now)
+  app.decorate('clock', clock)
   app.decorate('eraseTraces', cleaning.erase)
   app.decorate('wakeMail', mail.wake)
   app.decorate('mailTrouble', mail.trouble)
@@ -166,6 +173,7 @@ export async function buildApp({
     prove,
   })
   await app.register(once)
+  app.addHook('onSend', putBaseBefore)
 
   await app.register(watchRoutes, { db })
   await app.register(wellKnownRoutes)
@@ -195,5 +203,7 @@ export async function buildApp({
   await app.register(resourceRoutes)
   await app.register(supportRoutes)
   await app.register(backupRoutes)
+  await app.register(clockRoutes)
+  refusePagesAsBase(app)
   return app
 }

@@ -2,13 +2,14 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
-import { type Config, misspeltSettings } from './config.ts'
+import { type Config, misspeltSettings, takeHandedOver } from './config.ts'
 import { findDamage } from './db/check.ts'
-import { checkedAtStart, StartError } from './db/open.ts'
+import { checkedAtStart } from './db/open.ts'
 import { Unusable } from './db/place.ts'
 import { openInstallation } from './installation/open.ts'
 import { hasOperator, rekeyEmails } from './login/data.ts'
 import { openReplica } from './replica/replica.ts'
+import { listen } from './web/listen.ts'
 
 const longestStop = 10_000
 
@@ -21,6 +22,7 @@ export async function serve(
   config: Config,
   prepare?: (app: FastifyInstance) => Promise<void>,
 ): Promise<FastifyInstance> {
+  const handedOver = takeHandedOver()
   const database = openInstallation(config.dataDir, Date.now())
   const taken = rekeyEmails(database.db)
   const replica = await openReplica(config, database.db).catch((error) => {
@@ -40,27 +42,17 @@ export async function serve(
     database.close()
   }
   await prepare?.(app)
-  await listen(app, close)
+  try {
+    await listen(app, handedOver)
+  } catch (error) {
+    await close()
+    throw error
+  }
 
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop(app, close))
   say(app)
   lookForDamage(app)
   return app
-}
-
-async function listen(app: FastifyInstance, close: () => Promise<void>): Promise<void> {
-  const { host, port } = app.config
-  try {
-    await app.listen({ host, port })
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    await close()
-    if (code === 'EADDRINUSE')
-      throw new StartError(`HOST ${host}, PORT ${port}: another program listens there. Set PORT to a free one.`)
-    if (code === 'EACCES' || code === 'EADDRNOTAVAIL')
-      throw new StartError(`HOST ${host}, PORT ${port}: the panel may not listen there (${code}).`)
-    throw error
-  }
 }
 
 function say(app: FastifyInstance): void {

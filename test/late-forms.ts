@@ -226,6 +226,7 @@ export const acts: Record<string, Act | Act[]> = {
     arrange: ({ db }) => db.update(letters).set({ state: 'failed' }).where(eq(letters.state, 'kept')).run(),
   },
   '/support/backups': {},
+  '/support/clock': {},
 }
 
 /** The secret that a page shows, without the spaces between its groups. */

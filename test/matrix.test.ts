@@ -237,6 +237,7 @@ const whoMay: Record<Group, string[]> = {
     'POST /support/mail/resending',
     'GET /support/backups',
     'POST /support/backups',
+    'POST /support/clock',
     'GET /support/history',
   ],
 }

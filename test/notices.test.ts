@@ -5,7 +5,17 @@ import { Secret, TOTP } from 'otpauth'
 import t from 'tap'
 import ts from 'typescript'
 import { root } from '../src/config.ts'
-import { importRows, imports, invitations, letters, projectAccess, projects, records, users } from '../src/db/schema.ts'
+import {
+  importRows,
+  imports,
+  installation,
+  invitations,
+  letters,
+  projectAccess,
+  projects,
+  records,
+  users,
+} from '../src/db/schema.ts'
 import { type CastName, cast, demoPassword } from '../src/demo.ts'
 import { resendGap } from '../src/mail/allowance.ts'
 import { type Client, type Fields, type Page, type Panel, startApp } from './harness.ts'
@@ -573,6 +583,15 @@ const acts: Record<string, Act | string> = {
     },
     page: '/support/mail',
     button: 'Send all failed again',
+  },
+  'POST /support/clock': {
+    who: 'olga',
+    first: async (panel) => {
+      panel.db.update(installation).set({ lastSeenAt: 0 }).run()
+      panel.app.clock.look()
+    },
+    page: '/',
+    button: 'The clock is right',
   },
   'POST /support/backups': { who: 'olga', page: '/support/backups', button: 'Back up now' },
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { FastifyBaseLogger } from 'fastify'
+import type { Clock } from '../clock/watch.ts'
 import type { Config } from '../config.ts'
 import { companionOf } from '../db/companion.ts'
 import { Failure, inOneLine } from '../db/failure.ts'
@@ -34,9 +35,13 @@ export async function listCopies(store: Store): Promise<BackupFile[]> {
 
 /**
  * Copies the good backups of an installation that a place lacks, the newest first: database and checksum, never the
- * key. Of scheduled ones it keeps as many there as are kept here. Returns what is there then.
+ * key. Of scheduled ones it keeps `keep` there. Returns what is there then.
  */
-export async function copyBackups(dataDir: string, store: Store, keep: number): Promise<BackupFile[]> {
+export async function copyBackups(
+  dataDir: string,
+  store: Store,
+  { keep, at }: { keep: number; at: number },
+): Promise<BackupFile[]> {
   const copies = await listCopies(store)
   const here = listBackupFiles(dataDir).filter(
     ({ name, state, kind }) => state === 'good' && kind !== 'other' && hasSum(dataDir, name),
@@ -47,6 +52,7 @@ export async function copyBackups(dataDir: string, store: Store, keep: number): 
   const old = surplus(
     all.sort((one, other) => other.at - one.at),
     keep,
+    at,
   )
   for (const file of missing.filter((file) => !old.includes(file))) {
     const path = join(backupFolder(dataDir), file.name)
@@ -73,6 +79,7 @@ export function startCopying(
   { backupTo, backupKeep, dataDir }: Config,
   now: () => number,
   log: FastifyBaseLogger,
+  clock: Clock,
 ): Copying {
   const stopping = new AbortController()
   let copies: BackupFile[] = []
@@ -83,7 +90,11 @@ export function startCopying(
 
   async function copy(store: Store): Promise<void> {
     try {
-      copies = await copyBackups(dataDir, store, backupKeep)
+      copies = await copyBackups(dataDir, store, {
+        // None is removed while the clock cannot be right.
+        keep: clock.look() ? Number.POSITIVE_INFINITY : backupKeep,
+        at: now(),
+      })
       if (failure) log.info('backups are copied again')
       failure = undefined
     } catch (error) {

@@ -104,9 +104,17 @@ export function keylessFiles(dataDir: string): string[] {
     .filter((file) => !existsSync(keyOf(file)))
 }
 
-/** Scheduled backups beyond so many, the oldest: the ones to remove. `files` are the newest first. */
-export function surplus<File extends Pick<BackupFile, 'kind' | 'state'>>(files: File[], keep: number): File[] {
-  return files.filter(({ kind, state }) => kind === 'scheduled' && state !== 'unfinished').slice(keep)
+/**
+ * Scheduled backups beyond so many, the oldest: the ones to remove. `files` are the newest first. One that is dated
+ * later than `at` was made by a clock that was ahead: it takes no other one's place.
+ */
+export function surplus<File extends Pick<BackupFile, 'kind' | 'state' | 'at'>>(
+  files: File[],
+  keep: number,
+  at: number,
+): File[] {
+  const past = files.filter((file) => file.at <= at)
+  return past.filter(({ kind, state }) => kind === 'scheduled' && state !== 'unfinished').slice(keep)
 }
 
 /**
@@ -118,7 +126,7 @@ export function pruneBackups(dataDir: string, keep: number, at: number): void {
   const files = listBackupFiles(dataDir)
   // Those of 0.2.0 do not say which process wrote them.
   const cutOff = files.filter((file) => file.state === 'unfinished' && file.kind !== 'other' && at - file.at > day)
-  for (const { name } of [...surplus(files, keep), ...cutOff]) removeBackup(join(folder, name))
+  for (const { name } of [...surplus(files, keep, at), ...cutOff]) removeBackup(join(folder, name))
   for (const file of widowed(folder, at)) rmSync(file, { force: true })
 }
 

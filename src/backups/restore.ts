@@ -1,9 +1,9 @@
-import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { appendFileSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { holdsNothing } from '../db/check.ts'
 import { piecesOf } from '../db/companion.ts'
 import { copyToDatabase } from '../db/copy.ts'
-import { createPrivate, isThere, moveIntoPlace, writePrivate } from '../db/files.ts'
+import { createPrivate, isThere, makeFolder, moveIntoPlace, writePrivate } from '../db/files.ts'
 import { openFile, StartError, takeLock } from '../db/open.ts'
 import { type Place, placeWords } from '../elsewhere/place.ts'
 import { adoptEpoch } from '../replica/claim.ts'
@@ -73,7 +73,7 @@ type Source = {
 }
 
 async function restoreInto(dataDir: string, { at, replica, bring, verify }: Source): Promise<Restored> {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  makeFolder(dataDir)
   const lock = takeLock(dataDir)
   const restoring = join(dataDir, 'panel.db.restoring')
   const removeRestoring = () => {

@@ -35,5 +35,7 @@ export function inOneLine(error: unknown): string | undefined {
 /** 2 for what was not possible from the beginning, 1 for what failed on the way or was found to be wrong. */
 export function exitCodeOf(error: unknown): 1 | 2 {
   const { code = '' } = error as Coded
-  return error instanceof StartError || ['EACCES', 'EPERM', 'ENOENT'].includes(code) ? 2 : 1
+  return error instanceof StartError || ['EACCES', 'EPERM', 'ENOENT', 'ENOTDIR', 'EEXIST', 'EISDIR'].includes(code)
+    ? 2
+    : 1
 }

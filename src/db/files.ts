@@ -12,12 +12,20 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { Unusable } from './place.ts'
 
 /** Whether there is such a file or folder. Throws where this user may not know. */
 export function isThere(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined
+}
+
+/** Makes a folder, with those above it, for its owner alone. Node's own recursive way never ends on some file systems. */
+export function makeFolder(path: string): void {
+  const there = statSync(path, { throwIfNoEntry: false })
+  if (there?.isDirectory()) return
+  if (!there) makeFolder(dirname(resolve(path)))
+  mkdirSync(path, { mode: 0o700 })
 }
 
 /** Waits until a file, or the names in a folder, are on the disk. */

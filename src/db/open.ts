@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
-import { existsSync, mkdirSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { is } from 'drizzle-orm'
@@ -7,7 +7,7 @@ import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { type BaseSQLiteDatabase, SQLiteTransaction } from 'drizzle-orm/sqlite-core'
 import { root } from '../config.ts'
 import { secretsFile } from '../secrets.ts'
-import { createPrivate, isThere, removeLeftovers } from './files.ts'
+import { createPrivate, isThere, makeFolder, removeLeftovers } from './files.ts'
 import { lastApplied, migrateOnce, newestMigration } from './migrate.ts'
 import { mustBeInPlace, rememberPlace, Unusable } from './place.ts'
 import { StartError } from './start-error.ts'
@@ -65,7 +65,7 @@ const whyNot: Record<StorageProblem, string> = {
 }
 
 function openAlone(dataDir: string, migrations: string): OpenDatabase {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  makeFolder(dataDir)
   const lock = takeLock(dataDir)
   for (const folder of [dataDir, join(dataDir, 'backups')]) if (isThere(folder)) removeLeftovers(folder)
   const file = join(dataDir, 'panel.db')

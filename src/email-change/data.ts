@@ -13,7 +13,8 @@ import { dateTime } from '../web/format.ts'
 
 /** Long enough to look into another mailbox. */
 const lifetime = 60 * 60_000
-const confirmationLifetime = 3 * 24 * 60 * 60_000
+/** In milliseconds; no link to an address works longer. */
+export const confirmationLifetime = 3 * 24 * 60 * 60_000
 
 export type Sender = { post: Post; publicUrl: string; supportEmail: string | undefined }
 

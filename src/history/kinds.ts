@@ -75,6 +75,7 @@ export const recordKinds = {
   'installation.backed-up': 'had a backup made',
   'installation.restored': 'restored the panel from a backup',
   'installation.secrets-rotated': 'made new secrets',
+  'installation.clock-confirmed': 'said that the clock is right',
 } as const
 
 export type RecordKind = keyof typeof recordKinds

@@ -56,7 +56,7 @@ const places = {
 export default async function importRoutes(app: FastifyInstance) {
   const { db } = app
   acceptUploads(app)
-  const worker = startImportWorker(db, app.storage, app.now, app.log, app.setAside, {
+  const worker = startImportWorker(db, app.storage, app.now, app.log, app.setAside, app.clock, {
     post: app.postLetter,
     publicUrl: app.config.publicUrl,
   })

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { findActiveUser, findMembership } from '../accounts/data.ts'
+import type { Clock } from '../clock/watch.ts'
 import { allOrNothing, type Db, write } from '../db/open.ts'
 import type { Storage } from '../db/storage.ts'
 import { storageProblem } from '../db/storage-problem.ts'
@@ -47,6 +48,7 @@ export function startImportWorker(
   now: () => number,
   log: FastifyBaseLogger,
   setAside: SetAside,
+  clock: Clock,
   { post, publicUrl }: { post: Post; publicUrl: string },
 ): ImportWorker {
   let working: Promise<void> | undefined
@@ -59,7 +61,8 @@ export function startImportWorker(
   let current = 0
 
   const clean = (unread: boolean) => {
-    if (storage.attempt(() => discardOldImports(db, now(), unread))) sweep()
+    // Without a clock that can be right, none is old.
+    if (storage.attempt(() => discardOldImports(db, clock.look() ? 0 : now(), unread))) sweep()
   }
   clean(true)
   const cleaning = setInterval(clean, cleanEvery, false)

@@ -41,7 +41,8 @@ export type Sender = { post: Post; publicUrl: string; inviter: string; from?: On
 
 export type NewInvitation = { name: string; email: string; role: Role; projects: { id: number; role: ProjectRole }[] }
 
-const lifetime = 7 * 24 * 3_600_000
+/** How long an invitation is open, in milliseconds. */
+export const invitationLifetime = 7 * 24 * 3_600_000
 
 /** An invitation is a link of the panel's own address, never of the Host header. */
 export function invitationLink(publicUrl: string, token: string): string {
@@ -75,7 +76,7 @@ export function invite(
         invitedFrom: actor.accountId,
         createdAt: actor.at,
         sentAt: actor.at,
-        expiresAt: actor.at + lifetime,
+        expiresAt: actor.at + invitationLifetime,
       })
       .onConflictDoNothing()
       .returning()
@@ -364,7 +365,7 @@ export function correctInvitation(
 function sendAnew(tx: Db, actor: Person, sender: Sender, account: Inviting, before: Invitation): Invitation {
   const sent = {
     sentAt: actor.at,
-    expiresAt: actor.at + lifetime,
+    expiresAt: actor.at + invitationLifetime,
     invitedBy: actor.userId,
     invitedFrom: actor.accountId,
   }

@@ -41,7 +41,8 @@ export type LetterRow = typeof letters.$inferSelect
 export type LetterBody = { text: string; html: string }
 
 const hour = 3_600_000
-const giveUpAfter = 72 * hour
+/** How long an e-mail is tried, in milliseconds. */
+export const giveUpAfter = 72 * hour
 
 export function newPost(config: Config, secrets: Secrets, wake: () => void): Post {
   const html = newEta()

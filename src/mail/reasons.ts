@@ -81,7 +81,7 @@ const checks: Record<LetterRow['reason'], Check> = {
   user: whyNotUser,
 }
 
-const expired = 'its link expired before it could be sent'
+export const expired = 'its link expired before it could be sent'
 
 function whyNotInvitation(db: Db, { invitationId, tokenHash, email }: LetterRow, at: number): string | undefined {
   const found = db

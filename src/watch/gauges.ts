@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Gauge, type Registry } from 'prom-client'
 import type { Copying } from '../backups/copying.ts'
 import { listBackupFiles, newestGood } from '../backups/folder.ts'
+import type { Clock } from '../clock/watch.ts'
 import type { Db } from '../db/open.ts'
 import { freeBytes, type Storage } from '../db/storage.ts'
 import type { MailTrouble } from '../mail/worker.ts'
@@ -20,12 +21,13 @@ type Sources = {
   storage: Storage
   now: () => number
   mailTrouble: () => MailTrouble | undefined
+  clock: Clock
   copying: Copying
   replica: () => ReplicaState | undefined
 }
 
 /** What is looked up when the metrics are read. */
-export function addGauges({ metrics, db, dataDir, storage, now, mailTrouble, copying, replica }: Sources): void {
+export function addGauges({ metrics, db, dataDir, storage, now, mailTrouble, clock, copying, replica }: Sources): void {
   const counts = remembered(now, () => ({
     letters: countLetters(db),
     oldest: oldestWaitingLetter(db),
@@ -58,6 +60,9 @@ export function addGauges({ metrics, db, dataDir, storage, now, mailTrouble, cop
   )
   gauge('mail_server_working', '1 while the mail server takes e-mails, 0 while all of them wait for it.', () =>
     mailTrouble() ? 0 : 1,
+  )
+  gauge('clock_right', '0 while the clock cannot be right, and nothing is removed for its age.', () =>
+    clock.trouble ? 0 : 1,
   )
   gauge('last_backup_timestamp_seconds', 'When the newest good backup was made; 0 without one.', () =>
     Math.floor((counts().backup?.at ?? 0) / 1_000),

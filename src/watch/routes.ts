@@ -27,6 +27,7 @@ export default async function watchRoutes(app: FastifyInstance, { db }: { db: Co
     storage,
     now,
     mailTrouble: app.mailTrouble,
+    clock: app.clock,
     copying: app.copying,
     replica: app.replica,
   })

@@ -1,12 +1,14 @@
 import type { FastifyInstance } from 'fastify'
+import type { ClockTrouble } from '../clock/data.ts'
 import { dateTime } from '../web/format.ts'
 
 /** What Support reads on every page until it is over. */
-export function warningsOf({ mailTrouble, copying, replica, setAside }: FastifyInstance): string[] {
+export function warningsOf({ mailTrouble, copying, replica, setAside, clock }: FastifyInstance): string[] {
   const behind = replica()?.trouble
   const mail = mailTrouble()
   const { failure, where } = copying
   return [
+    ...(clock.trouble ? [clockWords(clock.trouble)] : []),
     ...(mail
       ? [
           `The mail server has taken no e-mail since ${dateTime(mail.since)}: ${mail.words}. All e-mails wait, and go out by themselves once it does.`,
@@ -20,4 +22,13 @@ export function warningsOf({ mailTrouble, copying, replica, setAside }: FastifyI
     ...(behind ? [`The replica has not been kept up to date since ${dateTime(behind.since)}: ${behind.words}`] : []),
     ...setAside.words(),
   ]
+}
+
+/** What Support and the doctor read about a clock that cannot be right. */
+export function clockWords({ kind, at, seen }: ClockTrouble): string {
+  const wrong =
+    kind === 'behind'
+      ? `The server’s clock says ${dateTime(at)}, but the panel was used until ${dateTime(seen)}.`
+      : `The server’s clock says ${dateTime(at)}, and the panel last ran on ${dateTime(seen)}.`
+  return `${wrong} Nothing that was deleted is removed for good, and no old backup is removed, until the clock is set or Support confirms on Home that it is right.`
 }

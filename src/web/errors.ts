@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import type { StorageProblem } from '../db/storage-problem.ts'
 import { TooMany } from '../mail/allowance.ts'
 import { can } from '../policy.ts'
+import { withoutBase } from './base.ts'
 import { authorOf, secretFields } from './unsent.ts'
 import { visitor } from './viewer.ts'
 
@@ -50,7 +51,7 @@ function whereToReturn(request: FastifyRequest): string {
   const { referer } = request.headers
   if (!referer || !URL.canParse(referer)) return '/'
   const { pathname, search } = new URL(referer)
-  return pathname + search
+  return withoutBase(request.server.config.base, pathname) + search
 }
 
 /** Whether a request comes from nobody who is logged in, and needs somebody who is. */
@@ -220,7 +221,7 @@ function outOfDate(error: FastifyError, request: FastifyRequest): Refusal | unde
 
 /** The browser says that a form came from a page of ours. */
 function isOfOwnPage({ headers, server }: FastifyRequest): boolean {
-  return headers['sec-fetch-site'] === 'same-origin' || headers.origin === server.config.publicUrl
+  return headers['sec-fetch-site'] === 'same-origin' || headers.origin === server.config.origin
 }
 
 function asRefusal(error: FastifyError): Refusal {

@@ -3,6 +3,7 @@ import formbody from '@fastify/formbody'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { z } from 'zod'
+import { cookieName, cookieOptions } from './cookies.ts'
 import { badRequest, isTurnedAway, LogInFirst, Refusal } from './errors.ts'
 
 declare module 'fastify' {
@@ -54,15 +55,15 @@ export function readForm<Input>(schema: z.ZodType<Input>, body: unknown): ReadFo
 }
 
 export default fp(async (app: FastifyInstance) => {
-  const { https, publicUrl } = app.config
+  const { origin, publicUrl } = app.config
 
   await app.register(formbody, { bodyLimit: 64 * 1024 })
   app.removeContentTypeParser(['application/json', 'text/plain'])
 
   await app.register(csrfProtection, {
     sessionPlugin: '@fastify/cookie',
-    cookieKey: https ? '__Host-meshpanel-form' : 'meshpanel-form',
-    cookieOpts: { path: '/', httpOnly: true, sameSite: 'lax', secure: https },
+    cookieKey: cookieName(app.config, 'meshpanel-form'),
+    cookieOpts: cookieOptions(app.config),
     csrfOpts: { hmacKey: app.secrets.forms },
     getToken: (request) => String((request.body as Values | undefined)?._csrf ?? ''),
     getUserInfo: (request) => request.viewer.sessionKey,
@@ -72,7 +73,7 @@ export default fp(async (app: FastifyInstance) => {
   app.addHook('preValidation', (request, reply, done) => {
     if (request.method !== 'POST') return done()
     if (isTurnedAway(request)) return done(new LogInFirst(request))
-    if (!isOwnOrigin(request, publicUrl)) {
+    if (!isOwnOrigin(request, origin)) {
       throw new Refusal(
         403,
         'This form is not from here',
@@ -105,11 +106,11 @@ export default fp(async (app: FastifyInstance) => {
  * Browsers say where a form comes from; one that says nothing at all is told apart by its token.
  * A page whose address is a secret sends no referrer, and with it the origin `null`.
  */
-function isOwnOrigin(request: FastifyRequest, publicUrl: string): boolean {
+function isOwnOrigin(request: FastifyRequest, ownOrigin: string): boolean {
   const { origin, 'sec-fetch-site': site } = request.headers
   if (site === 'same-origin') return true
   if (site !== undefined && site !== 'none') return false
   return (
-    origin === undefined || origin === publicUrl || (origin === 'null' && request.routeOptions.config.secret === true)
+    origin === undefined || origin === ownOrigin || (origin === 'null' && request.routeOptions.config.secret === true)
   )
 }

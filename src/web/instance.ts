@@ -1,5 +1,6 @@
 import type { Copying } from '../backups/copying.ts'
 import type { Backups } from '../backups/schedule.ts'
+import type { Clock } from '../clock/watch.ts'
 import type { Config } from '../config.ts'
 import type { Cleaning } from '../db/cleaning.ts'
 import type { Db } from '../db/open.ts'
@@ -20,6 +21,8 @@ declare module 'fastify' {
     secrets: Secrets
     /** The time, in milliseconds since 1970. */
     now: () => number
+    /** Whether that time can be right. */
+    clock: Clock
     postLetter: Post
     /** For acts that write to people about themselves. */
     mailContext: MailContext

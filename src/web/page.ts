@@ -9,6 +9,7 @@ import { suspensionOf } from '../db/suspension.ts'
 import { newEta } from '../eta.ts'
 import { can, projectRoleNames, roleName } from '../policy.ts'
 import { version } from '../version.ts'
+import { cookieName, cookieOptions } from './cookies.ts'
 import { identifierRule } from './fields.ts'
 import * as format from './format.ts'
 import { listAddress, listFilterNames, refererQuery } from './list.ts'
@@ -42,12 +43,12 @@ const tools = {
 }
 
 export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts }) => {
-  const { https, panelName, supportEmail } = app.config
-  const noticeCookie = { path: '/', httpOnly: true, sameSite: 'lax', secure: https, signed: true } as const
-  const noticeName = https ? '__Host-meshpanel-notice' : 'meshpanel-notice'
+  const { panelName, supportEmail, base } = app.config
+  const noticeCookie = { ...cookieOptions(app.config), signed: true }
+  const noticeName = cookieName(app.config, 'meshpanel-notice')
 
   await app.register(fastifyView, {
-    engine: { eta: newEta(tools) },
+    engine: { eta: newEta(tools, base) },
     root: join(root, 'views'),
     production: true,
   })
