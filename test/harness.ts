@@ -84,10 +84,11 @@ export async function startApp(
     pass: (time) => {
       ahead += time
       // As if it had run all the time.
-      database.db
-        .update(installation)
-        .set({ lastSeenAt: Date.now() + ahead })
-        .run()
+      if (!app.storage.problem)
+        database.db
+          .update(installation)
+          .set({ lastSeenAt: Date.now() + ahead })
+          .run()
     },
     jump: (time) => {
       ahead += time

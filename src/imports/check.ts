@@ -10,17 +10,20 @@ import { kinds } from './kinds.ts'
 import { UnreadableFile } from './unreadable.ts'
 
 /** So long other requests wait while a file is checked, in milliseconds; what was checked is then written. */
-const longestSlice = 10
+const longestSlice = 8
+/** So many rows are written at once at the most: a slice of rows that are checked in no time takes long to write. */
+const mostAtOnce = 100
 
 /**
- * Reads a file and checks each row: the number of its import, and the columns that were left out. Throws an UnreadableFile or a TooMany; nothing of the file
- * is kept then.
+ * Reads a file and checks each row: the number of its import, and the columns that were left out. Throws an
+ * UnreadableFile or a TooMany; nothing of the file is kept then, and `sweep` deletes what was read.
  */
 export async function checkFile(
   { db, storage, now }: Pick<FastifyInstance, 'db' | 'storage' | 'now'>,
   actor: () => Person,
   accountId: number,
   { kind, bytes, name }: { kind: ImportKind; bytes: Uint8Array; name: string },
+  sweep: () => void,
 ): Promise<{ id: number; leftOut: string[] }> {
   const fileName = name.replaceAll(/[\p{Cc}\p{Cs}]/gu, '').slice(0, 100)
   const id = createImport(db, actor(), accountId, { kind, fileName })
@@ -33,7 +36,7 @@ export async function checkFile(
     for (const row of rows) {
       if (row) checked.push(checkRow(row))
       if (row?.last) unreadAfter = row.line
-      if (performance.now() < until) continue
+      if (performance.now() < until && checked.length < mostAtOnce) continue
       save()
       await new Promise((resolve) => setImmediate(resolve))
       until = performance.now() + longestSlice
@@ -52,7 +55,10 @@ export async function checkFile(
       checked = []
     }
   } catch (error) {
-    const discard = () => void discardImport(db, byItself(now()), { id, accountId })
+    const discard = () => {
+      discardImport(db, byItself(now()), { id, accountId })
+      sweep()
+    }
     storage.note(error)
     if (!storage.attempt(discard)) storage.afterwards(discard)
     throw error

@@ -39,11 +39,13 @@ class Taken extends RowFailed {
 
 const taken = (identifier: string) => `The identifier “${identifier}” is taken, or was once.`
 
+const limitAmount = amount(`“${unlimited}”`)
+
 /** Undefined where the cell is empty: a new customer has no limit then, and another keeps what it has. */
 const projectLimit = z.string().transform((text, context) => {
   if (text === '') return undefined
   if (text.toLowerCase() === unlimited) return null
-  const read = amount(`“${unlimited}”`).safeParse(text)
+  const read = limitAmount.safeParse(text)
   if (read.success) return read.data
   context.addIssue({ code: 'custom', message: wordsOf(read.error) })
   return z.NEVER

@@ -88,10 +88,9 @@ export default async function importRoutes(app: FastifyInstance) {
       try {
         const by = () => actor(request)
         const sent = { kind, bytes, name: file?.name ?? 'pasted lines' }
-        const { id, leftOut } = await checkFile(app, by, request.member.account.id, sent)
+        const { id, leftOut } = await checkFile(app, by, request.member.account.id, sent, worker.sweep)
         return reply.seeOther(`${base}/${id}`, leftOutWords(leftOut))
       } catch (error) {
-        worker.sweep()
         if (!(error instanceof UnreadableFile || error instanceof TooMany)) throw error
         form.errors[file ? 'file' : 'text'] = error.message
         return show(request, reply.code(error instanceof TooMany ? 429 : 422), kind, form)

@@ -28,12 +28,21 @@ type Sources = {
 
 /** What is looked up when the metrics are read. */
 export function addGauges({ metrics, db, dataDir, storage, now, mailTrouble, clock, copying, replica }: Sources): void {
-  const counts = remembered(now, () => ({
+  const count = () => ({
     letters: countLetters(db),
     oldest: oldestWaitingLetter(db),
     sessions: countSessions(db, now() - lastHours),
     backup: newestGood(listBackupFiles(dataDir), now()),
-  }))
+  })
+  const counts = remembered(now, () => {
+    try {
+      return count()
+    } catch (error) {
+      // A damaged database: the other metrics say so.
+      if (!storage.note(error)) throw error
+      return { letters: [], oldest: undefined, sessions: Number.NaN, backup: undefined }
+    }
+  })
 
   const gauge = (name: string, help: string, value: () => number) =>
     new Gauge({

@@ -74,11 +74,17 @@ async function sendSlowly(body: Buffer): Promise<string> {
   return answer
 }
 
-let page = await petra.get(imports)
-await measured(`${rows.toLocaleString('en')} rows checked`, async () => {
-  const lines = Array.from({ length: rows }, (_, n) => `Müller ${n},shop-${n},,,,${n % 9}\r\n`)
+async function check(count: number) {
+  const lines = Array.from({ length: count }, (_, n) => `Müller ${n},shop-${n},,,,${n % 9}\r\n`)
   const bytes = Buffer.from(`name,identifier,admin name,admin e-mail,role,project limit\r\n${lines.join('')}`, 'latin1')
-  page = await petra.upload(imports, 'Check the file', { name: 'rows.csv', bytes })
+  return petra.upload(imports, 'Check the file', { name: 'rows.csv', bytes })
+}
+
+// What runs for the first time is compiled first.
+let page = await check(2_000)
+await petra.press(page, 'Discard')
+await measured(`${rows.toLocaleString('en')} rows checked`, async () => {
+  page = await check(rows)
 })
 await measured('discarded and deleted', async () => {
   await petra.press(page, 'Discard')
