@@ -75,11 +75,15 @@ export async function startApp(
     routes: app.routeTable,
     pass: (time) => {
       ahead += time
-      // As if it had run all the time.
-      database.db
-        .update(installation)
-        .set({ lastSeenAt: Date.now() + ahead })
-        .run()
+      try {
+        // As if it had run all the time.
+        database.db
+          .update(installation)
+          .set({ lastSeenAt: Date.now() + ahead })
+          .run()
+      } catch {
+        // Some tests have nothing saved.
+      }
     },
     jump: (time) => {
       ahead += time

@@ -8,14 +8,19 @@ export function warningsOf({ mailTrouble, setAside, clock }: FastifyInstance): s
   const words = mail
     ? `The mail server has taken no e-mail since ${dateTime(mail.since)}: ${mail.words}. All e-mails wait, and go out by themselves once it does.`
     : undefined
-  return [...(clock.trouble ? [clockWords(clock.trouble)] : []), ...(words ? [words] : []), ...setAside.words()]
+  return [
+    ...(clock.trouble ? [`${clockWords(clock.trouble)} ${untilConfirmed}`] : []),
+    ...(words ? [words] : []),
+    ...setAside.words(),
+  ]
 }
 
-/** What Support and the doctor read about a clock that cannot be right. */
+const untilConfirmed =
+  'Nothing that was deleted is removed for good, and no old backup is removed, until the clock is set or Support confirms on Home that it is right.'
+
+/** What a clock that cannot be right says, and what is known besides. */
 export function clockWords({ kind, at, seen }: ClockTrouble): string {
-  const wrong =
-    kind === 'behind'
-      ? `The server’s clock says ${dateTime(at)}, but the panel was used until ${dateTime(seen)}.`
-      : `The server’s clock says ${dateTime(at)}, and the panel last ran on ${dateTime(seen)}.`
-  return `${wrong} Nothing that was deleted is removed for good, and no old backup is removed, until the clock is set or Support confirms on Home that it is right.`
+  return kind === 'behind'
+    ? `The server’s clock says ${dateTime(at)}, but the panel was used until ${dateTime(seen)}.`
+    : `The server’s clock says ${dateTime(at)}, and the panel last ran on ${dateTime(seen)}.`
 }
