@@ -70,6 +70,7 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
   'a write that asks for nobody’s right': {
     pattern: /\bwriteUnchecked\(/,
     where: {
+      'clock/data.ts': 'notes that the panel runs',
       'db/open.ts': 'defines it, and write asks first',
       'db/storage.ts': 'tries whether anything can be saved, and takes it back',
       'demo.ts': 'makes the cast in an empty database',

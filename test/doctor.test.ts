@@ -141,7 +141,7 @@ t.test('each finding says what is wrong and what to do about it, and a problem e
     ],
     [
       'a clock that went back',
-      /^problem {2}clock: it is .* but the last change was made .* — set the clock/m,
+      /^problem {2}clock: The server’s clock says .*, but the panel was used until .* — set the clock/m,
       1,
       {
         harm: inDatabase(

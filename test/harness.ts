@@ -83,12 +83,15 @@ export async function startApp(
     routes: app.routeTable,
     pass: (time) => {
       ahead += time
-      // As if it had run all the time.
-      if (!app.storage.problem)
+      try {
+        // As if it had run all the time.
         database.db
           .update(installation)
           .set({ lastSeenAt: Date.now() + ahead })
           .run()
+      } catch {
+        // Some tests have nothing saved.
+      }
     },
     jump: (time) => {
       ahead += time

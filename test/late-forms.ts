@@ -5,6 +5,7 @@ import { write } from '../src/db/open.ts'
 import {
   importRows,
   imports,
+  installation,
   invitations,
   invitationTokens,
   letters,
@@ -226,7 +227,7 @@ export const acts: Record<string, Act | Act[]> = {
     arrange: ({ db }) => db.update(letters).set({ state: 'failed' }).where(eq(letters.state, 'kept')).run(),
   },
   '/support/backups': {},
-  '/support/clock': {},
+  '/support/clock': { arrange: ({ db }) => db.update(installation).set({ lastSeenAt: 0 }).run() },
 }
 
 /** The secret that a page shows, without the spaces between its groups. */

@@ -51,7 +51,7 @@ function examineClock(file: string, at: number): Finding {
     if (!trouble) return ok(`clock: ${dateTime(at)}, after the last change`)
     return problem(
       `clock: ${clockWords(trouble).replace(/\.$/, '')}`,
-      'set the clock, and keep it with NTP; where it is right, say so on Home',
+      'set the clock, and keep it with NTP; where it is right, an operator says so on Home. Until then nothing is removed for its age',
     )
   } finally {
     close()

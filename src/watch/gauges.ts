@@ -70,9 +70,7 @@ export function addGauges({ metrics, db, dataDir, storage, now, mailTrouble, clo
   gauge('mail_server_working', '1 while the mail server takes e-mails, 0 while all of them wait for it.', () =>
     mailTrouble() ? 0 : 1,
   )
-  gauge('clock_right', '0 while the clock cannot be right, and nothing is removed for its age.', () =>
-    clock.trouble ? 0 : 1,
-  )
+  gauge('clock_right', '1 while the clock can be right, 0 while it cannot.', () => (clock.trouble ? 0 : 1))
   gauge('last_backup_timestamp_seconds', 'When the newest good backup was made; 0 without one.', () =>
     Math.floor((counts().backup?.at ?? 0) / 1_000),
   )

@@ -8,7 +8,7 @@ export function warningsOf({ mailTrouble, copying, replica, setAside, clock }: F
   const mail = mailTrouble()
   const { failure, where } = copying
   return [
-    ...(clock.trouble ? [clockWords(clock.trouble)] : []),
+    ...(clock.trouble ? [`${clockWords(clock.trouble)} ${untilConfirmed}`] : []),
     ...(mail
       ? [
           `The mail server has taken no e-mail since ${dateTime(mail.since)}: ${mail.words}. All e-mails wait, and go out by themselves once it does.`,
@@ -24,11 +24,12 @@ export function warningsOf({ mailTrouble, copying, replica, setAside, clock }: F
   ]
 }
 
-/** What Support and the doctor read about a clock that cannot be right. */
+const untilConfirmed =
+  'Nothing that was deleted is removed for good, and no old backup is removed, until the clock is set or Support confirms on Home that it is right.'
+
+/** What a clock that cannot be right says, and what is known besides. */
 export function clockWords({ kind, at, seen }: ClockTrouble): string {
-  const wrong =
-    kind === 'behind'
-      ? `The server’s clock says ${dateTime(at)}, but the panel was used until ${dateTime(seen)}.`
-      : `The server’s clock says ${dateTime(at)}, and the panel last ran on ${dateTime(seen)}.`
-  return `${wrong} Nothing that was deleted is removed for good, and no old backup is removed, until the clock is set or Support confirms on Home that it is right.`
+  return kind === 'behind'
+    ? `The server’s clock says ${dateTime(at)}, but the panel was used until ${dateTime(seen)}.`
+    : `The server’s clock says ${dateTime(at)}, and the panel last ran on ${dateTime(seen)}.`
 }
