@@ -1,6 +1,6 @@
 import { and, eq, gt, ne } from 'drizzle-orm'
 import { findActiveUser, type User } from '../accounts/data.ts'
-import { searchText } from '../db/fold.ts'
+import { named } from '../db/fold.ts'
 import { type Db, write } from '../db/open.ts'
 import { emailChanges, passwordResets, sessions, users } from '../db/schema.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
@@ -145,7 +145,7 @@ export function changeEmail(
     tx.delete(emailChanges).where(eq(emailChanges.userId, user.id)).run()
     if (!confirms) {
       tx.update(users)
-        .set({ email, emailKey: emailKey(email), search: searchText(user.name, email), emailProvedAt: actor.at })
+        .set({ email, emailKey: emailKey(email), ...named(user.name, email), emailProvedAt: actor.at })
         .where(eq(users.id, user.id))
         .run()
       tx.delete(sessions)

@@ -1,5 +1,5 @@
 import { and, eq, gt, inArray, isNotNull, isNull, lte, or, type SQL, sql } from 'drizzle-orm'
-import { searchText } from '../db/fold.ts'
+import { named } from '../db/fold.ts'
 import { type Db, write } from '../db/open.ts'
 import {
   accounts,
@@ -110,7 +110,7 @@ export function purgeAccount(
     tx.update(accounts)
       .set({
         name: '',
-        search: searchText('', identifier),
+        ...named('', identifier),
         partnerId: null,
         automaticShare: null,
         suspendedReason: null,
@@ -191,7 +191,7 @@ function purgeProject(tx: Db, at: number, { id: projectId, accountId, identifier
       .run()
   forgetRequests(tx, accountId, projectId)
   tx.update(projects)
-    .set({ name: '', search: searchText('', identifier), purgedAt: at })
+    .set({ name: '', ...named('', identifier), purgedAt: at })
     .where(eq(projects.id, projectId))
     .run()
   record(tx, byItself(at), { kind: 'project.purged', accountId, projectId })
