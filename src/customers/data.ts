@@ -4,7 +4,8 @@ import { betweenDays, firstPage, isoTime, type List, type ListQuery, type ListSp
 import { type Db, write } from '../db/open.ts'
 import { prepared } from '../db/prepared.ts'
 import { accounts } from '../db/schema.ts'
-import { amongFew, match } from '../db/search.ts'
+import { amongFew } from '../db/search.ts'
+import { type FoundBy, matchWithPeople } from '../db/search-people.ts'
 import { isActive, isSuspended, suspensionOf } from '../db/suspension.ts'
 import { type Actor, record } from '../history/record.ts'
 import { countTaken, mayTryIdentifier } from '../mail/allowance.ts'
@@ -18,7 +19,7 @@ const columns = {
   id: accounts.id,
   name: accounts.name,
   identifier: accounts.identifier,
-  search: accounts.search,
+  sortKey: accounts.sortKey,
   createdAt: accounts.createdAt,
   suspendedAt: accounts.suspendedAt,
   suspendedReason: accounts.suspendedReason,
@@ -26,7 +27,7 @@ const columns = {
   supportSuspendedReason: accounts.supportSuspendedReason,
 }
 
-export type CustomerRow = Pick<Customer, keyof typeof columns> & { users: number }
+export type CustomerRow = Pick<Customer, keyof typeof columns> & { users: number; foundBy: FoundBy | null }
 
 /** What a list of customers can be sorted and narrowed down by. */
 export const customerList = {
@@ -40,7 +41,7 @@ export const customerList = {
       order: 'desc',
       value: (customer) => customer.createdAt,
     },
-    name: { words: 'Name', column: accounts.search, order: 'asc', value: (customer) => customer.search },
+    name: { words: 'Name', column: accounts.sortKey, order: 'asc', value: (customer) => customer.sortKey },
     identifier: {
       words: 'Identifier',
       column: accounts.identifier,
@@ -72,14 +73,14 @@ export type CustomerFilter = keyof typeof customerList.filters
 const livingOf = (partnerId: number | Placeholder) =>
   sql`${accounts.partnerId} = ${partnerId} and ${accounts.deletedAt} is null`
 
-/** A partner's customers, as they are at this time. */
+/** A partner's customers, as they are at this time. They are found by their people's e-mails as well. */
 export function listCustomers(
   db: Db,
   partnerId: number,
   query: ListQuery<CustomerFilter>,
   at: number,
 ): List<CustomerRow> {
-  const { found, few } = match(db, 'accounts', accounts.id, accounts.search, query.q)
+  const { found, few, foundBy } = matchWithPeople(db, query.q, 'e-mail')
   const ofPartner = livingOf(sql.placeholder('partnerId'))
   const own = few ? amongFew(ofPartner) : ofPartner
   return readPage(db, customerList, query, {
@@ -87,7 +88,7 @@ export function listCustomers(
     narrowed: and(found, narrowed(query.filters, at)),
     rows: ({ where, orderBy, limit }) =>
       db
-        .select({ ...columns, users })
+        .select({ ...columns, users, foundBy })
         .from(accounts)
         .where(and(own, where))
         .orderBy(...orderBy)
