@@ -50,6 +50,7 @@ import once from './web/once.ts'
 import page from './web/page.ts'
 import { reserveNamesOf } from './web/reserved-names.ts'
 import session from './web/session.ts'
+import unsent from './web/unsent.ts'
 import wellKnownRoutes from './well-known/routes.ts'
 
 export type AppOptions = {
@@ -123,6 +124,7 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   await app.register(assets)
   await app.register(session)
   await app.register(viewer)
+  await app.register(unsent)
   await app.register(forms)
   await app.register(page, { recentAccounts })
   await app.register(errors)

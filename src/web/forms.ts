@@ -3,12 +3,19 @@ import formbody from '@fastify/formbody'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { z } from 'zod'
-import { badRequest, Refusal } from './errors.ts'
+import { badRequest, isTurnedAway, LogInFirst, Refusal } from './errors.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** What the form says about itself, apart from its fields. */
-    formMeta: { account: string | undefined; switchBack: boolean; proof: string; once: string }
+    formMeta: {
+      account: string | undefined
+      switchBack: boolean
+      proof: string
+      once: string
+      /** Whose page it stood on (unsent.ts). */
+      author: string
+    }
   }
 }
 
@@ -64,6 +71,7 @@ export default fp(async (app: FastifyInstance) => {
   app.decorateRequest('formMeta')
   app.addHook('preValidation', (request, reply, done) => {
     if (request.method !== 'POST') return done()
+    if (isTurnedAway(request)) return done(new LogInFirst(request))
     if (!isOwnOrigin(request, publicUrl)) {
       throw new Refusal(
         403,
@@ -77,7 +85,7 @@ export default fp(async (app: FastifyInstance) => {
   })
   app.addHook('preValidation', async (request) => {
     if (request.method !== 'POST') return
-    const { _csrf, _account, _switch, _proof, _once, ...fields } = request.body as Values
+    const { _csrf, _account, _switch, _proof, _once, _user, ...fields } = request.body as Values
     if (Object.values(fields).flat().length > 100)
       throw badRequest('It holds more than 100 fields. Send it in several steps.')
     if (Array.isArray(_account)) throw badRequest('It names two accounts. Open the page again.')
@@ -86,8 +94,10 @@ export default fp(async (app: FastifyInstance) => {
       switchBack: _switch === 'yes',
       proof: typeof _proof === 'string' ? _proof : '',
       once: typeof _once === 'string' ? _once : '',
+      author: typeof _user === 'string' ? _user : '',
     }
     request.body = fields
+    if (request.viewer.user) app.unsentForms.forget(request.viewer.user.id, request.formMeta.once)
   })
 })
 

@@ -12,6 +12,7 @@ import { version } from '../version.ts'
 import { identifierRule } from './fields.ts'
 import * as format from './format.ts'
 import { listAddress, listFilterNames, refererQuery } from './list.ts'
+import { authorSeal } from './unsent.ts'
 import { visitor } from './viewer.ts'
 
 declare module 'fastify' {
@@ -69,6 +70,8 @@ export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts }) 
     const page = {
       title,
       path: request.url.split('?', 1)[0] ?? '/',
+      /** With the search and filters of a list. */
+      address: request.method === 'GET' ? request.url : (request.url.split('?', 1)[0] ?? '/'),
       user: viewer.user ?? null,
       account: viewer.account ?? null,
       accountLost: viewer.accountLost,
@@ -76,6 +79,7 @@ export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts }) 
       partnerAccount: viewer.partnerAccount ?? null,
       can: (action: Parameters<typeof can>[1]) => can(viewer.standings, action),
       once: randomUUID(),
+      author: viewer.user ? authorSeal(app.secrets.forms, viewer.user.id) : '',
       csrf: this.generateCsrf({ userInfo: viewer.sessionKey } as object),
       notice: takeNotice(this),
       warnings: can(viewer.standings, 'support.see') ? app.warnings() : [],
