@@ -129,7 +129,7 @@ for (const javaScriptEnabled of [true, false])
       t.match(await petra.page.innerText('body'), 'what you typed is kept')
       await petra.fillLogIn('petra')
       t.equal(petra.path, '/unsent-forms')
-      t.match(await petra.text(), /name\s+Müller & Söhne\s+identifier\s+muller/)
+      t.match(await petra.text(), /name\s+Müller & Söhne\s+identifier\s+muller/i)
       await petra.press('Send it again')
       t.match(await petra.page.innerText('body'), 'Müller & Söhne was created')
 
