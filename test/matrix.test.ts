@@ -102,6 +102,7 @@ const whoMay: Record<Group, string[]> = {
     'GET /profile/removal',
     'POST /profile/removal',
     'GET /active-account',
+    'GET /unsent-forms',
     'POST /active-account',
     'POST /my-invitations/:id/acceptance',
     'GET /partner',
