@@ -40,6 +40,9 @@ export type MailContext = { post: Post; publicUrl: string; panelName: string; su
 export type LetterRow = typeof letters.$inferSelect
 export type LetterBody = { text: string; html: string }
 
+/** The classes of `letters.priority`: what somebody waits for, what one person sent, what a file brought. */
+export const priorities = { awaited: 0, usual: 1, bulk: 2 } as const
+
 const hour = 3_600_000
 const giveUpAfter = 72 * hour
 
@@ -67,7 +70,7 @@ export function newPost(config: Config, secrets: Secrets, wake: () => void): Pos
         body: seal(secrets, JSON.stringify(body)),
         ...of,
         accountId: accountId ?? null,
-        priority: awaited.includes(kind) ? 0 : bulk ? 2 : 1,
+        priority: awaited.includes(kind) ? priorities.awaited : bulk ? priorities.bulk : priorities.usual,
         createdAt: at,
         dueAt: at,
         giveUpAt: at + giveUpAfter,

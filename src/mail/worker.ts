@@ -10,7 +10,7 @@ import { letters } from '../db/schema.ts'
 import { isOneOf } from '../db/search.ts'
 import type { Storage } from '../db/storage.ts'
 import type { Secrets } from '../secrets.ts'
-import { type LetterBody, type LetterRow, openBody } from './outbox.ts'
+import { type LetterBody, type LetterRow, openBody, priorities } from './outbox.ts'
 import { notSent, whyNotSent } from './reasons.ts'
 import { type MailError, mailServer, mayBreakConnections, troubleOf } from './server.ts'
 
@@ -248,9 +248,6 @@ function messageOf({ mailFrom, supportEmail }: Config, letter: LetterRow, body: 
 const waits = sql`${letters.state} = 'waiting'`
 const ofClass = eq(letters.priority, sql.placeholder('priority'))
 
-/** What somebody waits for, what one person sent, what a file brought. */
-const classes = [0, 1, 2]
-
 const dueOf = prepared((db) =>
   db
     .select()
@@ -280,7 +277,7 @@ function nextDueAt(db: Db, without: Set<number>): number {
     dueAtOf(db)
       .all({ priority, most })
       .find(({ id }) => !without.has(id))
-  return Math.min(...classes.map((priority) => nextOf(priority)?.at ?? Number.POSITIVE_INFINITY))
+  return Math.min(...Object.values(priorities).map((priority) => nextOf(priority)?.at ?? Number.POSITIVE_INFINITY))
 }
 
 /** The first that is due but those: what somebody waits for goes ahead. */
@@ -289,7 +286,7 @@ function nextDue(db: Db, now: number, without: Set<number>): LetterRow | undefin
     dueOf(db)
       .all({ priority, after, until, most: without.size + 1 })
       .find(({ id }) => !without.has(id))
-  for (const priority of classes) {
+  for (const priority of Object.values(priorities)) {
     // A clock that was ahead makes none wait longer than the longest pause.
     const letter = first(priority, 0, now) ?? first(priority, now + longestPause, Number.MAX_SAFE_INTEGER)
     if (letter) return letter
