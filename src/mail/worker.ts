@@ -10,7 +10,7 @@ import { letters } from '../db/schema.ts'
 import { isOneOf } from '../db/search.ts'
 import type { Storage } from '../db/storage.ts'
 import type { Secrets } from '../secrets.ts'
-import { type LetterBody, type LetterRow, openBody, priorities } from './outbox.ts'
+import { findLetter, type LetterBody, type LetterRow, openBody, priorities } from './outbox.ts'
 import { notSent, whyNotSent } from './reasons.ts'
 import { type MailError, mailServer, mayBreakConnections, troubleOf } from './server.ts'
 
@@ -250,7 +250,7 @@ const ofClass = eq(letters.priority, sql.placeholder('priority'))
 
 const dueOf = prepared((db) =>
   db
-    .select()
+    .select({ id: letters.id })
     .from(letters)
     .where(
       and(waits, ofClass, lte(letters.dueAt, sql.placeholder('until')), gt(letters.dueAt, sql.placeholder('after'))),
@@ -288,8 +288,8 @@ function nextDue(db: Db, now: number, without: Set<number>): LetterRow | undefin
       .find(({ id }) => !without.has(id))
   for (const priority of Object.values(priorities)) {
     // A clock that was ahead makes none wait longer than the longest pause.
-    const letter = first(priority, 0, now) ?? first(priority, now + longestPause, Number.MAX_SAFE_INTEGER)
-    if (letter) return letter
+    const next = first(priority, 0, now) ?? first(priority, now + longestPause, Number.MAX_SAFE_INTEGER)
+    if (next) return findLetter(db, next.id)
   }
   return undefined
 }
