@@ -3,11 +3,11 @@ import { eq } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import t, { type Test } from 'tap'
 import { ConfigError, readConfig } from '../src/config.ts'
-import type { Connection } from '../src/db/open.ts'
 import { letters } from '../src/db/schema.ts'
 import { cast } from '../src/demo.ts'
 import { startMailWorker } from '../src/mail/worker.ts'
 import { type Client, type Panel, startApp } from './harness.ts'
+import { hearPrepared, planOf, sqlite } from './plans.ts'
 import { deadAddress, type MailServer, onLines, pause, startMailServer, startOddServer, until } from './smtp.ts'
 
 // One e-mail never holds up the others; a server in trouble holds up all of them, and Support reads why.
@@ -166,19 +166,13 @@ t.test('what somebody waits for goes first, then what one person sent, then what
 
 t.test('the next e-mail is found by an index, however many wait', async (t) => {
   const panel = await startWithMail(t)
-  const client = (panel.db as Connection).$client
-  const prepare = client.prepare.bind(client)
-  const queries = new Set<string>()
-  client.prepare = ((source: string) => {
-    queries.add(source)
-    return prepare(source)
-  }) as typeof prepare
+  const queries = hearPrepared(panel)
   const { config, secrets, storage, now, log } = panel.app
-  await startMailWorker(drizzle(client), config, secrets, storage, now, log).stop()
+  await startMailWorker(drizzle(sqlite(panel)), config, secrets, storage, now, log).stop()
   const looking = [...queries].filter((query) => /"letters"\."state" = 'waiting'.* order by/.test(query))
   t.equal(looking.length, 2, 'the next one, and when one is due')
   for (const query of looking) {
-    const plan = JSON.stringify(prepare(`explain query plan ${query}`).all(...(query.match(/\?/g) ?? []).map(() => 1)))
+    const plan = planOf(panel, query)
     t.match(plan, /USING (COVERING )?INDEX letters_due/, query)
     t.notMatch(plan, /TEMP B-TREE/, 'they are read in their order')
   }

@@ -1,6 +1,7 @@
 import type Database from 'better-sqlite3'
 import t from 'tap'
 import { type Panel, startApp } from './harness.ts'
+import { planOf, sqlite } from './plans.ts'
 
 // A page takes a fixed number of queries, whatever the data’s size.
 
@@ -198,15 +199,6 @@ const scanning = /SCAN (?!json_each)\w+/
 /** Support reads the whole installation: in the order of a table’s key, as far as the page goes. */
 const sortingOrAll = /TEMP B-TREE FOR ORDER BY|SCAN (?!json_each|resources)\w+$/m
 
-function planOf(panel: Panel, query: string): string {
-  const steps = sqlite(panel).prepare(`EXPLAIN QUERY PLAN ${query}`)
-  const bindings = query.match(/\?/g)?.map(() => null) ?? []
-  return steps
-    .all(...bindings)
-    .map((step) => (step as { detail: string }).detail)
-    .join('\n')
-}
-
 /** Every level has numbers, a request is open, and names were changed, so that the pages show all that they can. */
 async function limitEverything(panel: Panel): Promise<void> {
   const [olga, petra, stella] = [await panel.signIn('olga'), await panel.signIn('petra'), await panel.signIn('stella')]
@@ -337,8 +329,4 @@ async function grow(panel: Panel, from = 0): Promise<void> {
       record.run(customer, petra, cloudhaus, null)
     }
   })()
-}
-
-function sqlite(panel: Panel): Database.Database {
-  return (panel.db as unknown as { $client: Database.Database }).$client
 }

@@ -8,12 +8,11 @@ import { type Db, openDatabase, writeUnchecked } from '../src/db/open.ts'
 import { imports, letters, projects, throttles } from '../src/db/schema.ts'
 import { type CastName, cast } from '../src/demo.ts'
 import { type Client, castDatabase, newFolder, type Page, type Panel, startApp } from './harness.ts'
+import { sqlite } from './plans.ts'
 import { type PanelProcess, startProcess } from './process.ts'
 import { startOddServer, until } from './smtp.ts'
 
 // What happens while nothing can be saved: the disk is full, the database read-only or locked.
-
-const sqlite = ({ db }: Panel) => (db as unknown as { $client: Database.Database }).$client
 
 /** Ways to make writing fail, each with what ends it. */
 const failures: Record<string, (panel: Panel) => () => void> = {

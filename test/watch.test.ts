@@ -4,17 +4,14 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import Database from 'better-sqlite3'
 import t from 'tap'
-
 import { cast } from '../src/demo.ts'
-import { castDatabase, newFolder, type Page, type Panel, startApp } from './harness.ts'
+import { castDatabase, newFolder, type Page, startApp } from './harness.ts'
+import { hearPrepared, planOf, sqlite } from './plans.ts'
 import { type PanelProcess, startProcess } from './process.ts'
 import { startMailServer, startOddServer, until } from './smtp.ts'
 
 const hour = 3_600_000
 const token = 'a-token-for-prometheus'
-
-/** A panel's own connection, on which tests make things go wrong. */
-const sqlite = ({ db }: Panel) => (db as unknown as { $client: Database.Database }).$client
 
 t.test('the probes are plain and tiny, and have nothing to do with anybody’s session', async (t) => {
   const panel = await startApp(t)
@@ -186,22 +183,12 @@ t.test('metrics count requests by pattern, and say how the database, letters, lo
 
 t.test('metrics are counted by an index, up to a number, and not at each look', async (t) => {
   const panel = await startApp(t)
-  const client = sqlite(panel)
-  const prepare = client.prepare.bind(client)
-  const queries = new Set<string>()
-  client.prepare = ((source: string) => {
-    queries.add(source)
-    return prepare(source)
-  }) as typeof client.prepare
+  const queries = hearPrepared(panel)
   await panel.visit().get('/metrics')
   const counting = [...queries].filter((query) => /from "(letters|sessions)"/.test(query))
   t.equal(counting.length, 3)
   for (const query of counting) {
-    const bindings = query.match(/\?/g)?.map(() => null) ?? []
-    const plan = prepare(`EXPLAIN QUERY PLAN ${query}`)
-      .all(...bindings)
-      .map((step) => (step as { detail: string }).detail)
-      .join('\n')
+    const plan = planOf(panel, query)
     t.match(plan, /SEARCH (letters|sessions) USING (COVERING )?INDEX (letters_(state|due)|sessions_last_seen)/, query)
     t.notMatch(plan, /SCAN (letters|sessions)/, query)
     t.match(query, / limit \?|min\(/, 'it ends')
