@@ -30,11 +30,13 @@ const oldLinks = {
   '#/partner/customers': '/partner/customers',
   '#/customer/users': '/customer/users',
 }
+// Home: this file lies in BASE/assets/HASH/.
+const base = new URL('../../', import.meta.url).pathname
 const meant = oldLinks[location.hash.replace(/\/$/, '')]
 if (meant) {
   const next = document.querySelector('input[data-old-links]')
   if (next) next.value = meant
-  else if (location.pathname === '/') location.replace(meant)
+  else if (location.pathname.replace(/\/?$/, '/') === base) location.replace(base + meant.slice(1))
 }
 
 // A form is sent once: a second click does nothing until the page is left or shown again. A download does not leave it.

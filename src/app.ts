@@ -5,7 +5,11 @@ import accountExportRoutes from './account-export/routes.ts'
 import accountTransferRoutes from './account-transfer/routes.ts'
 import accountRoutes from './accounts/routes.ts'
 import viewer, { ownAccount, recentAccounts, switchTo } from './accounts/viewer.ts'
+import { startCopying } from './backups/copying.ts'
 import backupRoutes from './backups/routes.ts'
+import { startBackups } from './backups/schedule.ts'
+import clockRoutes from './clock/routes.ts'
+import { watchClock } from './clock/watch.ts'
 import type { Config } from './config.ts'
 import customerRoutes from './customers/routes.ts'
 import { startCleaning } from './db/cleaning.ts'
@@ -31,16 +35,21 @@ import projectRoutes from './projects/routes.ts'
 import { startPurge } from './purge/worker.ts'
 import quotaRequestRoutes from './quota-requests/routes.ts'
 import quotaRoutes from './quotas/routes.ts'
+import type { Replica } from './replica/replica.ts'
 import resourceRoutes from './resources/routes.ts'
 import { newToken, type Secrets } from './secrets.ts'
 import supportRoutes from './support/routes.ts'
+import { watchTroubles } from './troubles/watch.ts'
 import { prove } from './two-factor/proof.ts'
 import twoFactorRoutes from './two-factor/routes.ts'
 import watchRoutes from './watch/routes.ts'
 import { newSetAside } from './watch/set-aside.ts'
 import { warningsOf } from './watch/warnings.ts'
 import assets from './web/assets.ts'
+import { answerBroken, answerUnreadable } from './web/bare-page.ts'
+import { putBaseBefore, refusePagesAsBase, takeBaseOff } from './web/base.ts'
 import compression from './web/compression.ts'
+import deadline, { type Deadlines, deadlines } from './web/deadline.ts'
 import errors from './web/errors.ts'
 import forms from './web/forms.ts'
 import guard from './web/guard.ts'
@@ -50,6 +59,7 @@ import once from './web/once.ts'
 import page from './web/page.ts'
 import { reserveNamesOf } from './web/reserved-names.ts'
 import session from './web/session.ts'
+import unsent from './web/unsent.ts'
 import wellKnownRoutes from './well-known/routes.ts'
 
 export type AppOptions = {
@@ -58,13 +68,27 @@ export type AppOptions = {
   secrets: Secrets
   /** The time in milliseconds since 1970; tests bring their own clock. */
   now?: () => number
+  /** The replica on another machine; whoever opened it stops it after the application. */
+  replica?: Replica | undefined
+  /** How long requests may take to arrive; tests bring shorter times. */
+  times?: Deadlines
 }
 
 /** The panel: every plugin and feature, in the order in which a request meets them. */
-export async function buildApp({ config, db, secrets, now = Date.now }: AppOptions): Promise<FastifyInstance> {
+export async function buildApp({
+  config,
+  db,
+  secrets,
+  now = Date.now,
+  replica,
+  times = deadlines,
+}: AppOptions): Promise<FastifyInstance> {
   reserveNamesOf(config.panelName)
   const app = Fastify({
     ...httpLimits,
+    clientErrorHandler: answerBroken(config.publicUrl),
+    frameworkErrors: answerUnreadable(config.publicUrl),
+    ...takeBaseOff(config),
     logger: logging(config.logLevel),
     logController: requestLog,
     trustProxy: config.trustProxy.length > 0 ? config.trustProxy : false,
@@ -72,29 +96,44 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
 
   const storage = watchStorage(db, app.log)
   app.addHook('onClose', async () => storage.stop())
-  const mail = startMailWorker(db, config, secrets, storage, now, app.log)
+  const clock = watchClock(db, storage, now, app.log)
+  app.addHook('onClose', async () => clock.stop())
+  const mail = startMailWorker(db, config, secrets, storage, now, app.log, () => clock.look() !== undefined)
   app.addHook('onClose', mail.stop)
   const setAside = newSetAside()
-  const cleaning = startCleaning(db, storage, app.log)
+  replica?.start(app.log)
+  const cleaning = startCleaning(db, storage, app.log, replica?.apart)
   app.addHook('onClose', cleaning.stop)
-  const purge = startPurge(db, config.dataDir, storage, now, app.log, cleaning.erase, setAside)
+  const purge = startPurge(db, config.dataDir, storage, now, app.log, cleaning.erase, setAside, clock)
   app.addHook('onClose', purge.stop)
+
+  const copying = startCopying(config, now, app.log, clock)
+  app.addHook('onClose', copying.stop)
+  const backups = startBackups(config, now, app.log, clock, copying.wake)
+  app.addHook('onClose', backups.stop)
 
   app.decorate('config', config)
   app.decorate('db', db)
   app.decorate('storage', storage)
   app.decorate('secrets', secrets)
   app.decorate('now', now)
+  app.decorate('clock', clock)
   app.decorate('eraseTraces', cleaning.erase)
   app.decorate('wakeMail', mail.wake)
   app.decorate('mailTrouble', mail.trouble)
   app.decorate('setAside', setAside)
+  app.decorate('backups', backups)
+  app.decorate('copying', copying)
+  app.decorate('replica', () => replica?.state())
   app.decorate('warnings', () => warningsOf(app))
   const post = newPost(config, secrets, mail.wake)
   const { publicUrl, panelName, supportEmail } = config
   app.decorate('postLetter', post)
   app.decorate('mailContext', { post, publicUrl, panelName, supportEmail })
   app.decorate('setupToken', newToken())
+
+  const stopWatching = watchTroubles(app)
+  app.addHook('onClose', async () => stopWatching())
 
   await app.register(metrics)
   const secureHeaders = helmet({
@@ -118,11 +157,13 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
     secureHeaders(request.raw, reply.raw, () => done())
   })
   app.addHook('onRequest', refuseUnclearHost)
+  await app.register(deadline, { times })
   app.addHook('onRequest', withoutEndingSlash)
   await app.register(compression)
   await app.register(assets)
   await app.register(session)
   await app.register(viewer)
+  await app.register(unsent)
   await app.register(forms)
   await app.register(page, { recentAccounts })
   await app.register(errors)
@@ -132,6 +173,7 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
     prove,
   })
   await app.register(once)
+  app.addHook('onSend', putBaseBefore)
 
   await app.register(watchRoutes, { db })
   await app.register(wellKnownRoutes)
@@ -161,5 +203,7 @@ export async function buildApp({ config, db, secrets, now = Date.now }: AppOptio
   await app.register(resourceRoutes)
   await app.register(supportRoutes)
   await app.register(backupRoutes)
+  await app.register(clockRoutes)
+  refusePagesAsBase(app)
   return app
 }

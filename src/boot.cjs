@@ -9,16 +9,16 @@ const { brotliDecompressSync } = require('node:zlib')
 
 const { hash, made, files, packed } = PACK
 
-const here = { node: process.versions.node.split('.')[0], system: `${process.platform}-${process.arch}` }
-if (here.node !== made.node || here.system !== made.system) {
+const here = { node: process.versions.node, system: `${process.platform}-${process.arch}` }
+if (Number.parseInt(here.node, 10) < made.floor || here.system !== made.system) {
   console.error(
-    `This file runs with Node ${made.node} on ${made.system}; this is Node ${process.versions.node} on ${here.system}. The executable brings its own Node.`,
+    `This file runs with Node ${made.floor} or newer on ${made.system}; this is Node ${here.node} on ${here.system}. The executable brings its own Node.`,
   )
   process.exit(2)
 }
 
 const folder = unpack()
-process.argv[1] = join(folder, 'dist/meshpanel.mjs')
+process.argv[1] = join(folder, 'dist/panel.mjs')
 // Inside of an executable require() and import() know Node’s own modules alone; those of start.cjs know files too.
 createRequire(join(folder, 'package.json'))('./dist/start.cjs').catch((error) => {
   console.error(error)

@@ -1,18 +1,20 @@
-// Bundles src/ into dist/meshpanel.mjs when something is newer, with the licences of all that it holds beside it.
-import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
+// Bundles src/ into dist/panel.mjs when something is newer. Beside it lie what starts it, dist/meshpanel.mjs, and the
+// licences of all that it holds.
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { licencesOf, packageAt, placeOf, root } from './contents.mjs'
 
 const dist = join(root, 'dist')
-export const bundle = join(dist, 'meshpanel.mjs')
-export const installed = join(root, 'node_modules/.package-lock.json')
+const bundle = join(dist, 'panel.mjs')
+/** What runs the panel. */
+export const program = join(dist, 'meshpanel.mjs')
+const installed = join(root, 'node_modules/.package-lock.json')
 const licences = join(dist, 'LICENCES.txt')
 
 /** Native parts stay where they are installed. */
 export const native = ['better-sqlite3', '@node-rs/argon2']
 
-export const changed = (path) => (existsSync(path) ? statSync(path).mtimeMs : 0)
+const changed = (path) => (existsSync(path) ? statSync(path).mtimeMs : 0)
 const newest = (folder) =>
   Math.max(...readdirSync(folder, { recursive: true }).map((file) => changed(join(folder, file))))
 
@@ -33,12 +35,12 @@ export async function buildBundle() {
     metafile: true,
     platform: 'node',
     format: 'esm',
-    target: 'node20',
+    target: 'node24',
     sourcemap: 'linked',
     logLevel: 'error',
     external: native,
     banner: {
-      js: "#!/usr/bin/env node\nimport { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
     },
   })
 
@@ -50,6 +52,7 @@ export async function buildBundle() {
     .map((location) => packageAt(place, location))
   mkdirSync(dist, { recursive: true })
   put(licences, licencesOf(packages))
+  put(program, readFileSync(join(root, 'src/entry.mjs')))
   // The map comes first: the bundle's time says that all is there.
   for (const { path, contents } of outputFiles.toSorted((one, other) => other.path.length - one.path.length))
     put(path, contents)
@@ -60,11 +63,4 @@ export async function buildBundle() {
 function put(file, contents) {
   writeFileSync(`${file}.${process.pid}`, contents)
   renameSync(`${file}.${process.pid}`, file)
-}
-
-/** Runs npm in a folder, and returns its exit code. What npm prints goes to standard error. */
-export function npm(args, cwd, more = {}) {
-  // npm's own settings for the script that runs this one are none of this one's.
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.toLowerCase().startsWith('npm_')))
-  return spawnSync('npm', args, { cwd, env: { ...env, ...more }, stdio: ['ignore', 2, 2] }).status ?? 1
 }

@@ -1,14 +1,23 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { isIP } from 'node:net'
+import { isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { type Access, type Place, readPlace } from './elsewhere/place.ts'
 import { readSmtpUrl, type SmtpOptions } from './mail/smtp-url.ts'
 
 export type Config = {
+  /** Without a slash at its end. */
   publicUrl: string
+  /** Its scheme, host and port. */
+  origin: string
+  /** Its path: '' or, where the panel shares its host, such as '/panel'. */
+  base: string
   /** The panel is reached by https, through a reverse proxy. */
   https: boolean
   host: string
   port: number
+  /** The path of the Unix socket to listen on, instead of host and port. */
+  socket: string | undefined
   dataDir: string
   smtp: SmtpOptions | undefined
   mailFrom: { name: string; address: string }
@@ -23,12 +32,59 @@ export type Config = {
   backupEveryHours: number
   /** So many of the backups that it makes by itself are kept. */
   backupKeep: number
+  /** Where backups are copied to. */
+  backupTo: Place | undefined
+  /** Where Litestream keeps a replica of the database. */
+  replicateTo: Place | undefined
+  /** How far back the replica goes. */
+  replicateKeepHours: number
+  /** What places share, for one that a command names. */
+  access: Access
+}
+
+/** Some variables of the environment, for a program that is started: never all of them, since some are secrets. */
+export function environmentOf(...names: string[]): NodeJS.ProcessEnv {
+  return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])))
 }
 
 /** The folder of package.json: this file lies one folder below it, and so does the bundle. */
 export const root = fileURLToPath(new URL('..', import.meta.url))
 
 export class ConfigError extends Error {}
+
+/** Every setting. What is secret may stand in a file instead, which NAME_FILE names. */
+const settings = {
+  PUBLIC_URL: 'plain',
+  HOST: 'plain',
+  PORT: 'plain',
+  DATA_DIR: 'plain',
+  SMTP_URL: 'secret',
+  MAIL_FROM: 'plain',
+  SUPPORT_EMAIL: 'plain',
+  PANEL_NAME: 'plain',
+  TRUST_PROXY: 'plain',
+  TWO_FACTOR: 'plain',
+  LOG_LEVEL: 'plain',
+  METRICS_TOKEN: 'secret',
+  BACKUP_EVERY_HOURS: 'plain',
+  BACKUP_KEEP: 'plain',
+  BACKUP_TO: 'plain',
+  REPLICATE_TO: 'plain',
+  REPLICATE_KEEP_HOURS: 'plain',
+  SFTP_KEY_FILE: 'plain',
+  SFTP_KNOWN_HOSTS_FILE: 'plain',
+  S3_ENDPOINT: 'plain',
+  AWS_REGION: 'plain',
+  AWS_ACCESS_KEY_ID: 'plain',
+  AWS_SECRET_ACCESS_KEY: 'secret',
+} as const satisfies Record<string, 'plain' | 'secret'>
+
+type Setting = keyof typeof settings
+
+/** The environment variables that the panel reads, those that name files among them. */
+export const settingNames: string[] = Object.entries(settings).flatMap(([name, kind]) =>
+  kind === 'secret' ? [name, `${name}_FILE`] : [name],
+)
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 const twoFactors = ['support', 'partners', 'optional'] as const
@@ -40,21 +96,9 @@ const twoFactors = ['support', 'partners', 'optional'] as const
  */
 export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.ProcessEnv = process.env): Config {
   const environment = { ...defaults, ...given }
-  const value = (name: string) => environment[name]?.trim() || undefined
-  /** A secret stands in the variable, or in the file that NAME_FILE names. */
-  const secret = (name: string) => {
-    const file = value(`${name}_FILE`)
-    if (file === undefined) return value(name)
-    if (value(name) !== undefined) throw new ConfigError(`${name} and ${name}_FILE are both set. Keep one of them.`)
-    try {
-      return readFileSync(file, 'utf8').trim() || undefined
-    } catch (error) {
-      throw new ConfigError(
-        `${name}_FILE names ${file}, which cannot be read (${(error as NodeJS.ErrnoException).code}).`,
-      )
-    }
-  }
-  const wrong = (name: string, rule: string) => new ConfigError(`${name} ${rule} It is “${value(name)}”.`)
+  const typed = (name: string) => environment[name]?.trim() || undefined
+  const value = (name: Setting) => (settings[name] === 'secret' ? secretValue(name, typed) : typed(name))
+  const wrong = (name: Setting, rule: string) => new ConfigError(`${name} ${rule} It is “${value(name)}”.`)
 
   const port = Number(value('PORT') ?? '3000')
   if (!/^\d{1,5}$/.test(value('PORT') ?? '3000') || port > 65535)
@@ -62,14 +106,21 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
 
   const publicUrl = value('PUBLIC_URL') ?? `http://localhost:${port}`
   if (!URL.canParse(publicUrl)) throw wrong('PUBLIC_URL', 'must be an address such as https://panel.example.com.')
-  const { protocol, origin, pathname, search, hash } = new URL(publicUrl)
-  if (!['http:', 'https:'].includes(protocol) || pathname !== '/' || search || hash) {
-    throw wrong('PUBLIC_URL', 'must be https://HOST or http://HOST, without a path.')
-  }
+  const { protocol, origin, pathname, search, hash, username, password } = new URL(publicUrl)
+  const base = pathname.replace(/\/+$/, '')
+  const plain = /^(\/[\w.~-]+)*$/.test(base) && !search && !hash && !username && !password
+  if (!['http:', 'https:'].includes(protocol) || !plain)
+    throw wrong('PUBLIC_URL', 'must be https://HOST or http://HOST, and may have a path such as /panel.')
 
+  // Node listens on an IPv6 address without its brackets.
+  const host = (value('HOST') ?? '127.0.0.1').replace(/^\[(.*)\]$/, '$1')
+  const [, socket] = /^unix:(.*)$/.exec(host) ?? []
+  if (socket !== undefined && (!isAbsolute(socket) || Buffer.byteLength(socket) > longestSocket))
+    throw wrong('HOST', `must be an address, a name, or unix:/PATH of at most ${longestSocket} bytes.`)
+
+  const smtpUrl = value('SMTP_URL')
   let smtp: SmtpOptions | undefined
   try {
-    const smtpUrl = secret('SMTP_URL')
     smtp = smtpUrl === undefined ? undefined : readSmtpUrl(smtpUrl)
   } catch (error) {
     // The value may hold a password, so it is not repeated.
@@ -81,7 +132,8 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
     throw wrong('SUPPORT_EMAIL', 'must be one e-mail address.')
 
   const panelName = value('PANEL_NAME') ?? 'Meshpanel'
-  if (panelName.length > 40) throw wrong('PANEL_NAME', 'must have at most 40 characters.')
+  if (panelName.length > 40 || /\p{Cc}/u.test(panelName))
+    throw wrong('PANEL_NAME', 'must have at most 40 characters, on one line.')
 
   const mailFrom = readAddress(value('MAIL_FROM') ?? `${panelName} <no-reply@${new URL(publicUrl).hostname}>`)
   if (!mailFrom) throw wrong('MAIL_FROM', 'must be an address such as “Panel <panel@example.com>”.')
@@ -96,10 +148,19 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
   const twoFactor = twoFactors.find((known) => known === (value('TWO_FACTOR') ?? 'support'))
   if (!twoFactor) throw wrong('TWO_FACTOR', `must be one of ${twoFactors.join(', ')}.`)
 
-  const metricsToken = secret('METRICS_TOKEN')
+  const access = readAccess(value, wrong)
+  const place = (name: Setting) => {
+    const given = value(name)
+    return given === undefined ? undefined : readPlaceSetting(name, given, access)
+  }
+  const replicateTo = place('REPLICATE_TO')
+  if (replicateTo?.kind === 'sftp' && !access.sftpKeyFile)
+    throw new ConfigError('REPLICATE_TO is sftp://: set SFTP_KEY_FILE, too, since Litestream needs the key itself.')
+
+  const metricsToken = value('METRICS_TOKEN')
   if (metricsToken && !/^[\x21-\x7e]{16,}$/.test(metricsToken))
     throw new ConfigError('METRICS_TOKEN must have at least 16 characters, of ASCII and without spaces.')
-  const whole = (name: string, usual: number, least: number, most: number) => {
+  const whole = (name: Setting, usual: number, least: number, most: number) => {
     const text = value(name) ?? String(usual)
     if (!/^\d{1,6}$/.test(text) || Number(text) < least || Number(text) > most)
       throw wrong(name, `must be a whole number from ${least} to ${most}.`)
@@ -107,11 +168,13 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
   }
 
   return {
-    publicUrl: origin,
+    publicUrl: origin + base,
+    origin,
+    base,
     https: protocol === 'https:',
-    // Node listens on an IPv6 address without its brackets.
-    host: (value('HOST') ?? '127.0.0.1').replace(/^\[(.*)\]$/, '$1'),
+    host,
     port,
+    socket,
     dataDir: value('DATA_DIR') ?? 'data',
     smtp,
     mailFrom,
@@ -123,6 +186,49 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
     metricsToken,
     backupEveryHours: whole('BACKUP_EVERY_HOURS', 24, 0, 8_760),
     backupKeep: whole('BACKUP_KEEP', 30, 1, 10_000),
+    backupTo: place('BACKUP_TO'),
+    replicateTo,
+    replicateKeepHours: whole('REPLICATE_KEEP_HOURS', 24, 1, 8_760),
+    access,
+  }
+}
+
+/** Reads a place that a setting or an option names. Throws a ConfigError that names it. */
+function readAccess(
+  value: (name: Setting) => string | undefined,
+  wrong: (name: Setting, rule: string) => ConfigError,
+): Access {
+  const file = (name: Setting) => {
+    const path = value(name)
+    if (path !== undefined && !statSync(path, { throwIfNoEntry: false })?.isFile())
+      throw wrong(name, 'must name a file that is there.')
+    return path
+  }
+  const text = (name: Setting, form: RegExp, rule: string) => {
+    const given = value(name)
+    // It may be a secret, so it is not repeated.
+    if (given !== undefined && !form.test(given)) throw new ConfigError(`${name} ${rule}`)
+    return given
+  }
+  const printable = /^[\x21-\x7e]+$/
+  const endpoint = value('S3_ENDPOINT')
+  if (endpoint !== undefined && !(URL.canParse(endpoint) && /^https?:$/.test(new URL(endpoint).protocol)))
+    throw wrong('S3_ENDPOINT', 'must be an http or https address.')
+  return {
+    sftpKeyFile: file('SFTP_KEY_FILE'),
+    sftpKnownHostsFile: file('SFTP_KNOWN_HOSTS_FILE'),
+    s3Endpoint: endpoint,
+    awsRegion: text('AWS_REGION', /^[a-z0-9-]+$/, 'must be the name of a region, such as eu-central-1.'),
+    awsAccessKeyId: text('AWS_ACCESS_KEY_ID', printable, 'must be of ASCII and without spaces.'),
+    awsSecretAccessKey: text('AWS_SECRET_ACCESS_KEY', printable, 'must be of ASCII and without spaces.'),
+  }
+}
+
+export function readPlaceSetting(name: string, given: string, access: Access): Place {
+  try {
+    return readPlace(given, access)
+  } catch (error) {
+    throw new ConfigError(`${name} ${(error as Error).message}`)
   }
 }
 
@@ -132,34 +238,49 @@ function readAddress(text: string): { name: string; address: string } | undefine
   return address === undefined ? undefined : { name: name.replace(/^"(.*)"$/, '$1'), address }
 }
 
-const known = [
-  ...[
-    'PUBLIC_URL',
-    'HOST',
-    'PORT',
-    'DATA_DIR',
-    'SMTP_URL',
-    'SMTP_URL_FILE',
-    'MAIL_FROM',
-    'SUPPORT_EMAIL',
-    'PANEL_NAME',
-  ],
-  ...[
-    'TRUST_PROXY',
-    'TWO_FACTOR',
-    'LOG_LEVEL',
-    'METRICS_TOKEN',
-    'METRICS_TOKEN_FILE',
-    'BACKUP_EVERY_HOURS',
-    'BACKUP_KEEP',
-  ],
-]
+/** In bytes: what the operating system takes (unix(7)). */
+const longestSocket = 107
+
+/**
+ * The descriptor of the socket that a service manager hands over (sd_listen_fds(3)); undefined where it hands over
+ * none. The variables that say so are for this process alone, and go.
+ */
+export function takeHandedOver(environment: NodeJS.ProcessEnv = process.env): number | undefined {
+  const { LISTEN_PID, LISTEN_FDS } = environment
+  for (const name of ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES']) delete environment[name]
+  if (LISTEN_FDS === undefined || Number(LISTEN_PID) !== process.pid) return undefined
+  if (LISTEN_FDS !== '1') throw new ConfigError(`LISTEN_FDS is ${LISTEN_FDS}: the panel takes one socket.`)
+  return 3
+}
+
+/** In bytes; far more than any secret has. */
+const largestSecret = 64 * 1024
+
+/** A secret stands in the variable, or in the file that NAME_FILE names. */
+function secretValue(name: Setting, typed: (name: string) => string | undefined): string | undefined {
+  const variable = `${name}_FILE`
+  const file = typed(variable)
+  if (file === undefined) return typed(name)
+  if (typed(name) !== undefined) throw new ConfigError(`${name} and ${variable} are both set. Keep one of them.`)
+  const wrong = (why: string) => new ConfigError(`${variable} names ${file}, ${why}.`)
+  let text: string
+  try {
+    const { size } = statSync(file)
+    if (size > largestSecret) throw wrong('which is larger than 64 KiB')
+    text = readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    if (error instanceof ConfigError) throw error
+    throw wrong(`which cannot be read (${(error as NodeJS.ErrnoException).code})`)
+  }
+  if (text === '') throw wrong('which is empty')
+  return text
+}
 
 /** Variables that are set and one letter off a setting: `[what is set, what may be meant]`. */
 export function misspeltSettings(environment: NodeJS.ProcessEnv = process.env): [string, string][] {
   return Object.keys(environment).flatMap((name) => {
-    if (known.includes(name)) return []
-    const meant = known.find((setting) => setting.length > 4 && isOneOff(name, setting))
+    if (settingNames.includes(name)) return []
+    const meant = settingNames.find((setting) => setting.length > 4 && isOneOff(name, setting))
     return meant ? [[name, meant] as [string, string]] : []
   })
 }

@@ -3,10 +3,10 @@ import { Eta } from 'eta'
 import { root } from './config.ts'
 
 /**
- * The Eta of pages and letters; `tools` is what its views can call under that name. A value that is missing fails
- * the page instead of printing “undefined”.
+ * The Eta of pages and letters; `tools` is what its views can call under that name, `base` the path that the panel's
+ * own addresses in them get. A value that is missing fails the page instead of printing “undefined”.
  */
-export function newEta(tools: object = {}): Eta {
+export function newEta(tools: object = {}, base = ''): Eta {
   const eta = new Eta({
     views: join(root, 'views'),
     cache: true,
@@ -15,7 +15,10 @@ export function newEta(tools: object = {}): Eta {
     // Not among a view's data, which Eta copies for each partial.
     functionHeader: 'const { tools } = this',
     // What indents a template is a fifth of a page, and means nothing in HTML.
-    plugins: [{ processTemplate: (template: string) => template.replaceAll(/\n[ \t]+/g, '\n ') }],
+    plugins: [
+      { processTemplate: (template: string) => template.replaceAll(/\n[ \t]+/g, '\n ') },
+      ...(base ? [{ processTemplate: (template: string) => putBaseBefore(template, base) }] : []),
+    ],
     filterFunction: (value) => {
       if (value === undefined || value === null) throw new Error('A view prints a value that is missing.')
       return String(value)
@@ -29,5 +32,16 @@ export function newEta(tools: object = {}): Eta {
     paths.set(name, path)
     return path
   }
-  return Object.assign(eta, { tools })
+  const below = (address: string) => (/^\/(?!\/)/.test(address) ? base + address : address)
+  return Object.assign(eta, { tools: { ...tools, below } })
+}
+
+/** In attributes that hold an address: those that are written out, and those that an expression begins. */
+function putBaseBefore(template: string, base: string): string {
+  return template
+    .replaceAll(/(\s(?:href|src|action|formaction)=")(?=\/(?!\/))/g, (attribute) => attribute + base)
+    .replaceAll(
+      /(\s(?:href|src|action|formaction)="<%=)((?:(?!%>).)*)%>/gs,
+      (_, attribute: string, expression: string) => `${attribute} tools.below(${expression.trim()}) %>`,
+    )
 }

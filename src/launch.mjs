@@ -1,16 +1,21 @@
-// What npm start, npm run demo and npm test begin with: installs and builds what is missing or
-// older than its sources, then runs the command in this same process. Only Node itself is needed.
-import { join } from 'node:path'
+// What npm start, npm run demo and npm test begin with: installs what is missing, builds what is older than its sources,
+// then runs the command in this same process; on a Node that is too old, in one on the Node that was brought.
+//   --prepare  runs nothing afterwards
+//   --install  the same, and installs also into a folder that is somebody else’s
 import { pathToFileURL } from 'node:url'
-import { bundle, changed, installed, npm, prepareBundle } from './build.mjs'
-import { root } from './contents.mjs'
+import { prepareBundle, program } from './build.mjs'
+import { InstallError, installMissing, isOld, runOnBroughtNode } from './install.mjs'
 
-if (changed(installed) < Math.max(changed(join(root, 'package-lock.json')), 1)) {
-  console.error('Installing what the panel needs. This takes a minute or two, once …')
-  // What the bundle is made of is there for development alone; NODE_ENV=production would leave it out.
-  const status = npm(['ci', '--include=dev', '--no-audit', '--no-fund'], root)
-  if (status !== 0) process.exit(status)
+const [, , command] = process.argv
+
+try {
+  installMissing({ asked: command === '--install' })
+} catch (error) {
+  if (!(error instanceof InstallError)) throw error
+  console.error(error.message)
+  process.exit(error.exitCode)
 }
 
+if (isOld()) process.exit(await runOnBroughtNode())
 await prepareBundle()
-if (process.argv[2] !== '--prepare') await import(pathToFileURL(bundle))
+if (command !== '--prepare' && command !== '--install') await import(pathToFileURL(program))

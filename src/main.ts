@@ -37,7 +37,7 @@ const commands: Line[] = [
   ['demo', 'run it on a throw-away database with a demo cast (npm run demo)', demo],
   ['create-operator', 'create a user of Support; the password is read from standard input', createOperator, ['--email <e-mail>', needed], ['--name <name>', needed]],
   ['backup [file]', 'copy database and key, also while the panel runs, and check the copy', backUp],
-  ['restore <file>', 'bring a backup into an empty DATA_DIR; sessions and links end', restore, key],
+  ['restore [file]', 'bring a backup, or a replica, into an empty DATA_DIR; sessions and links end', restore, key, ['--from <place>', 'the replica to bring: what REPLICATE_TO says'], ['--at <time>', 'as the replica was at that time']],
   ['verify <file>', 'check a backup and say what is in it', verify, key],
   ['migrate', 'bring the database to this version, and end', migrate],
   ['doctor', 'examine the installation and say what to do; exit code 1 for a problem', doctor, ['--send <e-mail>', 'send a letter there, to try the mail server']],

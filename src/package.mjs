@@ -6,38 +6,27 @@
 //   meshpanel.licences.txt the licences of all that is inside
 //   SHA256SUMS             for `sha256sum --check`; and SHA256SUMS.sig, where SIGNING_KEY names an Ed25519 key (PEM)
 //
-// With `-- --release` they are made with the Node and SQLite that src/release/package-lock.json pins, fetched from npm
-// and run from there, instead of those installed here; `-- --into FOLDER` writes them elsewhere.
+// With `-- --release` they are made with the Node that src/release/package-lock.json pins, fetched from npm and run from
+// there, instead of the one that runs this; `-- --into FOLDER` writes them elsewhere.
 // Two builds of the same source give the same bytes: nothing here may depend on the time, the folder or the user.
 // test/proofs/reproducible.mjs shows it.
 import { execFileSync } from 'node:child_process'
 import { createHash, createPrivateKey, sign } from 'node:crypto'
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, delimiter, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { brotliCompressSync, constants } from 'node:zlib'
 import { inject } from 'postject'
-import { buildBundle, native, npm } from './build.mjs'
+import { buildBundle, native } from './build.mjs'
 import { licencesOf, packageAt, placeOf, root, sqliteIn, thisNode } from './contents.mjs'
+import { fetchNode, floor, nodePackage, npm } from './install.mjs'
 import { billOf } from './sbom.mjs'
 
 const { values: asked } = parseArgs({
   options: { release: { type: 'boolean' }, into: { type: 'string' }, with: { type: 'string' } },
 })
 const into = resolve(asked.into ?? join(root, 'dist'))
-const sqlitePackage = 'node_modules/better-sqlite3'
-const nodePackage = `node_modules/node-${process.platform}-${process.arch}`
 
 const key = signingKey()
 process.umask(0o022)
@@ -45,34 +34,23 @@ mkdirSync(into, { recursive: true })
 // A build that fails leaves no sums that speak of files from before.
 const sums = join(into, 'SHA256SUMS')
 for (const file of [sums, `${sums}.sig`]) rmSync(file, { force: true })
-if (asked.release) packageWith(fetchRelease())
+if (asked.release) packageWith(join(into, 'release'))
 else await packageIt(asked.with)
-
-/** Installs the release's Node and SQLite as its lockfile says. Nothing of theirs is run by npm. Returns the folder. */
-function fetchRelease() {
-  const folder = join(into, 'release')
-  mkdirSync(folder, { recursive: true })
-  for (const file of ['package.json', 'package-lock.json'])
-    copyFileSync(join(root, 'src/release', file), join(folder, file))
-  const quietly = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error']
-  if (npm(['ci', ...quietly], folder) !== 0) throw new Error('The release’s Node and SQLite could not be installed.')
-  if (!existsSync(join(folder, nodePackage))) throw new Error(`${nodePackage} is not in src/release/package.json.`)
-  return folder
-}
 
 /** The Node that goes into the executable also makes it, so that the bytes do not depend on which one is installed. */
 function packageWith(folder) {
+  fetchNode(folder)
   const self = fileURLToPath(import.meta.url)
   const args = [self, '--with', folder, '--into', into]
   execFileSync(join(folder, nodePackage, 'bin/node'), args, { stdio: 'inherit' })
 }
 
 async function packageIt(release) {
-  const places = [...(release ? [placeOf(release)] : []), placeOf(root)]
+  const place = placeOf(root)
   const inBundle = await buildBundle()
-  const beside = nativeLocations(places).map((location) => ({ location, place: placeWith(places, location) }))
-  const packages = [...inBundle, ...beside.map(({ location, place }) => packageAt(place, location))]
-  const sqlite = sqliteIn(join(placeWith(places, sqlitePackage).folder, sqlitePackage))
+  const beside = nativeLocations()
+  const packages = [...inBundle, ...beside.map((location) => packageAt(place, location))]
+  const sqlite = sqliteIn(join(root, 'node_modules/better-sqlite3'))
   const node = thisNode()
 
   const licences = join(into, 'meshpanel.licences.txt')
@@ -91,43 +69,27 @@ async function packageIt(release) {
   if (key) signFile(sums, key)
 }
 
-/** The packages that stay beside the bundle: those with a native part, what loads it, and the part itself. */
-function nativeLocations(places) {
-  const own = native.map((name) => `node_modules/${name}`)
-  const { needs } = packageAt(placeWith(places, sqlitePackage), sqlitePackage)
-  // better-sqlite3 13 loads its binary by itself.
-  const loaders = needs.includes('node_modules/bindings')
-    ? ['node_modules/bindings', 'node_modules/file-uri-to-path']
-    : []
-  const argon2 = readdirSync(join(root, 'node_modules/@node-rs'))
-    .filter((name) => name.startsWith('argon2-'))
-    .map((name) => `node_modules/@node-rs/${name}`)
-  return [...own, ...loaders, ...argon2.sort()]
-}
-
-/** The first place where this is installed. */
-function placeWith(places, location) {
-  const place = places.find(({ folder }) => existsSync(join(folder, location)))
-  if (!place) throw new Error(`${location} is not installed.`)
-  return place
+/** The packages that stay beside the bundle: those with a native part, and the part itself where it is one of its own. */
+function nativeLocations() {
+  const argon2 = readdirSync(join(root, 'node_modules/@node-rs')).filter((name) => name.startsWith('argon2-'))
+  return [...native, ...argon2.sort().map((name) => `@node-rs/${name}`)].map((name) => `node_modules/${name}`)
 }
 
 /** The panel’s files as the source of an object: their names and sizes, and their bytes, compressed. */
 function pack(beside, licences) {
   const paths = [
-    ...['package.json', 'LICENSE', 'dist/meshpanel.mjs'].map((file) => [file, join(root, file)]),
+    ...['package.json', 'LICENSE', 'dist/panel.mjs'].map((file) => [file, join(root, file)]),
     ['dist/LICENCES.txt', licences],
     ...['views', 'migrations', 'public'].flatMap((folder) => filesOf(join(root, folder), folder)),
-    ...beside.flatMap(({ location, place }) =>
-      filesOf(join(place.folder, location), location).filter(([file]) => isNeeded(file)),
-    ),
+    ...beside.flatMap((location) => filesOf(join(root, location), location).filter(([file]) => isNeeded(file))),
   ]
-  const start = ['dist/start.cjs', Buffer.from("module.exports = import('./meshpanel.mjs')\n")]
+  const source =
+    "require('node:module').enableCompileCache(__dirname + '/compiled')\nmodule.exports = import('./panel.mjs')\n"
+  const start = ['dist/start.cjs', Buffer.from(source)]
   const contents = [start, ...paths.map(([file, path]) => [file, readFileSync(path)])]
   const files = contents.map(([file, bytes]) => [file, bytes.length])
   const bytes = Buffer.concat(contents.map(([, bytes]) => bytes))
-  const [version] = process.versions.node.split('.')
-  const made = { node: version, system: `${process.platform}-${process.arch}` }
+  const made = { floor: floor(), system: `${process.platform}-${process.arch}` }
   const hash = createHash('sha256')
     .update(JSON.stringify([made, files]))
     .update(bytes)
@@ -145,9 +107,8 @@ function filesOf(folder, name) {
     .map((path) => [`${name}${path.slice(folder.length).replaceAll('\\', '/')}`, path])
 }
 
-/** Of the native packages: code and this system’s binary, neither sources nor what the compiler left. */
+/** Of the native packages: code and this system’s binary, no sources. */
 function isNeeded(file) {
-  if (file.includes('/build/')) return file.endsWith('/build/Release/better_sqlite3.node')
   if (file.includes('/prebuilds/')) return file.endsWith(`/prebuilds/${process.platform}-${process.arch}.node`)
   return !/^node_modules\/better-sqlite3\/(deps|src)\//.test(file) && /\.(js|json|node)$|\/LICENSE/.test(file)
 }

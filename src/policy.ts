@@ -76,6 +76,7 @@ export const policy = {
   'support.mail': ['support'],
   'support.quota': ['support'],
   'support.backup': ['support'],
+  'support.clock': ['support'],
 } as const satisfies Record<string, readonly Standing[]>
 
 export type Action = keyof typeof policy

@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { StartError } from './db/start-error.ts'
 
 /** The installation's keys, all derived from one random value. */
 export type Secrets = {
@@ -16,24 +17,28 @@ export type Secrets = {
 /** The file of an installation's master key; a backup's stands beside it, under its name. */
 export const secretsFile = (dataDir: string) => join(dataDir, 'secrets')
 
-/** Reads DATA_DIR/secrets, a file that only its owner can read; makes it at the first start. */
-export function openSecrets(dataDir: string): Secrets {
-  const file = secretsFile(dataDir)
-  try {
-    writeFileSync(file, `${newMaster()}\n`, { mode: 0o600, flag: 'wx' })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  }
-  return deriveSecrets(readMasters(file))
-}
+/** A file of secrets that holds something else. */
+export class DamagedSecrets extends StartError {}
 
-/** The master keys in a file: the one in use, and then, while secrets are being rotated, earlier ones. */
+/**
+ * The master keys in a file: the one in use, and then, while secrets are being rotated, earlier ones. Throws a
+ * StartError that names the file.
+ */
 export function readMasters(file: string): string[] {
-  const masters = readFileSync(file, 'utf8').trim().split('\n')
-  if (masters.some((master) => Buffer.from(master, 'base64url').length !== 32))
-    throw new Error(`${file} is damaged: it must hold 32 bytes as base64url.`)
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new StartError(`${file} cannot be read (${(error as NodeJS.ErrnoException).code}). ${bringBack(file)}`)
+  }
+  const masters = text.trim().split('\n')
+  if (!masters.every((master) => /^[\w-]{43}$/.test(master)))
+    throw new DamagedSecrets(`${file} is damaged: it must hold 32 bytes as base64url. ${bringBack(file)}`)
   return masters
 }
+
+const bringBack = (file: string) =>
+  basename(file) === 'secrets' ? 'Bring it back from a backup (its FILE.secrets).' : 'Take another copy of it.'
 
 export function newMaster(): string {
   return randomBytes(32).toString('base64url')

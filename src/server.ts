@@ -1,9 +1,15 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
-import { type Config, misspeltSettings } from './config.ts'
-import { openDatabase, StartError } from './db/open.ts'
+import { type Config, misspeltSettings, takeHandedOver } from './config.ts'
+import { findDamage } from './db/check.ts'
+import { checkedAtStart } from './db/open.ts'
+import { Unusable } from './db/place.ts'
+import { openInstallation } from './installation/open.ts'
 import { hasOperator, rekeyEmails } from './login/data.ts'
-import { openSecrets } from './secrets.ts'
+import { openReplica } from './replica/replica.ts'
+import { listen } from './web/listen.ts'
 
 const longestStop = 10_000
 
@@ -16,9 +22,14 @@ export async function serve(
   config: Config,
   prepare?: (app: FastifyInstance) => Promise<void>,
 ): Promise<FastifyInstance> {
-  const database = openDatabase(config.dataDir)
+  const handedOver = takeHandedOver()
+  const database = openInstallation(config.dataDir, Date.now())
   const taken = rekeyEmails(database.db)
-  const app = await buildApp({ config, db: database.db, secrets: openSecrets(config.dataDir) })
+  const replica = await openReplica(config, database.db).catch((error) => {
+    database.close()
+    throw error
+  })
+  const app = await buildApp({ config, db: database.db, secrets: database.secrets, replica })
   if (taken.length > 0)
     app.log.warn(
       { users: taken.length },
@@ -27,29 +38,21 @@ export async function serve(
   // Not in a hook, since hooks run the last one first: workers still write while they stop.
   const close = async () => {
     await app.close()
+    await replica?.stop()
     database.close()
   }
   await prepare?.(app)
-  await listen(app, close)
+  try {
+    await listen(app, handedOver)
+  } catch (error) {
+    await close()
+    throw error
+  }
 
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop(app, close))
   say(app)
+  lookForDamage(app)
   return app
-}
-
-async function listen(app: FastifyInstance, close: () => Promise<void>): Promise<void> {
-  const { host, port } = app.config
-  try {
-    await app.listen({ host, port })
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    await close()
-    if (code === 'EADDRINUSE')
-      throw new StartError(`HOST ${host}, PORT ${port}: another program listens there. Set PORT to a free one.`)
-    if (code === 'EACCES' || code === 'EADDRNOTAVAIL')
-      throw new StartError(`HOST ${host}, PORT ${port}: the panel may not listen there (${code}).`)
-    throw error
-  }
 }
 
 function say(app: FastifyInstance): void {
@@ -67,6 +70,20 @@ function say(app: FastifyInstance): void {
     console.log(
       `Nobody operates it yet. Create the first operator here, once:\n${config.publicUrl}/setup/${setupToken}\n`,
     )
+}
+
+/** A large database is checked beside the running panel; what is found stops all writes. */
+function lookForDamage({ storage, log, config: { dataDir } }: FastifyInstance): void {
+  const file = join(dataDir, 'panel.db')
+  if (statSync(file).size <= checkedAtStart) return
+  findDamage(file).then(
+    (found) => {
+      if (!found) return
+      log.error({ found }, 'the database is damaged')
+      storage.note(new Unusable('DATABASE_DAMAGED'))
+    },
+    (error) => log.error({ err: error }, 'the database could not be checked'),
+  )
 }
 
 function stop(app: FastifyInstance, close: () => Promise<void>): void {

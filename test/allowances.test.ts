@@ -397,12 +397,12 @@ t.test(
       name: 'list.csv',
       bytes: Buffer.from(text),
     })
-    t.match(checked.row('(acme)'), 'taken', 'one’s own is known')
+    t.match(checked.row('(acme)'), 'renames it to Own', 'one’s own is known')
     const words = (identifier: string) => checked.row(`(${identifier})`).replace(/^.*?\)/, '')
     t.equal(words('umbrella'), words('free-one'), 'a foreign one reads as one that is free')
     t.match(checked.text, 'Whether an identifier is free is known only when its customer is created')
 
-    await petra.press(checked, 'Import 3 customers')
+    await petra.press(checked, 'Import 4 customers')
     await until('it is done', () => panel.db.select().from(imports).where(eq(imports.state, 'done')).get())
     const taken = panel.db.select().from(records).where(eq(records.kind, 'account.identifier-taken')).all()
     t.same(

@@ -9,7 +9,7 @@ const read = (file: string) => readFileSync(join(src, file), 'utf8')
 
 // Imports point one way: from a higher layer to a lower one, or within a layer.
 const entry = new Set(['main.ts', 'server.ts', 'demo.ts'])
-const ground = /^(db|mail)\/|^(config|version|secrets|eta)\.ts$|^history\/(record|kinds)\.ts$/
+const ground = /^(db|mail|elsewhere)\/|^(config|version|secrets|eta)\.ts$|^history\/(record|kinds)\.ts$/
 
 function layer(file: string): number {
   if (entry.has(file)) return 5
@@ -70,12 +70,16 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
   'a write that asks for nobody’s right': {
     pattern: /\bwriteUnchecked\(/,
     where: {
+      'clock/data.ts': 'notes that the panel runs',
       'db/open.ts': 'defines it, and write asks first',
       'db/storage.ts': 'tries whether anything can be saved, and takes it back',
       'demo.ts': 'makes the cast in an empty database',
-      'imports/data.ts': 'forgets old imports',
+      'imports/ending/data.ts': 'forgets old imports',
+      'installation/data.ts': 'ties a database to its secrets, at a start',
       'login/data.ts': 'makes the keys of addresses anew at a start',
+      'replica/data.ts': 'which start of which machine may write to the replica',
       'throttle/data.ts': 'counts tries',
+      'troubles/data.ts': 'what fails is no act of anybody’s',
       'web/session.ts': 'a log-in: it asks itself for the password that was proved',
     },
   },
@@ -100,7 +104,7 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
     pattern: /\bbyItself\(/,
     where: {
       'history/record.ts': 'the command line is one',
-      'imports/routes.ts': 'takes back what was read of a file',
+      'imports/check.ts': 'takes back what was read of a file',
       'imports/worker.ts': 'asks for its importer in the batch',
       'purge/data.ts': 'nobody asks for it: it was due',
     },

@@ -14,18 +14,23 @@ import {
 } from 'node:fs'
 import { basename, join } from 'node:path'
 import { mock } from 'node:test'
+import { gunzipSync } from 'node:zlib'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { makeBackup } from '../src/backups/make.ts'
 import { restoreBackup } from '../src/backups/restore.ts'
 import { verifyBackup } from '../src/backups/verify.ts'
+import { root } from '../src/config.ts'
 import { letters as lettersTable } from '../src/db/schema.ts'
 import { cast } from '../src/demo.ts'
 import { resendGap } from '../src/mail/allowance.ts'
 import { openBody } from '../src/mail/outbox.ts'
 import { castDatabase, newFolder, type Page, type Panel, publicUrl, type Start, startApp } from './harness.ts'
 import { launch, runCommand, runProgram, startProcess } from './process.ts'
+import { randomFrom } from './proofs/random.ts'
 import { deadAddress, linkIn, pause, until } from './smtp.ts'
+
+t.setTimeout(300_000)
 
 const hour = 3_600_000
 const day = 24 * hour
@@ -173,18 +178,22 @@ t.test('a backup is made beside a running panel, is verified, and is restored in
 
   const file = join(newFolder(), 'weekly.db')
   const backup = await runCommand(['backup', file], dataDir).done
-  t.match(backup, { code: 0, err: '', out: /weekly\.db and its key .*weekly\.db\.secrets were written and checked/ })
-  t.same(readdirSync(join(file, '..')).sort(), ['weekly.db', 'weekly.db.secrets'])
+  t.match(backup, {
+    code: 0,
+    err: '',
+    out: /weekly\.db, its key .*weekly\.db\.secrets and its checksum .*weekly\.db\.json were written and checked/,
+  })
+  t.same(readdirSync(join(file, '..')).sort(), ['weekly.db', 'weekly.db.json', 'weekly.db.secrets'])
   t.equal(statSync(file).mode & 0o777, 0o600)
 
   const before = readFileSync(file)
   const verified = await runCommand(['verify', file], newFolder()).done
   t.match(verified, {
     code: 0,
-    out: /whole, and its key fits\.\nMade .* \(a moment ago\) by version \d+\.\d+\.\d+; (\d+) of \1 migrations\.\n7 accounts, 10 users, 2 projects, \d+ records; last change /,
+    out: /whole, and its key fits\.\nEvery byte is as it was written \(SHA-256\)\.\nMade .* \(a moment ago\) by version \d+\.\d+\.\d+; (\d+) of \1 migrations\.\n7 accounts, 10 users, 2 projects, \d+ records; last change /,
   })
   t.ok(readFileSync(file).equals(before), 'verifying changes nothing')
-  t.equal(readdirSync(join(file, '..')).length, 2)
+  t.equal(readdirSync(join(file, '..')).length, 3)
 
   const place = join(newFolder(), 'new')
   const restored = await runCommand(['restore', file], place).done
@@ -465,11 +474,127 @@ t.test('what root makes belongs to whom the panel’s folder belongs to', async 
   const { dataDir, file } = await someBackup(t)
   const place = newFolder()
   for (const folder of [dataDir, place]) chownSync(folder, 65534, 65534)
+  const released = newFolder()
+  chownSync(released, 65534, 65534)
+  const first = newFolder()
+  chownSync(first, 65534, 65534)
+  writeFileSync(join(released, 'panel.db'), gunzipSync(readFileSync(join(root, 'test/releases/0.2.0.db.gz'))))
+  chownSync(join(released, 'panel.db'), 65534, 65534)
+  const operator = ['create-operator', '--email', 'root@meshpanel.example', '--name', 'Root']
+  const commands: [args: string[], folder: string, input?: string][] = [
+    [['backup'], dataDir],
+    [['restore', file], place],
+    [['migrate'], released],
+    [operator, first, 'correct horse battery staple\n'],
+    [['rotate-secrets'], place],
+  ]
+  for (const [args, folder, input] of commands)
+    t.match(await runCommand(args, folder, input).done, { code: 0 }, args.join(' '))
+  const panel = await startProcess(first)
+  await panel.stop()
+  await runCommand(['doctor'], first).done
+  for (const folder of [place, released, first, join(dataDir, 'backups')]) {
+    const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    t.same(
+      names.filter((name) => statSync(join(folder, name)).uid !== 65534),
+      [],
+      names.join(', '),
+    )
+  }
+})
+
+t.test('each of 120 flipped bits of a backup is noticed, and of its key and its checksum too', async (t) => {
+  const { file } = await someBackup(t)
+  const random = randomFrom(12)
+  const bytes = readFileSync(file)
+  for (let n = 0; n < 120; n++) {
+    const at = Math.floor(random() * bytes.length)
+    const flip = () => bytes.writeUInt8((bytes[at] ?? 0) ^ (1 << Math.floor(n % 8)), at)
+    flip()
+    writeFileSync(file, bytes)
+    await t.rejects(verifyBackup(file), { message: /is damaged/ }, `bit ${n % 8} of byte ${at}`)
+    flip()
+  }
+  writeFileSync(file, bytes)
+  t.match(await verifyBackup(file), { checked: 'content' }, 'and whole again it is good')
+  for (const beside of [`${file}.secrets`, `${file}.json`]) {
+    const text = readFileSync(beside)
+    const at = Math.max(text.indexOf('"sha256"') + 14, 10)
+    writeFileSync(beside, Buffer.from(text).fill('x', at, at + 1))
+    await t.rejects(verifyBackup(file), `${basename(beside)} is not taken as it is`)
+    writeFileSync(beside, text)
+  }
+  bytes.writeUInt8((bytes[9_000] ?? 0) ^ 1, 9_000)
+  writeFileSync(file, bytes)
+  const place = newFolder()
+  t.match(await runCommand(['restore', file], place).done, { code: 1, err: /^.* is damaged: its content is not.*\n$/ })
+  t.notOk(existsSync(join(place, 'panel.db')))
+})
+
+t.test(
+  'the checksum is the one that sha256sum prints; without it the structure alone is checked, in words',
+  async (t) => {
+    const { file } = await someBackup(t)
+    const companion = JSON.parse(readFileSync(`${file}.json`, 'utf8'))
+    t.match((await runProgram(['sha256sum', file], '').done).out, new RegExp(`^${companion.sha256} `))
+    t.match(companion, { file: 'good.db', bytes: statSync(file).size, version: /^\d/, madeAt: /^20.*Z$/ })
+    rmSync(`${file}.json`)
+    t.match(await runCommand(['verify', file], '').done, {
+      code: 0,
+      out: /Its checksum \(FILE\.json\) is missing: only its structure can be checked/,
+    })
+    const sqlite = new Database(file)
+    sqlite.exec("UPDATE __backup SET version = '0.2.0'")
+    sqlite.close()
+    t.match(await runCommand(['verify', file], '').done, {
+      code: 0,
+      out: /It was made before 0\.3\.0: only its structure can be checked/,
+    })
+    t.match(await runCommand(['restore', file], newFolder()).done, { code: 0 })
+  },
+)
+
+t.test('what a killed backup or migration left goes at the next start, and what is being written stays', async (t) => {
+  const { dataDir } = await someBackup(t)
+  const folder = join(dataDir, 'backups')
+  mkdirSync(folder)
+  const dead = (await runProgram(['sh', '-c', 'echo $$'], '').done).out.trim()
+  const gone = [
+    `scheduled-2026-01-01T00-00-00.000Z.db.${dead}-0a0b0c0d.partial`,
+    `manual-2026-01-01T00-00-00.000Z.db.${dead}-0a0b0c0d.partial.secrets`,
+    `manual-2026-01-01T00-00-00.000Z.db.${process.pid}-0a0b0c0d.partial-journal`,
+  ]
+  const other = runProgram(['sleep', '60'], '')
+  t.teardown(() => other.child.kill())
+  const stays = [`manual-2026-01-01T00-00-00.000Z.db.${other.child.pid}-0a0b0c0d.partial`, 'mine.partial']
+  for (const name of [...gone, ...stays]) writeFileSync(join(folder, name), 'x')
+  const panel = await startApp(t, { dataDir })
+  t.same(readdirSync(folder).sort(), stays.sort())
+  await panel.close()
+})
+
+t.test('only its owner reads what is written, whatever the umask', async (t) => {
+  const before = process.umask(0)
+  t.teardown(() => process.umask(before))
+  const { dataDir } = await someBackup(t)
+  const old = newFolder()
+  writeFileSync(join(old, 'panel.db'), gunzipSync(readFileSync(join(root, 'test/releases/0.2.0.db.gz'))), {
+    mode: 0o600,
+  })
+  t.match(await runCommand(['migrate'], old).done, { code: 0 })
   t.match(await runCommand(['backup'], dataDir).done, { code: 0 })
-  t.match(await runCommand(['restore', file], place).done, { code: 0 })
-  const owners = (folder: string) => readdirSync(folder).map((name) => statSync(join(folder, name)).uid)
-  t.same(new Set([statSync(join(dataDir, 'backups')).uid, ...owners(join(dataDir, 'backups'))]), new Set([65534]))
-  t.same(new Set(owners(place)), new Set([65534]))
+  const archive = join(dataDir, 'acme.zip')
+  t.match(await runCommand(['export-account', 'acme', '--to', archive], dataDir).done, { code: 0 })
+  const place = join(newFolder(), 'new')
+  const [backup = ''] = backupsOf(dataDir, 'manual')
+  t.match(await runCommand(['restore', join(dataDir, 'backups', backup)], place).done, { code: 0 })
+  const open = [dataDir, place, old].flatMap((folder) =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .map((name) => join(folder, name))
+      .filter((file) => file !== join(dataDir, 'panel.db') && (statSync(file).mode & 0o077) !== 0),
+  )
+  t.same(open, [])
+  t.ok(backupsOf(old, 'before-migration').length > 0)
 })
 
 /** Runs a command as a user who may read the panel and nothing else. Undefined where this one is not root. */

@@ -185,7 +185,7 @@ t.test('after 30 days a deleted project goes for good, but for its identifier an
   await remove(stella, 'website')
   await remove(stella, 'shop')
   const page = await stella.get(deleted)
-  panel.pass(30 * day)
+  panel.jump(30 * day)
   const late = await panel.signIn('stella')
   t.match((await late.get(deleted)).text, 'No project was deleted')
   t.equal((await late.post(`${deleted}/shop/restoration`)).status, 404, 'where the purge has not come yet')

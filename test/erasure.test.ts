@@ -126,11 +126,11 @@ async function fill(t: Test): Promise<Filled> {
         .all()
         .every(({ state }) => state !== 'running'),
     )
-  const people = `name,e-mail\n${quoted},${email.toUpperCase()}\n${quoted},${email}\n${quoted},zbvnmt(at)wxjq\nKarla,karla@acme.example`
+  const people = `name,e-mail,${email}\n${quoted},${email.toUpperCase()}\n${quoted},${email}\n${quoted},zbvnmt(at)wxjq\nKarla,karla@acme.example`
   await stella.upload('/customer/imports', 'Check the file', csv(people, `${email}.csv`))
   await tom.upload('/customer/imports', 'Check the file', csv('name,e-mail\nLea,lea@acme.example', 'own.csv'))
   await ines.upload('/customer/imports', 'Check the file', csv(people, 'waiting.csv'))
-  const customers = `name,identifier,admin name,admin e-mail\nGold,gold,${quoted},${email}\nBad,acme,${quoted},${email}`
+  const customers = `name,identifier,admin name,admin e-mail\nGold,gold,${quoted},${email}\nBad,cloudhaus,${quoted},${email}`
   const checked = await petra.upload('/partner/imports', 'Check the file', csv(customers, 'customers.csv'))
   await petra.press(checked, 'Import 1 customer')
   await done()

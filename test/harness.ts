@@ -8,9 +8,11 @@ import type { Test } from 'tap'
 import { buildApp } from '../src/app.ts'
 import { type Config, readConfig } from '../src/config.ts'
 import { type Db, openDatabase } from '../src/db/open.ts'
+import { installation } from '../src/db/schema.ts'
 import { type CastName, cast, createCast, demoPassword } from '../src/demo.ts'
+import { openInstallation } from '../src/installation/open.ts'
 import { hashPassword } from '../src/login/passwords.ts'
-import { openSecrets } from '../src/secrets.ts'
+import type { Deadlines } from '../src/web/deadline.ts'
 
 // Each test has a folder of its own, which goes at the end.
 process.setMaxListeners(0)
@@ -26,28 +28,45 @@ export type Panel = {
   dataDir: string
   /** Every route of the running application. */
   routes: { method: string; url: string; config?: { can?: string; secret?: boolean } }[]
-  /** Turns the panel’s clock forward, by milliseconds. */
+  /** Time passes, in milliseconds. */
   pass: (time: number) => void
+  /** The clock is set to another time, by milliseconds forward or back. */
+  jump: (time: number) => void
   visit: () => Client
   /** Logs in one of the cast, through the form. */
   signIn: (who: CastName) => Promise<Client>
-  /** Every row of every table: to show that nothing has changed. */
+  /** Every row of every table, but for when the panel was last seen: to show that nothing has changed. */
   rows: () => Record<string, unknown[]>
   close: () => Promise<void>
 }
 
-export type Start = { settings?: Record<string, string>; empty?: boolean; dataDir?: string }
+export type Start = {
+  settings?: Record<string, string>
+  empty?: boolean
+  dataDir?: string
+  times?: Deadlines
+  /** How far ahead the clock is, in milliseconds. */
+  ahead?: number
+}
 
-export async function startApp(t: Test, { settings = {}, empty = false, dataDir }: Start = {}): Promise<Panel> {
+export async function startApp(
+  t: Test,
+  { settings = {}, empty = false, dataDir, times, ahead = 0 }: Start = {},
+): Promise<Panel> {
   const folder = dataDir ?? newFolder()
   if (!empty && !dataDir) copyFileSync(await castDatabase(), join(folder, 'panel.db'))
   const config: Config = {
     ...readConfig({}, { PUBLIC_URL: publicUrl, LOG_LEVEL: 'silent', TWO_FACTOR: 'optional', ...settings }),
     dataDir: folder,
   }
-  const database = openDatabase(folder)
-  let ahead = 0
-  const app = await buildApp({ config, db: database.db, secrets: openSecrets(folder), now: () => Date.now() + ahead })
+  const database = openInstallation(folder, Date.now())
+  const app = await buildApp({
+    config,
+    db: database.db,
+    secrets: database.secrets,
+    now: () => Date.now() + ahead,
+    ...(times ? { times } : {}),
+  })
   let open = true
   const close = async () => {
     if (!open) return
@@ -63,6 +82,18 @@ export async function startApp(t: Test, { settings = {}, empty = false, dataDir 
     dataDir: folder,
     routes: app.routeTable,
     pass: (time) => {
+      ahead += time
+      try {
+        // As if it had run all the time.
+        database.db
+          .update(installation)
+          .set({ lastSeenAt: Date.now() + ahead })
+          .run()
+      } catch {
+        // Some tests have nothing saved.
+      }
+    },
+    jump: (time) => {
       ahead += time
     },
     visit,
@@ -101,7 +132,9 @@ export function castDatabase(): Promise<string> {
 function readRows(file: string): Record<string, unknown[]> {
   const sqlite = new Database(file, { readonly: true })
   const tables = sqlite
-    .prepare("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%'")
+    .prepare(
+      "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'installation'",
+    )
     .pluck()
     .all() as string[]
   const rows = Object.fromEntries(

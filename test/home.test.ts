@@ -71,7 +71,7 @@ t.test('every list is downloaded as it is filtered and sorted, with formulas mad
     [
       petra,
       '/partner/customers?sort=identifier',
-      'name,identifier,users,status,created',
+      'name,identifier,users,status,created,project limit',
       '"\'=HYPERLINK(""x"")",formula,0',
     ],
     [petra, '/partner/customers/acme/users', 'name,e-mail,role,last seen,joined', 'Stella,stella@acme.example,admin'],

@@ -7,7 +7,7 @@ import { accounts, importRows, imports, invitations, letters, memberships, recor
 import { cast } from '../src/demo.ts'
 import { type Client, castDatabase, newFolder, type Page, type Panel, startApp } from './harness.ts'
 import { startProcess } from './process.ts'
-import { until } from './smtp.ts'
+import { pause, until } from './smtp.ts'
 
 const customers = '/partner/imports'
 const users = '/customer/imports'
@@ -53,7 +53,7 @@ Blumen Müller,,Mia Müller,mia@blumen.example,admin,5
 "Two
 lines, and ""quotes""",two-lines,,,,
 No Number,no-number,,,,many
-Acme again,acme,,,,
+Cloudhaus again,cloudhaus,,,,
 Blumen,blumen-muller,,,,
 ,nameless,,,,
 Half,half,Somebody,,,
@@ -70,7 +70,7 @@ Last,last,Lea,lea@last.example,Customer User,0
     /to be carried out creates the customer, limits it to 5 projects, invites mia@blumen.example as Customer Admin/,
   )
   for (const [row, words] of [
-    ['Acme again', 'The identifier “acme” is taken, or was once'],
+    ['Cloudhaus again', 'The identifier “cloudhaus” is taken, or was once'],
     ['Blumen (blumen-muller)', 'stands in line 2 already'],
     ['No Number', 'Enter a whole number'],
     ['nameless', 'The name is missing'],
@@ -103,7 +103,7 @@ Last,last,Lea,lea@last.example,Customer User,0
   t.equal(panel.db.select().from(letters).all().length, 2)
   const result = (await petra.get(`${checked.path}?download=csv`)).body
   t.match(result, /2,Blumen Müller \(blumen-muller\),done,created/)
-  t.match(result, /Acme again \(acme\),wrong,"The identifier “acme” is taken/)
+  t.match(result, /Cloudhaus again \(cloudhaus\),wrong,"?The identifier “cloudhaus” is taken/)
   t.match((await petra.open('/partner/history')).text, 'created the account')
   t.match((await petra.open('/customer/history?account=cloudhaus')).text, 'finished importing a file')
   t.equal((await petra.press(checked, 'Discard')).status, 409)
@@ -126,7 +126,8 @@ t.test('files of Excel and LibreOffice work: semicolons, tabs, BOM, UTF-16, Wind
     t.match(page.row('semi'), 'Semi; colon (semi)', what)
     t.match((await petra.press(page, 'Discard')).status, 303)
   }
-  t.equal(panel.db.select().from(importRows).all().length, 0)
+  await until('the files are deleted', () => panel.db.select().from(imports).all().length === 0)
+  t.same(panel.db.select().from(importRows).all(), [])
   const pasted = await petra.submitAndFollow(customers, 'Check the file', { text: lines })
   t.match(pasted.row('cafe-zoe'), 'to be carried out')
 })
@@ -140,12 +141,11 @@ t.test('what is no file of this kind is refused with the reason, and nothing is 
     ['name,identifier\n', 'no row'],
     ['\n\n', 'The file is empty'],
     ['identifier\nx\n', 'does not name name'],
-    ['name,colour\nx,y\n', 'no column here: colour'],
+    ['colour,identifier\nx,y\n', 'does not name name'],
     ['name,name\nx,y\n', 'names name twice'],
-    ['name\nx,y\n', 'Line 2 holds 2 columns'],
-    ['name\n"x\n', 'a quotation mark is opened and never closed'],
-    ['name\n"x"y\n', 'a quotation mark stands where none can be'],
-    [`name\n${'x'.repeat(70_000)}\n`, 'longer than 64 KiB'],
+    ['name,customer name\nx,y\n', 'names name twice'],
+    ['"name\nx,y\n', 'A quotation mark is opened in line 1'],
+    [`name,${'x'.repeat(70_000)}\nx,y\n`, 'longer than 64 KiB'],
     [many, 'more than 50000 rows'],
   ] as const) {
     const page = await check(petra, text)
@@ -155,7 +155,7 @@ t.test('what is no file of this kind is refused with the reason, and nothing is 
   const large = await petra.upload(customers, 'Check the file', csv(`name\n${'x'.repeat(10 * 1024 * 1024)}`))
   t.equal(large.status, 413)
   t.match(large.text, 'up to 10 MiB')
-  t.same(panel.db.select().from(imports).all(), [])
+  await until('nothing is left', () => panel.db.select().from(imports).all().length === 0)
   t.same(panel.db.select().from(importRows).all(), [])
   const broken = await petra.postRaw(customers, 'nonsense', { 'content-type': 'multipart/form-data; boundary=x' })
   t.ok([400, 403].includes(broken.status), `${broken.status}`)
@@ -195,7 +195,7 @@ Eva;eva@acme.example;;website website
   ] as const)
     t.match(checked.row(row), words, row)
   const done = await carryOut(panel, stella, checked)
-  t.match(done.text, 'Result 3 done, 6 wrong')
+  t.match(done.text, 'Result 3 done, 4 wrong and left out, 2 with nothing to change')
   const nora = panel.db.select().from(invitations).where(eq(invitations.email, 'bert@acme.example')).get()
   t.ok(nora)
 })
@@ -284,7 +284,7 @@ t.test('old imports go with their rows', async (t) => {
     .run()
   await panel.close()
   const again = await startApp(t, { dataDir: panel.dataDir })
-  t.same(again.db.select().from(imports).all(), [], 'and what was left unread')
+  await until('they are gone, and what was left unread', () => again.db.select().from(imports).all().length === 0)
   t.same(again.db.select().from(importRows).all(), [])
   t.ok(again.db.select().from(records).all().length > 0)
 })
@@ -295,3 +295,124 @@ function count(dataDir: string, query: string): number {
   sqlite.close()
   return n
 }
+
+t.test('a running import is stopped: the rest is not carried out, and comes back as a file', async (t) => {
+  const panel = await startApp(t)
+  const petra = await panel.signIn('petra')
+  const lines = Array.from({ length: 3_000 }, (_, n) => `Shop ${n},shop-${n},note ${n}\n`).join('')
+  const checked = await check(petra, `name,identifier,note\n,nameless,=cell\n${lines}`)
+  t.match(checked.text, 'the panel has no such column: note.')
+  await petra.press(checked, 'Import 3,000 customers')
+  const running = await petra.open(checked.path)
+  const stopped = await petra.press(running, 'Stop the import')
+  t.equal(stopped.status, 303)
+  const made = () => panel.db.select().from(accounts).all().length
+  const then = made()
+  await pause(300)
+  t.equal(made(), then, 'nothing is created any more')
+  const page = await petra.open(checked.path)
+  t.match(page.text, /stopped 3,001 rows/)
+  t.match(page.text, 'Somebody stopped it: the history says who.')
+  t.match((await petra.open('/customer/history?account=cloudhaus')).text, 'stopped importing a file')
+  t.equal((await petra.post(`${checked.path}/stopping`, { _account: 'cloudhaus' })).status, 409)
+
+  const failed = (await petra.get(`${checked.path}?download=failed`)).body
+  t.match(failed, /^\ufeffwhy it was not imported,name,identifier,note\r\n/)
+  t.match(failed, "The name is missing.,,nameless,'=cell\r\n")
+  t.match(failed, 'It was not carried out.,Shop 2999,shop-2999,note 2999\r\n')
+  const { n } = { n: panel.db.select().from(importRows).where(eq(importRows.state, 'ready')).all().length }
+  t.equal(failed.split('\r\n').length, n + 3, 'header, the wrong row, what is left, and an end')
+  t.ok(
+    panel.db
+      .select()
+      .from(importRows)
+      .where(eq(importRows.state, 'done'))
+      .all()
+      .every(({ cells }) => cells === null),
+  )
+
+  const again = await check(petra, failed.replace(',nameless', 'Name,nameless'))
+  t.match(again.text, `checked, not begun ${(n + 1).toLocaleString('en')} rows. Left out`, 'and why is no column')
+  t.notMatch(again.text, 'such column: why')
+  const [sent] = panel.db.select().from(importRows).where(eq(importRows.subject, 'Name (nameless)')).all()
+  t.same(JSON.parse(sent?.cells ?? ''), ['Name', 'nameless', '=cell'])
+  await carryOut(panel, petra, again)
+  t.equal(made(), 7 + 3_001 - 1)
+})
+
+t.test('the invitations of an import are cancelled together, and no others', async (t) => {
+  const panel = await startApp(t)
+  const [stella, petra, uma] = await Promise.all((['stella', 'petra', 'uma'] as const).map((who) => panel.signIn(who)))
+  if (!stella || !petra || !uma) return t.fail()
+  await stella.submit('/customer/users', 'Invite', { name: 'Other', email: 'other@acme.example' })
+  const people = Array.from({ length: 60 }, (_, n) => `P ${n},p${n}@acme.example\n`).join('')
+  const done = await carryOut(panel, stella, await check(stella, `name,e-mail\n${people}`, users))
+  t.match(done.text, '60 invitations that it sent are pending.')
+  // One is accepted, one cancelled alone.
+  const states = () =>
+    Object.fromEntries(
+      panel.db
+        .select()
+        .from(invitations)
+        .all()
+        .map((one) => [one.email, one.state]),
+    )
+  panel.db.update(invitations).set({ state: 'accepted' }).where(eq(invitations.email, 'p0@acme.example')).run()
+  await stella.submit('/customer/users?invited-q=p1@acme', 'Cancel', {}, 'p1@acme.example')
+
+  const asked = await stella.press(await stella.open(done.path), 'Cancel its invitations')
+  t.equal(asked.status, 200)
+  t.match(asked.text, '58 pending invitations from list.csv will be cancelled')
+  t.equal(states()['p2@acme.example'], 'pending', 'nothing has happened yet')
+  const sent = await stella.press(asked, 'Cancel 58 pending invitations')
+  t.match((await stella.open(sent.location ?? '')).notice, '58 invitations were cancelled.')
+  const after = states()
+  t.equal(after['p0@acme.example'], 'accepted')
+  t.equal(after['other@acme.example'], 'pending')
+  t.equal(Object.values(after).filter((state) => state === 'cancelled').length, 59)
+  t.equal(panel.db.select().from(records).where(eq(records.kind, 'invitation.cancelled')).all().length, 59)
+  t.same(
+    panel.db
+      .select()
+      .from(letters)
+      .all()
+      .filter(({ state }) => state === 'waiting')
+      .map(({ email }) => email),
+    panel.db
+      .select()
+      .from(letters)
+      .where(eq(letters.email, 'other@acme.example'))
+      .all()
+      .filter(({ state }) => state === 'waiting')
+      .map(({ email }) => email),
+  )
+  t.equal((await uma.post(`${done.path}/invitations/cancellation`, { _account: 'umbrella' })).status, 404)
+
+  const admins = 'name,identifier,admin name,admin e-mail\nOne,one,A,a@one.example\nTwo,two,B,b@two.example\n'
+  const own = await carryOut(panel, petra, await check(petra, admins))
+  const confirm = await petra.press(own, 'Cancel its invitations')
+  await petra.press(confirm, 'Cancel 2 pending invitations')
+  t.equal(states()['a@one.example'], 'cancelled')
+})
+
+t.test('a file is checked while others have their turn, and a discarded one is deleted so', async (t) => {
+  const panel = await startApp(t)
+  const petra = await panel.signIn('petra')
+  let turns = 0
+  let counting = true
+  const count = () => {
+    turns++
+    if (counting) setImmediate(count)
+  }
+  setImmediate(count)
+  const lines = Array.from({ length: 10_000 }, (_, n) => `Shop ${n},shop-${n}\n`).join('')
+  const page = await check(petra, `name,identifier\n${lines}`)
+  t.ok(turns > 20, `${turns} turns while 10,000 rows were checked`)
+  turns = 0
+  await petra.press(page, 'Discard')
+  t.equal((await petra.get(page.path)).status, 404, 'it is out of sight at once')
+  await until('its rows are deleted', () => panel.db.select().from(imports).all().length === 0)
+  counting = false
+  t.ok(turns > 40, `${turns} turns while they were deleted`)
+  t.same(panel.db.select().from(importRows).all(), [])
+})

@@ -3,7 +3,9 @@ import { Secret, TOTP } from 'otpauth'
 import { suspendAccount } from '../src/accounts/data.ts'
 import { write } from '../src/db/open.ts'
 import {
+  importRows,
   imports,
+  installation,
   invitations,
   invitationTokens,
   letters,
@@ -137,6 +139,11 @@ export const acts: Record<string, Act | Act[]> = {
   '/customer/imports': [{}, { file: { name: 'users.csv', content: 'name,e-mail\nChanged,changed@x.example' } }],
   '/customer/imports/:import/start': {},
   '/customer/imports/:import/removal': {},
+  '/customer/imports/:import/stopping': { arrange: (w) => runImport(w, 'acme') },
+  '/customer/imports/:import/invitations/cancellation': {
+    arrange: (w) => sendByImport(w, 'acme', 'Stella'),
+    fields: () => ({ confirmed: 'yes' }),
+  },
   '/customer/quotas/requests': {
     arrange: (w) => cancelRequest(w.db, w.person('Stella'), w.accountId('acme'), Number(w.objects.request)),
   },
@@ -170,6 +177,15 @@ export const acts: Record<string, Act | Act[]> = {
   '/partner/imports': [{}, { file: { name: 'customers.csv', content: 'name\nChanged' } }],
   '/partner/imports/:import/start': { objects: importOfCloudhaus },
   '/partner/imports/:import/removal': { objects: importOfCloudhaus },
+  '/partner/imports/:import/stopping': {
+    arrange: (w) => runImport(w, 'cloudhaus'),
+    objects: importOfCloudhaus,
+  },
+  '/partner/imports/:import/invitations/cancellation': {
+    arrange: (w) => sendByImport(w, 'cloudhaus', 'Petra'),
+    objects: importOfCloudhaus,
+    fields: () => ({ confirmed: 'yes' }),
+  },
 
   '/support/accounts': {},
   '/support/accounts/:identifier/invitations': { objects: () => ({ identifier: 'solo' }) },
@@ -211,6 +227,7 @@ export const acts: Record<string, Act | Act[]> = {
     arrange: ({ db }) => db.update(letters).set({ state: 'failed' }).where(eq(letters.state, 'kept')).run(),
   },
   '/support/backups': {},
+  '/support/clock': { arrange: ({ db }) => db.update(installation).set({ lastSeenAt: 0 }).run() },
 }
 
 /** The secret that a page shows, without the spaces between its groups. */
@@ -229,6 +246,44 @@ function invitationTo({ db }: World, email: string): string {
 
 function requestIn(w: World, account: string): string {
   return idIn(w, quotaRequests, account)
+}
+
+/** It waits for its worker, which is not woken. */
+function runImport(w: World, account: string): void {
+  w.db
+    .update(imports)
+    .set({ state: 'running' })
+    .where(eq(imports.id, Number(idIn(w, imports, account))))
+    .run()
+}
+
+/** The one row of an import has sent an invitation. */
+function sendByImport(w: World, account: string, who: Who): void {
+  const importId = Number(idIn(w, imports, account))
+  const into = w.accountId(account === 'acme' ? 'acme' : 'empty')
+  const [invitation] = w.db
+    .insert(invitations)
+    .values({
+      accountId: into,
+      email: 'imported@x.example',
+      emailKey: 'imported@x.example',
+      name: 'Imported',
+      search: 'imported',
+      role: 'member',
+      invitedBy: w.userId(who),
+      invitedFrom: w.accountId(account),
+      createdAt: Date.now(),
+      sentAt: Date.now(),
+      expiresAt: Date.now() + 86_400_000,
+    })
+    .returning({ id: invitations.id })
+    .all()
+  w.db.update(imports).set({ state: 'done' }).where(eq(imports.id, importId)).run()
+  w.db
+    .update(importRows)
+    .set({ state: 'done', invitationId: invitation?.id ?? null })
+    .where(eq(importRows.importId, importId))
+    .run()
 }
 
 function importOfCloudhaus(w: World) {

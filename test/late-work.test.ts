@@ -1,5 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { eq, sql } from 'drizzle-orm'
+import { eq, isNotNull, sql } from 'drizzle-orm'
 import t from 'tap'
 import { suspendAccount } from '../src/accounts/data.ts'
 import { imports, quotaRequests, users } from '../src/db/schema.ts'
@@ -181,6 +181,10 @@ t.test('a file whose sender loses the right while its rows are checked leaves no
         })
         const page = await sendForm(w.panel, late)
         stop()
+        await until(
+          'it is deleted',
+          () => w.db.select().from(imports).where(isNotNull(imports.discardedAt)).all().length === 0,
+        )
         const outcome = {
           checked,
           changed: changed(withoutNewImports(then, atFirst), rowsNow(w.db)),

@@ -26,6 +26,7 @@ import { type CastName, cast, demoPassword } from '../src/demo.ts'
 import * as emailChange from '../src/email-change/data.ts'
 import * as endings from '../src/endings/data.ts'
 import * as importData from '../src/imports/data.ts'
+import * as importEnding from '../src/imports/ending/data.ts'
 import * as invitationData from '../src/invitations/data.ts'
 import * as login from '../src/login/data.ts'
 import * as members from '../src/members/data.ts'
@@ -102,6 +103,7 @@ const whoMay: Record<Group, string[]> = {
     'GET /profile/removal',
     'POST /profile/removal',
     'GET /active-account',
+    'GET /unsent-forms',
     'POST /active-account',
     'POST /my-invitations/:id/acceptance',
     'GET /partner',
@@ -145,6 +147,8 @@ const whoMay: Record<Group, string[]> = {
     'GET /customer/imports/:import',
     'POST /customer/imports/:import/start',
     'POST /customer/imports/:import/removal',
+    'POST /customer/imports/:import/stopping',
+    'POST /customer/imports/:import/invitations/cancellation',
   ],
   customerAdmins: [
     'POST /customer/account/partner-request',
@@ -168,6 +172,8 @@ const whoMay: Record<Group, string[]> = {
     'GET /partner/imports/:import',
     'POST /partner/imports/:import/start',
     'POST /partner/imports/:import/removal',
+    'POST /partner/imports/:import/stopping',
+    'POST /partner/imports/:import/invitations/cancellation',
     'POST /partner/customers',
     'POST /partner/customers/:customer/own-membership',
     'POST /partner/customers/:customer/own-membership/removal',
@@ -232,6 +238,7 @@ const whoMay: Record<Group, string[]> = {
     'POST /support/mail/resending',
     'GET /support/backups',
     'POST /support/backups',
+    'POST /support/clock',
     'GET /support/history',
   ],
 }
@@ -644,7 +651,13 @@ t.test('data functions that are given one tenant and another’s object find not
       id: Number(umbrella.import),
       accountId: acmeId,
     } as importData.Import),
-    discardImport: importData.discardImport(db, actor, { id: Number(umbrella.import), accountId: acmeId }),
+    discardImport: importEnding.discardImport(db, actor, { id: Number(umbrella.import), accountId: acmeId }),
+    stopImport: importEnding.stopImport(db, actor, { id: Number(umbrella.import), accountId: acmeId }),
+    cancelSomeInvitations: importEnding.cancelSomeInvitations(db, actor, {
+      id: Number(umbrella.import),
+      accountId: acmeId,
+      kind: 'users',
+    }),
     cancelRequest: requests.cancelRequest(db, actor, acmeId, foreignRequest.id),
     deleteAccount: deletedAccounts.deleteAccount(db, actor, cloudhausId, umbrellaId, panel.app.mailContext),
     deleteAccountAsSupport: deletedAccounts.deleteAccount(db, actor, null, umbrellaId, panel.app.mailContext),

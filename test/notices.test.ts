@@ -5,7 +5,17 @@ import { Secret, TOTP } from 'otpauth'
 import t from 'tap'
 import ts from 'typescript'
 import { root } from '../src/config.ts'
-import { letters, projectAccess, projects, records, users } from '../src/db/schema.ts'
+import {
+  importRows,
+  imports,
+  installation,
+  invitations,
+  letters,
+  projectAccess,
+  projects,
+  records,
+  users,
+} from '../src/db/schema.ts'
 import { type CastName, cast, demoPassword } from '../src/demo.ts'
 import { resendGap } from '../src/mail/allowance.ts'
 import { type Client, type Fields, type Page, type Panel, startApp } from './harness.ts'
@@ -54,6 +64,16 @@ const unproved = async ({ db }: Panel) =>
   db.update(users).set({ emailProvedAt: null }).where(eq(users.email, cast.tom.email)).run()
 const checkUsers = as('stella', '/customer/imports', 'Check the file', { text: 'name,e-mail\nRow,row@acme.example' })
 const checkCustomers = as('petra', '/partner/imports', 'Check the file', { text: 'name,identifier\nRow,row' })
+/** It is begun, and its worker not woken. */
+const running = async ({ db }: Panel) => db.update(imports).set({ state: 'running' }).run()
+/** It has carried out its row by hand: the last invitation is its. */
+const carriedOut = async ({ db }: Panel) => {
+  const [invitation] = db.select().from(invitations).all()
+  db.update(imports).set({ state: 'done' }).run()
+  db.update(importRows)
+    .set({ state: 'done', invitationId: invitation?.id ?? null })
+    .run()
+}
 const removeAcmesProjects = all(
   as('stella', '/projects/website/removal', 'Delete project', { identifier: 'website' }),
   as('stella', '/projects/shop/removal', 'Delete project', { identifier: 'shop' }),
@@ -237,6 +257,19 @@ const acts: Record<string, Act | string> = {
     page: '/customer/imports/1',
     button: 'Import 1 user',
   },
+  'POST /customer/imports/:import/stopping': {
+    who: 'stella',
+    first: all(checkUsers, running),
+    page: '/customer/imports/1',
+    button: 'Stop the import',
+  },
+  'POST /customer/imports/:import/invitations/cancellation': {
+    who: 'stella',
+    first: all(inviteGuest, checkUsers, carriedOut),
+    page: '/customer/imports/1',
+    button: 'Cancel its invitations',
+    fields: { confirmed: 'yes' },
+  },
   'POST /customer/imports/:import/removal': {
     who: 'stella',
     first: checkUsers,
@@ -261,6 +294,19 @@ const acts: Record<string, Act | string> = {
     first: checkCustomers,
     page: '/partner/imports/1',
     button: 'Import 1 customer',
+  },
+  'POST /partner/imports/:import/stopping': {
+    who: 'petra',
+    first: all(checkCustomers, running),
+    page: '/partner/imports/1',
+    button: 'Stop the import',
+  },
+  'POST /partner/imports/:import/invitations/cancellation': {
+    who: 'petra',
+    first: all(all(newCustomer, inviteFirst), checkCustomers, carriedOut),
+    page: '/partner/imports/1',
+    button: 'Cancel its invitations',
+    fields: { confirmed: 'yes' },
   },
   'POST /partner/imports/:import/removal': {
     who: 'petra',
@@ -537,6 +583,15 @@ const acts: Record<string, Act | string> = {
     },
     page: '/support/mail',
     button: 'Send all failed again',
+  },
+  'POST /support/clock': {
+    who: 'olga',
+    first: async (panel) => {
+      panel.db.update(installation).set({ lastSeenAt: 0 }).run()
+      panel.app.clock.look()
+    },
+    page: '/',
+    button: 'The clock is right',
   },
   'POST /support/backups': { who: 'olga', page: '/support/backups', button: 'Back up now' },
 }

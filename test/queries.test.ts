@@ -70,6 +70,8 @@ const lists = {
     '/partner/customers?from=2026-01-01&until=2026-02-01',
     '/partner/customers?q=customer',
     '/partner/customers?q=cu&sort=name',
+    '/partner/customers?q=user1@acme',
+    '/partner/customers?q=acme.example&sort=name',
     '/partner/customers/acme/users?sort=joined',
     '/partner/customers/acme/projects?sort=name',
     '/partner/customers/acme/removal',
@@ -103,6 +105,8 @@ const lists = {
     '/support/accounts?sort=identifier',
     '/support/accounts?kind=partner&status=active&admin=none',
     '/support/accounts?q=cu',
+    '/support/accounts?q=user+1',
+    '/support/accounts?q=acme.example&sort=name',
     '/support/accounts?status=deleted',
     '/support/accounts?status=deleted&sort=name',
     '/support/accounts?status=deleted&sort=identifier&q=go',
@@ -123,6 +127,7 @@ t.test('every list query uses an index and sorts nothing, on the first page and 
   watch(panel, () => {})
   await limitEverything(panel)
   await grow(panel)
+  addStrangers(panel)
   for (const statistics of [false, true]) {
     if (statistics) sqlite(panel).exec('ANALYZE')
     for (const who of ['petra', 'stella', 'olga'] as const) {
@@ -301,7 +306,12 @@ async function grow(panel: Panel, from = 0): Promise<void> {
         .prepare(
           "INSERT INTO users (email, email_key, name, search, password_hash, created_at) VALUES (?, ?, ?, ?, '', 1)",
         )
-        .run(`user${n}@acme.example`, `user${n}@acme.example`, `User ${n}`, `user ${n}`).lastInsertRowid
+        .run(
+          `user${n}@acme.example`,
+          `user${n}@acme.example`,
+          `User ${n}`,
+          `user ${n}\nuser${n}@acme.example`,
+        ).lastInsertRowid
       client
         .prepare(
           "INSERT INTO memberships (account_id, user_id, role, created_at, last_used_at) VALUES (?, ?, 'member', 1, 1)",
@@ -327,6 +337,19 @@ async function grow(panel: Panel, from = 0): Promise<void> {
       )
       record.run(acme, petra, cloudhaus, user)
       record.run(customer, petra, cloudhaus, null)
+    }
+  })()
+}
+
+/** So many people of no account that a search for what they share reads the tenant's own, in the list's order. */
+function addStrangers(panel: Panel): void {
+  const insert = sqlite(panel).prepare(
+    "INSERT INTO users (email, email_key, name, search, password_hash, created_at) VALUES (?, ?, 'Stranger', ?, '', 1)",
+  )
+  sqlite(panel).transaction(() => {
+    for (let n = 0; n < 2_100; n++) {
+      const email = `stranger${n}@acme.example`
+      insert.run(email, email, `stranger\n${email}`)
     }
   })()
 }

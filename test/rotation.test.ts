@@ -98,12 +98,15 @@ t.test('a backup of before keeps its key, and a copy without one gets it', async
   await t.rejects(verifyBackup(file, { key: join(dataDir, 'secrets') }), { message: /is not the key/ })
 })
 
-t.test('what opens with no key stops a rotation, and nothing has changed', async (t) => {
+t.test('a key that does not fit stops a rotation, and nothing has changed', async (t) => {
   const { dataDir } = await stopped(t)
   const wrong = `${'A'.repeat(43)}\n`
   writeFileSync(join(dataDir, 'secrets'), wrong)
   const before = readFileSync(join(dataDir, 'panel.db'))
-  t.match(await runCommand(['rotate-secrets'], dataDir).done, { code: 1, err: /^Nothing was changed: .*\n$/ })
+  t.match(await runCommand(['rotate-secrets'], dataDir).done, {
+    code: 2,
+    err: /^.*secrets does not fit .*panel\.db: .*\n$/,
+  })
   t.equal(readFileSync(join(dataDir, 'secrets'), 'utf8'), wrong)
   t.ok(readFileSync(join(dataDir, 'panel.db')).equals(before))
 })

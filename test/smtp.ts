@@ -150,9 +150,12 @@ function portOf(address: ReturnType<ReturnType<typeof createServer>['address']>)
 }
 
 /** Waits for what happens apart from all requests, twenty seconds at the most. */
-export async function until<Result>(what: string, look: () => Result | undefined | false): Promise<Result> {
+export async function until<Result>(
+  what: string,
+  look: () => Result | undefined | false | Promise<Result | undefined | false>,
+): Promise<Result> {
   for (let tries = 0; tries < 12_000; tries++) {
-    const seen = look()
+    const seen = await look()
     if (seen) return seen
     await pause(10)
   }

@@ -1,37 +1,68 @@
 import { once } from 'node:events'
-import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
-import { ConfigError, misspeltSettings, readConfig } from '../src/config.ts'
+import { ConfigError, misspeltSettings, readConfig, root, settingNames } from '../src/config.ts'
 import { openDatabase, StartError } from '../src/db/open.ts'
 import { newFolder, startApp } from './harness.ts'
 import { runCommand as run, startProcess } from './process.ts'
 import { unpackRelease } from './releases/releases.ts'
 import { until } from './smtp.ts'
 
+const folder = newFolder()
+const fileWith = (name: string, text: string) => {
+  const file = join(folder, name)
+  writeFileSync(file, text)
+  return file
+}
+const secretFiles = [
+  join(folder, 'none'),
+  folder,
+  fileWith('empty', ' \n'),
+  fileWith('large', 'x'.repeat(64 * 1024 + 1)),
+]
+
+/** For each setting what it must not be: `start` ends with one line that names the setting, and exit code 2. */
+const wrongSettings: Record<string, string[]> = {
+  PORT: ['eighty', '-1', '70000', '80.5'],
+  PUBLIC_URL: ['panel.example.com', 'ftp://panel.example.com', 'https://panel.example.com/?a', 'https://u:p@x.example'],
+  SMTP_URL: ['mail.example.com', 'http://mail.example.com', 'smtp://u:100%@mail.example.com'],
+  SMTP_URL_FILE: secretFiles,
+  MAIL_FROM: ['nobody', 'a@x.example, b@y.example'],
+  SUPPORT_EMAIL: ['nobody', 'a@x.example,b@y.example'],
+  TRUST_PROXY: ['everybody', '10.0.0.0/33', 'true'],
+  TWO_FACTOR: ['always'],
+  LOG_LEVEL: ['loud'],
+  METRICS_TOKEN: ['too-short', 'with spaces in between them'],
+  METRICS_TOKEN_FILE: [...secretFiles, fileWith('short', 'too-short')],
+  PANEL_NAME: ['x'.repeat(41), 'two\nlines'],
+  BACKUP_EVERY_HOURS: ['daily', '-1', '1.5', '9000'],
+  BACKUP_KEEP: ['all', '0', '10001'],
+  BACKUP_TO: ['backups', 'ftp://host/backups', 'sftp://user:geheim@host/backups', 's3://'],
+  REPLICATE_TO: ['replica', 'ftp://host/replica', 'sftp://user:geheim@host/replica', 's3://bucket/replica?x=1'],
+  REPLICATE_KEEP_HOURS: ['long', '0', '9000'],
+  SFTP_KEY_FILE: [folder, join(folder, 'nothing')],
+  SFTP_KNOWN_HOSTS_FILE: [folder, join(folder, 'nothing')],
+  S3_ENDPOINT: ['s3.example.com', 'ftp://s3.example.com'],
+  AWS_REGION: ['over there', 'EU?'],
+  AWS_ACCESS_KEY_ID: ['with spaces'],
+  AWS_SECRET_ACCESS_KEY: ['with spaces'],
+  AWS_SECRET_ACCESS_KEY_FILE: secretFiles,
+  // These show only when they are used.
+  DATA_DIR: [fileWith('file', ''), join(folder, 'file', 'in', 'it'), '/proc/none', join(folder, 'x'.repeat(300))],
+  HOST: ['no-such-name.invalid', '999.0.0.1', '192.0.2.1'],
+}
+
 t.test('every setting is checked at the start, and the error names it', async (t) => {
-  const wrong: Record<string, string[]> = {
-    PORT: ['eighty', '-1', '70000', '80.5'],
-    PUBLIC_URL: ['panel.example.com', 'ftp://panel.example.com', 'https://panel.example.com/sub'],
-    SMTP_URL: ['mail.example.com', 'http://mail.example.com'],
-    MAIL_FROM: ['nobody', 'a@x.example, b@y.example'],
-    SUPPORT_EMAIL: ['nobody', 'a@x.example,b@y.example'],
-    TRUST_PROXY: ['everybody', '10.0.0.0/33', 'true'],
-    TWO_FACTOR: ['always'],
-    LOG_LEVEL: ['loud'],
-    METRICS_TOKEN: ['too-short', 'with spaces in between them'],
-    PANEL_NAME: ['x'.repeat(41)],
-    BACKUP_EVERY_HOURS: ['daily', '-1', '1.5', '9000'],
-    BACKUP_KEEP: ['all', '0', '10001'],
-  }
-  for (const [name, values] of Object.entries(wrong)) {
+  t.same(Object.keys(wrongSettings).sort(), [...settingNames].sort(), 'none is forgotten')
+  for (const [name, values] of Object.entries(wrongSettings).filter(([name]) => !/^(DATA_DIR|HOST)$/.test(name))) {
     for (const value of values) {
       t.throws(
         () => readConfig({}, { [name]: value }),
-        { constructor: ConfigError, message: new RegExp(name) },
-        `${name}=${value}`,
+        { constructor: ConfigError, message: new RegExp(name.replace('_FILE', '')) },
+        `${name}=${value.slice(0, 80)}`,
       )
     }
   }
@@ -40,6 +71,25 @@ t.test('every setting is checked at the start, and the error names it', async (t
     'geheim',
     'a password is not repeated',
   )
+})
+
+t.test('a setting that cannot work ends the start with one line and exit code 2', async (t) => {
+  const starts = [
+    ...['DATA_DIR', 'HOST'].flatMap((name) => (wrongSettings[name] ?? []).map((value) => [name, value] as const)),
+    ['SMTP_URL_FILE', folder] as const,
+    ['PUBLIC_URL', 'nowhere'] as const,
+  ]
+  for (const [name, value] of starts) {
+    const { code, err } = await run(['start'], newFolder(), '', { PORT: '0', [name]: value }).done
+    t.equal(code, 2, `${name}=${value.slice(0, 80)}`)
+    t.match(err, name)
+    t.equal(err.trim().split('\n').length, 1, err)
+  }
+})
+
+t.test('the README names every setting', async (t) => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8')
+  for (const name of settingNames) t.ok(readme.includes(`\`${name}\``), name)
 })
 
 t.test('without settings the panel listens on loopback and knows its own address', async (t) => {

@@ -1,5 +1,16 @@
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { eq } from 'drizzle-orm'
@@ -9,7 +20,7 @@ import { imports, letters, projects, throttles } from '../src/db/schema.ts'
 import { type CastName, cast } from '../src/demo.ts'
 import { type Client, castDatabase, newFolder, type Page, type Panel, startApp } from './harness.ts'
 import { sqlite } from './plans.ts'
-import { type PanelProcess, startProcess } from './process.ts'
+import { type PanelProcess, runCommand, startProcess } from './process.ts'
 import { startOddServer, until } from './smtp.ts'
 
 // What happens while nothing can be saved: the disk is full, the database read-only or locked.
@@ -174,7 +185,7 @@ t.test('lines that were pasted for an import are kept, and nothing of it stays h
   t.match(refused.text, 'Customer 899')
   end?.()
   panel.app.storage.check()
-  t.same(panel.db.select().from(imports).all(), [], 'what was read of it is gone')
+  await until('what was read of it is gone', () => panel.db.select().from(imports).all().length === 0)
   const sent = await petra.press(refused, 'Send it again')
   t.equal(sent.status, 303)
   t.match((await petra.open(sent.location ?? '')).text, '900 rows')
@@ -379,3 +390,101 @@ async function startTaker(t: Test) {
   })
   return { url, letters: () => texts.length, text: () => texts.at(-1) ?? '', take: () => waiting.shift()?.() }
 }
+
+t.test(
+  'a data folder that is moved away is noticed at the next form, nothing is acknowledged, and all goes on when it is back',
+  async (t) => {
+    const dataDir = newFolder()
+    copyFileSync(await castDatabase(), join(dataDir, 'panel.db'))
+    const panel = await startProcess(dataDir, { settings: { TWO_FACTOR: 'optional' } })
+    t.teardown(panel.kill)
+    const stella = panel.visit()
+    await stella.logIn(cast.stella.email)
+    const form = await stella.get('/projects')
+    renameSync(dataDir, `${dataDir}-away`)
+    t.teardown(() => rmSync(`${dataDir}-away`, { recursive: true, force: true }))
+
+    const page = await stella.press(form, 'Create project', { name: 'Typed', identifier: 'typed' })
+    t.equal(page.status, 503)
+    t.match(page.text, /The data is not in its place .* Nothing was changed. .* What you typed is kept/)
+    t.match(await stella.get('/health/ready'), { status: 503, body: 'not ready: nothing can be saved (moved)\n' })
+    t.match((await stella.get('/metrics')).body, /^meshpanel_writable 0$/m)
+    t.equal((await stella.get('/projects')).status, 200, 'reading goes on')
+    t.notOk(existsSync(dataDir), 'it is not made anew')
+
+    renameSync(`${dataDir}-away`, dataDir)
+    await until('it is noticed', async () => (await stella.get('/health/ready')).status === 200)
+    t.notMatch((await stella.get('/projects')).text, 'Typed')
+    t.equal((await stella.press(page, 'Send it again')).status, 303)
+    t.match((await stella.get('/projects')).text, 'Typed')
+    t.equal(await panel.stop(), 0)
+  },
+)
+
+t.test('whatever happens to the files of the database is noticed within five seconds, without a request', async (t) => {
+  const ways: Record<string, (file: string) => void> = {
+    'the database was deleted': (file) => rmSync(file),
+    'its log was deleted': (file) => rmSync(`${file}-wal`),
+    'another database was put in its place': (file) => {
+      copyFileSync(file, `${file}.copy`)
+      renameSync(`${file}.copy`, file)
+    },
+  }
+  for (const [what, way] of Object.entries(ways)) {
+    const panel = await startApp(t)
+    const stella = await panel.signIn('stella')
+    way(join(panel.dataDir, 'panel.db'))
+    const start = Date.now()
+    await until(what, () => panel.app.storage.problem === 'moved')
+    t.ok(Date.now() - start < 5_000, what)
+    const identifier = 'typed'
+    t.equal((await stella.submit('/projects', 'Create project', { name: 'Typed', identifier })).status, 503, what)
+    t.equal(projectOf(panel, identifier), undefined)
+  }
+})
+
+/** Overwrites pages in the middle of a database file. */
+function scribble(file: string): void {
+  const descriptor = openSync(file, 'r+')
+  for (let page = 8; page < statSync(file).size / 4096; page += 2)
+    writeSync(descriptor, Buffer.alloc(4096, 0xa5), 0, 4096, page * 4096)
+  closeSync(descriptor)
+}
+
+t.test('a damaged database does not start: one line names the file and what to do', async (t) => {
+  const harms: Record<string, (file: string) => void> = {
+    'pages in its middle': scribble,
+    'its beginning': (file) => {
+      const descriptor = openSync(file, 'r+')
+      writeSync(descriptor, Buffer.alloc(100, 0xa5), 0, 100, 0)
+      closeSync(descriptor)
+    },
+    'cut off': (file) => truncateSync(file, Math.floor(statSync(file).size / 8192) * 4096),
+  }
+  for (const [what, harm] of Object.entries(harms)) {
+    const panel = await startApp(t)
+    await panel.close()
+    harm(join(panel.dataDir, 'panel.db'))
+    const { code, err } = await runCommand(['start'], panel.dataDir).done
+    t.equal(code, 2, what)
+    t.match(err, /^DATA_DIR .*panel\.db is damaged; restore a backup .* in the README\) \(\w+\)\.\n$/, what)
+  }
+})
+
+t.test('damage that is found while the panel runs stops all writes, and everybody reads why', async (t) => {
+  const panel = await startApp(t)
+  const stella = await panel.signIn('stella')
+  const form = await stella.get('/projects')
+  const client = sqlite(panel)
+  client.pragma('wal_checkpoint(TRUNCATE)')
+  scribble(client.name)
+  client.pragma('shrink_memory')
+  const page = await stella.press(form, 'Create project', { name: 'Typed', identifier: 'typed' })
+  t.equal(page.status, 503)
+  t.match(page.text + page.body, /The database is damaged/)
+  t.equal(panel.app.storage.problem, 'damaged')
+  t.equal(panel.app.storage.check(), 'damaged', 'it does not heal by a write that succeeds')
+  t.equal((await panel.visit().get('/health/ready')).status, 503)
+  t.match((await panel.visit().get('/metrics')).body, /^meshpanel_writable 0$/m)
+  t.equal((await panel.visit().get('/health/live')).status, 200)
+})

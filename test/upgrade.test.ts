@@ -10,7 +10,8 @@ import { buildApp } from '../src/app.ts'
 import { readConfig, root } from '../src/config.ts'
 import { openDatabase, StartError } from '../src/db/open.ts'
 import { type CastName, cast } from '../src/demo.ts'
-import { openSecrets, unseal } from '../src/secrets.ts'
+import { openInstallation } from '../src/installation/open.ts'
+import { unseal } from '../src/secrets.ts'
 import { version } from '../src/version.ts'
 import { Client, newFolder, type Page } from './harness.ts'
 import { launch } from './process.ts'
@@ -47,8 +48,7 @@ t.test('people of every released version log in, and every page that they are le
   for (const release of releases) {
     const dataDir = newFolder()
     unpackRelease(release, dataDir)
-    const { db, close } = openDatabase(dataDir)
-    const secrets = openSecrets(dataDir)
+    const { db, secrets, close } = openInstallation(dataDir, releasedAt)
     const config = { ...readConfig({}, { LOG_LEVEL: 'silent', TWO_FACTOR: 'optional' }), dataDir }
     let clock = releasedAt + 3_600_000
     const app = await buildApp({ config, db, secrets, now: () => clock })
@@ -80,7 +80,7 @@ t.test('people of every released version log in, and every page that they are le
 
     // Probes, and what only leads on or is led to by a letter.
     const others =
-      /^\/(\.well-known\/.*|health\/.*|metrics|login.*|password-reset|active-account|customer|support|profile\/data|customer\/account\/export)$/
+      /^\/(\.well-known\/.*|health\/.*|metrics|login.*|password-reset|active-account|unsent-forms|customer|support|profile\/data|customer\/account\/export)$/
     const missed = app.routeTable
       .filter(({ method, url }) => method === 'GET' && !/:|^\/assets\//.test(url) && !others.test(url))
       .filter(({ url }) => !opened.has(url))

@@ -191,3 +191,107 @@ t.test('whoever may not import holds no place of those who may, however slowly t
   const uma = await panel.signIn('uma')
   t.equal((await uma.upload('/customer/imports', 'Check the file', file)).status, 200)
 })
+
+/** A whole form with a file, as the page of the client sends it. */
+async function formOf(client: Client, path: string, content: string): Promise<string> {
+  const page = await client.get(path)
+  const hidden = [...page.root.querySelectorAll(`form[action="${path}"] input[type=hidden]`)]
+  const fields = hidden.map((one) => `${part(`name="${one.getAttribute('name')}"`)}${one.getAttribute('value')}\r\n`)
+  return `${fields.join('')}${part('name="file"; filename="slow.csv"')}${content}\r\n--x--\r\n`
+}
+
+/** Sends bytes in equal parts over so many milliseconds; stops when the connection is closed. */
+async function sendSlowly(socket: Socket, body: string, time: number): Promise<void> {
+  const parts = 20
+  const size = Math.ceil(body.length / parts)
+  for (let n = 0; n < parts && !socket.destroyed; n++) {
+    socket.write(body.slice(n * size, (n + 1) * size))
+    await pause(time / parts)
+  }
+}
+
+/** All that is answered until the connection is closed. */
+async function answerOf(socket: Socket): Promise<string> {
+  const parts: Buffer[] = []
+  socket.on('data', (one: Buffer) => parts.push(one))
+  await once(socket, 'close')
+  return Buffer.concat(parts).toString()
+}
+
+t.test('a slow upload arrives; every other request that is as slow reads that it took too long', async (t) => {
+  const panel = await startApp(t, { times: { form: 1_000, upload: 6_000 } })
+  const port = await listen(panel)
+  const [petra, max] = [await panel.signIn('petra'), await panel.signIn('max')]
+  const imports = '/partner/imports'
+  const body = await formOf(petra, imports, `name,identifier\nSlow,slow\n${' '.repeat(10_000)}`)
+  const ask = (who: Client, path: string, type: string, length = body.length, method = 'POST') =>
+    begin(t, port, who, { path, type, length, method })
+
+  const whole = ask(petra, imports, multipart)
+  const status = statusOf(whole)
+  await sendSlowly(whole, body, 2_500)
+  t.equal(await status, 303, 'longer than a form may take')
+  t.equal(panel.rows().imports?.length, 1)
+  whole.destroy()
+
+  for (const [what, socket, time, wanted] of [
+    ['an upload without end', ask(petra, imports, multipart), 9_000, 408],
+    ['a form', ask(petra, '/partner/customers', urlencoded), 2_500, 408],
+    ['a form of a visitor', ask(panel.visit(), '/login', urlencoded), 2_500, 408],
+    ['an upload by somebody who may not import', ask(max, imports, multipart), 2_500, 408],
+    ['a page', ask(petra, imports, urlencoded, body.length, 'GET'), 2_500, 200],
+  ] as const) {
+    const answer = answerOf(socket)
+    await sendSlowly(socket, body, time)
+    const text = await answer
+    t.match(text, `HTTP/1.1 ${wanted}`, what)
+    t.match(text, /content-type: text\/html/i, what)
+    if (wanted === 408) t.match(text, /did not arrive within (1 second|6 seconds)\. Nothing was changed/, what)
+  }
+  t.equal(panel.rows().imports?.length, 1, 'and nothing of them was kept')
+})
+
+t.test('whatever is refused is a page in words, with a way back', async (t) => {
+  const panel = await startApp(t)
+  const port = await listen(panel)
+  const petra = await panel.signIn('petra')
+  const cookie = [...petra.cookies].map((pair) => pair.join('=')).join('; ')
+  const send = async (head: string, ...headers: string[]) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.on('error', () => {})
+    const answer = answerOf(socket)
+    const rest = ['connection: close', `cookie: ${cookie}`, `origin: ${publicUrl}`, ...headers, '', '']
+    socket.write([head, 'host: localhost', ...rest].join('\r\n'))
+    return answer
+  }
+  const post = (path: string, type: string, body: string) =>
+    send(`POST ${path} HTTP/1.1`, `content-type: ${type}`, `content-length: ${body.length}`, '', body)
+  for (const [what, answer, status] of [
+    ['no address', await send('GET /%zz HTTP/1.1'), 400],
+    ['an address that leads nowhere', await send('GET /nothing/here HTTP/1.1'), 404],
+    ['a long address', await send(`GET /${'x'.repeat(300)} HTTP/1.1`), 404],
+    ['a far too long address', await send(`GET /${'x'.repeat(40_000)} HTTP/1.1`), 431],
+    ['no HTTP', await send('Hello there'), 400],
+    ['two hosts', await send('GET /login HTTP/1.1', 'host: other'), 400],
+    ['another method', await send('PUT /partner/customers HTTP/1.1', 'content-length: 0'), 404],
+    ['a method that is never used', await send('PROPFIND /partner/customers HTTP/1.1'), 404],
+    ['JSON', await post('/partner/customers', 'application/json', '{}'), 415],
+    ['a type that is none', await post('/partner/customers', 'nonsense', 'x'), 415],
+    ['a file where none is wanted', await post('/partner/customers', multipart, '--x--'), 415],
+    ['a form without boundary', await post('/partner/imports', 'multipart/form-data', 'x'), 400],
+    ['a form that is cut', await post('/partner/imports', multipart, part('name="file"; filename="a.csv"')), 400],
+    ['no asset', await send('GET /assets/nothing.css HTTP/1.1'), 404],
+    ['an asset outside', await send('GET /assets/%2e%2e/package.json HTTP/1.1'), 404],
+    ['a wrong length', await send('POST /login HTTP/1.1', 'content-length: x'), 400],
+    [
+      'wrong chunks',
+      await send('POST /login HTTP/1.1', `content-type: ${urlencoded}`, 'transfer-encoding: chunked', '', 'zz'),
+      400,
+    ],
+  ] as const) {
+    t.match(answer, new RegExp(`^HTTP/1.1 ${status} `), what)
+    t.match(answer, /content-type: text\/html/i, `${what} is a page`)
+    t.match(answer, /<h1>/, what)
+    t.match(answer, /<a [^>]*href="[^"]*\/"/, `${what}: a way back`)
+  }
+})

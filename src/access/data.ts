@@ -14,7 +14,7 @@ export type Access = {
   role: ProjectRole
   version: number
   /** What the list is sorted by. */
-  search: string
+  sortKey: string
 }
 export type Candidate = { userId: number; name: string; email: string }
 
@@ -25,14 +25,14 @@ const accessFields = {
   email: users.email,
   role: projectAccess.role,
   version: projectAccess.version,
-  search: projectAccess.search,
+  sortKey: projectAccess.sortKey,
 }
 
 export const accessList = {
   name: 'access',
   id: projectAccess.userId,
   idOf: (access) => access.userId,
-  sorts: { name: { words: 'Name', column: projectAccess.search, order: 'asc', value: (access) => access.search } },
+  sorts: { name: { words: 'Name', column: projectAccess.sortKey, order: 'asc', value: (access) => access.sortKey } },
   columns: { name: ({ name }) => name, 'e-mail': ({ email }) => email, role: ({ role }) => role },
   filters: {},
 } as const satisfies ListSpec<Access>
@@ -66,7 +66,7 @@ export function listAccessOf(db: Db, accountId: number, projectIds: number[], ea
   const numbered = db
     .select({
       ...accessFields,
-      n: sql<number>`row_number() over (partition by ${projectAccess.projectId} order by ${projectAccess.search})`.as(
+      n: sql<number>`row_number() over (partition by ${projectAccess.projectId} order by ${projectAccess.sortKey})`.as(
         'n',
       ),
     })
@@ -112,7 +112,7 @@ export function listCandidates(
           : matches(db, 'users', memberships.userId, memberships.search, q),
       ),
     )
-    .orderBy(...(chosen.length > 0 ? [sql`not ${isOneOf(users.id, chosen)}`] : []), asc(memberships.search))
+    .orderBy(...(chosen.length > 0 ? [sql`not ${isOneOf(users.id, chosen)}`] : []), asc(memberships.sortKey))
     .limit(limit)
     .all()
 }
@@ -136,7 +136,7 @@ export function listCandidatesOf(
       userId: sql<number>`${users.id}`.as('user_id'),
       name: users.name,
       email: users.email,
-      n: sql<number>`row_number() over (partition by ${projects.id} order by ${memberships.search})`.as('n'),
+      n: sql<number>`row_number() over (partition by ${projects.id} order by ${memberships.sortKey})`.as('n'),
     })
     .from(projects)
     .innerJoin(memberships, eq(memberships.accountId, projects.accountId))

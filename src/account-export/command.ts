@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto'
-import { createWriteStream, rmSync } from 'node:fs'
+import { createWriteStream } from 'node:fs'
 import { resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { readConfig } from '../config.ts'
-import { isThere, moveIntoPlace } from '../db/files.ts'
-import { joinDatabase, StartError, write } from '../db/open.ts'
+import { createPrivate, isThere, moveIntoPlace, withPartial } from '../db/files.ts'
+import { StartError, write } from '../db/open.ts'
 import { atCommandLine, record } from '../history/record.ts'
+import { joinInstallation } from '../installation/open.ts'
 import { findAccountByIdentifier } from '../support/data.ts'
 import { archiveName, exportAccount } from './archive.ts'
 
@@ -14,7 +14,7 @@ import { archiveName, exportAccount } from './archive.ts'
  * folder. The file is there whole or not at all, for its owner alone, and never over another.
  */
 export async function exportToFile(identifier: string, { to }: { to?: string }): Promise<void> {
-  const { db, close } = joinDatabase(readConfig().dataDir)
+  const { db, close } = joinInstallation(readConfig().dataDir, Date.now())
   try {
     const at = Date.now()
     const file = resolve(to ?? archiveName(identifier, at))
@@ -26,17 +26,15 @@ export async function exportToFile(identifier: string, { to }: { to?: string }):
     if (!archive) throw new StartError(`There is no account “${identifier}”.`)
     refuseToOverwrite()
 
-    const partial = `${file}.${randomBytes(4).toString('hex')}.partial`
-    try {
-      await pipeline(archive, createWriteStream(partial, { flags: 'wx', mode: 0o600 }))
+    await withPartial(file, async (partial) => {
+      createPrivate(partial)
+      await pipeline(archive, createWriteStream(partial))
       refuseToOverwrite()
       // Its history says so before anybody has the file.
       const by = atCommandLine(at)
       write(db, by, (tx) => record(tx, by, { kind: 'account.exported', accountId: account.id }))
       moveIntoPlace(partial, file)
-    } finally {
-      rmSync(partial, { force: true })
-    }
+    })
     console.log(`The data of ${account.name} is in ${file}.`)
   } finally {
     close()

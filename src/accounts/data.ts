@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { type AnyColumn, and, desc, eq, inArray, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
-import { searchText } from '../db/fold.ts'
+import { named } from '../db/fold.ts'
 import { type List, type ListQuery, type ListSpec, type PageOf, readPage } from '../db/list.ts'
 import { type Authority, type Db, write } from '../db/open.ts'
 import { prepared } from '../db/prepared.ts'
@@ -352,6 +352,7 @@ const newAccount = prepared((db) =>
       kind: sql.placeholder('kind'),
       partnerId: sql.placeholder('partnerId'),
       search: sql.placeholder('search'),
+      sortKey: sql.placeholder('sortKey'),
       createdAt: sql.placeholder('createdAt'),
     })
     .onConflictDoNothing({ target: accounts.identifier })
@@ -367,7 +368,7 @@ export function createAccount(
 ): Account | undefined {
   const [created] = newAccount(tx).all({
     ...account,
-    search: searchText(account.name, account.identifier),
+    ...named(account.name, account.identifier),
     createdAt: actor.at,
   })
   if (created) {
@@ -430,7 +431,7 @@ export function renameAccount(
     if (!before) return undefined
     if (before.name === name) return 'unchanged'
     tx.update(accounts)
-      .set({ name, search: searchText(name, before.identifier), version: sql`${accounts.version} + 1` })
+      .set({ name, ...named(name, before.identifier), version: sql`${accounts.version} + 1` })
       .where(eq(accounts.id, accountId))
       .run()
     record(tx, actor, { kind: 'account.renamed', accountId, change: { name: [before.name, name] } })

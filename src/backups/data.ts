@@ -1,9 +1,10 @@
 import { and, eq, isNotNull, isNull, sql } from 'drizzle-orm'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
-import { fold } from '../db/fold.ts'
+import { searchText } from '../db/fold.ts'
 import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { emailChanges, invitationTokens, letters, passwordResets, sessions, throttles } from '../db/schema.ts'
+import { holds, wordsOf } from '../db/search.ts'
 import { type Actor, atCommandLine, record } from '../history/record.ts'
 import { type LetterRow, openBody } from '../mail/outbox.ts'
 import { notSent } from '../mail/reasons.ts'
@@ -112,7 +113,7 @@ export type BackupFilter = keyof typeof backupList.filters
 /** The files of the folder of backups, which are its only record. */
 export function listBackups(db: Db, files: BackupFile[], query: ListQuery<BackupFilter>): List<BackupRow> {
   const { kind, state, from, until } = query.filters
-  const rows = JSON.stringify(files.map((file, n) => ({ ...file, id: files.length - n, text: fold(file.name) })))
+  const rows = JSON.stringify(files.map((file, n) => ({ ...file, id: files.length - n, text: searchText(file.name) })))
   const cell = (name: string) => sql`value ->> ${name} as ${sql.identifier(name)}`
   const cells = sql.join(['id', 'name', 'kind', 'at', 'size', 'state', 'text'].map(cell), sql`, `)
   const table = sql`(select ${cells} from json_each(${sql.placeholder('files')})) as backup_files`
@@ -122,10 +123,7 @@ export function listBackups(db: Db, files: BackupFile[], query: ListQuery<Backup
       kind ? eq(backupFiles.kind, kind) : undefined,
       state ? eq(backupFiles.state, state) : undefined,
       betweenDays(backupFiles.at, from, until),
-      ...fold(query.q)
-        .split(/\s+/)
-        .filter(Boolean)
-        .map((word) => sql`instr(text, ${word}) > 0`),
+      holds(sql`text`, wordsOf(query.q)),
     ),
     rows: ({ where, orderBy, limit }) =>
       db

@@ -1,28 +1,21 @@
-import { randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { companionOf, sha256InTurns, writeCompanion } from '../db/companion.ts'
 import { copyDatabase } from '../db/copy.ts'
-import { giveToOwnerOf, isThere, moveIntoPlace, writePrivate } from '../db/files.ts'
+import { createPrivate, isThere, moveIntoPlace, privateFolder, withPartial, writePrivate } from '../db/files.ts'
 import { StartError } from '../db/open.ts'
 import { secretsFile } from '../secrets.ts'
 import { version } from '../version.ts'
-import { backupFolder, keyOf } from './folder.ts'
+import { keyOf } from './folder.ts'
 import { type BackupContents, verifyBackup } from './verify.ts'
 
 /** The folder of an installation’s own backups, made where it is missing. */
-export function ownBackupFolder(dataDir: string): string {
-  const folder = backupFolder(dataDir)
-  if (!isThere(folder)) {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
-    giveToOwnerOf(dataDir, folder)
-  }
-  return folder
-}
+export const ownBackupFolder = (dataDir: string) => privateFolder(dataDir, 'backups')
 
 /**
  * Makes a backup of an installation, beside a running panel too: a copy of the database under a passing
- * name, the key to what is sealed in it, both checked as for a restore, and only then their names. Nothing
- * is written over. Throws a StartError when it cannot begin, a Failure when the copy is not good.
+ * name, the key to what is sealed in it, its SHA-256, all checked as for a restore, and only then their names.
+ * Nothing is written over. Throws a StartError when it cannot begin, a Failure when the copy is not good.
  */
 export async function makeBackup(
   dataDir: string,
@@ -35,26 +28,24 @@ export async function makeBackup(
     throw new StartError(`There is no folder ${dirname(file)}.`)
   refuseToOverwrite(file)
 
-  const partial = `${file}.${randomBytes(4).toString('hex')}.partial`
-  const removePartial = () => {
-    for (const end of ['', '.secrets', '-journal']) rmSync(partial + end, { force: true })
-  }
-  try {
-    writeFileSync(partial, '', { mode: 0o600, flag: 'wx' })
+  return withPartial(file, async (partial) => {
+    createPrivate(partial)
     await copyDatabase(database, partial, { at, version, signal })
-    writePrivate(keyOf(partial), readFileSync(secretsFile(dataDir), 'utf8'))
+    const key = readFileSync(secretsFile(dataDir), 'utf8')
+    writePrivate(keyOf(partial), key)
+    const sha256 = await sha256InTurns(partial, signal)
+    const companion = writeCompanion(partial, file, { at, sha256, key })
     const contents = await verifyBackup(partial, { signal })
     refuseToOverwrite(file)
-    // The key first: a backup is there when its database is.
+    // The database last: a backup is there when it is.
     moveIntoPlace(keyOf(partial), keyOf(file))
+    moveIntoPlace(companion, companionOf(file))
     moveIntoPlace(partial, file)
     return contents
-  } finally {
-    removePartial()
-  }
+  })
 }
 
 function refuseToOverwrite(file: string): void {
-  for (const name of [file, keyOf(file)])
+  for (const name of [file, keyOf(file), companionOf(file)])
     if (isThere(name)) throw new StartError(`${name} is there already. Choose another name.`)
 }

@@ -4,14 +4,11 @@ import { readList } from '../web/list.ts'
 import { supportActor } from '../web/viewer.ts'
 import { backupList, beginBackup, listBackups } from './data.ts'
 import { backupFolder, listBackupFiles, newestGood, overdue } from './folder.ts'
-import { startBackups } from './schedule.ts'
 
 export default async function backupRoutes(app: FastifyInstance) {
-  const { db, config, now } = app
+  const { db, config, now, backups, copying, replica } = app
   const { dataDir, backupEveryHours, backupKeep } = config
   const see = { config: { can: 'support.backup' } } as const
-  const backups = startBackups(config, now, app.log)
-  app.addHook('onClose', backups.stop)
 
   app.get('/support/backups', see, async (request, reply) => {
     const { working } = backups
@@ -28,6 +25,10 @@ export default async function backupRoutes(app: FastifyInstance) {
       last: newestGood(files, now()) ?? null,
       overdue: overdue(dataDir, backupEveryHours, now()) !== undefined,
       failure: backups.failure ?? null,
+      copies: copying.where
+        ? { where: copying.where, newest: copying.newest ?? null, failure: copying.failure ?? null }
+        : null,
+      replica: replica() ?? null,
       everyHours: backupEveryHours,
       keep: backupKeep,
       now: now(),

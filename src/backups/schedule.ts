@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { FastifyBaseLogger } from 'fastify'
+import type { Clock } from '../clock/watch.ts'
 import type { Config } from '../config.ts'
 import { inOneLine } from '../db/failure.ts'
 import { backupName, listBackupFiles, newestGood, pruneBackups } from './folder.ts'
@@ -20,9 +21,16 @@ const hour = 60 * minute
 
 /**
  * Makes a backup when the last one is BACKUP_EVERY_HOURS old, keeps BACKUP_KEEP of those, and makes one
- * when somebody asks. After a failure it tries again an hour later.
+ * when somebody asks. After a failure it tries again an hour later. None is removed while the clock cannot be right.
+ * `made` is called after each good one.
  */
-export function startBackups(config: Config, now: () => number, log: FastifyBaseLogger): Backups {
+export function startBackups(
+  config: Config,
+  now: () => number,
+  log: FastifyBaseLogger,
+  clock: Clock,
+  made: () => void,
+): Backups {
   const { dataDir, backupEveryHours, backupKeep } = config
   const stopping = new AbortController()
   let working: { name: string; done: Promise<void> } | undefined
@@ -43,8 +51,9 @@ export function startBackups(config: Config, now: () => number, log: FastifyBase
   async function make(name: string, at: number): Promise<void> {
     try {
       await makeBackup(dataDir, join(ownBackupFolder(dataDir), name), { at, signal: stopping.signal })
-      pruneBackups(dataDir, backupKeep, at)
+      if (!clock.look()) pruneBackups(dataDir, backupKeep, at)
       failure = undefined
+      made()
     } catch (error) {
       if (stopping.signal.aborted) return
       log.error({ err: error }, 'a backup failed')
@@ -53,7 +62,7 @@ export function startBackups(config: Config, now: () => number, log: FastifyBase
   }
 
   function beginWhenDue(): void {
-    if (working || backupEveryHours === 0 || (failure && now() - failure.at < hour)) return
+    if (working || backupEveryHours === 0 || (failure && Math.abs(now() - failure.at) < hour)) return
     const scheduled = listBackupFiles(dataDir).filter(({ kind }) => kind === 'scheduled')
     const last = newestGood(scheduled, now())
     if (!last || now() - last.at >= backupEveryHours * hour) begin('scheduled')

@@ -4,21 +4,27 @@ import { betweenDays, firstPage, isoTime, type List, type ListQuery, type ListSp
 import { type Db, write } from '../db/open.ts'
 import { prepared } from '../db/prepared.ts'
 import { accounts } from '../db/schema.ts'
-import { amongFew, match } from '../db/search.ts'
+import { amongFew } from '../db/search.ts'
+import { type FoundBy, matchWithPeople } from '../db/search-people.ts'
 import { isActive, isSuspended, suspensionOf } from '../db/suspension.ts'
 import { type Actor, record } from '../history/record.ts'
 import { countTaken, mayTryIdentifier } from '../mail/allowance.ts'
 import { hasAdmin } from '../members/data.ts'
 import { hasLimitAt, nearLimit } from '../quotas/data.ts'
+import { countedResource } from '../resources/data.ts'
 
 export type Customer = Account
 // Drizzle leaves out a column's table where a query has only one, so a subquery names its own.
 const users = sql<number>`(select count(*) from memberships as own where own.account_id = accounts.id)`
+const projectLimit = sql<
+  number | null
+>`(select limits.amount from limits cross join resources on resources.id = limits.resource_id
+  where limits.account_id = accounts.id and limits.level = 'account' and resources.key = ${countedResource})`
 const columns = {
   id: accounts.id,
   name: accounts.name,
   identifier: accounts.identifier,
-  search: accounts.search,
+  sortKey: accounts.sortKey,
   createdAt: accounts.createdAt,
   suspendedAt: accounts.suspendedAt,
   suspendedReason: accounts.suspendedReason,
@@ -26,7 +32,14 @@ const columns = {
   supportSuspendedReason: accounts.supportSuspendedReason,
 }
 
-export type CustomerRow = Pick<Customer, keyof typeof columns> & { users: number }
+/** What a file says instead of a number where nothing limits a customer. */
+export const unlimited = 'unlimited'
+
+export type CustomerRow = Pick<Customer, keyof typeof columns> & {
+  users: number
+  projectLimit: number | null
+  foundBy: FoundBy | null
+}
 
 /** What a list of customers can be sorted and narrowed down by. */
 export const customerList = {
@@ -40,7 +53,7 @@ export const customerList = {
       order: 'desc',
       value: (customer) => customer.createdAt,
     },
-    name: { words: 'Name', column: accounts.search, order: 'asc', value: (customer) => customer.search },
+    name: { words: 'Name', column: accounts.sortKey, order: 'asc', value: (customer) => customer.sortKey },
     identifier: {
       words: 'Identifier',
       column: accounts.identifier,
@@ -54,6 +67,8 @@ export const customerList = {
     users: ({ users }) => users,
     status: (customer) => (suspensionOf(customer) ? 'suspended' : 'active'),
     created: ({ createdAt }) => isoTime(createdAt),
+    // Read again by an import, which leaves a limit as it is where the cell is empty.
+    'project limit': ({ projectLimit }) => projectLimit ?? unlimited,
   },
   filters: {
     status: { active: 'Active', suspended: 'Suspended' },
@@ -72,14 +87,14 @@ export type CustomerFilter = keyof typeof customerList.filters
 const livingOf = (partnerId: number | Placeholder) =>
   sql`${accounts.partnerId} = ${partnerId} and ${accounts.deletedAt} is null`
 
-/** A partner's customers, as they are at this time. */
+/** A partner's customers, as they are at this time. They are found by their people's e-mails as well. */
 export function listCustomers(
   db: Db,
   partnerId: number,
   query: ListQuery<CustomerFilter>,
   at: number,
 ): List<CustomerRow> {
-  const { found, few } = match(db, 'accounts', accounts.id, accounts.search, query.q)
+  const { found, few, foundBy } = matchWithPeople(db, query.q, 'e-mail')
   const ofPartner = livingOf(sql.placeholder('partnerId'))
   const own = few ? amongFew(ofPartner) : ofPartner
   return readPage(db, customerList, query, {
@@ -87,7 +102,7 @@ export function listCustomers(
     narrowed: and(found, narrowed(query.filters, at)),
     rows: ({ where, orderBy, limit }) =>
       db
-        .select({ ...columns, users })
+        .select({ ...columns, users, projectLimit, foundBy })
         .from(accounts)
         .where(and(own, where))
         .orderBy(...orderBy)
@@ -221,11 +236,20 @@ export function noteTaken(tx: Db, actor: Actor, partnerId: number, identifier: s
   })
 }
 
+const knownIdentifier = prepared((db) =>
+  db
+    .select({ id: accounts.id })
+    .from(accounts)
+    .where(
+      and(
+        eq(accounts.identifier, sql.placeholder('identifier')),
+        or(eq(accounts.id, sql.placeholder('partnerId')), eq(accounts.partnerId, sql.placeholder('partnerId'))),
+      ),
+    )
+    .prepare(),
+)
+
 /** Whether an identifier is one that a partner knows: its own, or that of a customer it has or can still restore. */
 export function isOwnIdentifier(db: Db, partnerId: number, identifier: string): boolean {
-  const own = and(
-    eq(accounts.identifier, identifier),
-    or(eq(accounts.id, partnerId), eq(accounts.partnerId, partnerId)),
-  )
-  return db.select({ id: accounts.id }).from(accounts).where(own).get() !== undefined
+  return knownIdentifier(db).get({ partnerId, identifier }) !== undefined
 }

@@ -128,9 +128,10 @@ function readContents(sqlite: Database.Database): Omit<Contents, 'migrations'> {
     projects: one('SELECT count(*) FROM projects WHERE deleted_at IS NULL'),
     records: one('SELECT count(*) FROM records'),
     lastRecordAt: one<number | null>('SELECT max(at) FROM records') ?? undefined,
-    sealed: [...oldestAndNewest('users', 'totp_secret'), ...oldestAndNewest('letters', 'body')].filter(
-      (value) => value !== undefined,
-    ),
+    sealed: (has('installation') && one<number>('SELECT count(*) FROM installation') > 0
+      ? [one<string>('SELECT key_check FROM installation')]
+      : [...oldestAndNewest('users', 'totp_secret'), ...oldestAndNewest('letters', 'body')]
+    ).filter((value) => value !== undefined),
   }
 }
 
@@ -152,7 +153,7 @@ try {
 `
 
 /** What SQLite finds wrong with a file, in words; undefined when it is whole. */
-async function findDamage(file: string, signal: AbortSignal | undefined): Promise<string | undefined> {
+export async function findDamage(file: string, signal?: AbortSignal): Promise<string | undefined> {
   signal?.throwIfAborted()
   const library = createRequire(import.meta.url).resolve('better-sqlite3')
   const worker = new Worker(thread, { eval: true, workerData: { library, file } })

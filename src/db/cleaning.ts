@@ -20,8 +20,13 @@ export type Cleaning = {
   stop: () => Promise<void>
 }
 
-/** Cleans up after erasures, a piece at a time, so that requests come between. */
-export function startCleaning(db: Connection, storage: Storage, log: FastifyBaseLogger): Cleaning {
+/** Cleans up after erasures, a piece at a time, so that requests come between. `apart` keeps others from the log meanwhile. */
+export function startCleaning(
+  db: Connection,
+  storage: Storage,
+  log: FastifyBaseLogger,
+  apart: <Result>(act: () => Promise<Result>) => Promise<Result> = (act) => act(),
+): Cleaning {
   const wanted = new Set<string>()
   let asked = false
   /** Something is left for the next start. */
@@ -34,7 +39,7 @@ export function startCleaning(db: Connection, storage: Storage, log: FastifyBase
   function wake(): void {
     if (stopped || working) return
     clearTimeout(timer)
-    working = work()
+    working = apart(work)
       .catch((error) => {
         if (!storage.note(error)) log.error({ err: error }, 'the cleaning after an erasure failed')
         return false

@@ -46,7 +46,10 @@ export async function copyDatabase(
 export function copyToDatabase(file: string): void {
   const sqlite = connect(file)
   try {
-    sqlite.exec('DROP TABLE IF EXISTS __backup')
+    // Those that Litestream needs it makes itself.
+    sqlite.exec(
+      'DROP TABLE IF EXISTS __backup; DROP TABLE IF EXISTS _litestream_seq; DROP TABLE IF EXISTS _litestream_lock',
+    )
     migrateOnce(sqlite, { folder: migrationsFolder, backups: undefined })
   } finally {
     sqlite.close()

@@ -1,4 +1,4 @@
-import { StartError } from './open.ts'
+import { StartError } from './start-error.ts'
 
 /** What a command tried and could not do, or found to be wrong: one line without a stack, and exit code 1. */
 export class Failure extends Error {}
@@ -35,5 +35,7 @@ export function inOneLine(error: unknown): string | undefined {
 /** 2 for what was not possible from the beginning, 1 for what failed on the way or was found to be wrong. */
 export function exitCodeOf(error: unknown): 1 | 2 {
   const { code = '' } = error as Coded
-  return error instanceof StartError || ['EACCES', 'EPERM', 'ENOENT'].includes(code) ? 2 : 1
+  return error instanceof StartError || ['EACCES', 'EPERM', 'ENOENT', 'ENOTDIR', 'EEXIST', 'EISDIR'].includes(code)
+    ? 2
+    : 1
 }

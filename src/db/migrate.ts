@@ -1,7 +1,10 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { readdirSync, rmSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
+import { companionOf, sha256Of, writeCompanion } from './companion.ts'
+import { createPrivate, isThere, moveIntoPlace, privateFolder } from './files.ts'
+import { searchText, sortKey } from './fold.ts'
 import { StartError } from './start-error.ts'
 
 type Migration = ReturnType<typeof readMigrationFiles>[number]
@@ -48,10 +51,14 @@ export function migrateOnce(sqlite: Database.Database, { folder, backups }: Migr
 
 /** A checked copy, which has its name only once it is whole and on the disk. Returns its path. */
 function copyBefore(sqlite: Database.Database, backups: string): string {
-  const copy = join(backups, `before-migration-${new Date().toISOString().replaceAll(':', '-')}.db`)
+  const at = new Date()
+  const copy = join(backups, `before-migration-${at.toISOString().replaceAll(':', '-')}.db`)
   const part = `${copy}.partial`
   try {
-    mkdirSync(backups, { recursive: true, mode: 0o700 })
+    privateFolder(dirname(backups), basename(backups))
+    // This process alone migrates: what is there was left by one that was killed.
+    removeParts(backups)
+    createPrivate(part)
     sqlite.prepare('VACUUM INTO ?').run(part)
     const made = new Database(part, { readonly: true })
     try {
@@ -59,20 +66,29 @@ function copyBefore(sqlite: Database.Database, backups: string): string {
     } finally {
       made.close()
     }
-    const file = openSync(part, 'r')
-    fsyncSync(file)
-    closeSync(file)
-    renameSync(part, copy)
+    moveIntoPlace(writeCompanion(part, copy, { at: at.getTime(), sha256: sha256Of(part) }), companionOf(copy))
+    moveIntoPlace(part, copy)
     return copy
   } catch (error) {
-    if (existsSync(part)) rmSync(part)
+    removeParts(backups)
     throw new StartError(
       `The copy of the database before its migration could not be made in ${backups}: ${reason(error)}. Nothing was changed.`,
     )
   }
 }
 
+function removeParts(backups: string): void {
+  if (!isThere(backups)) return
+  for (const name of readdirSync(backups))
+    if (/^before-migration-.*\.partial/.test(name)) rmSync(join(backups, name), { force: true })
+}
+
 function applyAndCheck(sqlite: Database.Database, migrations: Migration[]): void {
+  // What rows of before are searched and sorted by: SQLite itself folds ASCII only.
+  sqlite.function('search_text', { deterministic: true, directOnly: true, varargs: true }, (...texts) =>
+    searchText(...texts.map(String)),
+  )
+  sqlite.function('sort_key', { deterministic: true, directOnly: true }, (name) => sortKey(String(name)))
   const before = countRows(sqlite)
   // Drizzle's own table, as its migrator makes it: drizzle-kit and other versions of the panel read it.
   sqlite.exec(

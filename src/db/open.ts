@@ -1,13 +1,15 @@
 import { channel } from 'node:diagnostics_channel'
-import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { is } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { type BaseSQLiteDatabase, SQLiteTransaction } from 'drizzle-orm/sqlite-core'
 import { root } from '../config.ts'
-import { giveToOwnerOf } from './files.ts'
+import { secretsFile } from '../secrets.ts'
+import { createPrivate, isThere, makeFolder, removeLeftovers } from './files.ts'
 import { lastApplied, migrateOnce, newestMigration } from './migrate.ts'
+import { mustBeInPlace, rememberPlace, Unusable } from './place.ts'
 import { StartError } from './start-error.ts'
 import { codeOf, type StorageProblem, storageProblem } from './storage-problem.ts'
 import { cleanAtStart } from './traces.ts'
@@ -35,8 +37,22 @@ export function openDatabase(dataDir: string, migrations = migrationsFolder): Op
     return openAlone(dataDir, migrations)
   } catch (error) {
     const problem = storageProblem(error)
-    throw problem ? new StartError(`DATA_DIR ${dataDir}: ${whyNot[problem]} (${codeOf(error)}).`) : error
+    if (problem) throw new StartError(`DATA_DIR ${dataDir}: ${whyNot[problem]} (${codeOf(error)}).`)
+    const words = whyNoFolder[codeOf(error)]
+    throw words ? new StartError(`DATA_DIR ${dataDir}: ${words} (${codeOf(error)}).`) : error
   }
+}
+
+/** By the codes of the operating system and of SQLite. */
+const whyNoFolder: Record<string, string> = {
+  EEXIST: 'it must be a folder',
+  ENOTDIR: 'it must be a folder, in folders',
+  ENOENT: 'it cannot be made there',
+  EACCES: 'this user may not read and write there',
+  EPERM: 'this user may not read and write there',
+  ENAMETOOLONG: 'the name is too long',
+  ELOOP: 'its symbolic links lead in a circle',
+  SQLITE_CANTOPEN: 'a file of the database cannot be opened: look at the rights of all files there',
 }
 
 const whyNot: Record<StorageProblem, string> = {
@@ -44,17 +60,29 @@ const whyNot: Record<StorageProblem, string> = {
   failing: 'the disk does not take what is written; look at it',
   'read-only': 'it can only be read; let the panel write there',
   locked: 'another program holds the database; end it',
+  moved: 'the database was moved while it was opened; start again',
+  damaged: 'panel.db is damaged; restore a backup (“Restore a backup” in the README)',
 }
 
 function openAlone(dataDir: string, migrations: string): OpenDatabase {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  makeFolder(dataDir)
   const lock = takeLock(dataDir)
+  for (const folder of [dataDir, join(dataDir, 'backups')]) if (isThere(folder)) removeLeftovers(folder)
   const file = join(dataDir, 'panel.db')
   const existed = existsSync(file)
-  // SQLite would let everybody read it, and its log after it.
-  if (!existed) closeSync(openSync(file, 'wx', 0o600))
-  const sqlite = connect(file)
+  let sqlite: Database.Database
   try {
+    if (!existed || statSync(file).size === 0) refuseAnew(dataDir)
+    // SQLite would let everybody read it, and its log after it.
+    if (!existed) createPrivate(file)
+    sqlite = connect(file)
+  } catch (error) {
+    lock.close()
+    throw error
+  }
+  try {
+    if (existed) refuseDamaged(sqlite)
+    if (existed && lastApplied(sqlite) === 0) refuseForeign(sqlite, dataDir)
     migrateOnce(sqlite, { folder: migrations, backups: existed ? join(dataDir, 'backups') : undefined })
   } catch (error) {
     sqlite.close()
@@ -65,6 +93,7 @@ function openAlone(dataDir: string, migrations: string): OpenDatabase {
   // What undoes a statement in a large transaction would go through a file: an import takes a third longer by it.
   sqlite.pragma('temp_store = memory')
   keepStatements(sqlite)
+  rememberPlace(sqlite)
   return {
     db: drizzle(sqlite),
     close: () => {
@@ -74,14 +103,29 @@ function openAlone(dataDir: string, migrations: string): OpenDatabase {
   }
 }
 
-/** Opens the database beside a running panel, for a short act of the command line. */
-export function joinDatabase(dataDir: string): OpenDatabase {
-  try {
-    return openDatabase(dataDir)
-  } catch (error) {
-    if (!(error instanceof Locked)) throw error
-    return openFile(join(dataDir, 'panel.db'))
-  }
+/** A larger file, in bytes, is looked at while the panel runs already (server.ts): this takes about 5 ms a MB. */
+export const checkedAtStart = 64 * 1024 * 1024
+
+function refuseDamaged(sqlite: Database.Database): void {
+  if (statSync(sqlite.name).size > checkedAtStart) return
+  const found = sqlite.pragma('quick_check(1)', { simple: true })
+  if (found !== 'ok') throw new Unusable('DATABASE_DAMAGED')
+}
+
+/** A new installation has no secrets yet: where they lie, the database was lost. */
+function refuseAnew(dataDir: string): void {
+  const secrets = secretsFile(dataDir)
+  if (isThere(secrets))
+    throw new StartError(
+      `${join(dataDir, 'panel.db')} is missing or empty, but ${secrets} is there. Restore a backup (“Restore a backup” in the README); to begin anew, move the secrets away.`,
+    )
+}
+
+/** A database without migrations must be an empty one. */
+function refuseForeign(sqlite: Database.Database, dataDir: string): void {
+  if (sqlite.prepare('SELECT count(*) FROM sqlite_master').pluck().get() !== 0)
+    throw new StartError(`${sqlite.name} is the database of another program. Set DATA_DIR to a folder of its own.`)
+  refuseAnew(dataDir)
 }
 
 const writes = channel('meshpanel:write')
@@ -110,6 +154,7 @@ export function write<Result>(db: Db, { stillMay }: Authority, act: (tx: Db) => 
 /** Runs a write that is nobody's act: counters, sessions, sweeps. `write` is for all others. */
 export function writeUnchecked<Result>(db: Db, act: (tx: Db) => Result): Result {
   if (is(db, SQLiteTransaction)) return act(db)
+  mustBeInPlace((db as Connection).$client)
   const start = performance.now()
   try {
     return allOrNothing(db, act)
@@ -150,15 +195,25 @@ class Locked extends StartError {}
 
 /** The operating system holds this lock for the process and drops it even after a crash. Throws a StartError. */
 export function takeLock(dataDir: string): Database.Database {
-  const lock = new Database(join(dataDir, 'panel.lock'), { timeout: 0 })
+  const file = join(dataDir, 'panel.lock')
+  if (!isThere(file)) createLock(file)
+  const lock = new Database(file, { timeout: 0 })
   try {
-    giveToOwnerOf(dataDir, lock.name)
     lock.exec('BEGIN EXCLUSIVE')
     return lock
   } catch (error) {
     lock.close()
     if (codeOf(error) !== 'SQLITE_BUSY') throw error
     throw new Locked(`A panel is already running on ${dataDir}. Stop it first, or set DATA_DIR.`)
+  }
+}
+
+function createLock(file: string): void {
+  try {
+    createPrivate(file)
+  } catch (error) {
+    // Another process was first.
+    if (codeOf(error) !== 'EEXIST') throw error
   }
 }
 

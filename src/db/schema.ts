@@ -13,7 +13,8 @@ import {
 } from 'drizzle-orm/sqlite-core'
 
 // Every time is in milliseconds since 1970 (UTC). Every `search` column holds the folded text that
-// lists are searched in (see fold.ts). A `version` counts the edits of a row.
+// lists are searched in, every `sortKey` what they are sorted by (see fold.ts); the latter's indexes end with the
+// former, so that a search reads the rows that it finds and no others. A `version` counts the edits of a row.
 
 // What lists leave out is left out of their indexes. Of accounts and projects:
 const living = sql`deleted_at is null`
@@ -28,6 +29,7 @@ export const users = sqliteTable(
     emailKey: text('email_key').notNull().unique(),
     name: text().notNull(),
     search: text().notNull(),
+    sortKey: text('sort_key').notNull().default(''),
     passwordHash: text('password_hash').notNull(),
     operator: integer({ mode: 'boolean' }).notNull().default(false),
     createdAt: integer('created_at').notNull(),
@@ -45,7 +47,7 @@ export const users = sqliteTable(
   },
   (table) => [
     index('users_living').on(table.deletedAt, table.createdAt),
-    index('users_name').on(table.deletedAt, table.search),
+    index('users_name').on(table.deletedAt, table.sortKey, table.id, table.search),
   ],
 )
 
@@ -57,6 +59,7 @@ export const accounts = sqliteTable(
     name: text().notNull(),
     identifier: text().notNull().unique(),
     search: text().notNull(),
+    sortKey: text('sort_key').notNull().default(''),
     partnerId: integer('partner_id'),
     // Always 'partner': with the foreign key below, only a partner account can have customers,
     // and one that has customers cannot become a customer account.
@@ -83,12 +86,12 @@ export const accounts = sqliteTable(
     unique('accounts_id_kind').on(table.id, table.kind),
     index('accounts_partner').on(table.partnerId, table.id),
     index('accounts_partner_created').on(table.partnerId, table.createdAt).where(living),
-    index('accounts_partner_name').on(table.partnerId, table.search).where(living),
+    index('accounts_partner_name').on(table.partnerId, table.sortKey, table.id, table.search).where(living),
     index('accounts_partner_identifier').on(table.partnerId, table.identifier).where(living),
-    index('accounts_name').on(table.search).where(living),
+    index('accounts_name').on(table.sortKey, table.id, table.search).where(living),
     index('accounts_created').on(table.createdAt).where(living),
     index('accounts_deleted').on(table.partnerId, table.deletedAt, table.id).where(restorable),
-    index('accounts_deleted_name').on(table.search).where(restorable),
+    index('accounts_deleted_name').on(table.sortKey, table.id, table.search).where(restorable),
     index('accounts_deleted_created').on(table.createdAt).where(restorable),
     index('accounts_deleted_identifier').on(table.identifier).where(restorable),
     foreignKey({
@@ -115,8 +118,9 @@ export const memberships = sqliteTable(
     role: text({ enum: ['admin', 'member'] }).notNull(),
     // One of the partner’s people: it ends with their membership of the partner account, and with the tie.
     fromPartner: integer('from_partner', { mode: 'boolean' }).notNull().default(false),
-    // The user's, kept by triggers: an account's users are sorted and searched by it.
+    // The user's, kept by triggers: an account's users are searched and sorted by them.
     search: text().notNull().default(''),
+    sortKey: text('sort_key').notNull().default(''),
     createdAt: integer('created_at').notNull(),
     lastUsedAt: integer('last_used_at').notNull(),
     version: integer().notNull().default(1),
@@ -124,7 +128,7 @@ export const memberships = sqliteTable(
   (table) => [
     primaryKey({ columns: [table.accountId, table.userId] }),
     index('memberships_user').on(table.userId, table.lastUsedAt, table.accountId),
-    index('memberships_name').on(table.accountId, table.search, table.userId),
+    index('memberships_name').on(table.accountId, table.sortKey, table.userId, table.search),
     index('memberships_joined').on(table.accountId, table.createdAt, table.userId),
     index('memberships_role').on(table.accountId, table.role),
     check('memberships_role_known', sql`role in ('admin', 'member')`),
@@ -141,6 +145,7 @@ export const projects = sqliteTable(
     name: text().notNull(),
     identifier: text().notNull(),
     search: text().notNull(),
+    sortKey: text('sort_key').notNull().default(''),
     createdAt: integer('created_at').notNull(),
     // A deleted project can be restored for 30 days; then it is purged. It keeps its row, so that its
     // identifier is never given out again.
@@ -153,7 +158,7 @@ export const projects = sqliteTable(
     unique('projects_account_identifier').on(table.accountId, table.identifier),
     unique('projects_account_id').on(table.accountId, table.id),
     index('projects_alive').on(table.accountId, table.deletedAt, table.id),
-    index('projects_name').on(table.accountId, table.deletedAt, table.search),
+    index('projects_name').on(table.accountId, table.deletedAt, table.sortKey, table.id, table.search),
     index('projects_deleted').on(table.accountId, table.deletedAt, table.id).where(restorable),
   ],
 )
@@ -165,14 +170,15 @@ export const projectAccess = sqliteTable(
     projectId: integer('project_id').notNull(),
     userId: integer('user_id').notNull(),
     role: text({ enum: ['admin', 'user', 'reader'] }).notNull(),
-    // The user's, kept by triggers: a project's people are sorted and searched by it.
+    // The user's, kept by triggers: a project's people are searched and sorted by them.
     search: text().notNull().default(''),
+    sortKey: text('sort_key').notNull().default(''),
     createdAt: integer('created_at').notNull(),
     version: integer().notNull().default(1),
   },
   (table) => [
     primaryKey({ columns: [table.projectId, table.userId] }),
-    index('project_access_name').on(table.accountId, table.projectId, table.search, table.userId),
+    index('project_access_name').on(table.accountId, table.projectId, table.sortKey, table.userId, table.search),
     index('project_access_member').on(table.accountId, table.userId),
     foreignKey({
       name: 'project_access_project_fk',
@@ -625,8 +631,17 @@ export const imports = sqliteTable(
     // From where it was started, for the history of what it does.
     ip: text(),
     requestId: text('request_id'),
+    // The file's own names of its columns, and those of them that the panel does not know: JSON.
+    header: text(),
+    leftOut: text('left_out'),
+    // The line whose quotation mark is never closed: what comes after it was not read.
+    unreadAfter: integer('unread_after'),
+    // Nobody sees it any more; its rows are deleted some at a time.
+    discardedAt: integer('discarded_at'),
+    stoppedBy: integer('stopped_by').references(() => users.id),
   },
   (table) => [
+    index('imports_discarded').on(table.discardedAt).where(sql`discarded_at is not null`),
     index('imports_account').on(table.accountId, table.kind, table.id),
     index('imports_state').on(table.state, table.id),
     index('imports_creator').on(table.createdBy),
@@ -652,9 +667,18 @@ export const importRows = sqliteTable(
     state: text({ enum: ['ready', 'wrong', 'done', 'failed'] }).notNull(),
     // What will happen or has happened, or why not.
     words: text().notNull(),
+    // The file's own cells, until the row is done: JSON.
+    cells: text(),
+    // The panel has it as the row says: there is nothing to do.
+    unchanged: integer({ mode: 'boolean' }).notNull().default(false),
+    // The invitation that the row has sent.
+    invitationId: integer('invitation_id').references(() => invitations.id),
   },
   (table) => [
     primaryKey({ columns: [table.importId, table.line] }),
+    index('import_rows_unchanged').on(table.importId, table.line).where(sql`unchanged`),
+    index('import_rows_invitation').on(table.invitationId).where(sql`invitation_id is not null`),
+    index('import_rows_invited').on(table.importId, table.invitationId).where(sql`invitation_id is not null`),
     index('import_rows_state').on(table.importId, table.state, table.line),
     index('import_rows_email').on(table.emailKey).where(sql`email_key is not null`),
     check('import_rows_state_known', sql`state in ('ready', 'wrong', 'done', 'failed')`),
@@ -711,4 +735,39 @@ export const personalChanges = sqliteTable(
     after: text().notNull(),
   },
   (table) => [primaryKey({ columns: [table.recordId, table.field] }), index('personal_changes_user').on(table.userId)],
+)
+
+// What has failed for long, so that Support gets one e-mail about each, also across restarts (watch/troubles.ts).
+export const troubles = sqliteTable('troubles', {
+  kind: text({ enum: ['backups', 'copies', 'mail', 'replica'] }).primaryKey(),
+  since: integer().notNull(),
+  // When Support was written to.
+  toldAt: integer('told_at'),
+})
+
+// One row: who may write to the replica (replica/claim.ts). A newer epoch there means that another machine took over.
+export const replication = sqliteTable(
+  'replication',
+  {
+    id: integer().primaryKey(),
+    epoch: integer().notNull(),
+    // Random: which start of which machine claimed the epoch.
+    claim: text().notNull(),
+  },
+  () => [check('replication_one', sql`id = 1`)],
+)
+
+// One row: what the installation knows of itself. A database and its secrets find each other by it.
+export const installation = sqliteTable(
+  'installation',
+  {
+    id: integer().primaryKey(),
+    // A known text, sealed with the key in use.
+    keyCheck: text('key_check').notNull(),
+    // When the panel last ran, by a clock that was believed.
+    lastSeenAt: integer('last_seen_at').notNull(),
+    // Records dated up to here, but later than now, were made by a clock that was ahead: Support has said so.
+    aheadUntil: integer('ahead_until').notNull().default(0),
+  },
+  () => [check('installation_once', sql`id = 1`)],
 )

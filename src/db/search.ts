@@ -1,6 +1,6 @@
-import { and, type Placeholder, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
+import { and, or, type Placeholder, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
-import { fold } from './fold.ts'
+import { readingsOf } from './fold.ts'
 import type { Db } from './open.ts'
 
 // A search finds every word of it at any place of a row’s `search` text. Rare words are looked up in an
@@ -10,7 +10,7 @@ import type { Db } from './open.ts'
 export type Searched = 'accounts' | 'users' | 'projects' | 'invitations' | 'letters'
 
 /** A search with more candidates in the whole installation is frequent. */
-const frequent = 2_000
+export const frequent = 2_000
 /** So many trigrams narrow a search down; the words themselves are compared anyway. */
 const mostTrigrams = 24
 
@@ -30,8 +30,7 @@ export function match(
   const words = wordsOf(q)
   if (words.length === 0) return { found: undefined, few: false }
   const ids = candidates(db, table, words)
-  const found = and(ids && isOneOf(id, ids), ...words.map((word) => sql`instr(${text}, ${word}) > 0`))
-  return { found, few: ids !== undefined }
+  return { found: and(ids && isOneOf(id, ids), holds(text, words)), few: ids !== undefined }
 }
 
 /**
@@ -47,7 +46,7 @@ export function findMatches(db: Db, table: Searched, text: SQLWrapper, q: string
   const words = wordsOf(q)
   const ids = candidates(db, table, words)
   if (!ids) return undefined
-  const found = and(isOneOf(sql`id`, ids), ...words.map((word) => sql`instr(${text}, ${word}) > 0`))
+  const found = and(isOneOf(sql`id`, ids), holds(text, words))
   return db.all<{ id: number }>(sql`select id from ${sql.identifier(table)} where ${found}`).map(({ id }) => id)
 }
 
@@ -66,30 +65,44 @@ export function isOneOf(column: SQLWrapper, ids: number[] | Placeholder): SQL {
   return sql`${column} in (select value from json_each(${Array.isArray(ids) ? JSON.stringify(ids) : ids}))`
 }
 
-function wordsOf(q: string): string[] {
-  return fold(q)
+/** A word that is looked for: what it may stand for. */
+export type Word = string[]
+
+/** The words of a search. */
+export function wordsOf(q: string): Word[] {
+  return q
     .replaceAll(/\p{Cc}/gu, ' ')
     .split(/\s+/)
-    .filter(Boolean)
+    .map((word) => readingsOf(word).map((reading) => reading.trim()))
+    .filter((readings) => readings.every(Boolean) && readings.length > 0)
+}
+
+/** Whether a `search` text, or a part of it, has all these words. */
+export function holds(text: SQLWrapper, words: Word[]): SQL | undefined {
+  return and(...words.map((readings) => or(...readings.map((reading) => sql`instr(${text}, ${reading}) > 0`))))
 }
 
 /** The ids of the rows with all trigrams of these words; undefined where these are many, or the words too short. */
-function candidates(db: Db, table: Searched, words: string[]): number[] | undefined {
-  const trigrams = words.flatMap((word) => {
-    const letters = [...word]
-    return letters.slice(2).map(
-      (_, n) =>
-        `"${letters
-          .slice(n, n + 3)
-          .join('')
-          .replaceAll('"', '""')}"`,
-    )
-  })
-  if (trigrams.length === 0) return undefined
-  const wanted = [...new Set(trigrams)].slice(0, mostTrigrams).join(' AND ')
+export function candidates(db: Db, table: Searched, words: Word[]): number[] | undefined {
+  const wanted: string[] = []
+  let trigrams = 0
+  for (const readings of words) {
+    const each = readings.map(trigramsOf)
+    if (each.some((reading) => reading.length === 0) || trigrams >= mostTrigrams) continue
+    trigrams += each.flat().length
+    wanted.push(`(${each.map((reading) => `(${reading.join(' AND ')})`).join(' OR ')})`)
+  }
+  if (wanted.length === 0) return undefined
   const index = sql.identifier(`${table}_index`)
   const rows = db.all<{ id: number }>(
-    sql`select rowid as id from ${index} where ${index} match ${wanted} limit ${frequent + 1}`,
+    sql`select rowid as id from ${index} where ${index} match ${wanted.join(' AND ')} limit ${frequent + 1}`,
   )
   return rows.length > frequent ? undefined : rows.map(({ id }) => id)
+}
+
+/** As FTS5 takes them. */
+function trigramsOf(word: string): string[] {
+  const letters = [...word]
+  const trigrams = letters.slice(2).map((_, n) => letters.slice(n, n + 3).join(''))
+  return [...new Set(trigrams)].slice(0, mostTrigrams).map((trigram) => `"${trigram.replaceAll('"', '""')}"`)
 }

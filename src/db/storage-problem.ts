@@ -1,10 +1,12 @@
 /** Why nothing can be saved. */
-export type StorageProblem = 'full' | 'failing' | 'read-only' | 'locked'
+export type StorageProblem = 'full' | 'failing' | 'read-only' | 'locked' | 'moved' | 'damaged'
 
 /** By the codes of SQLite (sqlite.org/rescode.html) and of the operating system. */
 const codes: [RegExp, StorageProblem][] = [
   [/^(SQLITE_FULL|SQLITE_IOERR_SHMSIZE|ENOSPC|EDQUOT)$/, 'full'],
   [/^(SQLITE_READONLY(_\w+)?|EROFS)$/, 'read-only'],
+  [/^DATABASE_MOVED$/, 'moved'],
+  [/^(SQLITE_(CORRUPT|NOTADB)(_\w+)?|DATABASE_DAMAGED)$/, 'damaged'],
   [/^SQLITE_(BUSY|LOCKED)(_\w+)?$/, 'locked'],
   [/^(SQLITE_IOERR_(WRITE|FSYNC|DIR_FSYNC|TRUNCATE|SHMOPEN|SHMMAP)|EIO|EFBIG)$/, 'failing'],
 ]

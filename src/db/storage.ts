@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { eq } from 'drizzle-orm'
 import type { FastifyBaseLogger } from 'fastify'
 import { type Connection, longestWait, waitForLock, writeUnchecked } from './open.ts'
+import { mustBeInPlace, noteDamage } from './place.ts'
 import { throttles } from './schema.ts'
 import { codeOf, type StorageProblem, storageProblem } from './storage-problem.ts'
 
@@ -17,10 +18,13 @@ export type Storage = {
   afterwards: (act: () => void) => void
   /** Saves as much as a form does, and takes it back: why that failed, or undefined. */
   check: () => StorageProblem | undefined
+  /** Looks whether the database is in its place: nothing is written. */
+  look: () => void
   stop: () => void
 }
 
 const checkEvery = 5_000
+const lookEvery = 2_000
 /** Milliseconds that a write waits for another program where it need not be made now. */
 const shortWait = 100
 const leastFree = 1024 * 1024
@@ -34,6 +38,7 @@ export function watchStorage(db: Connection, log: FastifyBaseLogger): Storage {
   const waiting = new Set<() => void>()
   let problem: StorageProblem | undefined
   let timer: NodeJS.Timeout | undefined
+  const looking = setInterval(look, lookEvery).unref()
 
   function note(error: unknown): StorageProblem | undefined {
     const found = storageProblem(error)
@@ -44,6 +49,7 @@ export function watchStorage(db: Connection, log: FastifyBaseLogger): Storage {
   function begin(found: StorageProblem, error: unknown): void {
     if (problem !== found) log.error({ problem: found, code: codeOf(error) }, 'nothing can be saved')
     problem = found
+    if (found === 'damaged') noteDamage(db.$client)
     // One write has waited its full time for the other program; if each did, nobody could read.
     if (found === 'locked') waitForLock(db, shortWait)
     timer ??= setInterval(check, checkEvery).unref()
@@ -67,10 +73,20 @@ export function watchStorage(db: Connection, log: FastifyBaseLogger): Storage {
     }
   }
 
+  function look(): void {
+    try {
+      mustBeInPlace(db.$client)
+      if (problem === 'moved') check()
+    } catch (error) {
+      note(error)
+    }
+  }
+
   function attempt(act: () => void): boolean {
     if (problem) return false
     waitForLock(db, shortWait)
     try {
+      mustBeInPlace(db.$client)
       act()
       return true
     } catch (error) {
@@ -106,7 +122,9 @@ export function watchStorage(db: Connection, log: FastifyBaseLogger): Storage {
     attempt,
     afterwards: (act) => waiting.add(act),
     check,
+    look,
     stop: () => {
+      clearInterval(looking)
       if (problem) check()
       clearInterval(timer)
     },

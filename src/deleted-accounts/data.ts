@@ -19,7 +19,7 @@ import {
 import { matches } from '../db/search.ts'
 import { endTie } from '../endings/data.ts'
 import { type Actor, record } from '../history/record.ts'
-import { endImport } from '../imports/data.ts'
+import { endImport } from '../imports/ending/data.ts'
 import { type MailContext, withdrawLettersAbout, withdrawLettersOfAct } from '../mail/outbox.ts'
 import { countAdmins } from '../members/data.ts'
 import { tellDeleted } from '../notices/data.ts'
@@ -87,7 +87,7 @@ export function foreseeLosses(db: Db, accountId: number): Losses {
         .select({ name: projects.name, detail: projects.identifier })
         .from(projects)
         .where(alive)
-        .orderBy(asc(projects.search))
+        .orderBy(asc(projects.sortKey))
         .limit(mostNamed)
         .all(),
       (most) => countRows(db, db.select({ one: projects.id }).from(projects).where(alive).limit(most)),
@@ -125,7 +125,7 @@ function strandedUsers(db: Db, accountId: number): Some {
       .from(memberships)
       .innerJoin(users, eq(users.id, memberships.userId))
       .where(own)
-      .orderBy(asc(memberships.search))
+      .orderBy(asc(memberships.sortKey))
       .limit(mostNamed)
       .all(),
     (most) => countRows(db, db.select({ one: memberships.userId }).from(memberships).where(own).limit(most)),

@@ -1,9 +1,11 @@
 import { join } from 'node:path'
 import { type BackupFile, listBackupFiles, newestGood, overdue } from '../backups/folder.ts'
 import { type BackupContents, verifyBackup } from '../backups/verify.ts'
+import { findClockTrouble } from '../clock/data.ts'
 import type { Config } from '../config.ts'
 import { openFile } from '../db/open.ts'
 import { secretsFile } from '../secrets.ts'
+import { clockWords } from '../watch/warnings.ts'
 import { dateTime, duration, fileSize, plural } from '../web/format.ts'
 import { type Finding, ok, problem, saidBy, warning } from './finding.ts'
 
@@ -27,7 +29,8 @@ export async function examineDatabase(dataDir: string, at: number): Promise<Find
         )
       : ok(`migrations: all ${migrations.known} are applied`),
     examinePragmas(file),
-    examineClock(contents.lastRecordAt, at),
+    // What a migration still brings is missing before it.
+    ...(migrations.applied < migrations.known ? [] : [examineClock(file, at)]),
   ]
 }
 
@@ -41,13 +44,18 @@ function examinePragmas(file: string): Finding {
   }
 }
 
-function examineClock(lastRecordAt: number | undefined, at: number): Finding {
-  if (lastRecordAt === undefined || lastRecordAt <= at + 60_000)
-    return ok(`clock: ${dateTime(at)}, after the last change`)
-  return problem(
-    `clock: it is ${dateTime(at)} here, but the last change was made ${dateTime(lastRecordAt)}`,
-    'set the clock, and keep it with NTP',
-  )
+function examineClock(file: string, at: number): Finding {
+  const { db, close } = openFile(file)
+  try {
+    const trouble = findClockTrouble(db, at)
+    if (!trouble) return ok(`clock: ${dateTime(at)}, after the last change`)
+    return problem(
+      `clock: ${clockWords(trouble).replace(/\.$/, '')}`,
+      'set the clock, and keep it with NTP; where it is right, an operator says so on Home. Until then nothing is removed for its age',
+    )
+  } finally {
+    close()
+  }
 }
 
 /** How old the last good backup is. */

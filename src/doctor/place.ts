@@ -41,7 +41,9 @@ const octal = (mode: number) => (mode & 0o777).toString(8)
 function examineSecrets(dataDir: string): Finding[] {
   const file = secretsFile(dataDir)
   if (!existsSync(file))
-    return [problem(`${file} is missing`, 'bring it back from a backup (FILE.secrets): a start would make a new one')]
+    return [
+      problem(`${file} is missing`, 'bring it back from a backup (FILE.secrets): the panel does not start without it'),
+    ]
   const { mode } = statSync(file)
   if (mode & 0o077)
     return [problem(`others may read ${file} (mode ${octal(mode)})`, `run chmod 600 ${file}, and then rotate-secrets`)]

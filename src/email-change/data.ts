@@ -1,6 +1,6 @@
 import { and, eq, gt, ne } from 'drizzle-orm'
 import { findActiveUser, type User } from '../accounts/data.ts'
-import { searchText } from '../db/fold.ts'
+import { named } from '../db/fold.ts'
 import { type Db, write } from '../db/open.ts'
 import { emailChanges, passwordResets, sessions, users } from '../db/schema.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
@@ -13,7 +13,8 @@ import { dateTime } from '../web/format.ts'
 
 /** Long enough to look into another mailbox. */
 const lifetime = 60 * 60_000
-const confirmationLifetime = 3 * 24 * 60 * 60_000
+/** In milliseconds; no link to an address works longer. */
+export const confirmationLifetime = 3 * 24 * 60 * 60_000
 
 export type Sender = { post: Post; publicUrl: string; supportEmail: string | undefined }
 
@@ -145,7 +146,7 @@ export function changeEmail(
     tx.delete(emailChanges).where(eq(emailChanges.userId, user.id)).run()
     if (!confirms) {
       tx.update(users)
-        .set({ email, emailKey: emailKey(email), search: searchText(user.name, email), emailProvedAt: actor.at })
+        .set({ email, emailKey: emailKey(email), ...named(user.name, email), emailProvedAt: actor.at })
         .where(eq(users.id, user.id))
         .run()
       tx.delete(sessions)

@@ -311,7 +311,7 @@ function listLost(db: Db, which: SQL | undefined, alone: SQL<number>): Foreseen[
     .from(memberships)
     .innerJoin(accounts, eq(accounts.id, memberships.accountId))
     .where(which)
-    .orderBy(asc(accounts.search))
+    .orderBy(asc(accounts.sortKey))
     .limit(mostNamed)
     .all()
   const total = db
@@ -355,7 +355,7 @@ export function findTies(db: Db, { id, partnerId }: { id: number; partnerId: num
     .from(memberships)
     .innerJoin(users, eq(users.id, memberships.userId))
     .where(own)
-    .orderBy(asc(memberships.search))
+    .orderBy(asc(memberships.sortKey))
     .all()
   const stay = db
     .select({

@@ -1,7 +1,8 @@
 import { text } from 'node:stream/consumers'
 import { readConfig } from '../config.ts'
-import { joinDatabase, StartError } from '../db/open.ts'
+import { StartError } from '../db/open.ts'
 import { atCommandLine } from '../history/record.ts'
+import { joinInstallation } from '../installation/open.ts'
 import { createUser } from '../login/data.ts'
 import { whyGuessable } from '../login/guessable.ts'
 import { hashPassword, newPassword } from '../login/passwords.ts'
@@ -23,7 +24,7 @@ export async function createOperator(given: { email: string; name: string }): Pr
   const guessable = whyGuessable(password, { ...owner, accounts: [] }, config.panelName)
   if (guessable) throw new StartError(`The password: ${guessable}`)
 
-  const { db, close } = joinDatabase(config.dataDir)
+  const { db, close } = joinInstallation(config.dataDir, Date.now())
   const passwordHash = await hashPassword(password)
   const user = db.transaction(
     (tx) => createUser(tx, atCommandLine(Date.now()), { ...owner, passwordHash, operator: true, emailProved: true }),

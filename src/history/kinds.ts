@@ -70,10 +70,12 @@ export const recordKinds = {
   'user.sessions-ended': 'ended the user’s sessions',
   'import.started': 'began to import a file',
   'import.ended': 'finished importing a file',
+  'import.stopped': 'stopped importing a file',
   'letter.sent-again': 'had a letter sent again',
   'installation.backed-up': 'had a backup made',
   'installation.restored': 'restored the panel from a backup',
   'installation.secrets-rotated': 'made new secrets',
+  'installation.clock-confirmed': 'said that the clock is right',
 } as const
 
 export type RecordKind = keyof typeof recordKinds

@@ -53,6 +53,7 @@ export default async function homeRoutes(app: FastifyInstance) {
       backup: can(viewer.standings, 'support.backup')
         ? (overdue(config.dataDir, config.backupEveryHours, now()) ?? null)
         : null,
+      clockInDoubt: can(viewer.standings, 'support.clock') && app.clock.trouble !== undefined,
       attention: partnerId === undefined ? [] : listAttention(db, partnerId, now()),
       growth: partnerId === undefined ? [] : growthOf(db, partnerId, now()),
       quotaRequests: {

@@ -1,20 +1,15 @@
-import { and, asc, count, eq, inArray, lt, not, notInArray, sql } from 'drizzle-orm'
+import { and, asc, count, eq, gt, inArray, isNull, type SQL, sql } from 'drizzle-orm'
 import { type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
-import { type Authority, type Db, write, writeUnchecked } from '../db/open.ts'
+import { type Authority, type Db, write } from '../db/open.ts'
 import { prepared } from '../db/prepared.ts'
 import { importRows, imports, users } from '../db/schema.ts'
-import { isOneOf } from '../db/search.ts'
-import { type Actor, type Person, record } from '../history/record.ts'
+import { type Person, record } from '../history/record.ts'
 import { allowFile } from '../mail/allowance.ts'
 
 export type Import = typeof imports.$inferSelect & { creator: string }
 export type ImportKind = Import['kind']
 export type ImportRow = typeof importRows.$inferSelect
-export type NewRow = Pick<ImportRow, 'line' | 'input' | 'subject' | 'emailKey' | 'state' | 'words'>
-
-const day = 24 * 3_600_000
-/** So long the rows of an import are kept; they hold names and e-mails. */
-export const rowsKeptFor = 30 * day
+export type NewRow = Omit<ImportRow, 'importId' | 'invitationId'>
 
 /** Begins to read a file. Throws a TooMany. */
 export function createImport(
@@ -54,17 +49,35 @@ const newRow = prepared((db) =>
       emailKey: sql.placeholder('emailKey'),
       state: sql.placeholder('state'),
       words: sql.placeholder('words'),
+      cells: sql.placeholder('cells'),
+      unchanged: sql.placeholder('unchanged'),
     })
     .prepare(),
 )
 
-export function addRows(tx: Db, importId: number, rows: NewRow[]): void {
-  for (const row of rows) newRow(tx).run({ importId, ...row })
+/** False when the import was discarded. */
+export function addRows(tx: Db, importId: number, rows: NewRow[]): boolean {
+  const kept = and(eq(imports.id, importId), isNull(imports.discardedAt))
+  if (!tx.select({ id: imports.id }).from(imports).where(kept).get()) return false
+  for (const row of rows) newRow(tx).run({ importId, ...row, unchanged: row.unchanged ? 1 : 0 })
+  return true
 }
 
-/** The file was read to its end. */
-export function finishChecking(db: Db, actor: Authority, importId: number): void {
-  write(db, actor, (tx) => tx.update(imports).set({ state: 'ready' }).where(eq(imports.id, importId)).run())
+/** The file was read to its end, or up to the line of which a quotation mark is never closed. */
+export function finishChecking(
+  db: Db,
+  actor: Authority,
+  importId: number,
+  { header, leftOut, unreadAfter }: { header: string[]; leftOut: string[]; unreadAfter: number | null },
+): void {
+  const read = { header: JSON.stringify(header), leftOut: JSON.stringify(leftOut), unreadAfter }
+  write(db, actor, (tx) =>
+    tx
+      .update(imports)
+      .set({ state: 'ready', ...read })
+      .where(eq(imports.id, importId))
+      .run(),
+  )
 }
 
 export const importList = {
@@ -78,7 +91,11 @@ export const importList = {
 
 /** An account's imports of a kind. */
 export function listImports(db: Db, accountId: number, kind: ImportKind, query: ListQuery): List<Import> {
-  const own = and(eq(imports.accountId, sql.placeholder('accountId')), eq(imports.kind, kind))
+  const own = and(
+    eq(imports.accountId, sql.placeholder('accountId')),
+    eq(imports.kind, kind),
+    isNull(imports.discardedAt),
+  )
   return readPage(db, importList, query, {
     shape: kind,
     values: { accountId },
@@ -101,7 +118,9 @@ export function findImport(db: Db, accountId: number, kind: ImportKind, id: numb
     .select({ one: imports, creator: users.name })
     .from(imports)
     .innerJoin(users, eq(users.id, imports.createdBy))
-    .where(and(eq(imports.accountId, accountId), eq(imports.kind, kind), eq(imports.id, id)))
+    .where(
+      and(eq(imports.accountId, accountId), eq(imports.kind, kind), eq(imports.id, id), isNull(imports.discardedAt)),
+    )
     .get()
   return row && { ...row.one, creator: row.creator }
 }
@@ -117,7 +136,15 @@ export const importRowList = {
     state: ({ state }) => state,
     words: ({ words }) => words,
   },
-  filters: { state: { ready: 'To be carried out', wrong: 'Wrong', done: 'Done', failed: 'Failed' } },
+  filters: {
+    state: {
+      ready: 'To be carried out',
+      wrong: 'Wrong',
+      done: 'Done',
+      unchanged: 'Nothing to change',
+      failed: 'Failed',
+    },
+  },
 } as const satisfies ListSpec<ImportRow>
 
 export type ImportRowFilter = keyof typeof importRowList.filters
@@ -128,7 +155,7 @@ export function listImportRows(db: Db, importId: number, query: ListQuery<Import
   const own = eq(importRows.importId, sql.placeholder('importId'))
   return readPage(db, importRowList, query, {
     values: { importId },
-    narrowed: state ? eq(importRows.state, state as ImportRow['state']) : undefined,
+    narrowed: inState(state),
     rows: ({ where, orderBy, limit }) =>
       db
         .select()
@@ -142,9 +169,15 @@ export function listImportRows(db: Db, importId: number, query: ListQuery<Import
   })
 }
 
-export type RowCounts = Record<ImportRow['state'], number>
+function inState(state: string): SQL | undefined {
+  if (state === 'unchanged') return eq(importRows.unchanged, true)
+  if (state === 'done') return and(eq(importRows.state, 'done'), eq(importRows.unchanged, false))
+  return state ? eq(importRows.state, state as ImportRow['state']) : undefined
+}
 
-/** How many rows of an import are in each state. */
+export type RowCounts = Record<ImportRow['state'] | 'unchanged', number>
+
+/** How many rows of an import are in each state; those with nothing to change are not among those done. */
 export function countImportRows(db: Db, importId: number): RowCounts {
   const rows = db
     .select({ state: importRows.state, n: count() })
@@ -153,7 +186,30 @@ export function countImportRows(db: Db, importId: number): RowCounts {
     .groupBy(importRows.state)
     .all()
   const of = (state: ImportRow['state']) => rows.find((row) => row.state === state)?.n ?? 0
-  return { ready: of('ready'), wrong: of('wrong'), done: of('done'), failed: of('failed') }
+  const unchanged = db
+    .select({ n: count() })
+    .from(importRows)
+    .where(and(eq(importRows.importId, importId), sql`unchanged`))
+    .get()
+  const same = unchanged?.n ?? 0
+  return { ready: of('ready'), wrong: of('wrong'), done: of('done') - same, failed: of('failed'), unchanged: same }
+}
+
+/** The rows that did not get in, as the file had them, some after a line; those of a deleted user are gone. */
+export function listFailedRows(db: Db, importId: number, after: number, limit: number) {
+  return db
+    .select({ line: importRows.line, cells: importRows.cells, words: importRows.words, state: importRows.state })
+    .from(importRows)
+    .where(
+      and(
+        eq(importRows.importId, importId),
+        gt(importRows.line, after),
+        inArray(importRows.state, ['wrong', 'failed', 'ready']),
+      ),
+    )
+    .orderBy(asc(importRows.line))
+    .limit(limit)
+    .all()
 }
 
 /** Lets the worker carry out what is ready. False when it was begun or discarded before. */
@@ -169,88 +225,5 @@ export function startImport(db: Db, actor: Person, { id, accountId }: Import): b
       record(tx, actor, { kind: 'import.started', accountId, change: { rows: [null, ready], wrong: [null, wrong] } })
     }
     return started === 1
-  })
-}
-
-/** Removes an import that was not begun. False for every other. */
-export function discardImport(db: Db, actor: Authority, { id, accountId }: Pick<Import, 'id' | 'accountId'>): boolean {
-  return write(db, actor, (tx) => {
-    const waiting = and(
-      eq(imports.id, id),
-      eq(imports.accountId, accountId),
-      inArray(imports.state, ['checking', 'ready']),
-    )
-    if (!tx.select({ id: imports.id }).from(imports).where(waiting).get()) return false
-    tx.delete(importRows).where(eq(importRows.importId, id)).run()
-    tx.delete(imports).where(waiting).run()
-    return true
-  })
-}
-
-/** The import that the worker goes on with: the oldest but those that wait. */
-export function findRunning(db: Db, waiting: number[]): typeof imports.$inferSelect | undefined {
-  return db
-    .select()
-    .from(imports)
-    .where(and(eq(imports.state, 'running'), notInArray(imports.id, waiting)))
-    .orderBy(asc(imports.id))
-    .limit(1)
-    .get()
-}
-
-/** What is to be carried out now: not the lines that wait. */
-export function listReadyRows(db: Db, importId: number, waiting: number[], limit: number): ImportRow[] {
-  return db
-    .select()
-    .from(importRows)
-    .where(
-      and(
-        eq(importRows.importId, importId),
-        eq(importRows.state, 'ready'),
-        waiting.length > 0 ? not(isOneOf(importRows.line, waiting)) : undefined,
-      ),
-    )
-    .orderBy(asc(importRows.line))
-    .limit(limit)
-    .all()
-}
-
-const markedRow = prepared((db) =>
-  db
-    .update(importRows)
-    .set({ state: sql`${sql.placeholder('state')}`, words: sql`${sql.placeholder('words')}` })
-    .where(and(eq(importRows.importId, sql.placeholder('importId')), eq(importRows.line, sql.placeholder('line'))))
-    .prepare(),
-)
-
-/** Notes what became of a row, in the transaction that has done it. */
-export function markRow(tx: Db, { importId, line }: ImportRow, state: 'done' | 'failed', words: string): void {
-  markedRow(tx).run({ importId, line, state, words })
-}
-
-export function endImport(db: Db, actor: Actor, importId: number, accountId: number, state: 'done' | 'stopped'): void {
-  write(db, actor, (tx) => {
-    tx.update(imports).set({ state, endedAt: actor.at }).where(eq(imports.id, importId)).run()
-    const { done, failed, ready } = countImportRows(tx, importId)
-    record(tx, actor, {
-      kind: 'import.ended',
-      accountId,
-      change: { done: [null, done], failed: [null, failed], ...(ready ? { left: [null, ready] } : {}) },
-    })
-  })
-}
-
-/** What was left unread by a process that ended goes, and so do old imports with their rows. */
-export function forgetOldImports(db: Db, at: number, unread: boolean): void {
-  writeUnchecked(db, (tx) => {
-    const old = tx
-      .select({ id: imports.id })
-      .from(imports)
-      .where(and(inArray(imports.state, ['ready', 'done', 'stopped']), lt(imports.createdAt, at - rowsKeptFor)))
-      .all()
-    const broken = unread ? tx.select({ id: imports.id }).from(imports).where(eq(imports.state, 'checking')).all() : []
-    const ids = [...old, ...broken].map(({ id }) => id)
-    tx.delete(importRows).where(inArray(importRows.importId, ids)).run()
-    tx.delete(imports).where(inArray(imports.id, ids)).run()
   })
 }

@@ -1,32 +1,30 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { write } from '../db/open.ts'
-import { byItself } from '../history/record.ts'
 import { TooMany } from '../mail/allowance.ts'
-import { listDownload } from '../web/csv.ts'
+import { csvDownload, listDownload } from '../web/csv.ts'
 import { found } from '../web/errors.ts'
-import { emailKey, readId } from '../web/fields.ts'
+import { readId } from '../web/fields.ts'
 import { plural } from '../web/format.ts'
 import { type Form, newForm, readForm } from '../web/forms.ts'
 import { readList } from '../web/list.ts'
 import { actor } from '../web/viewer.ts'
-import { readCsv, UnreadableFile } from './csv.ts'
+import { checkFile } from './check.ts'
 import {
-  addRows,
   countImportRows,
-  createImport,
-  discardImport,
   findImport,
-  finishChecking,
+  type Import,
   type ImportKind,
   importList,
   importRowList,
+  listFailedRows,
   listImportRows,
   listImports,
-  type NewRow,
   startImport,
 } from './data.ts'
-import { kinds, type Seen } from './kinds.ts'
+import { cancelSomeInvitations, countInvitationsOf, discardImport, stopImport } from './ending/data.ts'
+import { whyColumn } from './header.ts'
+import { kinds } from './kinds.ts'
+import { UnreadableFile } from './unreadable.ts'
 import { acceptUploads, mostOfForm, Upload } from './upload.ts'
 import { startImportWorker } from './worker.ts'
 
@@ -35,8 +33,19 @@ const upload = z.strictObject({
   text: z.string().default(''),
 })
 
-/** So many rows are checked before other requests get their turn. */
-const checkedAtOnce = 200
+const cancelling = z.strictObject({ confirmed: z.literal('yes').optional() })
+
+const mostNamed = 20
+
+function leftOutWords(names: string[]): string {
+  if (names.length === 0) return ''
+  const some = names.slice(0, mostNamed).map((name) => name.slice(0, 40))
+  const more = names.length > mostNamed ? ` and ${plural(names.length - mostNamed, 'more', 'more')}` : ''
+  return `Left out, because the panel has no such column: ${some.join(', ')}${more}.`
+}
+
+/** So many failed rows are read at once for a download. */
+const failedAtOnce = 200
 
 /** Where each kind is imported, and what its menu and pages are. */
 const places = {
@@ -47,7 +56,7 @@ const places = {
 export default async function importRoutes(app: FastifyInstance) {
   const { db } = app
   acceptUploads(app)
-  const worker = startImportWorker(db, app.storage, app.now, app.log, app.setAside, {
+  const worker = startImportWorker(db, app.storage, app.now, app.log, app.setAside, app.clock, {
     post: app.postLetter,
     publicUrl: app.config.publicUrl,
   })
@@ -77,8 +86,10 @@ export default async function importRoutes(app: FastifyInstance) {
         return show(request, reply.code(422), kind, form)
       }
       try {
-        const id = await check(request, kind, bytes, file?.name ?? 'pasted lines')
-        return reply.seeOther(`${base}/${id}`)
+        const by = () => actor(request)
+        const sent = { kind, bytes, name: file?.name ?? 'pasted lines' }
+        const { id, leftOut } = await checkFile(app, by, request.member.account.id, sent, worker.sweep)
+        return reply.seeOther(`${base}/${id}`, leftOutWords(leftOut))
       } catch (error) {
         if (!(error instanceof UnreadableFile || error instanceof TooMany)) throw error
         form.errors[file ? 'file' : 'text'] = error.message
@@ -88,6 +99,7 @@ export default async function importRoutes(app: FastifyInstance) {
 
     app.get(`${base}/:import`, see, async (request, reply) => {
       const one = importOf(request, kind)
+      if ((request.query as Record<string, unknown>).download === 'failed') return downloadFailed(request, reply, kind)
       return (
         listDownload(request, reply, importRowList, (query) => listImportRows(db, one.id, query)) ??
         showOne(request, reply, kind)
@@ -106,7 +118,31 @@ export default async function importRoutes(app: FastifyInstance) {
       const one = importOf(request, kind)
       if (!discardImport(db, actor(request), one))
         return showOne(request, reply.code(409), kind, 'This import was begun already.')
+      worker.sweep()
       return reply.seeOther(base, 'The file was discarded: nothing of it was imported.')
+    })
+
+    app.post(`${base}/:import/stopping`, change, async (request, reply) => {
+      const one = importOf(request, kind)
+      if (!stopImport(db, actor(request), one))
+        return showOne(request, reply.code(409), kind, 'This import is not running.')
+      return reply.seeOther(`${base}/${one.id}`, 'The import was stopped. What is done stays done.')
+    })
+
+    app.post(`${base}/:import/invitations/cancellation`, change, async (request, reply) => {
+      const one = importOf(request, kind)
+      if (one.state === 'running')
+        return showOne(request, reply.code(409), kind, 'This import is running. Stop it first.')
+      const pending = countInvitationsOf(db, one)
+      if (readForm(cancelling, request.body).input?.confirmed !== 'yes' && pending > 0)
+        return confirmCancelling(reply, one, plural(pending, 'pending invitation'))
+      const cancelled = await cancelAll(request, one)
+      return reply.seeOther(
+        `${base}/${one.id}`,
+        cancelled > 0
+          ? `${plural(cancelled, 'invitation')} ${cancelled === 1 ? 'was' : 'were'} cancelled.`
+          : 'None of its invitations is pending. Nothing was changed.',
+      )
     })
   }
 
@@ -115,55 +151,48 @@ export default async function importRoutes(app: FastifyInstance) {
     return found(findImport(db, request.member.account.id, kind, id))
   }
 
-  /** Reads a file to its end and checks each row: the number of its import. Throws an UnreadableFile. */
-  async function check(request: FastifyRequest, kind: ImportKind, bytes: Uint8Array, name: string): Promise<number> {
-    const { account } = request.member
-    const fileName = name.replaceAll(/[\p{Cc}\p{Cs}]/gu, '').slice(0, 100)
-    const id = createImport(db, actor(request), account.id, { kind, fileName })
-    const seen: Seen = new Map()
-    let read: { line: number; values: Record<string, string> }[] = []
-    const checkRead = () => {
-      const rows = read.map(({ line, values }): NewRow => {
-        const checked = kinds[kind].check(db, account.id, values, line, seen, app.now())
-        const typed = values[kinds[kind].emailColumn]?.trim()
-        const key = typed ? emailKey(typed) : null
-        return 'wrong' in checked
-          ? {
-              line,
-              emailKey: key,
-              subject: checked.subject.slice(0, 300),
-              input: '',
-              state: 'wrong',
-              words: checked.wrong,
-            }
-          : {
-              line,
-              emailKey: key,
-              subject: checked.subject,
-              input: JSON.stringify(checked.input),
-              state: 'ready',
-              words: checked.words,
-            }
-      })
-      write(db, actor(request), (tx) => addRows(tx, id, rows))
-      read = []
+  /** Others have their turn between: an import may have sent thousands. */
+  async function cancelAll(request: FastifyRequest, one: Import): Promise<number> {
+    let cancelled = 0
+    for (;;) {
+      const some = cancelSomeInvitations(db, actor(request), one)
+      if (some === 0) return cancelled
+      cancelled += some
+      await new Promise((resolve) => setImmediate(resolve))
     }
-    try {
-      for await (const row of readCsv(bytes, kinds[kind].columns)) {
-        read.push(row)
-        if (read.length < checkedAtOnce) continue
-        checkRead()
-        await new Promise((resolve) => setImmediate(resolve))
-      }
-      checkRead()
-      finishChecking(db, actor(request), id)
-    } catch (error) {
-      const discard = () => void discardImport(db, byItself(app.now()), { id, accountId: account.id })
-      app.storage.note(error)
-      if (!app.storage.attempt(discard)) app.storage.afterwards(discard)
-      throw error
+  }
+
+  function confirmCancelling(reply: FastifyReply, { id, kind, fileName }: Import, pending: string) {
+    const { base, area } = places[kind]
+    return reply.page('endings/confirmation', {
+      title: 'Cancel the invitations of this import',
+      lead: `${pending} from ${fileName || 'this file'} will be cancelled, and the links in the e-mails stop working.`,
+      area,
+      ends: { sent: { first: [], total: 0 } },
+      you: true,
+      formAction: `${base}/${id}/invitations/cancellation`,
+      fields: {},
+      keeps: false,
+      label: `Cancel ${pending}`,
+      back: `${base}/${id}`,
+    })
+  }
+
+  function downloadFailed(request: FastifyRequest, reply: FastifyReply, kind: ImportKind) {
+    const { id, header } = importOf(request, kind)
+    const columns = JSON.parse(header ?? '[]') as string[]
+    return csvDownload(reply, 'failed-rows.csv', [whyColumn, ...columns], failedRows(id))
+  }
+
+  function* failedRows(importId: number) {
+    for (let after = 0; ; ) {
+      const rows = listFailedRows(db, importId, after, failedAtOnce)
+      for (const { cells, state, words } of rows)
+        if (cells) yield [state === 'ready' ? 'It was not carried out.' : words, ...(JSON.parse(cells) as string[])]
+      const last = rows.at(-1)
+      if (!last) return
+      after = last.line
     }
-    return id
   }
 
   function show(request: FastifyRequest, reply: FastifyReply, kind: ImportKind, form?: Form) {
@@ -188,6 +217,8 @@ export default async function importRoutes(app: FastifyInstance) {
       one,
       counts,
       rows: plural(counts.ready, ...kinds[kind].words),
+      leftOut: one.leftOut ? leftOutWords(JSON.parse(one.leftOut)) : '',
+      invitations: one.state === 'done' || one.state === 'stopped' ? countInvitationsOf(db, one) : 0,
       list: listImportRows(db, one.id, readList(request, importRowList)),
       waits,
       // The page follows the work, also without JavaScript.

@@ -19,12 +19,14 @@ const atOnce = { ofOne: 2, ofAll: 6 }
 export class Upload {
   readonly name: string
   readonly bytes: Buffer
-  constructor(name: string, bytes: Buffer) {
+  readonly sha256: string
+  constructor(name: string, bytes: Buffer, sha256: string) {
     this.name = name
     this.bytes = bytes
+    this.sha256 = sha256
   }
   toJSON() {
-    return { name: this.name, sha256: createHash('sha256').update(this.bytes).digest('hex') }
+    return { name: this.name, sha256: this.sha256 }
   }
 }
 
@@ -48,6 +50,7 @@ export function acceptUploads(app: FastifyInstance): void {
       )
     }
     reading.set(request, userId)
+    request.allowUpload()
   })
   // Not when the connection ends: what was read is kept until the handler is done with it.
   app.addHook('onSend', async (request) => void reading.delete(request))
@@ -84,6 +87,10 @@ function readParts(payload: IncomingMessage, contentType: string): Promise<Recor
       reject(reason)
     })
     payload.on('end', () => reason && reject(reason))
+    payload.on('error', (error) => {
+      refuse(error)
+      reject(reason)
+    })
     payload.on('close', () => payload.readableEnded || unreadable())
 
     let parser: BusboyInstance
@@ -105,12 +112,18 @@ function readParts(payload: IncomingMessage, contentType: string): Promise<Recor
       return unreadable()
     }
     parser.on('file', (name, stream, fileName) => {
-      stream.on('data', (part: Buffer) => reason || parts.push(part))
+      // As it comes: at once it would take long.
+      const hash = createHash('sha256')
+      stream.on('data', (part: Buffer) => {
+        if (reason) return
+        parts.push(part)
+        hash.update(part)
+      })
       stream.on('limit', () => refuse(fileTooLarge()))
       stream.on('error', unreadable)
       // Without a name no file was chosen.
       stream.on('end', () => {
-        if (!reason) set(name, fileName ? new Upload(fileName, Buffer.concat(parts)) : '')
+        if (!reason) set(name, fileName ? new Upload(fileName, Buffer.concat(parts), hash.digest('hex')) : '')
         parts = []
       })
     })

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { findActiveUser, findMembership } from '../accounts/data.ts'
+import type { Clock } from '../clock/watch.ts'
 import { allOrNothing, type Db, write } from '../db/open.ts'
 import type { Storage } from '../db/storage.ts'
 import { storageProblem } from '../db/storage-problem.ts'
@@ -9,22 +10,19 @@ import { TooMany } from '../mail/allowance.ts'
 import type { Post } from '../mail/outbox.ts'
 import { can, standingsOf } from '../policy.ts'
 import type { SetAside } from '../watch/set-aside.ts'
-import {
-  endImport,
-  findRunning,
-  forgetOldImports,
-  type Import,
-  type ImportRow,
-  listReadyRows,
-  markRow,
-} from './data.ts'
-import { kinds, RowFailed } from './kinds.ts'
+import type { Import, ImportRow } from './data.ts'
+import { deleteSomeDiscarded, discardOldImports, endImport } from './ending/data.ts'
+import { RowFailed } from './kind.ts'
+import { kinds } from './kinds.ts'
+import { findRunning, listReadyRows, markRow } from './running/data.ts'
 
 /** Why and until when nothing of an import can be done. */
 export type Waits = { until: number; why: string }
 
 export type ImportWorker = {
   wake: () => void
+  /** Deletes what was discarded, some of it at a time. */
+  sweep: () => void
   stop: () => Promise<void>
   waits: (importId: number) => Waits | undefined
 }
@@ -50,9 +48,11 @@ export function startImportWorker(
   now: () => number,
   log: FastifyBaseLogger,
   setAside: SetAside,
+  clock: Clock,
   { post, publicUrl }: { post: Post; publicUrl: string },
 ): ImportWorker {
   let working: Promise<void> | undefined
+  let sweeping: Promise<void> | undefined
   let stopped = false
   // Not kept: after a restart it is found out again.
   const waiting = new Map<number, Waits>()
@@ -60,9 +60,29 @@ export function startImportWorker(
   let sleeping: NodeJS.Timeout | undefined
   let current = 0
 
-  storage.attempt(() => forgetOldImports(db, now(), true))
-  const cleaning = setInterval(() => storage.attempt(() => forgetOldImports(db, now(), false)), cleanEvery)
+  const clean = (unread: boolean) => {
+    // Without a clock that can be right, none is old.
+    if (storage.attempt(() => discardOldImports(db, clock.look() ? 0 : now(), unread))) sweep()
+  }
+  clean(true)
+  const cleaning = setInterval(clean, cleanEvery, false)
   cleaning.unref()
+
+  function sweep(): void {
+    if (stopped || sweeping) return
+    sweeping = sweepAll()
+      .catch((error) => {
+        // What is left is swept the next time.
+        if (!storage.note(error)) log.error({ err: error }, 'discarded imports could not be deleted')
+      })
+      .finally(() => {
+        sweeping = undefined
+      })
+  }
+
+  async function sweepAll(): Promise<void> {
+    while (!stopped && deleteSomeDiscarded(db)) await new Promise((resolve) => setImmediate(resolve))
+  }
 
   function wake(): void {
     if (stopped || working) return
@@ -158,7 +178,7 @@ export function startImportWorker(
       if (storageProblem(error)) throw error
       log.error({ err: error, import: row.importId, line: row.line }, 'a row of an import was set aside')
       setAside.add(`import ${row.importId} ${row.line}`, `Line ${row.line} of import ${row.importId}`, error)
-      markRow(tx, row, 'failed', unforeseen)
+      markRow(tx, row, 'failed', { words: unforeseen })
       return undefined
     }
   }
@@ -177,13 +197,14 @@ export function startImportWorker(
     } catch (error) {
       if (error instanceof TooMany) return error
       if (!(error instanceof RowFailed)) throw error
-      markRow(tx, row, 'failed', error.message)
+      markRow(tx, row, 'failed', { words: error.message })
     }
     return undefined
   }
 
   return {
     wake,
+    sweep,
     waits: (importId) => {
       const waits = waiting.get(importId)
       return waits && waits.until > now() ? waits : undefined
@@ -193,6 +214,7 @@ export function startImportWorker(
       clearTimeout(sleeping)
       clearInterval(cleaning)
       await working
+      await sweeping
     },
   }
 }

@@ -41,7 +41,8 @@ export type Sender = { post: Post; publicUrl: string; inviter: string; from?: On
 
 export type NewInvitation = { name: string; email: string; role: Role; projects: { id: number; role: ProjectRole }[] }
 
-const lifetime = 7 * 24 * 3_600_000
+/** How long an invitation is open, in milliseconds. */
+export const invitationLifetime = 7 * 24 * 3_600_000
 
 /** An invitation is a link of the panel's own address, never of the Host header. */
 export function invitationLink(publicUrl: string, token: string): string {
@@ -75,7 +76,7 @@ export function invite(
         invitedFrom: actor.accountId,
         createdAt: actor.at,
         sentAt: actor.at,
-        expiresAt: actor.at + lifetime,
+        expiresAt: actor.at + invitationLifetime,
       })
       .onConflictDoNothing()
       .returning()
@@ -137,7 +138,8 @@ function promote(
   return { promoted: member }
 }
 
-function findMemberByEmail(tx: Db, accountId: number, email: string): Member | undefined {
+/** The account’s user with this address. */
+export function findMemberByEmail(tx: Db, accountId: number, email: string): Member | undefined {
   const user = tx
     .select({ id: users.id })
     .from(users)
@@ -363,7 +365,7 @@ export function correctInvitation(
 function sendAnew(tx: Db, actor: Person, sender: Sender, account: Inviting, before: Invitation): Invitation {
   const sent = {
     sentAt: actor.at,
-    expiresAt: actor.at + lifetime,
+    expiresAt: actor.at + invitationLifetime,
     invitedBy: actor.userId,
     invitedFrom: actor.accountId,
   }

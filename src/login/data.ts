@@ -1,7 +1,7 @@
 import { and, eq, isNull, ne, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import type { User } from '../accounts/data.ts'
-import { searchText } from '../db/fold.ts'
+import { named } from '../db/fold.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write, writeUnchecked } from '../db/open.ts'
 import {
@@ -46,7 +46,7 @@ export function createUser(
       email,
       emailKey: emailKey(email),
       name,
-      search: searchText(name, email),
+      ...named(name, email),
       passwordHash,
       operator,
       emailProvedAt: emailProved ? actor.at : null,
@@ -85,7 +85,7 @@ export function renameUser(
     if (!before) return undefined
     if (before.name === name) return 'unchanged'
     tx.update(users)
-      .set({ name, search: searchText(name, before.email), version: sql`${users.version} + 1` })
+      .set({ name, ...named(name, before.email), version: sql`${users.version} + 1` })
       .where(eq(users.id, userId))
       .run()
     const personal = { field: 'name', before: before.name, after: name } as const

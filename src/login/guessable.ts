@@ -1,6 +1,6 @@
 import { type ZxcvbnResult, zxcvbn, zxcvbnOptions } from '@zxcvbn-ts/core'
 import { adjacencyGraphs, dictionary } from '@zxcvbn-ts/language-common'
-import { fold } from '../db/fold.ts'
+import { foldForms } from '../db/fold.ts'
 
 // Whether a password can be guessed (ASVS 5.0, 6.2.4 and 6.2.11): estimated by zxcvbn, which knows common
 // passwords, words, keyboard rows, dates, repetitions, and letters replaced by signs.
@@ -72,11 +72,11 @@ export type Owner = { name: string; email: string; accounts: string[] }
 
 /** Why a password is too easy to guess for its owner, and what to do; undefined when it is not. */
 export function whyGuessable(password: string, owner: Owner, panelName: string): string | undefined {
-  const texts = [owner.name, owner.email, ...owner.accounts, panelName, 'Meshpanel'].map(fold)
+  const texts = [owner.name, owner.email, ...owner.accounts, panelName, 'Meshpanel'].map(foldForms)
   const own = [...new Set(texts.flatMap((text) => [letters(text), ...text.split(/[^\p{L}\p{N}]+/u)]))]
     .filter((word) => word.length > 2)
     .toSorted((one, other) => other.length - one.length)
-  const whole = letters(fold(password))
+  const whole = letters(foldForms(password))
   const rest = own.reduce((left, word) => left.replaceAll(word, ''), whole)
   if (rest !== whole && rest.replaceAll(/\p{N}/gu, '').length < lettersBeside)
     return 'This is little more than your own name or e-mail, or the name of your account or of the panel. Choose another.'

@@ -71,6 +71,12 @@ export default async function loginRoutes(app: FastifyInstance) {
     return show(reply.code(422), form)
   })
 
+  app.get('/unsent-forms', { config: { can: 'home.see' } }, async (request, reply) => {
+    const forms = app.unsentForms.of(request.signedIn.id)
+    if (forms.length === 0) return reply.seeOther('/')
+    return reply.page('login/unsent', { title: 'Not sent yet', forms })
+  })
+
   app.post('/session/removal', { config: { can: 'session.end' } }, async (request, reply) => {
     await signOut(request, reply)
     return reply.seeOther('/login', 'You are logged out.')

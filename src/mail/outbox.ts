@@ -44,7 +44,8 @@ export type LetterBody = { text: string; html: string }
 export const priorities = { awaited: 0, usual: 1, bulk: 2 } as const
 
 const hour = 3_600_000
-const giveUpAfter = 72 * hour
+/** How long an e-mail is tried, in milliseconds. */
+export const giveUpAfter = 72 * hour
 
 export function newPost(config: Config, secrets: Secrets, wake: () => void): Post {
   const html = newEta()

@@ -27,16 +27,20 @@ export type Reason =
   | { because: 'admin'; userId: number; readerOf: number }
   /** It tells its reader about their own login, or what was done to them: that they are not in an account any more. */
   | { because: 'user'; userId: number; readerOf?: number }
-  /** It goes to Support's own address. */
-  | { because: 'support' }
+  /** It goes to Support's own address, or to one of its operators. */
+  | { because: 'support'; userId?: number }
 
 /**
  * Whether an e-mail goes to proved addresses alone: somebody may have given an address that is not theirs, and its
  * owner must get no more in our name than invitations and links to prove it.
  */
-export function needsProof(reason: Reason): reason is Extract<Reason, { because: 'member' | 'admin' | 'user' }> {
-  return reason.because === 'member' || reason.because === 'admin' || reason.because === 'user'
+export function needsProof(reason: Reason): reason is ToProved {
+  const { because } = reason
+  if (because === 'support') return reason.userId !== undefined
+  return because === 'member' || because === 'admin' || because === 'user'
 }
+
+type ToProved = Extract<Reason, { because: 'member' | 'admin' | 'user' }> | { because: 'support'; userId: number }
 
 /** A reason as the columns of a row. */
 export function reasonColumns({ because, ...of }: Reason) {
@@ -69,7 +73,7 @@ function whyNotAbout(db: Db, { accountId, createdAt }: LetterRow): string | unde
 const checks: Record<LetterRow['reason'], Check> = {
   // Written before e-mails had reasons.
   none: () => undefined,
-  support: () => undefined,
+  support: whyNotSupport,
   invitation: whyNotInvitation,
   token: whyNotToken,
   member: whyNotMember,
@@ -77,7 +81,7 @@ const checks: Record<LetterRow['reason'], Check> = {
   user: whyNotUser,
 }
 
-const expired = 'its link expired before it could be sent'
+export const expired = 'its link expired before it could be sent'
 
 function whyNotInvitation(db: Db, { invitationId, tokenHash, email }: LetterRow, at: number): string | undefined {
   const found = db
@@ -137,6 +141,13 @@ function whyNotUser(db: Db, letter: LetterRow): string | undefined {
   if (user?.emailProvedAt == null) return 'its address is not confirmed'
   if (letter.reason !== 'user' || letter.readerOf === null) return undefined
   return findMembership(db, letter) ? 'its reader is a user of the account again' : undefined
+}
+
+function whyNotSupport(db: Db, letter: LetterRow): string | undefined {
+  if (letter.userId === null) return undefined
+  return (
+    whyNotUser(db, letter) ?? (findReader(db, letter)?.operator ? undefined : 'its reader is not of Support any more')
+  )
 }
 
 function whyNotReader(db: Db, letter: LetterRow, user = findReader(db, letter)): string | undefined {

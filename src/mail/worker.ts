@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { and, asc, eq, gt, isNotNull, lte, sql } from 'drizzle-orm'
 import type { FastifyBaseLogger } from 'fastify'
 import nodemailer from 'nodemailer'
 import type { Config } from '../config.ts'
+import { giveToOwnerOf, privateFolder } from '../db/files.ts'
 import type { Db } from '../db/open.ts'
 import { prepared } from '../db/prepared.ts'
 import { letters } from '../db/schema.ts'
@@ -11,7 +12,7 @@ import { isOneOf } from '../db/search.ts'
 import type { Storage } from '../db/storage.ts'
 import type { Secrets } from '../secrets.ts'
 import { findLetter, type LetterBody, type LetterRow, openBody, priorities } from './outbox.ts'
-import { notSent, whyNotSent } from './reasons.ts'
+import { expired, notSent, whyNotSent } from './reasons.ts'
 import { type MailError, mailServer, mayBreakConnections, troubleOf } from './server.ts'
 
 /** Why all e-mails wait, and since when. */
@@ -25,7 +26,8 @@ export type MailWorker = {
 }
 
 const minute = 60_000
-const longestPause = 6 * 60 * minute
+/** Between two tries of one e-mail, in milliseconds. */
+export const longestPause = 6 * 60 * minute
 /** Between two tries of a server that is in trouble. */
 const [shortestHold, longestHold] = [15_000, 10 * minute]
 /** Milliseconds that stopping waits for the letters under way; their server may take 30 s to answer. */
@@ -47,6 +49,7 @@ export function startMailWorker(
   storage: Storage,
   now: () => number,
   log: FastifyBaseLogger,
+  clockIsWrong: () => boolean = () => false,
 ): MailWorker {
   const { smtp } = config
   const transport = smtp
@@ -121,6 +124,8 @@ export function startMailWorker(
 
   async function send(letter: LetterRow): Promise<void> {
     const whyNot = whyNotSent(db, letter, now())
+    // It may not have expired at all.
+    if (whyNot === expired && clockIsWrong()) return wait(letter, letter.attempts, whyNot, minute)
     const body = whyNot === undefined ? open(letter) : undefined
     if (whyNot !== undefined || !body) return end(letter, 'withdrawn', notSent(whyNot ?? 'its text is gone'))
     let info: unknown
@@ -159,7 +164,7 @@ export function startMailWorker(
     const reason = error.message.slice(0, 300)
     const { code, responseCode } = error
     const trouble = ofThisOne(error) ? 'later' : troubleOf(error)
-    const failed = trouble === 'never' || now() >= letter.giveUpAt
+    const failed = trouble === 'never' || (now() >= letter.giveUpAt && !clockIsWrong())
     // Not the server's words: they name the recipient.
     log.warn({ letter: letter.id, code, responseCode, trouble }, failed ? 'a letter failed' : 'a letter must wait')
     if (trouble === 'server') holdAll(reason, responseCode)
@@ -171,8 +176,12 @@ export function startMailWorker(
     const attempts = letter.attempts + (own ? 1 : 0)
     // Another one finds out how the server is: this one may be what it rejects.
     const pause = own ? Math.min(longestPause, minute * 2 ** Math.min(attempts - 1, 10)) : minute
+    wait(letter, attempts, reason, pause)
+  }
+
+  function wait(letter: LetterRow, attempts: number, error: string, pause: number): void {
     db.update(letters)
-      .set({ error: reason, attempts, dueAt: now() + pause })
+      .set({ error, attempts, dueAt: now() + pause })
       .where(and(eq(letters.id, letter.id), eq(letters.state, 'waiting')))
       .run()
   }
@@ -300,9 +309,9 @@ function isWaiting(db: Db, { id }: LetterRow): boolean {
 
 /** Without a mail server the letter is a file that any mail program opens. */
 function keepAsFile(dataDir: string, letter: LetterRow, message: Buffer): void {
-  const folder = join(dataDir, 'mail')
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  writeFileSync(join(folder, `${letter.id}.eml`), message, { mode: 0o600 })
+  const file = join(privateFolder(dataDir, 'mail'), `${letter.id}.eml`)
+  writeFileSync(file, message, { mode: 0o600 })
+  giveToOwnerOf(dataDir, file)
 }
 
 /** Removes the files of letters whose text is gone: what a file says does not outlive what Support can read. */

@@ -19,7 +19,7 @@ export type Member = {
   lastSeenAt: number | null
   joinedAt: number
   /** What the list is sorted by. */
-  search: string
+  sortKey: string
   disabledAt: number | null
   /** Null until a link that was mailed to the address was followed. */
   emailProvedAt: number | null
@@ -37,7 +37,7 @@ const memberFields = {
   version: memberships.version,
   lastSeenAt: users.lastSeenAt,
   joinedAt: memberships.createdAt,
-  search: memberships.search,
+  sortKey: memberships.sortKey,
   disabledAt: users.disabledAt,
   emailProvedAt: users.emailProvedAt,
   fromPartner: memberships.fromPartner,
@@ -49,7 +49,7 @@ export const memberList = {
   id: memberships.userId,
   idOf: (member) => member.userId,
   sorts: {
-    name: { words: 'Name', column: memberships.search, order: 'asc', value: (member) => member.search },
+    name: { words: 'Name', column: memberships.sortKey, order: 'asc', value: (member) => member.sortKey },
     joined: { words: 'Newest first', column: memberships.createdAt, order: 'desc', value: (member) => member.joinedAt },
   },
   columns: {

@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import { readConfig } from '../config.ts'
 import { countApplied } from '../db/check.ts'
 import { isThere } from '../db/files.ts'
-import { openDatabase, StartError } from '../db/open.ts'
+import { StartError } from '../db/open.ts'
+import { openInstallation } from '../installation/open.ts'
 import { plural } from '../web/format.ts'
 
 /** Brings the database to this version and ends. Throws a StartError when there is none, or a panel runs on it. */
@@ -11,7 +12,7 @@ export async function migrate(): Promise<void> {
   const file = join(dataDir, 'panel.db')
   if (!isThere(file)) throw new StartError(`There is no database in ${dataDir}. Set DATA_DIR.`)
   const before = countApplied(file)
-  openDatabase(dataDir).close()
+  openInstallation(dataDir, Date.now()).close()
   const made = countApplied(file) - before
   console.log(
     made === 0

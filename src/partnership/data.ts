@@ -6,7 +6,7 @@ import { accounts, imports, partnerRequests, pendingPartnerRequest, users } from
 import { matches } from '../db/search.ts'
 import { endSuspensionByPartner, endTie } from '../endings/data.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
-import { discardImport, endImport } from '../imports/data.ts'
+import { discardImport, endImport } from '../imports/ending/data.ts'
 import { allowPartnerRequest } from '../mail/allowance.ts'
 import { type Post, withdrawLettersOfAct } from '../mail/outbox.ts'
 import { endRequestOf, setAutomaticShare } from '../quota-requests/data.ts'

@@ -11,7 +11,8 @@ import { forgive } from '../throttle/data.ts'
 import { dateTime } from '../web/format.ts'
 
 /** ASVS 5.0 §6.4: short, single use, hashed at rest. */
-const lifetime = 30 * 60_000
+/** How long a link works, in milliseconds. */
+export const resetLifetime = 30 * 60_000
 
 /**
  * Writes a letter with a link to choose a new password. Only the newest link works. None goes to a user who was
@@ -24,7 +25,7 @@ export function requestReset(
   { post, publicUrl }: { post: Post; publicUrl: string },
 ): void {
   const token = newToken()
-  const expiresAt = actor.at + lifetime
+  const expiresAt = actor.at + resetLifetime
   write(db, actor, (tx) => {
     // Written after the answer: the user may be gone or disabled by now, or have another address.
     if (findActiveUser(tx, user.id)?.email !== user.email) return

@@ -95,6 +95,7 @@ export function deleteUser(
         email,
         emailKey: email,
         search: '',
+        sortKey: '',
         passwordHash: '',
         operator: false,
         totpSecret: null,

@@ -54,6 +54,7 @@ export const erasure: Erasure = {
     emailKey: identifies('becomes deleted-ID@deleted.invalid', again),
     name: identifies('becomes “Deleted user”', 'user.name'),
     search: identifies('is emptied', again),
+    sortKey: identifies('is emptied', again),
     passwordHash: identifies('is emptied', secret),
     totpSecret: identifies('is emptied', secret),
   },
@@ -62,15 +63,16 @@ export const erasure: Erasure = {
     name: tenantName,
     identifier,
     search: tenantName,
+    sortKey: tenantName,
     partnerKind: oneOfAList,
     suspendedReason: freeText('the account’s members must know why they cannot work', { not: 'it is the account’s' }),
     supportSuspendedReason: freeText('the account’s members must know why they cannot work', {
       not: 'it is the account’s',
     }),
   },
-  memberships: { role: oneOfAList, search: identifies(rowGoes, again) },
-  projects: { name: tenantName, identifier, search: tenantName },
-  projectAccess: { role: oneOfAList, search: identifies(rowGoes, again) },
+  memberships: { role: oneOfAList, search: identifies(rowGoes, again), sortKey: identifies(rowGoes, again) },
+  projects: { name: tenantName, identifier, search: tenantName, sortKey: tenantName },
+  projectAccess: { role: oneOfAList, search: identifies(rowGoes, again), sortKey: identifies(rowGoes, again) },
   keptAccess: { role: oneOfAList },
   invitations: {
     email: identifies('becomes deleted-ID@deleted.invalid', 'invitations.email'),
@@ -115,6 +117,8 @@ export const erasure: Erasure = {
       not: 'a hash of the e-mail that is gone a day later',
     }),
   },
+  troubles: { kind: oneOfAList },
+  replication: { claim: never('a random number') },
   letters: {
     messageId: never('a random number at the panel’s own host'),
     email: identifies('becomes deleted@deleted.invalid', 'emails.email'),
@@ -135,6 +139,10 @@ export const erasure: Erasure = {
     state: oneOfAList,
     ip: identifies('is emptied where the person brought the file in', 'imports.ip'),
     requestId: never('a random number'),
+    header: freeText('its account sees its own file by it, for 30 days', {
+      not: 'names of columns; what is about somebody is in the rows',
+    }),
+    leftOut: freeText('as header', { not: 'names of columns; what is about somebody is in the rows' }),
   },
   importRows: {
     input: identifies('is emptied', 'importRows.input'),
@@ -142,6 +150,7 @@ export const erasure: Erasure = {
     emailKey: identifies('is emptied', again),
     state: oneOfAList,
     words: identifies('is replaced', 'importRows.words'),
+    cells: identifies('are emptied, also of rows about others that name the person', 'importRows.cells'),
   },
   records: {
     kind: oneOfAList,
@@ -162,4 +171,5 @@ export const erasure: Erasure = {
       'changesOfMyName.after',
     ),
   },
+  installation: { keyCheck: never('a known text, sealed with the installation’s key') },
 }

@@ -1,6 +1,6 @@
 import { and, asc, count, eq, inArray, isNotNull, isNull, type Placeholder, type SQL, sql } from 'drizzle-orm'
 import { proposeIdentifier } from '../accounts/data.ts'
-import { searchText } from '../db/fold.ts'
+import { named } from '../db/fold.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { keptAccess, keptLimits, limits, projectAccess, projects } from '../db/schema.ts'
@@ -52,7 +52,7 @@ export const projectList = {
   idOf: (project) => project.id,
   sorts: {
     created: { words: 'Newest first', column: projects.id, order: 'desc', value: (project) => project.id },
-    name: { words: 'Name', column: projects.search, order: 'asc', value: (project) => project.search },
+    name: { words: 'Name', column: projects.sortKey, order: 'asc', value: (project) => project.sortKey },
   },
   columns: {
     name: ({ name }) => name,
@@ -124,7 +124,7 @@ export function listProjectChoices(db: Db, accountId: number, limit: number): Pr
     .select({ id: projects.id, name: projects.name, identifier: projects.identifier })
     .from(projects)
     .where(and(eq(projects.accountId, accountId), isNull(projects.deletedAt)))
-    .orderBy(asc(projects.search))
+    .orderBy(asc(projects.sortKey))
     .limit(limit)
     .all()
 }
@@ -146,7 +146,7 @@ export function createProject(
     if (!hasRoom(projectQuota(tx, accountId))) return 'limit'
     const [created] = tx
       .insert(projects)
-      .values({ accountId, ...project, search: searchText(project.name, project.identifier), createdAt: actor.at })
+      .values({ accountId, ...project, ...named(project.name, project.identifier), createdAt: actor.at })
       .onConflictDoNothing({ target: [projects.accountId, projects.identifier] })
       .returning()
       .all()
@@ -195,7 +195,7 @@ export function renameProject(
     if (!before) return undefined
     if (before.name === name) return 'unchanged'
     tx.update(projects)
-      .set({ name, search: searchText(name, before.identifier), version: sql`${projects.version} + 1` })
+      .set({ name, ...named(name, before.identifier), version: sql`${projects.version} + 1` })
       .where(own)
       .run()
     record(tx, actor, { kind: 'project.renamed', accountId, projectId, change: { name: [before.name, name] } })

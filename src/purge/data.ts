@@ -1,5 +1,5 @@
 import { and, eq, gt, inArray, isNotNull, isNull, lte, or, type SQL, sql } from 'drizzle-orm'
-import { searchText } from '../db/fold.ts'
+import { named } from '../db/fold.ts'
 import { type Db, write } from '../db/open.ts'
 import {
   accounts,
@@ -27,6 +27,7 @@ import { isOneOf } from '../db/search.ts'
 import { oweCleaning } from '../db/traces.ts'
 import { endTie } from '../endings/data.ts'
 import { byItself, record, typedFields } from '../history/record.ts'
+import { deleteSomeRows } from '../imports/ending/data.ts'
 import type { Project } from '../projects/data.ts'
 import { keptFor } from './term.ts'
 
@@ -69,7 +70,7 @@ function nextDue(db: Db, table: Deletable, at: number, without: number[]): numbe
 }
 
 /**
- * Purges an account, or first one of its projects. `removeFiles` removes the files of letters
+ * Purges an account, or first one of its projects or some rows of its imports. `removeFiles` removes the files of letters
  * that told about it, by their ids, before it is done; `eraseTraces` what is left of the e-mails that were invited, in the
  * files of the database. False when it is not due at this time.
  */
@@ -96,21 +97,23 @@ export function purgeAccount(
       purgeProject(tx, at, project)
       return true
     }
+    const [read] = tx.select({ id: imports.id }).from(imports).where(eq(imports.accountId, id)).limit(1).all()
+    if (read) {
+      if (!deleteSomeRows(tx, read.id)) tx.delete(imports).where(eq(imports.id, read.id)).run()
+      return true
+    }
     eraseTraces(tx, listStrangers(tx, id))
     endTie(tx, byItself(at), account)
     const letterIds = forgetInvitationsAndLetters(tx, id)
     forgetRequests(tx, id)
     forgetTyped(tx, id)
     tx.delete(partnerRequests).where(eq(partnerRequests.accountId, id)).run()
-    const read = tx.select({ id: imports.id }).from(imports).where(eq(imports.accountId, id))
-    tx.delete(importRows).where(inArray(importRows.importId, read)).run()
-    tx.delete(imports).where(eq(imports.accountId, id)).run()
     tx.delete(limits).where(eq(limits.accountId, id)).run()
     const people = tx.delete(memberships).where(eq(memberships.accountId, id)).run().changes
     tx.update(accounts)
       .set({
         name: '',
-        search: searchText('', identifier),
+        ...named('', identifier),
         partnerId: null,
         automaticShare: null,
         suspendedReason: null,
@@ -134,6 +137,7 @@ function forgetInvitationsAndLetters(tx: Db, accountId: number): number[] {
   const letterIds = tx.delete(letters).where(about).returning({ id: letters.id }).all()
   tx.delete(invitationTokens).where(inArray(invitationTokens.invitationId, own)).run()
   tx.delete(invitationProjects).where(inArray(invitationProjects.invitationId, own)).run()
+  tx.update(importRows).set({ invitationId: null }).where(inArray(importRows.invitationId, own)).run()
   tx.delete(invitations).where(eq(invitations.accountId, accountId)).run()
   return letterIds.map(({ id }) => id)
 }
@@ -191,7 +195,7 @@ function purgeProject(tx: Db, at: number, { id: projectId, accountId, identifier
       .run()
   forgetRequests(tx, accountId, projectId)
   tx.update(projects)
-    .set({ name: '', search: searchText('', identifier), purgedAt: at })
+    .set({ name: '', ...named('', identifier), purgedAt: at })
     .where(eq(projects.id, projectId))
     .run()
   record(tx, byItself(at), { kind: 'project.purged', accountId, projectId })

@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
+import type { Clock } from '../clock/watch.ts'
 import type { Cleaning } from '../db/cleaning.ts'
 import type { Db } from '../db/open.ts'
 import type { Storage } from '../db/storage.ts'
@@ -12,7 +13,8 @@ const purgeEvery = 3 * 3_600_000
 
 /**
  * Removes for good what was deleted 30 days ago: at the start and every three hours, one account or project
- * at a time, so that requests come between. One that cannot be purged is set aside until the next time.
+ * at a time, so that requests come between. One that cannot be purged is set aside until the next time. Nothing is
+ * removed while the clock cannot be right.
  */
 export function startPurge(
   db: Db,
@@ -22,6 +24,7 @@ export function startPurge(
   log: FastifyBaseLogger,
   eraseTraces: Cleaning['erase'],
   setAside: SetAside,
+  clock: Clock,
 ): PurgeWorker {
   let working: Promise<void> | undefined
   let stopped = false
@@ -39,7 +42,7 @@ export function startPurge(
 
   async function work(): Promise<void> {
     const left = { accounts: [] as number[], projects: [] as number[] }
-    while (!stopped) {
+    while (!stopped && !clock.look()) {
       const accountId = nextDueAccount(db, now(), left.accounts)
       const projectId = accountId === undefined ? nextDueProject(db, now(), left.projects) : undefined
       if (accountId === undefined && projectId === undefined) return

@@ -1,4 +1,4 @@
-import { and, asc, count, eq, gt, type SQL, sql } from 'drizzle-orm'
+import { and, asc, between, count, eq, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import { isoTime, type List, type ListQuery, type ListSpec, type PageOf, readPage } from '../db/list.ts'
 import { allOrNothing, type Db, write } from '../db/open.ts'
@@ -243,7 +243,10 @@ export function askForMore(
     )
     if (wrong.size > 0) return wrong
     if (findOpenRequest(tx, accountId)) return 'open-already'
-    const today = and(eq(quotaRequests.accountId, accountId), gt(quotaRequests.createdAt, actor.at - day))
+    const today = and(
+      eq(quotaRequests.accountId, accountId),
+      between(quotaRequests.createdAt, actor.at - day, actor.at),
+    )
     if ((tx.select({ n: count() }).from(quotaRequests).where(today).get()?.n ?? 0) >= mostADay) return 'too-many'
 
     const [created] = tx
@@ -310,7 +313,7 @@ function approveAutomatically(tx: Db, actor: Actor, request: QuotaRequest, quota
       and(
         eq(quotaRequests.accountId, accountId),
         eq(quotaRequests.automatic, true),
-        gt(quotaRequests.endedAt, actor.at - automaticEvery),
+        between(quotaRequests.endedAt, actor.at - automaticEvery, actor.at),
       ),
     )
     .get()

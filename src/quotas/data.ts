@@ -441,14 +441,23 @@ export function taken(amount: number | null, given: number): number {
   return Math.max(amount ?? 0, given)
 }
 
+/** Whether a level gives so much more: what it has left is negative while it is over its limit. */
+export function isGiven(more: number, left: number): boolean {
+  return more <= 0 || more <= left
+}
+
+/** How much more than before a number takes from the levels above; less is negative. */
+export function moreTaken({ limit, given }: Pick<Step, 'limit' | 'given'>, amount: number | null): number {
+  return taken(amount, given) - taken(limit, given)
+}
+
 /** Undefined when the levels above can give it. What takes nothing more from them always goes. */
 function shortageOf({ resource, own, above }: Quota, amount: number | null): Shortage | undefined {
   const bound = above.find(({ limit }) => limit !== null)
-  const before = taken(own.limit, own.given)
-  const more = taken(amount, own.given) - before
+  const more = moreTaken(own, amount)
   const left = bound?.left ?? 0
-  if (!bound || more <= 0 || more <= left) return undefined
-  return { resource, bound, left: Math.max(0, left), more, most: before + Math.max(0, left) }
+  if (!bound || isGiven(more, left)) return undefined
+  return { resource, bound, left: Math.max(0, left), more, most: taken(own.limit, own.given) + Math.max(0, left) }
 }
 
 /** A project goes: so does what was given to it. Nothing of it stays given out. */

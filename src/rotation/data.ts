@@ -2,6 +2,7 @@ import { and, asc, eq, gt, isNotNull } from 'drizzle-orm'
 import { type Db, write } from '../db/open.ts'
 import { letters, sessions, users } from '../db/schema.ts'
 import { atCommandLine, record } from '../history/record.ts'
+import { tie } from '../installation/data.ts'
 import { type Secrets, seal, unseal } from '../secrets.ts'
 
 export type Resealed = { secondFactors: number; letters: number; sessions: number }
@@ -25,6 +26,7 @@ export function sealAnew(db: Db, secrets: Secrets, at: number, beforeCommit: () 
       letters: sealTable(tx, secrets, 'letters'),
       sessions: tx.delete(sessions).run().changes,
     }
+    tie(tx, secrets, at)
     record(tx, atCommandLine(at), { kind: 'installation.secrets-rotated', change: { sessions: [done.sessions, 0] } })
     beforeCommit()
     return done

@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import { keylessFiles, keyOf } from '../backups/folder.ts'
 import { Failure } from '../db/failure.ts'
 import { isThere, writePrivate } from '../db/files.ts'
-import { openDatabase, StartError } from '../db/open.ts'
+import { StartError } from '../db/open.ts'
+import { openInstallation } from '../installation/open.ts'
 import { deriveSecrets, newMaster, readMasters, secretsFile } from '../secrets.ts'
 import { type Resealed, sealAnew } from './data.ts'
 
@@ -12,13 +13,13 @@ export type Step = 'keys written' | 'sealed' | 'committed' | 'old key gone'
 /**
  * Gives an installation new secrets. The old key stays in the file, behind the new one, until nothing in
  * the database needs it any more; at every moment the keys in the file open all that is sealed. Throws a
- * StartError when a panel runs on the data, a Failure when something cannot be opened: nothing has changed then.
+ * StartError when a panel runs on the data or the key does not fit, a Failure when something cannot be opened: nothing has changed then.
  */
 export function rotateSecrets(dataDir: string, at: number, reached: (step: Step) => void = () => {}): Resealed {
   const file = secretsFile(dataDir)
   if (!isThere(join(dataDir, 'panel.db')) || !isThere(file))
     throw new StartError(`There is no database with its secrets in ${dataDir}. Set DATA_DIR.`)
-  const { db, close } = openDatabase(dataDir)
+  const { db, close } = openInstallation(dataDir, at)
   try {
     const before = readMasters(file)
     // Copies that rely on the installation’s own key, such as those before a migration.

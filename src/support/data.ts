@@ -5,7 +5,8 @@ import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPag
 import type { Db } from '../db/open.ts'
 import { prepared } from '../db/prepared.ts'
 import { accounts, users } from '../db/schema.ts'
-import { amongFew, match, matches } from '../db/search.ts'
+import { amongFew, match } from '../db/search.ts'
+import { type FoundBy, matchWithPeople } from '../db/search-people.ts'
 import { isActive, isSuspended, suspensionOf } from '../db/suspension.ts'
 import { hasAdmin } from '../members/data.ts'
 import { isOfSupport } from '../partner-ties/caretaker.ts'
@@ -22,6 +23,7 @@ export type AccountRow = Account & {
   ofSupport: number
   /** Until when a deleted one can be restored. */
   until: number
+  foundBy: FoundBy | null
 }
 
 const partner = alias(accounts, 'partner')
@@ -37,7 +39,7 @@ export const accountList = {
       order: 'desc',
       value: (account) => account.createdAt,
     },
-    name: { words: 'Name', column: accounts.search, order: 'asc', value: (account) => account.search },
+    name: { words: 'Name', column: accounts.sortKey, order: 'asc', value: (account) => account.sortKey },
     identifier: {
       words: 'Identifier',
       column: accounts.identifier,
@@ -65,11 +67,14 @@ export const accountList = {
 
 export type AccountFilter = keyof typeof accountList.filters
 
+/** All accounts. They are found by their people, too. */
 export function listAccounts(db: Db, query: ListQuery<AccountFilter>): List<AccountRow> {
   const { kind, status, admin, from, until } = query.filters
-  const own = status === 'deleted' ? isDeleted(accounts) : isNull(accounts.deletedAt)
+  const { found, few, foundBy } = matchWithPeople(db, query.q, 'name and e-mail')
+  const living = status === 'deleted' ? isDeleted(accounts) : isNull(accounts.deletedAt)
+  const own = few ? amongFew(sql`${living}`) : living
   const narrowed = and(
-    matches(db, 'accounts', accounts.id, accounts.search, query.q),
+    found,
     kind ? eq(accounts.kind, kind as Account['kind']) : undefined,
     status === 'active' ? isActive : undefined,
     status === 'suspended' ? isSuspended : undefined,
@@ -84,6 +89,7 @@ export function listAccounts(db: Db, query: ListQuery<AccountFilter>): List<Acco
       db
         .select({
           account: accounts,
+          foundBy,
           partnerName: partner.name,
           ofSupport: isOfSupport,
           users: sql<number>`(select count(*) from memberships as own where own.account_id = accounts.id)`,
@@ -115,7 +121,7 @@ export function findAccountByIdentifier(db: Db, identifier: string): Account | u
 
 export type UserRow = Pick<
   typeof users.$inferSelect,
-  'id' | 'name' | 'email' | 'search' | 'operator' | 'lastSeenAt' | 'createdAt' | 'disabledAt'
+  'id' | 'name' | 'email' | 'sortKey' | 'operator' | 'lastSeenAt' | 'createdAt' | 'disabledAt'
 > & { twoFactor: number; accounts: number; sessions: number }
 
 export const userList = {
@@ -123,7 +129,7 @@ export const userList = {
   id: users.id,
   idOf: (user) => user.id,
   sorts: {
-    name: { words: 'Name', column: users.search, order: 'asc', value: (user) => user.search },
+    name: { words: 'Name', column: users.sortKey, order: 'asc', value: (user) => user.sortKey },
     created: { words: 'Newest first', column: users.createdAt, order: 'desc', value: (user) => user.createdAt },
   },
   columns: {
@@ -164,7 +170,7 @@ export function listUsers(db: Db, query: ListQuery<UserFilter>): List<UserRow> {
           id: users.id,
           name: users.name,
           email: users.email,
-          search: users.search,
+          sortKey: users.sortKey,
           operator: users.operator,
           lastSeenAt: users.lastSeenAt,
           createdAt: users.createdAt,

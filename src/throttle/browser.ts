@@ -1,5 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { cookieName, cookieOptions } from '../web/cookies.ts'
 
 // A browser in which somebody has logged in keeps a cookie that says so, and no more. Its attempts then count apart
 // from those of strangers, who so cannot keep its user out.
@@ -10,7 +11,7 @@ const lifetime = 365 * 24 * 3_600
 /** So many users of one browser are remembered, the last ones. */
 const mostUsers = 8
 
-const cookieName = ({ config }: FastifyInstance) => (config.https ? '__Host-meshpanel-browser' : 'meshpanel-browser')
+const nameIn = ({ config }: FastifyInstance) => cookieName(config, 'meshpanel-browser')
 
 type Owner = { id: number; passwordHash: string }
 
@@ -30,13 +31,12 @@ export function rememberBrowser(request: FastifyRequest, reply: FastifyReply, us
   const { browser, seals } = read(request)
   const own = sealOf(server, browser, user)
   const value = [browser, own, ...seals.filter((seal) => seal !== own).slice(0, mostUsers - 1)].join('.')
-  const secure = server.config.https
-  reply.setCookie(cookieName(server), value, { path: '/', httpOnly: true, sameSite: 'lax', secure, maxAge: lifetime })
+  reply.setCookie(nameIn(server), value, { ...cookieOptions(server.config), maxAge: lifetime })
 }
 
 /** `BROWSER.SEAL.SEAL…`: a random name, and a seal for each user that logged in. A new name where there is none. */
 function read(request: FastifyRequest): { browser: string; seals: string[] } {
-  const [browser = '', ...seals] = (request.cookies[cookieName(request.server)] ?? '').split('.')
+  const [browser = '', ...seals] = (request.cookies[nameIn(request.server)] ?? '').split('.')
   if (!/^[\w-]{22}$/.test(browser) || !seals.every((seal) => /^[\w-]{43}$/.test(seal)))
     return { browser: randomBytes(16).toString('base64url'), seals: [] }
   return { browser, seals: seals.slice(0, mostUsers) }

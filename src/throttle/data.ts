@@ -31,18 +31,17 @@ export function admit(db: Db, { account, address }: Attempt, at: number): number
     tx.delete(throttles)
       .where(lt(throttles.at, at - day))
       .run()
-    const byAccount = find(tx, accountKey(account))
-    const byAddress = address === undefined ? undefined : find(tx, addressKey(address))
-    // A time in the future comes from a clock that was wrong.
+    const byAccount = findUntil(tx, accountKey(account), at)
+    const byAddress = address === undefined ? undefined : findUntil(tx, addressKey(address), at)
     const wait = Math.max(
-      byAccount ? Math.min(byAccount.at, at) + delayAfter(byAccount.tries) - at : 0,
-      byAddress && byAddress.tries >= triesPerAddress ? Math.min(byAddress.at, at) + minute - at : 0,
+      byAccount ? byAccount.at + delayAfter(byAccount.tries) - at : 0,
+      byAddress && byAddress.tries >= triesPerAddress ? byAddress.at + minute - at : 0,
     )
     if (wait > 0) return wait
     put(tx, accountKey(account), (byAccount?.tries ?? 0) + 1, at)
     if (address === undefined) return 0
     // An address’s minute begins with its first attempt.
-    const goesOn = byAddress && byAddress.at <= at && at < byAddress.at + minute
+    const goesOn = byAddress && at < byAddress.at + minute
     put(tx, addressKey(address), goesOn ? byAddress.tries + 1 : 1, goesOn ? byAddress.at : at)
     return 0
   })
@@ -88,6 +87,14 @@ function network64(address: string): string {
 
 function find(tx: Db, key: string) {
   return tx.select().from(throttles).where(eq(throttles.key, key)).get()
+}
+
+/** A time in the future comes from a clock that was wrong: it is now from here on, or the wait would begin anew each time. */
+function findUntil(tx: Db, key: string, at: number) {
+  const row = find(tx, key)
+  if (!row || row.at <= at) return row
+  put(tx, key, row.tries, at)
+  return { ...row, at }
 }
 
 function put(tx: Db, key: string, tries: number, at: number): void {

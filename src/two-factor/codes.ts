@@ -25,6 +25,9 @@ export function stepOf(secret: string, code: string, at: number): number | undef
   return delta === null ? undefined : Math.floor(at / 1_000 / period) + delta
 }
 
+/** The last step that a code may belong to at this time. */
+export const lastStep = (at: number) => Math.floor(at / 1_000 / period) + 1
+
 function totp(secret: string, label = '', issuer = ''): TOTP {
   return new TOTP({ secret: Secret.fromBase32(secret), algorithm: 'SHA1', digits, period, label, issuer })
 }

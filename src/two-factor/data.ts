@@ -1,10 +1,10 @@
-import { and, count, eq, isNull, lt, or } from 'drizzle-orm'
+import { and, count, eq, gt, isNull, lt, or } from 'drizzle-orm'
 import type { User } from '../accounts/data.ts'
 import { type Db, write } from '../db/open.ts'
 import { recoveryCodes, sessions, users } from '../db/schema.ts'
 import { type Actor, type Person, record } from '../history/record.ts'
 import { hashToken, type Secrets, unseal } from '../secrets.ts'
-import { stepOf } from './codes.ts'
+import { lastStep, stepOf } from './codes.ts'
 
 /** Switches two-factor log-in on. The session that does it has proved it; others are asked for a code. */
 export function switchOn(
@@ -83,7 +83,9 @@ export function takeCode(db: Db, secrets: Secrets, actor: Actor, user: User, typ
   const step = stepOf(unseal(secrets, user.totpSecret), code, actor.at)
   return write(db, actor, (tx) => {
     if (step !== undefined) {
-      const unused = and(eq(users.id, user.id), or(isNull(users.totpStep), lt(users.totpStep, step)))
+      // A clock that was ahead used it up: right codes would be refused until it is that time.
+      const fromTheFuture = gt(users.totpStep, lastStep(actor.at))
+      const unused = and(eq(users.id, user.id), or(isNull(users.totpStep), lt(users.totpStep, step), fromTheFuture))
       return tx.update(users).set({ totpStep: step }).where(unused).run().changes === 1
     }
     const own = and(eq(recoveryCodes.userId, user.id), eq(recoveryCodes.hash, hashToken(code)))

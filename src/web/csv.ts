@@ -7,9 +7,21 @@ import { readList } from './list.ts'
 
 export type Cell = string | number | null
 
-const format: Options = { escape_formulas: true, record_delimiter: 'windows' }
+/** A line break is quoted whatever it is made of. */
+const format: Options = { record_delimiter: 'windows', quoted_match: /[\r\n]/ }
 /** So many rows are written at once: other requests come between. */
 const rowsAtOnce = 500
+
+/** What makes a spreadsheet take a cell for a formula, also behind marks that say that it is none (OWASP: CSV Injection). */
+const formula = /^'*[=+\-@\t\r\n＝＋－＠]/
+const neutralised = /^'+[=+\-@\t\r\n＝＋－＠]/
+
+const neutralise = (cell: Cell) => (typeof cell === 'string' && formula.test(cell) ? `'${cell}` : cell)
+
+/** What a cell was before a download neutralised it. */
+export function asTyped(cell: string): string {
+  return neutralised.test(cell) ? cell.slice(1) : cell
+}
 
 /** Sends rows as a CSV file, as they come. */
 export function csvDownload(reply: FastifyReply, name: string, columns: string[], rows: Iterable<Cell[]>) {
@@ -20,7 +32,7 @@ export function csvDownload(reply: FastifyReply, name: string, columns: string[]
 
 /**
  * A CSV file, some rows at a time, with its columns' names on top: UTF-8 with a BOM, since spreadsheets take it for
- * something else without one; cells that would start a formula are neutralised (OWASP: CSV Injection).
+ * something else without one; before cells that would start a formula stands an apostrophe.
  */
 export function* csvParts(columns: string[], rows: Iterable<Cell[]>): Generator<string> {
   let bom = true
@@ -32,7 +44,7 @@ export function* csvParts(columns: string[], rows: Iterable<Cell[]>): Generator<
     return text
   }
   for (const row of rows) {
-    part.push(row)
+    part.push(row.map(neutralise))
     if (part.length >= rowsAtOnce) yield written()
   }
   if (part.length > 0) yield written()

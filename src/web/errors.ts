@@ -2,6 +2,9 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import fp from 'fastify-plugin'
 import type { StorageProblem } from '../db/storage-problem.ts'
 import { TooMany } from '../mail/allowance.ts'
+import { can } from '../policy.ts'
+import { withoutBase } from './base.ts'
+import { authorOf, secretFields } from './unsent.ts'
 import { visitor } from './viewer.ts'
 
 /** A request that is refused: thrown anywhere in a handler or hook, shown as a page. */
@@ -22,19 +25,39 @@ export class Refusal extends Error {
 
 /** Nobody is logged in: sent to log in, and back from there. */
 export class LogInFirst extends Error {
-  readonly to: string
+  readonly step: '/login' | '/login/second-factor'
+  readonly back: string
 
   constructor(request: FastifyRequest, back = whereToReturn(request)) {
     super('Log in first.')
-    const step = request.viewer.halfSignedIn ? '/login/second-factor' : '/login'
-    this.to = `${step}?next=${encodeURIComponent(back)}`
+    this.step = request.viewer.halfSignedIn ? '/login/second-factor' : '/login'
+    this.back = back
   }
+}
+
+/** What was typed into a form is kept until its author has logged in. */
+function toLogIn({ step, back }: LogInFirst, request: FastifyRequest, reply: FastifyReply) {
+  const kept = request.method === 'POST' && isOfOwnPage(request) && request.server.unsentForms.keep(request, back)
+  return kept
+    ? reply.seeOther(
+        `${step}?next=${encodeURIComponent('/unsent-forms')}`,
+        'Your session has ended. Nothing was changed, and what you typed is kept: log in to send it.',
+      )
+    : reply.redirect(`${step}?next=${encodeURIComponent(back)}`, 303)
 }
 
 function whereToReturn(request: FastifyRequest): string {
   if (request.method === 'GET') return request.url
   const { referer } = request.headers
-  return referer && URL.canParse(referer) ? new URL(referer).pathname : '/'
+  if (!referer || !URL.canParse(referer)) return '/'
+  const { pathname, search } = new URL(referer)
+  return withoutBase(request.server.config.base, pathname) + search
+}
+
+/** Whether a request comes from nobody who is logged in, and needs somebody who is. */
+export function isTurnedAway({ viewer, routeOptions }: FastifyRequest): boolean {
+  const { can: action } = routeOptions.config
+  return action !== undefined && !viewer.user && !can(viewer.standings, action)
 }
 
 /** For what does not exist and for what is another's: the two cannot be told apart. */
@@ -93,7 +116,6 @@ const frameworkRefusals: Record<string, readonly [status: number, title: string,
     'This form is out of date',
     'Nothing was changed. You have logged in or out since it was opened.',
   ],
-  FST_ERR_BAD_URL: [400, 'Page not found', 'This address cannot be read.'],
 }
 
 const stillPossible = 'Nothing was changed. You can go on reading, and log out.'
@@ -107,6 +129,16 @@ const storageRefusals: Record<StorageProblem, [status: number, title: string, me
     `The panel’s disk does not take what is written to it. Support must look. ${stillPossible}`,
   ],
   'read-only': [503, 'Nothing can be saved now', `The panel’s data can only be read at the moment. ${stillPossible}`],
+  moved: [
+    503,
+    'The data is not in its place',
+    `The panel’s database was moved, deleted or replaced. Support must bring it back. ${stillPossible}`,
+  ],
+  damaged: [
+    503,
+    'The database is damaged',
+    `The panel saves nothing more until Support has restored a backup. ${stillPossible}`,
+  ],
   locked: [503, 'The database is busy', `Another program holds it. Try again in a moment. ${stillPossible}`],
 }
 
@@ -116,7 +148,7 @@ export default fp(async (app: FastifyInstance) => {
   })
 
   app.setErrorHandler(async (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
-    if (error instanceof LogInFirst) return reply.redirect(error.to, 303)
+    if (error instanceof LogInFirst) return toLogIn(error, request, reply)
     const refusal = notSaved(error, request) ?? outOfDate(error, request) ?? asRefusal(error)
     const { status, view } = refusal
     if (error instanceof Refusal || status < 500)
@@ -159,12 +191,9 @@ function notSaved(error: FastifyError, request: FastifyRequest): Refusal | undef
   return new Refusal(status, title, message, 'errors/not-saved', { formAction: request.url, fields, account })
 }
 
-/** Never sent back into a page. */
-const secretFields = ['password', 'repeated', 'current', 'code', 'secret', '_proof', 'file']
-
 /** What was typed into a form, to be offered once more. Undefined where something secret, or a file, is in it. */
 function typedFields(request: FastifyRequest): Record<string, string | string[]> | undefined {
-  const { _csrf, _once, _switch, ...fields } = (request.body ?? {}) as Record<string, string | string[]>
+  const { _csrf, _once, _switch, _user, ...fields } = (request.body ?? {}) as Record<string, string | string[]>
   return Object.entries(fields).some(([name, value]) => value !== '' && secretFields.includes(name))
     ? undefined
     : fields
@@ -178,12 +207,21 @@ function typedFields(request: FastifyRequest): Record<string, string | string[]>
 function outOfDate(error: FastifyError, request: FastifyRequest): Refusal | undefined {
   const known = frameworkRefusals[error.code]
   if (!known || !error.code.startsWith('FST_CSRF_') || !request.viewer?.user) return undefined
-  const { origin, 'sec-fetch-site': site } = request.headers
-  if (site !== 'same-origin' && origin !== request.server.config.publicUrl) return undefined
+  if (!isOfOwnPage(request)) return undefined
+  const [status, title, message] = known
+  const author = authorOf(request)
+  if (author !== undefined && author !== request.viewer.user.id) {
+    const kept = request.server.unsentForms.keep(request, whereToReturn(request))
+    return new Refusal(status, title, kept ? `${message} What was typed is kept for its author.` : message)
+  }
   const fields = typedFields(request)
   if (!fields) return undefined
-  const [status, title, message] = known
   return new Refusal(status, title, message, 'errors/out-of-date', { formAction: request.url, fields })
+}
+
+/** The browser says that a form came from a page of ours. */
+function isOfOwnPage({ headers, server }: FastifyRequest): boolean {
+  return headers['sec-fetch-site'] === 'same-origin' || headers.origin === server.config.origin
 }
 
 function asRefusal(error: FastifyError): Refusal {

@@ -3,12 +3,20 @@ import formbody from '@fastify/formbody'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { z } from 'zod'
-import { badRequest, Refusal } from './errors.ts'
+import { cookieName, cookieOptions } from './cookies.ts'
+import { badRequest, isTurnedAway, LogInFirst, Refusal } from './errors.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** What the form says about itself, apart from its fields. */
-    formMeta: { account: string | undefined; switchBack: boolean; proof: string; once: string }
+    formMeta: {
+      account: string | undefined
+      switchBack: boolean
+      proof: string
+      once: string
+      /** Whose page it stood on (unsent.ts). */
+      author: string
+    }
   }
 }
 
@@ -47,15 +55,15 @@ export function readForm<Input>(schema: z.ZodType<Input>, body: unknown): ReadFo
 }
 
 export default fp(async (app: FastifyInstance) => {
-  const { https, publicUrl } = app.config
+  const { origin, publicUrl } = app.config
 
   await app.register(formbody, { bodyLimit: 64 * 1024 })
   app.removeContentTypeParser(['application/json', 'text/plain'])
 
   await app.register(csrfProtection, {
     sessionPlugin: '@fastify/cookie',
-    cookieKey: https ? '__Host-meshpanel-form' : 'meshpanel-form',
-    cookieOpts: { path: '/', httpOnly: true, sameSite: 'lax', secure: https },
+    cookieKey: cookieName(app.config, 'meshpanel-form'),
+    cookieOpts: cookieOptions(app.config),
     csrfOpts: { hmacKey: app.secrets.forms },
     getToken: (request) => String((request.body as Values | undefined)?._csrf ?? ''),
     getUserInfo: (request) => request.viewer.sessionKey,
@@ -64,7 +72,8 @@ export default fp(async (app: FastifyInstance) => {
   app.decorateRequest('formMeta')
   app.addHook('preValidation', (request, reply, done) => {
     if (request.method !== 'POST') return done()
-    if (!isOwnOrigin(request, publicUrl)) {
+    if (isTurnedAway(request)) return done(new LogInFirst(request))
+    if (!isOwnOrigin(request, origin)) {
       throw new Refusal(
         403,
         'This form is not from here',
@@ -77,7 +86,7 @@ export default fp(async (app: FastifyInstance) => {
   })
   app.addHook('preValidation', async (request) => {
     if (request.method !== 'POST') return
-    const { _csrf, _account, _switch, _proof, _once, ...fields } = request.body as Values
+    const { _csrf, _account, _switch, _proof, _once, _user, ...fields } = request.body as Values
     if (Object.values(fields).flat().length > 100)
       throw badRequest('It holds more than 100 fields. Send it in several steps.')
     if (Array.isArray(_account)) throw badRequest('It names two accounts. Open the page again.')
@@ -86,8 +95,10 @@ export default fp(async (app: FastifyInstance) => {
       switchBack: _switch === 'yes',
       proof: typeof _proof === 'string' ? _proof : '',
       once: typeof _once === 'string' ? _once : '',
+      author: typeof _user === 'string' ? _user : '',
     }
     request.body = fields
+    if (request.viewer.user) app.unsentForms.forget(request.viewer.user.id, request.formMeta.once)
   })
 })
 
@@ -95,11 +106,11 @@ export default fp(async (app: FastifyInstance) => {
  * Browsers say where a form comes from; one that says nothing at all is told apart by its token.
  * A page whose address is a secret sends no referrer, and with it the origin `null`.
  */
-function isOwnOrigin(request: FastifyRequest, publicUrl: string): boolean {
+function isOwnOrigin(request: FastifyRequest, ownOrigin: string): boolean {
   const { origin, 'sec-fetch-site': site } = request.headers
   if (site === 'same-origin') return true
   if (site !== undefined && site !== 'none') return false
   return (
-    origin === undefined || origin === publicUrl || (origin === 'null' && request.routeOptions.config.secret === true)
+    origin === undefined || origin === ownOrigin || (origin === 'null' && request.routeOptions.config.secret === true)
   )
 }

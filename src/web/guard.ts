@@ -49,14 +49,14 @@ export default fp<GuardOptions>(async (app: FastifyInstance, { switchAccount, fi
     for (const one of [method].flat()) routeTable.push({ method: one, url, config })
   })
 
-  // A visitor is sent to log in before any of the form is read.
+  // A visitor is sent to log in before any of the form is read, but for one that was typed while a session lasted.
   app.addHook('onRequest', async (request, reply) => {
     const action = request.routeOptions.config.can
     if (!action || can(request.viewer.standings, action)) return
     if (request.viewer.standings.includes('enrolling') && request.method === 'GET') {
       return reply.redirect('/profile/two-factor', 303)
     }
-    if (!request.viewer.user) throw new LogInFirst(request)
+    if (!request.viewer.user && !mayBeKept(request)) throw new LogInFirst(request)
   })
 
   // A large body is read for those alone who may send it: a short one may still say that it belongs to another account.
@@ -85,7 +85,9 @@ export default fp<GuardOptions>(async (app: FastifyInstance, { switchAccount, fi
 
   async function confirmed(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { proof } = request.formMeta
-    if (!proof && app.now() - (request.session.provedAt ?? 0) <= proofLasts) return
+    // One of the future was given by a clock that was ahead.
+    const age = app.now() - (request.session.provedAt ?? 0)
+    if (!proof && age >= 0 && age <= proofLasts) return
     const wrong = proof ? await prove(request, reply, proof) : ''
     if (wrong === undefined) return
     const form = { values: {}, errors: wrong ? { _proof: wrong } : {} }
@@ -131,6 +133,12 @@ export default fp<GuardOptions>(async (app: FastifyInstance, { switchAccount, fi
 /** What a request gets whose right went while it was on its way; the viewer is read again before. */
 export function lateAnswer(request: FastifyRequest): Error {
   return request.viewer.user ? refusal(request) : new LogInFirst(request)
+}
+
+/** A short form without a file: forms.ts sends its visitor to log in, and what was typed is kept. */
+function mayBeKept(request: FastifyRequest): boolean {
+  const form = request.headers['content-type']?.startsWith('application/x-www-form-urlencoded') ?? false
+  return request.method === 'POST' && form && !isLarge(request)
 }
 
 /** Its length is said beforehand; one that is sent in parts without saying so may become anything. */

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { type FastifyReply, type FastifyRequest, LogController } from 'fastify'
+import { bareHeaders, barePage } from './bare-page.ts'
+import { deadlines } from './deadline.ts'
 
-/** A slow client holds nothing for longer than ten seconds. */
 export const httpLimits = {
-  requestTimeout: 10_000,
+  // For an upload; deadline.ts ends every other request earlier, and both with a page.
+  requestTimeout: deadlines.upload + 10_000,
   keepAliveTimeout: 10_000,
   bodyLimit: 64 * 1024,
   http: { headersTimeout: 8_000, connectionsCheckingInterval: 1_000 },
@@ -65,8 +67,9 @@ export function refuseUnclearHost(request: FastifyRequest, reply: FastifyReply, 
   const hosts = rawHeaders.filter((name, n) => n % 2 === 0 && name.toLowerCase() === 'host').length
   if (hosts <= 1 && /^[^\s,/@?#\\]*$/.test(headers.host ?? '')) done()
   else {
-    reply.code(400).header('connection', 'close').type('text/plain; charset=utf-8')
-    reply.send('The request must name one host. Send exactly one valid Host header.\n')
+    const words = 'The request must name one host: send exactly one valid Host header.'
+    reply.code(400).headers(bareHeaders)
+    reply.send(barePage('This request cannot be read', words, request.server.config.publicUrl))
   }
 }
 

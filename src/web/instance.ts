@@ -1,9 +1,13 @@
+import type { Copying } from '../backups/copying.ts'
+import type { Backups } from '../backups/schedule.ts'
+import type { Clock } from '../clock/watch.ts'
 import type { Config } from '../config.ts'
 import type { Cleaning } from '../db/cleaning.ts'
 import type { Db } from '../db/open.ts'
 import type { Storage } from '../db/storage.ts'
 import type { MailContext, Post } from '../mail/outbox.ts'
 import type { MailTrouble } from '../mail/worker.ts'
+import type { ReplicaState } from '../replica/replica.ts'
 import type { Secrets } from '../secrets.ts'
 import type { SetAside } from '../watch/set-aside.ts'
 
@@ -17,6 +21,8 @@ declare module 'fastify' {
     secrets: Secrets
     /** The time, in milliseconds since 1970. */
     now: () => number
+    /** Whether that time can be right. */
+    clock: Clock
     postLetter: Post
     /** For acts that write to people about themselves. */
     mailContext: MailContext
@@ -28,6 +34,11 @@ declare module 'fastify' {
     mailTrouble: () => MailTrouble | undefined
     /** What workers could not do. */
     setAside: SetAside
+    backups: Backups
+    /** The copies of backups on another machine. */
+    copying: Copying
+    /** How the replica on another machine is doing; undefined without one. */
+    replica: () => ReplicaState | undefined
     /** What Support reads on every page until it is over. */
     warnings: () => string[]
     /** What the first operator's set-up link ends with; it works until there is an operator. */

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { type Cursor, dayAt, firstPage, type ListQuery, type ListSpec, pageSizes } from '../db/list.ts'
+import { withoutBase } from './base.ts'
 import { badAddress, Refusal } from './errors.ts'
 
 /**
@@ -111,6 +112,7 @@ export function refererQuery(request: FastifyRequest, path?: string): Record<str
   const { referer } = request.headers
   if (!referer || !URL.canParse(referer)) return {}
   const url = new URL(referer)
-  const own = url.origin === request.server.config.publicUrl && (path === undefined || url.pathname === path)
+  const { origin, base } = request.server.config
+  const own = url.origin === origin && (path === undefined || withoutBase(base, url.pathname) === path)
   return own ? Object.fromEntries(url.searchParams) : {}
 }

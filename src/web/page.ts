@@ -9,9 +9,11 @@ import { suspensionOf } from '../db/suspension.ts'
 import { newEta } from '../eta.ts'
 import { can, projectRoleNames, roleName } from '../policy.ts'
 import { version } from '../version.ts'
+import { cookieName, cookieOptions } from './cookies.ts'
 import { identifierRule } from './fields.ts'
 import * as format from './format.ts'
 import { listAddress, listFilterNames, refererQuery } from './list.ts'
+import { authorSeal } from './unsent.ts'
 import { visitor } from './viewer.ts'
 
 declare module 'fastify' {
@@ -41,12 +43,12 @@ const tools = {
 }
 
 export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts }) => {
-  const { https, panelName, supportEmail } = app.config
-  const noticeCookie = { path: '/', httpOnly: true, sameSite: 'lax', secure: https, signed: true } as const
-  const noticeName = https ? '__Host-meshpanel-notice' : 'meshpanel-notice'
+  const { panelName, supportEmail, base } = app.config
+  const noticeCookie = { ...cookieOptions(app.config), signed: true }
+  const noticeName = cookieName(app.config, 'meshpanel-notice')
 
   await app.register(fastifyView, {
-    engine: { eta: newEta(tools) },
+    engine: { eta: newEta(tools, base) },
     root: join(root, 'views'),
     production: true,
   })
@@ -69,6 +71,8 @@ export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts }) 
     const page = {
       title,
       path: request.url.split('?', 1)[0] ?? '/',
+      /** With the search and filters of a list. */
+      address: request.method === 'GET' ? request.url : (request.url.split('?', 1)[0] ?? '/'),
       user: viewer.user ?? null,
       account: viewer.account ?? null,
       accountLost: viewer.accountLost,
@@ -76,6 +80,7 @@ export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts }) 
       partnerAccount: viewer.partnerAccount ?? null,
       can: (action: Parameters<typeof can>[1]) => can(viewer.standings, action),
       once: randomUUID(),
+      author: viewer.user ? authorSeal(app.secrets.forms, viewer.user.id) : '',
       csrf: this.generateCsrf({ userInfo: viewer.sessionKey } as object),
       notice: takeNotice(this),
       warnings: can(viewer.standings, 'support.see') ? app.warnings() : [],

@@ -1,4 +1,4 @@
-import { fold } from '../db/fold.ts'
+import { foldForms } from '../db/fold.ts'
 
 // Names that readers could take for the panel's own words: in histories, e-mails and lists of users.
 
@@ -43,7 +43,7 @@ const alike = (text: string) =>
 /** What a name looks like at a glance: without case and accents, with letters that look alike made one. */
 function lookOf(name: string): string {
   const plain = name.normalize('NFKD').replaceAll(inBlack, (sign) => latin((codeOf(sign) - 0x1f150) % 32))
-  return alike(fold(alike(plain).replaceAll(/\p{M}/gu, '')))
+  return alike(foldForms(alike(plain).replaceAll(/\p{M}/gu, '')))
     .replaceAll(/[ij]/g, 'l')
     .replaceAll('rn', 'm')
     .replaceAll('vv', 'w')

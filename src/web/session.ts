@@ -3,10 +3,12 @@ import session, { type SessionStore } from '@fastify/session'
 import { and, eq, isNull, lt, or, sql } from 'drizzle-orm'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import type { Clock } from '../clock/watch.ts'
 import { type Db, writeUnchecked } from '../db/open.ts'
 import { memberships, sessions, users } from '../db/schema.ts'
 import type { Storage } from '../db/storage.ts'
 import { hashToken } from '../secrets.ts'
+import { cookieName, cookieOptions } from './cookies.ts'
 
 // A session's row is written at log-in and says whose it is; the store never writes one, so a
 // visitor makes none and a request in flight cannot bring a destroyed one back.
@@ -35,11 +37,7 @@ const lifetimes = {
   support: { idle: 30 * minute, absolute: 12 * hour },
 }
 
-const cookieName = (https: boolean) => (https ? '__Host-meshpanel' : 'meshpanel')
-const cookieOptions = (https: boolean) => ({ path: '/', httpOnly: true, sameSite: 'lax', secure: https }) as const
-
 export default fp(async (app: FastifyInstance) => {
-  const { https } = app.config
   const ended = new Set<string>()
   app.decorate('endedSessions', ended)
   app.addHook('onRequest', async (request) => {
@@ -48,17 +46,17 @@ export default fp(async (app: FastifyInstance) => {
   await app.register(cookie, { secret: app.secrets.cookies })
   await app.register(session, {
     secret: app.secrets.cookies,
-    cookieName: cookieName(https),
-    cookie: cookieOptions(https),
+    cookieName: cookieName(app.config, 'meshpanel'),
+    cookie: cookieOptions(app.config),
     saveUninitialized: false,
     rolling: false,
-    store: sessionStore(app.db, app.storage, app.now, ended),
+    store: sessionStore(app.db, app.storage, app.now, app.clock, ended),
   })
-  app.storage.attempt(() => sweepSessions(app.db, app.now()))
+  if (!app.clock.trouble) app.storage.attempt(() => sweepSessions(app.db, app.now()))
 })
 
 /** Sessions are read, used and ended while nothing can be saved, too: this process then remembers what it could not write. */
-function sessionStore(db: Db, storage: Storage, now: () => number, ended: Set<string>): SessionStore {
+function sessionStore(db: Db, storage: Storage, now: () => number, clock: Clock, ended: Set<string>): SessionStore {
   const seenAt = new Map<string, number>()
   const byHash = db
     .select({ session: sessions, operator: users.operator })
@@ -77,7 +75,8 @@ function sessionStore(db: Db, storage: Storage, now: () => number, ended: Set<st
       const { userId, provedAt, createdAt } = row.session
       const lastSeenAt = Math.max(row.session.lastSeenAt, seenAt.get(hash) ?? 0)
       if (now() - lastSeenAt > idle || now() - createdAt > absolute) {
-        end(hash)
+        // A clock that is ahead ends no session for good.
+        if (!clock.look()) end(hash)
         return callback(null, null)
       }
       if (now() - row.session.lastSeenAt > minute) touch(hash, userId)
@@ -178,9 +177,9 @@ export async function signIn(
 
 /** Ends the session of this request, in the browser as well. */
 export async function signOut(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  const { https } = request.server.config
+  const { config } = request.server
   if (request.session.userId !== undefined) await request.session.destroy()
-  reply.clearCookie(cookieName(https), cookieOptions(https))
+  reply.clearCookie(cookieName(config, 'meshpanel'), cookieOptions(config))
 }
 
 /** What forms of this request's session are bound to. */

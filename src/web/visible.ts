@@ -14,8 +14,7 @@ const invisible =
 const astray = /^\p{M}|[\p{Mn}\p{Me}]{5}/u
 
 /** Comes along when text is copied from another program: spaces, joiners, direction marks, the byte order mark. */
-const pasted = String.raw`[\s\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+`
-const edges = new RegExp(`^${pasted}|${pasted}$`, 'gu')
+const pasted = /[\s\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/
 
 /** Zero-width joiner and non-joiner: Persian, the scripts of India and Sri Lanka, and emoji are written with them. */
 const joiners =
@@ -34,7 +33,11 @@ const variants =
 
 /** Text without the spaces and invisible marks at both ends. */
 export function trimmed(text: string): string {
-  return text.replaceAll(edges, '')
+  // A pattern would look at a long run of spaces in the middle from each of them.
+  let [from, to] = [0, text.length]
+  while (from < to && pasted.test(text.charAt(from))) from++
+  while (to > from && pasted.test(text.charAt(to - 1))) to--
+  return text.slice(from, to)
 }
 
 /** Whether every character can be seen and has its place, and none at all is allowed to be invisible: for addresses. */

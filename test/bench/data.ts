@@ -1,6 +1,7 @@
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
+import { searchText, sortKey } from '../../src/db/fold.ts'
 import { castDatabase, newFolder } from '../harness.ts'
 
 /**
@@ -32,6 +33,8 @@ export async function makeData(customers: number): Promise<string> {
   const partners = 100
   const now = Date.now()
   sqlite.function('word', { deterministic: true }, (n: unknown) => words[Number(n) % words.length] ?? '')
+  sqlite.function('search_text', { deterministic: true }, (name, other) => searchText(String(name), String(other)))
+  sqlite.function('sort_key', { deterministic: true }, (name) => sortKey(String(name)))
   const fill = (sql: string, values: Record<string, number | string>) => sqlite.prepare(sql).run(values)
   const upTo = (n: string) => `WITH RECURSIVE i(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM i WHERE n + 1 < ${n})`
   const base = { account, user, project, partners, customers, now, hash, firstCustomer: account + partners }
@@ -92,6 +95,16 @@ export async function makeData(customers: number): Promise<string> {
        SELECT @now - 1000, 'account.renamed', @firstCustomer + n / 5 + 1, @user + @partners + (n / 5) * 2 + 1, @firstCustomer + n / 5 + 1, 0, '{"name":["Before","After"]}' FROM i`,
       base,
     )
+    for (const [table, other] of [
+      ['accounts', 'identifier'],
+      ['projects', 'identifier'],
+      ['users', 'email'],
+    ])
+      sqlite.exec(`UPDATE ${table} SET search = search_text(name, ${other}), sort_key = sort_key(name)`)
+    for (const copy of ['memberships', 'project_access'])
+      sqlite.exec(
+        `UPDATE ${copy} SET (search, sort_key) = (SELECT search, sort_key FROM users WHERE id = ${copy}.user_id)`,
+      )
     for (const { sql } of later) sqlite.exec(sql)
     for (const table of ['accounts', 'users', 'projects'])
       sqlite.exec(`INSERT INTO ${table}_index (${table}_index) VALUES ('rebuild')`)

@@ -1,6 +1,8 @@
 import type Database from 'better-sqlite3'
+import { eq } from 'drizzle-orm'
 import { Secret, TOTP } from 'otpauth'
 import type { Browser } from 'playwright-core'
+import { sessions, users } from '../../src/db/schema.ts'
 import { cast, demoPassword } from '../../src/demo.ts'
 import { readId } from '../../src/web/fields.ts'
 import { type LivePanel, Person } from './chromium.ts'
@@ -353,6 +355,7 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     { name: 'other-account', who: petra, path: '/partner/customers', act: fromAnotherTab },
     { name: 'not-saved', who: stella, path: '/projects', act: whileReadOnly(panel) },
     { name: 'out-of-date', who: nils, path: '/profile', act: afterLoggingInAgain },
+    { name: 'unsent', who: nils, path: '/profile', act: afterTheSession(panel) },
     {
       name: 'confirm',
       who: olga,
@@ -407,6 +410,17 @@ async function afterLoggingInAgain(nils: Person): Promise<void> {
   await other.waitForLoadState('load')
   await other.close()
   await nils.press('Save name')
+}
+
+/** Sends a form whose session has ended, and logs in. */
+function afterTheSession({ db }: LivePanel) {
+  return async (nils: Person) => {
+    await nils.fill({ 'Full name': 'Nils Dacke' })
+    const { id } = db.select().from(users).where(eq(users.email, cast.nils.email)).get() ?? { id: 0 }
+    db.delete(sessions).where(eq(sessions.userId, id)).run()
+    await nils.press('Save name')
+    await nils.fillLogIn('nils')
+  }
 }
 
 /** Sends a form after another tab has changed the account. Petra is in Acme afterwards, and comes back. */

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { sessions } from '../../src/db/schema.ts'
 import { launchBrowser, needsChromium, Person, startLivePanel } from './chromium.ts'
 
 needsChromium()
@@ -113,6 +114,34 @@ for (const javaScriptEnabled of [true, false]) {
     t.same([...dora.complaints, ...olga.complaints], [])
   })
 }
+
+for (const javaScriptEnabled of [true, false])
+  t.test(
+    `what was typed while the session ended is sent after the log-in, ${javaScriptEnabled ? 'with' : 'without'} JavaScript`,
+    async (t) => {
+      const panel = await startLivePanel(t)
+      const petra = await Person.open(browser, panel, { javaScriptEnabled })
+      await petra.logIn('petra')
+      await petra.goto('/partner/customers?q=acm')
+      await petra.fill({ Name: 'Müller & Söhne', Identifier: 'muller' })
+      panel.db.delete(sessions).run()
+      await petra.press('Create customer')
+      t.match(await petra.page.innerText('body'), 'what you typed is kept')
+      await petra.fillLogIn('petra')
+      t.equal(petra.path, '/unsent-forms')
+      t.match(await petra.text(), /name\s+Müller & Söhne\s+identifier\s+muller/i)
+      await petra.press('Send it again')
+      t.match(await petra.page.innerText('body'), 'Müller & Söhne was created')
+
+      await petra.goto('/partner/customers')
+      panel.db.delete(sessions).run()
+      await petra.fill({ 'Search customers': 'mueller' })
+      await petra.press('Search')
+      await petra.fillLogIn('petra')
+      t.match(await petra.text(), '1 customer found for “mueller”')
+      t.same(petra.complaints, [])
+    },
+  )
 
 t.test('the product’s old links lead to the pages meant, logged in and through log-in', async (t) => {
   const panel = await startLivePanel(t)

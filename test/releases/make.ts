@@ -33,7 +33,7 @@ const { readConfig } = await import('../../src/config.ts')
 const { openDatabase } = await import('../../src/db/open.ts')
 const { cast, createCast } = await import('../../src/demo.ts')
 const { version } = await import('../../src/version.ts')
-const { openSecrets } = await import('../../src/secrets.ts')
+const { openInstallation } = await import('../../src/installation/open.ts')
 const { Client } = await import('../harness.ts')
 const { until } = await import('../smtp.ts')
 
@@ -41,13 +41,14 @@ const made = releaseFile(version)
 if (existsSync(made)) throw new Error(`${made} is there: a release’s database is made once.`)
 
 const dataDir = mkdtempSync(join(tmpdir(), 'meshpanel-release-'))
+openDatabase(dataDir).close()
 writeSecrets(dataDir)
-const { db, close } = openDatabase(dataDir)
+const { db, secrets, close } = openInstallation(dataDir, releasedAt)
 createCast(db, releasedAt, passwordHash)
 
 let clock = releasedAt
 const config = { ...readConfig({}, { LOG_LEVEL: 'warn', TWO_FACTOR: 'optional' }), dataDir }
-const app = await buildApp({ config, db, secrets: openSecrets(dataDir), now: () => clock })
+const app = await buildApp({ config, db, secrets, now: () => clock })
 const panel = new Database(join(dataDir, 'panel.db'), { readonly: true })
 const count = (rows: string) => panel.prepare(`SELECT count(*) FROM ${rows}`).pluck().get()
 
@@ -114,7 +115,9 @@ await until('the import is done', () => count("imports WHERE state = 'done'") ==
 await as('petra')
 
 await app.close()
-const empty = tablesOf(panel).filter((table) => count(`"${table}"`) === 0)
+// Only a machine in trouble, or with a replica, has rows there.
+const mayBeEmpty = ['troubles', 'replication']
+const empty = tablesOf(panel).filter((table) => !mayBeEmpty.includes(table) && count(`"${table}"`) === 0)
 panel.close()
 close()
 if (empty.length > 0) throw new Error(`These tables have no rows: ${empty.join(', ')}.`)

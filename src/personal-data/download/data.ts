@@ -223,6 +223,7 @@ export function collectPersonalData(db: Db, userId: number): Section[] | undefin
             line: importRows.line,
             subject: importRows.subject,
             input: importRows.input,
+            cells: importRows.cells,
             state: importRows.state,
             words: importRows.words,
           })

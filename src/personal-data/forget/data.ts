@@ -1,6 +1,6 @@
 import { and, eq, inArray, isNotNull, isNull, lt, ne, or, type SQL, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
-import { fold, searchText } from '../../db/fold.ts'
+import { fold, searchText, sortKey } from '../../db/fold.ts'
 import type { Db } from '../../db/open.ts'
 import {
   accounts,
@@ -247,7 +247,7 @@ export function forgetImports(tx: Db, person: Known): void {
   // Rows of 0.2.0 do not say whose e-mail they hold, and in a wrong row it may be none.
   const byMail = mentionsOf({ names: [], emails: person.emails })
   const byName = mentionsOf({ names: person.names, emails: [] })
-  const columns = [importRows.input, importRows.subject, importRows.words]
+  const columns = [importRows.input, importRows.subject, importRows.words, importRows.cells]
   const unclear = tx
     .select({ row: importRows, accountId: imports.accountId })
     .from(importRows)
@@ -255,7 +255,7 @@ export function forgetImports(tx: Db, person: Known): void {
     .where(and(or(isNull(importRows.emailKey), eq(importRows.state, 'wrong')), mentioned(columns, person)))
     .all()
     .filter(({ row, accountId }) => {
-      const text = [row.input, row.subject, row.words].join('\n')
+      const text = [row.input, row.subject, row.words, row.cells].join('\n')
       return byMail.in(text) || (row.state === 'wrong' && person.accountIds.includes(accountId) && byName.in(text))
     })
   for (const { importId, line, state } of [...about, ...unclear].map(({ row }) => row))
@@ -264,9 +264,26 @@ export function forgetImports(tx: Db, person: Known): void {
         input: '',
         subject: deleted,
         emailKey: null,
+        cells: null,
         ...(state === 'ready' ? { state: 'failed' as const } : {}),
         words: state === 'done' ? 'done' : 'The user was deleted.',
       })
+      .where(and(eq(importRows.importId, importId), eq(importRows.line, line)))
+      .run()
+  // Columns that the panel does not know may name somebody in rows about others.
+  const beside = tx
+    .select({ row: importRows, accountId: imports.accountId })
+    .from(importRows)
+    .innerJoin(imports, eq(imports.id, importRows.importId))
+    .where(mentioned([importRows.cells], person))
+    .all()
+    .filter(({ row: { cells }, accountId }) => {
+      const text = cells ?? ''
+      return byMail.in(text) || (person.accountIds.includes(accountId) && byName.in(text))
+    })
+  for (const { importId, line } of beside.map(({ row }) => row))
+    tx.update(importRows)
+      .set({ cells: null })
       .where(and(eq(importRows.importId, importId), eq(importRows.line, line)))
       .run()
   tx.update(imports).set({ ip: null }).where(eq(imports.createdBy, person.id)).run()
@@ -315,9 +332,18 @@ export function forgetMentions(tx: Db, person: Known): void {
       .where(eq(accounts.id, id))
       .run()
 
-  for (const { id, accountId, fileName } of tx.select().from(imports).where(naming(imports.fileName)).all())
+  const files = tx
+    .select()
+    .from(imports)
+    .where(naming(imports.fileName, imports.header, imports.leftOut))
+    .all()
+  for (const { id, accountId, fileName, header, leftOut } of files)
     tx.update(imports)
-      .set({ fileName: rewrite(accountId, fileName) })
+      .set({
+        fileName: rewrite(accountId, fileName),
+        header: header && rewrite(accountId, header),
+        leftOut: leftOut && rewrite(accountId, leftOut),
+      })
       .where(eq(imports.id, id))
       .run()
 
@@ -346,7 +372,15 @@ export function forgetChanges(tx: Db, person: Known): void {
 export function spellingsOf({ names, emails }: Known): string[] {
   // A single word is in too many other places.
   const full = names.filter((name) => /\s/.test(name))
-  return [...new Set([...full, ...emails, ...emails.map(emailKey)].flatMap((text) => [text, fold(text)]))]
+  return [
+    ...new Set(
+      [...full, ...emails, ...emails.map(emailKey)].flatMap((text) => [
+        text,
+        ...searchText(text).split('\t'),
+        sortKey(text),
+      ]),
+    ),
+  ]
 }
 
 const idsOf = (rows: { id: number }[]) => rows.map(({ id }) => id)

@@ -1,0 +1,37 @@
+import type { FastifyInstance } from 'fastify'
+import { backupsDue } from '../backups/folder.ts'
+import { noteTroubles, type Trouble } from './data.ts'
+
+/** Milliseconds: after a start it takes less until workers have found out again what fails. */
+const lookEvery = 10 * 60_000
+
+/** Looks for what fails, for Support to be told when that has lasted a day. Returns what ends it. */
+export function watchTroubles(app: FastifyInstance): () => void {
+  const { db, storage, now, mailContext, log } = app
+  const timer = setInterval(() => {
+    try {
+      storage.attempt(() => noteTroubles(db, findTroubles(app), now(), mailContext))
+    } catch (error) {
+      log.error({ err: error }, 'looking for troubles failed')
+    }
+  }, lookEvery)
+  timer.unref()
+  return () => clearInterval(timer)
+}
+
+function findTroubles({ config, backups, copying, mailTrouble, replica, now }: FastifyInstance): Trouble[] {
+  const found: Trouble[] = []
+  const due = backupsDue(config.dataDir, config.backupEveryHours, now())
+  if (due !== undefined) {
+    const why = backups.failure ? ` The last attempt failed: ${backups.failure.words}` : ''
+    found.push({ kind: 'backups', since: due, words: `The panel has made no good backup.${why}` })
+  }
+  const copies = copying.failure
+  if (copies)
+    found.push({ kind: 'copies', since: copies.since, words: `Copying to ${copying.where} fails: ${copies.words}` })
+  const behind = replica()?.trouble
+  if (behind) found.push({ kind: 'replica', ...behind })
+  const mail = mailTrouble()
+  if (mail) found.push({ kind: 'mail', since: mail.since, words: `The mail server took no e-mail: ${mail.words}.` })
+  return found
+}
