@@ -36,6 +36,8 @@ export async function buildBundle() {
     platform: 'node',
     format: 'esm',
     target: 'node24',
+    // The bundle is made of the sources and this file alone.
+    tsconfigRaw: {},
     sourcemap: 'linked',
     logLevel: 'error',
     external: native,
