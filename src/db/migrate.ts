@@ -70,7 +70,11 @@ function copyBefore(sqlite: Database.Database, backups: string): string {
     moveIntoPlace(part, copy)
     return copy
   } catch (error) {
-    removeParts(backups)
+    try {
+      removeParts(backups)
+    } catch {
+      // The first error says what is wrong.
+    }
     throw new StartError(
       `The copy of the database before its migration could not be made in ${backups}: ${reason(error)}. Nothing was changed.`,
     )
