@@ -193,7 +193,7 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
   }
 }
 
-/** Reads a place that a setting or an option names. Throws a ConfigError that names it. */
+/** What opens places elsewhere. */
 function readAccess(
   value: (name: Setting) => string | undefined,
   wrong: (name: Setting, rule: string) => ConfigError,
@@ -213,7 +213,7 @@ function readAccess(
   const printable = /^[\x21-\x7e]+$/
   const endpoint = value('S3_ENDPOINT')
   if (endpoint !== undefined && !(URL.canParse(endpoint) && /^https?:$/.test(new URL(endpoint).protocol)))
-    throw wrong('S3_ENDPOINT', 'must be an http or https address.')
+    throw wrong('S3_ENDPOINT', 'must be an http or https address, such as https://s3.example.com.')
   return {
     sftpKeyFile: file('SFTP_KEY_FILE'),
     sftpKnownHostsFile: file('SFTP_KNOWN_HOSTS_FILE'),
@@ -224,6 +224,7 @@ function readAccess(
   }
 }
 
+/** Reads a place that a setting or an option names. Throws a ConfigError that names it. */
 export function readPlaceSetting(name: string, given: string, access: Access): Place {
   try {
     return readPlace(given, access)

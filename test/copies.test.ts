@@ -104,7 +104,7 @@ t.test('a place that cannot be is refused at the start, by the name of its setti
     [{ BACKUP_TO: 'sftp://host/x' }, /^BACKUP_TO must be sftp:/],
     [{ BACKUP_TO: 'sftp://-oProxyCommand=x@host/x' }, /^BACKUP_TO must be sftp:/],
     [{ BACKUP_TO: 's3://bucket/x' }, /^BACKUP_TO is on S3: set AWS_ACCESS_KEY_ID/],
-    [{ BACKUP_TO: 's3://bucket/x', ...s3Access, S3_ENDPOINT: 'host' }, /^BACKUP_TO is on S3: S3_ENDPOINT/],
+    [{ BACKUP_TO: 's3://bucket/x', ...s3Access, S3_ENDPOINT: 'host' }, /^S3_ENDPOINT must be an http or https address/],
     [{ REPLICATE_TO: 'sftp://panel@host/x' }, /^REPLICATE_TO is sftp:.*SFTP_KEY_FILE/],
   ]
   for (const [settings, words] of cases) t.throws(() => readConfig({}, settings), { message: words })

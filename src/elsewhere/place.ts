@@ -69,8 +69,6 @@ function readS3(url: URL, { s3Endpoint, awsRegion, awsAccessKeyId, awsSecretAcce
     throw new Error('must be s3://BUCKET/PREFIX, with letters, digits, dots, hyphens and slashes.')
   if (!awsAccessKeyId || !awsSecretAccessKey)
     throw new Error('is on S3: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or AWS_SECRET_ACCESS_KEY_FILE), too.')
-  if (s3Endpoint !== undefined && !(URL.canParse(s3Endpoint) && /^https?:$/.test(new URL(s3Endpoint).protocol)))
-    throw new Error('is on S3: S3_ENDPOINT must be an address such as https://s3.example.com.')
   return {
     kind: 's3',
     bucket: url.host,
