@@ -14,13 +14,11 @@ import {
 } from 'node:fs'
 import { basename, join } from 'node:path'
 import { mock } from 'node:test'
-import { gunzipSync } from 'node:zlib'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { makeBackup } from '../src/backups/make.ts'
 import { restoreBackup } from '../src/backups/restore.ts'
 import { verifyBackup } from '../src/backups/verify.ts'
-import { root } from '../src/config.ts'
 import { letters as lettersTable } from '../src/db/schema.ts'
 import { cast } from '../src/demo.ts'
 import { resendGap } from '../src/mail/allowance.ts'
@@ -28,6 +26,7 @@ import { openBody } from '../src/mail/outbox.ts'
 import { castDatabase, newFolder, type Page, type Panel, publicUrl, type Start, startApp } from './harness.ts'
 import { launch, runCommand, runProgram, startProcess } from './process.ts'
 import { randomFrom } from './proofs/random.ts'
+import { unpackRelease } from './releases/releases.ts'
 import { deadAddress, linkIn, pause, until } from './smtp.ts'
 
 t.setTimeout(300_000)
@@ -478,8 +477,8 @@ t.test('what root makes belongs to whom the panel’s folder belongs to', async 
   chownSync(released, 65534, 65534)
   const first = newFolder()
   chownSync(first, 65534, 65534)
-  writeFileSync(join(released, 'panel.db'), gunzipSync(readFileSync(join(root, 'test/releases/0.2.0.db.gz'))))
-  chownSync(join(released, 'panel.db'), 65534, 65534)
+  unpackRelease('0.2.0', released)
+  for (const name of readdirSync(released)) chownSync(join(released, name), 65534, 65534)
   const operator = ['create-operator', '--email', 'root@meshpanel.example', '--name', 'Root']
   const commands: [args: string[], folder: string, input?: string][] = [
     [['backup'], dataDir],
@@ -578,9 +577,8 @@ t.test('only its owner reads what is written, whatever the umask', async (t) => 
   t.teardown(() => process.umask(before))
   const { dataDir } = await someBackup(t)
   const old = newFolder()
-  writeFileSync(join(old, 'panel.db'), gunzipSync(readFileSync(join(root, 'test/releases/0.2.0.db.gz'))), {
-    mode: 0o600,
-  })
+  unpackRelease('0.2.0', old)
+  chmodSync(join(old, 'panel.db'), 0o600)
   t.match(await runCommand(['migrate'], old).done, { code: 0 })
   t.match(await runCommand(['backup'], dataDir).done, { code: 0 })
   const archive = join(dataDir, 'acme.zip')

@@ -127,7 +127,7 @@ t.test('a running import of an account stops when that is suspended, and says so
   const then = invited()
   t.ok(then < 3_000)
   await resume(petra)
-  t.match((await stella.get(checked.path)).text, 'or the account was suspended or deleted meanwhile')
+  t.match((await stella.get(checked.path)).text, 'or the account was suspended or deleted.')
   t.equal(invited(), then, 'and it does not go on by itself')
 })
 
