@@ -10,6 +10,8 @@ declare global {
 }
 
 needsChromium()
+// Some 150 pages in four looks each; a busy machine takes several times as long as an idle one.
+t.setTimeout(1_800_000)
 
 /** Routes that answer with a redirect, a file or a text, and the page of an empty panel, which has a test of its own. */
 const noPages = [

@@ -2,7 +2,7 @@ import type Database from 'better-sqlite3'
 import { eq } from 'drizzle-orm'
 import { Secret, TOTP } from 'otpauth'
 import type { Browser } from 'playwright-core'
-import { sessions, users } from '../../src/db/schema.ts'
+import { installation, sessions, users } from '../../src/db/schema.ts'
 import { cast, demoPassword } from '../../src/demo.ts'
 import { readId } from '../../src/web/fields.ts'
 import { type LivePanel, Person } from './chromium.ts'
@@ -327,6 +327,7 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     { name: 'leaving-ends-invitations', who: petra, path: '/profile/accounts/mills/removal' },
     { name: 'support-account-users', who: olga, path: '/support/accounts/solo/users' },
     { name: 'support-account-users-with-admin', who: olga, path: '/support/accounts/direct/users' },
+    { name: 'home-clock', who: olga, path: '/', act: whileInDoubt(panel) },
     { name: 'support-requests', who: olga, path: '/support/quotas' },
     { name: 'support-user-deletion', who: olga, path: umasRemoval },
     {
@@ -366,6 +367,20 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
       },
     },
   ]
+}
+
+/** Comes back after the clock was two days ahead, and reads that it is right again. */
+function whileInDoubt({ app, db }: LivePanel) {
+  return async (olga: Person): Promise<void> => {
+    const { lastSeenAt = 0 } = db.select().from(installation).get() ?? {}
+    db.update(installation)
+      .set({ lastSeenAt: app.now() + 2 * 24 * 3_600_000 })
+      .run()
+    app.clock.look()
+    await olga.goto('/')
+    db.update(installation).set({ lastSeenAt }).run()
+    app.clock.look()
+  }
 }
 
 /** Makes a backup and waits until it is there. */
