@@ -100,8 +100,9 @@ export async function withPartial<Result>(file: string, act: (partial: string) =
   }
 }
 
-/** Removes what processes that were killed have left in a folder. */
+/** Removes what processes that were killed have left in a folder, if it is one. */
 export function removeLeftovers(folder: string): void {
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return
   for (const name of readdirSync(folder)) {
     const [, partial = '', pid] = /^(.*\.(\d+)-[0-9a-f]{8}\.partial)/.exec(name) ?? []
     if (pid && !unfinished.has(partial) && !runs(Number(pid))) rmSync(join(folder, name), { force: true })

@@ -67,7 +67,7 @@ const whyNot: Record<StorageProblem, string> = {
 function openAlone(dataDir: string, migrations: string): OpenDatabase {
   makeFolder(dataDir)
   const lock = takeLock(dataDir)
-  for (const folder of [dataDir, join(dataDir, 'backups')]) if (isThere(folder)) removeLeftovers(folder)
+  for (const folder of [dataDir, join(dataDir, 'backups')]) removeLeftovers(folder)
   const file = join(dataDir, 'panel.db')
   const existed = existsSync(file)
   let sqlite: Database.Database
