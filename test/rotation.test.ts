@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { Secret, TOTP } from 'otpauth'
 import t, { type Test } from 'tap'
 import { makeBackup } from '../src/backups/make.ts'
@@ -109,6 +110,28 @@ t.test('a key that does not fit stops a rotation, and nothing has changed', asyn
   })
   t.equal(readFileSync(join(dataDir, 'secrets'), 'utf8'), wrong)
   t.ok(readFileSync(join(dataDir, 'panel.db')).equals(before))
+})
+
+t.test('what no key opens does not stop a rotation: it is counted, and left as it is', async (t) => {
+  const stoppedPanel = await stopped(t)
+  const { dataDir } = stoppedPanel
+  const sqlite = new Database(join(dataDir, 'panel.db'))
+  sqlite
+    .prepare(
+      "UPDATE letters SET body = 'damaged' WHERE id = (SELECT min(id) FROM letters WHERE email <> 'nora@acme.example')",
+    )
+    .run()
+  sqlite.prepare('UPDATE users SET totp_secret = ? WHERE email = ?').run('damaged', cast.uma.email)
+  const damaged = () => sqlite.prepare("SELECT count(*) FROM letters WHERE body = 'damaged'").pluck().get()
+  const lost = damaged()
+  const { code, err, out } = await runCommand(['rotate-secrets'], dataDir).done
+  t.equal(code, 0)
+  t.match(err, /could not be opened by any key, and w(as|ere) left as before\./)
+  t.match(out, /1 second factor and \d letters? sealed anew/)
+  t.equal(damaged(), lost)
+  sqlite.close()
+  t.equal(keysIn(dataDir).length, 1, 'the old key is gone')
+  await works(t, stoppedPanel)
 })
 
 /** Rotates in a process that is killed when it has come so far; the signal that ended it. */

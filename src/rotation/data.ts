@@ -5,7 +5,8 @@ import { atCommandLine, record } from '../history/record.ts'
 import { tie } from '../installation/data.ts'
 import { type Secrets, seal, unseal } from '../secrets.ts'
 
-export type Resealed = { secondFactors: number; letters: number; sessions: number }
+/** What was sealed anew, the sessions that ended, and how much was left as it is, since no key opens it. */
+export type Resealed = { secondFactors: number; letters: number; sessions: number; unreadable: number }
 
 const rowsAtOnce = 500
 
@@ -16,15 +17,18 @@ const sealed = {
 } as const
 
 /**
- * Seals everything anew with the key in use, and ends all sessions: all of it or nothing. Throws when
- * something opens with none of the keys.
+ * Seals everything anew with the key in use, and ends all sessions: all of it or nothing. What none of the keys opens
+ * is lost already, and stays as it is.
  */
 export function sealAnew(db: Db, secrets: Secrets, at: number, beforeCommit: () => void): Resealed {
   return write(db, atCommandLine(at), (tx) => {
+    const secondFactors = sealTable(tx, secrets, 'secondFactors')
+    const ofLetters = sealTable(tx, secrets, 'letters')
     const done = {
-      secondFactors: sealTable(tx, secrets, 'secondFactors'),
-      letters: sealTable(tx, secrets, 'letters'),
+      secondFactors: secondFactors.done,
+      letters: ofLetters.done,
       sessions: tx.delete(sessions).run().changes,
+      unreadable: secondFactors.unreadable + ofLetters.unreadable,
     }
     tie(tx, secrets, at)
     record(tx, atCommandLine(at), { kind: 'installation.secrets-rotated', change: { sessions: [done.sessions, 0] } })
@@ -33,10 +37,10 @@ export function sealAnew(db: Db, secrets: Secrets, at: number, beforeCommit: () 
   })
 }
 
-function sealTable(tx: Db, secrets: Secrets, what: keyof typeof sealed): number {
+function sealTable(tx: Db, secrets: Secrets, what: keyof typeof sealed): { done: number; unreadable: number } {
   const { table, id, value, column } = sealed[what]
   let after = 0
-  for (let done = 0; ; ) {
+  for (let [done, unreadable] = [0, 0]; ; ) {
     const rows = tx
       .select({ id, value })
       .from(table)
@@ -45,13 +49,26 @@ function sealTable(tx: Db, secrets: Secrets, what: keyof typeof sealed): number 
       .limit(rowsAtOnce)
       .all()
     for (const row of rows) {
+      after = row.id
+      const text = unsealed(secrets, row.value ?? '')
+      if (text === undefined) {
+        unreadable++
+        continue
+      }
       tx.update(table)
-        .set({ [column]: seal(secrets, unseal(secrets, row.value ?? '')) })
+        .set({ [column]: seal(secrets, text) })
         .where(eq(id, row.id))
         .run()
-      after = row.id
+      done++
     }
-    done += rows.length
-    if (rows.length < rowsAtOnce) return done
+    if (rows.length < rowsAtOnce) return { done, unreadable }
+  }
+}
+
+function unsealed(secrets: Secrets, value: string): string | undefined {
+  try {
+    return unseal(secrets, value)
+  } catch {
+    return undefined
   }
 }
