@@ -17,16 +17,17 @@ type SftpPlace = Extract<Place, { kind: 'sftp' }>
 export function sftpStore(place: SftpPlace, signal?: AbortSignal): Store {
   const at = (name: string) => quoted(`${place.path}/${name}`)
   const run = (...commands: string[]) => runSftp(place, commands, signal)
+  // Each folder from the root on: those that are there fail, and may.
+  const parts = place.path.split('/').filter(Boolean)
+  const makeFolder = parts.map((_, n) => `-mkdir ${quoted(`/${parts.slice(0, n + 1).join('/')}`)}`)
 
   async function list(): Promise<Map<string, number>> {
-    return new Map(
-      (await run(`-mkdir ${quoted(place.path)}`, `ls -ln ${quoted(place.path)}`)).split('\n').flatMap(readLine),
-    )
+    return new Map((await run(...makeFolder, `ls -ln ${quoted(place.path)}`)).split('\n').flatMap(readLine))
   }
 
   async function put(name: string, file: string): Promise<void> {
     const partial = at(`${name}.partial`)
-    const upload = [`-mkdir ${quoted(place.path)}`, `put -f ${quoted(file)} ${partial}`, `chmod 600 ${partial}`]
+    const upload = [...makeFolder, `put -f ${quoted(file)} ${partial}`, `chmod 600 ${partial}`]
     // Not every server renames over a file that is there.
     await run(...upload, `rename ${partial} ${at(name)}`).catch(async (error) => {
       if (!(await list()).has(name)) throw error

@@ -38,6 +38,7 @@ const [longLag, hungLag] = [30 * second, 120 * second]
 const touchEvery = 3 * second
 const [shortestPause, longestPause] = [second, 60 * second]
 const longestStop = 4 * second
+const notUpToDate = 'the replica is not kept up to date'
 /** Pages of the log after which SQLite itself brings them into the database, while Litestream does not. */
 const ownCheckpoint = 1_000
 
@@ -80,7 +81,7 @@ function superviseReplica(
   const timers: NodeJS.Timeout[] = []
 
   function begins(words: string): void {
-    if (trouble?.words !== words) log?.error({ reason: words }, 'the replica is not kept up to date')
+    if (trouble?.words !== words) log?.error({ reason: words }, notUpToDate)
     trouble = { since: trouble?.since ?? Date.now(), words }
   }
 
@@ -183,6 +184,7 @@ function superviseReplica(
     start: (to) => {
       log = to
       log.info({ litestream: litestream.version, epoch: claim?.epoch, to: placeWords(place) }, 'the replica begins')
+      if (trouble) log.error({ reason: trouble.words }, notUpToDate)
       work = supervise()
       timers.push(repeat(look, lookEvery), repeat(checkClaim, claimEvery))
     },
