@@ -17,6 +17,8 @@ import { findLitestream } from '../src/replica/litestream.ts'
 import { castDatabase, newFolder } from './harness.ts'
 import { runCommand, startProcess } from './process.ts'
 import { eventually, isReplicated, loseMachine, loseMachines, settingsFor } from './proofs/replica.ts'
+import { s3Access, startS3 } from './s3.ts'
+import { startSftp } from './sftp.ts'
 import { pause, until } from './smtp.ts'
 
 t.setTimeout(600_000)
@@ -187,6 +189,46 @@ t.test('a Litestream of another kind is refused in a line, and so is a missing o
   writeFileSync(fake, '#!/bin/sh\necho v0.3.99\n')
   t.match(found(), `0.3.99 ${fake}`, 'a newer one on the PATH is preferred')
 })
+
+for (const kind of ['an SFTP server', 'S3'] as const)
+  t.test(`a lost machine comes back from its replica on ${kind}`, async (t) => {
+    const settings = { ...(await settingsFor(undefined)), ...(await settingsOf(t, kind)) }
+    const dataDir = newFolder()
+    copyFileSync(await castDatabase(), join(dataDir, 'panel.db'))
+    const panel = await startProcess(dataDir, { settings })
+    t.teardown(panel.kill)
+    await eventually('the replica', () => isReplicated(panel))
+    const petra = panel.visit()
+    await petra.logIn(cast.petra.email)
+    await petra.submit('/partner/customers', 'Create customer', { name: 'Saved', identifier: 'saved' })
+    await pause(2_000)
+    await loseMachine(panel, dataDir)
+
+    const place = newFolder()
+    copyFileSync(join(dataDir, 'secrets'), join(place, 'secrets'))
+    const { REPLICATE_TO } = settings
+    t.match(await runCommand(['restore', '--from', REPLICATE_TO], place, '', settings).done, { code: 0, err: '' })
+    const successor = await startProcess(place, { settings })
+    t.teardown(successor.kill)
+    const again = successor.visit()
+    await again.logIn(cast.petra.email)
+    t.match((await again.get('/partner/customers')).text, 'Saved')
+    await eventually('its replica', () => isReplicated(successor))
+    t.equal(await successor.stop(), 0)
+  })
+
+async function settingsOf(t: Test, kind: 'an SFTP server' | 'S3') {
+  if (kind === 'S3') {
+    const { endpoint } = await startS3(t, 'replicas')
+    return { ...s3Access, S3_ENDPOINT: endpoint, REPLICATE_TO: 's3://replicas/panel/one' }
+  }
+  const { port, keyFile, knownHostsFile } = await startSftp(t)
+  return {
+    SFTP_KEY_FILE: keyFile,
+    SFTP_KNOWN_HOSTS_FILE: knownHostsFile,
+    REPLICATE_TO: `sftp://panel@127.0.0.1:${port}/panel/one`,
+  }
+}
 
 /** A panel with a replica in a folder, which has begun. */
 async function startReplicated(t: Test) {

@@ -13,6 +13,8 @@ export const s3Access = {
   AWS_REGION: 'eu-test-1',
 }
 
+const modifiedAt = '2026-11-27T00:00:00.000Z'
+
 export async function startS3(t: Test, bucket: string) {
   const objects = new Map<string, Buffer>()
   const server = createServer(async (request, response) => {
@@ -34,9 +36,13 @@ export async function startS3(t: Test, bucket: string) {
       objects.delete(key)
       return answer(204)
     }
+    if (request.method === 'POST' && url.searchParams.has('delete')) {
+      for (const [, name = ''] of body.toString().matchAll(/<Key>([^<]*)<\/Key>/g)) objects.delete(name)
+      return answer(200, '<DeleteResult/>')
+    }
     if (key !== '') {
       const found = objects.get(key)
-      return found ? response.writeHead(200).end(found) : refuse(404, 'NoSuchKey')
+      return found ? response.writeHead(200, { 'content-length': found.length }).end(found) : refuse(404, 'NoSuchKey')
     }
     return answer(200, listing(objects, url.searchParams))
   }).listen(0, '127.0.0.1')
@@ -47,20 +53,26 @@ export async function startS3(t: Test, bucket: string) {
   return { objects, endpoint: `http://127.0.0.1:${address.port}` }
 }
 
-/** Two keys a page, so that a list has several. */
+/** Two keys a page, so that a list has several: ListObjectsV2, and version 1 for Litestream. */
 function listing(objects: Map<string, Buffer>, query: URLSearchParams): string {
-  const prefix = query.get('prefix') ?? ''
-  const keys = [...objects.keys()]
-    .sort()
-    .filter((key) => key.startsWith(prefix) && !key.slice(prefix.length).includes('/'))
-  const from = Number(query.get('continuation-token') ?? 0)
-  const rows = keys
-    .slice(from, from + 2)
-    .map(
-      (key) =>
-        `<Contents><Key>${key.replaceAll('&', '&amp;')}</Key><Size>${objects.get(key)?.length}</Size></Contents>`,
-    )
-  const more = from + 2 < keys.length ? `<NextContinuationToken>${from + 2}</NextContinuationToken>` : ''
+  const [prefix, delimiter] = [query.get('prefix') ?? '', query.get('delimiter')]
+  const folderOf = (key: string) => {
+    const end = delimiter ? key.indexOf(delimiter, prefix.length) : -1
+    return end < 0 ? undefined : key.slice(0, end + 1)
+  }
+  const names = [...objects.keys()].filter((key) => key.startsWith(prefix)).map((key) => folderOf(key) ?? key)
+  const entries = [...new Set(names)].sort()
+  const marker = query.get('continuation-token') ?? query.get('marker') ?? ''
+  const left = entries.filter((entry) => entry > marker)
+  const page = left.slice(0, 2)
+  const rows = page.map((entry) => {
+    const name = entry.replaceAll('&', '&amp;')
+    return objects.has(entry)
+      ? `<Contents><Key>${name}</Key><Size>${objects.get(entry)?.length}</Size><LastModified>${modifiedAt}</LastModified></Contents>`
+      : `<CommonPrefixes><Prefix>${name}</Prefix></CommonPrefixes>`
+  })
+  const next = `<NextMarker>${page.at(-1)}</NextMarker><NextContinuationToken>${page.at(-1)}</NextContinuationToken>`
+  const more = left.length > 2 ? `<IsTruncated>true</IsTruncated>${next}` : '<IsTruncated>false</IsTruncated>'
   return `<ListBucketResult>${rows.join('')}${more}</ListBucketResult>`
 }
 
