@@ -8,6 +8,7 @@ import { atCommandLine } from '../src/history/record.ts'
 import { type LetterKind, letterKinds } from '../src/mail/letters.ts'
 import { type LetterRow, openBody } from '../src/mail/outbox.ts'
 import { addMember, changeRole, findMember, removeMember } from '../src/members/data.ts'
+import { noteTroubles } from '../src/troubles/data.ts'
 import { type Client, type Panel, publicUrl, startApp } from './harness.ts'
 import { linkIn, type MailServer, startMailServer, until } from './smtp.ts'
 
@@ -169,6 +170,11 @@ const kinds: Record<LetterKind, Record<string, Scenario>> = {
     },
   },
   notice: {
+    'backups that have failed for a day': async ({ panel: { app } }) => {
+      const trouble = { kind: 'backups' as const, since: app.now() - 2 * day, words: 'The panel has made no backup.' }
+      noteTroubles(app.db, [trouble], app.now(), app.mailContext)
+      return cast.olga.email
+    },
     'the news that somebody of the partner joined': async ({ as }) => {
       await (await as('petra')).submit(`${initech}/users`, 'Add Myself')
       return cast.ines.email
@@ -376,6 +382,14 @@ const unconfirmed: Way = {
   },
   why: 'its address is not confirmed',
 }
+const leftSupport: Way = {
+  how: 'its reader leaves Support',
+  end: async ({ panel }, { userId }) => {
+    const reader = eq(users.id, userId ?? 0)
+    panel.db.update(users).set({ operator: false }).where(reader).run()
+  },
+  why: 'its reader is not of Support any more',
+}
 const addressChanged = movedAway('its reader’s e-mail address has changed')
 const newerLink = 'its link was used, or a newer one replaced it'
 
@@ -392,6 +406,7 @@ function waysOf(kind: LetterKind, letter: LetterRow, world: World): Way[] {
     case 'none':
       throw new Error(`A new e-mail of the kind ${kind} has no reason.`)
     case 'support':
+      if (letter.userId !== null) return [leftSupport, unconfirmed]
       return [...about, ...(kind === 'partner-request' ? [decided] : [])]
     case 'user':
       // The news of a change goes to the former address, whatever happens to the login.
@@ -552,6 +567,8 @@ for (const kind of Object.keys(kinds) as LetterKind[])
           world.mail.taken.some(({ mail }) => mail.messageId === letter.messageId),
           `${how}: nothing arrives`,
         )
+        // She may have left Support.
+        world.panel.db.update(users).set({ operator: true }).where(eq(users.email, cast.olga.email)).run()
         const page = await (await world.panel.signIn('olga')).get('/support/mail?state=withdrawn')
         t.match(page.text, `Not sent: ${why}.`, `${how}: Support reads why`)
         await world.panel.close()
