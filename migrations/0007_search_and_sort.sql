@@ -38,25 +38,6 @@ UPDATE projects SET sort_key = sort_key(name);
 --> statement-breakpoint
 UPDATE users SET sort_key = sort_key(name) WHERE deleted_at IS NULL;
 --> statement-breakpoint
-UPDATE memberships SET sort_key = (SELECT sort_key FROM users WHERE id = memberships.user_id);
+UPDATE memberships SET (search, sort_key) = (SELECT search, sort_key FROM users WHERE id = memberships.user_id);
 --> statement-breakpoint
-UPDATE project_access SET sort_key = (SELECT sort_key FROM users WHERE id = project_access.user_id);
---> statement-breakpoint
-
--- The keys that an account's users and a project's people are sorted by are the user's own, too.
-DROP TRIGGER memberships_named;
---> statement-breakpoint
-DROP TRIGGER project_access_named;
---> statement-breakpoint
-DROP TRIGGER users_renamed;
---> statement-breakpoint
-CREATE TRIGGER memberships_named AFTER INSERT ON memberships
-BEGIN UPDATE memberships SET (search, sort_key) = (SELECT search, sort_key FROM users WHERE id = new.user_id) WHERE rowid = new.rowid; END;
---> statement-breakpoint
-CREATE TRIGGER project_access_named AFTER INSERT ON project_access
-BEGIN UPDATE project_access SET (search, sort_key) = (SELECT search, sort_key FROM users WHERE id = new.user_id) WHERE rowid = new.rowid; END;
---> statement-breakpoint
-CREATE TRIGGER users_renamed AFTER UPDATE OF search, sort_key ON users BEGIN
-  UPDATE memberships SET search = new.search, sort_key = new.sort_key WHERE user_id = new.id;
-  UPDATE project_access SET search = new.search, sort_key = new.sort_key WHERE user_id = new.id;
-END;
+UPDATE project_access SET (search, sort_key) = (SELECT search, sort_key FROM users WHERE id = project_access.user_id);

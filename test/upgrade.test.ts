@@ -9,6 +9,7 @@ import t from 'tap'
 import { buildApp } from '../src/app.ts'
 import { readConfig, root } from '../src/config.ts'
 import { openDatabase, StartError } from '../src/db/open.ts'
+import { findWrongTriggers } from '../src/db/triggers.ts'
 import { type CastName, cast } from '../src/demo.ts'
 import { openInstallation } from '../src/installation/open.ts'
 import { unseal } from '../src/secrets.ts'
@@ -36,6 +37,7 @@ t.test('the databases of released versions become this version’s, whole', asyn
     t.same(now.applied, hashes(migrations), `${release} has every migration`)
     t.equal(now.integrity, 'ok')
     t.same(now.broken, [])
+    t.same(now.wrongTriggers, [], `${release} has the triggers and search indexes of this version`)
     for (const [table, rows] of old.rows) {
       const left = now.rows.get(table)
       if (left !== undefined) t.ok(left >= rows, `${release} keeps the ${rows} rows of ${table}`)
@@ -177,6 +179,77 @@ t.test('a migration may rebuild a table that others point to', async (t) => {
   t.same([...look(dataDir).rows], [...before.rows])
 })
 
+t.test(
+  'a migration may rebuild each table, as drizzle-kit does for a changed CHECK, and every promise is kept',
+  async (t) => {
+    const dataDir = newFolder()
+    unpackRelease('0.2.0', dataDir)
+    openDatabase(dataDir).close()
+    const before = look(dataDir)
+    for (const table of before.rows.keys()) {
+      const sqlite = new Database(join(dataDir, 'panel.db'))
+      const parts = sqlite
+        .prepare(
+          "SELECT type, sql FROM sqlite_master WHERE tbl_name = ? AND type IN ('table', 'index') AND sql IS NOT NULL",
+        )
+        .all(table) as { type: string; sql: string }[]
+      sqlite.close()
+      const [own = ''] = parts.filter(({ type }) => type === 'table').map(({ sql }) => sql)
+      const rebuild = [
+        own.replace(/^CREATE TABLE ["`]?\w+["`]?/, `CREATE TABLE __new_${table}`),
+        `INSERT INTO __new_${table} SELECT * FROM ${table}`,
+        `DROP TABLE ${table}`,
+        `ALTER TABLE __new_${table} RENAME TO ${table}`,
+        ...parts.filter(({ type }) => type === 'index').map(({ sql }) => sql),
+      ]
+      const place = newFolder()
+      cpSync(join(dataDir, 'panel.db'), join(place, 'panel.db'))
+      openDatabase(place, withMigrations([rebuild])).close()
+      const after = look(place)
+      t.same([...after.rows], [...before.rows], table)
+      t.same(after.wrongTriggers, [], table)
+    }
+  },
+)
+
+t.test('search indexes follow what a migration writes', async (t) => {
+  const dataDir = newFolder()
+  unpackRelease('0.2.0', dataDir)
+  const { $client } = openDatabase(dataDir, withMigrations([["UPDATE users SET search = 'quo vadis'"]])).db
+  const found = $client.prepare("SELECT count(*) FROM users_index WHERE users_index MATCH 'quo'").pluck().get()
+  t.equal(found, $client.prepare('SELECT count(*) FROM users').pluck().get())
+  $client.exec("INSERT INTO users_index (users_index, rank) VALUES ('integrity-check', 1)")
+})
+
+t.test('a start puts triggers and search indexes right that are missing, changed or not of the panel', async (t) => {
+  const changes = {
+    missing: 'DROP TRIGGER records_never_go',
+    changed:
+      "DROP TRIGGER records_never_go; CREATE TRIGGER records_never_go BEFORE DELETE ON records WHEN old.id < 0 BEGIN SELECT RAISE(ABORT, 'no'); END",
+    foreign: 'CREATE TRIGGER strange AFTER INSERT ON records BEGIN DELETE FROM sessions; END',
+    'without an index': 'DROP TABLE users_index',
+    'with another index':
+      "DROP TABLE users_index; CREATE VIRTUAL TABLE users_index USING fts5(search, content='users', content_rowid='id')",
+  }
+  for (const [what, sql] of Object.entries(changes)) {
+    const dataDir = newFolder()
+    unpackRelease('0.2.0', dataDir)
+    openDatabase(dataDir).close()
+    const copies = () => readdirSync(join(dataDir, 'backups')).filter((name) => name.endsWith('.db')).length
+    const [before, earlier] = [look(dataDir), copies()]
+    const sqlite = new Database(join(dataDir, 'panel.db'))
+    sqlite.exec(sql)
+    sqlite.close()
+    t.not(look(dataDir).wrongTriggers.length, 0, what)
+    const { db, close } = openDatabase(dataDir)
+    t.throws(() => db.$client.exec('DELETE FROM records'), { message: 'records are never deleted' }, what)
+    t.ok(db.$client.prepare("SELECT count(*) FROM users_index WHERE users_index MATCH 'acm'").pluck().get(), what)
+    close()
+    t.same(look(dataDir), before, what)
+    t.equal(copies(), earlier + 1, `${what}: a copy of before is kept`)
+  }
+})
+
 t.test('without a copy nothing is migrated', async (t) => {
   const dataDir = newFolder()
   openDatabase(dataDir).close()
@@ -222,6 +295,9 @@ t.test(
       const { applied } = look(dataDir)
       t.same(hashes(migrations).slice(0, applied.length), applied, `those of ${release} are never edited`)
     }
+
+    for (const { sql } of migrations.slice(4))
+      for (const statement of sql) t.notMatch(statement, /\b(TRIGGER|VIRTUAL TABLE)\b/i, 'triggers.ts makes them')
 
     const ends = /^\s*(--.*\n\s*)*(BEGIN|COMMIT|END|ROLLBACK|VACUUM)\b/i
     for (const { sql } of migrations) for (const statement of sql) t.notMatch(statement, ends)
@@ -291,6 +367,7 @@ function look(dataDir: string, file = 'panel.db') {
     applied: sqlite.prepare('SELECT hash FROM __drizzle_migrations ORDER BY created_at').pluck().all(),
     integrity: sqlite.pragma('integrity_check', { simple: true }),
     broken: sqlite.pragma('foreign_key_check'),
+    wrongTriggers: findWrongTriggers(sqlite),
   }
   sqlite.close()
   return found

@@ -6,6 +6,7 @@ import { companionOf, sha256Of, writeCompanion } from './companion.ts'
 import { createPrivate, isThere, moveIntoPlace, privateFolder } from './files.ts'
 import { searchText, sortKey } from './fold.ts'
 import { StartError } from './start-error.ts'
+import { dropTriggers, findWrongTriggers, makeTriggers } from './triggers.ts'
 
 type Migration = ReturnType<typeof readMigrationFiles>[number]
 
@@ -17,7 +18,7 @@ export type Migrating = {
 }
 
 /**
- * Brings a database up to the newest migration, in one transaction that holds the checks as well: whatever
+ * Brings a database up to the newest migration, with the triggers and search indexes of this version (triggers.ts), in one transaction that holds the checks as well: whatever
  * fails, a crash and a full disk included, leaves the database as the version before can use it.
  * Throws a StartError that says how to go back, or that a newer version made this database.
  */
@@ -25,7 +26,8 @@ export function migrateOnce(sqlite: Database.Database, { folder, backups }: Migr
   const migrations = readMigrationFiles({ migrationsFolder: folder })
   const newest = migrations.at(-1)?.folderMillis ?? 0
   const applied = lastApplied(sqlite)
-  if (applied === newest) return
+  // Somebody, or an earlier build of this version, may have left other triggers.
+  if (applied === newest && findWrongTriggers(sqlite).length === 0) return
   if (applied > newest) {
     throw new StartError(
       'This database was made by a newer version of the panel. Run that version, or restore a backup.',
@@ -100,9 +102,11 @@ function applyAndCheck(sqlite: Database.Database, migrations: Migration[]): void
   )
   const note = sqlite.prepare('INSERT INTO __drizzle_migrations (hash, created_at) VALUES (?, ?)')
   for (const { sql, hash, folderMillis } of migrations) {
+    dropTriggers(sqlite)
     for (const statement of sql) sqlite.exec(statement)
     note.run(hash, folderMillis)
   }
+  makeTriggers(sqlite)
 
   const after = countRows(sqlite)
   for (const [table, rows] of before) {

@@ -2,12 +2,10 @@ import { and, or, type Placeholder, type SQL, type SQLWrapper, sql } from 'drizz
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { readingsOf } from './fold.ts'
 import type { Db } from './open.ts'
+import type { Searched } from './triggers.ts'
 
 // A search finds every word of it at any place of a row’s `search` text. Rare words are looked up in an
 // index of trigrams (FTS5), frequent and short ones are found fast by reading rows in the list’s order.
-
-/** The tables with an index of their `search` texts, kept by triggers. */
-export type Searched = 'accounts' | 'users' | 'projects' | 'invitations' | 'letters'
 
 /** A search with more candidates in the whole installation is frequent. */
 export const frequent = 2_000
