@@ -15,14 +15,7 @@ const migrations = () => readdirSync(folder).filter((file) => file.endsWith('.sq
 const before = new Set(migrations())
 execFileSync(
   'npx',
-  [
-    'drizzle-kit',
-    'generate',
-    '--dialect=sqlite',
-    '--schema=src/db/schema.ts',
-    '--out=migrations',
-    `--name=${name}`,
-  ],
+  ['drizzle-kit', 'generate', '--dialect=sqlite', '--schema=src/db/schema.ts', '--out=migrations', `--name=${name}`],
   { stdio: 'inherit', cwd: new URL('../../', import.meta.url) },
 )
 
