@@ -31,7 +31,6 @@ export default fp(async (app: FastifyInstance) => {
       decorateReply: false,
       dotfiles: 'deny',
       index: false,
-      wildcard: false,
       immutable: true,
       maxAge: '365d',
     })
