@@ -2,8 +2,8 @@ import { readFileSync, statSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Access, type Place, readPlace } from './elsewhere/place.ts'
 import { readSmtpUrl, type SmtpOptions } from './mail/smtp-url.ts'
+import { type Access, type Place, readPlace } from './operations/elsewhere/place.ts'
 
 export type Config = {
   /** Without a slash at its end. */

@@ -21,7 +21,7 @@ const anyone = ['visitor', 'enrolling', ...signedIn] as const
 export const policy = {
   'asset.see': anyone,
   'health.see': anyone,
-  'metrics.see': anyone, // and then src/watch/access.ts
+  'metrics.see': anyone, // and then src/operations/health/access.ts
   'security-contact.see': anyone,
   'session.start': anyone,
   'session.end': anyone,

@@ -6,9 +6,9 @@ import { type Config, misspeltSettings, takeHandedOver } from './config.ts'
 import { findDamage } from './db/check.ts'
 import { checkedAtStart } from './db/open.ts'
 import { Unusable } from './db/place.ts'
-import { openInstallation } from './installation/open.ts'
-import { hasOperator, rekeyEmails } from './login/data.ts'
-import { openReplica } from './replica/replica.ts'
+import { openInstallation } from './operations/installation/open.ts'
+import { openReplica } from './operations/replica/replica.ts'
+import { hasOperator, rekeyEmails } from './people/log-in/data.ts'
 import { listen } from './web/listen.ts'
 
 const longestStop = 10_000

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import t from 'tap'
 import { root } from '../src/config.ts'
@@ -9,7 +9,7 @@ const read = (file: string) => readFileSync(join(src, file), 'utf8')
 
 // Imports point one way: from a higher layer to a lower one, or within a layer.
 const entry = new Set(['main.ts', 'server.ts', 'demo.ts'])
-const ground = /^(db|mail|elsewhere)\/|^(config|version|secrets|eta)\.ts$|^history\/(record|kinds)\.ts$/
+const ground = /^(db|records|mail|operations\/elsewhere)\/|^(config|version|secrets|eta)\.ts$/
 
 function layer(file: string): number {
   if (entry.has(file)) return 5
@@ -33,6 +33,31 @@ t.test('imports point one way', async (t) => {
   }
 })
 
+const wingOf = (file: string) => (file.includes('/') ? (file.split('/')[0] ?? '') : '')
+
+/** The wings that each wing uses, beside db, records, mail and web, which all may use. A new edge is decided here. */
+const edges: Record<string, string[]> = {
+  accounts: ['history', 'operations', 'partners', 'people', 'projects', 'quotas', 'support'],
+  history: [],
+  home: ['accounts', 'operations', 'partners', 'projects', 'quotas'],
+  operations: ['accounts', 'people'],
+  partners: ['accounts', 'projects', 'quotas', 'support'],
+  people: ['accounts', 'operations', 'partners'],
+  projects: ['accounts', 'partners', 'quotas'],
+  quotas: ['accounts', 'partners', 'projects', 'support'],
+  support: ['accounts', 'partners', 'people'],
+}
+
+t.test('a wing uses the wings that are listed for it, and each of them', async (t) => {
+  const found = Object.fromEntries(
+    Object.keys(edges).map((wing) => {
+      const used = files.filter((file) => wingOf(file) === wing).flatMap((file) => imports(file).map(wingOf))
+      return [wing, [...new Set(used)].filter((other) => other !== wing && other in edges).sort()]
+    }),
+  )
+  t.same(found, edges)
+})
+
 t.test('a feature uses another’s data, never its routes', async (t) => {
   for (const file of files.filter((file) => layer(file) === 3)) {
     t.notOk(
@@ -45,7 +70,8 @@ t.test('a feature uses another’s data, never its routes', async (t) => {
 t.test(
   'SQL lives in data.ts, db/, mail/, the history’s record, the session store and who looks after an account',
   async (t) => {
-    const home = /^db\/|^mail\/|\/data\.ts$|^web\/session\.ts$|^history\/record\.ts$|^partner-ties\/caretaker\.ts$/
+    const home =
+      /^db\/|^mail\/|\/data\.ts$|^web\/request\/session\.ts$|^records\/record\.ts$|^partners\/partnership\/caretaker\.ts$/
     for (const file of files.filter((file) => !home.test(file))) {
       t.notMatch(
         read(file),
@@ -64,49 +90,49 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
     where: {
       'db/cleaning.ts': 'rewrites pages of the file after an erasure',
       'mail/worker.ts': 'how an e-mail fares is no act of anybody’s',
-      'web/session.ts': 'a session’s own row: its use, its end, its proof',
+      'web/request/session.ts': 'a session’s own row: its use, its end, its proof',
     },
   },
   'a write that asks for nobody’s right': {
     pattern: /\bwriteUnchecked\(/,
     where: {
-      'clock/data.ts': 'notes that the panel runs',
+      'operations/clock/data.ts': 'notes that the panel runs',
       'db/open.ts': 'defines it, and write asks first',
       'db/storage.ts': 'tries whether anything can be saved, and takes it back',
       'demo.ts': 'makes the cast in an empty database',
-      'imports/ending/data.ts': 'forgets old imports',
-      'installation/data.ts': 'ties a database to its secrets, at a start',
-      'login/data.ts': 'makes the keys of addresses anew at a start',
-      'replica/data.ts': 'which start of which machine may write to the replica',
-      'throttle/data.ts': 'counts tries',
-      'troubles/data.ts': 'what fails is no act of anybody’s',
-      'web/session.ts': 'a log-in: it asks itself for the password that was proved',
+      'accounts/imports/ending/data.ts': 'forgets old imports',
+      'operations/installation/data.ts': 'ties a database to its secrets, at a start',
+      'people/log-in/data.ts': 'makes the keys of addresses anew at a start',
+      'operations/replica/data.ts': 'which start of which machine may write to the replica',
+      'people/log-in/throttle/data.ts': 'counts tries',
+      'operations/troubles/data.ts': 'what fails is no act of anybody’s',
+      'web/request/session.ts': 'a log-in: it asks itself for the password that was proved',
     },
   },
   'an actor whose right is not asked for': {
     pattern: /stillMay: null/,
     where: {
-      'history/record.ts': 'the panel itself, and the command line',
-      'web/viewer.ts': 'a visitor: a token decides',
+      'records/record.ts': 'the panel itself, and the command line',
+      'web/request/viewer.ts': 'a visitor: a token decides',
     },
   },
   'an act of a visitor': {
     pattern: /\bvisitingActor\(/,
     where: {
-      'first-run/routes.ts': 'there must be no operator yet',
-      'invitations/routes.ts': 'the invitation must be open',
-      'password-reset/routes.ts': 'the link must be open, and its user enabled',
-      'two-factor/routes.ts': 'asks whether the first step still counts',
-      'web/viewer.ts': 'defines it',
+      'people/first-run/routes.ts': 'there must be no operator yet',
+      'accounts/invitations/routes.ts': 'the invitation must be open',
+      'people/password/routes.ts': 'the link must be open, and its user enabled',
+      'people/two-factor/routes.ts': 'asks whether the first step still counts',
+      'web/request/viewer.ts': 'defines it',
     },
   },
   'an act of the panel itself': {
     pattern: /\bbyItself\(/,
     where: {
-      'history/record.ts': 'the command line is one',
-      'imports/check.ts': 'takes back what was read of a file',
-      'imports/worker.ts': 'asks for its importer in the batch',
-      'purge/data.ts': 'nobody asks for it: it was due',
+      'records/record.ts': 'the command line is one',
+      'accounts/imports/check.ts': 'takes back what was read of a file',
+      'accounts/imports/worker.ts': 'asks for its importer in the batch',
+      'accounts/deletion/purge/data.ts': 'nobody asks for it: it was due',
     },
   },
 }
@@ -138,6 +164,17 @@ t.test('views print only what is escaped, but for other views', async (t) => {
     t.notMatch(text, /<%~(?! (?:include\(|it\.body))/, `${view} prints nothing unescaped`)
     if (!view.startsWith('mail/'))
       t.notMatch(text, /\sstyle="|<script>|\son[a-z]+="/, `${view} has no inline style or script`)
+  }
+})
+
+t.test('every path that the documents name is there', async (t) => {
+  for (const name of ['README.md', 'ARCHITECTURE.md', 'SECURITY.md']) {
+    const text = readFileSync(join(root, name), 'utf8')
+    // Words in capitals stand for names.
+    const paths = [...text.matchAll(/(?<![\w/])(?:src|views|test|migrations|public)\/[\w./-]*\w/g)]
+      .map(([path]) => path)
+      .filter((path) => !/[A-Z]{3}/.test(path))
+    for (const path of paths) t.ok(existsSync(join(root, path)), `${name}: ${path}`)
   }
 })
 

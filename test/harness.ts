@@ -10,9 +10,9 @@ import { type Config, readConfig } from '../src/config.ts'
 import { type Db, openDatabase } from '../src/db/open.ts'
 import { installation } from '../src/db/schema.ts'
 import { type CastName, cast, createCast, demoPassword } from '../src/demo.ts'
-import { openInstallation } from '../src/installation/open.ts'
-import { hashPassword } from '../src/login/passwords.ts'
-import type { Deadlines } from '../src/web/deadline.ts'
+import { openInstallation } from '../src/operations/installation/open.ts'
+import { hashPassword } from '../src/people/log-in/passwords.ts'
+import type { Deadlines } from '../src/web/request/deadline.ts'
 
 // Each test has a folder of its own, which goes at the end.
 process.setMaxListeners(0)

@@ -10,7 +10,7 @@ import { pause } from './smtp.ts'
 
 // A panel that runs as a process of its own, and clients that reach it over HTTP.
 
-export const launch = join(root, 'src/launch.mjs')
+export const launch = join(root, 'src/tooling/launch.mjs')
 
 export type PanelProcess = {
   url: string

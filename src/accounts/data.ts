@@ -8,11 +8,11 @@ import { prepared } from '../db/prepared.ts'
 import { accounts, memberships, sessions, users } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
 import { isSuspended, type Suspension, suspensionOf } from '../db/suspension.ts'
-import { type Actor, record } from '../history/record.ts'
 import { type MailContext, withdrawLettersOfAct } from '../mail/outbox.ts'
-import { tellResumed, tellSuspended } from '../notices/data.ts'
-import { partnerActs } from '../partner-ties/caretaker.ts'
-import type { ActiveAccount, DeletedAccount } from '../web/viewer.ts'
+import { partnerActs } from '../partners/partnership/caretaker.ts'
+import { type Actor, record } from '../records/record.ts'
+import type { ActiveAccount, DeletedAccount } from '../web/request/viewer.ts'
+import { tellResumed, tellSuspended } from './notices/data.ts'
 
 export type Account = typeof accounts.$inferSelect
 export type User = typeof users.$inferSelect

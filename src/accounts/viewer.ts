@@ -2,10 +2,10 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Db } from '../db/open.ts'
 import { can, type Standing, standingsOf } from '../policy.ts'
-import { found } from '../web/errors.ts'
-import { lateAnswer } from '../web/guard.ts'
-import { sessionKey } from '../web/session.ts'
-import { type Viewer, visitor } from '../web/viewer.ts'
+import { found } from '../web/answer/errors.ts'
+import { lateAnswer } from '../web/request/guard.ts'
+import { sessionKey } from '../web/request/session.ts'
+import { type Viewer, visitor } from '../web/request/viewer.ts'
 import {
   findDeletedMembership,
   findLastPartnerAccount,

@@ -737,7 +737,7 @@ export const personalChanges = sqliteTable(
   (table) => [primaryKey({ columns: [table.recordId, table.field] }), index('personal_changes_user').on(table.userId)],
 )
 
-// What has failed for long, so that Support gets one e-mail about each, also across restarts (watch/troubles.ts).
+// What has failed for long, so that Support gets one e-mail about each, also across restarts (operations/troubles).
 export const troubles = sqliteTable('troubles', {
   kind: text({ enum: ['backups', 'copies', 'mail', 'replica'] }).primaryKey(),
   since: integer().notNull(),
@@ -745,7 +745,7 @@ export const troubles = sqliteTable('troubles', {
   toldAt: integer('told_at'),
 })
 
-// One row: who may write to the replica (replica/claim.ts). A newer epoch there means that another machine took over.
+// One row: who may write to the replica (operations/replica/claim.ts). A newer epoch there means that another machine took over.
 export const replication = sqliteTable(
   'replication',
   {

@@ -5,10 +5,10 @@ import type { Db } from '../db/open.ts'
 import { prepared } from '../db/prepared.ts'
 import { accounts, invitations, letters, personalChanges, projects, records, users } from '../db/schema.ts'
 import { findMatches, firstText, isOneOf, matches, otherTexts } from '../db/search.ts'
-import { accountRenames, affectingRenames, nameAt, type Rename, userRenames } from '../names/data.ts'
 import { type AccountKind, type ProjectRole, projectRoleNames, type Role, roleName } from '../policy.ts'
-import { type RecordKind, recordFamilies, recordKinds } from './kinds.ts'
-import type { Change } from './record.ts'
+import { type RecordKind, recordFamilies, recordKinds } from '../records/kinds.ts'
+import type { Change } from '../records/record.ts'
+import { accountRenames, affectingRenames, nameAt, type Rename, userRenames } from './names/data.ts'
 
 /** Whose records: an account's, those of the acts from a partner account in its customers, or all. */
 export type Scope = { accountId: number } | { fromAccountId: number } | 'all'

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { listDownload } from '../web/csv.ts'
-import { readList } from '../web/list.ts'
+import { listDownload } from '../web/lists/csv.ts'
+import { readList } from '../web/lists/list.ts'
 import { listRecords, recordList, type Scope } from './data.ts'
 
 type Area = 'account' | 'partner' | 'support'

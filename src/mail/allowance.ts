@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm'
 import type { Db } from '../db/open.ts'
 import { accounts, throttles } from '../db/schema.ts'
-import type { Actor } from '../history/record.ts'
+import type { Actor } from '../records/record.ts'
 import { hashToken } from '../secrets.ts'
 
 // How much one person or account may do to others who have not agreed to it. Counted in the transaction of the
@@ -182,7 +182,7 @@ export function allowNotice(
 
 /**
  * Counts a request for a new password, whether or not the address is anybody’s. The browser that its owner is known by
- * (throttle/browser.ts) has a count of its own: strangers cannot use it up. Throws a TooMany.
+ * (people/log-in/throttle/browser.ts) has a count of its own: strangers cannot use it up. Throws a TooMany.
  */
 export function allowReset(tx: Db, at: number, emailKey: string, browser: string | undefined): void {
   const address = browser === undefined ? hashToken(emailKey) : `${hashToken(emailKey)} from ${browser}`

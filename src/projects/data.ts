@@ -5,10 +5,10 @@ import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../
 import { type Db, write } from '../db/open.ts'
 import { keptAccess, keptLimits, limits, projectAccess, projects } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
-import { type Actor, record } from '../history/record.ts'
 import type { ProjectRole } from '../policy.ts'
-import { endRequestOf } from '../quota-requests/data.ts'
 import { dropProjectLimits, hasRoom, projectQuota } from '../quotas/data.ts'
+import { endRequestOf } from '../quotas/requests/data.ts'
+import { type Actor, record } from '../records/record.ts'
 
 export type Project = typeof projects.$inferSelect
 

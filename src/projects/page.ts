@@ -1,11 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { accessList, listAccess, listCandidates } from '../access/data.ts'
 import { can, canInProject, type ProjectAction } from '../policy.ts'
 import { limitForm, quotasOf } from '../quotas/page.ts'
-import { forbidden, found } from '../web/errors.ts'
+import { forbidden, found } from '../web/answer/errors.ts'
 import { readId } from '../web/fields.ts'
-import { type Form, newForm } from '../web/forms.ts'
-import { readList } from '../web/list.ts'
+import { readList } from '../web/lists/list.ts'
+import { type Form, newForm } from '../web/request/forms.ts'
+import { accessList, listAccess, listCandidates } from './access/data.ts'
 import { findProject, type Looker, type SeenProject } from './data.ts'
 
 /** How many people a choice offers at once; the others are found by search. */

@@ -1,15 +1,15 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { accessList, listAccess } from '../access/data.ts'
 import type { ListQuery } from '../db/list.ts'
-import { caretakerOf } from '../partner-ties/caretaker.ts'
+import { caretakerOf } from '../partners/partnership/caretaker.ts'
 import { hasRoom, projectQuota } from '../quotas/data.ts'
-import { listDownload } from '../web/csv.ts'
-import { found } from '../web/errors.ts'
+import { found } from '../web/answer/errors.ts'
 import { identifier, projectName, version, withIdentifier } from '../web/fields.ts'
-import { type Form, newForm, readForm } from '../web/forms.ts'
-import { readList } from '../web/list.ts'
-import { actor } from '../web/viewer.ts'
+import { listDownload } from '../web/lists/csv.ts'
+import { readList } from '../web/lists/list.ts'
+import { type Form, newForm, readForm } from '../web/request/forms.ts'
+import { actor } from '../web/request/viewer.ts'
+import { accessList, listAccess } from './access/data.ts'
 import {
   createProject,
   deleteProject,

@@ -1,11 +1,10 @@
 import type { FastifyInstance } from 'fastify'
-import { customerOf } from '../customers/own.ts'
 import type { ListQuery } from '../db/list.ts'
+import { customerOf } from '../partners/customers/own.ts'
 import { listProjects, projectList } from '../projects/data.ts'
 import { projectOf, showProject } from '../projects/page.ts'
-import { listRequestsOf, ownRequestList } from '../quota-requests/data.ts'
-import { csvDownload, listDownload } from '../web/csv.ts'
-import { actor, supportActor } from '../web/viewer.ts'
+import { csvDownload, listDownload } from '../web/lists/csv.ts'
+import { actor, supportActor } from '../web/request/viewer.ts'
 import { quotaColumns, quotaRows } from './data.ts'
 import {
   leftToSupport,
@@ -16,6 +15,7 @@ import {
   showSupportQuotas,
   supportedAccount,
 } from './page.ts'
+import { listRequestsOf, ownRequestList } from './requests/data.ts'
 
 export default async function quotaRoutes(app: FastifyInstance) {
   const { db } = app

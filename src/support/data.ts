@@ -1,6 +1,9 @@
 import { and, eq, isNotNull, isNull, not, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import type { Account } from '../accounts/data.ts'
+import { isDeleted } from '../accounts/deletion/purge/data.ts'
+import { restorableUntil } from '../accounts/deletion/purge/term.ts'
+import { hasAdmin } from '../accounts/members/data.ts'
 import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import type { Db } from '../db/open.ts'
 import { prepared } from '../db/prepared.ts'
@@ -8,10 +11,7 @@ import { accounts, users } from '../db/schema.ts'
 import { amongFew, match } from '../db/search.ts'
 import { type FoundBy, matchWithPeople } from '../db/search-people.ts'
 import { isActive, isSuspended, suspensionOf } from '../db/suspension.ts'
-import { hasAdmin } from '../members/data.ts'
-import { isOfSupport } from '../partner-ties/caretaker.ts'
-import { isDeleted } from '../purge/data.ts'
-import { restorableUntil } from '../purge/term.ts'
+import { isOfSupport } from '../partners/partnership/caretaker.ts'
 
 // Support sees all accounts and users: the only data functions without a tenant.
 

@@ -1,10 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { createAccount, proposeAccountIdentifier, resumeAccount, suspendAccount } from '../accounts/data.ts'
-import { resumedWords } from '../accounts/resumed.ts'
-import { write } from '../db/open.ts'
-import { listSent } from '../endings/data.ts'
-import { adminWords, invitationActs, noAdminWords } from '../invitations/acts.ts'
+import { listSent } from '../accounts/endings/data.ts'
+import { adminWords, invitationActs, noAdminWords } from '../accounts/invitations/acts.ts'
 import {
   invitationList,
   invite,
@@ -12,8 +10,10 @@ import {
   listInvitations,
   mayHandle,
   type NewInvitation,
-} from '../invitations/data.ts'
-import { endSessions, findUser, setDisabled } from '../login/data.ts'
+} from '../accounts/invitations/data.ts'
+import { countAdmins, listMembers, memberList } from '../accounts/members/data.ts'
+import { resumedWords } from '../accounts/resumed.ts'
+import { write } from '../db/open.ts'
 import {
   countFailed,
   findLetter,
@@ -23,16 +23,16 @@ import {
   sendAgain,
   sendAllFailedAgain,
 } from '../mail/outbox.ts'
-import { countAdmins, listMembers, memberList } from '../members/data.ts'
-import { caretakerOf } from '../partner-ties/caretaker.ts'
-import { listPendingRequests, partnerRequestList } from '../partnership/data.ts'
-import { listDownload } from '../web/csv.ts'
-import { found } from '../web/errors.ts'
+import { caretakerOf } from '../partners/partnership/caretaker.ts'
+import { listPendingRequests, partnerRequestList } from '../partners/partnership/data.ts'
+import { endSessions, findUser, setDisabled } from '../people/log-in/data.ts'
+import { found } from '../web/answer/errors.ts'
 import { accountName, email, identifier, line, personName, readId, withIdentifier } from '../web/fields.ts'
 import { plural } from '../web/format.ts'
-import { type Form, newForm, readForm } from '../web/forms.ts'
-import { readList } from '../web/list.ts'
-import { supportActor } from '../web/viewer.ts'
+import { listDownload } from '../web/lists/csv.ts'
+import { readList } from '../web/lists/list.ts'
+import { type Form, newForm, readForm } from '../web/request/forms.ts'
+import { supportActor } from '../web/request/viewer.ts'
 import { accountList, findAccountByIdentifier, listAccounts, listUsers, userList } from './data.ts'
 
 const newAccount = z
@@ -171,7 +171,7 @@ export default async function supportRoutes(app: FastifyInstance) {
     const sent = listSent(db, id)
     // What ends with the log-in is said first.
     if (readForm(disabling, request.body).input?.confirmed !== 'yes' && sent.total > 0 && isEnabled)
-      return reply.page('endings/confirmation', {
+      return reply.page('accounts/endings/confirmation', {
         title: `Disable ${name}`,
         lead: `${name} is logged out everywhere, and cannot log in until Support enables them again.`,
         area: 'support',

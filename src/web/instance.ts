@@ -1,15 +1,15 @@
-import type { Copying } from '../backups/copying.ts'
-import type { Backups } from '../backups/schedule.ts'
-import type { Clock } from '../clock/watch.ts'
 import type { Config } from '../config.ts'
 import type { Cleaning } from '../db/cleaning.ts'
 import type { Db } from '../db/open.ts'
 import type { Storage } from '../db/storage.ts'
 import type { MailContext, Post } from '../mail/outbox.ts'
 import type { MailTrouble } from '../mail/worker.ts'
-import type { ReplicaState } from '../replica/replica.ts'
+import type { Copying } from '../operations/backups/copying.ts'
+import type { Backups } from '../operations/backups/schedule.ts'
+import type { Clock } from '../operations/clock/watch.ts'
+import type { SetAside } from '../operations/health/set-aside.ts'
+import type { ReplicaState } from '../operations/replica/replica.ts'
 import type { Secrets } from '../secrets.ts'
-import type { SetAside } from '../watch/set-aside.ts'
 
 declare module 'fastify' {
   /** What the composition root (app.ts) hands to every feature. */

@@ -20,7 +20,7 @@ match from any for any action deliver
 CONF
 smtpd -d -f "$scratch/smtpd.conf" >"$scratch/smtpd.log" 2>&1 &
 mta=$!
-node src/launch.mjs --prepare
+node src/tooling/launch.mjs --prepare
 PORT=$port HOST=localhost SMTP_URL=smtp://127.0.0.1:2598 node dist/meshpanel.mjs demo >"$scratch/demo.log" 2>&1 &
 demo=$!
 trap 'kill $demo $mta; rm -rf "$scratch"' EXIT

@@ -1,6 +1,6 @@
 // Runs the tests on newer versions of Node:
 //
-//   node test/proofs/node-versions.mjs [26 …] [-- test/start.test.ts …]
+//   node test/proofs/node-versions.mjs [26 …] [-- test/operations/start.test.ts …]
 //
 // For each it copies what git knows of the panel into a scratch folder, installs it and that Node from npm there, and
 // runs `npm test`, or the test files that are named. The last line says what passed where.
@@ -36,7 +36,8 @@ const verdicts = asked.map((major) => {
   const status =
     tests.length === 0
       ? run(panel, bin, ['npm', 'test'])
-      : run(panel, bin, ['node', 'src/launch.mjs', '--prepare']) || run(panel, bin, ['npx', 'tap', 'run', ...tests])
+      : run(panel, bin, ['node', 'src/tooling/launch.mjs', '--prepare']) ||
+        run(panel, bin, ['npx', 'tap', 'run', ...tests])
   return { line: `Node ${version}: ${status === 0 ? 'passed' : 'FAILED'}`, status }
 })
 

@@ -29,7 +29,7 @@ for (const [file, sum] of Object.entries(one)) console.log(`${sum === other[file
 const same = Object.entries(one).filter(([file, sum]) => sum === other[file]).length
 
 // A lockfile that names another hash than npm serves: npm must refuse what it gets.
-const release = join(placeOf('a'), 'src/release/package-lock.json')
+const release = join(placeOf('a'), 'src/tooling/release/package-lock.json')
 const lock = readFileSync(release, 'utf8')
 writeFileSync(
   release,

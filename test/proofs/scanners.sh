@@ -11,7 +11,7 @@ minutes=${1:-5}
 port=3299
 url=http://localhost:$port
 scratch=$(mktemp -d)
-node src/launch.mjs --prepare
+node src/tooling/launch.mjs --prepare
 PORT=$port HOST=localhost node dist/meshpanel.mjs demo >"$scratch/demo.log" 2>&1 &
 demo=$!
 trap 'kill $demo; rm -rf "$scratch"' EXIT

@@ -1,5 +1,5 @@
 // Writes test/releases/VERSION.db.gz: a small database of the version that is checked out, with rows in every table,
-// which test/upgrade.test.ts migrates ever after. To be run when a version is released, once and never again:
+// which test/db/upgrade.test.ts migrates ever after. To be run when a version is released, once and never again:
 //
 //   node --import tsx test/releases/make.ts
 //
@@ -33,7 +33,7 @@ const { readConfig } = await import('../../src/config.ts')
 const { openDatabase } = await import('../../src/db/open.ts')
 const { cast, createCast } = await import('../../src/demo.ts')
 const { version } = await import('../../src/version.ts')
-const { openInstallation } = await import('../../src/installation/open.ts')
+const { openInstallation } = await import('../../src/operations/installation/open.ts')
 const { Client } = await import('../harness.ts')
 const { until } = await import('../smtp.ts')
 

@@ -1,0 +1,202 @@
+import { and, eq, gt, inArray, isNotNull, isNull, lte, or, type SQL, sql } from 'drizzle-orm'
+import { named } from '../../../db/fold.ts'
+import { type Db, write } from '../../../db/open.ts'
+import {
+  accounts,
+  importRows,
+  imports,
+  invitationProjects,
+  invitations,
+  invitationTokens,
+  keptAccess,
+  keptLimits,
+  letterPeople,
+  letters,
+  limits,
+  memberships,
+  partnerRequests,
+  personalChanges,
+  projectAccess,
+  projects,
+  quotaRequestAmounts,
+  quotaRequests,
+  records,
+  users,
+} from '../../../db/schema.ts'
+import { isOneOf } from '../../../db/search.ts'
+import { oweCleaning } from '../../../db/traces.ts'
+import type { Project } from '../../../projects/data.ts'
+import { byItself, record, typedFields } from '../../../records/record.ts'
+import { endTie } from '../../endings/data.ts'
+import { deleteSomeRows } from '../../imports/ending/data.ts'
+import { keptFor } from './term.ts'
+
+// What was deleted 30 days ago goes for good. Its row stays with its identifier, which is never given out
+// again (rule 1), and so do the records.
+
+/** So many texts are looked for in the files of the database. */
+const mostTraces = 500
+
+type Deletable = typeof accounts | typeof projects
+
+/** Deleted, and not yet purged: in the words of the indexes of what was deleted. */
+export function isDeleted({ deletedAt, purgedAt }: Deletable): SQL | undefined {
+  return and(isNotNull(deletedAt), isNull(purgedAt))
+}
+
+/** Deleted, and to be restored at this time. */
+export function isRestorable(table: Deletable, at: number): SQL | undefined {
+  return and(isDeleted(table), gt(table.deletedAt, at - keptFor))
+}
+
+/** Deleted so long ago that it goes for good at this time. */
+function isDue(table: Deletable, at: number): SQL | undefined {
+  return and(isDeleted(table), lte(table.deletedAt, at - keptFor))
+}
+
+/** An account that is due at this time, but for these. */
+export function nextDueAccount(db: Db, at: number, without: number[] = []): number | undefined {
+  return nextDue(db, accounts, at, without)
+}
+
+/** A project that is due at this time, but for these. */
+export function nextDueProject(db: Db, at: number, without: number[] = []): number | undefined {
+  return nextDue(db, projects, at, without)
+}
+
+function nextDue(db: Db, table: Deletable, at: number, without: number[]): number | undefined {
+  const due = and(isDue(table, at), sql`not ${isOneOf(table.id, without)}`)
+  return db.select({ id: table.id }).from(table).where(due).limit(1).get()?.id
+}
+
+/**
+ * Purges an account, or first one of its projects or some rows of its imports. `removeFiles` removes the files of letters
+ * that told about it, by their ids, before it is done; `eraseTraces` what is left of the e-mails that were invited, in the
+ * files of the database. False when it is not due at this time.
+ */
+export function purgeAccount(
+  db: Db,
+  at: number,
+  accountId: number,
+  removeFiles: (letterIds: number[]) => void,
+  eraseTraces: (tx: Db, texts: string[]) => void = oweCleaning,
+): boolean {
+  return write(db, byItself(at), (tx) => {
+    const account = tx
+      .select()
+      .from(accounts)
+      .where(and(eq(accounts.id, accountId), isDue(accounts, at)))
+      .get()
+    if (!account) return false
+    const { id, identifier } = account
+    const of = { accountId: id }
+
+    const own = and(eq(projects.accountId, id), isNull(projects.purgedAt))
+    const project = tx.select().from(projects).where(own).limit(1).get()
+    if (project) {
+      purgeProject(tx, at, project)
+      return true
+    }
+    const [read] = tx.select({ id: imports.id }).from(imports).where(eq(imports.accountId, id)).limit(1).all()
+    if (read) {
+      if (!deleteSomeRows(tx, read.id)) tx.delete(imports).where(eq(imports.id, read.id)).run()
+      return true
+    }
+    eraseTraces(tx, listStrangers(tx, id))
+    endTie(tx, byItself(at), account)
+    const letterIds = forgetInvitationsAndLetters(tx, id)
+    forgetRequests(tx, id)
+    forgetTyped(tx, id)
+    tx.delete(partnerRequests).where(eq(partnerRequests.accountId, id)).run()
+    tx.delete(limits).where(eq(limits.accountId, id)).run()
+    const people = tx.delete(memberships).where(eq(memberships.accountId, id)).run().changes
+    tx.update(accounts)
+      .set({
+        name: '',
+        ...named('', identifier),
+        partnerId: null,
+        automaticShare: null,
+        suspendedReason: null,
+        supportSuspendedReason: null,
+        purgedAt: at,
+      })
+      .where(eq(accounts.id, id))
+      .run()
+    record(tx, byItself(at), { kind: 'account.purged', ...of, change: { users: [people, 0] } })
+    // A row without its file is harmless, a file without its row would be forgotten.
+    removeFiles(letterIds)
+    return true
+  })
+}
+
+function forgetInvitationsAndLetters(tx: Db, accountId: number): number[] {
+  const own = tx.select({ id: invitations.id }).from(invitations).where(eq(invitations.accountId, accountId))
+  const about = or(eq(letters.accountId, accountId), inArray(letters.invitationId, own))
+  const told = tx.select({ id: letters.id }).from(letters).where(about)
+  tx.delete(letterPeople).where(inArray(letterPeople.letterId, told)).run()
+  const letterIds = tx.delete(letters).where(about).returning({ id: letters.id }).all()
+  tx.delete(invitationTokens).where(inArray(invitationTokens.invitationId, own)).run()
+  tx.delete(invitationProjects).where(inArray(invitationProjects.invitationId, own)).run()
+  tx.update(importRows).set({ invitationId: null }).where(inArray(importRows.invitationId, own)).run()
+  tx.delete(invitations).where(eq(invitations.accountId, accountId)).run()
+  return letterIds.map(({ id }) => id)
+}
+
+/** E-mails that were invited to an account and are no user’s. */
+function listStrangers(tx: Db, accountId: number): string[] {
+  return tx
+    .selectDistinct({ email: invitations.email })
+    .from(invitations)
+    .leftJoin(users, eq(users.emailKey, invitations.emailKey))
+    .where(and(eq(invitations.accountId, accountId), isNull(users.id)))
+    .limit(mostTraces)
+    .all()
+    .map(({ email }) => email)
+}
+
+/** What people typed into acts in an account; names and e-mails of users are theirs, and go with them. */
+function forgetTyped(tx: Db, accountId: number): void {
+  const own = tx.select({ id: records.id }).from(records).where(eq(records.accountId, accountId))
+  tx.delete(personalChanges)
+    .where(and(inArray(personalChanges.recordId, own), inArray(personalChanges.field, [...typedFields])))
+    .run()
+}
+
+/** All of an account's requests, or those for one of its projects. */
+function forgetRequests(tx: Db, accountId: number, projectId?: number): void {
+  const which = and(
+    eq(quotaRequests.accountId, accountId),
+    projectId === undefined ? undefined : eq(quotaRequests.projectId, projectId),
+  )
+  const own = tx.select({ id: quotaRequests.id }).from(quotaRequests).where(which)
+  tx.delete(quotaRequestAmounts).where(inArray(quotaRequestAmounts.requestId, own)).run()
+  tx.delete(quotaRequests).where(which).run()
+}
+
+/** Purges a deleted project. False when it is not due at this time. */
+export function purgeDeletedProject(db: Db, at: number, projectId: number): boolean {
+  return write(db, byItself(at), (tx) => {
+    const project = tx
+      .select()
+      .from(projects)
+      .where(and(eq(projects.id, projectId), isDue(projects, at)))
+      .get()
+    if (!project) return false
+    purgeProject(tx, at, project)
+    return true
+  })
+}
+
+/** What was open about a deleted project has ended with it. */
+function purgeProject(tx: Db, at: number, { id: projectId, accountId, identifier }: Project): void {
+  for (const table of [keptAccess, keptLimits, projectAccess, invitationProjects, limits])
+    tx.delete(table)
+      .where(and(eq(table.accountId, accountId), eq(table.projectId, projectId)))
+      .run()
+  forgetRequests(tx, accountId, projectId)
+  tx.update(projects)
+    .set({ name: '', ...named('', identifier), purgedAt: at })
+    .where(eq(projects.id, projectId))
+    .run()
+  record(tx, byItself(at), { kind: 'project.purged', accountId, projectId })
+}

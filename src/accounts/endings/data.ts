@@ -1,0 +1,395 @@
+import { and, asc, count, eq, inArray, isNull, ne, or, type SQL, sql } from 'drizzle-orm'
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
+import type { Db } from '../../db/open.ts'
+import {
+  accounts,
+  invitations,
+  invitationTokens,
+  keptAccess,
+  memberships,
+  openQuotaRequest,
+  partnerRequests,
+  pendingInvitation,
+  pendingPartnerRequest,
+  personalChanges,
+  projectAccess,
+  projects,
+  quotaRequests,
+  users,
+} from '../../db/schema.ts'
+import { withdrawLetters, withdrawLettersOfAct, withdrawLettersTo } from '../../mail/outbox.ts'
+import { worksAsAdmin } from '../../partners/partnership/caretaker.ts'
+import type { Role } from '../../policy.ts'
+import { type Actor, type Change, type Person, record } from '../../records/record.ts'
+import { emailKey } from '../../web/fields.ts'
+
+// What hangs on a person, a role or a tie ends with it, in the same transaction (TRUST, *Moments*: End). Every
+// exit goes through these functions: removing, leaving, demoting, disabling and deleting somebody, and whatever
+// parts a customer from its partner.
+
+/** How a membership ended. */
+export type Exit = 'member.removed' | 'member.left' | 'member.removed-self' | 'member.deleted'
+
+/** Ends pending invitations: their links and e-mails end with them. Returns how many there were. */
+export function cancelInvitations(tx: Db, actor: Actor, which: SQL | undefined): number {
+  const ended = tx
+    .update(invitations)
+    .set({ state: 'cancelled', endedAt: actor.at })
+    .where(and(pendingInvitation, which))
+    .returning({ id: invitations.id, accountId: invitations.accountId })
+    .all()
+  for (const { id, accountId } of ended) {
+    withdrawLetters(tx, id, actor.at)
+    record(tx, actor, { kind: 'invitation.cancelled', accountId, invitationId: id })
+  }
+  return ended.length
+}
+
+/** Made from this account (null: as Support); from any where none is given. */
+function isFrom(column: SQLiteColumn, from: number | null | undefined): SQL | undefined {
+  if (from === undefined) return undefined
+  return from === null ? isNull(column) : eq(column, from)
+}
+
+function sentBy(userId: number, from: number | null | undefined): SQL | undefined {
+  return and(eq(invitations.invitedBy, userId), isFrom(invitations.invitedFrom, from))
+}
+
+/**
+ * Ends what somebody has sent from an account, having lost the right to send it: pending invitations, and every link
+ * they copied. `keptBy` takes the invitations over instead. Returns how many invitations ended.
+ */
+export function endSent(tx: Db, actor: Actor, userId: number, from?: number | null, keptBy?: Person): number {
+  const own = sentBy(userId, from)
+  if (keptBy) {
+    tx.update(invitations)
+      .set({ invitedBy: keptBy.userId, invitedFrom: keptBy.accountId })
+      .where(and(own, pendingInvitation))
+      .run()
+  }
+  const ended = keptBy ? 0 : cancelInvitations(tx, actor, own)
+  tx.update(invitationTokens)
+    .set({ supersededAt: actor.at })
+    .where(
+      and(
+        eq(invitationTokens.madeBy, userId),
+        isFrom(invitationTokens.madeFrom, from),
+        isNull(invitationTokens.supersededAt),
+        keptBy ? eq(invitationTokens.kind, 'copied') : undefined,
+      ),
+    )
+    .run()
+  return ended
+}
+
+/** Pending invitations to somebody into an account: to their address, or one they had before. */
+function sentTo(db: Db, accountId: number, userId: number): SQL | undefined {
+  return and(eq(invitations.accountId, accountId), isTo(db, userId))
+}
+
+function isTo(db: Db, userId: number): SQL {
+  const user = db.select({ emailKey: users.emailKey }).from(users).where(eq(users.id, userId)).get()
+  const earlier = db
+    .select({ email: personalChanges.before })
+    .from(personalChanges)
+    .where(and(eq(personalChanges.userId, userId), eq(personalChanges.field, 'email')))
+    .all()
+  const addresses = [user?.emailKey ?? '', ...earlier.map(({ email }) => emailKey(email))]
+  return inArray(invitations.emailKey, addresses)
+}
+
+/** Pending invitations to one of a partner’s people into its customers, sent by it or by another of its people there. */
+function sentToCustomers(db: Db, partnerId: number, userId: number): SQL | undefined {
+  const customers = db.select({ id: accounts.id }).from(accounts).where(eq(accounts.partnerId, partnerId))
+  // An update writes its columns without their table, so the names stand here.
+  const byPeople = sql`exists (select 1 from memberships as theirs where theirs.account_id = invitations.account_id
+    and theirs.user_id = invitations.invited_by and theirs.from_partner)`
+  const byPartner = or(eq(invitations.invitedFrom, partnerId), byPeople)
+  return and(inArray(invitations.accountId, customers), byPartner, isTo(db, userId))
+}
+
+/** Ends pending invitations to somebody into an account: to their address, or one they had before. */
+export function endInvitationsTo(tx: Db, actor: Actor, accountId: number, userId: number): void {
+  cancelInvitations(tx, actor, sentTo(tx, accountId, userId))
+}
+
+/** Requests that somebody made for an account and that nobody has decided: they end with the membership. */
+function endRequestsOf(tx: Db, actor: Actor, accountId: number, userId: number): void {
+  const ended = [
+    ...tx
+      .update(quotaRequests)
+      .set({ state: 'cancelled', comment: 'Its sender left the account.', endedAt: actor.at, endedBy: actor.userId })
+      .where(and(eq(quotaRequests.accountId, accountId), eq(quotaRequests.requestedBy, userId), openQuotaRequest))
+      .returning({ at: quotaRequests.createdAt, projectId: quotaRequests.projectId })
+      .all()
+      .map((request) => ({ ...request, kind: 'limit.cancelled' as const })),
+    ...tx
+      .update(partnerRequests)
+      .set({ state: 'declined', decidedAt: actor.at })
+      .where(
+        and(eq(partnerRequests.accountId, accountId), eq(partnerRequests.requestedBy, userId), pendingPartnerRequest),
+      )
+      .returning({ at: partnerRequests.createdAt })
+      .all()
+      .map((request) => ({ ...request, projectId: null, kind: 'partner.cancelled' as const })),
+  ]
+  for (const { at, kind, projectId } of ended) {
+    withdrawLettersOfAct(tx, accountId, at, 'the request has ended', actor.at)
+    record(tx, actor, { kind, accountId, ...(projectId === null ? {} : { projectId }) })
+  }
+}
+
+/**
+ * Ends a membership with all that hangs on it: project access, requests, invitations to the person and those they
+ * sent, and, in a partner account, their membership of its customers and its invitations of them there. `keptBy` takes
+ * over what they sent from this account; what they sent inside customers ends. False when there is none.
+ */
+export function endMembership(
+  tx: Db,
+  actor: Actor,
+  accountId: number,
+  userId: number,
+  exit: Exit,
+  keptBy?: Person,
+): boolean {
+  const own = and(eq(memberships.accountId, accountId), eq(memberships.userId, userId))
+  const member = tx.select({ role: memberships.role }).from(memberships).where(own).get()
+  if (!member) return false
+  const lost = listProjectsOf(tx, accountId, userId)
+  tx.delete(projectAccess)
+    .where(and(eq(projectAccess.accountId, accountId), eq(projectAccess.userId, userId)))
+    .run()
+  tx.delete(keptAccess)
+    .where(and(eq(keptAccess.accountId, accountId), eq(keptAccess.userId, userId)))
+    .run()
+  tx.delete(memberships).where(own).run()
+  const change: Change = { role: [member.role, null] }
+  if (lost.length > 0) change.projects = [lost.map(({ identifier }) => identifier).join(', '), null]
+  record(tx, actor, { kind: exit, accountId, userId, change })
+
+  endInvitationsTo(tx, actor, accountId, userId)
+  endSent(tx, actor, userId, accountId, keptBy)
+  endRequestsOf(tx, actor, accountId, userId)
+  cancelInvitations(tx, actor, sentToCustomers(tx, accountId, userId))
+  for (const customer of customersOf(tx, accountId, userId))
+    endMembership(tx, actor, customer, userId, exit === 'member.deleted' ? exit : 'member.removed')
+  return true
+}
+
+/** The customers of a partner account in which one of its people is. */
+function customersOf(tx: Db, partnerId: number, userId: number): number[] {
+  return tx
+    .select({ id: memberships.accountId })
+    .from(memberships)
+    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .where(and(eq(memberships.userId, userId), eq(memberships.fromPartner, true), eq(accounts.partnerId, partnerId)))
+    .all()
+    .map(({ id }) => id)
+}
+
+/**
+ * Parts a customer from its partner: the partner’s people, its invitations and links, and e-mails to
+ * its people end. The customer’s partner itself is for the caller to set.
+ */
+export function endTie(tx: Db, actor: Actor, { id, partnerId }: { id: number; partnerId: number | null }): void {
+  if (partnerId === null) return
+  const people = tx
+    .select({ userId: memberships.userId })
+    .from(memberships)
+    .where(and(eq(memberships.accountId, id), eq(memberships.fromPartner, true)))
+    .all()
+  for (const { userId } of people) endMembership(tx, actor, id, userId, 'member.removed')
+  cancelInvitations(tx, actor, and(eq(invitations.accountId, id), eq(invitations.invitedFrom, partnerId)))
+  tx.update(invitationTokens)
+    .set({ supersededAt: actor.at })
+    .where(
+      and(
+        eq(invitationTokens.madeFrom, partnerId),
+        isNull(invitationTokens.supersededAt),
+        inArray(
+          invitationTokens.invitationId,
+          tx.select({ id: invitations.id }).from(invitations).where(eq(invitations.accountId, id)),
+        ),
+      ),
+    )
+    .run()
+  withdrawLettersTo(tx, id, partnerId, actor.at)
+}
+
+/** A partner that looks after the customer no longer has nothing suspended. A deleted customer stays as it was. */
+export function endSuspensionByPartner(tx: Db, actor: Actor, id: number): void {
+  const [before] = tx.select().from(accounts).where(eq(accounts.id, id)).all()
+  if (before && before.suspendedAt !== null) {
+    tx.update(accounts).set({ suspendedAt: null, suspendedReason: null }).where(eq(accounts.id, id)).run()
+    record(tx, actor, {
+      kind: 'account.resumed',
+      accountId: id,
+      change: { reason: [before.suspendedReason, null] },
+    })
+  }
+}
+
+/** So many are named of each kind on the page before an exit. */
+const mostNamed = 20
+
+/** Some of a list, and how many there are. */
+export type Named<Row> = { first: Row[]; total: number }
+
+function named<Row>(rows: Row[], total: number): Named<Row> {
+  return { first: rows, total }
+}
+
+export type PendingTo = { id: number; name: string; email: string; account: string }
+
+/** Pending invitations that this holds for. */
+function listPending(db: Db, which: SQL | undefined): Named<PendingTo> {
+  const own = and(pendingInvitation, which)
+  const rows = db
+    .select({ id: invitations.id, name: invitations.name, email: invitations.email, account: accounts.name })
+    .from(invitations)
+    .innerJoin(accounts, eq(accounts.id, invitations.accountId))
+    .where(own)
+    .orderBy(asc(invitations.id))
+    .limit(mostNamed)
+    .all()
+  return named(
+    rows,
+    rows.length < mostNamed ? rows.length : (db.select({ n: count() }).from(invitations).where(own).get()?.n ?? 0),
+  )
+}
+
+export type Foreseen = {
+  projects: { name: string; identifier: string }[]
+  /** Pending invitations that the person sent from the account. */
+  sent: Named<PendingTo>
+  /** Those that they sent inside the partner’s customers: nobody can keep them. */
+  sentInCustomers: Named<PendingTo>
+  /** Pending invitations to the person. */
+  to: Named<PendingTo>
+  /** The names of the accounts for which the person has asked for more quota, or to become a partner. */
+  requests: { quota: string[]; partner: string[] }
+  /** The partner’s customers that they are in; `alone` would be left without an admin who can log in. */
+  customers: Named<{ name: string; identifier: string; alone: number }>
+}
+
+/** What the end of a membership would take along. */
+export function foreseeEnd(db: Db, accountId: number, userId: number): Foreseen {
+  const own = and(eq(memberships.userId, userId), eq(memberships.fromPartner, true), eq(accounts.partnerId, accountId))
+  const others = sql<number>`not exists (select 1 from memberships as other join users as person on person.id = other.user_id
+    where other.account_id = ${accounts.id} and other.user_id <> ${userId} and ${worksAsAdmin(sql`other`, sql`person`)})`
+  const ending = [accountId, ...customersOf(db, accountId, userId)]
+  const inCustomers = and(eq(invitations.invitedBy, userId), inArray(invitations.invitedFrom, ending.slice(1)))
+  return {
+    projects: listProjectsOf(db, accountId, userId),
+    sent: listSent(db, userId, accountId),
+    sentInCustomers: listPending(db, inCustomers),
+    to: listPending(db, or(sentTo(db, accountId, userId), sentToCustomers(db, accountId, userId))),
+    requests: listRequestsOf(db, ending, userId),
+    customers: listLost(db, own, others),
+  }
+}
+
+/** Pending invitations that somebody sent from an account (from any where none is given): they end with the right to send them. */
+export function listSent(db: Db, userId: number, accountId?: number): Named<PendingTo> {
+  return listPending(db, sentBy(userId, accountId))
+}
+
+/** What a user's deletion would take along: in all accounts, living or deleted. */
+export function foreseeEndOfAll(db: Db, userId: number): Pick<Foreseen, 'sent' | 'customers'> {
+  const own = and(eq(memberships.userId, userId), eq(memberships.fromPartner, true))
+  return {
+    sent: listSent(db, userId),
+    // Who is left without an admin is another question: it may forbid the deletion.
+    customers: listLost(db, own, sql<number>`0`),
+  }
+}
+
+/** The customers of these memberships. */
+function listLost(db: Db, which: SQL | undefined, alone: SQL<number>): Foreseen['customers'] {
+  const customers = db
+    .select({ name: accounts.name, identifier: accounts.identifier, alone })
+    .from(memberships)
+    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .where(which)
+    .orderBy(asc(accounts.sortKey))
+    .limit(mostNamed)
+    .all()
+  const total = db
+    .select({ n: count() })
+    .from(memberships)
+    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .where(which)
+    .get()
+  return named(customers, total?.n ?? 0)
+}
+
+function listRequestsOf(db: Db, accountIds: number[], userId: number): Foreseen['requests'] {
+  const names = (table: typeof quotaRequests | typeof partnerRequests, which: SQL) =>
+    db
+      .select({ name: accounts.name })
+      .from(table)
+      .innerJoin(accounts, eq(accounts.id, table.accountId))
+      .where(and(inArray(table.accountId, accountIds), eq(table.requestedBy, userId), which))
+      .orderBy(asc(accounts.id))
+      .all()
+      .map(({ name }) => name)
+  return {
+    quota: names(quotaRequests, openQuotaRequest),
+    partner: names(partnerRequests, pendingPartnerRequest),
+  }
+}
+
+export type Ties = {
+  people: Named<{ userId: number; name: string; email: string; role: Role }>
+  invitations: Named<PendingTo>
+  /** The customer would be left with users, but without an admin who can log in. */
+  withoutAdmin: boolean
+}
+
+/** What would end with the tie between a customer and its partner. */
+export function findTies(db: Db, { id, partnerId }: { id: number; partnerId: number | null }): Ties {
+  if (partnerId === null) return { people: named([], 0), invitations: named([], 0), withoutAdmin: false }
+  const own = and(eq(memberships.accountId, id), eq(memberships.fromPartner, true))
+  const people = db
+    .select({ userId: users.id, name: users.name, email: users.email, role: memberships.role })
+    .from(memberships)
+    .innerJoin(users, eq(users.id, memberships.userId))
+    .where(own)
+    .orderBy(asc(memberships.sortKey))
+    .all()
+  const stay = db
+    .select({
+      n: count(),
+      admins: sql<number>`coalesce(sum(${worksAsAdmin(sql`memberships`, sql`users`)}), 0)`,
+    })
+    .from(memberships)
+    .innerJoin(users, eq(users.id, memberships.userId))
+    .where(and(eq(memberships.accountId, id), ne(memberships.fromPartner, true)))
+    .get()
+  const theirs = db.select({ userId: memberships.userId }).from(memberships).where(own)
+  return {
+    people: named(people.slice(0, mostNamed), people.length),
+    invitations: listPending(
+      db,
+      and(
+        eq(invitations.accountId, id),
+        or(
+          eq(invitations.invitedFrom, partnerId),
+          and(eq(invitations.invitedFrom, id), inArray(invitations.invitedBy, theirs)),
+        ),
+      ),
+    ),
+    withoutAdmin: people.length > 0 && (stay?.n ?? 0) > 0 && stay?.admins === 0,
+  }
+}
+
+/** The projects of an account that a member has access to. */
+export function listProjectsOf(db: Db, accountId: number, userId: number): { name: string; identifier: string }[] {
+  return db
+    .select({ name: projects.name, identifier: projects.identifier })
+    .from(projectAccess)
+    .innerJoin(projects, eq(projects.id, projectAccess.projectId))
+    .where(and(eq(projectAccess.accountId, accountId), eq(projectAccess.userId, userId)))
+    .orderBy(asc(projects.id))
+    .all()
+}

@@ -1,0 +1,32 @@
+import type { FastifyInstance } from 'fastify'
+import { write } from '../../db/open.ts'
+import { record } from '../../records/record.ts'
+import { sendFile } from '../../web/answer/downloads.ts'
+import { found } from '../../web/answer/errors.ts'
+import { actor } from '../../web/request/viewer.ts'
+import { archiveName, exportAccount } from './archive.ts'
+
+export default async function accountExportRoutes(app: FastifyInstance) {
+  const { db } = app
+  const can = 'account.export'
+
+  // Its form stands there.
+  app.get('/customer/account/export', { config: { can } }, async (_request, reply) =>
+    reply.seeOther('/customer/account'),
+  )
+
+  // All that an account has at once: whoever takes it proves who they are, and its history says so.
+  app.post(
+    '/customer/account/export',
+    { config: { can, inAccount: true, confirm: 'download' } },
+    async (request, reply) => {
+      const { id, identifier } = request.member.account
+      return sendFile(reply, archiveName(identifier, app.now()), 'application/zip', () => {
+        const archive = found(exportAccount(db, id, app.now()))
+        const by = actor(request)
+        write(db, by, (tx) => record(tx, by, { kind: 'account.exported', accountId: id }))
+        return archive
+      })
+    },
+  )
+}

@@ -1,0 +1,219 @@
+import { z } from 'zod'
+import { allOrNothing, type Db } from '../../db/open.ts'
+import { mayInvite } from '../../mail/allowance.ts'
+import {
+  type Customer,
+  createCustomer,
+  findCustomer,
+  isOwnIdentifier,
+  noteTaken,
+  unlimited,
+} from '../../partners/customers/data.ts'
+import { type Role, roleName } from '../../policy.ts'
+import { changeLimits, findQuotas, isCounted, isGiven, moreTaken, NotEnough, usesOf } from '../../quotas/data.ts'
+import { countedResource, findResource } from '../../quotas/resources/data.ts'
+import type { Person } from '../../records/record.ts'
+import { accountName, amount, email, emailKey, identifier, personName, withIdentifier } from '../../web/fields.ts'
+import { renameAccount } from '../data.ts'
+import { invite, type Sender } from '../invitations/data.ts'
+import {
+  type CarriedOut,
+  type Checked,
+  type Kind,
+  optional,
+  RowFailed,
+  role,
+  type Used,
+  usedBefore,
+  withEvery,
+  wordsOf,
+} from './kind.ts'
+
+class Taken extends RowFailed {
+  readonly identifier: string
+  constructor(identifier: string) {
+    super(taken(identifier))
+    this.identifier = identifier
+  }
+}
+
+const taken = (identifier: string) => `The identifier “${identifier}” is taken, or was once.`
+
+const limitAmount = amount(`“${unlimited}”`)
+
+/** Undefined where the cell is empty: a new customer has no limit then, and another keeps what it has. */
+const projectLimit = z.string().transform((text, context) => {
+  if (text === '') return undefined
+  if (text.toLowerCase() === unlimited) return null
+  const read = limitAmount.safeParse(text)
+  if (read.success) return read.data
+  context.addIssue({ code: 'custom', message: wordsOf(read.error) })
+  return z.NEVER
+})
+
+const admin = { 'admin name': optional(personName()), 'admin e-mail': optional(email()), role }
+
+const newRow = z
+  .object({
+    name: accountName('The name is missing.'),
+    identifier: identifier(),
+    ...admin,
+    'project limit': projectLimit,
+  })
+  .transform(withIdentifier)
+  .refine((row) => !row['admin e-mail'] || row['admin name'], { error: 'The admin’s name is missing.' })
+  .refine((row) => row['admin e-mail'] || !row['admin name'], { error: 'The admin’s e-mail is missing.' })
+
+const changedName = z.object({ name: accountName('The name is missing.') })
+const changedLimit = z.object({ 'project limit': projectLimit })
+
+type NewInput = {
+  name: string
+  identifier: string
+  admin: { name: string; email: string; role: Role } | undefined
+  limit: number | null
+}
+
+/** What is to change of a customer that the partner has; what is not named stays. */
+type ChangeInput = { change: string; name?: string; limit?: number | null }
+
+export const customers: Kind = {
+  action: 'customer.import',
+  words: ['customer', 'customers'],
+  columns: {
+    known: ['name', 'identifier', 'admin name', 'admin e-mail', 'role', 'project limit'],
+    required: ['name'],
+    also: {
+      name: ['customer', 'customer name', 'account name', 'company', 'company name'],
+      identifier: ['customer identifier', 'account identifier'],
+      'admin name': ['admin', 'admin full name', 'administrator', 'administrator name'],
+      'admin e-mail': ['admin mail', 'admin e-mail address', 'administrator e-mail'],
+      role: ['admin role'],
+      'project limit': ['projects limit', 'limit of projects'],
+    },
+    own: ['users', 'status', 'created'],
+  },
+  emailColumn: 'admin e-mail',
+  example:
+    'name,identifier,admin name,admin e-mail,role,project limit\nBlue Ltd,blue,Ann Blue,ann@blue.example,admin,5',
+
+  check(db, accountId, values, line, used) {
+    const every = { ...withEvery(customers, values), identifier: (values.identifier ?? '').toLowerCase() }
+    const known = every.identifier ? findCustomer(db, accountId, every.identifier) : undefined
+    if (known) return checkChange(db, accountId, known, every, line, used)
+    const row = newRow.safeParse(every)
+    const subject = `${values.name ?? ''} ${values.identifier ?? ''}`.trim()
+    if (!row.success) return { subject, wrong: wordsOf(row.error) }
+    const { name, identifier, role = 'admin' } = row.data
+    const own = `${name} (${identifier})`
+    const earlier = usedBefore(used, identifier, line)
+    if (earlier) return { subject: own, wrong: `“${identifier}” stands in line ${earlier} already.` }
+    // Whether another partner has it is said only when it is created: a file could ask for 50,000 at once.
+    if (isOwnIdentifier(db, accountId, identifier)) return { subject: own, wrong: taken(identifier) }
+    const { 'admin name': adminName, 'admin e-mail': adminEmail, 'project limit': limit = null } = row.data
+    const short = takeFromPool(db, accountId, used, moreTaken({ limit: null, given: 0 }, limit))
+    if (short) return { subject: own, wrong: short }
+    const admin = adminName && adminEmail ? { name: adminName, email: adminEmail, role } : undefined
+    const will = ['creates the customer']
+    if (limit !== null) will.push(limitWords(limit))
+    if (admin) will.push(`invites ${admin.email} as ${roleName('customer', role)}`)
+    return { subject: own, input: { name, identifier, admin, limit } satisfies NewInput, words: will.join(', ') }
+  },
+
+  carryOut(tx, actor, sender, accountId, input) {
+    if ('change' in input) return allOrNothing(tx, (inner) => change(inner, actor, accountId, input as ChangeInput))
+    const { limit, admin } = input as NewInput
+    if (admin) mayInvite(tx, actor, emailKey(admin.email))
+    const create = (inner: Db) => createWithAll(inner, actor, sender, accountId, input as NewInput)
+    // A limit may turn out to be more than the pool has: a transaction of its own undoes the customer. It takes a while.
+    if (limit === null) return create(tx)
+    try {
+      return allOrNothing(tx, create)
+    } catch (error) {
+      // The note of it was undone as well.
+      if (error instanceof Taken) noteTaken(tx, actor, accountId, error.identifier)
+      throw error
+    }
+  },
+}
+
+const limitWords = (limit: number | null) =>
+  limit === null ? 'lifts its project limit' : `limits it to ${limit} projects`
+
+function checkChange(
+  db: Db,
+  partnerId: number,
+  customer: Customer,
+  every: Record<string, string>,
+  line: number,
+  used: Used,
+): Checked {
+  const subject = `${customer.name} (${customer.identifier})`
+  const earlier = usedBefore(used, customer.identifier, line)
+  if (earlier) return { subject, wrong: `“${customer.identifier}” stands in line ${earlier} already.` }
+  const input: ChangeInput = { change: customer.identifier }
+  const will: string[] = []
+  if (every.name && every.name.normalize('NFC') !== customer.name) {
+    const row = changedName.safeParse(every)
+    if (!row.success) return { subject, wrong: wordsOf(row.error) }
+    input.name = row.data.name
+    will.push(`renames it to ${row.data.name}`)
+  }
+  const row = changedLimit.safeParse(every)
+  if (!row.success) return { subject, wrong: wordsOf(row.error) }
+  const limit = row.data['project limit']
+  const use = limit === undefined ? undefined : usesOf(db, [customer.id]).get(customer.id)?.find(isCounted)
+  if (limit !== undefined && use && use.limit !== limit) {
+    const short = takeFromPool(db, partnerId, used, moreTaken(use, limit))
+    if (short) return { subject, wrong: short }
+    input.limit = limit
+    will.push(limitWords(limit))
+  }
+  const left =
+    every['admin e-mail'] || every['admin name'] ? ' Its admin is left out: invite them under Customer Users.' : ''
+  if (will.length === 0) return { subject, unchanged: `Nothing to change.${left}` }
+  return { subject, input, words: `${will.join(', ')}.${left}` }
+}
+
+/** Takes so much more from what the rows before have left of the pool, as the act does. Returned is why it cannot. */
+function takeFromPool(db: Db, partnerId: number, used: Used, more: number): string | undefined {
+  if (more === 0) return undefined
+  if (used.poolLeft === undefined)
+    used.poolLeft =
+      findQuotas(db, { level: 'pool', accountId: partnerId }, countedResource)?.quotas[0]?.own.left ?? null
+  if (used.poolLeft === null) return undefined
+  if (!isGiven(more, used.poolLeft)) return shortWords(used.poolLeft)
+  used.poolLeft -= more
+  return undefined
+}
+
+const shortWords = (left: number) => `The pool has ${Math.max(0, left)} projects left.`
+
+function createWithAll(tx: Db, actor: Person, sender: Sender, partnerId: number, customer: NewInput): CarriedOut {
+  const { name, identifier, admin, limit } = customer
+  const created = createCustomer(tx, actor, partnerId, { name, identifier })
+  if (!created) throw new Taken(identifier)
+  if (limit !== null) setProjectLimit(tx, actor, created.id, limit)
+  const invited = admin && invite(tx, actor, sender, created, { ...admin, projects: [] })
+  return { words: 'created', ...(typeof invited === 'object' ? { invitationId: invited.id } : {}) }
+}
+
+function change(tx: Db, actor: Person, partnerId: number, { change, name, limit }: ChangeInput): CarriedOut {
+  const customer = findCustomer(tx, partnerId, change)
+  if (!customer) throw new RowFailed(`There is no customer “${change}” any more.`)
+  const renamed = name !== undefined && renameAccount(tx, actor, customer.id, name, customer.version) === 'saved'
+  const limited = limit !== undefined && setProjectLimit(tx, actor, customer.id, limit)
+  return { words: renamed || limited ? 'changed' : 'nothing to change' }
+}
+
+/** Throws a RowFailed where the pool has not enough left. False when the limit is that already. */
+function setProjectLimit(tx: Db, actor: Person, accountId: number, limit: number | null): boolean {
+  const projects = findResource(tx, countedResource)
+  if (!projects) return false
+  try {
+    return changeLimits(tx, actor, { level: 'account', accountId }, new Map([[projects.id, limit]]), '')
+  } catch (error) {
+    if (!(error instanceof NotEnough)) throw error
+    throw new RowFailed(shortWords(error.shortages[0]?.left ?? 0))
+  }
+}

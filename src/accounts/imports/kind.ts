@@ -1,0 +1,68 @@
+import { z } from 'zod'
+import type { Db } from '../../db/open.ts'
+import type { Action, Role } from '../../policy.ts'
+import type { Person } from '../../records/record.ts'
+import type { Sender } from '../invitations/data.ts'
+import type { Columns } from './header.ts'
+
+// What each kind of import brings in is in a file of its own: what becomes of a row is said when the file is checked,
+// and once more when it is carried out, since the world moves on in between.
+
+/** Why a row cannot be carried out. */
+export class RowFailed extends Error {}
+
+export type Checked = { subject: string } & (
+  | { input: object; words: string }
+  | { unchanged: string }
+  | { wrong: string }
+)
+
+/** What the rows of a file have used up so far. */
+export type Used = {
+  /** Identifiers and e-mails, with their lines. */
+  lines: Map<string, number>
+  /** The projects left in the partner's pool: null without a number, undefined until a row asks. */
+  poolLeft?: number | null
+}
+
+/** What a row has done; an invitation where it sent one. */
+export type CarriedOut = { words: string; invitationId?: number }
+
+export type Kind = {
+  action: Action
+  /** Of one and of several rows. */
+  words: [string, string]
+  columns: Columns
+  /** The column with somebody’s e-mail. */
+  emailColumn: string
+  example: string
+  check: (db: Db, accountId: number, values: Record<string, string>, line: number, used: Used, at: number) => Checked
+  /** Throws a RowFailed, or a TooMany where it can be done later, and leaves nothing of the row then. */
+  carryOut: (tx: Db, actor: Person, sender: Sender, accountId: number, input: object) => CarriedOut
+}
+
+/** A field that may be left empty. */
+export const optional = <Input extends z.ZodType>(schema: Input) =>
+  z.union([z.literal('').transform(() => undefined), schema]).optional()
+
+export const role = z
+  .string()
+  .transform((text) => text.toLowerCase().replace(/^customer |^partner /, ''))
+  .pipe(
+    z
+      .enum(['', 'admin', 'member', 'user'], { error: 'The role is admin or user.' })
+      .transform((text): Role | undefined => (text === '' ? undefined : text === 'admin' ? 'admin' : 'member')),
+  )
+
+/** The values of a row, with an empty one for each column that the file does not have. */
+export const withEvery = ({ columns }: Kind, values: Record<string, string>) =>
+  Object.fromEntries(columns.known.map((name) => [name, values[name] ?? '']))
+
+export const wordsOf = (error: z.ZodError) => [...new Set(error.issues.map(({ message }) => message))].join(' ')
+
+/** The line of the file that had the same before. */
+export function usedBefore({ lines }: Used, key: string, line: number): number | undefined {
+  const earlier = lines.get(key)
+  if (earlier === undefined) lines.set(key, line)
+  return earlier
+}

@@ -1,0 +1,59 @@
+import { and, asc, eq, not, notInArray, sql } from 'drizzle-orm'
+import type { Db } from '../../../db/open.ts'
+import { prepared } from '../../../db/prepared.ts'
+import { importRows, imports } from '../../../db/schema.ts'
+import { isOneOf } from '../../../db/search.ts'
+import type { ImportRow } from '../data.ts'
+
+// What the worker reads and writes while it carries imports out.
+
+/** The import that the worker goes on with: the oldest but those that wait. */
+export function findRunning(db: Db, waiting: number[]): typeof imports.$inferSelect | undefined {
+  return db
+    .select()
+    .from(imports)
+    .where(and(eq(imports.state, 'running'), notInArray(imports.id, waiting)))
+    .orderBy(asc(imports.id))
+    .limit(1)
+    .get()
+}
+
+/** What is to be carried out now: not the lines that wait. */
+export function listReadyRows(db: Db, importId: number, waiting: number[], limit: number): ImportRow[] {
+  return db
+    .select()
+    .from(importRows)
+    .where(
+      and(
+        eq(importRows.importId, importId),
+        eq(importRows.state, 'ready'),
+        waiting.length > 0 ? not(isOneOf(importRows.line, waiting)) : undefined,
+      ),
+    )
+    .orderBy(asc(importRows.line))
+    .limit(limit)
+    .all()
+}
+
+const markedRow = prepared((db) =>
+  db
+    .update(importRows)
+    .set({
+      state: sql`${sql.placeholder('state')}`,
+      words: sql`${sql.placeholder('words')}`,
+      invitationId: sql`${sql.placeholder('invitationId')}`,
+      cells: sql`case ${sql.placeholder('state')} when 'done' then null else cells end`,
+    })
+    .where(and(eq(importRows.importId, sql.placeholder('importId')), eq(importRows.line, sql.placeholder('line'))))
+    .prepare(),
+)
+
+/** Notes what became of a row, in the transaction that has done it: a row that is done needs its cells no more. */
+export function markRow(
+  tx: Db,
+  { importId, line }: ImportRow,
+  state: 'done' | 'failed',
+  { words, invitationId = null }: { words: string; invitationId?: number | null },
+): void {
+  markedRow(tx).run({ importId, line, state, words, invitationId })
+}

@@ -1,0 +1,240 @@
+import { and, count, desc, eq, sql } from 'drizzle-orm'
+import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
+import { type Db, write } from '../../db/open.ts'
+import { prepared } from '../../db/prepared.ts'
+import { memberships, users } from '../../db/schema.ts'
+import { matches } from '../../db/search.ts'
+import { works, worksAsAdmin } from '../../partners/partnership/caretaker.ts'
+import { adminRole, type Role } from '../../policy.ts'
+import type { RecordKind } from '../../records/kinds.ts'
+import { type Actor, type Person, record } from '../../records/record.ts'
+import { type Exit, endInvitationsTo, endMembership, endSent } from '../endings/data.ts'
+
+export type Member = {
+  userId: number
+  name: string
+  email: string
+  role: Role
+  version: number
+  lastSeenAt: number | null
+  joinedAt: number
+  /** What the list is sorted by. */
+  sortKey: string
+  disabledAt: number | null
+  /** Null until a link that was mailed to the address was followed. */
+  emailProvedAt: number | null
+  /** One of the partner’s people. */
+  fromPartner: boolean
+  /** 1 where they can log in and work in the account now. */
+  active: number
+}
+
+const memberFields = {
+  userId: users.id,
+  name: users.name,
+  email: users.email,
+  role: memberships.role,
+  version: memberships.version,
+  lastSeenAt: users.lastSeenAt,
+  joinedAt: memberships.createdAt,
+  sortKey: memberships.sortKey,
+  disabledAt: users.disabledAt,
+  emailProvedAt: users.emailProvedAt,
+  fromPartner: memberships.fromPartner,
+  active: works(sql`memberships`, sql`users`),
+}
+
+export const memberList = {
+  name: 'users',
+  id: memberships.userId,
+  idOf: (member) => member.userId,
+  sorts: {
+    name: { words: 'Name', column: memberships.sortKey, order: 'asc', value: (member) => member.sortKey },
+    joined: { words: 'Newest first', column: memberships.createdAt, order: 'desc', value: (member) => member.joinedAt },
+  },
+  columns: {
+    name: ({ name }) => name,
+    'e-mail': ({ email }) => email,
+    role: ({ role }) => role,
+    'last seen': ({ lastSeenAt }) => isoTime(lastSeenAt),
+    joined: ({ joinedAt }) => isoTime(joinedAt),
+  },
+  filters: { role: { admin: 'Admins', member: 'Users' } },
+} as const satisfies ListSpec<Member>
+
+export type MemberFilter = keyof typeof memberList.filters
+
+/** An account's users. */
+export function listMembers(db: Db, accountId: number, query: ListQuery<MemberFilter>): List<Member> {
+  const { role } = query.filters
+  const own = eq(memberships.accountId, sql.placeholder('accountId'))
+  return readPage(db, memberList, query, {
+    values: { accountId },
+    narrowed: and(
+      role ? eq(memberships.role, role as Role) : undefined,
+      matches(db, 'users', memberships.userId, memberships.search, query.q),
+    ),
+    rows: ({ where, orderBy, limit }) =>
+      db
+        .select(memberFields)
+        .from(memberships)
+        .innerJoin(users, eq(users.id, memberships.userId))
+        .where(and(own, where))
+        .orderBy(...orderBy)
+        .limit(limit),
+    counted: ({ where, limit }) =>
+      db.select({ one: memberships.userId }).from(memberships).where(and(own, where)).limit(limit),
+    seen: (rows) => rows,
+  })
+}
+
+export function countMembers(db: Db, accountId: number): number {
+  return db.select({ n: count() }).from(memberships).where(eq(memberships.accountId, accountId)).get()?.n ?? 0
+}
+
+const oneMember = prepared((db) =>
+  db
+    .select(memberFields)
+    .from(memberships)
+    .innerJoin(users, eq(users.id, memberships.userId))
+    .where(
+      and(eq(memberships.accountId, sql.placeholder('accountId')), eq(memberships.userId, sql.placeholder('userId'))),
+    )
+    .prepare(),
+)
+
+export function findMember(db: Db, accountId: number, userId: number): Member | undefined {
+  return oneMember(db).get({ accountId, userId })
+}
+
+/** Whether an account has an admin who can log in: for lists of accounts. */
+export const hasAdmin = sql`exists (select 1 from memberships as own join users as person on person.id = own.user_id
+  where own.account_id = accounts.id and ${worksAsAdmin(sql`own`, sql`person`)})`
+
+const admins = prepared((db) =>
+  db
+    .select({ n: count() })
+    .from(memberships)
+    .innerJoin(users, eq(users.id, memberships.userId))
+    .where(and(eq(memberships.accountId, sql.placeholder('accountId')), worksAsAdmin(sql`memberships`, sql`users`)))
+    .prepare(),
+)
+
+/** Admins who can log in and act: neither a disabled one counts, nor one of a suspended partner’s people. */
+export function countAdmins(db: Db, accountId: number): number {
+  return admins(db).get({ accountId })?.n ?? 0
+}
+
+const newMember = prepared((db) =>
+  db
+    .insert(memberships)
+    .values({
+      accountId: sql.placeholder('accountId'),
+      userId: sql.placeholder('userId'),
+      role: sql.placeholder('role'),
+      fromPartner: sql.placeholder('fromPartner'),
+      createdAt: sql.placeholder('at'),
+      lastUsedAt: sql.placeholder('at'),
+    })
+    .onConflictDoNothing()
+    .prepare(),
+)
+
+/** `fromPartner`: one of the partner's people, whose membership ends with the tie to the partner. */
+export type NewMember = { accountId: number; userId: number; role: Role; fromPartner?: boolean }
+
+/** Adds a member. False when the user is one already: then nothing changes, the role neither. */
+export function addMember(
+  tx: Db,
+  actor: Actor,
+  { accountId, userId, role, fromPartner = false }: NewMember,
+  kind: RecordKind,
+): boolean {
+  const added = newMember(tx).run({ accountId, userId, role, fromPartner, at: actor.at }).changes
+  // Another invitation must not bring them back once they were removed.
+  if (added) endInvitationsTo(tx, actor, accountId, userId)
+  if (added) record(tx, actor, { kind, accountId, userId, change: { role: [null, role] } })
+  return added === 1
+}
+
+export type Refused = 'last-admin' | 'stale'
+
+/** The member as it is now, whether the role was another one, and how many invitations they had sent ended with it. */
+export type RoleChanged = { member: Member; changed: boolean; ended: number }
+
+/**
+ * Changes a role, unless the account would be left without an admin. Undefined when there is no such member. `keptBy`
+ * takes over the invitations that a former admin sent.
+ */
+export function changeRole(
+  db: Db,
+  actor: Actor,
+  accountId: number,
+  userId: number,
+  role: Role,
+  version: number,
+  keptBy?: Person,
+): RoleChanged | Refused | undefined {
+  return write(db, actor, (tx) => {
+    const member = findMember(tx, accountId, userId)
+    if (!member) return undefined
+    if (member.role === role) return { member, changed: false, ended: 0 }
+    if (member.version !== version) return 'stale'
+    if (isLastAdmin(tx, accountId, member)) return 'last-admin'
+    tx.update(memberships)
+      .set({ role, version: sql`${memberships.version} + 1` })
+      .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)))
+      .run()
+    record(tx, actor, { kind: 'member.role-changed', accountId, userId, change: { role: [member.role, role] } })
+    const ended = role === adminRole ? 0 : endSent(tx, actor, userId, accountId, keptBy)
+    return { member: { ...member, role }, changed: true, ended }
+  })
+}
+
+/**
+ * Ends a membership with all that hangs on it. Undefined when there is no such member. `mayEmpty`: the last admin may
+ * go when nobody else is left (a partner's Remove Myself). `keptBy` takes over the invitations that the member sent.
+ */
+export function removeMember(
+  db: Db,
+  actor: Actor,
+  accountId: number,
+  userId: number,
+  exit: Exit,
+  { mayEmpty = false, keptBy }: { mayEmpty?: boolean; keptBy?: Person | undefined } = {},
+): Member | 'last-admin' | undefined {
+  return write(db, actor, (tx) => {
+    const member = findMember(tx, accountId, userId)
+    if (!member) return undefined
+    const leavesEmpty = mayEmpty && countMembers(tx, accountId) === 1
+    if (!leavesEmpty && isLastAdmin(tx, accountId, member)) return 'last-admin'
+    endMembership(tx, actor, accountId, userId, exit, keptBy)
+    return member
+  })
+}
+
+/** Whether a member is an admin who can log in and act. */
+export function isActiveAdmin({ role, active }: Member): boolean {
+  return role === adminRole && active === 1
+}
+
+/** Whether an admin may be given another role, or go. */
+export function mayDemote(db: Db, accountId: number, member: Member): boolean {
+  return member.role === adminRole && !isLastAdmin(db, accountId, member)
+}
+
+function isLastAdmin(tx: Db, accountId: number, member: Member): boolean {
+  return isActiveAdmin(member) && countAdmins(tx, accountId) === 1
+}
+
+/** Whom a member of an account can ask, and who is told about it: its admins who can log in and act, the first ones. */
+export function listAdmins(db: Db, accountId: number, limit = 3): { userId: number; name: string; email: string }[] {
+  return db
+    .select({ userId: users.id, name: users.name, email: users.email })
+    .from(memberships)
+    .innerJoin(users, eq(users.id, memberships.userId))
+    .where(and(eq(memberships.accountId, accountId), worksAsAdmin(sql`memberships`, sql`users`)))
+    .orderBy(desc(users.lastSeenAt))
+    .limit(limit)
+    .all()
+}

@@ -1,0 +1,155 @@
+import { and, eq, sql } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/sqlite-core'
+import type { Db } from '../../db/open.ts'
+import { prepared } from '../../db/prepared.ts'
+import { accounts, personalChanges } from '../../db/schema.ts'
+import { isOneOf } from '../../db/search.ts'
+
+// Names as they were. What is shown of a person, an account or a project follows its row; what it was called
+// when something happened is told by the first rename since. A person's renames go with the person.
+
+/** A rename: the record of it, and the name before. */
+export type Rename = { recordId: number; before: string }
+
+/** A name as it was, and as it is now where that differs. */
+export type Named = { name: string; now: string | null }
+
+/** What a record was about is shown with. `renames` are of one person, account or project, the oldest first. */
+export function nameAt(now: string, recordId: number, renames: Rename[] | undefined): Named {
+  const then = renames?.find((rename) => rename.recordId >= recordId)?.before ?? now
+  return { name: then, now: then === now ? null : now }
+}
+
+const renamesOfUsers = prepared((db) =>
+  db
+    .select({ userId: personalChanges.userId, recordId: personalChanges.recordId, before: personalChanges.before })
+    .from(personalChanges)
+    .where(and(isOneOf(personalChanges.userId, sql.placeholder('userIds')), sql`${personalChanges.field} = 'name'`))
+    .prepare(),
+)
+
+/** The renames of these users, by user. */
+export function userRenames(db: Db, userIds: Iterable<number>): Map<number, Rename[]> {
+  const renames = new Map<number, Rename[]>()
+  const found = renamesOfUsers(db).all({ userIds: JSON.stringify([...new Set(userIds)]) })
+  for (const { userId, ...rename } of found.sort((one, other) => one.recordId - other.recordId))
+    push(renames, userId, rename)
+  return renames
+}
+
+/** What the records of an account tell of names, as far as they were read. */
+type Past = {
+  newest: number
+  /** Who acted in it or was acted on, and the accounts that others acted from: with their first record. */
+  people: Map<number, number>
+  from: Map<number, number>
+  renames: Rename[]
+  projects: Map<number, Rename[]>
+}
+
+const pasts = prepared(() => new Map<number, Past>())
+const mostPasts = 1_000
+
+/** Each asked account's records behind those that were read before. */
+const sinceThen = sql`json_each(${sql.placeholder('asked')}) as asked cross join records where records.account_id = asked.value ->> 0 and records.id > asked.value ->> 1`
+
+const newPeople = prepared((db) =>
+  db
+    .select({
+      accountId: sql<number>`records.account_id`,
+      actorId: sql<number | null>`records.actor_id`,
+      actorAccountId: sql<number | null>`records.actor_account_id`,
+      userId: sql<number | null>`records.user_id`,
+      first: sql<number>`min(records.id)`,
+      last: sql<number>`max(records.id)`,
+    })
+    .from(sql`${sinceThen} group by 1, 2, 3, 4`)
+    .prepare(),
+)
+
+const newRenames = prepared((db) =>
+  db
+    .select({
+      accountId: sql<number>`records.account_id`,
+      projectId: sql<number | null>`records.project_id`,
+      recordId: sql<number>`records.id`,
+      before: sql<string>`records.change ->> '$.name[0]'`,
+    })
+    .from(sql`${sinceThen} and records.kind in ('account.renamed', 'project.renamed') order by records.id`)
+    .prepare(),
+)
+
+/**
+ * Reads the pasts of accounts. Records never change, so what was read is kept in memory, and only newer ones are
+ * read again: there is no index by kind, and a long history is not read through for every page.
+ */
+function readPasts(db: Db, accountIds: Iterable<number>): Map<number, Past> {
+  const known = pasts(db)
+  const read = new Map([...accountIds].map((id) => [id, known.get(id) ?? newPast()]))
+  if (read.size === 0) return read
+  const asked = JSON.stringify([...read].map(([id, { newest }]) => [id, newest]))
+  for (const { accountId, actorId, actorAccountId, userId, first, last } of newPeople(db).all({ asked })) {
+    const past = read.get(accountId)
+    if (!past) continue
+    for (const person of [actorId, userId]) if (person !== null) note(past.people, person, first)
+    if (actorAccountId !== null && actorAccountId !== accountId) note(past.from, actorAccountId, first)
+    past.newest = Math.max(past.newest, last)
+  }
+  for (const { accountId, projectId, ...rename } of newRenames(db).all({ asked })) {
+    const past = read.get(accountId)
+    if (projectId === null) past?.renames.push(rename)
+    else if (past) push(past.projects, projectId, rename)
+  }
+  if (known.size + read.size > mostPasts) known.clear()
+  for (const [id, past] of read) known.set(id, past)
+  return read
+}
+
+const newPast = (): Past => ({ newest: 0, people: new Map(), from: new Map(), renames: [], projects: new Map() })
+
+function note(firsts: Map<number, number>, id: number, recordId: number): void {
+  firsts.set(id, Math.min(firsts.get(id) ?? recordId, recordId))
+}
+
+function push(renames: Map<number, Rename[]>, id: number, rename: Rename): void {
+  const own = renames.get(id)
+  if (own) own.push(rename)
+  else renames.set(id, [rename])
+}
+
+/** The renames of accounts and of their projects. */
+export function accountRenames(db: Db, accountIds: Iterable<number>) {
+  const read = [...readPasts(db, accountIds)]
+  return {
+    accounts: new Map(read.map(([id, { renames }]) => [id, renames])),
+    projects: new Map(read.flatMap(([, { projects }]) => [...projects])),
+  }
+}
+
+/**
+ * The records of renames that affect an account's history, though they are no records of the account: of people
+ * who had appeared in it before, and of its partner, once that had acted in it.
+ */
+export function affectingRenames(db: Db, accountId: number): { recordIds: number[]; partnerId: number | undefined } {
+  const { people, from } = readPasts(db, [accountId]).get(accountId) ?? newPast()
+  const recordIds: number[] = []
+  const add = (renames: Rename[] | undefined, first: number) => {
+    for (const { recordId } of renames ?? []) if (recordId > first) recordIds.push(recordId)
+  }
+  for (const [userId, renames] of userRenames(db, people.keys())) add(renames, people.get(userId) ?? 0)
+  const found = partnerOf(db).get({ accountId })
+  const first = found && from.get(found.id)
+  if (found && found.version > 1 && first !== undefined) add(readPasts(db, [found.id]).get(found.id)?.renames, first)
+  return { recordIds, partnerId: found?.id }
+}
+
+const partner = alias(accounts, 'partner')
+
+const partnerOf = prepared((db) =>
+  db
+    .select({ id: partner.id, version: partner.version })
+    .from(accounts)
+    .innerJoin(partner, eq(partner.id, accounts.partnerId))
+    .where(eq(accounts.id, sql.placeholder('accountId')))
+    .prepare(),
+)

@@ -1,0 +1,32 @@
+import type { Config } from '../../config.ts'
+import { mailServer } from '../../mail/server.ts'
+import { type Finding, ok, problem } from './finding.ts'
+
+/** Whether the mail server answers and knows us, and with an address, whether it takes a letter to it. */
+export async function examineMail(
+  { smtp, mailFrom, panelName, publicUrl }: Config,
+  address: string | undefined,
+): Promise<Finding[]> {
+  if (!smtp) return address ? [problem(`mail: no letter goes to ${address}, since SMTP_URL is not set`, 'set it')] : []
+  const server = mailServer(smtp, { publicUrl })
+  try {
+    await server.verify()
+    if (!address) return [ok('mail: the server answers and takes our log-in')]
+    await server.sendMail({
+      from: mailFrom,
+      to: { name: '', address },
+      subject: `${panelName}: a letter to try the mail server`,
+      text: `This letter was sent by “doctor --send” of ${publicUrl}. It asks for nothing.\n`,
+      headers: { 'Auto-Submitted': 'auto-generated' },
+      disableFileAccess: true,
+      disableUrlAccess: true,
+    })
+    return [ok(`mail: the server took a letter to ${address}; see that it arrives, and not among the spam`)]
+  } catch (error) {
+    // nodemailer’s messages hold the server’s answer, never our password.
+    const said = (error as Error).message.replaceAll(/\s+/g, ' ').slice(0, 300)
+    return [problem(`mail: ${said}`, 'look at SMTP_URL and MAIL_FROM, and whether a firewall lets us through')]
+  } finally {
+    server.close()
+  }
+}

@@ -1,0 +1,68 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { Failure } from '../../db/failure.ts'
+import type { Db } from '../../db/open.ts'
+import { dateTime } from '../../web/format.ts'
+import { type Place, placeWords } from '../elsewhere/place.ts'
+import { openStore } from '../elsewhere/store.ts'
+import { type Claim, readClaim, saveClaim } from './data.ts'
+
+/** What stands beside a replica: who writes to it. */
+const claimFile = 'epoch.json'
+
+type Held = Claim & { host: string; at: string }
+
+/** Another machine has taken over: this one must not go on. */
+export class TakenOver extends Error {
+  constructor(place: Place, { epoch, host, at }: Held) {
+    super(
+      `Another machine (${host}) has taken over: it claimed epoch ${epoch} in ${placeWords(place)} on ${dateTime(Date.parse(at))}. ` +
+        `Leave this one stopped. If this one is to go on instead, stop the other, remove ${claimFile} there, and start again.`,
+    )
+  }
+}
+
+/** Reads who holds a replica; undefined where nobody does yet. Rejects with a Failure when it cannot be read. */
+export async function readHeld(place: Place, signal?: AbortSignal): Promise<Held | undefined> {
+  const text = await openStore(place, signal).read(claimFile)
+  if (text === undefined) return undefined
+  try {
+    const held = JSON.parse(text) as Held
+    if (Number.isSafeInteger(held.epoch) && typeof held.claim === 'string') return held
+  } catch {
+    // Said below.
+  }
+  throw new Failure(
+    `${placeWords(place)}/${claimFile} is damaged. Stop all panels that use it, remove it, and start one.`,
+  )
+}
+
+/** Throws TakenOver when a newer epoch, or another one's of the same number, is held than the one given. */
+export function refuseNewer(place: Place, held: Held | undefined, own: Claim): void {
+  if (held && (held.epoch > own.epoch || (held.epoch === own.epoch && held.claim !== own.claim)))
+    throw new TakenOver(place, held)
+}
+
+/** Claims the next epoch. Rejects with TakenOver, or a Failure when the place cannot be reached. */
+export async function claimEpoch(db: Db, place: Place, signal?: AbortSignal): Promise<Claim> {
+  const own = readClaim(db)
+  refuseNewer(place, await readHeld(place, signal), own)
+  const next = { epoch: own.epoch + 1, claim: randomUUID() }
+  // The database first: after a crash in between it is ahead of the place, and may go on.
+  saveClaim(db, next)
+  const held: Held = { ...next, host: hostname(), at: new Date().toISOString() }
+  await openStore(place, signal).write(claimFile, `${JSON.stringify(held, null, 2)}\n`)
+  await stillHeld(place, next, signal)
+  return next
+}
+
+/** Rejects with TakenOver when somebody else has claimed the replica since. */
+export async function stillHeld(place: Place, own: Claim, signal?: AbortSignal): Promise<void> {
+  refuseNewer(place, await readHeld(place, signal), own)
+}
+
+/** Lets a restored database go on from whoever holds the replica: its next start takes over. */
+export async function adoptEpoch(db: Db, place: Place): Promise<void> {
+  const held = await readHeld(place)
+  if (held && held.epoch >= readClaim(db).epoch) saveClaim(db, held)
+}

@@ -1,0 +1,74 @@
+import { and, asc, eq, gt, isNotNull } from 'drizzle-orm'
+import { type Db, write } from '../../db/open.ts'
+import { letters, sessions, users } from '../../db/schema.ts'
+import { atCommandLine, record } from '../../records/record.ts'
+import { type Secrets, seal, unseal } from '../../secrets.ts'
+import { tie } from '../installation/data.ts'
+
+/** What was sealed anew, the sessions that ended, and how much was left as it is, since no key opens it. */
+export type Resealed = { secondFactors: number; letters: number; sessions: number; unreadable: number }
+
+const rowsAtOnce = 500
+
+/** What is sealed, by the tables that hold it. */
+const sealed = {
+  secondFactors: { table: users, id: users.id, value: users.totpSecret, column: 'totpSecret' },
+  letters: { table: letters, id: letters.id, value: letters.body, column: 'body' },
+} as const
+
+/**
+ * Seals everything anew with the key in use, and ends all sessions: all of it or nothing. What none of the keys opens
+ * is lost already, and stays as it is.
+ */
+export function sealAnew(db: Db, secrets: Secrets, at: number, beforeCommit: () => void): Resealed {
+  return write(db, atCommandLine(at), (tx) => {
+    const secondFactors = sealTable(tx, secrets, 'secondFactors')
+    const ofLetters = sealTable(tx, secrets, 'letters')
+    const done = {
+      secondFactors: secondFactors.done,
+      letters: ofLetters.done,
+      sessions: tx.delete(sessions).run().changes,
+      unreadable: secondFactors.unreadable + ofLetters.unreadable,
+    }
+    tie(tx, secrets, at)
+    record(tx, atCommandLine(at), { kind: 'installation.secrets-rotated', change: { sessions: [done.sessions, 0] } })
+    beforeCommit()
+    return done
+  })
+}
+
+function sealTable(tx: Db, secrets: Secrets, what: keyof typeof sealed): { done: number; unreadable: number } {
+  const { table, id, value, column } = sealed[what]
+  let after = 0
+  for (let [done, unreadable] = [0, 0]; ; ) {
+    const rows = tx
+      .select({ id, value })
+      .from(table)
+      .where(and(isNotNull(value), gt(id, after)))
+      .orderBy(asc(id))
+      .limit(rowsAtOnce)
+      .all()
+    for (const row of rows) {
+      after = row.id
+      const text = unsealed(secrets, row.value ?? '')
+      if (text === undefined) {
+        unreadable++
+        continue
+      }
+      tx.update(table)
+        .set({ [column]: seal(secrets, text) })
+        .where(eq(id, row.id))
+        .run()
+      done++
+    }
+    if (rows.length < rowsAtOnce) return { done, unreadable }
+  }
+}
+
+function unsealed(secrets: Secrets, value: string): string | undefined {
+  try {
+    return unseal(secrets, value)
+  } catch {
+    return undefined
+  }
+}

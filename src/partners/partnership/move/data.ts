@@ -1,0 +1,112 @@
+import { and, eq, isNull } from 'drizzle-orm'
+import type { Account } from '../../../accounts/data.ts'
+import { endSuspensionByPartner, endTie, findTies } from '../../../accounts/endings/data.ts'
+import { listAdmins } from '../../../accounts/members/data.ts'
+import { type Db, write } from '../../../db/open.ts'
+import { accounts } from '../../../db/schema.ts'
+import { suspensionOf } from '../../../db/suspension.ts'
+import type { Post } from '../../../mail/outbox.ts'
+import { findQuotas, type PoolShortage, poolShortages, taken, type Want } from '../../../quotas/data.ts'
+import { findOpenRequest } from '../../../quotas/requests/data.ts'
+import { type Actor, record } from '../../../records/record.ts'
+
+// Support moves a customer to another partner, or to none: then Support looks after it itself.
+
+export type Tell = { post: Post; publicUrl: string; panelName: string; supportEmail: string | undefined }
+
+/** So many admins of each account get the letter. */
+const mostLetters = 20
+
+export type Moved = 'moved' | 'same' | 'no-partner' | 'suspended-partner' | PoolShortage[]
+
+/** A living partner account, for the choice of whom to move to. */
+function findPartner(db: Db, identifier: string): Account | undefined {
+  const own = and(eq(accounts.identifier, identifier), eq(accounts.kind, 'partner'), isNull(accounts.deletedAt))
+  return db.select().from(accounts).where(own).get()
+}
+
+/**
+ * Moves a living customer to the partner of this identifier, or to none (null). Its limits stay, and the
+ * pool of the new partner must have them; an open request for more is decided by whoever looks after it
+ * from now on. The admins of all three accounts get a letter. Undefined when there is no such customer.
+ */
+export function moveAccount(db: Db, actor: Actor, accountId: number, to: string | null, tell: Tell): Moved | undefined {
+  return write(db, actor, (tx) => {
+    const own = and(eq(accounts.id, accountId), eq(accounts.kind, 'customer'), isNull(accounts.deletedAt))
+    const account = tx.select().from(accounts).where(own).get()
+    if (!account) return undefined
+    const partner = to === null ? undefined : findPartner(tx, to)
+    if (to !== null && !partner) return 'no-partner'
+    if (partner && suspensionOf(partner)) return 'suspended-partner'
+    const before =
+      account.partnerId === null
+        ? undefined
+        : tx.select().from(accounts).where(eq(accounts.id, account.partnerId)).get()
+    if ((partner?.id ?? null) === account.partnerId) return 'same'
+    const short = partner ? poolShortages(tx, partner.id, takes(tx, accountId)) : []
+    if (short.length > 0) return short
+    const ended = findTies(tx, account).invitations.total
+    endTie(tx, actor, account)
+    endSuspensionByPartner(tx, actor, accountId)
+    tx.update(accounts)
+      .set({ partnerId: partner?.id ?? null })
+      .where(own)
+      .run()
+    const [from, now] = [before?.name ?? null, partner?.name ?? null]
+    record(tx, actor, { kind: 'account.moved', accountId, change: { partner: [from, now] } })
+    const customer = `${account.name} (${account.identifier})`
+    if (before)
+      record(tx, actor, { kind: 'account.customer-left', accountId: before.id, change: { customer: [customer, null] } })
+    if (partner)
+      record(tx, actor, {
+        kind: 'account.customer-came',
+        accountId: partner.id,
+        change: { customer: [null, customer] },
+      })
+    tellEverybody(tx, actor, account, before, partner, ended, tell)
+    return 'moved'
+  })
+}
+
+/** What the customer takes from the pool of its new partner: its number or, where that is more, what it has given out. */
+function takes(tx: Db, accountId: number): Want[] {
+  const own = findQuotas(tx, { level: 'account', accountId })?.quotas ?? []
+  return own.map(({ resource, own: { limit, given } }) => ({ resource, amount: taken(limit, given) }))
+}
+
+/** Each side reads who the other is. */
+function tellEverybody(
+  tx: Db,
+  actor: Actor,
+  account: Account,
+  before: Account | undefined,
+  after: Account | undefined,
+  ended: number,
+  { post, publicUrl, panelName, supportEmail }: Tell,
+): void {
+  const asks = after !== undefined && findOpenRequest(tx, account.id) !== undefined
+  const names = {
+    account: account.name,
+    identifier: account.identifier,
+    before: before?.name ?? '',
+    after: after?.name ?? '',
+    support: `${panelName} Support`,
+    supportEmail: supportEmail ?? '',
+  }
+  const write = (reader: Account, side: 'customer' | 'before' | 'after', link: string) => {
+    for (const { userId, name, email } of listAdmins(tx, reader.id, mostLetters))
+      post(tx, actor.at, {
+        kind: 'customer-moved',
+        name,
+        email,
+        // The old partner is told what it lost: it looks after the customer no more.
+        reason: { because: side === 'before' ? 'member' : 'admin', userId, readerOf: reader.id },
+        accountId: account.id,
+        data: { ...names, side, asks, ended, link },
+      })
+  }
+  write(account, 'customer', `${publicUrl}/customer/account?account=${account.identifier}`)
+  if (before) write(before, 'before', `${publicUrl}/partner/customers?account=${before.identifier}`)
+  if (after)
+    write(after, 'after', `${publicUrl}/partner/customers/${account.identifier}/quotas?account=${after.identifier}`)
+}

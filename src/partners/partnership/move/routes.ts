@@ -1,0 +1,81 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { findAccount } from '../../../accounts/data.ts'
+import { findTies } from '../../../accounts/endings/data.ts'
+import { supportedAccount } from '../../../quotas/page.ts'
+import { findOpenRequest } from '../../../quotas/requests/data.ts'
+import { found } from '../../../web/answer/errors.ts'
+import { withUnit } from '../../../web/format.ts'
+import { type Form, newForm, readForm } from '../../../web/request/forms.ts'
+import { supportActor } from '../../../web/request/viewer.ts'
+import { type Moved, moveAccount } from './data.ts'
+
+const transfer = z
+  .strictObject({
+    to: z.enum(['partner', 'none'], { error: 'Choose where to.' }),
+    partner: z.string().trim().default(''),
+  })
+  .refine(({ to, partner }) => to === 'none' || partner !== '', {
+    path: ['partner'],
+    message: 'Enter the new partner’s identifier.',
+  })
+  .refine(({ to, partner }) => to === 'partner' || partner === '', {
+    path: ['partner'],
+    message: 'Leave this empty to move it to Support, or choose to move it to a partner.',
+  })
+
+export default async function accountTransferRoutes(app: FastifyInstance) {
+  const { db, postLetter: post } = app
+  const { publicUrl, panelName, supportEmail } = app.config
+  const transform = { config: { can: 'support.transform', confirm: true } } as const
+
+  app.get('/support/accounts/:identifier/partner', transform, async (request, reply) =>
+    show(request, reply, newForm({ to: 'partner' })),
+  )
+
+  app.post('/support/accounts/:identifier/partner', transform, async (request, reply) => {
+    const { id, name } = customerOf(request)
+    const form = readForm(transfer, request.body)
+    if (!form.input) return show(request, reply.code(422), form)
+    const { to, partner } = form.input
+    const tell = { post, publicUrl, panelName, supportEmail }
+    const done = found(moveAccount(db, supportActor(request), id, to === 'none' ? null : partner, tell))
+    if (done === 'moved') {
+      const now = found(findAccount(db, id)).partnerName
+      return reply.seeOther(
+        '/support/accounts',
+        `${name} is looked after by ${now ?? 'Support'} now. Everybody concerned gets a letter.`,
+      )
+    }
+    form.errors[to === 'none' ? 'to' : 'partner'] = wordsOf(done, partner, name)
+    return show(request, reply.code(422), form)
+  })
+
+  /** Only customer accounts have a partner. */
+  function customerOf(request: FastifyRequest) {
+    const account = supportedAccount(request)
+    return found(account.kind === 'customer' ? account : undefined)
+  }
+
+  function show(request: FastifyRequest, reply: FastifyReply, form: Form) {
+    const account = customerOf(request)
+    return reply.page('partners/partnership/move/index', {
+      title: `Move ${account.name}`,
+      details: found(findAccount(db, account.id)),
+      ties: findTies(db, account),
+      asks: findOpenRequest(db, account.id) !== undefined,
+      form,
+    })
+  }
+}
+
+function wordsOf(refused: Exclude<Moved, 'moved'>, partner: string, name: string): string {
+  if (refused === 'no-partner') return `There is no partner account “${partner}”.`
+  if (refused === 'suspended-partner') return `“${partner}” is suspended, and can look after nobody.`
+  if (refused === 'same') return `${name} is there already.`
+  const lacks = refused.map(
+    ({ resource, takes, left }) =>
+      `${resource.name}: ${withUnit(takes, resource)} needed, ${withUnit(left, resource)} left`,
+  )
+  return `The pool of “${partner}” has not enough for it. ${lacks.join('; ')}. Raise the pool first, or lower the customer’s quotas.`
+}

@@ -1,0 +1,98 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { findAccount } from '../../accounts/data.ts'
+import { findTies } from '../../accounts/endings/data.ts'
+import { findAccountByIdentifier } from '../../support/data.ts'
+import { found } from '../../web/answer/errors.ts'
+import { readForm } from '../../web/request/forms.ts'
+import { actor, supportActor } from '../../web/request/viewer.ts'
+import { declineRequest, makeCustomer, makePartner, requestPartnership } from './data.ts'
+
+const confirmation = z.strictObject({ confirmed: z.literal('yes').optional() })
+
+export default async function partnershipRoutes(app: FastifyInstance) {
+  const { db, postLetter: post } = app
+  const { publicUrl, supportEmail, panelName } = app.config
+
+  app.post(
+    '/customer/account/partner-request',
+    { config: { can: 'partner.request', inAccount: true } },
+    async (request, reply) => {
+      const { account, user } = request.member
+      const by = actor(request)
+      const asked = requestPartnership(db, by, account.id, (tx) => {
+        if (!supportEmail) return
+        // The time of the request: its decision takes back what still waits.
+        post(tx, by.at, {
+          kind: 'partner-request',
+          reason: { because: 'support' },
+          accountId: account.id,
+          names: [user.id],
+          email: supportEmail,
+          name: `${panelName} Support`,
+          data: {
+            requester: user.name,
+            requesterEmail: user.email,
+            account: account.name,
+            link: `${publicUrl}/support/accounts`,
+          },
+        })
+      })
+      return reply.seeOther(
+        '/customer/account',
+        `${asked ? 'Support has your request.' : 'Support already had a request of this account.'} An e-mail goes to whoever asked when it is decided.`,
+      )
+    },
+  )
+
+  const transform = { config: { can: 'support.transform', confirm: true } } as const
+
+  app.post('/support/accounts/:identifier/partnership', transform, async (request, reply) => {
+    const account = accountOf(request)
+    const { input } = readForm(confirmation, request.body)
+    const ties = findTies(db, account)
+    // What ends with the tie to its partner is said first.
+    if (input?.confirmed !== 'yes' && ties.people.total + ties.invitations.total > 0) {
+      const { partnerName } = found(findAccount(db, account.id))
+      return reply.page('partners/partnership/confirmation', {
+        title: `Make ${account.name} a partner account`,
+        details: account,
+        partnerName,
+        ties,
+      })
+    }
+    const made = makePartner(db, supportActor(request), account.id, { post, publicUrl })
+    return reply.seeOther(
+      '/support/accounts',
+      made ? `${account.name} is a partner account now.` : `${account.name} was a partner account already.`,
+    )
+  })
+
+  app.post('/support/accounts/:identifier/partnership/removal', transform, async (request, reply) => {
+    const account = accountOf(request)
+    const done = makeCustomer(db, supportActor(request), account.id)
+    const notices = {
+      made: `${account.name} is a customer account now.`,
+      unchanged: `${account.name} is already a customer account. Nothing was changed.`,
+      customers: `${account.name} still has customers, so it stays a partner account. Move its customers to another partner first.`,
+      deleted: `${account.name} has deleted customers that it can still restore, so it stays a partner account until they are removed for good.`,
+    }
+    return reply.seeOther('/support/accounts', notices[done])
+  })
+
+  app.post('/support/accounts/:identifier/partner-request/removal', transform, async (request, reply) => {
+    const account = accountOf(request)
+    const declined = declineRequest(db, supportActor(request), account.id, { post, publicUrl })
+    return reply.seeOther(
+      '/support/accounts',
+      declined
+        ? `The request of ${account.name} was declined.`
+        : `${account.name} has no open request. Nothing was changed.`,
+    )
+  })
+
+  function accountOf(request: FastifyRequest) {
+    const { identifier } = request.params as { identifier: string }
+    return found(findAccountByIdentifier(db, identifier))
+  }
+}

@@ -1,0 +1,119 @@
+import { and, asc, eq, isNull, sql } from 'drizzle-orm'
+import { endMembership, endSent } from '../../accounts/endings/data.ts'
+import { type Db, write } from '../../db/open.ts'
+import { accounts, emailChanges, memberships, passwordResets, recoveryCodes, sessions, users } from '../../db/schema.ts'
+import { works, worksAsAdmin } from '../../partners/partnership/caretaker.ts'
+import { adminRole } from '../../policy.ts'
+import { type Actor, record } from '../../records/record.ts'
+import type { Secrets } from '../../secrets.ts'
+import { hasOtherOperator } from '../log-in/data.ts'
+import {
+  forgetChanges,
+  forgetImports,
+  forgetInvitations,
+  forgetLetters,
+  forgetMentions,
+  recognise,
+  spellingsOf,
+} from './forget/data.ts'
+
+type AccountName = { name: string; identifier: string }
+
+/** What a user's deletion would do to living accounts: `needed` forbid it, since others are left there without an admin. */
+export function foreseeDeletion(db: Db, userId: number): { needed: AccountName[]; emptied: AccountName[] } {
+  const others = sql<number>`(select count(*) from memberships as other where other.account_id = memberships.account_id and other.user_id <> ${userId})`
+  const otherAdmins = sql<number>`(select count(*) from memberships as other join users as person on person.id = other.user_id where other.account_id = memberships.account_id and other.user_id <> ${userId} and ${worksAsAdmin(sql`other`, sql`person`)})`
+  const last = db
+    .select({
+      name: accounts.name,
+      identifier: accounts.identifier,
+      others: others.as('others'),
+      works: works(sql`memberships`, sql`users`),
+    })
+    .from(memberships)
+    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .innerJoin(users, eq(users.id, memberships.userId))
+    .where(
+      and(
+        eq(memberships.userId, userId),
+        eq(memberships.role, adminRole),
+        eq(otherAdmins, 0),
+        isNull(accounts.deletedAt),
+      ),
+    )
+    .orderBy(asc(accounts.name))
+    .all()
+  // Where they cannot act themselves, nobody is missed whom the account has now.
+  return {
+    needed: last.filter((own) => own.others > 0 && own.works === 1),
+    emptied: last.filter((own) => own.others === 0),
+  }
+}
+
+export type Erasing = {
+  secrets: Secrets
+  /** Removes the files of e-mails whose text is gone, before the deletion is done. */
+  removeFiles: () => void
+  /** Removes what is left of these texts in the files of the database, once it is done. */
+  eraseTraces: (tx: Db, texts: string[]) => void
+}
+
+/**
+ * Deletes a user: memberships, project access, sessions, codes and open links go, and with them the
+ * name and the e-mail wherever they stand (erasure.ts). The records stay, and speak of a deleted user.
+ */
+export function deleteUser(
+  db: Db,
+  actor: Actor,
+  userId: number,
+  { secrets, removeFiles, eraseTraces }: Erasing,
+): 'deleted' | 'needed' | 'last-operator' {
+  return write(db, actor, (tx) => {
+    const user = tx
+      .select()
+      .from(users)
+      .where(and(eq(users.id, userId), isNull(users.deletedAt)))
+      .get()
+    if (!user) return 'deleted'
+    if (user.operator && !hasOtherOperator(tx, userId)) return 'last-operator'
+    if (foreseeDeletion(tx, userId).needed.length > 0) return 'needed'
+
+    const person = recognise(tx, user)
+    endMemberships(tx, actor, userId)
+    for (const table of [sessions, recoveryCodes, passwordResets, emailChanges])
+      tx.delete(table).where(eq(table.userId, userId)).run()
+    // While the rows by which they are found still know the person.
+    forgetLetters(tx, actor, secrets, person)
+    forgetInvitations(tx, actor, person)
+    forgetImports(tx, person)
+    forgetMentions(tx, person)
+    forgetChanges(tx, person)
+    const email = `deleted-${userId}@deleted.invalid`
+    tx.update(users)
+      .set({
+        name: 'Deleted user',
+        email,
+        emailKey: email,
+        search: '',
+        sortKey: '',
+        passwordHash: '',
+        operator: false,
+        totpSecret: null,
+        totpStep: null,
+        disabledAt: user.disabledAt ?? actor.at,
+        deletedAt: actor.at,
+      })
+      .where(eq(users.id, userId))
+      .run()
+    record(tx, actor, { kind: 'user.deleted', userId })
+    removeFiles()
+    eraseTraces(tx, spellingsOf(person))
+    return 'deleted'
+  })
+}
+
+function endMemberships(tx: Db, actor: Actor, userId: number): void {
+  const own = tx.select({ accountId: memberships.accountId }).from(memberships).where(eq(memberships.userId, userId))
+  for (const { accountId } of own.all()) endMembership(tx, actor, accountId, userId, 'member.deleted')
+  endSent(tx, actor, userId)
+}

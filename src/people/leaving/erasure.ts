@@ -1,0 +1,175 @@
+import type * as schema from '../../db/schema.ts'
+
+// What the deletion of a user does to every text that the database keeps. A new text column does not compile
+// until it is named here, and test/people/erasure.test.ts holds the list against the live database and the deletion.
+
+/** Where *Download my data* shows it, as `section.field`; or why it does not. */
+type Download = string | { not: string }
+
+export type Fate =
+  /** It says who somebody is: it goes with the person. */
+  | { is: 'identifies'; erased: string; download: Download }
+  /** Written by anybody about anything: it stays, but names and e-mails of the deleted person in it are replaced. */
+  | { is: 'free text'; kept: string; download: Download }
+  /** It may identify somebody and stays all the same. */
+  | { is: 'kept'; why: string }
+  | { is: 'never personal'; what: string }
+
+type Row<Table> = Table extends { $inferSelect: infer Columns } ? Columns : never
+
+/** The columns of a table that hold text, by their names in the schema. */
+type TextColumn<Table> = keyof {
+  [Column in keyof Row<Table> as Row<Table>[Column] extends string | null ? Column : never]: Column
+}
+
+type TableName = keyof {
+  [Name in keyof typeof schema as (typeof schema)[Name] extends { $inferSelect: object } ? Name : never]: Name
+}
+
+/** Tables without any text are left out. */
+export type Erasure = {
+  [Name in TableName as TextColumn<(typeof schema)[Name]> extends never ? never : Name]: {
+    [Column in TextColumn<(typeof schema)[Name]>]: Fate
+  }
+}
+
+const identifies = (erased: string, download: Download): Fate => ({ is: 'identifies', erased, download })
+const freeText = (kept: string, download: Download): Fate => ({ is: 'free text', kept, download })
+const kept = (why: string): Fate => ({ is: 'kept', why })
+const never = (what: string): Fate => ({ is: 'never personal', what })
+
+const rowGoes = 'the row is deleted'
+const oneOfAList = never('one of a fixed list of words')
+const hashOfRandom = never('the hash of a random token')
+const identifier = kept(
+  'an identifier never changes and is never given out again (rule 1); people are warned at the form',
+)
+const tenantName = kept('the name of an account or project is its tenant’s, who can rename it; it goes with the purge')
+const secret = { not: 'a secret of the log-in, of no use outside of it' }
+const again = { not: 'the name and e-mail once more, folded for comparison' }
+
+export const erasure: Erasure = {
+  users: {
+    email: identifies('becomes deleted-ID@deleted.invalid', 'user.email'),
+    emailKey: identifies('becomes deleted-ID@deleted.invalid', again),
+    name: identifies('becomes “Deleted user”', 'user.name'),
+    search: identifies('is emptied', again),
+    sortKey: identifies('is emptied', again),
+    passwordHash: identifies('is emptied', secret),
+    totpSecret: identifies('is emptied', secret),
+  },
+  accounts: {
+    kind: oneOfAList,
+    name: tenantName,
+    identifier,
+    search: tenantName,
+    sortKey: tenantName,
+    partnerKind: oneOfAList,
+    suspendedReason: freeText('the account’s members must know why they cannot work', { not: 'it is the account’s' }),
+    supportSuspendedReason: freeText('the account’s members must know why they cannot work', {
+      not: 'it is the account’s',
+    }),
+  },
+  memberships: { role: oneOfAList, search: identifies(rowGoes, again), sortKey: identifies(rowGoes, again) },
+  projects: { name: tenantName, identifier, search: tenantName, sortKey: tenantName },
+  projectAccess: { role: oneOfAList, search: identifies(rowGoes, again), sortKey: identifies(rowGoes, again) },
+  keptAccess: { role: oneOfAList },
+  invitations: {
+    email: identifies('becomes deleted-ID@deleted.invalid', 'invitations.email'),
+    emailKey: identifies('becomes deleted-ID@deleted.invalid', again),
+    name: identifies('becomes “Deleted user”', 'invitations.name'),
+    search: identifies('is emptied', again),
+    role: oneOfAList,
+    state: oneOfAList,
+  },
+  invitationTokens: { hash: hashOfRandom, kind: oneOfAList },
+  invitationProjects: { role: oneOfAList },
+  resources: {
+    key: never('Support’s catalogue of what can be limited'),
+    name: never('Support’s catalogue of what can be limited'),
+    unit: never('Support’s catalogue of what can be limited'),
+  },
+  limits: {
+    level: oneOfAList,
+    remark: freeText('it says why a limit is what it is, also after its author has gone', 'limits.remark'),
+  },
+  quotaRequests: {
+    reason: freeText('it says why an account has what it has', 'quotaRequests.reason'),
+    state: oneOfAList,
+    comment: freeText('it says why a request was decided as it was', 'quotaRequests.comment'),
+  },
+  partnerRequests: { state: oneOfAList },
+  passwordResets: { hash: hashOfRandom },
+  emailChanges: {
+    hash: hashOfRandom,
+    email: identifies(rowGoes, {
+      not: 'a wished address: whether it is there tells whether somebody else logs in with it; a done change is in changesOfMyName',
+    }),
+  },
+  sessions: {
+    hash: hashOfRandom,
+    ip: identifies(rowGoes, 'sessions.ip'),
+    browser: identifies(rowGoes, 'sessions.browser'),
+  },
+  recoveryCodes: { hash: hashOfRandom },
+  throttles: {
+    key: identifies('the row of the e-mail is deleted; those of network addresses name nobody and go after a day', {
+      not: 'a hash of the e-mail that is gone a day later',
+    }),
+  },
+  troubles: { kind: oneOfAList },
+  replication: { claim: never('a random number') },
+  letters: {
+    messageId: never('a random number at the panel’s own host'),
+    email: identifies('becomes deleted@deleted.invalid', 'emails.email'),
+    name: identifies('becomes “Deleted user”', 'emails.name'),
+    subject: identifies('is replaced, also of e-mails to others that name the person', 'emails.subject'),
+    search: identifies('is made of what is left', again),
+    body: identifies('goes with its .eml file, also of e-mails to others that name the person', {
+      not: 'its reader has it; it carries links that act for their reader',
+    }),
+    reason: oneOfAList,
+    tokenHash: hashOfRandom,
+    state: oneOfAList,
+    error: identifies('is emptied: mail servers repeat the address', 'emails.error'),
+  },
+  imports: {
+    kind: oneOfAList,
+    fileName: freeText('its account knows the import by it, for 30 days', 'imports.file'),
+    state: oneOfAList,
+    ip: identifies('is emptied where the person brought the file in', 'imports.ip'),
+    requestId: never('a random number'),
+    header: freeText('its account sees its own file by it, for 30 days', {
+      not: 'names of columns; what is about somebody is in the rows',
+    }),
+    leftOut: freeText('as header', { not: 'names of columns; what is about somebody is in the rows' }),
+  },
+  importRows: {
+    input: identifies('is emptied', 'importRows.input'),
+    subject: identifies('becomes “Deleted user”', 'importRows.subject'),
+    emailKey: identifies('is emptied', again),
+    state: oneOfAList,
+    words: identifies('is replaced', 'importRows.words'),
+    cells: identifies('are emptied, also of rows about others that name the person', 'importRows.cells'),
+  },
+  records: {
+    kind: oneOfAList,
+    change: never('names of accounts and projects, roles and numbers: what people typed is in personal_changes'),
+    ip: kept(
+      'records are never edited (rule 10): from where an act came is what an account has against a stolen log-in',
+    ),
+    requestId: never('a random number'),
+  },
+  personalChanges: {
+    field: oneOfAList,
+    before: identifies(
+      'names and e-mails: the row is deleted; what people typed: as free text',
+      'changesOfMyName.before',
+    ),
+    after: identifies(
+      'names and e-mails: the row is deleted; what people typed: as free text',
+      'changesOfMyName.after',
+    ),
+  },
+  installation: { keyCheck: never('a known text, sealed with the installation’s key') },
+}

@@ -1,0 +1,272 @@
+import { and, eq, isNull, ne, sql } from 'drizzle-orm'
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
+import type { User } from '../../accounts/data.ts'
+import { endSent } from '../../accounts/endings/data.ts'
+import { named } from '../../db/fold.ts'
+import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
+import { type Db, write, writeUnchecked } from '../../db/open.ts'
+import {
+  emailChanges,
+  invitations,
+  passwordResets,
+  pendingInvitation,
+  recoveryCodes,
+  sessions,
+  users,
+} from '../../db/schema.ts'
+import { type Actor, type Person, record } from '../../records/record.ts'
+import { emailKey } from '../../web/fields.ts'
+
+export function findUserByEmail(db: Db, email: string): User | undefined {
+  return db
+    .select()
+    .from(users)
+    .where(eq(users.emailKey, emailKey(email)))
+    .get()
+}
+
+export type NewUser = {
+  email: string
+  name: string
+  passwordHash: string
+  operator?: boolean
+  /** The link that made the user was mailed to the address, or the installation’s operator vouches for it. */
+  emailProved: boolean
+}
+
+/** Undefined when somebody has this e-mail already, in any spelling. */
+export function createUser(
+  tx: Db,
+  actor: Actor,
+  { email, name, passwordHash, operator = false, emailProved }: NewUser,
+): User | undefined {
+  const [user] = tx
+    .insert(users)
+    .values({
+      email,
+      emailKey: emailKey(email),
+      name,
+      ...named(name, email),
+      passwordHash,
+      operator,
+      emailProvedAt: emailProved ? actor.at : null,
+      createdAt: actor.at,
+    })
+    .onConflictDoNothing({ target: users.emailKey })
+    .returning()
+    .all()
+  if (user) record(tx, { ...actor, userId: actor.userId ?? user.id }, { kind: 'user.created', userId: user.id })
+  return user
+}
+
+/** Creates the installation's first operator. Undefined once there is one. */
+export function createFirstOperator(db: Db, actor: Actor, user: NewUser): User | undefined {
+  return write(db, actor, (tx) => (hasOperator(tx) ? undefined : createUser(tx, actor, { ...user, operator: true })))
+}
+
+export function hasOperator(db: Db): boolean {
+  return db.select({ id: users.id }).from(users).where(eq(users.operator, true)).limit(1).get() !== undefined
+}
+
+/** Renames a user. Undefined when it is no longer at the version that the edit was made on. */
+export function renameUser(
+  db: Db,
+  actor: Actor,
+  userId: number,
+  name: string,
+  version: number,
+): 'saved' | 'unchanged' | undefined {
+  return write(db, actor, (tx) => {
+    const before = tx
+      .select()
+      .from(users)
+      .where(and(eq(users.id, userId), eq(users.version, version)))
+      .get()
+    if (!before) return undefined
+    if (before.name === name) return 'unchanged'
+    tx.update(users)
+      .set({ name, ...named(name, before.email), version: sql`${users.version} + 1` })
+      .where(eq(users.id, userId))
+      .run()
+    const personal = { field: 'name', before: before.name, after: name } as const
+    record(tx, actor, { kind: 'user.renamed', userId, personal })
+    return 'saved'
+  })
+}
+
+/** Sets the password, and ends all sessions of the user and what was asked for in them. In the caller’s transaction. */
+export function setPassword(tx: Db, actor: Actor, userId: number, passwordHash: string): void {
+  tx.update(users).set({ passwordHash }).where(eq(users.id, userId)).run()
+  tx.delete(sessions).where(eq(sessions.userId, userId)).run()
+  tx.delete(emailChanges).where(eq(emailChanges.userId, userId)).run()
+  record(tx, actor, { kind: 'user.password-changed', userId })
+}
+
+/**
+ * The mailbox’s owner proves an address, and chooses a password. Somebody else may have set the user up, and still be
+ * logged in: all that was set or sent before the proof ends, the second factor too. For a user whose address is proved
+ * it changes the password alone.
+ */
+export function setPasswordByMail(tx: Db, actor: Actor, user: User, passwordHash: string): void {
+  setPassword(tx, actor, user.id, passwordHash)
+  if (user.emailProvedAt !== null) return
+  const ended = { twoFactor: user.totpSecret !== null }
+  tx.update(users).set({ emailProvedAt: actor.at, totpSecret: null, totpStep: null }).where(eq(users.id, user.id)).run()
+  tx.delete(recoveryCodes).where(eq(recoveryCodes.userId, user.id)).run()
+  tx.delete(passwordResets).where(eq(passwordResets.userId, user.id)).run()
+  endSent(tx, actor, user.id)
+  record(tx, actor, {
+    kind: 'user.address-claimed',
+    userId: user.id,
+    ...(ended.twoFactor ? { change: { 'two-factor log-in': ['on', 'off'] } } : {}),
+  })
+}
+
+/**
+ * Disables a user, or enables one. Disabling ends all sessions and the invitations that the user had sent: the number
+ * of those is returned. Undefined when nothing changed; 'last-operator' where nobody of Support would be left.
+ */
+export function setDisabled(
+  db: Db,
+  actor: Actor,
+  userId: number,
+  disabled: boolean,
+): number | 'last-operator' | undefined {
+  return write(db, actor, (tx) => {
+    const user = tx.select().from(users).where(eq(users.id, userId)).get()
+    if (!user || (user.disabledAt !== null) === disabled) return undefined
+    if (disabled && user.operator && !hasOtherOperator(tx, userId)) return 'last-operator'
+    tx.update(users)
+      .set({ disabledAt: disabled ? actor.at : null })
+      .where(eq(users.id, userId))
+      .run()
+    if (disabled) tx.delete(sessions).where(eq(sessions.userId, userId)).run()
+    record(tx, actor, { kind: disabled ? 'user.disabled' : 'user.enabled', userId })
+    return disabled ? endSent(tx, actor, userId) : 0
+  })
+}
+
+/** Whether another user of Support can log in. */
+export function hasOtherOperator(db: Db, userId: number): boolean {
+  const other = and(eq(users.operator, true), ne(users.id, userId), isNull(users.disabledAt))
+  return db.select({ id: users.id }).from(users).where(other).limit(1).get() !== undefined
+}
+
+export type OwnSession = {
+  id: number
+  current: boolean
+  createdAt: number
+  lastSeenAt: number
+  ip: string
+  browser: string
+}
+
+export const sessionList = {
+  name: 'sessions',
+  id: sessions.id,
+  idOf: (session) => session.id,
+  sorts: { begun: { words: 'Newest first', column: sessions.id, order: 'desc', value: (session) => session.id } },
+  columns: {
+    browser: ({ browser }) => browser,
+    address: ({ ip }) => ip,
+    'last used': ({ lastSeenAt }) => isoTime(lastSeenAt),
+    began: ({ createdAt }) => isoTime(createdAt),
+  },
+  filters: {},
+} as const satisfies ListSpec<OwnSession>
+
+/** A user’s sessions, the newest first; `current` is the one with this hash. */
+export function listSessions(db: Db, userId: number, currentHash: string, query: ListQuery): List<OwnSession> {
+  const own = eq(sessions.userId, sql.placeholder('userId'))
+  return readPage(db, sessionList, query, {
+    values: { userId },
+    narrowed: undefined,
+    rows: ({ where, orderBy, limit }) =>
+      db
+        .select()
+        .from(sessions)
+        .where(and(own, where))
+        .orderBy(...orderBy)
+        .limit(limit),
+    counted: ({ where, limit }) => db.select({ one: sessions.id }).from(sessions).where(and(own, where)).limit(limit),
+    seen: (rows) =>
+      rows.map(({ hash, userId, activeAccountId, ...session }) => ({ ...session, current: hash === currentHash })),
+  })
+}
+
+/** Ends one of the actor’s own sessions. False when it is none of theirs. */
+export function endSession(db: Db, actor: Person, id: number): boolean {
+  return write(db, actor, (tx) => {
+    const ended = tx
+      .delete(sessions)
+      .where(and(eq(sessions.id, id), eq(sessions.userId, actor.userId)))
+      .run().changes
+    if (ended)
+      record(tx, actor, { kind: 'user.sessions-ended', userId: actor.userId, change: { sessions: [ended, 0] } })
+    return ended === 1
+  })
+}
+
+/** Ends the actor’s own sessions but for the current one; returns how many. */
+export function endOtherSessions(db: Db, actor: Person, currentHash: string): number {
+  return write(db, actor, (tx) => {
+    const ended = tx
+      .delete(sessions)
+      .where(and(eq(sessions.userId, actor.userId), ne(sessions.hash, currentHash)))
+      .run().changes
+    if (ended)
+      record(tx, actor, { kind: 'user.sessions-ended', userId: actor.userId, change: { sessions: [ended, 0] } })
+    return ended
+  })
+}
+
+/** Ends all sessions of a user; returns how many there were. */
+export function endSessions(db: Db, actor: Actor, userId: number): number {
+  return write(db, actor, (tx) => {
+    const ended = tx.delete(sessions).where(eq(sessions.userId, userId)).run().changes
+    if (ended) record(tx, actor, { kind: 'user.sessions-ended', userId, change: { sessions: [ended, 0] } })
+    return ended
+  })
+}
+
+/**
+ * Makes the keys of addresses anew that an earlier version folded otherwise: `ı` to `i`, `ß` to `ss`, `Σ` to `ς`. Whoever has such
+ * an address could not log in otherwise. Only letters beyond ASCII were concerned, so this reads few rows, and it can
+ * be repeated. Returns the addresses that now equal another user's: their users keep the key of before.
+ */
+export function rekeyEmails(db: Db): string[] {
+  const beyondAscii = (email: SQLiteColumn) => sql`${email} glob '*[^' || char(1) || '-~]*'`
+  return writeUnchecked(db, (tx) => {
+    const taken: string[] = []
+    for (const { id, email, emailKey: key } of tx.select().from(users).where(beyondAscii(users.email)).all()) {
+      if (key === emailKey(email)) continue
+      if (findUserByEmail(tx, email)) taken.push(email)
+      else
+        tx.update(users)
+          .set({ emailKey: emailKey(email) })
+          .where(eq(users.id, id))
+          .run()
+    }
+    for (const { id, accountId, email, emailKey: key, state } of tx
+      .select()
+      .from(invitations)
+      .where(beyondAscii(invitations.email))
+      .all()) {
+      const same = and(
+        eq(invitations.accountId, accountId),
+        eq(invitations.emailKey, emailKey(email)),
+        pendingInvitation,
+      )
+      if (key === emailKey(email) || (state === 'pending' && tx.select().from(invitations).where(same).get())) continue
+      tx.update(invitations)
+        .set({ emailKey: emailKey(email) })
+        .where(eq(invitations.id, id))
+        .run()
+    }
+    return taken
+  })
+}
+
+export function findUser(db: Db, userId: number): User | undefined {
+  return db.select().from(users).where(eq(users.id, userId)).get()
+}

@@ -1,0 +1,28 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { listOwnAccounts, ownAccountList } from '../../accounts/data.ts'
+import { found } from '../../web/answer/errors.ts'
+import { readList } from '../../web/lists/list.ts'
+import { type Form, newForm } from '../../web/request/forms.ts'
+import { findUser, listSessions, sessionList } from '../log-in/data.ts'
+
+/** What sessions are called in the address of the page that also lists the accounts. */
+export const sessionPrefix = 'sessions-'
+
+type ProfileForms = { name?: Form; email?: Form; password?: Form }
+
+/** A person’s own page: name, e-mail, password, two-factor log-in, sessions and accounts. */
+export function showProfile(request: FastifyRequest, reply: FastifyReply, forms: ProfileForms = {}, problem = '') {
+  const { db } = request.server
+  const { id } = request.signedIn
+  const { name, version } = found(findUser(db, id))
+  return reply.page('people/profile/index', {
+    title: 'Profile',
+    problem,
+    sessions: listSessions(db, id, request.viewer.sessionKey, readList(request, sessionList, sessionPrefix)),
+    sessionPrefix,
+    nameForm: forms.name ?? newForm({ name, version: String(version) }),
+    emailForm: forms.email ?? newForm(),
+    passwordForm: forms.password ?? newForm(),
+    list: listOwnAccounts(db, id, readList(request, ownAccountList)),
+  })
+}

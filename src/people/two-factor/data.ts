@@ -1,0 +1,96 @@
+import { and, count, eq, gt, isNull, lt, or } from 'drizzle-orm'
+import type { User } from '../../accounts/data.ts'
+import { type Db, write } from '../../db/open.ts'
+import { recoveryCodes, sessions, users } from '../../db/schema.ts'
+import { type Actor, type Person, record } from '../../records/record.ts'
+import { hashToken, type Secrets, unseal } from '../../secrets.ts'
+import { lastStep, stepOf } from './codes.ts'
+
+/** Switches two-factor log-in on. The session that does it has proved it; others are asked for a code. */
+export function switchOn(
+  db: Db,
+  actor: Person,
+  sealedSecret: string,
+  step: number,
+  codes: string[],
+  sessionHash: string,
+  tell: (tx: Db) => void,
+): void {
+  write(db, actor, (tx) => {
+    tx.update(users).set({ totpSecret: sealedSecret, totpStep: step }).where(eq(users.id, actor.userId)).run()
+    tx.update(sessions)
+      .set({ secondFactor: true })
+      .where(and(eq(sessions.hash, sessionHash), eq(sessions.userId, actor.userId)))
+      .run()
+    putCodes(tx, actor.userId, codes)
+    record(tx, actor, { kind: 'user.two-factor-on', userId: actor.userId })
+    tell(tx)
+  })
+}
+
+/**
+ * Switches two-factor log-in off, or resets it for somebody who has lost everything. False when it was off.
+ * Ends the sessions that have given only the password: without this, they would count as logged in.
+ */
+export function switchOff(
+  db: Db,
+  actor: Actor,
+  userId: number,
+  kind: 'user.two-factor-off' | 'user.two-factor-reset',
+  tell: (tx: Db) => void,
+): boolean {
+  return write(db, actor, (tx) => {
+    const user = tx.select().from(users).where(eq(users.id, userId)).get()
+    if (!user?.totpSecret) return false
+    tx.update(users).set({ totpSecret: null, totpStep: null }).where(eq(users.id, userId)).run()
+    tx.delete(recoveryCodes).where(eq(recoveryCodes.userId, userId)).run()
+    const halfSignedIn = kind === 'user.two-factor-reset' ? undefined : eq(sessions.secondFactor, false)
+    tx.delete(sessions)
+      .where(and(eq(sessions.userId, userId), halfSignedIn))
+      .run()
+    record(tx, actor, { kind, userId })
+    tell(tx)
+    return true
+  })
+}
+
+export function renewCodes(db: Db, actor: Person, codes: string[]): void {
+  write(db, actor, (tx) => {
+    putCodes(tx, actor.userId, codes)
+    record(tx, actor, { kind: 'user.recovery-codes-made', userId: actor.userId })
+  })
+}
+
+function putCodes(tx: Db, userId: number, codes: string[]): void {
+  tx.delete(recoveryCodes).where(eq(recoveryCodes.userId, userId)).run()
+  for (const code of codes)
+    tx.insert(recoveryCodes)
+      .values({ userId, hash: hashToken(code) })
+      .run()
+}
+
+export function countCodes(db: Db, userId: number): number {
+  return db.select({ n: count() }).from(recoveryCodes).where(eq(recoveryCodes.userId, userId)).get()?.n ?? 0
+}
+
+/**
+ * Takes a code of the app, or one of the recovery codes. Each works once: the guarded UPDATE and the
+ * DELETE say who was first.
+ */
+export function takeCode(db: Db, secrets: Secrets, actor: Actor, user: User, typed: string): boolean {
+  if (!user.totpSecret) return false
+  const code = typed.replaceAll(/[\s-]/g, '').toLowerCase()
+  const step = stepOf(unseal(secrets, user.totpSecret), code, actor.at)
+  return write(db, actor, (tx) => {
+    if (step !== undefined) {
+      // A clock that was ahead used it up: right codes would be refused until it is that time.
+      const fromTheFuture = gt(users.totpStep, lastStep(actor.at))
+      const unused = and(eq(users.id, user.id), or(isNull(users.totpStep), lt(users.totpStep, step), fromTheFuture))
+      return tx.update(users).set({ totpStep: step }).where(unused).run().changes === 1
+    }
+    const own = and(eq(recoveryCodes.userId, user.id), eq(recoveryCodes.hash, hashToken(code)))
+    if (tx.delete(recoveryCodes).where(own).run().changes === 0) return false
+    record(tx, { ...actor, userId: user.id }, { kind: 'user.recovery-code-used', userId: user.id })
+    return true
+  })
+}

@@ -1,0 +1,128 @@
+import { and, eq, sql } from 'drizzle-orm'
+import { isRestorable } from '../../accounts/deletion/purge/data.ts'
+import { restorableUntil } from '../../accounts/deletion/purge/term.ts'
+import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
+import { type Db, write } from '../../db/open.ts'
+import { keptAccess, keptLimits, projectAccess, projects, users } from '../../db/schema.ts'
+import { matches } from '../../db/search.ts'
+import { type Amounts, changeLimits, findQuotas, type Holder, hasRoom, projectQuota } from '../../quotas/data.ts'
+import type { Resource } from '../../quotas/resources/data.ts'
+import { type Actor, record } from '../../records/record.ts'
+import type { Project } from '../data.ts'
+
+export type DeletedProject = Project & { deletedAt: number; until: number; deleter: string | null; people: number }
+
+export const deletedProjectList = {
+  name: 'deleted-projects',
+  id: projects.id,
+  idOf: (project) => project.id,
+  sorts: {
+    deleted: {
+      words: 'Last deleted first',
+      column: projects.deletedAt,
+      order: 'desc',
+      value: (project) => project.deletedAt,
+    },
+  },
+  columns: {
+    name: ({ name }) => name,
+    identifier: ({ identifier }) => identifier,
+    people: ({ people }) => people,
+    deleted: ({ deletedAt }) => isoTime(deletedAt),
+    'deleted by': ({ deleter }) => deleter,
+    'restorable until': ({ until }) => isoTime(until),
+  },
+  filters: {},
+} as const satisfies ListSpec<DeletedProject>
+
+const people = sql<number>`(select count(*) from kept_access as own where own.project_id = projects.id)`
+
+/** The projects of an account that were deleted and can be restored at this time. */
+export function listDeletedProjects(db: Db, accountId: number, query: ListQuery, at: number): List<DeletedProject> {
+  const own = eq(projects.accountId, sql.placeholder('accountId'))
+  return readPage(db, deletedProjectList, query, {
+    values: { accountId },
+    narrowed: and(isRestorable(projects, at), matches(db, 'projects', projects.id, projects.search, query.q)),
+    rows: ({ where, orderBy, limit }) =>
+      db
+        .select({ project: projects, deleter: users.name, people })
+        .from(projects)
+        .leftJoin(users, eq(users.id, projects.deletedBy))
+        .where(and(own, where))
+        .orderBy(...orderBy)
+        .limit(limit),
+    counted: ({ where, limit }) => db.select({ one: projects.id }).from(projects).where(and(own, where)).limit(limit),
+    seen: (rows) =>
+      rows.map(({ project, ...more }) => {
+        const deletedAt = project.deletedAt ?? 0
+        return { ...project, ...more, deletedAt, until: restorableUntil(deletedAt) }
+      }),
+  })
+}
+
+/** Undefined for a foreign, living or missing project, and for one that was purged or is about to be. */
+export function findDeletedProject(db: Db, accountId: number, identifier: string, at: number): Project | undefined {
+  return db
+    .select()
+    .from(projects)
+    .where(and(eq(projects.accountId, accountId), isRestorable(projects, at), eq(projects.identifier, identifier)))
+    .get()
+}
+
+/** A limit that came back smaller, since its account has no more left. */
+export type Reduced = { resource: Resource; was: number; now: number }
+
+export type Restored = { project: Project; people: number; reduced: Reduced[] }
+
+/**
+ * Restores a deleted project: with the people who are still users of the account, and with its limits as
+ * far as the account has them left. 'limit' when no level has room for one more project; undefined when
+ * there is no such project.
+ */
+export function restoreProject(
+  db: Db,
+  actor: Actor,
+  accountId: number,
+  projectId: number,
+): Restored | 'limit' | undefined {
+  return write(db, actor, (tx) => {
+    const own = and(eq(projects.accountId, accountId), isRestorable(projects, actor.at), eq(projects.id, projectId))
+    const project = tx.select().from(projects).where(own).get()
+    if (!project) return undefined
+    if (!hasRoom(projectQuota(tx, accountId))) return 'limit'
+
+    tx.update(projects).set({ deletedAt: null, deletedBy: null }).where(eq(projects.id, projectId)).run()
+    const people = bringBackPeople(tx, actor, projectId)
+    record(tx, actor, {
+      kind: 'project.restored',
+      accountId,
+      projectId,
+      change: { name: [null, project.name], people: [0, people] },
+    })
+    return { project, people, reduced: bringBackLimits(tx, actor, { level: 'project', accountId, projectId }) }
+  })
+}
+
+function bringBackPeople(tx: Db, actor: Actor, projectId: number): number {
+  const kept = tx.delete(keptAccess).where(eq(keptAccess.projectId, projectId)).returning().all()
+  for (const access of kept)
+    tx.insert(projectAccess)
+      .values({ ...access, createdAt: actor.at })
+      .run()
+  return kept.length
+}
+
+function bringBackLimits(tx: Db, actor: Actor, holder: Holder & { level: 'project' }): Reduced[] {
+  const kept = tx.delete(keptLimits).where(eq(keptLimits.projectId, holder.projectId)).returning().all()
+  const amounts: Amounts = new Map()
+  const reduced: Reduced[] = []
+  for (const { resource, left } of findQuotas(tx, holder)?.quotas ?? []) {
+    const was = kept.find(({ resourceId }) => resourceId === resource.id)?.amount
+    if (was === undefined) continue
+    const now = Math.min(was, left ?? was)
+    amounts.set(resource.id, now)
+    if (now < was) reduced.push({ resource, was, now })
+  }
+  changeLimits(tx, actor, holder, amounts, 'Restored with the project')
+  return reduced
+}

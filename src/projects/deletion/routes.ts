@@ -1,0 +1,62 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { hasRoom, projectQuota } from '../../quotas/data.ts'
+import { found } from '../../web/answer/errors.ts'
+import { plural, withUnit } from '../../web/format.ts'
+import { listDownload } from '../../web/lists/csv.ts'
+import { readList } from '../../web/lists/list.ts'
+import { readForm } from '../../web/request/forms.ts'
+import { actor } from '../../web/request/viewer.ts'
+import { deletedProjectList, findDeletedProject, listDeletedProjects, type Restored, restoreProject } from './data.ts'
+
+const nothing = z.strictObject({})
+
+export default async function deletedProjectRoutes(app: FastifyInstance) {
+  const { db } = app
+
+  app.get('/customer/projects/deleted', { config: { can: 'project.delete' } }, async (request, reply) => {
+    const { id } = request.member.account
+    return (
+      listDownload(request, reply, deletedProjectList, (query) => listDeletedProjects(db, id, query, app.now())) ??
+      show(request, reply)
+    )
+  })
+
+  app.post(
+    '/customer/projects/deleted/:project/restoration',
+    { config: { can: 'project.delete', inAccount: true } },
+    async (request, reply) => {
+      const { account } = request.member
+      const { project } = request.params as { project: string }
+      const deleted = found(findDeletedProject(db, account.id, project, app.now()))
+      readForm(nothing, request.body)
+      const restored = found(restoreProject(db, actor(request), account.id, deleted.id))
+      if (restored === 'limit')
+        return show(
+          request,
+          reply.code(422),
+          `There is no room for ${deleted.name}: restoring it needs a free project in the quota. Nothing was changed.`,
+        )
+      return reply.seeOther(`/projects/${deleted.identifier}`, wordsOf(restored))
+    },
+  )
+
+  function show(request: FastifyRequest, reply: FastifyReply, problem = '') {
+    const { id } = request.member.account
+    const quota = projectQuota(db, id)
+    return reply.page('projects/deletion/index', {
+      title: 'Deleted projects',
+      problem,
+      quota,
+      full: !hasRoom(quota),
+      list: listDeletedProjects(db, id, readList(request, deletedProjectList), app.now()),
+    })
+  }
+}
+
+function wordsOf({ project, people, reduced }: Restored): string {
+  const back = `${project.name} is restored with ${plural(people, 'person', 'people')}.`
+  if (reduced.length === 0) return back
+  const less = reduced.map(({ resource, was, now }) => `${resource.name} ${withUnit(now, resource)} instead of ${was}`)
+  return `${back} The account has less left than it had, so the project got less: ${less.join(', ')}.`
+}

@@ -1,0 +1,38 @@
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import fastifyStatic from '@fastify/static'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { root } from '../../config.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The address of public/, which changes with its content and so may be cached for ever. */
+    assets: string
+  }
+}
+
+const folder = join(root, 'public')
+
+export default fp(async (app: FastifyInstance) => {
+  const hash = createHash('sha256')
+  for (const file of readdirSync(folder).sort()) hash.update(file).update(readFileSync(join(folder, file)))
+  const prefix = `/assets/${hash.digest('hex').slice(0, 12)}/`
+  app.decorate('assets', prefix)
+
+  await app.register(async (scope) => {
+    scope.addHook('onRoute', (route) => {
+      route.config = { ...route.config, can: 'asset.see' }
+    })
+    await scope.register(fastifyStatic, {
+      root: folder,
+      prefix,
+      decorateReply: false,
+      dotfiles: 'deny',
+      index: false,
+      immutable: true,
+      maxAge: '365d',
+    })
+  })
+})

@@ -1,0 +1,112 @@
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import fastifyView from '@fastify/view'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { root } from '../../config.ts'
+import { pageSizes } from '../../db/list.ts'
+import { suspensionOf } from '../../db/suspension.ts'
+import { newEta } from '../../eta.ts'
+import { can, projectRoleNames, roleName } from '../../policy.ts'
+import { version } from '../../version.ts'
+import { identifierRule } from '../fields.ts'
+import * as format from '../format.ts'
+import { listAddress, listFilterNames, refererQuery } from '../lists/list.ts'
+import { cookieName, cookieOptions } from '../request/cookies.ts'
+import { authorSeal } from '../request/unsent.ts'
+import { visitor } from '../request/viewer.ts'
+
+declare module 'fastify' {
+  interface FastifyReply {
+    /** Sends a page: a view, its title and its data. */
+    page: (view: string, data: { title: string } & Record<string, unknown>) => Promise<FastifyReply>
+    /** Ends an act that succeeded: on to the page that shows it, and a notice that says what happened. */
+    seeOther: (path: string, notice?: string) => FastifyReply
+  }
+}
+
+export type PageOptions = {
+  /** The accounts in the switcher, the last used first, and whether there are more. */
+  recentAccounts: (request: FastifyRequest) => { accounts: { name: string; identifier: string }[]; more: boolean }
+}
+
+/** What every page's view can call, as `tools`. */
+const tools = {
+  ...format,
+  roleName,
+  projectRoleNames,
+  suspensionOf,
+  identifierRule,
+  listAddress,
+  listFilterNames,
+  pageSizes,
+}
+
+export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts }) => {
+  const { panelName, supportEmail, base } = app.config
+  const noticeCookie = { ...cookieOptions(app.config), signed: true }
+  const noticeName = cookieName(app.config, 'meshpanel-notice')
+
+  await app.register(fastifyView, {
+    engine: { eta: newEta(tools, base) },
+    root: join(root, 'views'),
+    production: true,
+  })
+
+  app.decorateReply('seeOther', function (this: FastifyReply, path: string, notice?: string) {
+    // A redirect to a redirect: what the first said is still to be shown.
+    const waiting = this.request.method === 'GET' ? readNotice(this.request) : ''
+    if (notice) this.setCookie(noticeName, `${waiting} ${notice}`.trim(), noticeCookie)
+    // Back to the list as it was filtered, sorted and paged.
+    const query = path.includes('?') ? '' : new URLSearchParams(refererQuery(this.request, path)).toString()
+    const to = query && this.request.method === 'POST' ? `${path}?${query}` : path
+    this.request.outcome = { path: to, notice }
+    return this.redirect(to, 303)
+  })
+
+  app.decorateReply('page', async function (this: FastifyReply, view: string, { title, ...data }) {
+    const { request } = this
+    // An error may come before the viewer is known.
+    const viewer = request.viewer ?? visitor
+    const page = {
+      title,
+      path: request.url.split('?', 1)[0] ?? '/',
+      /** With the search and filters of a list. */
+      address: request.method === 'GET' ? request.url : (request.url.split('?', 1)[0] ?? '/'),
+      user: viewer.user ?? null,
+      account: viewer.account ?? null,
+      accountLost: viewer.accountLost,
+      deletedAccount: viewer.deletedAccount ?? null,
+      partnerAccount: viewer.partnerAccount ?? null,
+      can: (action: Parameters<typeof can>[1]) => can(viewer.standings, action),
+      once: randomUUID(),
+      author: viewer.user ? authorSeal(app.secrets.forms, viewer.user.id) : '',
+      csrf: this.generateCsrf({ userInfo: viewer.sessionKey } as object),
+      notice: takeNotice(this),
+      warnings: can(viewer.standings, 'support.see') ? app.warnings() : [],
+      switcher: viewer.user ? recentAccounts(request) : { accounts: [], more: false },
+      panelName,
+      version,
+      supportEmail: supportEmail ?? '',
+      assets: app.assets,
+    }
+    this.type('text/html; charset=utf-8')
+    return this.view(view, { ...data, page })
+  })
+
+  app.addHook('onSend', async (request, reply) => {
+    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
+    if (request.routeOptions.config.secret) reply.header('referrer-policy', 'no-referrer')
+  })
+
+  function takeNotice(reply: FastifyReply): string {
+    const notice = readNotice(reply.request)
+    if (notice) reply.clearCookie(noticeName, noticeCookie)
+    return notice
+  }
+
+  function readNotice(request: FastifyRequest): string {
+    const cookie = request.cookies[noticeName]
+    return cookie ? (request.unsignCookie(cookie).value ?? '') : ''
+  }
+})

@@ -1,0 +1,77 @@
+import { Readable } from 'node:stream'
+import { type Options, stringify } from 'csv-stringify/sync'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { everyRow, type List, type ListQuery, type ListSpec } from '../../db/list.ts'
+import { sendFile } from '../answer/downloads.ts'
+import { readList } from './list.ts'
+
+export type Cell = string | number | null
+
+/** A line break is quoted whatever it is made of. */
+const format: Options = { record_delimiter: 'windows', quoted_match: /[\r\n]/ }
+/** So many rows are written at once: other requests come between. */
+const rowsAtOnce = 500
+
+/** What makes a spreadsheet take a cell for a formula, also behind marks that say that it is none (OWASP: CSV Injection). */
+const formula = /^'*[=+\-@\t\r\n＝＋－＠]/
+const neutralised = /^'+[=+\-@\t\r\n＝＋－＠]/
+
+const neutralise = (cell: Cell) => (typeof cell === 'string' && formula.test(cell) ? `'${cell}` : cell)
+
+/** What a cell was before a download neutralised it. */
+export function asTyped(cell: string): string {
+  return neutralised.test(cell) ? cell.slice(1) : cell
+}
+
+/** Sends rows as a CSV file, as they come. */
+export function csvDownload(reply: FastifyReply, name: string, columns: string[], rows: Iterable<Cell[]>) {
+  return sendFile(reply, name, 'text/csv; charset=utf-8', () =>
+    Readable.from(csvParts(columns, rows), { objectMode: false }),
+  )
+}
+
+/**
+ * A CSV file, some rows at a time, with its columns' names on top: UTF-8 with a BOM, since spreadsheets take it for
+ * something else without one; before cells that would start a formula stands an apostrophe.
+ */
+export function* csvParts(columns: string[], rows: Iterable<Cell[]>): Generator<string> {
+  let bom = true
+  let part: Cell[][] = [columns]
+  const written = () => {
+    const text = stringify(part, { ...format, bom })
+    bom = false
+    part = []
+    return text
+  }
+  for (const row of rows) {
+    part.push(row.map(neutralise))
+    if (part.length >= rowsAtOnce) yield written()
+  }
+  if (part.length > 0) yield written()
+}
+
+/**
+ * Answers `?download=csv` of a list's page with the list as it is filtered and sorted. Undefined when the
+ * page itself is asked for.
+ */
+export function listDownload<Row, Filters extends string>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  spec: ListSpec<Row, Filters>,
+  list: (query: ListQuery<Filters>) => List<Row>,
+  prefix = '',
+): FastifyReply | undefined {
+  const wanted = (request.query as Record<string, unknown>)[`${prefix}download`]
+  if (request.method !== 'GET' || wanted !== 'csv') return undefined
+  return csvDownload(
+    reply,
+    `${spec.name}.csv`,
+    Object.keys(spec.columns),
+    rowsOf(spec, everyRow(list, readList(request, spec, prefix))),
+  )
+}
+
+function* rowsOf<Row>({ columns }: ListSpec<Row>, rows: Iterable<Row>): Generator<Cell[]> {
+  const cells = Object.values(columns)
+  for (const row of rows) yield cells.map((cell) => cell(row))
+}

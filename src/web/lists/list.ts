@@ -1,0 +1,118 @@
+import type { FastifyRequest } from 'fastify'
+import { type Cursor, dayAt, firstPage, type ListQuery, type ListSpec, pageSizes } from '../../db/list.ts'
+import { badAddress, Refusal } from '../answer/errors.ts'
+import { withoutBase } from '../base.ts'
+
+/**
+ * Reads what the address asks of a list: `q`, the filters by their names, `sort`, `size` and `at` (a
+ * cursor). A second list of a page has names of its own, which begin with `prefix`. Throws a 400 for
+ * filters, sorts, sizes and cursors that the list does not have.
+ */
+export function readList<Filters extends string>(
+  request: FastifyRequest,
+  spec: ListSpec<never, Filters>,
+  prefix = '',
+): ListQuery<Filters> {
+  if (request.method === 'GET') return readQuery(request.query as Record<string, unknown>, spec, prefix)
+  // A form that is shown again stands on the page that it was sent from, which may be another one.
+  try {
+    return readQuery(refererQuery(request), spec, prefix)
+  } catch (error) {
+    if (error instanceof Refusal) return firstPage(spec)
+    throw error
+  }
+}
+
+function readQuery<Filters extends string>(
+  given: Record<string, unknown>,
+  spec: ListSpec<never, Filters>,
+  prefix: string,
+): ListQuery<Filters> {
+  const text = (name: string) => {
+    const value = given[prefix + name]
+    return typeof value === 'string' ? value.trim().slice(0, 200) : ''
+  }
+  const query = firstPage(spec)
+  query.q = text('q')
+  for (const [name, filter] of Object.entries(spec.filters) as [Filters, ListSpec<never>['filters'][string]][]) {
+    const value = text(name)
+    if (typeof filter === 'object' && value && !Object.hasOwn(filter, value)) throw unknown(name, value)
+    if (filter === 'day' && value && dayAt(value) === undefined) query.errors[name] = 'Enter a day such as 2026-11-24.'
+    query.filters[name] = value
+  }
+  query.sort = text('sort') || query.sort
+  if (!Object.hasOwn(spec.sorts, query.sort)) throw unknown('sort', query.sort)
+  const size = text('size')
+  if (size && !(/^[1-9]\d{1,2}$/.test(size) && Number(size) >= pageSizes[0] && Number(size) <= 200))
+    throw unknown('size', size)
+  query.size = Number(size || query.size)
+  const at = text('at')
+  query.cursor = at ? readCursor(at, spec.name, query.sort) : undefined
+  if (at && !query.cursor) throw badAddress('This page belongs to another list, or its address is damaged.')
+  return query
+}
+
+const unknown = (name: string, value: string) => badAddress(`This list knows no ${name} “${value}”.`)
+
+/** The words of filters. */
+export const listFilterNames: Record<string, string> = {
+  status: 'Status',
+  limits: 'Limits',
+  admin: 'Admins',
+  invitations: 'Invitations',
+  used: 'Use',
+  role: 'Role',
+  kind: 'Kind',
+  state: 'State',
+  person: 'Person',
+  family: 'Kind',
+  from: 'From',
+  until: 'Until',
+}
+
+/**
+ * The address of a page of a list as it is filtered and sorted: the first one, or the one at a cursor.
+ * A cursor names its list and sort, and is no secret: it shows nothing that the list does not.
+ */
+export function listAddress(
+  path: string,
+  list: ListQuery & { spec: ListSpec<never> },
+  prefix = '',
+  cursor?: Cursor,
+): string {
+  const { q, filters, sort, size, spec } = list
+  const first = firstPage(spec)
+  const at = cursor && [spec.name, sort, cursor.direction, cursor.value, cursor.id]
+  const asked = {
+    q,
+    ...filters,
+    sort: sort === first.sort ? '' : sort,
+    size: size === first.size ? '' : String(size),
+    at: at ? Buffer.from(JSON.stringify(at)).toString('base64url') : '',
+  }
+  const given = Object.entries(asked).flatMap(([name, value]) => (value ? [[prefix + name, value]] : []))
+  return given.length > 0 ? `${path}?${new URLSearchParams(given)}` : path
+}
+
+function readCursor(text: string, name: string, sort: string): Cursor | undefined {
+  try {
+    const parts: unknown = JSON.parse(Buffer.from(text, 'base64url').toString())
+    if (!Array.isArray(parts) || parts.length !== 5) return undefined
+    const [ofList, ofSort, direction, value, id] = parts
+    const known = ofList === name && ofSort === sort && (direction === 'after' || direction === 'before')
+    if (!known || !['string', 'number'].includes(typeof value) || !Number.isSafeInteger(id)) return undefined
+    return { direction, value, id }
+  } catch {
+    return undefined
+  }
+}
+
+/** The query of the page of ours that a form was sent from; empty where the browser does not say. */
+export function refererQuery(request: FastifyRequest, path?: string): Record<string, string> {
+  const { referer } = request.headers
+  if (!referer || !URL.canParse(referer)) return {}
+  const url = new URL(referer)
+  const { origin, base } = request.server.config
+  const own = url.origin === origin && (path === undefined || withoutBase(base, url.pathname) === path)
+  return own ? Object.fromEntries(url.searchParams) : {}
+}

@@ -1,0 +1,199 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { type Action, can } from '../../policy.ts'
+import { badRequest, fileTooLarge, forbidden, LogInFirst, Refusal, tooLarge } from '../answer/errors.ts'
+import { httpLimits } from '../answer/http.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Every route with the action it names, as it was registered. */
+    routeTable: RouteEntry[]
+  }
+  interface FastifyContextConfig {
+    /** The action in policy.ts that this route is. */
+    can?: Action
+    /** Its forms act in the active account, and so carry it (`_account`). */
+    inAccount?: boolean
+    /** It is asked once more who somebody is, when that was long ago; a file may be what they get then. */
+    confirm?: boolean | 'download'
+    /** Its address holds a token: not logged, no referrer. */
+    secret?: boolean
+    /** Its form may carry a file. A body of more bytes than this is refused. */
+    upload?: number
+  }
+}
+
+export type RouteEntry = {
+  method: string
+  url: string
+  config: { can?: Action; secret?: boolean; confirm?: boolean | 'download' }
+}
+
+export type GuardOptions = {
+  /** Makes another of the user's accounts the active one. False when it is none of theirs. */
+  switchAccount: (request: FastifyRequest, identifier: string) => boolean
+  /** The user's account of this identifier, however it stands. */
+  findOwnAccount: (request: FastifyRequest, identifier: string) => { name: string; identifier: string } | undefined
+  /** Whether a code or password proves who somebody is: what is wrong, or undefined. */
+  prove: (request: FastifyRequest, reply: FastifyReply, proof: string) => Promise<string | undefined>
+}
+
+/** ASVS 7.5.1: what matters most asks for the person again when that is longer ago. */
+const proofLasts = 10 * 60_000
+
+export default fp<GuardOptions>(async (app: FastifyInstance, { switchAccount, findOwnAccount, prove }) => {
+  const routeTable: RouteEntry[] = []
+  app.decorate('routeTable', routeTable)
+  app.addHook('onRoute', ({ method, url, config }) => {
+    if (!config?.can) throw new Error(`${method} ${url} must name an action from policy.ts`)
+    for (const one of [method].flat()) routeTable.push({ method: one, url, config })
+  })
+
+  // A visitor is sent to log in before any of the form is read, but for one that was typed while a session lasted.
+  app.addHook('onRequest', async (request, reply) => {
+    const action = request.routeOptions.config.can
+    if (!action || can(request.viewer.standings, action)) return
+    if (request.viewer.standings.includes('enrolling') && request.method === 'GET') {
+      return reply.redirect('/profile/two-factor', 303)
+    }
+    if (!request.viewer.user && !mayBeKept(request)) throw new LogInFirst(request)
+  })
+
+  // A large body is read for those alone who may send it: a short one may still say that it belongs to another account.
+  app.addHook('onRequest', async (request) => {
+    if (!isLarge(request)) return
+    const { can: action, upload } = request.routeOptions.config
+    if (upload === undefined) throw tooLarge()
+    if (action && !can(request.viewer.standings, action)) throw refusal(request)
+    if (Number(request.headers['content-length']) > upload) throw fileTooLarge()
+  })
+
+  // Throws rather than replies: a hook that merely returns lets the handler run.
+  app.addHook('preValidation', async (request, reply) => {
+    const { can: action, inAccount, confirm } = request.routeOptions.config
+    if (!action) return
+    // Reading the form may have taken seconds.
+    if (request.method === 'POST') request.readViewerAgain()
+    const { account } = request.formMeta ?? {}
+    if (!request.viewer.user && !can(request.viewer.standings, action)) throw new LogInFirst(request)
+    if (inAccount && account !== undefined) sameAccount(request, account)
+    if (!can(request.viewer.standings, action)) throw refusal(request)
+    if (inAccount && account === undefined)
+      throw badRequest('It does not say which account it belongs to. Open the page again.')
+    if (confirm && request.method === 'POST') await confirmed(request, reply)
+  })
+
+  async function confirmed(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const { proof } = request.formMeta
+    // One of the future was given by a clock that was ahead.
+    const age = app.now() - (request.session.provedAt ?? 0)
+    if (!proof && age >= 0 && age <= proofLasts) return
+    const wrong = proof ? await prove(request, reply, proof) : ''
+    if (wrong === undefined) return
+    const form = { values: {}, errors: wrong ? { _proof: wrong } : {} }
+    throw new Refusal(
+      403,
+      'Confirm that it is you',
+      request.routeOptions.config.confirm === 'download'
+        ? 'You logged in some time ago. The download starts when you have confirmed; then you can leave this page.'
+        : 'This matters, and your log-in is some time ago. Nothing was changed yet.',
+      'errors/confirm',
+      {
+        form,
+        formAction: request.url,
+        fields: request.body,
+        download: request.routeOptions.config.confirm === 'download',
+      },
+    )
+  }
+
+  /** Rule 6: a form acts in the account that it was made in, or not at all. */
+  function sameAccount(request: FastifyRequest, wanted: string): void {
+    if (wanted === request.viewer.account?.identifier) return
+    if (wanted === request.viewer.deletedAccount?.identifier) throw refusal(request)
+    if (request.formMeta.switchBack && switchAccount(request, wanted)) return
+
+    const own = findOwnAccount(request, wanted)
+    // It was not changed but lost, most likely while the form was open.
+    if (!own && request.viewer.accountLost) throw refusal(request)
+    const active = request.viewer.account?.name
+    const now = active ? `You are working in ${active} now` : 'No account is active now'
+    throw new Refusal(
+      409,
+      'You switched accounts in another tab',
+      own
+        ? `${now}, but this form belongs to ${own.name}. Nothing was changed.`
+        : `${now}, and this form belongs to an account that you are not in. Nothing was changed.`,
+      'errors/other-account',
+      { own: own ?? null, formAction: request.url, fields: request.body },
+    )
+  }
+})
+
+/** What a request gets whose right went while it was on its way; the viewer is read again before. */
+export function lateAnswer(request: FastifyRequest): Error {
+  return request.viewer.user ? refusal(request) : new LogInFirst(request)
+}
+
+/** A short form without a file: forms.ts sends its visitor to log in, and what was typed is kept. */
+function mayBeKept(request: FastifyRequest): boolean {
+  const form = request.headers['content-type']?.startsWith('application/x-www-form-urlencoded') ?? false
+  return request.method === 'POST' && form && !isLarge(request)
+}
+
+/** Its length is said beforehand; one that is sent in parts without saying so may become anything. */
+function isLarge({ headers, routeOptions }: FastifyRequest): boolean {
+  const length = headers['content-length']
+  if (length === undefined)
+    return headers['transfer-encoding'] !== undefined && routeOptions.config.upload !== undefined
+  return Number(length) > httpLimits.bodyLimit
+}
+
+function refusal(request: FastifyRequest): Refusal {
+  const { account, standings, partnerAccount, deletedAccount } = request.viewer
+  if (standings.includes('enrolling')) {
+    return new Refusal(403, 'Set up two-factor log-in first', 'This installation requires it of you.', 'errors/enrol')
+  }
+  if (deletedAccount) {
+    return new Refusal(
+      403,
+      `${deletedAccount.name} was deleted`,
+      'Nobody can work in it any more.',
+      'errors/choose-account',
+    )
+  }
+  if (standings.includes('unattached')) {
+    return new Refusal(
+      403,
+      'Choose an account',
+      'This page belongs to an account, and none is active now.',
+      'errors/choose-account',
+    )
+  }
+  if (account?.suspension?.ofPartner) {
+    return new Refusal(
+      403,
+      `${account.partnerName} is suspended`,
+      `Its people cannot work in its customers, and so not in ${account.name}, until it is resumed.`,
+      'errors/suspended',
+    )
+  }
+  if (standings.includes('suspended')) {
+    return new Refusal(
+      403,
+      `${account?.name} is suspended`,
+      'Its pages cannot be opened until it is resumed. Nothing was deleted.',
+      'errors/suspended',
+    )
+  }
+  if (request.url.startsWith('/partner/') && account?.kind === 'customer' && partnerAccount) {
+    return new Refusal(
+      403,
+      'The Partner Area belongs to a partner account',
+      `You are working in ${account.name} now.`,
+      'errors/not-partner',
+      { own: partnerAccount },
+    )
+  }
+  return forbidden()
+}

@@ -1,0 +1,188 @@
+import cookie from '@fastify/cookie'
+import session, { type SessionStore } from '@fastify/session'
+import { and, eq, isNull, lt, or, sql } from 'drizzle-orm'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { type Db, writeUnchecked } from '../../db/open.ts'
+import { memberships, sessions, users } from '../../db/schema.ts'
+import type { Storage } from '../../db/storage.ts'
+import type { Clock } from '../../operations/clock/watch.ts'
+import { hashToken } from '../../secrets.ts'
+import { cookieName, cookieOptions } from './cookies.ts'
+
+// A session's row is written at log-in and says whose it is; the store never writes one, so a
+// visitor makes none and a request in flight cannot bring a destroyed one back.
+
+declare module 'fastify' {
+  interface Session {
+    userId?: number
+    provedAt?: number
+  }
+  interface FastifyInstance {
+    /** Hashes of sessions that have ended while nothing could be saved: their rows are still there. */
+    endedSessions: ReadonlySet<string>
+  }
+  interface FastifyContextConfig {
+    /** It has nothing to do with anybody's session: no cookie is looked at. */
+    sessionless?: boolean
+  }
+}
+
+const minute = 60_000
+const hour = 60 * minute
+
+/** How long a session lives unused, and at all (ASVS 7.3: shorter for those who may do more). */
+const lifetimes = {
+  user: { idle: 8 * hour, absolute: 7 * 24 * hour },
+  support: { idle: 30 * minute, absolute: 12 * hour },
+}
+
+export default fp(async (app: FastifyInstance) => {
+  const ended = new Set<string>()
+  app.decorate('endedSessions', ended)
+  app.addHook('onRequest', async (request) => {
+    if (request.routeOptions.config.sessionless) delete request.headers.cookie
+  })
+  await app.register(cookie, { secret: app.secrets.cookies })
+  await app.register(session, {
+    secret: app.secrets.cookies,
+    cookieName: cookieName(app.config, 'meshpanel'),
+    cookie: cookieOptions(app.config),
+    saveUninitialized: false,
+    rolling: false,
+    store: sessionStore(app.db, app.storage, app.now, app.clock, ended),
+  })
+  if (!app.clock.trouble) app.storage.attempt(() => sweepSessions(app.db, app.now()))
+})
+
+/** Sessions are read, used and ended while nothing can be saved, too: this process then remembers what it could not write. */
+function sessionStore(db: Db, storage: Storage, now: () => number, clock: Clock, ended: Set<string>): SessionStore {
+  const seenAt = new Map<string, number>()
+  const byHash = db
+    .select({ session: sessions, operator: users.operator })
+    .from(sessions)
+    .innerJoin(users, eq(users.id, sessions.userId))
+    .where(eq(sessions.hash, sql.placeholder('hash')))
+    .prepare()
+
+  return {
+    get(id, callback) {
+      const hash = hashToken(id)
+      const row = byHash.get({ hash })
+      if (!row || ended.has(hash)) return callback(null, null)
+
+      const { idle, absolute } = row.operator ? lifetimes.support : lifetimes.user
+      const { userId, provedAt, createdAt } = row.session
+      const lastSeenAt = Math.max(row.session.lastSeenAt, seenAt.get(hash) ?? 0)
+      if (now() - lastSeenAt > idle || now() - createdAt > absolute) {
+        // A clock that is ahead ends no session for good.
+        if (!clock.look()) end(hash)
+        return callback(null, null)
+      }
+      if (now() - row.session.lastSeenAt > minute) touch(hash, userId)
+      callback(null, { cookie: { originalMaxAge: null }, userId, provedAt })
+    },
+    set(_id, _session, callback) {
+      callback()
+    },
+    destroy(id, callback) {
+      end(hashToken(id))
+      callback()
+    },
+  }
+
+  function end(hash: string): void {
+    const remove = () => {
+      db.delete(sessions).where(eq(sessions.hash, hash)).run()
+      ended.delete(hash)
+      seenAt.delete(hash)
+    }
+    if (ended.has(hash) || storage.attempt(remove)) return
+    ended.add(hash)
+    storage.afterwards(remove)
+  }
+
+  function touch(hash: string, userId: number): void {
+    const at = now()
+    const update = () => {
+      db.update(sessions).set({ lastSeenAt: at }).where(eq(sessions.hash, hash)).run()
+      db.update(users).set({ lastSeenAt: at }).where(eq(users.id, userId)).run()
+    }
+    if (storage.attempt(update)) seenAt.delete(hash)
+    else seenAt.set(hash, at)
+  }
+}
+
+function sweepSessions(db: Db, now: number): void {
+  const { idle, absolute } = lifetimes.user
+  db.delete(sessions)
+    .where(or(lt(sessions.lastSeenAt, now - idle), lt(sessions.createdAt, now - absolute)))
+    .run()
+}
+
+/** The session's owner has just proved to be the user once more. */
+export function noteProof(request: FastifyRequest): void {
+  const { db, now } = request.server
+  request.session.provedAt = now()
+  db.update(sessions)
+    .set({ provedAt: now() })
+    .where(eq(sessions.hash, sessionKey(request)))
+    .run()
+}
+
+export type SignIn = {
+  userId: number
+  accountId: number | null
+  /** The password that was proved right: another one since then ends the attempt. */
+  passwordHash: string
+  secondFactor?: boolean
+}
+
+/**
+ * Starts a session under a new id: for log-in, and for whatever else proves who somebody is. Proving takes a while,
+ * so whether it still counts is read in the transaction. False where the user was disabled or the password changed since.
+ */
+export async function signIn(
+  request: FastifyRequest,
+  { userId, accountId, passwordHash, secondFactor = false }: SignIn,
+): Promise<boolean> {
+  const { db, now } = request.server
+  await request.session.regenerate()
+  const started = writeUnchecked(db, (tx) => {
+    const proved = and(eq(users.id, userId), eq(users.passwordHash, passwordHash), isNull(users.disabledAt))
+    if (tx.update(users).set({ lastSeenAt: now() }).where(proved).run().changes === 0) return false
+    tx.insert(sessions)
+      .values({
+        hash: hashToken(request.session.sessionId),
+        userId,
+        activeAccountId: accountId,
+        createdAt: now(),
+        secondFactor,
+        provedAt: now(),
+        lastSeenAt: now(),
+        ip: request.ip,
+        browser: (request.headers['user-agent'] ?? '').slice(0, 300),
+      })
+      .run()
+    if (accountId !== null)
+      tx.update(memberships)
+        .set({ lastUsedAt: now() })
+        .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)))
+        .run()
+    return true
+  })
+  if (started) request.session.userId = userId
+  return started
+}
+
+/** Ends the session of this request, in the browser as well. */
+export async function signOut(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const { config } = request.server
+  if (request.session.userId !== undefined) await request.session.destroy()
+  reply.clearCookie(cookieName(config, 'meshpanel'), cookieOptions(config))
+}
+
+/** What forms of this request's session are bound to. */
+export function sessionKey(request: FastifyRequest): string {
+  return request.session.userId ? hashToken(request.session.sessionId) : 'visitor'
+}

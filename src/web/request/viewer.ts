@@ -1,0 +1,108 @@
+import type { FastifyRequest } from 'fastify'
+import type { Db } from '../../db/open.ts'
+import type { Suspension } from '../../db/suspension.ts'
+import type { AccountKind, Role, Standing } from '../../policy.ts'
+import type { Actor, Person } from '../../records/record.ts'
+
+export type ActiveAccount = {
+  id: number
+  kind: AccountKind
+  name: string
+  identifier: string
+  role: Role
+  /** One of the partner's people, in one of its customers. */
+  fromPartner: boolean
+  suspension: Suspension | null
+  partnerName: string | null
+  /** A suspension by the partner waits for Support: the partner cannot act now. */
+  leftToSupport: boolean
+}
+
+/** An account that a member cannot work in any more, and its partner where that can restore it; else Support can. */
+export type DeletedAccount = Pick<ActiveAccount, 'name' | 'identifier'> & { restorer: string | null }
+
+/** Who asks, in which account: read from the database at every request. */
+export type Viewer = {
+  user:
+    | {
+        id: number
+        name: string
+        email: string
+        /** A link that was mailed to the e-mail was followed. */
+        emailProved: boolean
+        operator: boolean
+        twoFactor: boolean
+      }
+    | undefined
+  /** Has given the password, but not yet the second factor: nobody, for all else. */
+  halfSignedIn: { id: number; email: string } | undefined
+  account: ActiveAccount | undefined
+  /** The active account was taken from the user: another must be chosen, never by itself. */
+  accountLost: boolean
+  /** It was lost because it was deleted, and may still be restored. */
+  deletedAccount: DeletedAccount | undefined
+  /** The accounts last used, one more than the switcher lists. Read when they are asked for, and once. */
+  readonly recentAccounts: { identifier: string; name: string; kind: AccountKind }[]
+  /** The partner account that the Partner Area opens with, the last used one. Read likewise. */
+  readonly partnerAccount: { identifier: string; name: string } | undefined
+  standings: readonly Standing[]
+  /** What forms are bound to: the hash of the session's id, or 'visitor'. */
+  sessionKey: string
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    viewer: Viewer
+    /** The signed-in user and the active account. For handlers whose action asks for both. */
+    readonly member: { user: NonNullable<Viewer['user']>; account: ActiveAccount }
+    readonly signedIn: NonNullable<Viewer['user']>
+    /** Reads the viewer again: rights may have gone since the request arrived. */
+    readViewerAgain: () => void
+    /** Throws the answer that a late request deserves, unless its viewer may still do what its route is for. */
+    mustStillMay: (tx: Db) => void
+  }
+}
+
+export const visitor: Viewer = {
+  user: undefined,
+  halfSignedIn: undefined,
+  account: undefined,
+  accountLost: false,
+  deletedAccount: undefined,
+  recentAccounts: [],
+  partnerAccount: undefined,
+  standings: ['visitor'],
+  sessionKey: 'visitor',
+}
+
+/** Who acts, for the history: a member of the active account. */
+export function actor(request: FastifyRequest): Person {
+  return {
+    ...origin(request),
+    userId: request.signedIn.id,
+    accountId: request.viewer.account?.id ?? null,
+    bySupport: false,
+    stillMay: request.mustStillMay,
+  }
+}
+
+/** Support acts on accounts and users that it is no member of. */
+export function supportActor(request: FastifyRequest): Person {
+  return {
+    ...origin(request),
+    userId: request.signedIn.id,
+    accountId: null,
+    bySupport: true,
+    stillMay: request.mustStillMay,
+  }
+}
+
+/** A visitor: the token or password that was given decides, in the act itself. */
+export function visitingActor(request: FastifyRequest): Actor {
+  return { ...origin(request), userId: null, accountId: null, bySupport: false, stillMay: null }
+}
+
+/** Where a request comes from, for the history. */
+export function origin(request: FastifyRequest): Pick<Actor, 'at' | 'ip' | 'requestId'> {
+  return { at: request.server.now(), ip: request.ip, requestId: request.id }
+}

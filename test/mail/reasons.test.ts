@@ -1,0 +1,581 @@
+import { and, desc, eq } from 'drizzle-orm'
+import { Secret, TOTP } from 'otpauth'
+import t, { type Test } from 'tap'
+import { addMember, changeRole, findMember, removeMember } from '../../src/accounts/members/data.ts'
+import { write } from '../../src/db/open.ts'
+import { accounts, invitations, letters, memberships, users } from '../../src/db/schema.ts'
+import { type CastName, cast, demoPassword } from '../../src/demo.ts'
+import { type LetterKind, letterKinds } from '../../src/mail/letters.ts'
+import { type LetterRow, openBody } from '../../src/mail/outbox.ts'
+import { noteTroubles } from '../../src/operations/troubles/data.ts'
+import { atCommandLine } from '../../src/records/record.ts'
+import { type Client, type Panel, publicUrl, startApp } from '../harness.ts'
+import { linkIn, type MailServer, startMailServer, until } from '../smtp.ts'
+
+// Each kind of e-mail is written while the mail server takes none; then its reason ends, in each way in which it
+// can; then the server takes all. What is no longer true must not arrive, and Support reads why.
+
+const minute = 60_000
+const day = 24 * 60 * minute
+const help = 'help@meshpanel.example'
+const greta = 'greta@initech.example'
+const newPassword = 'correct horse battery staple'
+
+/** A panel with a mail server that takes no e-mail for the moment, and the cast as it logs in. */
+type World = { panel: Panel; mail: MailServer; as: (who: CastName) => Promise<Client> }
+
+async function startWorld(t: Test): Promise<World> {
+  const mail = await startMailServer(t)
+  mail.refuse({ at: 'data', code: 451, words: 'not now' })
+  const panel = await startApp(t, { settings: { SMTP_URL: mail.url, SUPPORT_EMAIL: help } })
+  const clients = new Map<CastName, Client>()
+  const as = async (who: CastName) => {
+    const client = clients.get(who) ?? (await panel.signIn(who))
+    clients.set(who, client)
+    return client
+  }
+  return { panel, mail, as }
+}
+
+const accountOf = ({ panel }: World, identifier: string) =>
+  panel.db.select().from(accounts).where(eq(accounts.identifier, identifier)).get() ??
+  Promise.reject(new Error(identifier))
+
+/** Makes somebody a member, so that others can leave. */
+async function join(world: World, who: CastName, accountId: number, role: 'admin' | 'member'): Promise<void> {
+  const { db, app } = world.panel
+  const user = db.select().from(users).where(eq(users.email, cast[who].email)).get()
+  const by = atCommandLine(app.now())
+  write(db, by, (tx) => addMember(tx, by, { accountId, userId: user?.id ?? 0, role }, 'member.joined'))
+}
+
+/** Does what writes the e-mail, and returns to whom. */
+type Scenario = (world: World) => Promise<string>
+
+const initech = '/partner/customers/initech'
+
+const ask: Scenario = async ({ as }) => {
+  await (await as('ines')).submit('/customer/account', 'Ask to become a partner')
+  return help
+}
+const askForMore: Scenario = async ({ as }) => {
+  await (await as('petra')).submit(`${initech}/quotas`, 'Save quotas', { cores: '4' })
+  await (await as('ines')).submit('/customer/quotas', 'Send request', { cores: '8', reason: 'Growth' })
+  return cast.petra.email
+}
+const move: Scenario = async ({ as }) => {
+  await (await as('olga')).submit('/support/accounts/initech/partner', 'Move', { partner: 'rival' })
+  return cast.ines.email
+}
+const suspend: Scenario = async ({ as }) => {
+  await (await as('petra')).submit(`${initech}/suspension`, 'Suspend', { reason: 'The bill of May' })
+  return cast.ines.email
+}
+const askForAddress: Scenario = async ({ as }) => {
+  await (await as('ines')).submit('/profile', 'Change e-mail', { email: 'ines@new.example' })
+  return cast.ines.email
+}
+
+const kinds: Record<LetterKind, Record<string, Scenario>> = {
+  invitation: {
+    'an invitation': async ({ as }) => {
+      await (await as('ines')).submit('/customer/users', 'Invite', { name: 'Greta', email: greta, role: 'member' })
+      return greta
+    },
+    'an invitation by one of the partner’s people': async ({ as }) => {
+      const petra = await as('petra')
+      await petra.submit(`${initech}/users`, 'Add Myself')
+      await petra.switchTo('initech')
+      await petra.submit('/customer/users', 'Invite', { name: 'Greta', email: greta, role: 'member' })
+      return greta
+    },
+  },
+  'partner-request': { 'a request to become a partner': ask },
+  'partner-decision': {
+    'a declined request to become a partner': async (world) => {
+      await ask(world)
+      await (await world.as('olga')).submit('/support/accounts', 'Decline')
+      return cast.ines.email
+    },
+  },
+  'quota-request': {
+    'a request for more quota, to the partner': askForMore,
+    'a request for more quota, to Support': async ({ as }) => {
+      await (await as('olga')).submit('/support/accounts/direct/quotas', 'Save quotas', { cores: '4' })
+      await (await as('dora')).submit('/customer/quotas', 'Send request', { cores: '8', reason: 'Growth' })
+      return help
+    },
+  },
+  'quota-decision': {
+    'a decision about more quota': async (world) => {
+      await askForMore(world)
+      await (await world.as('petra')).submit(`${initech}/quotas`, 'Decline', { comment: 'Not now' })
+      return cast.ines.email
+    },
+  },
+  'customer-moved': {
+    'a move, to the customer': move,
+    'a move, to the partner before': async (world) => (await move(world)) && cast.petra.email,
+    'a move, to the new partner': async (world) => (await move(world)) && cast.riva.email,
+  },
+  'password-reset': {
+    'a password reset': async ({ panel }) => {
+      await panel.visit().submit('/password-reset', 'Send link', { email: cast.ines.email })
+      return cast.ines.email
+    },
+  },
+  'email-change': {
+    'the link to a new e-mail': async (world) => (await askForAddress(world)) && 'ines@new.example',
+  },
+  'email-confirmation': {
+    'the link that confirms an e-mail': async ({ panel, as }) => {
+      panel.db.update(users).set({ emailProvedAt: null }).where(eq(users.email, cast.ines.email)).run()
+      await (await as('ines')).submit('/profile', 'Send confirmation')
+      return cast.ines.email
+    },
+  },
+  'email-changed': {
+    'the news of a wished change of e-mail': askForAddress,
+    'the news of a change of e-mail': async (world) => {
+      world.mail.refuse({ at: 'data', code: 451, words: 'not now' }, cast.ines.email)
+      await askForAddress(world)
+      await (await world.as('ines')).submit(await linkOf(world, 'ines@new.example'), 'Change e-mail')
+      return cast.ines.email
+    },
+  },
+  'two-factor-changed': {
+    'the news of a second factor': async ({ panel, as }) => {
+      const ines = await as('ines')
+      const page = await ines.open('/profile/two-factor')
+      const secret = page.root.querySelector('main code')?.textContent.replaceAll(' ', '') ?? ''
+      const code = new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: panel.app.now() })
+      await ines.press(page, 'Switch on', { code })
+      return cast.ines.email
+    },
+  },
+  'password-changed': {
+    'the news of a changed password': async ({ as }) => {
+      const change = { current: demoPassword, password: newPassword, repeated: newPassword }
+      await (await as('ines')).submit('/profile', 'Change password', change)
+      return cast.ines.email
+    },
+    'the news of a reset password': async (world) => {
+      await world.panel.visit().submit('/password-reset', 'Send link', { email: cast.ines.email })
+      const link = await linkOf(world, cast.ines.email, '/password-reset/')
+      const change = { password: newPassword, repeated: newPassword }
+      const ines = await world.as('ines')
+      await world.panel.visit().submit(link, 'Change password', change)
+      await ines.logIn(cast.ines.email, newPassword)
+      return cast.ines.email
+    },
+  },
+  notice: {
+    'backups that have failed for a day': async ({ panel: { app } }) => {
+      const trouble = { kind: 'backups' as const, since: app.now() - 2 * day, words: 'The panel has made no backup.' }
+      noteTroubles(app.db, [trouble], app.now(), app.mailContext)
+      return cast.olga.email
+    },
+    'the news that somebody of the partner joined': async ({ as }) => {
+      await (await as('petra')).submit(`${initech}/users`, 'Add Myself')
+      return cast.ines.email
+    },
+    'the news of changed limits': async ({ as }) => {
+      await (await as('petra')).submit(`${initech}/quotas`, 'Save quotas', { cores: '8' })
+      return cast.ines.email
+    },
+    'the news of a changed pool': async ({ as }) => {
+      await (await as('olga')).submit('/support/accounts/cloudhaus/quotas', 'Save pool', { cores: '8' })
+      return cast.petra.email
+    },
+    'the news of a suspension': suspend,
+    'the news of a resumption': async (world) => {
+      await suspend(world)
+      await (await world.as('petra')).submit('/partner/customers', 'Resume', {}, 'initech')
+      return cast.ines.email
+    },
+    'the news of a deletion': async ({ as }) => {
+      await (await as('petra')).submit(`${initech}/removal`, 'Delete customer', { identifier: 'initech' })
+      return cast.ines.email
+    },
+    'the news of a removal': async (world) => {
+      await join(world, 'nils', (await accountOf(world, 'initech')).id, 'member')
+      const ines = await world.as('ines')
+      const to = (await ines.get('/customer/users')).link('Remove', 'Nils')
+      await ines.submit(to ?? '', 'Remove Nils')
+      return cast.nils.email
+    },
+    'the news of a new role': async (world) => {
+      await join(world, 'nils', (await accountOf(world, 'initech')).id, 'member')
+      await (await world.as('ines')).submit('/customer/users', 'Change', { role: 'admin' }, 'Nils')
+      return cast.nils.email
+    },
+  },
+}
+
+/** The newest e-mail to somebody, once the server has refused it. */
+async function waitingTo({ panel }: World, email: string): Promise<LetterRow> {
+  return until(`an e-mail to ${email} waits`, () => {
+    const own = and(eq(letters.email, email), eq(letters.state, 'waiting'))
+    const letter = panel.db.select().from(letters).where(own).orderBy(desc(letters.id)).get()
+    return letter && letter.attempts > 0 && letter
+  })
+}
+
+/** The path of the link in an e-mail, which its reader has not got yet. */
+async function linkOf(world: World, email: string, path = '/profile/email/'): Promise<string> {
+  const own = eq(letters.email, email)
+  const letter = await until('the link', () =>
+    world.panel.db.select().from(letters).where(own).orderBy(desc(letters.id)).get(),
+  )
+  return linkIn(openBody(world.panel.app.secrets, letter)?.text, publicUrl, path)
+}
+
+/** A way in which the reason of an e-mail ends, and what Support then reads. */
+type Way = { how: string; end: (world: World, letter: LetterRow) => Promise<unknown>; why: string }
+
+const readerOf = ({ panel }: World, { userId }: LetterRow) => {
+  const reader = panel.db
+    .select()
+    .from(users)
+    .where(eq(users.id, userId ?? 0))
+    .get()
+  if (!reader) throw new Error('The e-mail names no reader.')
+  return reader
+}
+const whois = (world: World, letter: LetterRow): CastName => {
+  const { email } = readerOf(world, letter)
+  const who = (Object.keys(cast) as CastName[]).find((name) => cast[name].email === email)
+  if (!who) throw new Error(`${email} is nobody of the cast.`)
+  return who
+}
+const olga = async ({ as }: World) => as('olga')
+
+const disabled: Way = {
+  how: 'its reader is disabled',
+  end: async (world, letter) =>
+    (await olga(world)).submit('/support/users', 'Disable', {}, readerOf(world, letter).email),
+  why: 'its reader’s login is disabled',
+}
+const deleted: Way = {
+  how: 'its reader is deleted',
+  end: async (world, letter) => {
+    const { id, name, email } = readerOf(world, letter)
+    await (await olga(world)).submit(`/support/users/${id}/removal`, `Delete ${name}`, { email })
+  },
+  why: 'a user whom it was for, or whom it named, was deleted',
+}
+const movedAway = (why: string): Way => ({
+  how: 'its reader changes the e-mail address',
+  end: async (world, letter) => {
+    world.mail.refuse({ at: 'data', code: 451, words: 'not now' }, letter.email)
+    const client = await world.as(whois(world, letter))
+    await client.submit('/profile', 'Change e-mail', { email: 'elsewhere@new.example' })
+    const page = await client.open(await linkOf(world, 'elsewhere@new.example'))
+    const asks = page.text.includes('Choose a password')
+    await client.press(page, 'Change e-mail', asks ? { password: newPassword, repeated: newPassword } : {})
+  },
+  why,
+})
+const accountDeleted: Way = {
+  how: 'the account is deleted',
+  end: async (world, { accountId }) => {
+    const { db } = world.panel
+    const account = db
+      .select()
+      .from(accounts)
+      .where(eq(accounts.id, accountId ?? 0))
+      .get()
+    const { identifier = '', partnerId = null } = account ?? {}
+    if (partnerId === null)
+      return (await olga(world)).submit(`/support/accounts/${identifier}/removal`, 'Delete account', { identifier })
+    const partner = db.select().from(accounts).where(eq(accounts.id, partnerId)).get()
+    const client = await world.as(partner?.identifier === 'rival' ? 'riva' : 'petra')
+    return client.submit(`/partner/customers/${identifier}/removal`, 'Delete customer', { identifier })
+  },
+  why: 'the account was deleted',
+}
+const removed: Way = {
+  how: 'its reader is removed from the account',
+  end: async ({ panel }, { userId, readerOf }) => {
+    removeMember(panel.db, atCommandLine(panel.app.now()), readerOf ?? 0, userId ?? 0, 'member.removed')
+  },
+  why: 'its reader is no longer a user of the account',
+}
+const demoted: Way = {
+  how: 'its reader is no longer an admin',
+  end: async ({ panel }, { userId, readerOf }) => {
+    const { version = 0 } = findMember(panel.db, readerOf ?? 0, userId ?? 0) ?? {}
+    changeRole(panel.db, atCommandLine(panel.app.now()), readerOf ?? 0, userId ?? 0, 'member', version)
+  },
+  why: 'its reader is no longer an admin of the account',
+}
+const resumed: Way = {
+  how: 'the account is resumed',
+  end: async ({ as }) => (await as('petra')).submit('/partner/customers', 'Resume', {}, 'initech'),
+  why: 'the account was resumed',
+}
+const restored: Way = {
+  how: 'the account is restored',
+  end: async ({ as }) => (await as('petra')).submit('/partner/deleted-customers', 'Restore', {}, 'Initech'),
+  why: 'the account was restored',
+}
+const cancelled: Way = {
+  how: 'the request is cancelled',
+  end: async ({ as }) => (await as('ines')).submit('/customer/quotas', 'Cancel request'),
+  why: 'the request has ended',
+}
+const decided: Way = {
+  how: 'the request is decided',
+  end: async (world) => (await olga(world)).submit('/support/accounts', 'Decline'),
+  why: 'the request has ended',
+}
+const otherPartner: Way = {
+  how: 'the customer goes to another partner',
+  end: async (world) => {
+    const { partnerId } = await accountOf(world, 'initech')
+    const partner = partnerId === (await accountOf(world, 'rival')).id ? 'cloudhaus' : 'rival'
+    await (await olga(world)).submit('/support/accounts/initech/partner', 'Move', { partner })
+  },
+  why: 'its reader’s account no longer looks after this customer',
+}
+const partnerSuspended: Way = {
+  how: 'its reader’s partner account is suspended',
+  end: async (world, { readerOf }) => {
+    const { identifier = '' } =
+      world.panel.db
+        .select()
+        .from(accounts)
+        .where(eq(accounts.id, readerOf ?? 0))
+        .get() ?? {}
+    await (await olga(world)).submit(`/support/accounts/${identifier}/suspension`, 'Suspend', { reason: 'Abuse' })
+  },
+  why: 'its reader’s partner account is suspended',
+}
+const joinedAgain: Way = {
+  how: 'its reader joins the account again',
+  end: async (world, { userId, readerOf }) =>
+    userId === null ? undefined : join(world, whois(world, { userId } as LetterRow), readerOf ?? 0, 'member'),
+  why: 'its reader is a user of the account again',
+}
+const accountSuspended: Way = {
+  how: 'the account is suspended',
+  end: suspend,
+  why: 'the account is suspended',
+}
+const senderSuspended: Way = {
+  how: 'the partner whose people sent it is suspended',
+  end: async (world) =>
+    (await olga(world)).submit('/support/accounts/cloudhaus/suspension', 'Suspend', { reason: 'Abuse' }),
+  why: 'the partner that sent it is suspended',
+}
+const late = (time: number): Way => ({
+  how: 'its link expires',
+  end: async ({ panel }) => panel.pass(time),
+  why: 'its link expired before it could be sent',
+})
+
+const unconfirmed: Way = {
+  how: 'its address turns out not to be confirmed',
+  end: async ({ panel }, { userId }) => {
+    const reader = eq(users.id, userId ?? 0)
+    panel.db.update(users).set({ emailProvedAt: null }).where(reader).run()
+  },
+  why: 'its address is not confirmed',
+}
+const leftSupport: Way = {
+  how: 'its reader leaves Support',
+  end: async ({ panel }, { userId }) => {
+    const reader = eq(users.id, userId ?? 0)
+    panel.db.update(users).set({ operator: false }).where(reader).run()
+  },
+  why: 'its reader is not of Support any more',
+}
+const addressChanged = movedAway('its reader’s e-mail address has changed')
+const newerLink = 'its link was used, or a newer one replaced it'
+
+/** How the reason of an e-mail can end: what the row itself says of it decides. */
+function waysOf(kind: LetterKind, letter: LetterRow, world: World): Way[] {
+  const account = world.panel.db
+    .select()
+    .from(accounts)
+    .where(eq(accounts.id, letter.accountId ?? 0))
+    .get()
+  const withAccount = kind === 'quota-request' ? { ...accountDeleted, why: 'the request has ended' } : accountDeleted
+  const about = account?.kind === 'customer' && account.deletedAt === null ? [withAccount] : []
+  switch (letter.reason) {
+    case 'none':
+      throw new Error(`A new e-mail of the kind ${kind} has no reason.`)
+    case 'support':
+      if (letter.userId !== null) return [leftSupport, unconfirmed]
+      return [...about, ...(kind === 'partner-request' ? [decided] : [])]
+    case 'user':
+      // The news of a change goes to the former address, whatever happens to the login.
+      if (readerOf(world, letter).email !== letter.email) return [deleted]
+      return [
+        ...[disabled, deleted, addressChanged, unconfirmed, ...about],
+        ...(letter.readerOf === null ? [] : [joinedAgain]),
+      ]
+    case 'member':
+      return [disabled, deleted, addressChanged, unconfirmed, removed, ...about]
+    case 'admin':
+      if (account?.deletedAt) return [disabled, deleted, addressChanged, restored]
+      return [
+        ...[disabled, deleted, addressChanged, unconfirmed, removed, demoted, ...about],
+        ...(letter.accountId === letter.readerOf ? [] : [otherPartner, partnerSuspended]),
+        ...(account?.suspendedAt ? [resumed] : []),
+        ...(kind === 'quota-request' ? [cancelled] : []),
+      ]
+    case 'token':
+      if (kind === 'email-confirmation')
+        return [disabled, deleted, movedAway(newerLink), late(4 * day), newConfirmation, usedLink(cast.ines.email)]
+      return kind === 'password-reset'
+        ? [disabled, deleted, movedAway(newerLink), late(31 * minute), newReset, usedReset]
+        : [disabled, deleted, late(61 * minute), newAddress, usedLink('ines@new.example')]
+    case 'invitation':
+      return [...invitationWays, ...about, accountSuspended, ...(sentByPetra(world, letter) ? [senderSuspended] : [])]
+  }
+}
+
+function sentByPetra({ panel }: World, { invitationId }: LetterRow): boolean {
+  const own = and(eq(invitations.id, invitationId ?? 0), eq(users.email, cast.petra.email))
+  const sent = panel.db
+    .select()
+    .from(invitations)
+    .innerJoin(users, eq(users.id, invitations.invitedBy))
+    .where(own)
+    .get()
+  return sent !== undefined
+}
+
+const newReset: Way = {
+  how: 'a newer link is asked for',
+  end: async (world) => {
+    world.panel.pass(5 * minute)
+    await world.panel.visit().submit('/password-reset', 'Send link', { email: cast.ines.email })
+    await until('both links', () => world.panel.db.select().from(letters).all().length === 2)
+  },
+  why: newerLink,
+}
+const usedReset: Way = {
+  how: 'its link is used',
+  end: async (world) => {
+    const link = await linkOf(world, cast.ines.email, '/password-reset/')
+    await world.panel.visit().submit(link, 'Change password', { password: newPassword, repeated: newPassword })
+  },
+  why: 'its link was already used',
+}
+const newAddress: Way = {
+  how: 'another address is asked for',
+  end: async ({ as }) => (await as('ines')).submit('/profile', 'Change e-mail', { email: 'ines@newer.example' }),
+  why: newerLink,
+}
+const newConfirmation: Way = {
+  how: 'another confirmation is asked for',
+  end: async ({ as }) => (await as('ines')).submit('/profile', 'Send confirmation'),
+  why: newerLink,
+}
+const usedLink = (email: string): Way => ({
+  how: 'its link is used',
+  end: async (world) => {
+    const ines = await world.as('ines')
+    const page = await ines.open(await linkOf(world, email))
+    if (page.hasButton('Change e-mail')) await ines.press(page, 'Change e-mail')
+    else await ines.press(page, 'Confirm e-mail address', { password: newPassword, repeated: newPassword })
+  },
+  why: newerLink,
+})
+const invitationWays: Way[] = [
+  late(8 * day),
+  {
+    how: 'the invitation is cancelled',
+    end: async ({ as }) => (await as('ines')).submit('/customer/users', 'Cancel', {}, greta),
+    why: 'the invitation was cancelled',
+  },
+  {
+    how: 'the invitation is sent again',
+    end: async ({ panel, as }) => {
+      panel.pass(5 * minute)
+      await (await as('ines')).submit('/customer/users', 'Resend', {}, greta)
+    },
+    why: 'a newer link replaced the one in it',
+  },
+  {
+    how: 'the invitation is accepted',
+    end: async (world) => {
+      const accept = { password: newPassword, repeated: newPassword }
+      await world.panel.visit().submit(await linkOf(world, greta, '/invitations/'), 'Accept invitation', accept)
+    },
+    why: 'the invitation was already accepted',
+  },
+]
+
+/** Brings the scenario about, so that others could do without its reader. */
+async function bringAbout(t: Test, scenario: Scenario): Promise<{ world: World; letter: LetterRow }> {
+  const world = await startWorld(t)
+  const letter = await waitingTo(world, await scenario(world))
+  const admin = and(eq(memberships.userId, letter.userId ?? 0), eq(memberships.role, 'admin'))
+  for (const { accountId } of world.panel.db.select().from(memberships).where(admin).all()) {
+    const account = world.panel.db.select().from(accounts).where(eq(accounts.id, accountId)).get()
+    if (account?.deletedAt === null) await join(world, 'uma', accountId, 'admin')
+  }
+  return { world, letter }
+}
+
+/** The mail server takes everything again, and the worker tries. */
+async function recover({ panel, mail }: World): Promise<void> {
+  mail.refuse(undefined)
+  panel.pass(2 * minute)
+  panel.app.wakeMail()
+}
+
+async function outcome(world: World, { id }: LetterRow): Promise<LetterRow> {
+  return until('the e-mail is sent or withdrawn', () => {
+    const letter = world.panel.db.select().from(letters).where(eq(letters.id, id)).get()
+    return letter && letter.state !== 'waiting' && letter
+  })
+}
+
+t.test('each kind of e-mail has its cases here', async (t) => {
+  t.same(Object.keys(kinds).sort(), Object.keys(letterKinds).sort())
+  for (const [kind, scenarios] of Object.entries(kinds)) t.ok(Object.keys(scenarios).length > 0, kind)
+})
+
+const seen = new Set<string>()
+/** Ways are gone through once for each kind and reason, not for each of its scenarios again. */
+const gone = new Set<string>()
+
+for (const kind of Object.keys(kinds) as LetterKind[])
+  for (const [what, scenario] of Object.entries(kinds[kind]))
+    t.test(`${what} arrives while its reason holds, and not when it has ended`, async (t) => {
+      const first = await bringAbout(t, scenario)
+      const ways = waysOf(kind, first.letter, first.world)
+      seen.add(first.letter.reason)
+      t.ok(ways.length > 0, 'its reason can end')
+      const mine = ways.filter(({ how, why }) => !gone.has(`${kind} ${first.letter.reason} ${how} ${why}`))
+      for (const { how, why } of mine) gone.add(`${kind} ${first.letter.reason} ${how} ${why}`)
+      await recover(first.world)
+      t.equal((await outcome(first.world, first.letter)).state, 'sent')
+      t.ok(first.world.mail.taken.some(({ mail }) => mail.messageId === first.letter.messageId))
+
+      for (const { how, end, why } of mine) {
+        const { world, letter } = await bringAbout(t, scenario)
+        await end(world, letter)
+        await recover(world)
+        const { state, error, body } = await outcome(world, letter)
+        t.same({ state, error, body }, { state: 'withdrawn', error: `Not sent: ${why}.`, body: null }, how)
+        t.notOk(
+          world.mail.taken.some(({ mail }) => mail.messageId === letter.messageId),
+          `${how}: nothing arrives`,
+        )
+        // She may have left Support.
+        world.panel.db.update(users).set({ operator: true }).where(eq(users.email, cast.olga.email)).run()
+        const page = await (await world.panel.signIn('olga')).get('/support/mail?state=withdrawn')
+        t.match(page.text, `Not sent: ${why}.`, `${how}: Support reads why`)
+        await world.panel.close()
+      }
+    })
+
+t.test('each reason was seen to end', async (t) => {
+  const reasons = letters.reason.enumValues.filter((reason) => reason !== 'none')
+  t.same([...seen].sort(), [...reasons].sort())
+})

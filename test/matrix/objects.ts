@@ -1,0 +1,179 @@
+import { eq } from 'drizzle-orm'
+import {
+  accounts,
+  emailChanges,
+  imports,
+  invitations,
+  letters,
+  quotaRequests,
+  sessions,
+  users,
+} from '../../src/db/schema.ts'
+import { type CastName, cast } from '../../src/demo.ts'
+import { hashToken } from '../../src/secrets.ts'
+import { type Fields, type Panel, startApp } from '../harness.ts'
+import { until } from '../smtp.ts'
+
+// Two accounts of different partners with one of everything, and a form for each route.
+
+/** What identifies objects in addresses and forms. */
+export type Objects = Record<
+  'customer' | 'identifier' | 'project' | 'user' | 'id' | 'letter' | 'session' | 'token' | 'request' | 'key' | 'import',
+  string
+>
+
+export const missing: Objects = {
+  customer: 'nobody',
+  identifier: 'nobody',
+  project: 'nothing',
+  user: '99999',
+  id: '99999',
+  letter: '99999',
+  session: '99999',
+  request: '99999',
+  key: 'nothing',
+  import: '99999',
+  token: 'N'.repeat(43),
+}
+
+export type Prepared = { panel: Panel; acme: Objects; umbrella: Objects }
+
+/** Acme and Umbrella each have a project, an invitation and its letter, an open change of e-mail, a request for more quota, and somebody logged in. */
+export async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepared> {
+  const panel = await startApp(t)
+  const { db } = panel
+  const uma = await panel.signIn('uma')
+  await uma.submit('/projects', 'Create project', { name: 'Skunkworks', identifier: 'skunkworks' })
+  await uma.submit('/customer/users', 'Invite', { name: 'Secret Guest', email: 'secret@umbrella.example' })
+  await uma.submit('/projects/skunkworks', 'Save quotas', { volumes: '3', remark: 'Secret remark' })
+  await uma.submit('/customer/imports', 'Check the file', { text: 'name,e-mail\nSecret Row,row@umbrella.example' })
+  await uma.submit('/customer/quotas?project=skunkworks', 'Send request', { volumes: '7', reason: 'Secret reason' })
+  const stella = await panel.signIn('stella')
+  await stella.submit('/projects/website', 'Save quotas', { volumes: '2', remark: 'Own remark' })
+  await stella.submit('/customer/imports', 'Check the file', { text: 'name,e-mail\nOwn Row,row@acme.example' })
+  await stella.submit('/customer/quotas?project=website', 'Send request', { volumes: '5', reason: 'Own reason' })
+  await stella.submit('/customer/users', 'Invite', { name: 'Own Guest', email: 'guest@acme.example' })
+  await stella.submit('/customer/users', 'Invite', { name: 'Nils', email: cast.nils.email })
+  await panel.signIn('tom')
+  // The worker has done with them, so that whatever changes from now on was changed by a request.
+  await until('the letters are kept', () =>
+    db
+      .select()
+      .from(letters)
+      .all()
+      .every(({ state }) => state === 'kept'),
+  )
+  const userId = (who: CastName) => db.select().from(users).where(eq(users.email, cast[who].email)).get()?.id ?? 0
+  const objects = (customer: string, project: string, who: CastName, guest: string, token: string): Objects => {
+    db.insert(emailChanges)
+      .values({
+        hash: hashToken(token),
+        userId: userId(who),
+        email: `${customer}@new.example`,
+        expiresAt: panel.app.now() + 3_600_000,
+      })
+      .run()
+    return {
+      customer,
+      identifier: customer,
+      project,
+      user: String(userId(who)),
+      id: String(db.select().from(invitations).where(eq(invitations.email, guest)).get()?.id),
+      letter: String(db.select().from(letters).where(eq(letters.email, guest)).get()?.id),
+      session: String(
+        db
+          .select()
+          .from(sessions)
+          .where(eq(sessions.userId, userId(who)))
+          .get()?.id,
+      ),
+      token,
+      request: String(
+        db
+          .select({ id: quotaRequests.id })
+          .from(quotaRequests)
+          .innerJoin(accounts, eq(accounts.id, quotaRequests.accountId))
+          .where(eq(accounts.identifier, customer))
+          .get()?.id,
+      ),
+      key: 'snapshots',
+      import: String(
+        db
+          .select({ id: imports.id })
+          .from(imports)
+          .innerJoin(accounts, eq(accounts.id, imports.accountId))
+          .where(eq(accounts.identifier, customer))
+          .get()?.id,
+      ),
+    }
+  }
+  return {
+    panel,
+    acme: objects('acme', 'website', 'tom', 'guest@acme.example', 'A'.repeat(43)),
+    umbrella: objects('umbrella', 'skunkworks', 'uma', 'secret@umbrella.example', 'U'.repeat(43)),
+  }
+}
+
+export function addressOf(url: string, objects: Objects): string {
+  return url.replaceAll(/:(\w+)/g, (_, name: keyof Objects) => objects[name])
+}
+
+/** Forms that would do something, if they were let. */
+const plausible: Record<string, Fields> = {
+  '/partner/customers': { name: 'Changed', identifier: 'changed' },
+  '/partner/customers/:customer/invitations': { name: 'Changed', email: 'changed@x.example' },
+  '/partner/customers/:customer/quotas': { projects: '1', version: '1' },
+  '/partner/customers/:customer/quotas/requests/:request/refusal': { comment: 'Changed' },
+  '/partner/quotas/automatic-approval': { share: '50' },
+  '/customer/quotas/requests': { volumes: '9', reason: 'Changed' },
+  '/projects/:project/quotas': { volumes: '9', version: '2' },
+  '/support/accounts/:identifier/quotas': { projects: '1', version: '1' },
+  '/support/accounts/:identifier/pool': { projects: '1', version: '1' },
+  '/support/accounts/:identifier/quotas/requests/:request/refusal': { comment: 'Changed' },
+  '/partner/imports': { text: 'name\nChanged' },
+  '/customer/imports': { text: 'name,e-mail\nChanged,changed@x.example' },
+  '/support/resources': { key: 'changed', name: 'Changed', unit: '' },
+  '/support/resources/:key': { name: 'Changed', unit: '', version: '1' },
+  '/partner/customers/:customer/suspension': { reason: 'Changed' },
+  '/projects': { name: 'Changed', identifier: 'changed' },
+  '/projects/:project/name': { name: 'Changed', version: '1' },
+  '/projects/:project/access': { role: 'reader' },
+  '/projects/:project/access/:user': { role: 'reader', version: '1' },
+  '/customer/users': { name: 'Changed', email: 'changed@x.example', role: 'admin' },
+  '/customer/users/:user/role': { role: 'admin', version: '1' },
+  '/customer/account/name': { name: 'Changed', version: '1' },
+  '/support/accounts/:identifier/suspension': { reason: 'Changed' },
+  '/support/accounts/:identifier/invitations': { name: 'Changed', email: 'changed@x.example' },
+  '/customer/invitations/:id/correction': { name: 'Changed', email: 'changed@x.example' },
+  '/partner/customers/:customer/invitations/:id/correction': { name: 'Changed', email: 'changed@x.example' },
+  '/support/accounts/:identifier/invitations/:id/correction': { name: 'Changed', email: 'changed@x.example' },
+  '/support/accounts/:identifier/partner': { to: 'partner', partner: 'rival' },
+  '/support/accounts': {
+    name: 'Changed',
+    identifier: 'changed',
+    kind: 'partner',
+    adminName: 'Changed',
+    adminEmail: 'changed@x.example',
+  },
+}
+
+export function formFor(url: string, objects: Objects): Fields {
+  const fields = { ...plausible[url] }
+  if (url === '/projects/:project/removal') fields.identifier = objects.project
+  if (url === '/partner/customers/:customer/removal') fields.identifier = objects.customer
+  if (url === '/support/accounts/:identifier/removal') fields.identifier = objects.identifier
+  if (url === '/projects/:project/access') fields.people = objects.user
+  if (url === '/customer/quotas/requests') fields.project = objects.project
+  if (url === '/active-account') fields.account = objects.identifier
+  return fields
+}
+
+/** Every row, but for what a request may touch without a change: the use of a session, and the count of tries. */
+export function lasting(panel: Panel) {
+  const { sessions, throttles, ...rest } = panel.rows()
+  return { ...rest, sessions: sessions?.map((row) => ({ ...(row as object), last_seen_at: 0 })) }
+}
+
+export function idOf(panel: Panel, identifier: string): number {
+  return panel.db.select().from(accounts).where(eq(accounts.identifier, identifier)).get()?.id ?? 0
+}

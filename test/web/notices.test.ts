@@ -1,0 +1,766 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename, dirname, join, relative } from 'node:path'
+import { eq } from 'drizzle-orm'
+import { Secret, TOTP } from 'otpauth'
+import t from 'tap'
+import ts from 'typescript'
+import { root } from '../../src/config.ts'
+import {
+  importRows,
+  imports,
+  installation,
+  invitations,
+  letters,
+  projectAccess,
+  projects,
+  records,
+  users,
+} from '../../src/db/schema.ts'
+import { type CastName, cast, demoPassword } from '../../src/demo.ts'
+import { resendGap } from '../../src/mail/allowance.ts'
+import { type Client, type Fields, type Page, type Panel, startApp } from '../harness.ts'
+
+// What a page says is what happened: a notice tells of the act’s result, never of what was asked for.
+
+t.setTimeout(300_000)
+
+type Act = {
+  who: CastName
+  page: string
+  button: string
+  fields?: Fields
+  within?: string
+  /** What comes before it. */
+  first?: (panel: Panel) => Promise<unknown>
+}
+
+const as = (who: CastName, page: string, button: string, fields?: Fields, within?: string) => async (panel: Panel) =>
+  (await panel.signIn(who)).submit(page, button, fields, within)
+const all =
+  (...steps: ((panel: Panel) => Promise<unknown>)[]) =>
+  async (panel: Panel) => {
+    for (const step of steps) await step(panel)
+  }
+const untilResendable = async (panel: Panel) => panel.pass(resendGap)
+const suspend = as('petra', '/partner/customers/acme/suspension', 'Suspend', { reason: 'Unpaid' })
+const limitAcme = as('petra', '/partner/customers/acme/quotas', 'Save quotas', { cores: '4' })
+const askForMore = all(limitAcme, as('stella', '/customer/quotas', 'Send request', { cores: '5', reason: 'Growth' }))
+const inviteGuest = as('stella', '/customer/users', 'Invite', { name: 'Guest', email: 'guest@acme.example' })
+const inviteFirst = as('petra', '/partner/customers/new/users', 'Invite', { name: 'Guest', email: 'guest@new.example' })
+const newCustomer = as('petra', '/partner/customers', 'Create customer', { name: 'New', identifier: 'new' })
+const askToBePartner = as('dora', '/customer/account', 'Ask to become a partner')
+const askAsDirect = all(
+  as('olga', '/support/accounts/direct/quotas', 'Save quotas', { cores: '4' }),
+  as('dora', '/customer/quotas', 'Send request', { cores: '5', reason: 'Growth' }),
+)
+const newAccount = as('olga', '/support/accounts', 'Create account', {
+  name: 'New',
+  identifier: 'new',
+  kind: 'partner',
+  adminName: 'Guest',
+  adminEmail: 'guest@new.example',
+})
+const unproved = async ({ db }: Panel) =>
+  db.update(users).set({ emailProvedAt: null }).where(eq(users.email, cast.tom.email)).run()
+const checkUsers = as('stella', '/customer/imports', 'Check the file', { text: 'name,e-mail\nRow,row@acme.example' })
+const checkCustomers = as('petra', '/partner/imports', 'Check the file', { text: 'name,identifier\nRow,row' })
+/** It is begun, and its worker not woken. */
+const running = async ({ db }: Panel) => db.update(imports).set({ state: 'running' }).run()
+/** It has carried out its row by hand: the last invitation is its. */
+const carriedOut = async ({ db }: Panel) => {
+  const [invitation] = db.select().from(invitations).all()
+  db.update(imports).set({ state: 'done' }).run()
+  db.update(importRows)
+    .set({ state: 'done', invitationId: invitation?.id ?? null })
+    .run()
+}
+const removeAcmesProjects = all(
+  as('stella', '/projects/website/removal', 'Delete project', { identifier: 'website' }),
+  as('stella', '/projects/shop/removal', 'Delete project', { identifier: 'shop' }),
+)
+const deleteAcme = all(
+  removeAcmesProjects,
+  as('petra', '/partner/customers/acme/removal', 'Delete customer', { identifier: 'acme' }),
+)
+const deleteDirect = as('olga', '/support/accounts/direct/removal', 'Delete account', { identifier: 'direct' })
+const secondSession = (who: CastName) => (panel: Panel) => panel.signIn(who)
+const userId = ({ db }: Panel, who: CastName) =>
+  db.select().from(users).where(eq(users.email, cast[who].email)).get()?.id
+
+async function enrol(panel: Panel, client: Client): Promise<void> {
+  const page = await client.open('/profile/two-factor')
+  const secret = page.root.querySelector('main code')?.textContent.replaceAll(' ', '') ?? ''
+  const code = new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: panel.app.now() })
+  await client.press(page, 'Switch on', { code })
+}
+
+/** For each form of a signed-in user: how it is sent. Or why it cannot find its act done already. */
+const acts: Record<string, Act | string> = {
+  'POST /setup/:token': 'nobody is signed in, and it works once',
+  'POST /login': 'nobody is signed in',
+  'POST /login/second-factor': 'nobody is signed in',
+  'POST /session/removal': 'nobody is signed in any more',
+  'POST /password-reset': 'nobody is signed in, and whether there is a log-in is not told',
+  'POST /password-reset/:token': 'nobody is signed in, and it works once',
+  'POST /invitations/:token/user': 'nobody is signed in, and it works once',
+  'POST /invitations/:token/acceptance': 'its link is only in the e-mail; test/accounts/invitations.test.ts',
+  'POST /profile/email/:token': 'its link is only in the e-mail; test/people/email-change.test.ts',
+  'POST /active-account': 'it changes nothing but the session, and says which account is active',
+  'POST /profile/password': 'it ends the session that the other form belongs to',
+  'POST /profile/removal': 'it ends the session that the other form belongs to',
+  'POST /profile/two-factor': 'it answers with the codes themselves',
+  'POST /profile/two-factor/recovery-codes': 'it answers with the codes themselves',
+  'POST /customer/invitations/:id/link': 'it answers with the link itself',
+  'POST /partner/customers/:customer/invitations/:id/link': 'it answers with the link itself',
+  'POST /profile/data': 'it answers with the file itself',
+  'POST /customer/account/export': 'it answers with the file itself',
+  'POST /customer/imports': 'each file is an import of its own',
+  'POST /partner/imports': 'each file is an import of its own',
+  'POST /profile/name': { who: 'tom', page: '/profile', button: 'Save name', fields: { name: 'Thomas' } },
+  'POST /profile/email': {
+    who: 'tom',
+    page: '/profile',
+    button: 'Change e-mail',
+    fields: { email: 'tom@new.example' },
+  },
+  'POST /profile/accounts/:identifier/removal': {
+    who: 'tom',
+    page: '/profile/accounts/acme/removal',
+    button: 'Leave Acme',
+  },
+  'POST /profile/sessions/:session/removal': {
+    who: 'tom',
+    first: secondSession('tom'),
+    page: '/profile',
+    button: 'End',
+  },
+  'POST /profile/sessions/removal': {
+    who: 'tom',
+    first: secondSession('tom'),
+    page: '/profile',
+    button: 'End all other sessions',
+  },
+  'POST /profile/two-factor/removal': {
+    who: 'tom',
+    page: '/profile/two-factor',
+    button: 'Switch off',
+  },
+  'POST /my-invitations/:id/acceptance': {
+    who: 'nils',
+    first: as('stella', '/customer/users', 'Invite', { name: 'Nils', email: cast.nils.email }),
+    page: '/',
+    button: 'Accept',
+  },
+  'POST /projects/:project/name': {
+    who: 'stella',
+    page: '/projects/website',
+    button: 'Rename',
+    fields: { name: 'Site' },
+  },
+  'POST /projects/:project/access': {
+    who: 'stella',
+    page: '/projects/shop',
+    button: 'Give access',
+    fields: { people: 'tom', role: 'reader' },
+  },
+  'POST /projects/:project/access/:user': {
+    who: 'stella',
+    page: '/projects/website',
+    button: 'Change',
+    fields: { role: 'reader' },
+    within: cast.tom.email,
+  },
+  'POST /projects/:project/access/:user/removal': {
+    who: 'stella',
+    page: '/projects/website',
+    button: 'Remove',
+    within: cast.tom.email,
+  },
+  'POST /projects/:project/quotas': {
+    who: 'stella',
+    page: '/projects/website',
+    button: 'Save quotas',
+    fields: { cores: '2' },
+  },
+  'POST /projects/:project/removal': {
+    who: 'stella',
+    page: '/projects/website/removal',
+    button: 'Delete project',
+    fields: { identifier: 'website' },
+  },
+  'POST /projects': {
+    who: 'stella',
+    page: '/projects',
+    button: 'Create project',
+    fields: { name: 'Intranet', identifier: 'intranet' },
+  },
+  'POST /customer/account/name': {
+    who: 'stella',
+    page: '/customer/account',
+    button: 'Save name',
+    fields: { name: 'Acme Inc.' },
+  },
+  'POST /customer/account/partner-request': {
+    who: 'dora',
+    page: '/customer/account',
+    button: 'Ask to become a partner',
+  },
+  'POST /customer/users': {
+    who: 'stella',
+    page: '/customer/users',
+    button: 'Invite',
+    fields: { name: 'Guest', email: 'guest@acme.example' },
+  },
+  'POST /customer/users/:user/role': {
+    who: 'stella',
+    page: '/customer/users',
+    button: 'Change',
+    fields: { role: 'admin' },
+    within: cast.tom.email,
+  },
+  'POST /customer/users/:user/removal': { who: 'stella', page: '/customer/users/TOM/removal', button: 'Remove Tom' },
+  'POST /customer/invitations/:id/resending': {
+    who: 'stella',
+    first: all(inviteGuest, untilResendable),
+    page: '/customer/users',
+    button: 'Resend',
+  },
+  'POST /customer/invitations/:id/cancellation': {
+    who: 'stella',
+    first: inviteGuest,
+    page: '/customer/users',
+    button: 'Cancel',
+  },
+  'POST /customer/invitations/:id/correction': {
+    who: 'stella',
+    first: inviteGuest,
+    page: '/customer/invitations/1/correction',
+    button: 'Send invitation',
+    fields: { name: 'Gert', email: 'gert@acme.example' },
+  },
+  'POST /customer/users/:user/confirmation': {
+    who: 'stella',
+    first: unproved,
+    page: '/customer/users',
+    button: 'Send confirmation',
+  },
+  'POST /profile/email/confirmation': { who: 'tom', first: unproved, page: '/profile', button: 'Send confirmation' },
+  'POST /customer/projects/deleted/:project/restoration': {
+    who: 'stella',
+    first: as('stella', '/projects/website/removal', 'Delete project', { identifier: 'website' }),
+    page: '/customer/projects/deleted',
+    button: 'Restore',
+  },
+  'POST /customer/imports/:import/start': {
+    who: 'stella',
+    first: checkUsers,
+    page: '/customer/imports/1',
+    button: 'Import 1 user',
+  },
+  'POST /customer/imports/:import/stopping': {
+    who: 'stella',
+    first: all(checkUsers, running),
+    page: '/customer/imports/1',
+    button: 'Stop the import',
+  },
+  'POST /customer/imports/:import/invitations/cancellation': {
+    who: 'stella',
+    first: all(inviteGuest, checkUsers, carriedOut),
+    page: '/customer/imports/1',
+    button: 'Cancel its invitations',
+    fields: { confirmed: 'yes' },
+  },
+  'POST /customer/imports/:import/removal': {
+    who: 'stella',
+    first: checkUsers,
+    page: '/customer/imports/1',
+    button: 'Discard',
+  },
+  'POST /customer/quotas/requests': {
+    who: 'stella',
+    first: limitAcme,
+    page: '/customer/quotas',
+    button: 'Send request',
+    fields: { cores: '5', reason: 'Growth' },
+  },
+  'POST /customer/quotas/requests/:request/cancellation': {
+    who: 'stella',
+    first: askForMore,
+    page: '/customer/quotas',
+    button: 'Cancel request',
+  },
+  'POST /partner/imports/:import/start': {
+    who: 'petra',
+    first: checkCustomers,
+    page: '/partner/imports/1',
+    button: 'Import 1 customer',
+  },
+  'POST /partner/imports/:import/stopping': {
+    who: 'petra',
+    first: all(checkCustomers, running),
+    page: '/partner/imports/1',
+    button: 'Stop the import',
+  },
+  'POST /partner/imports/:import/invitations/cancellation': {
+    who: 'petra',
+    first: all(all(newCustomer, inviteFirst), checkCustomers, carriedOut),
+    page: '/partner/imports/1',
+    button: 'Cancel its invitations',
+    fields: { confirmed: 'yes' },
+  },
+  'POST /partner/imports/:import/removal': {
+    who: 'petra',
+    first: checkCustomers,
+    page: '/partner/imports/1',
+    button: 'Discard',
+  },
+  'POST /partner/customers': {
+    who: 'petra',
+    page: '/partner/customers',
+    button: 'Create customer',
+    fields: { name: 'New', identifier: 'new' },
+  },
+  'POST /partner/customers/:customer/own-membership': {
+    who: 'petra',
+    page: '/partner/customers/acme/users',
+    button: 'Add Myself',
+  },
+  'POST /partner/customers/:customer/own-membership/removal': {
+    who: 'petra',
+    first: as('petra', '/partner/customers/acme/users', 'Add Myself'),
+    page: '/partner/customers/acme/users?account=cloudhaus',
+    button: 'Remove Myself',
+  },
+  'POST /partner/customers/:customer/invitations': {
+    who: 'petra',
+    first: newCustomer,
+    page: '/partner/customers/new/users',
+    button: 'Invite',
+    fields: { name: 'Guest', email: 'guest@new.example' },
+  },
+  'POST /partner/customers/:customer/invitations/:id/resending': {
+    who: 'petra',
+    first: all(newCustomer, inviteFirst, untilResendable),
+    page: '/partner/customers/new/users',
+    button: 'Resend',
+  },
+  'POST /partner/customers/:customer/invitations/:id/cancellation': {
+    who: 'petra',
+    first: all(newCustomer, inviteFirst),
+    page: '/partner/customers/new/users',
+    button: 'Cancel',
+  },
+  'POST /partner/customers/:customer/invitations/:id/correction': {
+    who: 'petra',
+    first: all(newCustomer, inviteFirst),
+    page: '/partner/customers/new/invitations/1/correction',
+    button: 'Send invitation',
+    fields: { name: 'Gert', email: 'gert@acme.example' },
+  },
+  'POST /partner/customers/:customer/suspension': {
+    who: 'petra',
+    page: '/partner/customers/acme/suspension',
+    button: 'Suspend',
+    fields: { reason: 'Unpaid' },
+  },
+  'POST /partner/customers/:customer/suspension/removal': {
+    who: 'petra',
+    first: suspend,
+    page: '/partner/customers',
+    button: 'Resume',
+  },
+  'POST /partner/customers/:customer/removal': {
+    who: 'petra',
+    first: removeAcmesProjects,
+    page: '/partner/customers/acme/removal',
+    button: 'Delete customer',
+    fields: { identifier: 'acme' },
+  },
+  'POST /partner/deleted-customers/:customer/restoration': {
+    who: 'petra',
+    first: deleteAcme,
+    page: '/partner/deleted-customers',
+    button: 'Restore',
+  },
+  'POST /partner/customers/:customer/quotas': {
+    who: 'petra',
+    page: '/partner/customers/acme/quotas',
+    button: 'Save quotas',
+    fields: { cores: '9' },
+  },
+  'POST /partner/customers/:customer/quotas/requests/:request/approval': {
+    who: 'petra',
+    first: askForMore,
+    page: '/partner/customers/acme/quotas',
+    button: 'Approve',
+  },
+  'POST /partner/customers/:customer/quotas/requests/:request/refusal': {
+    who: 'petra',
+    first: askForMore,
+    page: '/partner/customers/acme/quotas',
+    button: 'Decline',
+    fields: { comment: 'No' },
+  },
+  'POST /partner/quotas/automatic-approval': {
+    who: 'petra',
+    page: '/partner/quotas',
+    button: 'Save',
+    fields: { share: '20' },
+  },
+  'POST /support/accounts': {
+    who: 'olga',
+    page: '/support/accounts',
+    button: 'Create account',
+    fields: { name: 'New', identifier: 'new', kind: 'customer', adminName: 'Guest', adminEmail: 'guest@new.example' },
+  },
+  'POST /support/accounts/:identifier/invitations': {
+    who: 'olga',
+    first: newAccount,
+    page: '/support/accounts/new/users',
+    button: 'Invite',
+    fields: { name: 'Gert', email: 'gert@acme.example' },
+  },
+  'POST /support/accounts/:identifier/invitations/:id/resending': {
+    who: 'olga',
+    first: all(newAccount, untilResendable),
+    page: '/support/accounts/new/users',
+    button: 'Resend',
+  },
+  'POST /support/accounts/:identifier/invitations/:id/cancellation': {
+    who: 'olga',
+    first: newAccount,
+    page: '/support/accounts/new/users',
+    button: 'Cancel',
+  },
+  'POST /support/accounts/:identifier/invitations/:id/correction': {
+    who: 'olga',
+    first: newAccount,
+    page: '/support/accounts/new/invitations/1/correction',
+    button: 'Send invitation',
+    fields: { name: 'Gert', email: 'gert@acme.example' },
+  },
+  'POST /support/accounts/:identifier/suspension': {
+    who: 'olga',
+    page: '/support/accounts/acme/suspension',
+    button: 'Suspend',
+    fields: { reason: 'Unpaid' },
+  },
+  'POST /support/accounts/:identifier/suspension/removal': {
+    who: 'olga',
+    first: as('olga', '/support/accounts/acme/suspension', 'Suspend', { reason: 'Abuse' }),
+    page: '/support/accounts',
+    button: 'Resume',
+  },
+  'POST /support/accounts/:identifier/removal': {
+    who: 'olga',
+    page: '/support/accounts/direct/removal',
+    button: 'Delete account',
+    fields: { identifier: 'direct' },
+  },
+  'POST /support/accounts/:identifier/restoration': {
+    who: 'olga',
+    first: deleteDirect,
+    page: '/support/accounts?status=deleted',
+    button: 'Restore',
+  },
+  'POST /support/accounts/:identifier/partner': {
+    who: 'olga',
+    page: '/support/accounts/acme/partner',
+    button: 'Move',
+    fields: { to: 'partner', partner: 'rival' },
+  },
+  'POST /support/accounts/:identifier/quotas': {
+    who: 'olga',
+    page: '/support/accounts/direct/quotas',
+    button: 'Save quotas',
+    fields: { cores: '9' },
+  },
+  'POST /support/accounts/:identifier/pool': {
+    who: 'olga',
+    page: '/support/accounts/cloudhaus/quotas',
+    button: 'Save pool',
+    fields: { cores: '9' },
+  },
+  'POST /support/accounts/:identifier/quotas/requests/:request/approval': {
+    who: 'olga',
+    first: askAsDirect,
+    page: '/support/accounts/direct/quotas',
+    button: 'Approve',
+  },
+  'POST /support/accounts/:identifier/quotas/requests/:request/refusal': {
+    who: 'olga',
+    first: askAsDirect,
+    page: '/support/accounts/direct/quotas',
+    button: 'Decline',
+    fields: { comment: 'No' },
+  },
+  'POST /support/accounts/:identifier/partnership': {
+    who: 'olga',
+    first: askToBePartner,
+    page: '/support/accounts',
+    button: 'Make partner',
+    within: 'direct',
+  },
+  'POST /support/accounts/:identifier/partnership/removal': {
+    who: 'olga',
+    first: as('olga', '/support/accounts', 'Make partner', {}, 'direct'),
+    page: '/support/accounts',
+    button: 'Make customer',
+    within: 'direct',
+  },
+  'POST /support/accounts/:identifier/partner-request/removal': {
+    who: 'olga',
+    first: askToBePartner,
+    page: '/support/accounts',
+    button: 'Decline',
+  },
+  'POST /support/resources': {
+    who: 'olga',
+    page: '/support/resources',
+    button: 'Add resource',
+    fields: { key: 'lamps', name: 'Lamps' },
+  },
+  'POST /support/resources/:key': {
+    who: 'olga',
+    page: '/support/resources',
+    button: 'Save',
+    fields: { name: 'Kernels' },
+    within: 'cores',
+  },
+  'POST /support/resources/:key/removal': {
+    who: 'olga',
+    page: '/support/resources',
+    button: 'Remove',
+    within: 'snapshots',
+  },
+  'POST /support/users/:user/disabling': {
+    who: 'olga',
+    page: '/support/users',
+    button: 'Disable',
+    within: cast.tom.email,
+  },
+  'POST /support/users/:user/disabling/removal': {
+    who: 'olga',
+    first: as('olga', '/support/users', 'Disable', {}, cast.tom.email),
+    page: '/support/users',
+    button: 'Enable',
+    within: cast.tom.email,
+  },
+  'POST /support/users/:user/sessions/removal': {
+    who: 'olga',
+    first: secondSession('tom'),
+    page: '/support/users',
+    button: 'End sessions',
+    within: cast.tom.email,
+  },
+  'POST /support/users/:user/two-factor/removal': {
+    who: 'olga',
+    first: async (panel) => enrol(panel, await panel.signIn('tom')),
+    page: '/support/users',
+    button: 'Reset two-factor',
+    within: cast.tom.email,
+  },
+  'POST /support/users/:user/removal': {
+    who: 'olga',
+    page: '/support/users/TOM/removal',
+    button: 'Delete Tom',
+    fields: { email: cast.tom.email },
+  },
+  'POST /support/mail/:letter/resending': {
+    who: 'olga',
+    first: async (panel) => {
+      await inviteGuest(panel)
+      panel.db.update(letters).set({ state: 'failed', error: 'no such user' }).run()
+    },
+    page: '/support/mail',
+    button: 'Send again',
+  },
+  'POST /support/mail/resending': {
+    who: 'olga',
+    first: async (panel) => {
+      await inviteGuest(panel)
+      panel.db.update(letters).set({ state: 'failed', error: 'no such user' }).run()
+    },
+    page: '/support/mail',
+    button: 'Send all failed again',
+  },
+  'POST /support/clock': {
+    who: 'olga',
+    first: async (panel) => {
+      panel.db.update(installation).set({ lastSeenAt: 0 }).run()
+      panel.app.clock.look()
+    },
+    page: '/',
+    button: 'The clock is right',
+  },
+  'POST /support/backups': { who: 'olga', page: '/support/backups', button: 'Back up now' },
+}
+
+const recordCount = ({ db }: Panel) => db.select().from(records).all().length
+
+t.test('every form is listed here', async (t) => {
+  const panel = await startApp(t)
+  const forms = panel.routes.filter(({ method }) => method === 'POST').map(({ method, url }) => `${method} ${url}`)
+  t.same(
+    forms.filter((form) => !(form in acts)),
+    [],
+    'say how the new form is sent twice',
+  )
+})
+
+for (const [route, act] of Object.entries(acts)) {
+  if (typeof act === 'string') continue
+  t.test(`${route}: a second form that finds its act done does not claim it`, async (t) => {
+    const panel = await startApp(t)
+    const id = (text: string) => text.replace('TOM', String(userId(panel, 'tom')))
+    await act.first?.(panel)
+    const client = await panel.signIn(act.who)
+    // It is switched on in the session that switches it off.
+    if (route === 'POST /profile/two-factor/removal') await enrol(panel, client)
+    const fields = { ...act.fields }
+    if (fields.people === 'tom') fields.people = String(userId(panel, 'tom'))
+    const [one, other] = [await client.open(id(act.page)), await client.open(id(act.page))]
+    const first = await client.press(one, act.button, fields, act.within)
+    t.equal(first.status, 303, `${first.problem} ${first.text}`)
+    const said = (await client.open(first.location ?? '')).notice
+    const recorded = recordCount(panel)
+    const second = await client.press(other, act.button, fields, act.within)
+    t.ok(second.status < 500)
+    if (recordCount(panel) > recorded || second.status !== 303) return
+    const saidThen = (await client.open(second.location ?? '')).notice
+    t.not(saidThen, said, `“${said}” is said once`)
+    t.match(
+      saidThen,
+      /Nothing was changed|already|before|no longer open|no other session|a moment ago|no user of|has no/,
+    )
+  })
+}
+
+t.test('giving access names only users of the account, all or none, and counts whom it was given', async (t) => {
+  const panel = await startApp(t)
+  const stella = await panel.signIn('stella')
+  const shop = panel.db.select().from(projects).where(eq(projects.identifier, 'shop')).get()?.id ?? 0
+  const inShop = () =>
+    panel.db
+      .select()
+      .from(projectAccess)
+      .where(eq(projectAccess.projectId, shop))
+      .all()
+      .map((access) => access.userId)
+  const before = inShop()
+  const answers: Page[] = []
+  for (const people of [
+    String(userId(panel, 'uma')),
+    '99999',
+    [String(userId(panel, 'tom')), String(userId(panel, 'uma'))],
+  ]) {
+    const refused = await stella.press(await stella.open('/projects/shop'), 'Give access', { people, role: 'reader' })
+    t.equal(refused.status, 422)
+    t.match(refused.text, 'one of them is no user of this account. Nothing was changed.')
+    t.notMatch(refused.body, 'Uma')
+    t.same(inShop(), before)
+    answers.push(refused)
+  }
+  t.equal(answers[0]?.withoutTokens, answers[1]?.withoutTokens, 'a foreign user is as one that does not exist')
+
+  const both = [String(userId(panel, 'tom')), String(userId(panel, 'stella'))]
+  const given = await stella.press(await stella.open('/projects/shop'), 'Give access', { people: both, role: 'reader' })
+  t.equal(
+    (await stella.open(given.location ?? '')).notice,
+    '1 person has access to Shop as Project Reader now. 1 person had access already and kept the role.',
+  )
+})
+
+t.test('ending the sessions of somebody who has none is no act, and leaves no record', async (t) => {
+  const panel = await startApp(t)
+  const olga = await panel.signIn('olga')
+  await panel.signIn('tom')
+  const pages = [await olga.open('/support/users'), await olga.open('/support/users')] as const
+  await olga.press(pages[0], 'End sessions', {}, cast.tom.email)
+  const recorded = recordCount(panel)
+  await olga.press(pages[1], 'End sessions', {}, cast.tom.email)
+  t.equal(recordCount(panel), recorded)
+})
+
+t.test('what is restored while it is suspended is not said to be open', async (t) => {
+  const panel = await startApp(t)
+  await removeAcmesProjects(panel)
+  await suspend(panel)
+  await as('petra', '/partner/customers/acme/removal', 'Delete customer', { identifier: 'acme' })(panel)
+  const petra = await panel.signIn('petra')
+  const restored = await petra.submitAndFollow('/partner/deleted-customers', 'Restore')
+  t.equal(
+    restored.notice,
+    'Acme is restored. It is still suspended by Cloudhaus: its users can work in it once it is resumed.',
+  )
+  const stella = panel.visit()
+  await stella.logIn(cast.stella.email, demoPassword)
+  t.match((await stella.open('/')).text, 'Acme is suspended')
+})
+
+t.test('no route passes over what an act says that it did', async (t) => {
+  const src = join(root, 'src')
+  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+  const parse = (file: string) =>
+    ts.createSourceFile(file, readFileSync(join(src, file), 'utf8'), ts.ScriptTarget.Latest, true)
+  const telling = new Map<string, Set<string>>()
+  for (const file of files.filter((file) => basename(file) === 'data.ts' || file === 'mail/outbox.ts')) {
+    const names = new Set<string>()
+    for (const one of parse(file).statements)
+      if (ts.isFunctionDeclaration(one) && one.name && one.type && one.type.getText() !== 'void')
+        names.add(one.name.text)
+    telling.set(file, names)
+  }
+  t.ok(telling.get('people/log-in/data.ts')?.has('setDisabled'), 'what an act returns is read from its data.ts')
+
+  let calls = 0
+  for (const file of files.filter((file) => /(routes|page)\.ts$/.test(file))) {
+    const source = parse(file)
+    const imported = new Set<string>()
+    for (const one of source.statements) {
+      if (!ts.isImportDeclaration(one) || !ts.isStringLiteral(one.moduleSpecifier)) continue
+      const names = telling.get(relative(src, join(src, dirname(file), one.moduleSpecifier.text)))
+      const bindings = one.importClause?.namedBindings
+      if (names && bindings && ts.isNamedImports(bindings))
+        for (const { name } of bindings.elements) if (names.has(name.text)) imported.add(name.text)
+    }
+    const visit = (node: ts.Node): void => {
+      if (ts.isCallExpression(node) && ts.isIdentifier(node.expression) && imported.has(node.expression.text)) {
+        calls++
+        t.notOk(ts.isExpressionStatement(node.parent), `${file} asks what ${node.expression.text} did`)
+      }
+      ts.forEachChild(node, visit)
+    }
+    visit(source)
+  }
+  t.ok(calls > 80, `${calls} calls were looked at`)
+})
+
+t.test('an invitation that a member accepts says that the role stays, and what it gave', async (t) => {
+  const panel = await startApp(t)
+  const [stella, tom] = [await panel.signIn('stella'), await panel.signIn('tom')]
+  const shop = panel.db.select().from(projects).where(eq(projects.identifier, 'shop')).get()?.id ?? 0
+  const email = 'tom@new.example'
+  const invitation = { name: 'Tom', email, role: 'admin', projects: String(shop) }
+  await stella.submit('/customer/users', 'Invite', { ...invitation, projectRole: 'reader' })
+  panel.db.update(users).set({ email, emailKey: email }).where(eq(users.email, cast.tom.email)).run()
+  const accepted = await tom.submitAndFollow('/', 'Accept')
+  t.match(
+    accepted.notice,
+    'You are already Customer User of Acme. The invitation did not change your role. It gave you access to 1 project.',
+  )
+  t.match((await tom.get('/projects/shop')).text, 'You are Project Reader')
+  const members = await stella.get('/customer/users')
+  t.match(
+    members.root.querySelectorAll('main tbody tr').find((row) => row.text.includes(email))?.innerHTML,
+    /value="member" selected/,
+  )
+  t.match((await stella.get('/customer/history')).row('accepted the invitation'), 'Customer User → Customer User')
+})
+
+t.test('an invitation that makes a member says as what', async (t) => {
+  const panel = await startApp(t)
+  await as('stella', '/customer/users', 'Invite', { name: 'Nils', email: cast.nils.email, role: 'admin' })(panel)
+  const accepted = await (await panel.signIn('nils')).submitAndFollow('/', 'Accept')
+  t.equal(accepted.notice, 'You are Customer Admin of Acme now. You are working in Acme now.')
+})
