@@ -1,5 +1,6 @@
 import { and, eq, gte, isNotNull, isNull, lt, ne, or, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
+import { readJson } from '../db/json.ts'
 import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, type PageOf, readPage } from '../db/list.ts'
 import type { Db } from '../db/open.ts'
 import { prepared } from '../db/prepared.ts'
@@ -150,6 +151,9 @@ function stillOf(scope: Scope): SQL | undefined {
     : undefined
 }
 
+/** What stands for a change that cannot be read any more. */
+const unreadable: Change = { details: [null, 'cannot be read'] }
+
 /** How a scope is read: its condition, and what tells it apart. */
 function ofScope(scope: Scope): { shape: string; own: SQL | undefined; values: Record<string, number> } {
   if (scope === 'all') return { shape: 'all', own: undefined, values: {} }
@@ -285,7 +289,7 @@ function inFull(db: Db, scope: Scope, partnerId: number | undefined, rows: RawRe
       fromOwn: isFromPartner(scope) || (!elsewhere && row.actorAccount?.id === row.accountId),
       account,
       change: [
-        ...Object.entries(JSON.parse(row.change) as Change).map(([field, [before, after]]) => ({
+        ...Object.entries(readJson<Change>(row.change, unreadable)).map(([field, [before, after]]) => ({
           field,
           before: inWords(field, row, before),
           after: inWords(field, row, after),

@@ -17,6 +17,7 @@ import { write } from '../db/open.ts'
 import {
   countFailed,
   findLetter,
+  type LetterRow,
   letterList,
   listLetters,
   openBody,
@@ -224,11 +225,20 @@ export default async function supportRoutes(app: FastifyInstance) {
     })
   })
 
+  /** Undefined where it is not kept any more, or damaged. */
+  function textOf(letter: LetterRow): string | undefined {
+    try {
+      return openBody(secrets, letter)?.text
+    } catch {
+      return undefined
+    }
+  }
+
   app.get('/support/mail/:letter', mail, async (request, reply) => {
     const letter = found(findLetter(db, letterId(request)))
     // With a mail server the letter is its reader's alone: it may carry a link that acts for them.
-    const body = config.smtp ? undefined : openBody(secrets, letter)
-    return reply.page('support/letter', { title: letter.subject, letter, text: body?.text ?? '' })
+    const text = config.smtp ? undefined : textOf(letter)
+    return reply.page('support/letter', { title: letter.subject, letter, text: text ?? '' })
   })
 
   app.post('/support/mail/resending', mail, async (request, reply) => {

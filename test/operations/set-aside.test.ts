@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { eq } from 'drizzle-orm'
 import t from 'tap'
-import { accounts, importRows, imports } from '../../src/db/schema.ts'
+import { accounts, importRows, imports, letters } from '../../src/db/schema.ts'
 import { type Panel, startApp } from '../harness.ts'
 import { until } from '../smtp.ts'
 
@@ -89,8 +89,10 @@ t.test('an account that cannot be purged holds up no other', async (t) => {
   const odd = panel.db.select().from(accounts).where(eq(accounts.identifier, 'initech')).get()?.id ?? 0
   await panel.close()
   const sqlite = new Database(join(panel.dataDir, 'panel.db'))
+  // A start puts triggers right, so a row that nobody knows of holds on to the account.
   sqlite.exec(
-    `CREATE TRIGGER odd BEFORE DELETE ON memberships WHEN old.account_id = ${odd} BEGIN SELECT json('odd'); END`,
+    `CREATE TABLE odd (user_id, account_id, FOREIGN KEY (user_id, account_id) REFERENCES memberships (user_id, account_id));
+     INSERT INTO odd SELECT user_id, account_id FROM memberships WHERE account_id = ${odd}`,
   )
   sqlite.close()
   const again = await startApp(t, { dataDir: panel.dataDir })
@@ -99,4 +101,30 @@ t.test('an account that cannot be purged holds up no other', async (t) => {
   await until('the other is purged', () => purgedAt('umbrella'))
   t.equal(purgedAt('initech'), null)
   t.match((await (await again.signIn('olga')).get('/')).text, 'Something that was deleted 30 days ago was set aside')
+  t.match((await again.visit().get('/health/ready')).body, 'ready, but 1 item failed unexpectedly and was set aside')
+  t.match((await again.visit().get('/metrics')).body, /^meshpanel_set_aside 1$/m)
+})
+
+t.test('one damaged record keeps neither the history nor a download from the others', async (t) => {
+  const panel = await startApp(t)
+  const stella = await panel.signIn('stella')
+  await stella.submit('/projects', 'Create project', { name: 'First', identifier: 'first' })
+  await stella.submit('/projects', 'Create project', { name: 'Second', identifier: 'second' })
+  const { $client } = panel.db as unknown as { $client: Database.Database }
+  $client.exec(
+    "DROP TRIGGER records_never_change; UPDATE records SET change = '{' WHERE id = (SELECT max(id) FROM records)",
+  )
+  const history = await stella.open('/customer/history')
+  t.match(history.text, 'cannot be read')
+  t.match(history.text, 'First')
+  const csv = await stella.get('/customer/history?format=csv')
+  t.equal(csv.status, 200)
+})
+
+t.test('an e-mail that cannot be opened any more has its page all the same', async (t) => {
+  const panel = await startApp(t, { settings: { SMTP_URL: '' } })
+  await panel.visit().submit('/password-reset', 'Send link', { email: 'tom@acme.example' })
+  const letter = await until('the e-mail', () => panel.db.select().from(letters).all()[0])
+  panel.db.update(letters).set({ body: 'damaged', state: 'kept' }).where(eq(letters.id, letter.id)).run()
+  t.match((await (await panel.signIn('olga')).open(`/support/mail/${letter.id}`)).text, 'or it is damaged')
 })

@@ -1,5 +1,7 @@
+import { eq } from 'drizzle-orm'
 import { Secret, TOTP } from 'otpauth'
 import t from 'tap'
+import { users } from '../../src/db/schema.ts'
 import { type CastName, cast, demoPassword } from '../../src/demo.ts'
 import { type Client, type Page, type Panel, startApp } from '../harness.ts'
 
@@ -207,4 +209,14 @@ t.test('an enrolment made for somebody else, or changed, is refused', async (t) 
     t.equal((await stella.post('/profile/two-factor', { secret: forged, code: codeOf(panel, secret) })).status, 400)
   }
   t.match((await stella.get('/profile')).text, 'Your password alone logs you in')
+})
+
+t.test('a recovery code helps where the stored secret is damaged', async (t) => {
+  const panel = await startApp(t)
+  const { secret, codes } = await enrol(panel, await panel.signIn('tom'))
+  panel.db.update(users).set({ totpSecret: 'damaged' }).where(eq(users.email, cast.tom.email)).run()
+  panel.pass(minute)
+  const { client, second } = await passwordOnly(panel, 'tom')
+  t.equal((await client.press(second, 'Log in', { code: codeOf(panel, secret) })).status, 422)
+  t.equal((await client.press(second, 'Log in', { code: codes[0] ?? '' })).status, 303)
 })

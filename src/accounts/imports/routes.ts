@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { readJson } from '../../db/json.ts'
 import { TooMany } from '../../mail/allowance.ts'
 import { found } from '../../web/answer/errors.ts'
 import { readId } from '../../web/fields.ts'
@@ -180,7 +181,7 @@ export default async function importRoutes(app: FastifyInstance) {
 
   function downloadFailed(request: FastifyRequest, reply: FastifyReply, kind: ImportKind) {
     const { id, header } = importOf(request, kind)
-    const columns = JSON.parse(header ?? '[]') as string[]
+    const columns = readJson<string[]>(header ?? '[]', [])
     return csvDownload(reply, 'failed-rows.csv', [whyColumn, ...columns], failedRows(id))
   }
 
@@ -188,7 +189,11 @@ export default async function importRoutes(app: FastifyInstance) {
     for (let after = 0; ; ) {
       const rows = listFailedRows(db, importId, after, failedAtOnce)
       for (const { cells, state, words } of rows)
-        if (cells) yield [state === 'ready' ? 'It was not carried out.' : words, ...(JSON.parse(cells) as string[])]
+        if (cells)
+          yield [
+            state === 'ready' ? 'It was not carried out.' : words,
+            ...readJson(cells, ['This line cannot be read any more.']),
+          ]
       const last = rows.at(-1)
       if (!last) return
       after = last.line
@@ -217,7 +222,7 @@ export default async function importRoutes(app: FastifyInstance) {
       one,
       counts,
       rows: plural(counts.ready, ...kinds[kind].words),
-      leftOut: one.leftOut ? leftOutWords(JSON.parse(one.leftOut)) : '',
+      leftOut: one.leftOut ? leftOutWords(readJson(one.leftOut, [])) : '',
       invitations: one.state === 'done' || one.state === 'stopped' ? countInvitationsOf(db, one) : 0,
       list: listImportRows(db, one.id, readList(request, importRowList)),
       waits,

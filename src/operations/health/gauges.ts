@@ -9,6 +9,7 @@ import { listBackupFiles, newestGood } from '../backups/folder.ts'
 import type { Clock } from '../clock/watch.ts'
 import type { ReplicaState } from '../replica/replica.ts'
 import { countLetters, countSessions, oldestWaitingLetter } from './data.ts'
+import type { SetAside } from './set-aside.ts'
 
 /** Milliseconds that a count is good for: whoever asks more often costs no more. */
 const countedEvery = 15_000
@@ -23,11 +24,13 @@ type Sources = {
   mailTrouble: () => MailTrouble | undefined
   clock: Clock
   copying: Copying
+  setAside: SetAside
   replica: () => ReplicaState | undefined
 }
 
 /** What is looked up when the metrics are read. */
-export function addGauges({ metrics, db, dataDir, storage, now, mailTrouble, clock, copying, replica }: Sources): void {
+export function addGauges(sources: Sources): void {
+  const { metrics, db, dataDir, storage, now, mailTrouble, clock, copying, setAside, replica } = sources
   const count = () => ({
     letters: countLetters(db),
     oldest: oldestWaitingLetter(db),
@@ -69,6 +72,11 @@ export function addGauges({ metrics, db, dataDir, storage, now, mailTrouble, clo
   )
   gauge('mail_server_working', '1 while the mail server takes e-mails, 0 while all of them wait for it.', () =>
     mailTrouble() ? 0 : 1,
+  )
+  gauge(
+    'set_aside',
+    'E-mails, imports and other items that failed unexpectedly and were set aside since the last start.',
+    () => setAside.count,
   )
   gauge('clock_right', '1 while the clock can be right, 0 while it cannot.', () => (clock.trouble ? 0 : 1))
   gauge('last_backup_timestamp_seconds', 'When the newest good backup was made; 0 without one.', () =>

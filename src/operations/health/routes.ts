@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { type Connection, migrationCheck } from '../../db/open.ts'
 import { notFound } from '../../web/answer/errors.ts'
+import { plural } from '../../web/format.ts'
 import { mayReadMetrics } from './access.ts'
 import { readAnything } from './data.ts'
 import { addGauges } from './gauges.ts'
@@ -29,6 +30,7 @@ export default async function watchRoutes(app: FastifyInstance, { db }: { db: Co
     mailTrouble: app.mailTrouble,
     clock: app.clock,
     copying: app.copying,
+    setAside: app.setAside,
     replica: app.replica,
   })
 
@@ -36,7 +38,9 @@ export default async function watchRoutes(app: FastifyInstance, { db }: { db: Co
 
   app.get('/health/ready', health, async (_request, reply) => {
     const reason = whyNotReady()
-    return reason ? plain(reply.code(503), `not ready: ${reason}`) : plain(reply, `ready${mailWords()}`)
+    return reason
+      ? plain(reply.code(503), `not ready: ${reason}`)
+      : plain(reply, ['ready', ...troubles()].join(', but '))
   })
 
   app.get('/metrics', { config: { can: 'metrics.see' }, logLevel: 'warn' }, async (request, reply) => {
@@ -44,9 +48,15 @@ export default async function watchRoutes(app: FastifyInstance, { db }: { db: Co
     return reply.type(metrics.contentType).send((await metrics.metrics()) + (await processMetrics.metrics()))
   })
 
-  /** Without its mail server the panel serves its pages all the same. */
-  function mailWords(): string {
-    return app.mailTrouble() ? ', but the mail server takes no e-mails' : ''
+  /** The panel serves its pages all the same. */
+  function troubles(): string[] {
+    const { count } = app.setAside
+    return [
+      ...(app.mailTrouble() ? ['the mail server takes no e-mails'] : []),
+      ...(count > 0
+        ? [`${plural(count, 'item')} failed unexpectedly and ${count === 1 ? 'was' : 'were'} set aside`]
+        : []),
+    ]
   }
 
   function whyNotReady(): string | undefined {

@@ -3,6 +3,7 @@ export type SetAside = {
   /** `what` begins a sentence: “An import of Acme”. */
   add: (key: string, what: string, error: unknown) => void
   words: () => string[]
+  readonly count: number
 }
 
 /** So many are named. */
@@ -16,6 +17,9 @@ export function newSetAside(): SetAside {
       const first = [...aside.values()].slice(0, mostNamed)
       const more = aside.size - first.length
       return more > 0 ? [...first, `${more} more were set aside: the log names them.`] : first
+    },
+    get count() {
+      return aside.size
     },
   }
 }

@@ -73,6 +73,15 @@ export function countCodes(db: Db, userId: number): number {
   return db.select({ n: count() }).from(recoveryCodes).where(eq(recoveryCodes.userId, userId)).get()?.n ?? 0
 }
 
+/** Undefined for one that is damaged: recovery codes and Support still help. */
+function openSecret(secrets: Secrets, sealed: string): string | undefined {
+  try {
+    return unseal(secrets, sealed)
+  } catch {
+    return undefined
+  }
+}
+
 /**
  * Takes a code of the app, or one of the recovery codes. Each works once: the guarded UPDATE and the
  * DELETE say who was first.
@@ -80,7 +89,8 @@ export function countCodes(db: Db, userId: number): number {
 export function takeCode(db: Db, secrets: Secrets, actor: Actor, user: User, typed: string): boolean {
   if (!user.totpSecret) return false
   const code = typed.replaceAll(/[\s-]/g, '').toLowerCase()
-  const step = stepOf(unseal(secrets, user.totpSecret), code, actor.at)
+  const secret = openSecret(secrets, user.totpSecret)
+  const step = secret === undefined ? undefined : stepOf(secret, code, actor.at)
   return write(db, actor, (tx) => {
     if (step !== undefined) {
       // A clock that was ahead used it up: right codes would be refused until it is that time.
