@@ -5,12 +5,15 @@ import t, { type Test } from 'tap'
 import { readConfig } from '../../src/config.ts'
 import { letters, troubles, users } from '../../src/db/schema.ts'
 import { openBody } from '../../src/mail/outbox.ts'
+import { copyBackups } from '../../src/operations/backups/copying.ts'
+import { backupName } from '../../src/operations/backups/folder.ts'
+import { makeBackup, ownBackupFolder } from '../../src/operations/backups/make.ts'
 import { placeWords } from '../../src/operations/elsewhere/place.ts'
 import { openStore, type Store } from '../../src/operations/elsewhere/store.ts'
-import { newFolder, type Start, startApp } from '../harness.ts'
+import { newFolder, type Panel, type Start, startApp } from '../harness.ts'
 import { s3Access, startS3 } from '../s3.ts'
 import { startSftp } from '../sftp.ts'
-import { deadAddress, pause, until } from '../smtp.ts'
+import { deadAddress, pause, startMailServer, until } from '../smtp.ts'
 
 t.setTimeout(300_000)
 
@@ -221,6 +224,61 @@ t.test('backups and mail that fail for a day are told to operators with a confir
   t.equal(subjects.filter((subject) => subject.includes('No backup was made')).length, 1)
   t.equal(subjects.filter((subject) => subject.includes('E-mails were not sent')).length, 1)
 })
+
+t.test('e-mails that each fail for good, for a day, are told', async (t) => {
+  const mail = await startMailServer(t)
+  mail.refuse({ at: 'recipient', code: 550, words: 'nobody here' })
+  const panel = await startWithTimers(t, { settings: { SMTP_URL: mail.url } })
+  const told = ({ db }: Panel) =>
+    db
+      .select()
+      .from(letters)
+      .all()
+      .filter(({ subject }) => subject.includes('E-mails were not sent')).length
+  await panel.visit().submit('/password-reset', 'Send link', { email: 'tom@acme.example' })
+  await until('it failed', () =>
+    panel.db
+      .select()
+      .from(letters)
+      .all()
+      .some(({ state }) => state === 'failed'),
+  )
+  t.equal(panel.app.mailTrouble(), undefined, 'the server is fine')
+  panel.tick(10)
+  t.equal(told(panel), 0, 'not at once')
+  panel.pass(day)
+  panel.tick(10)
+  t.equal(told(panel), 1)
+})
+
+t.test('one backup that cannot be copied keeps no other from it', async (t) => {
+  const { dataDir } = await startApp(t)
+  const there = newFolder()
+  for (const hours of [3, 2, 1]) {
+    const at = Date.now() - hours * 3_600_000
+    await makeBackup(dataDir, join(ownBackupFolder(dataDir), backupName('manual', at)), { at })
+  }
+  const names = readdirSync(join(dataDir, 'backups'))
+    .filter((name) => name.endsWith('.db'))
+    .sort()
+  const odd = names[1] ?? ''
+  const store = openStore(readConfig({}, { BACKUP_TO: there }).backupTo ?? failing())
+  const { put } = store
+  store.put = async (name, file) => {
+    if (name === odd) throw new Error('unreadable')
+    return put(name, file)
+  }
+  const { copies, error } = await copyBackups(dataDir, store, { keep: 30, at: Date.now() })
+  t.match(error, { message: 'unreadable' })
+  t.same(
+    copies.map(({ name }) => name).sort(),
+    names.filter((name) => name !== odd),
+  )
+})
+
+function failing(): never {
+  throw new Error('BACKUP_TO is not read.')
+}
 
 const copiesIn = (folder: string) =>
   readdirSync(folder).filter((name) => name.endsWith('.db') && readdirSync(folder).includes(`${name}.json`))

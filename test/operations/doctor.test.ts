@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
+import { backupName } from '../../src/operations/backups/folder.ts'
+import { makeBackup } from '../../src/operations/backups/make.ts'
 import { certificate } from '../certificate.ts'
 import { castDatabase, newFolder, startApp } from '../harness.ts'
 import { runCommand, startProcess } from '../process.ts'
@@ -278,3 +280,21 @@ function scribble(dataDir: string): void {
   for (let page = 8; page < statSync(file).size / 4096; page += 2) bytes.fill(0xa5, page * 4096, page * 4096 + 4096)
   writeFileSync(file, bytes)
 }
+
+t.test('doctor says how old the newest copy of the backups is, or that there is none or no way to it', async (t) => {
+  const { dataDir } = await startApp(t)
+  const there = newFolder()
+  const asked = async (settings: Record<string, string>) =>
+    (await runCommand(['doctor'], dataDir, '', { ...settings, LOG_LEVEL: 'silent' }).done).out
+  t.match(await asked({ BACKUP_TO: there }), /^warning {2}copies: there is none yet in /m)
+  t.match(await asked({ BACKUP_TO: there }), /^warning {2}copies: .* is on the same disk as DATA_DIR/m)
+  t.match(await asked({ BACKUP_TO: join(there, 'gone') }), /^problem {2}copies: .*gone/m)
+  for (const [days, words] of [
+    [9, /^problem {2}copies: the newest in .* is 9 days old/m],
+    [0, /^ok +copies: the newest in .* is .* old/m],
+  ] as const) {
+    const at = Date.now() - days * 24 * 3_600_000
+    await makeBackup(dataDir, join(there, backupName('scheduled', at)), { at })
+    t.match(await asked({ BACKUP_TO: there }), words)
+  }
+})

@@ -35,13 +35,14 @@ export async function listCopies(store: Store): Promise<BackupFile[]> {
 
 /**
  * Copies the good backups of an installation that a place lacks, the newest first: database and checksum, never the
- * key. Of scheduled ones it keeps `keep` there. Returns what is there then.
+ * key. Of scheduled ones it keeps `keep` there. Returns what is there then, and the first error: what cannot be copied
+ * or removed does not keep the others from it.
  */
 export async function copyBackups(
   dataDir: string,
   store: Store,
   { keep, at }: { keep: number; at: number },
-): Promise<BackupFile[]> {
+): Promise<{ copies: BackupFile[]; error: unknown }> {
   const copies = await listCopies(store)
   const here = listBackupFiles(dataDir).filter(
     ({ name, state, kind }) => state === 'good' && kind !== 'other' && hasSum(dataDir, name),
@@ -54,21 +55,25 @@ export async function copyBackups(
     keep,
     at,
   )
-  for (const file of missing.filter((file) => !old.includes(file))) {
-    const path = join(backupFolder(dataDir), file.name)
-    await store.put(file.name, path)
-    await store.put(companionOf(file.name), companionOf(path))
-  }
-  for (const { name } of old.filter((file) => copies.includes(file))) {
-    await store.remove(name)
-    await store.remove(companionOf(name))
-  }
+  const errors: unknown[] = []
+  const attempt = (act: () => Promise<void>) => act().catch((error) => void errors.push(error))
+  for (const file of missing.filter((file) => !old.includes(file)))
+    await attempt(async () => {
+      const path = join(backupFolder(dataDir), file.name)
+      await store.put(file.name, path)
+      await store.put(companionOf(file.name), companionOf(path))
+    })
+  for (const { name } of old.filter((file) => copies.includes(file)))
+    await attempt(async () => {
+      await store.remove(name)
+      await store.remove(companionOf(name))
+    })
   const after = await listCopies(store)
   const lost = missing.find(
     (file) => !old.includes(file) && !after.some(({ name, size }) => name === file.name && size === file.size),
   )
-  if (lost) throw new Failure(`${lost.name} is not there as it was written.`)
-  return after
+  if (lost) errors.push(new Failure(`${lost.name} is not there as it was written.`))
+  return { copies: after, error: errors[0] }
 }
 
 /** Those of before 0.3.0 have none. */
@@ -90,11 +95,13 @@ export function startCopying(
 
   async function copy(store: Store): Promise<void> {
     try {
-      copies = await copyBackups(dataDir, store, {
+      const done = await copyBackups(dataDir, store, {
         // None is removed while the clock cannot be right.
         keep: clock.look() ? Number.POSITIVE_INFINITY : backupKeep,
         at: now(),
       })
+      copies = done.copies
+      if (done.error) throw done.error
       if (failure) log.info('backups are copied again')
       failure = undefined
     } catch (error) {
@@ -132,7 +139,8 @@ export function startCopying(
       return newestGood(copies, now())
     },
     get failure() {
-      return failure
+      const hangs = working !== undefined && now() - triedAt > hour
+      return failure ?? (hangs ? { since: triedAt, at: now(), words: 'it does not come to an end.' } : undefined)
     },
     wake,
     stop: async () => {

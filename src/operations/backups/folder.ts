@@ -119,19 +119,22 @@ export function surplus<File extends Pick<BackupFile, 'kind' | 'state' | 'at'>>(
 
 /**
  * Removes the oldest scheduled backups but for so many, and what was left of attempts that were cut off.
- * Other files are nobody’s to remove but the operator’s.
+ * Other files are nobody’s to remove but the operator’s. Throws the first error once all others are removed.
  */
 export function pruneBackups(dataDir: string, keep: number, at: number): void {
   const folder = backupFolder(dataDir)
   const files = listBackupFiles(dataDir)
   // Those of 0.2.0 do not say which process wrote them.
   const cutOff = files.filter((file) => file.state === 'unfinished' && file.kind !== 'other' && at - file.at > day)
-  for (const { name } of [...surplus(files, keep, at), ...cutOff]) removeBackup(join(folder, name))
-  for (const file of widowed(folder, at)) rmSync(file, { force: true })
-}
-
-function removeBackup(file: string): void {
-  for (const name of [file, keyOf(file), companionOf(file)]) rmSync(name, { force: true })
+  const backups = [...surplus(files, keep, at), ...cutOff].map(({ name }) => join(folder, name))
+  const errors: unknown[] = []
+  for (const file of [...backups.flatMap((file) => [file, keyOf(file), companionOf(file)]), ...widowed(folder, at)])
+    try {
+      rmSync(file, { force: true })
+    } catch (error) {
+      errors.push(error)
+    }
+  if (errors.length > 0) throw errors[0]
 }
 
 /** Keys and checksums whose backup never got its name, since the panel was killed right before. */

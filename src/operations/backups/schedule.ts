@@ -51,13 +51,19 @@ export function startBackups(
   async function make(name: string, at: number): Promise<void> {
     try {
       await makeBackup(dataDir, join(ownBackupFolder(dataDir), name), { at, signal: stopping.signal })
-      if (!clock.look()) pruneBackups(dataDir, backupKeep, at)
       failure = undefined
       made()
     } catch (error) {
       if (stopping.signal.aborted) return
       log.error({ err: error }, 'a backup failed')
       failure = { at, words: inOneLine(error) ?? 'It broke off: the log says more.' }
+      return
+    }
+    try {
+      if (!clock.look()) pruneBackups(dataDir, backupKeep, at)
+    } catch (error) {
+      // The backup is good all the same.
+      log.error({ err: error }, 'old backups could not be removed')
     }
   }
 

@@ -1,4 +1,4 @@
-import { eq, gt, min } from 'drizzle-orm'
+import { and, eq, gt, max, min } from 'drizzle-orm'
 import { countRows } from '../../db/list.ts'
 import type { Db } from '../../db/open.ts'
 import { letters, sessions } from '../../db/schema.ts'
@@ -28,6 +28,26 @@ export function oldestWaitingLetter(db: Db): number | undefined {
     .where(eq(letters.state, 'waiting'))
     .get()
   return oldest?.at ?? undefined
+}
+
+/** When the first e-mail was written that was not sent, and none after it was; undefined where e-mails are sent. */
+export function mailFailsSince(db: Db): number | undefined {
+  const ofState = (state: 'sent' | 'waiting' | 'failed') => eq(letters.state, state)
+  const last = db
+    .select({ at: max(letters.createdAt) })
+    .from(letters)
+    .where(ofState('sent'))
+    .get()
+  const firsts = (['waiting', 'failed'] as const).map(
+    (state) =>
+      db
+        .select({ at: min(letters.createdAt) })
+        .from(letters)
+        .where(and(ofState(state), gt(letters.createdAt, last?.at ?? 0)))
+        .get()?.at ?? Number.POSITIVE_INFINITY,
+  )
+  const first = Math.min(...firsts)
+  return Number.isFinite(first) ? first : undefined
 }
 
 /** Sessions used since then. */

@@ -1,9 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import { backupsDue } from '../backups/folder.ts'
+import { mailFailsSince } from '../health/data.ts'
 import { noteTroubles, type Trouble } from './data.ts'
 
 /** Milliseconds: after a start it takes less until workers have found out again what fails. */
 const lookEvery = 10 * 60_000
+const hour = 3_600_000
 
 /** Looks for what fails, for Support to be told when that has lasted a day. Returns what ends it. */
 export function watchTroubles(app: FastifyInstance): () => void {
@@ -19,7 +21,7 @@ export function watchTroubles(app: FastifyInstance): () => void {
   return () => clearInterval(timer)
 }
 
-function findTroubles({ config, backups, copying, mailTrouble, replica, now }: FastifyInstance): Trouble[] {
+function findTroubles({ config, db, backups, copying, mailTrouble, replica, now }: FastifyInstance): Trouble[] {
   const found: Trouble[] = []
   const due = backupsDue(config.dataDir, config.backupEveryHours, now())
   if (due !== undefined) {
@@ -32,6 +34,15 @@ function findTroubles({ config, backups, copying, mailTrouble, replica, now }: F
   const behind = replica()?.trouble
   if (behind) found.push({ kind: 'replica', ...behind })
   const mail = mailTrouble()
-  if (mail) found.push({ kind: 'mail', since: mail.since, words: `The mail server took no e-mail: ${mail.words}.` })
+  const since = config.smtp && mailFailsSince(db)
+  // Others fail alone and at once, and a new start has forgotten what the last one found.
+  if (mail || (since !== undefined && now() - since > hour))
+    found.push({
+      kind: 'mail',
+      since: Math.min(mail?.since ?? Number.POSITIVE_INFINITY, since ?? Number.POSITIVE_INFINITY),
+      words: mail
+        ? `The mail server took no e-mail: ${mail.words}.`
+        : 'No e-mail was sent since then. Support Area → Mail says why each one failed.',
+    })
   return found
 }
