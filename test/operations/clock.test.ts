@@ -211,3 +211,22 @@ t.test(
     t.equal(left().length, 4, 'nothing was removed')
   },
 )
+
+t.test('an import that has to wait waits no longer when a clock that was ahead is back', async (t) => {
+  const panel = await startApp(t)
+  // As many e-mails to one address as are allowed in a day.
+  const text = [
+    'name,identifier,admin name,admin e-mail',
+    ...'abcdef'.split('').map((n) => `C ${n},wait-${n},Ann,ann@wait.example`),
+  ]
+  panel.jump(2 * day)
+  const petra = await panel.signIn('petra')
+  const checked = await petra.submitAndFollow('/partner/imports', 'Check the file', { text: text.join('\n') })
+  await petra.press(checked, 'Import 6 customers')
+  for (let tries = 0; !(await petra.get(checked.path)).text.includes('Waiting until'); tries++) {
+    if (tries > 200) throw new Error('it does not wait')
+    await pause(50)
+  }
+  panel.jump(-2 * day)
+  t.notMatch((await petra.get(checked.path)).text, 'Waiting until')
+})

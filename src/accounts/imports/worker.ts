@@ -16,8 +16,8 @@ import { RowFailed } from './kind.ts'
 import { kinds } from './kinds.ts'
 import { findRunning, listReadyRows, markRow } from './running/data.ts'
 
-/** Why and until when nothing of an import can be done. */
-export type Waits = { until: number; why: string }
+/** Why, since when and until when nothing of an import can be done. */
+export type Waits = { since: number; until: number; why: string }
 
 export type ImportWorker = {
   wake: () => void
@@ -105,9 +105,13 @@ export function startImportWorker(
     sleeping.unref()
   }
 
+  const waitFor = (time: number, why: string): Waits => ({ since: now(), until: now() + time, why })
+  /** A clock that was ahead, and is back, makes nothing wait for longer. */
+  const isOver = ({ since, until }: Waits) => until <= now() || now() < since
+
   /** The keys of what still has to wait; what has waited long enough is forgotten. */
   function stillWaiting(waits: Map<number, Waits>): number[] {
-    for (const [key, { until }] of waits) if (until <= now()) waits.delete(key)
+    for (const [key, one] of waits) if (isOver(one)) waits.delete(key)
     return [...waits.keys()]
   }
 
@@ -127,7 +131,7 @@ export function startImportWorker(
         if (storage.note(again)) throw again
         log.error({ err: again, import: current }, 'an import was set aside')
         setAside.add(`import ${current}`, `Import ${current}`, again)
-        waiting.set(current, { until: now() + setAsideFor, why: unforeseen })
+        waiting.set(current, waitFor(setAsideFor, unforeseen))
       }
     }
     return true
@@ -164,7 +168,7 @@ export function startImportWorker(
     const until = performance.now() + longestBatch
     for (const row of rows) {
       const soon = carefully ? carryOutAlone(tx, actor, sender, kind, row) : carryOutRow(tx, actor, sender, kind, row)
-      const waits = soon && { until: now() + soon.wait, why: soon.why }
+      const waits = soon && waitFor(soon.wait, soon.why)
       if (waits && soon.ofAddress) aside.set(row.line, waits)
       else if (waits) waiting.set(id, waits)
       if (waiting.has(id) || performance.now() > until) break
@@ -207,7 +211,7 @@ export function startImportWorker(
     sweep,
     waits: (importId) => {
       const waits = waiting.get(importId)
-      return waits && waits.until > now() ? waits : undefined
+      return waits && !isOver(waits) ? waits : undefined
     },
     stop: async () => {
       stopped = true

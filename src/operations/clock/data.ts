@@ -2,7 +2,15 @@ import { gt } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { invitationLifetime } from '../../accounts/invitations/data.ts'
 import { type Db, write, writeUnchecked } from '../../db/open.ts'
-import { emailChanges, installation, invitations, letters, passwordResets, sessions } from '../../db/schema.ts'
+import {
+  emailChanges,
+  installation,
+  invitations,
+  letters,
+  passwordResets,
+  sessions,
+  troubles,
+} from '../../db/schema.ts'
 import { giveUpAfter } from '../../mail/outbox.ts'
 import { longestPause } from '../../mail/worker.ts'
 import { confirmationLifetime } from '../../people/email/data.ts'
@@ -78,5 +86,6 @@ function capTimes(tx: Db, at: number): void {
   cap(passwordResets, passwordResets.expiresAt, 'expiresAt', resetLifetime)
   cap(emailChanges, emailChanges.expiresAt, 'expiresAt', confirmationLifetime)
   cap(letters, letters.dueAt, 'dueAt', longestPause)
+  cap(troubles, troubles.since, 'since', 0)
   cap(letters, letters.giveUpAt, 'giveUpAt', giveUpAfter)
 }
