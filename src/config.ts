@@ -281,7 +281,7 @@ function secretValue(name: Setting, typed: (name: string) => string | undefined)
 export function misspeltSettings(environment: NodeJS.ProcessEnv = process.env): [string, string][] {
   return Object.keys(environment).flatMap((name) => {
     if (settingNames.includes(name)) return []
-    const meant = settingNames.find((setting) => setting.length > 4 && isOneOff(name, setting))
+    const meant = settingNames.find((setting) => isOneOff(name, setting))
     return meant ? [[name, meant] as [string, string]] : []
   })
 }

@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { exportToFile } from './accounts/export/command.ts'
-import { ConfigError, readConfig } from './config.ts'
+import { ConfigError, misspeltSettings, readConfig } from './config.ts'
 import { exitCodeOf, inOneLine } from './db/failure.ts'
 import { demo } from './demo.ts'
 import { backUp, restore, verify } from './operations/backups/commands.ts'
@@ -51,6 +51,12 @@ for (const [usage, words, action, ...options] of commands) {
     if (about === needed) command.requiredOption(flags, about)
     else command.option(flags, about)
 }
+
+// Whatever becomes of the command, and whatever is logged.
+program.hook('preAction', () => {
+  for (const [name, meant] of misspeltSettings())
+    console.warn(`${name} is set, but there is no such setting. Did you mean ${meant}?`)
+})
 
 program.parseAsync().catch((error: Error) => {
   // Commander has said it already.

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
-import { type Config, misspeltSettings, takeHandedOver } from './config.ts'
+import { type Config, takeHandedOver } from './config.ts'
 import { findDamage } from './db/check.ts'
 import { checkedAtStart } from './db/open.ts'
 import { Unusable } from './db/place.ts'
@@ -57,7 +57,6 @@ export async function serve(
 
 function say(app: FastifyInstance): void {
   const { config, log, db, setupToken } = app
-  for (const [name, meant] of misspeltSettings()) log.warn(`${name} is set, which is no setting. Is ${meant} meant?`)
   if (!config.https && !['localhost', '127.0.0.1', '[::1]'].includes(new URL(config.publicUrl).hostname)) {
     log.warn('PUBLIC_URL is plain http: passwords cross the network readable. Put a reverse proxy with https in front.')
   }

@@ -47,6 +47,9 @@ const hour = 3_600_000
 /** How long an e-mail is tried, in milliseconds. */
 export const giveUpAfter = 72 * hour
 
+/** RFC 5322, 3.6.4: its right side is the host of PUBLIC_URL. */
+export const newMessageId = (publicUrl: string) => `<${randomUUID()}@${new URL(publicUrl).hostname}>`
+
 export function newPost(config: Config, secrets: Secrets, wake: () => void): Post {
   const html = newEta()
   // Plain text is no HTML: nothing in it is escaped.
@@ -63,7 +66,7 @@ export function newPost(config: Config, secrets: Secrets, wake: () => void): Pos
     const [letter] = tx
       .insert(letters)
       .values({
-        messageId: `<${randomUUID()}@${new URL(config.publicUrl).hostname}>`,
+        messageId: newMessageId(config.publicUrl),
         email,
         name,
         subject,

@@ -1,5 +1,5 @@
 import { BlockList, isIPv6 } from 'node:net'
-import type { ConnectionOptions } from 'node:tls'
+import { type ConnectionOptions, createSecureContext } from 'node:tls'
 
 // SMTP_URL: smtp://USER:PASSWORD@HOST:PORT?OPTION=VALUE, or smtps:// for TLS from the first byte.
 
@@ -61,7 +61,22 @@ export function readSmtpUrl(text: string): SmtpOptions {
     ...(username && !secure && !isThisMachine(host) ? { requireTLS: true } : {}),
   }
   for (const [key, value] of searchParams) setOption(options, key, value)
+  refuseUnusable(options)
   return options
+}
+
+const authMethods = ['PLAIN', 'LOGIN', 'CRAM-MD5', 'XOAUTH2']
+
+/** What nodemailer would find out only when it sends. */
+function refuseUnusable({ tls, authMethod, name }: SmtpOptions): void {
+  if (authMethod !== undefined && !authMethods.includes(authMethod.toUpperCase()))
+    throw new Error(`has authMethod=${authMethod}; it must be one of ${authMethods.join(', ')}.`)
+  if (name !== undefined && !/^[\w.:[\]-]+$/.test(name)) throw new Error(`has name=${name}; it must be a host name.`)
+  try {
+    createSecureContext({ minVersion: tls?.minVersion, ciphers: tls?.ciphers })
+  } catch (error) {
+    throw new Error(`has options for TLS that cannot be used: ${(error as Error).message}.`)
+  }
 }
 
 function decoded(text: string): string {

@@ -447,3 +447,13 @@ t.test('letters are nobody’s but Support’s', async (t) => {
     t.equal((await client.post(`/support/mail/${id}/resending`)).status, 403)
   }
 })
+
+t.test('a password is not sent to a server that offers no TLS where TLS is required', async (t) => {
+  const mail = await startMailServer(t, { withLogIn: true })
+  const { host } = new URL(mail.url)
+  const panel = await startApp(t, { settings: { SMTP_URL: `smtp://panel:secret@${host}?requireTLS=true` } })
+  await panel.visit().submit('/password-reset', 'Send link', { email: 'tom@acme.example' })
+  await until('trouble', () => panel.app.mailTrouble() !== undefined)
+  t.equal(mail.loggedInAs, undefined)
+  t.equal(mail.taken.length, 0)
+})

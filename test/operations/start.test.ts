@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { ConfigError, misspeltSettings, readConfig, root, settingNames } from '../../src/config.ts'
 import { openDatabase, StartError } from '../../src/db/open.ts'
 import { newFolder, startApp } from '../harness.ts'
-import { runCommand as run, startProcess } from '../process.ts'
+import { runCommand as run, runCommand, startProcess } from '../process.ts'
 import { unpackRelease } from '../releases/releases.ts'
 import { until } from '../smtp.ts'
 
@@ -310,7 +310,32 @@ t.test('a variable one letter off a setting is told apart from others', (t) => {
     ['SMPT_URL', 'SMTP_URL'],
     ['SUPORT_EMAIL', 'SUPPORT_EMAIL'],
     ['DATA_DIRS', 'DATA_DIR'],
+    ['PORTS', 'PORT'],
   ])
+  t.end()
+})
+
+t.test('a misspelt variable is named by each command, also by a start that fails and logs nothing', async (t) => {
+  const settings = { SMPT_URL: 'smtp://localhost', LOG_LEVEL: 'silent' }
+  const warning = /^SMPT_URL is set, but there is no such setting\. Did you mean SMTP_URL\?$/m
+  for (const [args, more] of [
+    [['start'], { PORT: 'nonsense' }],
+    [['doctor'], {}],
+  ] as const)
+    t.match((await runCommand([...args], newFolder(), '', { ...settings, ...more }).done).err, warning, args[0])
+})
+
+t.test('options of SMTP_URL that nodemailer could not use are refused at the start', (t) => {
+  const wrong = {
+    'tls.minVersion=TLSv9': /^SMTP_URL has options for TLS that cannot be used: /,
+    'tls.ciphers=none-such': /^SMTP_URL has options for TLS that cannot be used: /,
+    'authMethod=guess': /^SMTP_URL has authMethod=guess; it must be one of PLAIN, LOGIN/,
+    'name=a%20b': /^SMTP_URL has name=a b; it must be a host name/,
+  }
+  for (const [option, message] of Object.entries(wrong))
+    t.throws(() => readConfig({}, { SMTP_URL: `smtp://mail.example?${option}` }), { message }, option)
+  const right = 'smtp://mail.example?tls.minVersion=TLSv1.3&authMethod=plain&name=panel.example'
+  t.doesNotThrow(() => readConfig({}, { SMTP_URL: right }))
   t.end()
 })
 
@@ -319,6 +344,11 @@ t.test('an address with a slash at its end leads to the one without, and never e
   const tom = await panel.signIn('tom')
   t.match(await tom.get('/projects/?q=shop'), { status: 308, location: '/projects?q=shop' })
   t.match(await tom.get('/customer/users//'), { status: 308, location: '/customer/users' })
+  t.match(await tom.get('/projects/?q=what?'), { status: 308, location: '/projects?q=what?' })
+  t.match(await panel.app.inject({ method: 'HEAD', url: '/login/' }), {
+    statusCode: 308,
+    headers: { location: '/login' },
+  })
   for (const path of ['//evil.example/', '/\\evil.example/', '/%2F/evil.example//'])
     t.notMatch((await tom.get(path)).location, /^(\/\/|\/\\|https?:)/, path)
 })

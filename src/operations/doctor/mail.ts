@@ -1,10 +1,11 @@
 import type { Config } from '../../config.ts'
+import { newMessageId } from '../../mail/outbox.ts'
 import { mailServer } from '../../mail/server.ts'
 import { type Finding, ok, problem } from './finding.ts'
 
 /** Whether the mail server answers and knows us, and with an address, whether it takes a letter to it. */
 export async function examineMail(
-  { smtp, mailFrom, panelName, publicUrl }: Config,
+  { smtp, mailFrom, supportEmail, panelName, publicUrl }: Config,
   address: string | undefined,
 ): Promise<Finding[]> {
   if (!smtp) return address ? [problem(`mail: no letter goes to ${address}, since SMTP_URL is not set`, 'set it')] : []
@@ -14,6 +15,8 @@ export async function examineMail(
     if (!address) return [ok('mail: the server answers and takes our log-in')]
     await server.sendMail({
       from: mailFrom,
+      ...(supportEmail ? { replyTo: supportEmail } : {}),
+      messageId: newMessageId(publicUrl),
       to: { name: '', address },
       subject: `${panelName}: a letter to try the mail server`,
       text: `This letter was sent by “doctor --send” of ${publicUrl}. It asks for nothing.\n`,

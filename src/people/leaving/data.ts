@@ -41,7 +41,7 @@ export function foreseeDeletion(db: Db, userId: number): { needed: AccountName[]
         isNull(accounts.deletedAt),
       ),
     )
-    .orderBy(asc(accounts.name))
+    .orderBy(asc(accounts.sortKey), asc(accounts.id))
     .all()
   // Where they cannot act themselves, nobody is missed whom the account has now.
   return {

@@ -75,8 +75,8 @@ export function refuseUnclearHost(request: FastifyRequest, reply: FastifyReply, 
 
 /** An address with slashes at its end leads to the one without, which is a path of the panel's own. */
 export async function withoutEndingSlash(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  const [path = '', query] = request.url.split('?', 2)
+  const [path = ''] = request.url.split('?', 1)
   const [, bare] = /^((?:\/[^/\\]+)+)\/+$/.exec(path) ?? []
-  if (bare && request.method === 'GET' && !path.startsWith('/assets/'))
-    await reply.redirect(query ? `${bare}?${query}` : bare, 308)
+  if (bare && ['GET', 'HEAD'].includes(request.method) && !path.startsWith('/assets/'))
+    await reply.redirect(bare + request.url.slice(path.length), 308)
 }
