@@ -329,3 +329,15 @@ t.test('a partner copies links of invitations that it sent, while the customer h
   await petra.submit(list, 'Add Myself')
   t.notMatch((await petra.get(list)).row('bob@acme.example'), 'Copy link')
 })
+
+t.test('a copied link never sets the password of somebody who is there, confirmed or not', async (t) => {
+  const panel = await startWithMail(t)
+  await takeAddress(panel)
+  const before = rowOf(panel, cfo.email)
+  t.equal(before?.emailProvedAt, null)
+  const uma = await panel.signIn('uma')
+  await uma.submit('/customer/users', 'Invite', { ...cfo, role: 'admin' })
+  await accept(panel.visit(), await copyLink(uma, cfo.email), { password: another, repeated: another })
+  t.equal(rowOf(panel, cfo.email)?.passwordHash, before?.passwordHash)
+  t.equal(accountsOf(panel, cfo.email), 1)
+})

@@ -1,9 +1,20 @@
 import { and, eq } from 'drizzle-orm'
 import t from 'tap'
-import { accounts, invitations, letters, memberships, users } from '../../src/db/schema.ts'
+import {
+  accounts,
+  invitations,
+  letters,
+  memberships,
+  partnerRequests,
+  personalChanges,
+  quotaRequests,
+  users,
+} from '../../src/db/schema.ts'
 import { type CastName, cast } from '../../src/demo.ts'
+import { whyNotSent } from '../../src/mail/reasons.ts'
 import { unseal } from '../../src/secrets.ts'
 import { type Client, type Panel, startApp } from '../harness.ts'
+import { deadAddress } from '../smtp.ts'
 
 // What hangs on a person, a role or a tie ends with it, and the page says so first.
 
@@ -512,4 +523,114 @@ t.test('an invitation whose sender was removed names an admin who can act', asyn
   t.match((await panel.visit().get(link)).text, `For a new one ask Stella (${cast.stella.email}).`)
   await olga.submit('/support/users', 'Disable', {}, cast.stella.email)
   t.match((await panel.visit().get(link)).text, 'For a new one ask the person who invited you.')
+})
+
+t.test('what ends for somebody with one account leaves the rest of theirs, and everybody else’s', async (t) => {
+  const panel = await startApp(t)
+  const { db } = panel
+  const petra = await panel.signIn('petra')
+  await petra.submit('/partner/customers/acme/users', 'Add Myself')
+  const [maxId, rivaId, doraId] = (['max', 'riva', 'dora'] as const).map((who) => userId(panel, cast[who].email)) as [
+    number,
+    number,
+    number,
+  ]
+  const at = panel.app.now()
+  const belong = (account: string, user: number, fromPartner: boolean) =>
+    db
+      .insert(memberships)
+      .values({
+        accountId: accountId(panel, account),
+        userId: user,
+        role: 'admin',
+        fromPartner,
+        createdAt: at,
+        lastUsedAt: at,
+      })
+      .run()
+  // Cloudhaus works in Acme (Petra) and Initech (Max); Max belongs to Acme himself, and works for Rival in Umbrella.
+  belong('initech', maxId, true)
+  belong('acme', maxId, false)
+  belong('rival', maxId, false)
+  belong('umbrella', maxId, true)
+  belong('umbrella', rivaId, true)
+  const invite = (account: string, from: string, by: number, email: string) =>
+    db
+      .insert(invitations)
+      .values({
+        ...{ accountId: accountId(panel, account), invitedFrom: accountId(panel, from), invitedBy: by, email },
+        ...{ emailKey: email, name: 'Max', search: '', role: 'member', createdAt: at, sentAt: at, expiresAt: at + 1e9 },
+      })
+      .run()
+  invite('direct', 'direct', doraId, cast.max.email)
+  // One more address that was his, into a customer of Rival.
+  db.insert(personalChanges)
+    .values({ recordId: 1, userId: maxId, field: 'email', before: 'max@earlier.example', after: cast.max.email })
+    .run()
+  invite('umbrella', 'umbrella', rivaId, 'max@earlier.example')
+  for (const account of ['rival', 'cloudhaus'])
+    db.insert(partnerRequests)
+      .values({ accountId: accountId(panel, account), requestedBy: maxId, createdAt: at })
+      .run()
+  for (const account of ['umbrella', 'cloudhaus'])
+    db.insert(quotaRequests)
+      .values({ accountId: accountId(panel, account), requestedBy: maxId, createdAt: at, reason: '' })
+      .run()
+
+  const olga = await panel.signIn('olga')
+  const deletion = (await olga.open(`/support/users/${maxId}/removal`)).text
+  t.match(deletion, 'Initech')
+  t.match(deletion, 'Umbrella')
+  t.notMatch(deletion, 'Acme', 'there Petra works for Cloudhaus')
+  const page = await petra.get(removalOf(panel, 'max'))
+  t.match(page.text, 'They lose 1 customer too, where they work for Cloudhaus: Initech')
+  await petra.press(page, 'Remove Max')
+
+  t.notOk(isIn(panel, 'max', 'initech'))
+  for (const account of ['acme', 'rival', 'umbrella']) t.ok(isIn(panel, 'max', account), account)
+  t.ok(isIn(panel, 'petra', 'acme'))
+  t.equal(stateOf(panel, cast.max.email), 'pending')
+  t.equal(stateOf(panel, 'max@earlier.example'), 'pending')
+  const stateIn = (table: typeof partnerRequests | typeof quotaRequests, account: string) =>
+    db
+      .select()
+      .from(table)
+      .where(eq(table.accountId, accountId(panel, account)))
+      .get()?.state
+  t.match([stateIn(partnerRequests, 'rival'), stateIn(partnerRequests, 'cloudhaus')], ['pending', 'declined'])
+  t.match([stateIn(quotaRequests, 'umbrella'), stateIn(quotaRequests, 'cloudhaus')], ['open', 'cancelled'])
+})
+
+t.test('e-mails about a customer that wait for the partner before are withdrawn when it moves', async (t) => {
+  const panel = await startApp(t, { settings: { SMTP_URL: await deadAddress() } })
+  const [olga, stella] = (await everybody(panel, 'olga', 'stella')) as [Client, Client]
+  await olga.submit('/support/accounts/acme/partner', 'Move', { partner: 'cloudhaus' })
+  await panel.signIn('petra')
+  await olga.submit('/support/accounts/cloudhaus/quotas', 'Save pool', { cores: '64' })
+  await (await panel.signIn('petra')).submit('/partner/customers/acme/quotas', 'Save quotas', { cores: '2' })
+  await stella.submit('/customer/quotas', 'Send request', { cores: '4', reason: 'Growth' })
+  const toPetra = () =>
+    panel.db
+      .select()
+      .from(letters)
+      .where(and(eq(letters.email, cast.petra.email), eq(letters.accountId, accountId(panel, 'acme'))))
+      .all()
+      .map(({ state, error }) => `${state}: ${error ?? ''}`)
+  t.match(toPetra(), [/^waiting/])
+  await olga.submit('/support/accounts/acme/partner', 'Move', { partner: 'rival' })
+  t.match(toPetra(), [
+    /^withdrawn: Not sent: (its reader’s account no longer looks after this customer|the request has ended)/,
+  ])
+})
+
+t.test('what tells the partner’s people in a customer is not sent while their partner is suspended', async (t) => {
+  const panel = await startApp(t, { settings: { SMTP_URL: await deadAddress() } })
+  const [petra, olga] = (await everybody(panel, 'petra', 'olga')) as [Client, Client]
+  await petra.submit('/partner/customers/acme/users', 'Add Myself')
+  const told = panel.db.select().from(letters).where(eq(letters.email, cast.stella.email)).get()
+  if (told?.reason !== 'admin') throw new Error('The admins of Acme are not told.')
+  const toPetra = { ...told, email: cast.petra.email, userId: userId(panel, cast.petra.email) }
+  t.equal(whyNotSent(panel.db, toPetra, panel.app.now()), undefined)
+  await olga.submit('/support/accounts/cloudhaus/suspension', 'Suspend', { reason: 'Abuse' })
+  t.equal(whyNotSent(panel.db, toPetra, panel.app.now()), 'its reader’s partner account is suspended')
 })

@@ -1,6 +1,7 @@
 import { eq } from 'drizzle-orm'
 import t from 'tap'
-import { users } from '../../src/db/schema.ts'
+import { emailChanges, users } from '../../src/db/schema.ts'
+import { cast } from '../../src/demo.ts'
 import { type Panel, publicUrl, startApp } from '../harness.ts'
 import { linkIn, type MailServer, startMailServer } from '../smtp.ts'
 
@@ -134,4 +135,25 @@ t.test('a confirmation of the address of before does not change the e-mail back'
   t.equal((await tom.get(confirmation)).status, 404)
   t.equal((await tom.post(confirmation)).status, 404)
   t.match((await tom.open('/profile')).text, `log in as ${newAddress}`)
+})
+
+t.test('a confirmation that is sent anew ends no wish of another user for that address', async (t) => {
+  const panel = await startApp(t)
+  const idOf = (email: string) => panel.db.select().from(users).where(eq(users.email, email)).get()?.id ?? 0
+  panel.db.update(users).set({ emailProvedAt: null }).where(eq(users.email, cast.ines.email)).run()
+  const wish = { userId: idOf(cast.max.email), email: cast.ines.email, expiresAt: panel.app.now() + 60_000 }
+  panel.db
+    .insert(emailChanges)
+    .values({ hash: 'of Max', ...wish })
+    .run()
+  await (await panel.signIn('ines')).submit('/profile', 'Send confirmation')
+  t.same(
+    panel.db
+      .select()
+      .from(emailChanges)
+      .all()
+      .map(({ userId }) => userId)
+      .sort(),
+    [wish.userId, idOf(cast.ines.email)].sort(),
+  )
 })
