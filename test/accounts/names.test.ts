@@ -324,13 +324,16 @@ t.test('what a reader takes for a reserved name is reserved, too', (t) => {
   t.end()
 })
 
+/** Of the processor, in microseconds: backtracking without an end takes minutes. */
+const endless = 2_000_000
+
 t.test('a name of signs takes no time to judge', (t) => {
   for (const part of ['!', '1', '! ', 'l! ', 's$', '🇸', '(,', 'the ', 'd e t s c ', 'support ']) {
     const hostile = [...part.repeat(100)].slice(0, 100).join('')
     isReserved(hostile, 'person')
-    const begun = performance.now()
+    const begun = process.cpuUsage()
     isReserved(hostile, 'person')
-    t.ok(performance.now() - begun < 100, JSON.stringify(part))
+    t.ok(process.cpuUsage(begun).user < endless, JSON.stringify(part))
   }
   t.end()
 })
@@ -426,9 +429,9 @@ t.test('a link is told from a name that only looks a little like one', async (t)
     'Max @ Home // Studio',
   ])
     t.ok(name.safeParse(fine).success, fine)
-  const before = performance.now()
+  const begun = process.cpuUsage()
   for (const long of ['/'.repeat(100), 'a.'.repeat(50), '//a.'.repeat(25), 'a@'.repeat(50)]) name.safeParse(long)
-  t.ok(performance.now() - before < 100, 'whatever is typed, it is told at once')
+  t.ok(process.cpuUsage(begun).user < endless, 'whatever is typed, it is told at once')
 })
 
 t.test('imports and the command line take no other names than forms do', async (t) => {
@@ -461,7 +464,7 @@ t.test('every name of a person, an account or a project is read by the one rule'
     /\.ts$/.test(file),
   )
   let found = 0
-  for (const source of sources.filter((file) => !file.startsWith('resources/')))
+  for (const source of sources.filter((file) => !file.startsWith('quotas/resources/')))
     for (const [field, reader] of readFileSync(join(root, 'src', source), 'utf8').matchAll(
       /(?:\bname|Name|' ?name'|'admin name'): ((?:optional\()?(?:line|optionalLine|z|personName|accountName|projectName)\b)/g,
     )) {

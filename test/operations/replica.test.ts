@@ -178,7 +178,7 @@ t.test('a Litestream of another kind is refused in a line, and so is a missing o
   writeFileSync(fake, '#!/bin/sh\necho v0.5.9\n')
   chmodSync(fake, 0o755)
   const script = `
-    import { findLitestream } from './src/replica/litestream.ts'
+    import { findLitestream } from './src/operations/replica/litestream.ts'
     findLitestream().then(({ file, version }) => console.log(version, file), ({ message }) => console.log(message))`
   const found = () =>
     execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script], {
