@@ -7,7 +7,7 @@ import type { Test } from 'tap'
 
 export type Delivery = { recipients: string[]; mail: ParsedMail; raw: string }
 
-export type Refusal = { at: 'greeting' | 'sender' | 'recipient' | 'data'; code: number; words: string }
+export type Refusal = { at: 'greeting' | 'auth' | 'sender' | 'recipient' | 'data'; code: number; words: string }
 
 export type MailServer = {
   /** For SMTP_URL. */
@@ -45,7 +45,10 @@ export async function startMailServer(t: Test, { withLogIn = false, delay = 0 } 
     disabledCommands: withLogIn ? ['STARTTLS'] : ['STARTTLS', 'AUTH'],
     onAuth(auth, _session, callback) {
       mailServer.loggedInAs = `${auth.username}:${auth.password}`
-      callback(null, { user: auth.username ?? '' })
+      mailServer.asked++
+      const error = answer('auth', [])
+      if (error) callback(error)
+      else callback(null, { user: auth.username ?? '' })
     },
     onConnect(_session, callback) {
       mailServer.connections++

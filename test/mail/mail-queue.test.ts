@@ -5,6 +5,8 @@ import t, { type Test } from 'tap'
 import { ConfigError, readConfig } from '../../src/config.ts'
 import { letters } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
+import { newMessageId } from '../../src/mail/outbox.ts'
+import { mailServer } from '../../src/mail/server.ts'
 import { startMailWorker } from '../../src/mail/worker.ts'
 import { type Client, type Panel, startApp } from '../harness.ts'
 import { hearPrepared, planOf, sqlite } from '../plans.ts'
@@ -17,6 +19,12 @@ const minute = 60_000
 async function startWithMail(t: Test, options = '', settings = {}): Promise<Panel & { mail: MailServer }> {
   const mail = await startMailServer(t)
   return { ...(await startApp(t, { settings: { SMTP_URL: mail.url + options, ...settings } })), mail }
+}
+
+async function startWithLogIn(t: Test): Promise<Panel & { mail: MailServer }> {
+  const mail = await startMailServer(t, { withLogIn: true })
+  const SMTP_URL = mail.url.replace('smtp://', 'smtp://panel:secret@')
+  return { ...(await startApp(t, { settings: { SMTP_URL } })), mail }
 }
 
 function invite(stella: Client, name: string) {
@@ -64,12 +72,15 @@ t.test('an e-mail that cannot be opened is set aside with its reason, and the ot
 })
 
 for (const [what, at, code] of [
-  ['its greeting', 'greeting', 554],
+  ['us by its greeting, for good', 'greeting', 554],
+  ['us by its greeting, for the moment', 'greeting', 421],
+  ['the log-in, for good', 'auth', 535],
+  ['the log-in, for the moment', 'auth', 454],
   ['the sender, for good', 'sender', 550],
   ['the sender, for the moment', 'sender', 451],
 ] as const)
   t.test(`a server that rejects ${what}, makes all wait, and Support reads so on every page`, async (t) => {
-    const panel = await startWithMail(t)
+    const panel = await (at === 'auth' ? startWithLogIn(t) : startWithMail(t))
     panel.mail.refuse({ at, code, words: 'go away' })
     const [stella, olga] = [await panel.signIn('stella'), await panel.signIn('olga')]
     for (const name of ['Ann', 'Bob', 'Cid']) await invite(stella, name)
@@ -273,4 +284,25 @@ t.test('an e-mail for which alone the server rejects the sender does not stop th
     await pause(50)
   }
   t.equal(got.length, 2)
+})
+
+t.test('the panel introduces itself, and names its e-mails, by the host of PUBLIC_URL', async (t) => {
+  const PUBLIC_URL = 'https://panel.example.com/below'
+  const mail = await startMailServer(t)
+  const config = readConfig({}, { PUBLIC_URL, SMTP_URL: mail.url })
+  if (!config.smtp) throw new Error('SMTP_URL is not read.')
+  const server = mailServer(config.smtp, config)
+  await server.sendMail({ from: config.mailFrom, to: 'ann@acme.example', subject: 'x', text: 'x' })
+  server.close()
+  t.equal(mail.greetedAs, 'panel.example.com')
+  t.match(newMessageId(PUBLIC_URL), /^<[0-9a-f-]{36}@panel\.example\.com>$/)
+})
+
+t.test('a server that says nothing makes all wait, and Support reads so', async (t) => {
+  const odd = await startOddServer(t, () => {})
+  const panel = await startApp(t, { settings: { SMTP_URL: `${odd.url}?greetingTimeout=300` } })
+  for (const name of ['Ann', 'Bob']) await invite(await panel.signIn('stella'), name)
+  await until('the server was tried', () => panel.app.mailTrouble())
+  t.match((await (await panel.signIn('olga')).get('/')).text, 'The mail server has taken no e-mail since')
+  for (const name of ['Ann', 'Bob']) t.match(stateOf(panel, name), { state: 'waiting' })
 })

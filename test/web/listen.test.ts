@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { readConfig, takeHandedOver } from '../../src/config.ts'
 import { newFolder } from '../harness.ts'
-import { launch, runCommand } from '../process.ts'
+import { freePort, launch, runCommand } from '../process.ts'
 import { pause, until } from '../smtp.ts'
 
 // Where the panel listens apart from a port of its own: a Unix socket, and one that a service manager hands over.
@@ -45,6 +45,17 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<unknown
   child.kill(signal)
   return (await ended)[0]
 }
+
+t.test('HOST=[::] listens on every address, of IPv6 too', async (t) => {
+  const port = await freePort()
+  const child = spawn(process.execPath, [launch, 'start'], {
+    env: { PATH: process.env.PATH, DATA_DIR: newFolder(), HOST: '[::]', PORT: String(port), LOG_LEVEL: 'warn' },
+    stdio: 'ignore',
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  for (const address of ['::1', '127.0.0.1'])
+    await until(`an answer at ${address}`, isReady({ hostname: address, port } as { port: number }))
+})
 
 t.test(
   'on a Unix socket owner and group are served, as this machine, and a crash leaves nothing in the way',
