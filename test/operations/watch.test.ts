@@ -8,7 +8,7 @@ import { cast } from '../../src/demo.ts'
 import { castDatabase, newFolder, type Page, startApp } from '../harness.ts'
 import { hearPrepared, planOf, sqlite } from '../plans.ts'
 import { type PanelProcess, startProcess } from '../process.ts'
-import { startMailServer, startOddServer, until } from '../smtp.ts'
+import { pause, startMailServer, startOddServer, until } from '../smtp.ts'
 
 const hour = 3_600_000
 const token = 'a-token-for-prometheus'
@@ -280,9 +280,17 @@ t.test(
     await until('the mail failure is logged', () => panel.printed().includes('a letter failed'))
 
     const other = new Database(join(dataDir, 'panel.db'))
-    other.exec('BEGIN IMMEDIATE')
-    const busy = await stella.submit('/projects', 'Create project', { name: 'Later', identifier: 'later' })
-    other.exec('ROLLBACK')
+    const whileHeld = async (): Promise<Page> => {
+      other.exec('BEGIN IMMEDIATE')
+      const begun = performance.now()
+      const page = await stella.submit('/projects', 'Create project', { name: 'Later', identifier: 'later' })
+      other.exec('ROLLBACK')
+      if (performance.now() - begun >= 1_000) return page
+      // A worker found out first that nothing can be saved, so that the form did not wait for the lock.
+      await pause(6_000)
+      return whileHeld()
+    }
+    const busy = await whileHeld()
     other.exec('ALTER TABLE project_access RENAME TO elsewhere')
     const broken = await stella.get('/projects/website')
     other.exec('ALTER TABLE elsewhere RENAME TO project_access')
