@@ -1,5 +1,6 @@
 import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
+import { mock } from 'node:test'
 import Database from 'better-sqlite3'
 import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
@@ -131,7 +132,11 @@ const endings: Ended[] = [
   },
   {
     how: 'reads for more than half an hour',
-    end: (panel) => panel.pass(31 * 60_000),
+    // The time that passes, whatever the server's clock says.
+    end: () => {
+      const now = performance.now.bind(performance)
+      mock.method(performance, 'now', () => now() + 31 * 60_000)
+    },
   },
 ]
 
@@ -142,6 +147,7 @@ for (const [path, encoding] of [
 ] as const)
   for (const { how, end } of endings)
     t.test(`${path} (${encoding}) breaks off when its reader ${how}`, async (t) => {
+      t.teardown(() => mock.restoreAll())
       const panel = await startApp(t)
       await panel.app.listen({ port: 0, host: '127.0.0.1' })
       const by = atCommandLine(panel.app.now())
