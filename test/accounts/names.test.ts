@@ -517,6 +517,9 @@ t.test('addresses that an earlier version folded too far get their own key, once
   give('max', 'weiẞ@acme.example', 'weiß@acme.example')
   give('dora', 'dörte@direct.example', 'dörte@direct.example')
   panel.db.update(invitations).set({ emailKey: 'ines@initech.example' }).run()
+  // Another account's invitation to that address has its own key already.
+  const uma = await panel.signIn('uma')
+  await uma.submit('/customer/users', 'Invite', { name: 'Ines', email: 'ınes@initech.example' })
   give('uma', 'μαριος.χ@umbrella.example', 'μαριος.χ@umbrella.example')
   const ines = await panel.signIn('ines')
   t.match((await ines.get('/')).text, 'Acme', 'the earlier key showed her an invitation of somebody else')
@@ -532,4 +535,6 @@ t.test('addresses that an earlier version folded too far get their own key, once
   t.equal((await panel.visit().logIn('DÖRTE@direct.example')).status, 303)
   t.equal((await panel.visit().logIn('ΜΑΡΙΟΣ.Χ@umbrella.example')).status, 303)
   t.notMatch((await ines.get('/')).text, 'Acme')
+  const keys = panel.db.select({ key: invitations.emailKey }).from(invitations).all()
+  t.same([...new Set(keys.map(({ key }) => key))], [emailKey('ınes@initech.example')])
 })
