@@ -80,6 +80,15 @@ export function unseal(secrets: Secrets, sealed: string): string {
   throw wrong
 }
 
+/** The same, but undefined for what `unseal` throws on. */
+export function unsealed(secrets: Secrets, sealed: string): string | undefined {
+  try {
+    return unseal(secrets, sealed)
+  } catch {
+    return undefined
+  }
+}
+
 /** 256 random bits as base64url: a link's token. Only its hash is stored. */
 export function newToken(): string {
   return randomBytes(32).toString('base64url')

@@ -1,7 +1,7 @@
 import { desc, isNotNull, max } from 'drizzle-orm'
 import { type Db, writeUnchecked } from '../../db/open.ts'
 import { installation, letters, records, users } from '../../db/schema.ts'
-import { type Secrets, seal, unseal } from '../../secrets.ts'
+import { type Secrets, seal, unsealed } from '../../secrets.ts'
 
 export type Installation = typeof installation.$inferSelect
 
@@ -60,14 +60,7 @@ function sealedValues(db: Db): string[] {
   return [...factors, ...bodies].flatMap(({ sealed }) => sealed ?? [])
 }
 
-function opens(secrets: Secrets, sealed: string): boolean {
-  try {
-    unseal(secrets, sealed)
-    return true
-  } catch {
-    return false
-  }
-}
+const opens = (secrets: Secrets, sealed: string) => unsealed(secrets, sealed) !== undefined
 
 /** When something was last done in a database that does not say yet when it was last seen. */
 function newestTrace(db: Db): number | undefined {

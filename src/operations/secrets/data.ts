@@ -2,7 +2,7 @@ import { and, asc, eq, gt, isNotNull } from 'drizzle-orm'
 import { type Db, write } from '../../db/open.ts'
 import { letters, sessions, users } from '../../db/schema.ts'
 import { atCommandLine, record } from '../../records/record.ts'
-import { type Secrets, seal, unseal } from '../../secrets.ts'
+import { type Secrets, seal, unsealed } from '../../secrets.ts'
 import { tie } from '../installation/data.ts'
 
 /** What was sealed anew, the sessions that ended, and how much was left as it is, since no key opens it. */
@@ -62,13 +62,5 @@ function sealTable(tx: Db, secrets: Secrets, what: keyof typeof sealed): { done:
       done++
     }
     if (rows.length < rowsAtOnce) return { done, unreadable }
-  }
-}
-
-function unsealed(secrets: Secrets, value: string): string | undefined {
-  try {
-    return unseal(secrets, value)
-  } catch {
-    return undefined
   }
 }

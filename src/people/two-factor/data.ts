@@ -3,7 +3,7 @@ import type { User } from '../../accounts/data.ts'
 import { type Db, write } from '../../db/open.ts'
 import { recoveryCodes, sessions, users } from '../../db/schema.ts'
 import { type Actor, type Person, record } from '../../records/record.ts'
-import { hashToken, type Secrets, unseal } from '../../secrets.ts'
+import { hashToken, type Secrets, unsealed } from '../../secrets.ts'
 import { lastStep, stepOf } from './codes.ts'
 
 /** Switches two-factor log-in on. The session that does it has proved it; others are asked for a code. */
@@ -73,15 +73,6 @@ export function countCodes(db: Db, userId: number): number {
   return db.select({ n: count() }).from(recoveryCodes).where(eq(recoveryCodes.userId, userId)).get()?.n ?? 0
 }
 
-/** Undefined for one that is damaged: recovery codes and Support still help. */
-function openSecret(secrets: Secrets, sealed: string): string | undefined {
-  try {
-    return unseal(secrets, sealed)
-  } catch {
-    return undefined
-  }
-}
-
 /**
  * Takes a code of the app, or one of the recovery codes. Each works once: the guarded UPDATE and the
  * DELETE say who was first.
@@ -89,7 +80,8 @@ function openSecret(secrets: Secrets, sealed: string): string | undefined {
 export function takeCode(db: Db, secrets: Secrets, actor: Actor, user: User, typed: string): boolean {
   if (!user.totpSecret) return false
   const code = typed.replaceAll(/[\s-]/g, '').toLowerCase()
-  const secret = openSecret(secrets, user.totpSecret)
+  // A damaged one leaves the recovery codes.
+  const secret = unsealed(secrets, user.totpSecret)
   const step = secret === undefined ? undefined : stepOf(secret, code, actor.at)
   return write(db, actor, (tx) => {
     if (step !== undefined) {
