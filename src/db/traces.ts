@@ -1,6 +1,7 @@
 import type Database from 'better-sqlite3'
 import { sql } from 'drizzle-orm'
 import type { Connection, Db } from './open.ts'
+import { searchIndexes } from './triggers.ts'
 
 // Where erased text could still be read in the database’s files. `secure_delete` overwrites what is deleted
 // (open.ts), but not everywhere: the search indexes keep trigrams of deleted rows until their segments are merged,
@@ -29,11 +30,7 @@ export function noteClean(sqlite: Database.Database): void {
 export function cleanAtStart(sqlite: Database.Database): void {
   if (sqlite.pragma('user_version', { simple: true }) !== owed) return
   try {
-    const searched = sqlite
-      .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%fts5%'")
-      .pluck()
-      .all() as string[]
-    for (const index of searched) sqlite.exec(`INSERT INTO ${index} (${index}) VALUES ('optimize')`)
+    for (const index of searchIndexes) sqlite.exec(`INSERT INTO ${index} (${index}) VALUES ('optimize')`)
     sqlite.exec('VACUUM')
     noteClean(sqlite)
     sqlite.pragma('wal_checkpoint(TRUNCATE)')

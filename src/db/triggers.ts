@@ -90,6 +90,9 @@ const triggers = named(
 /** Every search index as SQLite keeps it, by its name. */
 const indexes = new Map(Object.keys(searched).map((table) => [`${table}_index`, indexOf(table)]))
 
+/** The names of the tables of the search indexes. */
+export const searchIndexes = [...indexes.keys()]
+
 function named(source: string): Map<string, string> {
   const statements = source.replaceAll(/^--.*$/gm, '').match(/^CREATE TRIGGER[\s\S]*?\bEND(?=;$)/gm) ?? []
   return new Map(statements.map((statement) => [/^CREATE TRIGGER (\w+)/.exec(statement)?.[1] ?? '', statement]))

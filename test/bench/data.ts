@@ -2,6 +2,7 @@ import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { searchText, sortKey } from '../../src/db/fold.ts'
+import { dropTriggers, makeTriggers } from '../../src/db/triggers.ts'
 import { castDatabase, newFolder } from '../harness.ts'
 
 /**
@@ -20,12 +21,13 @@ export async function makeData(customers: number): Promise<string> {
   sqlite.pragma('foreign_keys = OFF')
   sqlite.pragma('cache_size = -400000')
 
+  dropTriggers(sqlite)
   const later = sqlite
     .prepare(
-      "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND (type = 'trigger' OR (type = 'index' AND sql NOT LIKE 'CREATE UNIQUE%'))",
+      "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND type = 'index' AND sql NOT LIKE 'CREATE UNIQUE%'",
     )
-    .all() as { type: string; name: string; sql: string }[]
-  for (const { type, name } of later) sqlite.exec(`DROP ${type} "${name}"`)
+    .all() as { name: string; sql: string }[]
+  for (const { name } of later) sqlite.exec(`DROP INDEX "${name}"`)
 
   const hash = sqlite.prepare('SELECT password_hash FROM users LIMIT 1').pluck().get() as string
   const top = (table: string) => sqlite.prepare(`SELECT coalesce(max(id), 0) FROM ${table}`).pluck().get() as number
@@ -106,8 +108,7 @@ export async function makeData(customers: number): Promise<string> {
         `UPDATE ${copy} SET (search, sort_key) = (SELECT search, sort_key FROM users WHERE id = ${copy}.user_id)`,
       )
     for (const { sql } of later) sqlite.exec(sql)
-    for (const table of ['accounts', 'users', 'projects'])
-      sqlite.exec(`INSERT INTO ${table}_index (${table}_index) VALUES ('rebuild')`)
+    makeTriggers(sqlite)
   })
   run()
   sqlite.pragma('journal_mode = WAL')
