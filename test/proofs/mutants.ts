@@ -1,6 +1,7 @@
-// node --import tsx test/proofs/mutants.ts [PART_OF_A_NAME] [FROM=0]
+// node --import tsx test/proofs/mutants.ts [PATTERN] [FROM=0]
 // Removes each guard, each tenant condition and each rule of TRUST's *Moments* once, in a scratch copy, and runs the
-// matrix or the rule's own test: it must turn red every time. It takes over an hour; FROM goes on with a run that was ended.
+// matrix or the rule's own test: it must turn red every time. It takes over an hour; FROM goes on with a run that was ended;
+// PATTERN, a regular expression, takes the mutants with such names.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -188,7 +189,7 @@ function newCopy(): string {
 
 const [wanted = '', from = '0'] = process.argv.slice(2)
 const all = mutants()
-  .filter(({ name }) => name.includes(wanted))
+  .filter(({ name }) => new RegExp(wanted).test(name))
   .slice(Number(from))
 const copies = [newCopy(), newCopy()]
 if (from === '0' && !(await survives(copies[0] ?? '', undefined)))
