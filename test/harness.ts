@@ -196,7 +196,9 @@ export class Client {
     const all = { ...formFields(form), ...pressed, ...fields }
     const to = form.getAttribute('action') ?? page.path
     if (form.getAttribute('method') !== 'post') return this.get(`${to}?${encode(all)}`)
-    return this.#post(to, all, { referer: this.#origin + page.url })
+    const headers = { referer: this.#origin + page.url }
+    if (form.getAttribute('enctype') !== 'multipart/form-data') return this.#post(to, all, headers)
+    return this.postRaw(to, encodeParts(all), { ...headers, 'content-type': multipart })
   }
 
   /** Presses a button and opens the page that it leads to. */
@@ -231,22 +233,12 @@ export class Client {
   async upload(path: string, button: string, file: { name: string; bytes: Buffer }, field = 'file'): Promise<Page> {
     const page = await this.open(path)
     const { form } = page.form(button)
-    const boundary = 'x'.repeat(30)
-    const part = (head: string, bytes: string | Buffer) =>
-      Buffer.concat([
-        Buffer.from(`--${boundary}\r\nContent-Disposition: form-data; ${head}\r\n\r\n`),
-        Buffer.from(bytes),
-        Buffer.from('\r\n'),
-      ])
     const fields = Object.entries(formFields(form)).filter(([name]) => name !== field)
-    const payload = Buffer.concat([
-      ...fields.map(([name, value]) => part(`name="${name}"`, String(value))),
-      part(`name="${field}"; filename="${file.name}"\r\nContent-Type: text/csv`, file.bytes),
-      Buffer.from(`--${boundary}--\r\n`),
-    ])
-    const answer = await this.postRaw(form.getAttribute('action') ?? page.path, payload, {
-      'content-type': `multipart/form-data; boundary=${boundary}`,
-    })
+    const answer = await this.postRaw(
+      form.getAttribute('action') ?? page.path,
+      encodeParts(Object.fromEntries(fields), { ...file, field }),
+      { 'content-type': multipart },
+    )
     return answer.location ? this.open(answer.location) : answer
   }
 
@@ -278,6 +270,26 @@ function encode(fields: Fields): string {
     [value].flat().map((one) => [name, one] as [string, string]),
   )
   return new URLSearchParams(pairs).toString()
+}
+
+const boundary = 'x'.repeat(30)
+export const multipart = `multipart/form-data; boundary=${boundary}`
+
+/** As browsers send files: a form without one has an empty file field. */
+export function encodeParts(fields: Fields, file?: { name: string; bytes: Buffer; field: string }): Buffer {
+  const part = (head: string, bytes: string | Buffer) =>
+    Buffer.concat([
+      Buffer.from(`--${boundary}\r\nContent-Disposition: form-data; ${head}\r\n\r\n`),
+      Buffer.from(bytes),
+      Buffer.from('\r\n'),
+    ])
+  return Buffer.concat([
+    ...Object.entries(fields).flatMap(([name, value]) =>
+      [value].flat().map((one) => part(`name="${name}"`, one.replaceAll(/\r?\n/g, '\r\n'))),
+    ),
+    ...(file ? [part(`name="${file.field}"; filename="${file.name}"\r\nContent-Type: text/csv`, file.bytes)] : []),
+    Buffer.from(`--${boundary}--\r\n`),
+  ])
 }
 
 /** What a browser would send of a form as it stands. */

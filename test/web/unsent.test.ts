@@ -1,9 +1,9 @@
 import { eq } from 'drizzle-orm'
 import { Secret, TOTP } from 'otpauth'
 import t from 'tap'
-import { accounts, invitations, projects, sessions } from '../../src/db/schema.ts'
+import { accounts, imports, invitations, projects, sessions } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
-import { type Client, type Page, type Panel, startApp } from '../harness.ts'
+import { type Client, encodeParts, formFields, multipart, type Page, type Panel, startApp } from '../harness.ts'
 
 // What somebody typed into a page whose session has ended is not lost: they log in, and send it.
 
@@ -122,6 +122,37 @@ t.test('another account that is active then is offered to be left first', async 
   t.equal(intranet(panel)?.accountId, acme?.id)
 })
 
+t.test('pasted lines of an import are kept as well, and a file is not', async (t) => {
+  const panel = await startApp(t)
+  const petra = await panel.signIn('petra')
+  const form = await petra.open('/partner/imports')
+  // Encoded like other forms, these lines would not fit into one.
+  const rows = Array.from({ length: 900 }, (_, n) => `"Größe, ${n}";kunde-${n};;`)
+  const text = ['name;identifier;admin_email;projects', ...rows].join('\n')
+  endSessions(panel)
+  const answer = await petra.press(form, 'Check the file', { text })
+  t.equal(answer.location, `/login?next=${encodeURIComponent('/unsent-forms')}`)
+  t.equal(panel.db.select().from(imports).all().length, 0)
+
+  const page = await logInFrom(petra, answer, 'petra')
+  t.match(page.text, 'Größe, 899')
+  t.notMatch(page.text, 'files are not kept', 'no file was chosen')
+  const sent = await petra.press(page, 'Send it again')
+  t.match(sent.location, /^\/partner\/imports\/\d+$/)
+  t.match((await petra.get(sent.location ?? '')).text, '900 rows')
+
+  const again = await petra.open('/partner/imports')
+  const { form: element } = again.form('Check the file')
+  endSessions(panel)
+  const file = { name: 'customers.csv', bytes: Buffer.from(text), field: 'file' }
+  const body = encodeParts({ ...formFields(element), text: 'typed as well' }, file)
+  const lost = await petra.postRaw('/partner/imports', body, { 'content-type': multipart })
+  const kept = await logInFrom(petra, lost, 'petra')
+  t.match(kept.text, 'typed as well')
+  t.match(kept.text, 'files are not kept')
+  t.notMatch(kept.text, 'Größe')
+})
+
 t.test('passwords are not kept, nor what was only pressed, nor what carries a false name', async (t) => {
   const panel = await startApp(t)
   const stella = await panel.signIn('stella')
@@ -137,7 +168,7 @@ t.test('passwords are not kept, nor what was only pressed, nor what carries a fa
   const email = await stella.press(profile, 'Change e-mail', { email: 'new@acme.example', current: 'demo-demo-demo' })
   const page = await logInFrom(stella, email, 'stella')
   t.match(page.text, 'new@acme.example')
-  t.match(page.text, 'Passwords and codes are not kept')
+  t.match(page.text, 'Passwords, codes and files are not kept')
   t.notMatch(page.body, /demo-demo-demo|horse/)
 
   endSessions(panel)

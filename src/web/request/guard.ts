@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import { type Action, can } from '../../policy.ts'
 import { badRequest, fileTooLarge, forbidden, LogInFirst, Refusal, tooLarge } from '../answer/errors.ts'
 import { httpLimits } from '../answer/http.ts'
+import { isMultipart } from './unsent.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -135,10 +136,12 @@ export function lateAnswer(request: FastifyRequest): Error {
   return request.viewer.user ? refusal(request) : new LogInFirst(request)
 }
 
-/** A short form without a file: forms.ts sends its visitor to log in, and what was typed is kept. */
+/** A short form: forms.ts sends its visitor to log in, and what was typed is kept. A file never is. */
 function mayBeKept(request: FastifyRequest): boolean {
-  const form = request.headers['content-type']?.startsWith('application/x-www-form-urlencoded') ?? false
-  return request.method === 'POST' && form && !isLarge(request)
+  const { method, headers, routeOptions } = request
+  const plain = headers['content-type']?.startsWith('application/x-www-form-urlencoded') ?? false
+  const form = plain || (routeOptions.config.upload !== undefined && isMultipart(request))
+  return method === 'POST' && form && !isLarge(request)
 }
 
 /** Its length is said beforehand; one that is sent in parts without saying so may become anything. */

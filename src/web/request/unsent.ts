@@ -23,6 +23,8 @@ export type UnsentForm = {
   /** The page that it stood on. */
   page: string
   fields: Record<string, string | string[]>
+  /** How the form is encoded: a page's lines take up to three times as many bytes in the other way. */
+  enctype: 'application/x-www-form-urlencoded' | 'multipart/form-data'
   /** Something was typed that is never kept, such as a password. */
   secretTyped: boolean
 }
@@ -87,6 +89,11 @@ export function authorOf({ body, formMeta, server }: FastifyRequest): number | u
   return timingSafeEqual(Buffer.from(given), Buffer.from(authorSeal(server.secrets.forms, userId))) ? userId : undefined
 }
 
+/** Whether a request carries its form as browsers send files. */
+export function isMultipart({ headers }: FastifyRequest): boolean {
+  return headers['content-type']?.startsWith('multipart/form-data') ?? false
+}
+
 function read(request: FastifyRequest, page: string): UnsentForm | undefined {
   if (request.routeOptions.config.secret || request.routeOptions.config.repeatable) return undefined
   const { formMeta } = request
@@ -103,5 +110,6 @@ function read(request: FastifyRequest, page: string): UnsentForm | undefined {
   }
   // A button that was only pressed is pressed again on its page.
   if (Object.values(fields).every((value) => value === '')) return undefined
-  return { once, action: request.url, account, page: ownPath(page), fields, secretTyped }
+  const enctype = isMultipart(request) ? 'multipart/form-data' : 'application/x-www-form-urlencoded'
+  return { once, action: request.url, account, page: ownPath(page), fields, enctype, secretTyped }
 }
