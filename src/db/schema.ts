@@ -669,6 +669,8 @@ export const importRows = sqliteTable(
     words: text().notNull(),
     // The file's own cells, until the row is done: JSON.
     cells: text(),
+    // What the row is found by.
+    search: text().notNull().default(''),
     // The panel has it as the row says: there is nothing to do.
     unchanged: integer({ mode: 'boolean' }).notNull().default(false),
     // The invitation that the row has sent.
@@ -680,6 +682,7 @@ export const importRows = sqliteTable(
     index('import_rows_invitation').on(table.invitationId).where(sql`invitation_id is not null`),
     index('import_rows_invited').on(table.importId, table.invitationId).where(sql`invitation_id is not null`),
     index('import_rows_state').on(table.importId, table.state, table.line),
+    index('import_rows_search').on(table.importId, table.line, table.search),
     index('import_rows_email').on(table.emailKey).where(sql`email_key is not null`),
     check('import_rows_state_known', sql`state in ('ready', 'wrong', 'done', 'failed')`),
   ],

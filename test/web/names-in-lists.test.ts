@@ -57,13 +57,13 @@ const searched: Record<string, [who: keyof typeof cast, path: string, prefix?: s
   'all-users': [['olga', '/support/users']],
   letters: [['olga', '/support/mail']],
   'partner-requests': [['olga', '/support/accounts', 'requests-']],
+  'import-rows': [['petra', '/partner/imports/1']],
 }
 /** Lists without a search, and why. */
 const unsearched: Record<string, string> = {
   backups: 'file names of the panel’s own, in ASCII: backups.test.ts searches them',
   'own-requests': 'the requests of one account: all have its name',
   imports: 'files of one account, the newest first',
-  'import-rows': 'the rows of one file, by its lines',
   sessions: 'one’s own',
   'own-deleted-accounts': 'one’s own on Home',
   'invitations-to-me': 'one’s own on Home',
@@ -89,6 +89,7 @@ async function fill(panel: Panel): Promise<void> {
   await petra.submit('/partner/customers', 'Create customer', { name, identifier: 'gone' })
   await petra.submit('/partner/customers/gone/removal', 'Delete customer', { identifier: 'gone' })
   await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { projects: '9' })
+  await petra.submit('/partner/imports', 'Check the file', { text: `name;identifier\n${name};from-a-file` })
   await stella.submit('/customer/users', 'Invite', { name, email: 'guest@acme.example' })
   await stella.submit('/projects', 'Create project', { name, identifier: 'living' })
   await stella.submit('/projects', 'Create project', { name, identifier: 'gone' })

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { searchText } from '../../db/fold.ts'
 import { write } from '../../db/open.ts'
 import { byItself, type Person } from '../../records/record.ts'
 import { emailKey } from '../../web/fields.ts'
@@ -77,12 +78,14 @@ function rowOf({ line, cells, values, problem }: CsvFileRow, kind: ImportKind, c
   const checked = problem
     ? { subject: subject || (cells[0] ?? ''), wrong: problem }
     : check({ ...values, [emailColumn]: email })
+  const subjectShown = checked.subject.slice(0, 300)
   const own = {
     line,
     emailKey: email ? emailKey(email) : null,
-    subject: checked.subject.slice(0, 300),
+    subject: subjectShown,
     input: '',
     cells: JSON.stringify(cells),
+    search: searchText(subjectShown),
     unchanged: false,
   }
   if ('wrong' in checked) return { ...own, state: 'wrong', words: checked.wrong }

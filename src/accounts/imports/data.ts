@@ -3,6 +3,7 @@ import { type List, type ListQuery, type ListSpec, readPage } from '../../db/lis
 import { type Authority, type Db, write } from '../../db/open.ts'
 import { prepared } from '../../db/prepared.ts'
 import { importRows, imports, users } from '../../db/schema.ts'
+import { holds, type Word, wordsOf } from '../../db/search.ts'
 import { allowFile } from '../../mail/allowance.ts'
 import { type Person, record } from '../../records/record.ts'
 
@@ -50,6 +51,7 @@ const newRow = prepared((db) =>
       state: sql.placeholder('state'),
       words: sql.placeholder('words'),
       cells: sql.placeholder('cells'),
+      search: sql.placeholder('search'),
       unchanged: sql.placeholder('unchanged'),
     })
     .prepare(),
@@ -152,10 +154,11 @@ export type ImportRowFilter = keyof typeof importRowList.filters
 /** The rows of an import that was found for its account. */
 export function listImportRows(db: Db, importId: number, query: ListQuery<ImportRowFilter>): List<ImportRow> {
   const { state } = query.filters
+  const words = wordsOf(query.q)
   const own = eq(importRows.importId, sql.placeholder('importId'))
   return readPage(db, importRowList, query, {
     values: { importId },
-    narrowed: inState(state),
+    narrowed: and(inState(state), words.length > 0 ? inArray(importRows.line, foundIn(importId, words)) : undefined),
     rows: ({ where, orderBy, limit }) =>
       db
         .select()
@@ -167,6 +170,12 @@ export function listImportRows(db: Db, importId: number, query: ListQuery<Import
       db.select({ one: importRows.line }).from(importRows).where(and(own, where)).limit(limit),
     seen: (rows) => rows,
   })
+}
+
+/** The lines of an import that hold all these words, by an index that holds nothing else of the rows. */
+function foundIn(importId: number, words: Word[]): SQL {
+  return sql`(select line from import_rows indexed by import_rows_search
+    where import_id = ${importId} and ${holds(sql`search`, words)})`
 }
 
 function inState(state: string): SQL | undefined {

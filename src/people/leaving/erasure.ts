@@ -151,6 +151,7 @@ export const erasure: Erasure = {
     state: oneOfAList,
     words: identifies('is replaced', 'importRows.words'),
     cells: identifies('are emptied, also of rows about others that name the person', 'importRows.cells'),
+    search: identifies('is made of what is left', again),
   },
   records: {
     kind: oneOfAList,

@@ -265,6 +265,7 @@ export function forgetImports(tx: Db, person: Known): void {
         subject: deleted,
         emailKey: null,
         cells: null,
+        search: searchText(deleted),
         ...(state === 'ready' ? { state: 'failed' as const } : {}),
         words: state === 'done' ? 'done' : 'The user was deleted.',
       })
