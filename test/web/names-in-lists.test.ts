@@ -170,6 +170,17 @@ const order = [
   'Zürich',
 ]
 
+t.test('every list that is sorted by a name has that order', async (t) => {
+  const sorts = (await listsOfTheCode()).flatMap(({ name, sorts }) =>
+    Object.values(sorts).map(({ words, column }) => ({ list: name, words, column: column.name })),
+  )
+  const byName = sorts.filter(({ words }) => /name/i.test(words))
+  t.ok(byName.length >= 6, `${byName.length} lists`)
+  for (const { list, column } of byName) t.equal(column, 'sort_key', list)
+  for (const { list, words, column } of sorts)
+    t.notMatch(column, /^(name|search|email)$/, `${list}: ${words} would sort byte by byte`)
+})
+
 t.test('names are sorted as people read them: letters by their letter, numbers by their value', (t) => {
   t.same(
     [...order]
