@@ -1,7 +1,20 @@
-const day = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'UTC' })
-const minute = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' })
-const monthOfYear = new Intl.DateTimeFormat('en-GB', { month: 'long', year: 'numeric', timeZone: 'UTC' })
-const whole = new Intl.NumberFormat('en-GB')
+// Made when first used: together they take a tenth of a start, and the log-in page needs none of them.
+const day = firstUsed(() => new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'UTC' }))
+const minute = firstUsed(
+  () => new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' }),
+)
+const monthOfYear = firstUsed(
+  () => new Intl.DateTimeFormat('en-GB', { month: 'long', year: 'numeric', timeZone: 'UTC' }),
+)
+const whole = firstUsed(() => new Intl.NumberFormat('en-GB'))
+
+function firstUsed<Format>(make: () => Format): () => Format {
+  let made: Format | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}
 
 let lastDay = { days: Number.NaN, words: '' }
 
@@ -9,18 +22,18 @@ let lastDay = { days: Number.NaN, words: '' }
 export function date(at: number): string {
   const days = Math.floor(at / 86_400_000)
   // The rows of a list are often of one day, and formatting takes a while.
-  if (days !== lastDay.days) lastDay = { days, words: day.format(at) }
+  if (days !== lastDay.days) lastDay = { days, words: day().format(at) }
   return lastDay.words
 }
 
 /** November 2026 */
 export function month(at: number): string {
-  return monthOfYear.format(at)
+  return monthOfYear().format(at)
 }
 
 /** 24 Nov 2026, 07:04 (UTC) */
 export function dateTime(at: number): string {
-  return `${minute.format(at)} UTC`
+  return `${minute().format(at)} UTC`
 }
 
 /** For a <time>’s datetime. */
@@ -30,7 +43,7 @@ export function isoTime(at: number): string {
 
 /** 12,345 */
 export function number(count: number): string {
-  return Number.isInteger(count) && Math.abs(count) < 1_000 ? String(count) : whole.format(count)
+  return Number.isInteger(count) && Math.abs(count) < 1_000 ? String(count) : whole().format(count)
 }
 
 /** “4,096 MiB” */

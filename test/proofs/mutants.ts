@@ -52,7 +52,7 @@ const testFiles = readdirSync(join(root, 'test'), { recursive: true, encoding: '
 
 /** Actions that are everybody's: there is no guard to remove. */
 const open =
-  /^((asset|health|metrics)\.see|session\.(start|end)|password\.reset|operator\.first|invitation\.(see|accept))$/
+  /^((asset|health|metrics|security-contact)\.see|session\.(start|end)|password\.reset|operator\.first|invitation\.(see|accept))$/
 
 const tables =
   'accounts|memberships|projects|projectAccess|invitations|sessions|records|emailChanges|partnerRequests|limits|quotaRequests|imports'
