@@ -256,7 +256,7 @@ t.test('export-account writes the archive on the command line, and never over a 
   await panel.close()
   const folder = newFolder()
   const run = (...args: string[]) =>
-    spawnSync(process.execPath, ['--import', 'tsx', join(root, 'src/main.ts'), 'export-account', ...args], {
+    spawnSync(process.execPath, [join(root, 'src/main.ts'), 'export-account', ...args], {
       cwd: root,
       encoding: 'utf8',
       env: { ...process.env, DATA_DIR: panel.dataDir },

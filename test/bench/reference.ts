@@ -1,5 +1,5 @@
-// What a page could cost at least, served in a process of its own: `node --import tsx
-// test/bench/reference.ts DATABASE PORT PLACES.json`. /bare/NAME sends the page’s bytes and does nothing
+// node test/bench/reference.ts DATABASE PORT PLACES.json
+// What a page could cost at least, served in a process of its own. /bare/NAME sends the page’s bytes and does nothing
 // else; /hand/NAME looks the session up, reads the rows that the page shows with better-sqlite3, and
 // prints them with one template literal, or writes the rows that the form writes.
 import { createHash, randomUUID } from 'node:crypto'

@@ -70,7 +70,7 @@ export async function setStage(size: number): Promise<Stage> {
   const port = await freePort()
   const reference = spawn(
     process.execPath,
-    ['--import', 'tsx', new URL('./reference.ts', import.meta.url).pathname, file, String(port), placesFile],
+    [new URL('./reference.ts', import.meta.url).pathname, file, String(port), placesFile],
     { stdio: 'inherit' },
   )
   const base = `http://127.0.0.1:${port}`

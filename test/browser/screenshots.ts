@@ -1,4 +1,4 @@
-// node --import tsx test/browser/screenshots.ts FOLDER: a picture of every page, wide and narrow, light and dark.
+// node test/browser/screenshots.ts FOLDER: a picture of every page, wide and narrow, light and dark.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'

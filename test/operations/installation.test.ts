@@ -202,7 +202,7 @@ t.test('a first start that is killed at any moment begins again without harm', a
       process.stdout.write('.')
       openInstallation(${JSON.stringify(dataDir)}, Date.now())
       setInterval(() => {}, 1000)`
-    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', program], {
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     await once(child.stdout, 'data')

@@ -181,7 +181,7 @@ t.test('a Litestream of another kind is refused in a line, and so is a missing o
     import { findLitestream } from './src/operations/replica/litestream.ts'
     findLitestream().then(({ file, version }) => console.log(version, file), ({ message }) => console.log(message))`
   const found = () =>
-    execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script], {
+    execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
       env: { PATH: `${folder}:${process.env.PATH}` },
       encoding: 'utf8',
     })

@@ -141,7 +141,7 @@ async function killedAt(dataDir: string, step: Step): Promise<unknown> {
     rotateSecrets(${JSON.stringify(dataDir)}, Date.now(), (step) => {
       if (step === ${JSON.stringify(step)}) process.kill(process.pid, 'SIGKILL')
     })`
-  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', program], {
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
     stdio: 'inherit',
   })
   const [, signal] = await once(child, 'exit')

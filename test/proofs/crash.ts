@@ -1,4 +1,4 @@
-// node --import tsx test/proofs/crash.ts [ROUNDS=300] [SEED]
+// node test/proofs/crash.ts [ROUNDS=300] [SEED]
 // Kills a panel at random moments under 16 writers, again and again: no write that was answered is
 // lost, and the database is whole each time.
 import { copyFileSync, rmSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// node --import tsx test/proofs/fuzz.ts [INPUTS=2000] [SEED]
+// node test/proofs/fuzz.ts [INPUTS=2000] [SEED]
 // Sends seeded nonsense to every route that the running application has, as a visitor and as an
 // admin: no 5xx, nothing slower than two seconds, whole HTML, and GET changes nothing. A form has the
 // fields that the pages show for its route, so that most of the nonsense reaches what handles it.

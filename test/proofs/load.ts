@@ -1,4 +1,4 @@
-// node --import tsx test/proofs/load.ts [SECONDS=60] [PER_SECOND=200]
+// node test/proofs/load.ts [SECONDS=60] [PER_SECOND=200]
 // 100 partners, 20,000 customers and 200,000 users; 85 % reads, 14 % writes and 1 % log-ins come at a
 // fixed rate, whether the panel keeps up or not: no 5xx, and 99 of 100 answered within 150 ms.
 import { copyFileSync } from 'node:fs'

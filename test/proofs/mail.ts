@@ -1,4 +1,4 @@
-// node --import tsx test/proofs/mail.ts [WAITING=10000] [SECONDS=30]
+// node test/proofs/mail.ts [WAITING=10000] [SECONDS=30]
 // So many invitations wait, and the mail server takes 20 ms a command: when does a password reset arrive that is asked
 // for now, and how many e-mails go out a second?
 import t from 'tap'

@@ -1,4 +1,4 @@
-// node --import tsx test/proofs/memory.ts [UPLOADS=10] [MEBIBYTES=100] [MOST=200]
+// node test/proofs/memory.ts [UPLOADS=10] [MEBIBYTES=100] [MOST=200]
 // What a running panel takes in resident memory while files are sent to it that it does not want: by a visitor, by a
 // user of no account, by a user without the right, and by one who has it. Fails when that is more than MOST MiB above
 // what it takes idle. Only for Linux, which says what a process takes (/proc).

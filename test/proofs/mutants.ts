@@ -1,4 +1,4 @@
-// node --import tsx test/proofs/mutants.ts [PATTERN] [FROM=0]
+// node test/proofs/mutants.ts [PATTERN] [FROM=0]
 // Removes each guard, each tenant condition and each rule of TRUST's *Moments* once, in a scratch copy, and runs the
 // matrix or the rule's own test: it must turn red every time. It takes over an hour; FROM goes on with a run that was ended;
 // PATTERN, a regular expression, takes the mutants with such names.
@@ -169,7 +169,7 @@ function ofWing(file: string): string[] {
 const fileOf = (test: string) => join('test', testFiles.find((file) => basename(file) === `${test}.test.ts`) ?? test)
 
 async function isGreen(copy: string, test: string, only = {}): Promise<boolean> {
-  const child = spawn(process.execPath, ['--import', 'tsx', test], {
+  const child = spawn(process.execPath, [test], {
     cwd: copy,
     stdio: 'ignore',
     env: { ...process.env, TAP_BAIL: '1', TAP_TIMEOUT: '600', ...only },

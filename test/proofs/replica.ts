@@ -1,4 +1,4 @@
-// node --import tsx test/proofs/replica.ts [ROUNDS=50] [SEED] [SLICES=8]
+// node test/proofs/replica.ts [ROUNDS=50] [SEED] [SLICES=8]
 // Loses a machine again and again: kills a panel and its Litestream under writers, removes the data folder, and restores
 // the replica into an empty place. No write that was answered a second before is lost, and the database is whole. Then
 // compares how long pages take with a replica and without, in turns.

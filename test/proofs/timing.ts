@@ -1,4 +1,4 @@
-// node --import tsx test/proofs/timing.ts [TRIES=200]
+// node test/proofs/timing.ts [TRIES=200]
 // Log-in and password reset take as long for an unknown address as for a known one: medians within 5 %.
 import { copyFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-// node --import tsx test/proofs/uploads.ts [ROWS=50000] [KILOBYTES_A_SECOND=100]
+// node test/proofs/uploads.ts [ROWS=50000] [KILOBYTES_A_SECOND=100]
 // Whether a file of ROWS rows holds up other requests while it is checked and deleted (the longest time that the event
 // loop of a running panel did nothing else), and whether 10 MiB arrive at so many kB a second.
 import { copyFileSync, rmSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// node --import tsx test/quotas/quotas-model.test.ts [RUNS=100] [SEED=1]
+// node test/quotas/quotas-model.test.ts [RUNS=100] [SEED=1]
 // Random sequences of all that changes quotas, against a plain model that is written down here once
 // more: after each act the answer, every number and what each level has given out must be the same. Asking for more
 // never gives less: after each request and approval no limit is lower than before, none is there that was not, and

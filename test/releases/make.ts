@@ -1,7 +1,7 @@
 // Writes test/releases/VERSION.db.gz: a small database of the version that is checked out, with rows in every table,
 // which test/db/upgrade.test.ts migrates ever after. To be run when a version is released, once and never again:
 //
-//   node --import tsx test/releases/make.ts
+//   node test/releases/make.ts
 //
 // It works the panel through its own forms, by a fixed clock and a seeded source of random numbers, so that
 // it makes the same file each time. It fails when a table is left without rows: add what fills it.
