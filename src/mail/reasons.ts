@@ -96,7 +96,6 @@ function whyNotInvitation(db: Db, { invitationId, tokenHash, email }: LetterRow,
   if (invitation.state === 'accepted') return 'the invitation was already accepted'
   if (invitation.state === 'expired' || invitation.expiresAt <= at) return expired
   if (!isSame(invitation.email, email)) return 'the invitation now goes to another address'
-  if (account.deletedAt !== null) return 'the account was deleted'
   if (suspensionOf(account)) return 'the account is suspended'
   if (found.senderAsleep !== null) return 'the partner that sent it is suspended'
   // Rows of before 0.3.0 do not know their link.

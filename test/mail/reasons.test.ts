@@ -2,11 +2,12 @@ import { and, desc, eq } from 'drizzle-orm'
 import { Secret, TOTP } from 'otpauth'
 import t, { type Test } from 'tap'
 import { addMember, changeRole, findMember, removeMember } from '../../src/accounts/members/data.ts'
-import { write } from '../../src/db/open.ts'
-import { accounts, invitations, letters, memberships, users } from '../../src/db/schema.ts'
+import { type Db, write } from '../../src/db/open.ts'
+import { accounts, invitations, letters, memberships, projects, users } from '../../src/db/schema.ts'
 import { type CastName, cast, demoPassword } from '../../src/demo.ts'
 import { type LetterKind, letterKinds } from '../../src/mail/letters.ts'
 import { type LetterRow, openBody } from '../../src/mail/outbox.ts'
+import { whyNotSent } from '../../src/mail/reasons.ts'
 import { noteTroubles } from '../../src/operations/troubles/data.ts'
 import { atCommandLine } from '../../src/records/record.ts'
 import { type Client, type Panel, publicUrl, startApp } from '../harness.ts'
@@ -36,6 +37,8 @@ async function startWorld(t: Test): Promise<World> {
   }
   return { panel, mail, as }
 }
+
+type Account = typeof accounts.$inferSelect
 
 const accountOf = ({ panel }: World, identifier: string) =>
   panel.db.select().from(accounts).where(eq(accounts.identifier, identifier)).get() ??
@@ -578,4 +581,73 @@ for (const kind of Object.keys(kinds) as LetterKind[])
 t.test('each reason was seen to end', async (t) => {
   const reasons = letters.reason.enumValues.filter((reason) => reason !== 'none')
   t.same([...seen].sort(), [...reasons].sort())
+})
+
+/**
+ * Most of what ends a reason withdraws its e-mails as well. The worker does not rely on that: it reads the rows. So
+ * here the rows change alone, and each change is taken back.
+ */
+t.test('a reason is read from the rows themselves, whatever else withdraws an e-mail', async (t) => {
+  const world = await startWorld(t)
+  const { db, app } = world.panel
+  const letterOf = async (scenario: Scenario) => waitingTo(world, await scenario(world))
+  const invitation = await letterOf(kinds.invitation['an invitation'] ?? suspend)
+  const request = await letterOf(askForMore)
+  const petra = await world.as('petra')
+  await petra.submit(`${initech}/users`, 'Add Myself')
+  const toPetra = { userId: request.userId, email: request.email }
+  const notice = await letterOf(suspend)
+  const [cloudhaus, rival, direct, { id: initechId }] = await Promise.all(
+    (['cloudhaus', 'rival', 'direct', 'initech'] as const).map((identifier) => accountOf(world, identifier)),
+  ).then((all) => all as [Account, Account, Account, Account])
+  await join(world, 'ines', direct.id, 'member')
+  db.update(accounts).set({ suspendedAt: null, suspendedReason: null }).where(eq(accounts.id, initechId)).run()
+  const remove = (tx: Db, id: number) => {
+    tx.update(projects).set({ deletedAt: app.now() }).where(eq(projects.accountId, id)).run()
+    tx.update(accounts).set({ deletedAt: app.now() }).where(eq(accounts.id, id)).run()
+  }
+
+  const cases: [how: string, letter: LetterRow, change: (tx: Db) => void, why: string][] = [
+    ['its account', notice, (tx) => remove(tx, initechId), 'the account was deleted'],
+    ['its invitation', { ...invitation, invitationId: null }, () => {}, 'the invitation was cancelled'],
+    [
+      'the address of its invitation',
+      invitation,
+      (tx) => tx.update(invitations).set({ email: 'other@initech.example' }).run(),
+      'the invitation now goes to another address',
+    ],
+    [
+      'the partner of its reader',
+      { ...notice, ...toPetra },
+      (tx) =>
+        tx
+          .update(accounts)
+          .set({ supportSuspendedAt: app.now(), supportSuspendedReason: '' })
+          .where(eq(accounts.id, cloudhaus.id))
+          .run(),
+      'its reader’s partner account is suspended',
+    ],
+    [
+      'the account of its reader',
+      { ...notice, reason: 'member', readerOf: direct.id },
+      (tx) => remove(tx, direct.id),
+      'its reader’s account was deleted',
+    ],
+    [
+      'the partner of its account',
+      request,
+      (tx) => tx.update(accounts).set({ partnerId: rival.id }).where(eq(accounts.id, initechId)).run(),
+      'its reader’s account no longer looks after this customer',
+    ],
+  ]
+  for (const [how, letter, change, why] of cases) {
+    if (change.length > 0) t.equal(whyNotSent(db, letter, app.now()), undefined, `${how} is as it was`)
+    const asked = () =>
+      db.transaction((tx) => {
+        change(tx)
+        t.equal(whyNotSent(tx, letter, app.now()), why, how)
+        throw new Error('taken back')
+      })
+    t.throws(asked, /taken back/)
+  }
 })
