@@ -4,9 +4,10 @@
 // PATTERN, a regular expression, takes the mutants with such names.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { root } from '../../src/config.ts'
+import { isData, readSource, sources } from '../sources.ts'
 
 type Mutant = { name: string; file: string; text: string; test?: string }
 
@@ -64,14 +65,11 @@ const tenantCondition = new RegExp(
 )
 
 function mutants(): Mutant[] {
-  const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter((file) =>
-    file.endsWith('.ts'),
-  )
-  return files.flatMap((file) => [...withoutRules(file), ...ofTenants(file)])
+  return sources.flatMap((file) => [...withoutRules(file), ...ofTenants(file)])
 }
 
 function withoutRules(file: string): Mutant[] {
-  const text = readFileSync(join(root, 'src', file), 'utf8')
+  const text = readSource(file)
   return rules
     .filter((rule) => rule.file.test(file))
     .flatMap(({ line, by, test }) =>
@@ -83,12 +81,12 @@ function withoutRules(file: string): Mutant[] {
 }
 
 function ofTenants(file: string): Mutant[] {
-  const text = readFileSync(join(root, 'src', file), 'utf8')
+  const text = readSource(file)
   if (file === 'policy.ts') return widened(file, text)
   if (file === 'web/request/guard.ts') return withoutGuards(file, text)
   if (file.endsWith('routes.ts')) return [...unguarded(file, text), ...withoutProjectRights(file, text)]
   // Support sees all accounts; a deletion and a download of data are their user's alone, without a tenant.
-  return file.endsWith('data.ts') && !/^(support|people\/leaving)\//.test(file) ? unbound(file, text) : []
+  return isData(file) && !/^(support|people\/leaving)\//.test(file) ? unbound(file, text) : []
 }
 
 /** Every row of the policy tables, opened to everybody. */
@@ -152,7 +150,7 @@ async function survives(copy: string, mutant: Mutant | undefined): Promise<boole
   if (mutant) writeFileSync(join(copy, 'src', mutant.file), mutant.text)
   if (mutant?.test) return isGreen(copy, fileOf(mutant.test))
   const matrix = fileOf('matrix')
-  if (!mutant?.file.endsWith('data.ts')) return isGreen(copy, matrix)
+  if (!mutant || !isData(mutant.file)) return isGreen(copy, matrix)
   if (!(await isGreen(copy, matrix, { TAP_GREP: shortMatrix })) || !(await isGreen(copy, matrix))) return false
   for (const test of ofWing(mutant.file)) if (!(await isGreen(copy, test))) return false
   return true

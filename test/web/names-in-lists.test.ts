@@ -1,4 +1,3 @@
-import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { eq, sql } from 'drizzle-orm'
@@ -12,6 +11,7 @@ import type { cast } from '../../src/demo.ts'
 import { emailKey } from '../../src/web/fields.ts'
 import { type Client, newFolder, type Page, type Panel, startApp } from '../harness.ts'
 import { unpackRelease } from '../releases/releases.ts'
+import { isData, sources, src } from '../sources.ts'
 
 // People type names as their keyboard lets them, and read lists in the order that they expect.
 
@@ -71,9 +71,9 @@ const unsearched: Record<string, string> = {
 
 /** Every list of the code. */
 async function listsOfTheCode(): Promise<ListSpec<never>[]> {
-  const folder = new URL('../../src/', import.meta.url).pathname
-  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-  const modules = files.filter((file) => /(\/data|\/outbox)\.ts$/.test(file)).map((file) => import(join(folder, file)))
+  const modules = sources
+    .filter((file) => isData(file) || file.startsWith('mail/'))
+    .map((file) => import(join(src, file)))
   return (await Promise.all(modules))
     .flatMap((module) => Object.values(module))
     .filter((one): one is ListSpec<never> => typeof one === 'object' && one !== null && 'sorts' in one)

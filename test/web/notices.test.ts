@@ -1,10 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { basename, dirname, join, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { eq } from 'drizzle-orm'
 import { Secret, TOTP } from 'otpauth'
 import t from 'tap'
 import ts from 'typescript'
-import { root } from '../../src/config.ts'
 import {
   importRows,
   imports,
@@ -19,6 +17,7 @@ import {
 import { type CastName, cast, demoPassword } from '../../src/demo.ts'
 import { resendGap } from '../../src/mail/allowance.ts'
 import { type Client, type Fields, type Page, type Panel, startApp } from '../harness.ts'
+import { isData, readSource, sources, src } from '../sources.ts'
 
 // What a page says is what happened: a notice tells of the act’s result, never of what was asked for.
 
@@ -699,22 +698,19 @@ t.test('what is restored while it is suspended is not said to be open', async (t
 })
 
 t.test('no route passes over what an act says that it did', async (t) => {
-  const src = join(root, 'src')
-  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
-  const parse = (file: string) =>
-    ts.createSourceFile(file, readFileSync(join(src, file), 'utf8'), ts.ScriptTarget.Latest, true)
+  const parse = (file: string) => ts.createSourceFile(file, readSource(file), ts.ScriptTarget.Latest, true)
   const telling = new Map<string, Set<string>>()
-  for (const file of files.filter((file) => basename(file) === 'data.ts' || file === 'mail/outbox.ts')) {
+  for (const file of sources.filter((file) => isData(file) || file === 'mail/outbox.ts')) {
     const names = new Set<string>()
     for (const one of parse(file).statements)
       if (ts.isFunctionDeclaration(one) && one.name && one.type && one.type.getText() !== 'void')
         names.add(one.name.text)
     telling.set(file, names)
   }
-  t.ok(telling.get('people/log-in/data.ts')?.has('setDisabled'), 'what an act returns is read from its data.ts')
+  t.ok(telling.get('people/log-in/data.ts')?.has('setDisabled'), 'what an act returns is read from its data file')
 
   let calls = 0
-  for (const file of files.filter((file) => /(routes|page)\.ts$/.test(file))) {
+  for (const file of sources.filter((file) => /(routes|page)\.ts$/.test(file))) {
     const source = parse(file)
     const imported = new Set<string>()
     for (const one of source.statements) {
