@@ -10,7 +10,7 @@ import {
   listInvitations,
   mayHandle,
   type NewInvitation,
-} from '../accounts/invitations/data.ts'
+} from '../accounts/invitations/data/sending.ts'
 import { countAdmins, listMembers, memberList } from '../accounts/members/data.ts'
 import { resumedWords } from '../accounts/resumed.ts'
 import { write } from '../db/open.ts'

@@ -7,7 +7,7 @@ import * as endings from '../../src/accounts/endings/data.ts'
 import { exportTables } from '../../src/accounts/export/data.ts'
 import * as importData from '../../src/accounts/imports/data.ts'
 import * as importEnding from '../../src/accounts/imports/ending/data.ts'
-import * as invitationData from '../../src/accounts/invitations/data.ts'
+import * as invitationData from '../../src/accounts/invitations/data/sending.ts'
 import * as members from '../../src/accounts/members/data.ts'
 import { firstPage } from '../../src/db/list.ts'
 import {

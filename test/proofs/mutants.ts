@@ -33,12 +33,17 @@ const rules: { file: RegExp; line: RegExp; by: string; test: string }[] = [
     test: 'allowances',
   },
   {
-    file: /^accounts\/invitations\/data\.ts$/,
+    file: /^accounts\/invitations\/data\/accepting\.ts$/,
     line: / \|\| \(way !== 'copied' && user\.emailProvedAt === null\)|link === 'copied' \|\| /g,
     by: '',
     test: 'addresses',
   },
-  { file: /^accounts\/invitations\/data\.ts$/, line: /^ +isNull\(senderAsleep\),$/gm, by: '', test: 'suspension' },
+  {
+    file: /^accounts\/invitations\/data\/accepting\.ts$/,
+    line: /^ +isNull\(senderAsleep\),$/gm,
+    by: '',
+    test: 'suspension',
+  },
   { file: /^people\/log-in\/data\.ts$/, line: /^ {2}endSent\(.*\)$/gm, by: '', test: 'addresses' },
   {
     file: /^accounts\/invitations\/routes\.ts$/,

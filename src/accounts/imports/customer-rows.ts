@@ -15,7 +15,7 @@ import { countedResource, findResource } from '../../quotas/resources/data.ts'
 import type { Person } from '../../records/record.ts'
 import { accountName, amount, email, emailKey, identifier, personName, withIdentifier } from '../../web/fields.ts'
 import { renameAccount } from '../data.ts'
-import { invite, type Sender } from '../invitations/data.ts'
+import { invite, type Sender } from '../invitations/data/sending.ts'
 import {
   type CarriedOut,
   type Checked,

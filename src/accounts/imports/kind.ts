@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Db } from '../../db/open.ts'
 import type { Action, Role } from '../../policy.ts'
 import type { Person } from '../../records/record.ts'
-import type { Sender } from '../invitations/data.ts'
+import type { Sender } from '../invitations/data/sending.ts'
 import type { Columns } from './header.ts'
 
 // What each kind of import brings in is in a file of its own: what becomes of a row is said when the file is checked,

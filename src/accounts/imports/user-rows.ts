@@ -5,7 +5,7 @@ import { type ProjectRole, type Role, roleName } from '../../policy.ts'
 import { findProject } from '../../projects/data.ts'
 import { email, emailKey, personName } from '../../web/fields.ts'
 import { findAccount } from '../data.ts'
-import { findMemberByEmail, invite, whyNotInvited } from '../invitations/data.ts'
+import { findMemberByEmail, invite, whyNotInvited } from '../invitations/data/sending.ts'
 import { type Checked, type Kind, RowFailed, role, usedBefore, withEvery, wordsOf } from './kind.ts'
 
 const address = z.object({ 'e-mail': email(), role })

@@ -19,7 +19,7 @@ import {
   type NoAdmin,
   resend,
   type Sender,
-} from './data.ts'
+} from './data/sending.ts'
 
 /** Where pending invitations are handled: by an account’s admins, by its partner, or by Support. */
 export type Place = {

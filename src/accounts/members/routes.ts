@@ -14,7 +14,7 @@ import { readList } from '../../web/lists/list.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
 import { foreseeEnd, listSent } from '../endings/data.ts'
-import { invitationList, invite, listInvitations } from '../invitations/data.ts'
+import { invitationList, invite, listInvitations } from '../invitations/data/sending.ts'
 import { tellRemoved, tellRole } from '../notices/data.ts'
 import { changeRole, findMember, listMembers, mayDemote, memberList, removeMember } from './data.ts'
 

@@ -1,6 +1,6 @@
 import { gt } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
-import { invitationLifetime } from '../../accounts/invitations/data.ts'
+import { invitationLifetime } from '../../accounts/invitations/data/sending.ts'
 import { type Db, write, writeUnchecked } from '../../db/open.ts'
 import {
   emailChanges,

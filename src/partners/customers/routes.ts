@@ -10,7 +10,7 @@ import {
   listInvitations,
   mayCopyLink,
   mayHandle,
-} from '../../accounts/invitations/data.ts'
+} from '../../accounts/invitations/data/sending.ts'
 import {
   addMember,
   countAdmins,

@@ -1,7 +1,7 @@
 import { and, eq, exists, gt, isNull, type Placeholder, sql } from 'drizzle-orm'
-import { searchText } from '../../db/fold.ts'
-import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
-import { type Db, write } from '../../db/open.ts'
+import { searchText } from '../../../db/fold.ts'
+import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../../db/list.ts'
+import { type Db, write } from '../../../db/open.ts'
 import {
   accounts,
   invitationProjects,
@@ -11,22 +11,22 @@ import {
   pendingInvitation,
   projects,
   users,
-} from '../../db/schema.ts'
-import { matches } from '../../db/search.ts'
-import { isActive, isSuspended, linkAsleep, senderAsleep, suspensionOf } from '../../db/suspension.ts'
-import { allowInvitation, allowResend } from '../../mail/allowance.ts'
-import { type MailContext, type Post, withdrawLetters } from '../../mail/outbox.ts'
-import { createUser, findUserByEmail, renameUser, setPasswordByMail } from '../../people/log-in/data.ts'
-import { adminRole, type ProjectRole, type Role, roleName } from '../../policy.ts'
-import { addAccess } from '../../projects/access/data.ts'
-import { type Actor, type Person, record } from '../../records/record.ts'
-import { hashToken, newToken } from '../../secrets.ts'
-import { emailKey } from '../../web/fields.ts'
-import { date } from '../../web/format.ts'
-import type { Account, User } from '../data.ts'
-import { cancelInvitations } from '../endings/data.ts'
-import { addMember, changeRole, countAdmins, findMember, listAdmins, type Member } from '../members/data.ts'
-import { tellRole } from '../notices/data.ts'
+} from '../../../db/schema.ts'
+import { matches } from '../../../db/search.ts'
+import { isActive, isSuspended, linkAsleep, senderAsleep, suspensionOf } from '../../../db/suspension.ts'
+import { allowInvitation, allowResend } from '../../../mail/allowance.ts'
+import { type MailContext, type Post, withdrawLetters } from '../../../mail/outbox.ts'
+import { createUser, findUserByEmail, renameUser, setPasswordByMail } from '../../../people/log-in/data.ts'
+import { adminRole, type ProjectRole, type Role, roleName } from '../../../policy.ts'
+import { addAccess } from '../../../projects/access/data.ts'
+import { type Actor, type Person, record } from '../../../records/record.ts'
+import { hashToken, newToken } from '../../../secrets.ts'
+import { emailKey } from '../../../web/fields.ts'
+import { date } from '../../../web/format.ts'
+import type { Account, User } from '../../data.ts'
+import { cancelInvitations } from '../../endings/data.ts'
+import { addMember, changeRole, countAdmins, findMember, listAdmins, type Member } from '../../members/data.ts'
+import { tellRole } from '../../notices/data.ts'
 
 export type Invitation = typeof invitations.$inferSelect
 
