@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { deletedMembershipList, listDeletedAccounts } from '../accounts/data.ts'
-import { invitationToList, listInvitationsTo } from '../accounts/invitations/data/sending.ts'
+import { invitationToList, listInvitationsTo } from '../accounts/invitations/data/listing.ts'
 import { firstPage, type ListQuery } from '../db/list.ts'
 import type { Db } from '../db/open.ts'
 import { overdue } from '../operations/backups/folder.ts'

@@ -3,14 +3,9 @@ import { z } from 'zod'
 import { createAccount, proposeAccountIdentifier, resumeAccount, suspendAccount } from '../accounts/data.ts'
 import { listSent } from '../accounts/endings/data.ts'
 import { adminWords, invitationActs, noAdminWords } from '../accounts/invitations/acts.ts'
-import {
-  invitationList,
-  invite,
-  inviteAdmin,
-  listInvitations,
-  mayHandle,
-  type NewInvitation,
-} from '../accounts/invitations/data/sending.ts'
+import { invitationList, listInvitations } from '../accounts/invitations/data/listing.ts'
+import { mayHandle } from '../accounts/invitations/data/pending.ts'
+import { invite, inviteAdmin, type NewInvitation } from '../accounts/invitations/data/sending.ts'
 import { countAdmins, listMembers, memberList } from '../accounts/members/data.ts'
 import { resumedWords } from '../accounts/resumed.ts'
 import { write } from '../db/open.ts'

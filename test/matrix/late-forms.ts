@@ -2,7 +2,8 @@ import { and, eq, ne } from 'drizzle-orm'
 import { Secret, TOTP } from 'otpauth'
 import { suspendAccount } from '../../src/accounts/data.ts'
 import { deleteAccount } from '../../src/accounts/deletion/data.ts'
-import { cancelInvitation, invite, resend } from '../../src/accounts/invitations/data/sending.ts'
+import { cancelInvitation, resend } from '../../src/accounts/invitations/data/pending.ts'
+import { invite } from '../../src/accounts/invitations/data/sending.ts'
 import { write } from '../../src/db/open.ts'
 import {
   importRows,

@@ -7,6 +7,7 @@ import * as endings from '../../src/accounts/endings/data.ts'
 import { exportTables } from '../../src/accounts/export/data.ts'
 import * as importData from '../../src/accounts/imports/data.ts'
 import * as importEnding from '../../src/accounts/imports/ending/data.ts'
+import * as pendingData from '../../src/accounts/invitations/data/pending.ts'
 import * as invitationData from '../../src/accounts/invitations/data/sending.ts'
 import * as members from '../../src/accounts/members/data.ts'
 import { firstPage } from '../../src/db/list.ts'
@@ -693,13 +694,13 @@ t.test('data functions that are given one tenant and another’s object find not
     removeMember: members.removeMember(db, actor, acmeId, uma, 'member.removed'),
     listProjectsOf: endings.listProjectsOf(db, acmeId, uma),
     listProjectsOfForeign: endings.listProjectsOf(db, umbrellaId, stella),
-    resend: invitationData.resend(db, actor, sender, acme, invitation, 'own'),
-    correctInvitation: invitationData.correctInvitation(db, actor, sender, acme, invitation, 'own', {
+    resend: pendingData.resend(db, actor, sender, acme, invitation, 'own'),
+    correctInvitation: pendingData.correctInvitation(db, actor, sender, acme, invitation, 'own', {
       name: 'Changed',
       email: 'changed@acme.example',
     }),
-    cancelInvitation: invitationData.cancelInvitation(db, actor, acmeId, invitation, 'own'),
-    copyLink: invitationData.copyLink(db, actor, acmeId, invitation, 'own'),
+    cancelInvitation: pendingData.cancelInvitation(db, actor, acmeId, invitation, 'own'),
+    copyLink: pendingData.copyLink(db, actor, acmeId, invitation, 'own'),
     findProject: projectData.findProject(db, acmeId, everything, 'skunkworks'),
     findProjectsById: projectData.findProjectsById(db, acmeId, [skunkworks]),
     renameProject: projectData.renameProject(db, actor, acmeId, skunkworks, 'Changed', 1),

@@ -8,18 +8,9 @@ import { email, personName, readId } from '../../web/fields.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import type { Account } from '../data.ts'
 import type { Member } from '../members/data.ts'
-import {
-  cancelInvitation,
-  copyLink,
-  correctInvitation,
-  findPending,
-  type Handler,
-  type Invitation,
-  invitationLink,
-  type NoAdmin,
-  resend,
-  type Sender,
-} from './data/sending.ts'
+import type { Invitation } from './data/invitation.ts'
+import { cancelInvitation, copyLink, correctInvitation, findPending, type Handler, resend } from './data/pending.ts'
+import { invitationLink, type NoAdmin, type Sender } from './data/sending.ts'
 
 /** Where pending invitations are handled: by an account’s admins, by its partner, or by Support. */
 export type Place = {

@@ -12,7 +12,8 @@ import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { signIn } from '../../web/request/session.ts'
 import { actor, visitingActor } from '../../web/request/viewer.ts'
 import { idOf, invitationActs } from './acts.ts'
-import { type Accepted, acceptInvitation, findOffer, joinWithPassword, type Offer } from './data/sending.ts'
+import { type Accepted, acceptInvitation, joinWithPassword } from './data/accepting.ts'
+import { findOffer, type Offer } from './data/offer.ts'
 
 const newPerson = z.strictObject(newPersonFields)
 

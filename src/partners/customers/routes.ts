@@ -3,14 +3,9 @@ import { z } from 'zod'
 import { proposeAccountIdentifier, resumeAccount, suspendAccount } from '../../accounts/data.ts'
 import { listSent } from '../../accounts/endings/data.ts'
 import { adminWords, invitationActs, noAdminWords } from '../../accounts/invitations/acts.ts'
-import {
-  type Handler,
-  invitationList,
-  inviteAdmin,
-  listInvitations,
-  mayCopyLink,
-  mayHandle,
-} from '../../accounts/invitations/data/sending.ts'
+import { invitationList, listInvitations } from '../../accounts/invitations/data/listing.ts'
+import { type Handler, mayCopyLink, mayHandle } from '../../accounts/invitations/data/pending.ts'
+import { inviteAdmin } from '../../accounts/invitations/data/sending.ts'
 import {
   addMember,
   countAdmins,

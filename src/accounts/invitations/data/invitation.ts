@@ -1,0 +1,15 @@
+import { and, eq, type Placeholder } from 'drizzle-orm'
+import { invitations, type invitationTokens, pendingInvitation } from '../../../db/schema.ts'
+import type { Account } from '../../data.ts'
+
+export type Invitation = typeof invitations.$inferSelect
+
+/** Only a mailed link proves the mailbox of whoever follows it. */
+export type LinkKind = (typeof invitationTokens.$inferSelect)['kind']
+
+export type Inviting = Pick<Account, 'id' | 'kind' | 'name'>
+
+/** An account's invitations that are pending. */
+export function pendingOf(accountId: number | Placeholder) {
+  return and(eq(invitations.accountId, accountId), pendingInvitation)
+}

@@ -1,0 +1,147 @@
+import { and, eq, gt, isNull, sql } from 'drizzle-orm'
+import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../../db/list.ts'
+import type { Db } from '../../../db/open.ts'
+import { accounts, invitations, pendingInvitation, users } from '../../../db/schema.ts'
+import { matches } from '../../../db/search.ts'
+import { isSuspended, senderAsleep } from '../../../db/suspension.ts'
+import { type Role, roleName } from '../../../policy.ts'
+import { emailKey } from '../../../web/fields.ts'
+import type { Account } from '../../data.ts'
+import type { Invitation } from './invitation.ts'
+import { pendingOf } from './invitation.ts'
+
+/** `handled` and `copied`: whoever looks may resend, correct and cancel it, or copy its link. */
+export type PendingInvitation = Invitation & {
+  letterState: string | null
+  letterError: string | null
+  handled: boolean
+  copied: boolean
+}
+
+const toItsAdmins = () => ({ handled: true, copied: true })
+
+/** The newest first. */
+export const invitationList = {
+  name: 'invitations',
+  id: invitations.id,
+  idOf: (invitation) => invitation.id,
+  sorts: {
+    sent: { words: 'Newest first', column: invitations.id, order: 'desc', value: (invitation) => invitation.id },
+  },
+  columns: {
+    name: ({ name }) => name,
+    'e-mail': ({ email }) => email,
+    role: ({ role }) => role,
+    sent: ({ sentAt }) => isoTime(sentAt),
+    expires: ({ expiresAt }) => isoTime(expiresAt),
+    letter: ({ letterState }) => letterState,
+  },
+  filters: {},
+} as const satisfies ListSpec<PendingInvitation>
+
+/** The pending ones, with how the last letter of each fares. Expired ones stay listed until they are resent or cancelled. */
+export function listInvitations(
+  db: Db,
+  accountId: number,
+  query: ListQuery,
+  mayDo: (invitation: Invitation) => { handled: boolean; copied: boolean } = toItsAdmins,
+): List<PendingInvitation> {
+  // Drizzle leaves out a column's table where a query has only one, so the subqueries name it.
+  const last = sql`from letters where letters.invitation_id = invitations.id order by letters.id desc limit 1`
+  const own = pendingOf(sql.placeholder('accountId'))
+  return readPage(db, invitationList, query, {
+    values: { accountId },
+    narrowed: matches(db, 'invitations', invitations.id, invitations.search, query.q),
+    rows: ({ where, orderBy, limit }) =>
+      db
+        .select({
+          invitation: invitations,
+          letterState: sql<string | null>`(select letters.state ${last})`,
+          letterError: sql<string | null>`(select letters.error ${last})`,
+        })
+        .from(invitations)
+        .where(and(own, where))
+        .orderBy(...orderBy)
+        .limit(limit),
+    counted: ({ where, limit }) =>
+      db.select({ one: invitations.id }).from(invitations).where(and(own, where)).limit(limit),
+    seen: (rows) => rows.map(({ invitation, ...letter }) => ({ ...invitation, ...letter, ...mayDo(invitation) })),
+  })
+}
+
+function openTo(email: string, at: number) {
+  return and(eq(invitations.emailKey, emailKey(email)), pendingInvitation, gt(invitations.expiresAt, at))
+}
+
+export type InvitationTo = {
+  id: number
+  role: Role
+  kind: Account['kind']
+  account: string
+  suspended: number
+  /** The name of the suspended partner that sent it. */
+  senderAsleep: string | null
+  inviter: string
+  sentAt: number
+  expiresAt: number
+}
+
+export const invitationToList = {
+  name: 'invitations-to-me',
+  id: invitations.id,
+  idOf: (invitation) => invitation.id,
+  sorts: {
+    sent: { words: 'Newest first', column: invitations.id, order: 'desc', value: (invitation) => invitation.id },
+  },
+  columns: {
+    account: ({ account }) => account,
+    role: ({ kind, role }) => roleName(kind, role),
+    'invited by': ({ inviter }) => inviter,
+    sent: ({ sentAt }) => isoTime(sentAt),
+    expires: ({ expiresAt }) => isoTime(expiresAt),
+  },
+  filters: {},
+} as const satisfies ListSpec<InvitationTo>
+
+/** Open invitations to an address: what waits for its owner. */
+export function listInvitationsTo(
+  db: Db,
+  { email, emailProved }: { email: string; emailProved: boolean },
+  at: number,
+  query: ListQuery,
+): List<InvitationTo> {
+  // Whose mailbox it is must be proved first.
+  const open = and(emailProved ? openTo(email, at) : sql`false`, isNull(accounts.deletedAt))
+  return readPage(db, invitationToList, query, {
+    values: {},
+    // The address and the time narrow it down: neither is a tenant of the list.
+    narrowed: open,
+    rows: ({ where, orderBy, limit }) =>
+      db
+        .select({
+          id: invitations.id,
+          role: invitations.role,
+          kind: accounts.kind,
+          account: accounts.name,
+          suspended: sql<number>`${isSuspended}`,
+          senderAsleep,
+          inviter: users.name,
+          sentAt: invitations.sentAt,
+          expiresAt: invitations.expiresAt,
+        })
+        .from(invitations)
+        .innerJoin(accounts, eq(accounts.id, invitations.accountId))
+        .innerJoin(users, eq(users.id, invitations.invitedBy))
+        .where(where)
+        .orderBy(...orderBy)
+        .limit(limit),
+    counted: ({ where, limit }) =>
+      db
+        .select({ one: invitations.id })
+        .from(invitations)
+        .innerJoin(accounts, eq(accounts.id, invitations.accountId))
+        .where(where)
+        .limit(limit),
+    seen: (rows) => rows,
+  })
+}
