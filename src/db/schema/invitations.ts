@@ -1,0 +1,108 @@
+import { sql } from 'drizzle-orm'
+import {
+  check,
+  foreignKey,
+  index,
+  integer,
+  primaryKey,
+  sqliteTable,
+  text,
+  unique,
+  uniqueIndex,
+} from 'drizzle-orm/sqlite-core'
+import { accounts } from './accounts.ts'
+import { users } from './people.ts'
+import { projects } from './projects.ts'
+
+export const invitations = sqliteTable(
+  'invitations',
+  {
+    id: integer().primaryKey(),
+    accountId: integer('account_id')
+      .notNull()
+      .references(() => accounts.id),
+    email: text().notNull(),
+    emailKey: text('email_key').notNull(),
+    name: text().notNull(),
+    search: text().notNull(),
+    role: text({ enum: ['admin', 'member'] }).notNull(),
+    // Who sent it last, and from which account; none for Support. It ends when they lose the right to send it.
+    invitedBy: integer('invited_by')
+      .notNull()
+      .references(() => users.id),
+    invitedFrom: integer('invited_from').references(() => accounts.id),
+    state: text({ enum: ['pending', 'accepted', 'cancelled', 'expired'] })
+      .notNull()
+      .default('pending'),
+    createdAt: integer('created_at').notNull(),
+    sentAt: integer('sent_at').notNull(),
+    expiresAt: integer('expires_at').notNull(),
+    endedAt: integer('ended_at'),
+    acceptedBy: integer('accepted_by').references(() => users.id),
+  },
+  (table) => [
+    unique('invitations_account_id').on(table.accountId, table.id),
+    uniqueIndex('invitations_one_pending').on(table.accountId, table.emailKey).where(sql`state = 'pending'`),
+    index('invitations_pending').on(table.accountId, table.state, table.id),
+    index('invitations_to').on(table.emailKey, table.state),
+    index('invitations_from').on(table.invitedBy, table.invitedFrom).where(sql`state = 'pending'`),
+    check('invitations_role', sql`role in ('admin', 'member')`),
+    check('invitations_state', sql`state in ('pending', 'accepted', 'cancelled', 'expired')`),
+  ],
+)
+
+/**
+ * The state is written out here and below, not bound: an index of these rows alone serves only where SQLite sees
+ * the state, and a bound one it looks at, and compiles the statement anew, each time.
+ */
+export const pendingInvitation = sql`${invitations.state} = 'pending'`
+
+// An invitation's links: the one in the letter, and one for each time the link was copied.
+export const invitationTokens = sqliteTable(
+  'invitation_tokens',
+  {
+    hash: text().primaryKey(),
+    invitationId: integer('invitation_id')
+      .notNull()
+      .references(() => invitations.id),
+    // Only a mailed link proves the mailbox of whoever follows it.
+    kind: text({ enum: ['mailed', 'copied'] })
+      .notNull()
+      .default('mailed'),
+    // Who had it made, and from which account; none for Support.
+    madeBy: integer('made_by').references(() => users.id),
+    madeFrom: integer('made_from').references(() => accounts.id),
+    createdAt: integer('created_at').notNull(),
+    supersededAt: integer('superseded_at'),
+  },
+  (table) => [
+    index('invitation_tokens_invitation').on(table.invitationId),
+    index('invitation_tokens_maker').on(table.madeBy, table.madeFrom).where(sql`superseded_at is null`),
+    check('invitation_tokens_kind', sql`kind in ('mailed', 'copied')`),
+  ],
+)
+
+export const invitationProjects = sqliteTable(
+  'invitation_projects',
+  {
+    accountId: integer('account_id').notNull(),
+    invitationId: integer('invitation_id').notNull(),
+    projectId: integer('project_id').notNull(),
+    role: text({ enum: ['admin', 'user', 'reader'] }).notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.invitationId, table.projectId] }),
+    index('invitation_projects_project').on(table.projectId),
+    foreignKey({
+      name: 'invitation_projects_invitation_fk',
+      columns: [table.accountId, table.invitationId],
+      foreignColumns: [invitations.accountId, invitations.id],
+    }),
+    foreignKey({
+      name: 'invitation_projects_project_fk',
+      columns: [table.accountId, table.projectId],
+      foreignColumns: [projects.accountId, projects.id],
+    }),
+    check('invitation_projects_role', sql`role in ('admin', 'user', 'reader')`),
+  ],
+)

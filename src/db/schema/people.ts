@@ -1,0 +1,110 @@
+import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { accounts } from './accounts.ts'
+
+export const users = sqliteTable(
+  'users',
+  {
+    id: integer().primaryKey(),
+    email: text().notNull(),
+    emailKey: text('email_key').notNull().unique(),
+    name: text().notNull(),
+    search: text().notNull(),
+    sortKey: text('sort_key').notNull().default(''),
+    passwordHash: text('password_hash').notNull(),
+    operator: integer({ mode: 'boolean' }).notNull().default(false),
+    createdAt: integer('created_at').notNull(),
+    // When the mailbox’s owner followed a link that was mailed to it. Nobody else’s invitations are shown before.
+    emailProvedAt: integer('email_proved_at'),
+    // Noted once a minute while they use the panel.
+    lastSeenAt: integer('last_seen_at'),
+    disabledAt: integer('disabled_at'),
+    // A deleted user keeps a row without name and e-mail, for what it did in accounts that go on.
+    deletedAt: integer('deleted_at'),
+    // Two-factor log-in: the sealed TOTP secret, and the last time step whose code was used.
+    totpSecret: text('totp_secret'),
+    totpStep: integer('totp_step'),
+    version: integer().notNull().default(1),
+  },
+  (table) => [
+    index('users_living').on(table.deletedAt, table.createdAt),
+    index('users_name').on(table.deletedAt, table.sortKey, table.id, table.search),
+  ],
+)
+
+export const passwordResets = sqliteTable(
+  'password_resets',
+  {
+    // SHA-256 of the token in the letter's link.
+    hash: text().primaryKey(),
+    userId: integer('user_id')
+      .notNull()
+      .references(() => users.id),
+    expiresAt: integer('expires_at').notNull(),
+    usedAt: integer('used_at'),
+  },
+  (table) => [index('password_resets_user').on(table.userId)],
+)
+
+export const emailChanges = sqliteTable(
+  'email_changes',
+  {
+    // SHA-256 of the token in the letter's link.
+    hash: text().primaryKey(),
+    userId: integer('user_id')
+      .notNull()
+      .references(() => users.id),
+    email: text().notNull(),
+    expiresAt: integer('expires_at').notNull(),
+  },
+  (table) => [index('email_changes_user').on(table.userId)],
+)
+
+export const sessions = sqliteTable(
+  'sessions',
+  {
+    id: integer().primaryKey(),
+    // SHA-256 of the id in the cookie.
+    hash: text().notNull().unique(),
+    userId: integer('user_id')
+      .notNull()
+      .references(() => users.id),
+    // A column of its own, so that a slow request cannot undo a switch. It may name an account that
+    // the user is no longer in: then the user is asked to choose.
+    activeAccountId: integer('active_account_id').references(() => accounts.id),
+    createdAt: integer('created_at').notNull(),
+    lastSeenAt: integer('last_seen_at').notNull(),
+    // The second factor was given too. Without it, a user who has one is not logged in yet.
+    secondFactor: integer('second_factor', { mode: 'boolean' }).notNull(),
+    // When the person last proved to be the user; asked again before what matters most.
+    provedAt: integer('proved_at').notNull(),
+    ip: text().notNull(),
+    browser: text().notNull(),
+  },
+  (table) => [
+    index('sessions_user').on(table.userId),
+    index('sessions_last_seen').on(table.lastSeenAt),
+    index('sessions_created').on(table.createdAt),
+  ],
+)
+
+export const recoveryCodes = sqliteTable(
+  'recovery_codes',
+  {
+    userId: integer('user_id')
+      .notNull()
+      .references(() => users.id),
+    hash: text().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.userId, table.hash] })],
+)
+
+// How often somebody tried what is throttled: kept here, so that a restart forgets nothing.
+export const throttles = sqliteTable(
+  'throttles',
+  {
+    key: text().primaryKey(),
+    tries: integer().notNull(),
+    at: integer().notNull(),
+  },
+  (table) => [index('throttles_at').on(table.at)],
+)

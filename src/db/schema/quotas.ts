@@ -1,0 +1,112 @@
+import { sql } from 'drizzle-orm'
+import { check, foreignKey, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import { accounts } from './accounts.ts'
+import { users } from './people.ts'
+import { projects } from './projects.ts'
+
+// What can be limited, in the order in which pages show it.
+export const resources = sqliteTable('resources', {
+  id: integer().primaryKey(),
+  key: text().notNull().unique(),
+  name: text().notNull(),
+  // Empty for what is counted in pieces.
+  unit: text().notNull(),
+  version: integer().notNull().default(1),
+})
+
+// One row for each limit that was ever set: a partner’s pool, an account’s own, or a project’s. Its
+// amount is null where it was set to nothing again.
+export const limits = sqliteTable(
+  'limits',
+  {
+    id: integer().primaryKey(),
+    level: text({ enum: ['pool', 'account', 'project'] }).notNull(),
+    accountId: integer('account_id')
+      .notNull()
+      .references(() => accounts.id),
+    projectId: integer('project_id'),
+    resourceId: integer('resource_id')
+      .notNull()
+      .references(() => resources.id),
+    amount: integer(),
+    remark: text().notNull(),
+    setBy: integer('set_by').references(() => users.id),
+    // The account that it was set from; none for Support.
+    setFrom: integer('set_from').references(() => accounts.id),
+    setAt: integer('set_at').notNull(),
+    version: integer().notNull().default(1),
+  },
+  (table) => [
+    uniqueIndex('limits_of_account').on(table.accountId, table.level, table.resourceId).where(sql`project_id is null`),
+    uniqueIndex('limits_of_project').on(table.projectId, table.resourceId),
+    index('limits_given').on(table.accountId, table.level, table.resourceId, table.amount),
+    index('limits_resource').on(table.resourceId),
+    foreignKey({
+      name: 'limits_project_fk',
+      columns: [table.accountId, table.projectId],
+      foreignColumns: [projects.accountId, projects.id],
+    }),
+    check('limits_level', sql`level in ('pool', 'account', 'project')`),
+    check('limits_level_of_project', sql`(level = 'project') = (project_id is not null)`),
+    check('limits_amount', sql`amount >= 0`),
+  ],
+)
+
+// A customer asks for more: for the account, or for one of its projects.
+export const quotaRequests = sqliteTable(
+  'quota_requests',
+  {
+    id: integer().primaryKey(),
+    accountId: integer('account_id')
+      .notNull()
+      .references(() => accounts.id),
+    projectId: integer('project_id'),
+    requestedBy: integer('requested_by')
+      .notNull()
+      .references(() => users.id),
+    reason: text().notNull(),
+    state: text({ enum: ['open', 'approved', 'declined', 'cancelled'] })
+      .notNull()
+      .default('open'),
+    createdAt: integer('created_at').notNull(),
+    endedAt: integer('ended_at'),
+    endedBy: integer('ended_by').references(() => users.id),
+    comment: text().notNull().default(''),
+    // Approved by the partner’s rule, not by a person.
+    automatic: integer({ mode: 'boolean' }).notNull().default(false),
+  },
+  (table) => [
+    uniqueIndex('quota_requests_one_open').on(table.accountId).where(sql`state = 'open'`),
+    index('quota_requests_account').on(table.accountId, table.id),
+    index('quota_requests_requester').on(table.requestedBy),
+    foreignKey({
+      name: 'quota_requests_project_fk',
+      columns: [table.accountId, table.projectId],
+      foreignColumns: [projects.accountId, projects.id],
+    }),
+    check('quota_requests_state', sql`state in ('open', 'approved', 'declined', 'cancelled')`),
+  ],
+)
+
+export const openQuotaRequest = sql`${quotaRequests.state} = 'open'`
+
+export const quotaRequestAmounts = sqliteTable(
+  'quota_request_amounts',
+  {
+    requestId: integer('request_id')
+      .notNull()
+      .references(() => quotaRequests.id),
+    resourceId: integer('resource_id')
+      .notNull()
+      .references(() => resources.id),
+    asked: integer().notNull(),
+    // What was approved, which may be another amount.
+    granted: integer(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.requestId, table.resourceId] }),
+    index('quota_request_amounts_resource').on(table.resourceId),
+    check('quota_request_amounts_asked', sql`asked >= 0`),
+    check('quota_request_amounts_granted', sql`granted >= 0`),
+  ],
+)
