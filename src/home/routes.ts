@@ -9,7 +9,12 @@ import { caretakerOf } from '../partners/partnership/caretaker.ts'
 import { countPendingRequests, findPendingRequest } from '../partners/partnership/data.ts'
 import { can } from '../policy.ts'
 import { listProjects, projectList } from '../projects/data.ts'
-import { countOpenRequests, findOpenRequest, listOpenRequests, openRequestList } from '../quotas/requests/data.ts'
+import {
+  countOpenRequests,
+  findOpenRequest,
+  listOpenRequests,
+  openRequestList,
+} from '../quotas/requests/data/reading.ts'
 import { listDownload } from '../web/lists/csv.ts'
 import { readList } from '../web/lists/list.ts'
 

@@ -6,8 +6,8 @@ import { type Db, write } from '../db/open.ts'
 import { keptAccess, keptLimits, limits, projectAccess, projects } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
 import type { ProjectRole } from '../policy.ts'
-import { dropProjectLimits, hasRoom, projectQuota } from '../quotas/data.ts'
-import { endRequestOf } from '../quotas/requests/data.ts'
+import { dropProjectLimits, hasRoom, projectQuota } from '../quotas/data/limits.ts'
+import { endRequestOf } from '../quotas/requests/data/reading.ts'
 import { type Actor, record } from '../records/record.ts'
 
 export type Project = typeof projects.$inferSelect

@@ -14,8 +14,16 @@ import { amount, optionalLine, version } from '../web/fields.ts'
 import { number, withUnit } from '../web/format.ts'
 import { readList } from '../web/lists/list.ts'
 import { type Form, newForm, readForm } from '../web/request/forms.ts'
-import { findQuotas, type Holder, limitsOfProjects, type Quota, type Quotas, type Shortage, setLimits } from './data.ts'
-import { findOpenRequest, listRequestsOf, ownRequestList, type QuotaRequest } from './requests/data.ts'
+import {
+  findQuotas,
+  type Holder,
+  limitsOfProjects,
+  type Quota,
+  type Quotas,
+  type Shortage,
+  setLimits,
+} from './data/limits.ts'
+import { findOpenRequest, listRequestsOf, ownRequestList, type QuotaRequest } from './requests/data/reading.ts'
 import type { Resource } from './resources/data.ts'
 
 // What the pages with quotas share: their forms, and the pages themselves, which limits and requests

@@ -5,7 +5,7 @@ import { listProjects, projectList } from '../projects/data.ts'
 import { projectOf, showProject } from '../projects/page.ts'
 import { csvDownload, listDownload } from '../web/lists/csv.ts'
 import { actor, supportActor } from '../web/request/viewer.ts'
-import { quotaColumns, quotaRows } from './data.ts'
+import { quotaColumns, quotaRows } from './data/limits.ts'
 import {
   leftToSupport,
   requestPrefix,
@@ -15,7 +15,7 @@ import {
   showSupportQuotas,
   supportedAccount,
 } from './page.ts'
-import { listRequestsOf, ownRequestList } from './requests/data.ts'
+import { listRequestsOf, ownRequestList } from './requests/data/reading.ts'
 
 export default async function quotaRoutes(app: FastifyInstance) {
   const { db } = app

@@ -10,7 +10,7 @@ import { createAccount } from '../../src/accounts/data.ts'
 import { addMember } from '../../src/accounts/members/data.ts'
 import { users } from '../../src/db/schema.ts'
 import { createProject, deleteProject } from '../../src/projects/data.ts'
-import { findQuotas, type Holder, setLimits } from '../../src/quotas/data.ts'
+import { findQuotas, type Holder, setLimits } from '../../src/quotas/data/limits.ts'
 import {
   approveRequest,
   askForMore,
@@ -18,7 +18,7 @@ import {
   declineRequest,
   findOpenRequest,
   setAutomaticShare,
-} from '../../src/quotas/requests/data.ts'
+} from '../../src/quotas/requests/data/reading.ts'
 import { listResources } from '../../src/quotas/resources/data.ts'
 import type { Person } from '../../src/records/record.ts'
 import { startApp } from '../harness.ts'

@@ -9,7 +9,7 @@ import { amongFew } from '../../db/search.ts'
 import { type FoundBy, matchWithPeople } from '../../db/search-people.ts'
 import { isActive, isSuspended, suspensionOf } from '../../db/suspension.ts'
 import { countTaken, mayTryIdentifier } from '../../mail/allowance.ts'
-import { hasLimitAt, nearLimit } from '../../quotas/data.ts'
+import { hasLimitAt, nearLimit } from '../../quotas/data/limits.ts'
 import { countedResource } from '../../quotas/resources/data.ts'
 import { type Actor, record } from '../../records/record.ts'
 

@@ -28,7 +28,7 @@ import {
   poolBoundsProjects,
   projectQuota,
   usesOf,
-} from '../../quotas/data.ts'
+} from '../../quotas/data/limits.ts'
 import { found } from '../../web/answer/errors.ts'
 import { accountName, email, identifier, line, personName, withIdentifier } from '../../web/fields.ts'
 import { plural } from '../../web/format.ts'

@@ -8,8 +8,8 @@ import { accounts, imports, partnerRequests, pendingPartnerRequest, users } from
 import { matches } from '../../db/search.ts'
 import { allowPartnerRequest } from '../../mail/allowance.ts'
 import { type Post, withdrawLettersOfAct } from '../../mail/outbox.ts'
-import { changeLimits, findQuotas } from '../../quotas/data.ts'
-import { endRequestOf, setAutomaticShare } from '../../quotas/requests/data.ts'
+import { changeLimits, findQuotas } from '../../quotas/data/limits.ts'
+import { endRequestOf, setAutomaticShare } from '../../quotas/requests/data/reading.ts'
 import { type Actor, type Person, record } from '../../records/record.ts'
 
 export type PartnerRequest = typeof partnerRequests.$inferSelect

@@ -5,7 +5,7 @@ import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../
 import { type Db, write } from '../../db/open.ts'
 import { keptAccess, keptLimits, projectAccess, projects, users } from '../../db/schema.ts'
 import { matches } from '../../db/search.ts'
-import { type Amounts, changeLimits, findQuotas, type Holder, hasRoom, projectQuota } from '../../quotas/data.ts'
+import { type Amounts, changeLimits, findQuotas, type Holder, hasRoom, projectQuota } from '../../quotas/data/limits.ts'
 import type { Resource } from '../../quotas/resources/data.ts'
 import { type Actor, record } from '../../records/record.ts'
 import type { Project } from '../data.ts'

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { hasRoom, projectQuota } from '../../quotas/data.ts'
+import { hasRoom, projectQuota } from '../../quotas/data/limits.ts'
 import { found } from '../../web/answer/errors.ts'
 import { plural, withUnit } from '../../web/format.ts'
 import { listDownload } from '../../web/lists/csv.ts'

@@ -11,7 +11,7 @@ import { listDownload } from '../../web/lists/csv.ts'
 import { readList } from '../../web/lists/list.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { actor, supportActor } from '../../web/request/viewer.ts'
-import { findQuotas } from '../data.ts'
+import { findQuotas } from '../data/limits.ts'
 import {
   amountFields,
   holderOf,
@@ -38,7 +38,7 @@ import {
   openRequestList,
   type QuotaRequest,
   setAutomaticShare,
-} from './data.ts'
+} from './data/reading.ts'
 
 const refusal = z.strictObject({ comment: line('Say why: the customer will read it.', 300) })
 const automaticApproval = z.strictObject({

@@ -6,8 +6,8 @@ import { type Db, write } from '../../../db/open.ts'
 import { accounts } from '../../../db/schema.ts'
 import { suspensionOf } from '../../../db/suspension.ts'
 import type { Post } from '../../../mail/outbox.ts'
-import { findQuotas, type PoolShortage, poolShortages, taken, type Want } from '../../../quotas/data.ts'
-import { findOpenRequest } from '../../../quotas/requests/data.ts'
+import { findQuotas, type PoolShortage, poolShortages, taken, type Want } from '../../../quotas/data/limits.ts'
+import { findOpenRequest } from '../../../quotas/requests/data/reading.ts'
 import { type Actor, record } from '../../../records/record.ts'
 
 // Support moves a customer to another partner, or to none: then Support looks after it itself.

@@ -1,11 +1,11 @@
 import { and, asc, count, eq, gt, inArray, isNull, or, type SQL, sql, sum } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
-import { type Db, write } from '../db/open.ts'
-import { prepared } from '../db/prepared.ts'
-import { accounts, limits, projects, resources, users } from '../db/schema.ts'
-import { isOneOf } from '../db/search.ts'
-import { type Actor, type Change, record } from '../records/record.ts'
-import { countedResource, listResources, type Resource } from './resources/data.ts'
+import { type Db, write } from '../../db/open.ts'
+import { prepared } from '../../db/prepared.ts'
+import { accounts, limits, projects, resources, users } from '../../db/schema.ts'
+import { isOneOf } from '../../db/search.ts'
+import { type Actor, type Change, record } from '../../records/record.ts'
+import { countedResource, listResources, type Resource } from '../resources/data.ts'
 
 // Limits stand on three levels: a partner's pool (for all its customers together), an account, a
 // project. A number is given out of the level above; without one, a level shares what the level above

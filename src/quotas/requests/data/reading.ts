@@ -1,10 +1,10 @@
 import { and, asc, between, count, eq, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
-import { listAdmins } from '../../accounts/members/data.ts'
-import { sideOf } from '../../accounts/notices/data.ts'
-import { isoTime, type List, type ListQuery, type ListSpec, type PageOf, readPage } from '../../db/list.ts'
-import { allOrNothing, type Db, write } from '../../db/open.ts'
-import { prepared } from '../../db/prepared.ts'
+import { listAdmins } from '../../../accounts/members/data.ts'
+import { sideOf } from '../../../accounts/notices/data.ts'
+import { isoTime, type List, type ListQuery, type ListSpec, type PageOf, readPage } from '../../../db/list.ts'
+import { allOrNothing, type Db, write } from '../../../db/open.ts'
+import { prepared } from '../../../db/prepared.ts'
 import {
   accounts,
   openQuotaRequest,
@@ -13,11 +13,11 @@ import {
   quotaRequests,
   resources,
   users,
-} from '../../db/schema.ts'
-import { isOneOf, matches } from '../../db/search.ts'
-import { type Letter, type Post, withdrawLettersOfAct } from '../../mail/outbox.ts'
-import { caretakerOf, isLookedAfterBy } from '../../partners/partnership/caretaker.ts'
-import { type Actor, type Change, type Person, record } from '../../records/record.ts'
+} from '../../../db/schema.ts'
+import { isOneOf, matches } from '../../../db/search.ts'
+import { type Letter, type Post, withdrawLettersOfAct } from '../../../mail/outbox.ts'
+import { caretakerOf, isLookedAfterBy } from '../../../partners/partnership/caretaker.ts'
+import { type Actor, type Change, type Person, record } from '../../../records/record.ts'
 import {
   changeLimits,
   findQuotas,
@@ -27,8 +27,8 @@ import {
   type Shortage,
   type Step,
   taken,
-} from '../data.ts'
-import type { Resource } from '../resources/data.ts'
+} from '../../data/limits.ts'
+import type { Resource } from '../../resources/data.ts'
 
 // A customer asks for more than its limits are, for the account or for one of its projects. Whoever looks after
 // the account now decides: its partner, or Support (partners/partnership/caretaker.ts).
