@@ -6,8 +6,9 @@ import { type Db, write } from '../db/open.ts'
 import { keptAccess, keptLimits, limits, projectAccess, projects } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
 import type { ProjectRole } from '../policy.ts'
-import { dropProjectLimits, hasRoom, projectQuota } from '../quotas/data/limits.ts'
-import { endRequestOf } from '../quotas/requests/data/reading.ts'
+import { hasRoom } from '../quotas/arithmetic.ts'
+import { dropProjectLimits, projectQuota } from '../quotas/data/limits.ts'
+import { endRequestOf } from '../quotas/requests/data/deciding.ts'
 import { type Actor, record } from '../records/record.ts'
 
 export type Project = typeof projects.$inferSelect

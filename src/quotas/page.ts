@@ -14,15 +14,9 @@ import { amount, optionalLine, version } from '../web/fields.ts'
 import { number, withUnit } from '../web/format.ts'
 import { readList } from '../web/lists/list.ts'
 import { type Form, newForm, readForm } from '../web/request/forms.ts'
-import {
-  findQuotas,
-  type Holder,
-  limitsOfProjects,
-  type Quota,
-  type Quotas,
-  type Shortage,
-  setLimits,
-} from './data/limits.ts'
+import type { Holder, Quota, Quotas, Shortage } from './arithmetic.ts'
+import { findQuotas, setLimits } from './data/limits.ts'
+import { limitsOfProjects } from './data/uses.ts'
 import { findOpenRequest, listRequestsOf, ownRequestList, type QuotaRequest } from './requests/data/reading.ts'
 import type { Resource } from './resources/data.ts'
 

@@ -5,7 +5,7 @@ import { listProjects, projectList } from '../projects/data.ts'
 import { projectOf, showProject } from '../projects/page.ts'
 import { csvDownload, listDownload } from '../web/lists/csv.ts'
 import { actor, supportActor } from '../web/request/viewer.ts'
-import { quotaColumns, quotaRows } from './data/limits.ts'
+import { quotaColumns, quotaRows } from './data/pool.ts'
 import {
   leftToSupport,
   requestPrefix,

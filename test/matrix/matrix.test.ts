@@ -36,6 +36,10 @@ import * as access from '../../src/projects/access/data.ts'
 import * as projectData from '../../src/projects/data.ts'
 import * as deletedProjects from '../../src/projects/deletion/data.ts'
 import * as quotas from '../../src/quotas/data/limits.ts'
+import { poolBoundsProjects, quotaRows } from '../../src/quotas/data/pool.ts'
+import { limitsOfProjects, usesOf } from '../../src/quotas/data/uses.ts'
+import { askForMore, cancelRequest } from '../../src/quotas/requests/data/asking.ts'
+import { approveRequest, declineRequest } from '../../src/quotas/requests/data/deciding.ts'
 import * as requests from '../../src/quotas/requests/data/reading.ts'
 import { type Client, type Page, type Panel, startApp } from '../harness.ts'
 import { until } from '../smtp.ts'
@@ -617,10 +621,10 @@ t.test('data functions that are given one tenant and another’s object find not
     findQuotas: quotas.findQuotas(db, { level: 'project', accountId: acmeId, projectId: skunkworks }),
     setLimits:
       quotas.setLimits(db, actor, { level: 'project', accountId: acmeId, projectId: skunkworks }, edit) === 'saved',
-    limitsOfProjects: quotas.limitsOfProjects(db, acmeId, [skunkworks]).get(skunkworks),
-    poolBoundsProjects: quotas.poolBoundsProjects(db, cloudhausId),
-    quotaRows: [...quotas.quotaRows(db, cloudhausId)].filter((row) => row.includes('umbrella')),
-    askForMore: requests.askForMore(
+    limitsOfProjects: limitsOfProjects(db, acmeId, [skunkworks]).get(skunkworks),
+    poolBoundsProjects: poolBoundsProjects(db, cloudhausId),
+    quotaRows: [...quotaRows(db, cloudhausId)].filter((row) => row.includes('umbrella')),
+    askForMore: askForMore(
       db,
       actor,
       acmeId,
@@ -631,20 +635,14 @@ t.test('data functions that are given one tenant and another’s object find not
       .listRequestsOf(db, acmeId, firstPage(requests.ownRequestList))
       .rows.filter(({ identifier }) => identifier !== 'acme'),
     listOpenRequestsOfSupport: requests.listOpenRequests(db, null, firstPage(requests.openRequestList)).rows,
-    approveRequest:
-      requests.approveRequest(db, actor, foreignRequest, { amounts: new Map(), comment: '' }, tell) !== 'ended',
+    approveRequest: approveRequest(db, actor, foreignRequest, { amounts: new Map(), comment: '' }, tell) !== 'ended',
     approveRequestOfAcme:
-      requests.approveRequest(
-        db,
-        actor,
-        { ...foreignRequest, accountId: acmeId },
-        { amounts: new Map(), comment: '' },
-        tell,
-      ) !== 'ended',
-    declineRequest: requests.declineRequest(db, actor, foreignRequest, 'No', tell),
-    declineRequestAsSupport: requests.declineRequest(db, actor, { ...foreignRequest, partnerId: null }, 'No', tell),
-    declineRequestOfAcme: requests.declineRequest(db, actor, { ...foreignRequest, accountId: acmeId }, 'No', tell),
-    declineRequestOfSibling: requests.declineRequest(db, actor, ofSibling, 'No', tell),
+      approveRequest(db, actor, { ...foreignRequest, accountId: acmeId }, { amounts: new Map(), comment: '' }, tell) !==
+      'ended',
+    declineRequest: declineRequest(db, actor, foreignRequest, 'No', tell),
+    declineRequestAsSupport: declineRequest(db, actor, { ...foreignRequest, partnerId: null }, 'No', tell),
+    declineRequestOfAcme: declineRequest(db, actor, { ...foreignRequest, accountId: acmeId }, 'No', tell),
+    declineRequestOfSibling: declineRequest(db, actor, ofSibling, 'No', tell),
     dropProjectLimits: quotas.dropProjectLimits(db, acmeId, skunkworks),
     findRequest: requests.findRequest(db, acmeId, foreignRequest.id),
     findImport: importData.findImport(db, acmeId, 'users', Number(umbrella.import)),
@@ -659,7 +657,7 @@ t.test('data functions that are given one tenant and another’s object find not
       accountId: acmeId,
       kind: 'users',
     }),
-    cancelRequest: requests.cancelRequest(db, actor, acmeId, foreignRequest.id),
+    cancelRequest: cancelRequest(db, actor, acmeId, foreignRequest.id),
     deleteAccount: deletedAccounts.deleteAccount(db, actor, cloudhausId, umbrellaId, panel.app.mailContext),
     deleteAccountAsSupport: deletedAccounts.deleteAccount(db, actor, null, umbrellaId, panel.app.mailContext),
     deletePartner: deletedAccounts.deleteAccount(db, actor, null, cloudhausId, panel.app.mailContext),
@@ -737,8 +735,7 @@ t.test('data functions that are given one tenant and another’s object find not
   const pool = quotas.findQuotas(db, { level: 'pool', accountId: rivalId }, 'volumes')?.quotas[0]
   t.equal(pool?.own.given, 3)
   t.same(
-    quotas
-      .usesOf(db, [acmeId])
+    usesOf(db, [acmeId])
       .get(acmeId)
       ?.map(({ given }) => given),
     [2, 0, 0, 0, 2, 0, 0, 0],

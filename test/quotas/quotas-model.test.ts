@@ -10,15 +10,11 @@ import { createAccount } from '../../src/accounts/data.ts'
 import { addMember } from '../../src/accounts/members/data.ts'
 import { users } from '../../src/db/schema.ts'
 import { createProject, deleteProject } from '../../src/projects/data.ts'
-import { findQuotas, type Holder, setLimits } from '../../src/quotas/data/limits.ts'
-import {
-  approveRequest,
-  askForMore,
-  cancelRequest,
-  declineRequest,
-  findOpenRequest,
-  setAutomaticShare,
-} from '../../src/quotas/requests/data/reading.ts'
+import type { Holder } from '../../src/quotas/arithmetic.ts'
+import { findQuotas, setLimits } from '../../src/quotas/data/limits.ts'
+import { askForMore, cancelRequest, setAutomaticShare } from '../../src/quotas/requests/data/asking.ts'
+import { approveRequest, declineRequest } from '../../src/quotas/requests/data/deciding.ts'
+import { findOpenRequest } from '../../src/quotas/requests/data/reading.ts'
 import { listResources } from '../../src/quotas/resources/data.ts'
 import type { Person } from '../../src/records/record.ts'
 import { startApp } from '../harness.ts'

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { customerOf } from '../../partners/customers/own.ts'
-import type { PoolShortage } from '../../quotas/data/limits.ts'
+import type { PoolShortage } from '../../quotas/arithmetic.ts'
 import { supportedAccount } from '../../quotas/page.ts'
 import { found, Refusal } from '../../web/answer/errors.ts'
 import { withUnit } from '../../web/format.ts'

@@ -10,7 +10,9 @@ import {
   unlimited,
 } from '../../partners/customers/data.ts'
 import { type Role, roleName } from '../../policy.ts'
-import { changeLimits, findQuotas, isCounted, isGiven, moreTaken, NotEnough, usesOf } from '../../quotas/data/limits.ts'
+import { isCounted, isGiven, moreTaken, NotEnough } from '../../quotas/arithmetic.ts'
+import { changeLimits, findQuotas } from '../../quotas/data/limits.ts'
+import { usesOf } from '../../quotas/data/uses.ts'
 import { countedResource, findResource } from '../../quotas/resources/data.ts'
 import type { Person } from '../../records/record.ts'
 import { accountName, amount, email, emailKey, identifier, personName, withIdentifier } from '../../web/fields.ts'

@@ -21,14 +21,10 @@ import type { ListQuery } from '../../db/list.ts'
 import { write } from '../../db/open.ts'
 import { orTooMany, TooMany } from '../../mail/allowance.ts'
 import { listProjects, projectList } from '../../projects/data.ts'
-import {
-  isCounted,
-  limitsOfProjects,
-  nearestLimit,
-  poolBoundsProjects,
-  projectQuota,
-  usesOf,
-} from '../../quotas/data/limits.ts'
+import { isCounted, nearestLimit } from '../../quotas/arithmetic.ts'
+import { projectQuota } from '../../quotas/data/limits.ts'
+import { poolBoundsProjects } from '../../quotas/data/pool.ts'
+import { limitsOfProjects, usesOf } from '../../quotas/data/uses.ts'
 import { found } from '../../web/answer/errors.ts'
 import { accountName, email, identifier, line, personName, withIdentifier } from '../../web/fields.ts'
 import { plural } from '../../web/format.ts'

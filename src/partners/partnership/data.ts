@@ -9,7 +9,8 @@ import { matches } from '../../db/search.ts'
 import { allowPartnerRequest } from '../../mail/allowance.ts'
 import { type Post, withdrawLettersOfAct } from '../../mail/outbox.ts'
 import { changeLimits, findQuotas } from '../../quotas/data/limits.ts'
-import { endRequestOf, setAutomaticShare } from '../../quotas/requests/data/reading.ts'
+import { setAutomaticShare } from '../../quotas/requests/data/asking.ts'
+import { endRequestOf } from '../../quotas/requests/data/deciding.ts'
 import { type Actor, type Person, record } from '../../records/record.ts'
 
 export type PartnerRequest = typeof partnerRequests.$inferSelect

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { hasRoom, projectQuota } from '../../quotas/data/limits.ts'
+import { hasRoom } from '../../quotas/arithmetic.ts'
+import { projectQuota } from '../../quotas/data/limits.ts'
 import { found } from '../../web/answer/errors.ts'
 import { plural, withUnit } from '../../web/format.ts'
 import { listDownload } from '../../web/lists/csv.ts'

@@ -1,65 +1,22 @@
-import { and, asc, count, eq, gt, inArray, isNull, or, type SQL, sql, sum } from 'drizzle-orm'
+import { and, eq, isNull, or, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import { type Db, write } from '../../db/open.ts'
 import { prepared } from '../../db/prepared.ts'
-import { accounts, limits, projects, resources, users } from '../../db/schema.ts'
-import { isOneOf } from '../../db/search.ts'
+import { accounts, limits, projects, users } from '../../db/schema.ts'
 import { type Actor, type Change, record } from '../../records/record.ts'
-import { countedResource, listResources, type Resource } from '../resources/data.ts'
-
-// Limits stand on three levels: a partner's pool (for all its customers together), an account, a
-// project. A number is given out of the level above; without one, a level shares what the level above
-// has left. What is given out below a level is never raised above its number.
-
-export type Level = (typeof limits.$inferSelect)['level']
-
-/** Whose limits: an account named here is the one that the route found for its viewer. */
-export type Holder =
-  | { level: 'pool' | 'account'; accountId: number; projectId?: undefined }
-  | { level: 'project'; accountId: number; projectId: number }
-
-/** One level of a resource’s quota. */
-export type Step = {
-  level: Level
-  /** Whose it is: the name of the partner, the account or the project. */
-  name: string
-  /** Its own number; null where it shares what the level above has left. */
-  limit: number | null
-  /** What is given out of it, or in use: projects are counted as they live. */
-  given: number
-  /** What of its number is not given out; negative when it is over its limit, null without a number. */
-  left: number | null
-  /** Who set it last: null where nobody ever did. */
-  set: { by: string; from: string | null; at: number; remark: string } | null
-}
-
-/** What bounds a resource somewhere: its own level first, then those above. */
-export type Quota = {
-  resource: Resource
-  own: Step
-  above: Step[]
-  /** The nearest level that has a number; undefined when nothing bounds it. */
-  bound: Step | undefined
-  /** What can still be given out here, at least 0; null when nothing bounds it. */
-  left: number | null
-}
-
-export type Quotas = { quotas: Quota[]; version: number }
-
-/** Amounts by the id of their resource. */
-export type Amounts = Map<number, number | null>
-
-/** A number that the level above cannot give: how much it has left, how much more it would take, and the most that would do. */
-export type Shortage = { resource: Resource; bound: Step; left: number; more: number; most: number }
-
-/** Thrown in a transaction, so that it takes back everything that it has changed. */
-export class NotEnough extends Error {
-  readonly shortages: Shortage[]
-  constructor(shortages: Shortage[]) {
-    super('The level above has not enough left.')
-    this.shortages = shortages
-  }
-}
+import {
+  type Amounts,
+  type Holder,
+  type Level,
+  NotEnough,
+  type Quota,
+  type Quotas,
+  type Shortage,
+  type Step,
+  shortageOf,
+} from '../arithmetic.ts'
+import { countedResource } from '../resources/data.ts'
+import { givenBy, listLimitable, poolGiven } from './uses.ts'
 
 type Place = { name: string; partnerId: number | null; partnerName: string | null; projectName: string | null }
 
@@ -122,11 +79,6 @@ export function projectQuota(db: Db, accountId: number): Quota {
   return quota
 }
 
-/** Whether one more project finds room. Ask in the transaction that creates it. */
-export function hasRoom({ left }: Quota): boolean {
-  return left === null || left > 0
-}
-
 const placeOfAccount = { name: accounts.name, partnerId: accounts.partnerId, partnerName: partner.name }
 
 const accountPlace = prepared((db) =>
@@ -162,14 +114,6 @@ function findPlace(db: Db, { level, accountId, projectId }: Holder): Place | und
   return projectPlace(db).get({ accountId, projectId })
 }
 
-/** The catalogue as far as a level has it: there are no projects in a project. */
-function listLimitable(db: Db, level: Level, key?: string): Resource[] {
-  return listResources(db).filter(
-    (resource) =>
-      (key === undefined || resource.key === key) && (level !== 'project' || resource.key !== countedResource),
-  )
-}
-
 const limitsOf = prepared((db) => {
   const [accountId, projectId, partnerId] = [
     sql.placeholder('accountId'),
@@ -194,179 +138,6 @@ const limitsOf = prepared((db) => {
 /** The limits set on a place and on the levels above it. */
 function listLimits(db: Db, accountId: number, projectId: number | undefined, partnerId: number | null) {
   return limitsOf(db).all({ accountId, projectId: projectId ?? null, partnerId })
-}
-
-const givenToProjects = prepared((db) =>
-  db
-    .select({ accountId: limits.accountId, resourceId: limits.resourceId, n: sum(limits.amount).mapWith(Number) })
-    .from(limits)
-    .where(and(isOneOf(limits.accountId, sql.placeholder('ids')), eq(limits.level, 'project')))
-    .groupBy(limits.accountId, limits.resourceId)
-    .prepare(),
-)
-
-const projectsOf = prepared((db) =>
-  db
-    .select({ accountId: projects.accountId, resourceId: sql<number>`min(${resources.id})`, n: count() })
-    .from(projects)
-    .innerJoin(resources, eq(resources.key, countedResource))
-    .where(and(isOneOf(projects.accountId, sql.placeholder('ids')), isNull(projects.deletedAt)))
-    .groupBy(projects.accountId)
-    .prepare(),
-)
-
-/** What accounts have given to their projects, and how many projects they have: by account and resource. */
-export function givenBy(db: Db, accountIds: number[]): Map<number, Map<number, number>> {
-  const given = new Map<number, Map<number, number>>(accountIds.map((id) => [id, new Map()]))
-  const ids = JSON.stringify(accountIds)
-  for (const { accountId, resourceId, n } of givenToProjects(db).all({ ids }))
-    given.get(accountId)?.set(resourceId, n ?? 0)
-  for (const { accountId, resourceId, n } of projectsOf(db).all({ ids })) given.get(accountId)?.set(resourceId, n)
-  return given
-}
-
-/**
- * What a partner's pool has given out, by resource: of each customer its number or, where that is
- * more or there is none, what it has given to its projects or has in use itself. Deleted customers hold
- * nothing of it.
- */
-function poolGiven(db: Db, partnerId: number): Map<number, number> {
-  const living = sql`accounts.partner_id = ${partnerId} and accounts.deleted_at is null`
-  const rows = db.all<{ resourceId: number; n: number }>(sql`
-    select taken.resource_id as "resourceId", sum(taken.n) as n from (
-      select one.resource_id, one.account_id, max(one.n) as n from (
-        select limits.resource_id, limits.account_id, limits.amount as n
-          from accounts cross join limits on limits.account_id = accounts.id and limits.level = 'account'
-          where ${living} and limits.amount is not null
-        union all
-        select limits.resource_id, limits.account_id, sum(limits.amount) as n
-          from accounts cross join limits on limits.account_id = accounts.id and limits.level = 'project'
-          where ${living} and limits.amount is not null
-          group by limits.account_id, limits.resource_id
-        union all
-        select resources.id, projects.account_id, count(*) as n
-          from accounts cross join projects on projects.account_id = accounts.id and projects.deleted_at is null
-          cross join resources on resources.key = ${countedResource}
-          where ${living}
-          group by projects.account_id
-      ) as one group by one.resource_id, one.account_id
-    ) as taken group by taken.resource_id`)
-  return new Map(rows.map(({ resourceId, n }) => [resourceId, n]))
-}
-
-/** So much of a resource is wanted. */
-export type Want = { resource: Resource; amount: number }
-
-/** What an account would take from a pool that has no more than this left. */
-export type PoolShortage = { resource: Resource; takes: number; left: number }
-
-/** What a partner's pool cannot give of this: for an account that comes, or comes back, to it. */
-export function poolShortages(db: Db, partnerId: number, wants: Want[]): PoolShortage[] {
-  const pool = findQuotas(db, { level: 'pool', accountId: partnerId })?.quotas ?? []
-  return wants.flatMap(({ resource, amount: takes }) => {
-    const left = pool.find((quota) => quota.resource.id === resource.id)?.own.left ?? null
-    return left === null || takes === 0 || takes <= left ? [] : [{ resource, takes, left: Math.max(0, left) }]
-  })
-}
-
-const poolOfProjects = prepared((db) =>
-  db
-    .select({ amount: limits.amount })
-    .from(limits)
-    .innerJoin(resources, eq(resources.id, limits.resourceId))
-    .where(
-      and(
-        eq(limits.accountId, sql.placeholder('partnerId')),
-        eq(limits.level, 'pool'),
-        eq(resources.key, countedResource),
-      ),
-    )
-    .prepare(),
-)
-
-/** Whether a partner's pool has a number for projects: then customers without one share it. */
-export function poolBoundsProjects(db: Db, partnerId: number): boolean {
-  const row = poolOfProjects(db).get({ partnerId })
-  return row !== undefined && row.amount !== null
-}
-
-/** A resource of an account: its number, and what is given out of it. */
-export type Use = { resource: Resource; limit: number | null; given: number }
-
-/** Projects: what the panel counts itself. */
-export function isCounted({ resource }: Use): boolean {
-  return resource.key === countedResource
-}
-
-/** The resource with the greatest part of its number given out; undefined where no resource has a number. */
-export function nearestLimit(uses: Use[]): Use | undefined {
-  const part = ({ limit, given }: Use) =>
-    limit === null ? -1 : limit === 0 ? (given > 0 ? Infinity : 1) : given / limit
-  const [nearest] = uses.filter(({ limit }) => limit !== null).sort((one, other) => part(other) - part(one))
-  return nearest
-}
-
-const limitsOfAccounts = prepared((db) =>
-  db
-    .select({ accountId: limits.accountId, resourceId: limits.resourceId, amount: limits.amount })
-    .from(limits)
-    .where(and(isOneOf(limits.accountId, sql.placeholder('ids')), eq(limits.level, 'account')))
-    .prepare(),
-)
-
-/** The limits of several accounts with what is given out of each: for lists. */
-export function usesOf(db: Db, accountIds: number[]): Map<number, Use[]> {
-  const catalogue = listLimitable(db, 'account')
-  const given = givenBy(db, accountIds)
-  const amounts = new Map<number, Map<number, number | null>>(accountIds.map((id) => [id, new Map()]))
-  for (const { accountId, resourceId, amount } of limitsOfAccounts(db).all({ ids: JSON.stringify(accountIds) }))
-    amounts.get(accountId)?.set(resourceId, amount)
-  return new Map(
-    accountIds.map((id) => [
-      id,
-      catalogue.map((resource) => ({
-        resource,
-        limit: amounts.get(id)?.get(resource.id) ?? null,
-        given: given.get(id)?.get(resource.id) ?? 0,
-      })),
-    ]),
-  )
-}
-
-/** From here on, in per cent of its number, a limit is near. */
-export const nearLimit = 80
-
-/**
- * Whether so much of a limit of an account is given out, in per cent of its number, or more than that:
- * for lists of accounts.
- */
-export function hasLimitAt(percent: number, more = false): SQL {
-  const given = sql`case when resources.key = ${countedResource}
-    then (select count(*) from projects as own where own.account_id = accounts.id and own.deleted_at is null)
-    else (select coalesce(sum(part.amount), 0) from limits as part
-      where part.account_id = accounts.id and part.level = 'project' and part.resource_id = whole.resource_id) end`
-  return sql`exists (select 1 from limits as whole cross join resources on resources.id = whole.resource_id
-    where whole.account_id = accounts.id and whole.level = 'account' and whole.amount is not null
-    and (${given}) * 100 ${more ? sql`>` : sql`>=`} whole.amount * ${percent} and (whole.amount > 0 or (${given}) > 0))`
-}
-
-/** What projects of an account were given, by project: only what has a number. */
-export function limitsOfProjects(db: Db, accountId: number, projectIds: number[]) {
-  const rows = db
-    .select({ projectId: limits.projectId, name: resources.name, unit: resources.unit, amount: limits.amount })
-    .from(limits)
-    .innerJoin(resources, eq(resources.id, limits.resourceId))
-    .where(
-      and(
-        eq(limits.accountId, accountId),
-        eq(limits.level, 'project'),
-        inArray(limits.projectId, projectIds),
-        sql`${limits.amount} is not null`,
-      ),
-    )
-    .orderBy(asc(resources.id))
-    .all()
-  return new Map(projectIds.map((id) => [id, rows.filter(({ projectId }) => projectId === id)]))
 }
 
 /**
@@ -436,72 +207,9 @@ export function changeLimits(tx: Db, actor: Actor, holder: Holder, amounts: Amou
   return true
 }
 
-/** What a number takes from the levels above: itself or, where that is more, what is given out of it already. */
-export function taken(amount: number | null, given: number): number {
-  return Math.max(amount ?? 0, given)
-}
-
-/** Whether a level gives so much more: what it has left is negative while it is over its limit. */
-export function isGiven(more: number, left: number): boolean {
-  return more <= 0 || more <= left
-}
-
-/** How much more than before a number takes from the levels above; less is negative. */
-export function moreTaken({ limit, given }: Pick<Step, 'limit' | 'given'>, amount: number | null): number {
-  return taken(amount, given) - taken(limit, given)
-}
-
-/** Undefined when the levels above can give it. What takes nothing more from them always goes. */
-function shortageOf({ resource, own, above }: Quota, amount: number | null): Shortage | undefined {
-  const bound = above.find(({ limit }) => limit !== null)
-  const more = moreTaken(own, amount)
-  const left = bound?.left ?? 0
-  if (!bound || isGiven(more, left)) return undefined
-  return { resource, bound, left: Math.max(0, left), more, most: taken(own.limit, own.given) + Math.max(0, left) }
-}
-
 /** A project goes: so does what was given to it. Nothing of it stays given out. */
 export function dropProjectLimits(tx: Db, accountId: number, projectId: number): void {
   tx.delete(limits)
     .where(and(eq(limits.accountId, accountId), eq(limits.projectId, projectId)))
     .run()
-}
-
-export const quotaColumns = ['level', 'name', 'identifier', 'resource', 'unit', 'limit', 'given out', 'left']
-
-/** A partner's pool and every customer's quotas, row by row: for a file. */
-export function* quotaRows(db: Db, partnerId: number) {
-  const row = (level: string, { name, identifier }: { name: string; identifier: string }, use: Use) => [
-    level,
-    name,
-    identifier,
-    use.resource.key,
-    use.resource.unit,
-    use.limit,
-    use.given,
-    use.limit === null ? null : use.limit - use.given,
-  ]
-  const own = db.select().from(accounts).where(eq(accounts.id, partnerId)).get()
-  const pool = findQuotas(db, { level: 'pool', accountId: partnerId })
-  for (const quota of pool?.quotas ?? [])
-    yield row('pool', own ?? { name: '', identifier: '' }, { resource: quota.resource, ...quota.own })
-  let after = 0
-  for (;;) {
-    const customers = db
-      .select({ id: accounts.id, name: accounts.name, identifier: accounts.identifier })
-      .from(accounts)
-      .where(and(eq(accounts.partnerId, partnerId), isNull(accounts.deletedAt), gt(accounts.id, after)))
-      .orderBy(asc(accounts.id))
-      .limit(500)
-      .all()
-    const last = customers.at(-1)
-    if (!last) return
-    after = last.id
-    const uses = usesOf(
-      db,
-      customers.map(({ id }) => id),
-    )
-    for (const customer of customers)
-      for (const use of uses.get(customer.id) ?? []) yield row('customer', customer, use)
-  }
 }

@@ -26,19 +26,9 @@ import {
   supportedAccount,
 } from '../page.ts'
 import { listResources, type Resource } from '../resources/data.ts'
-import {
-  approveRequest,
-  askForMore,
-  cancelRequest,
-  declineRequest,
-  findAutomaticShare,
-  findRequest,
-  listOpenRequests,
-  type NotMore,
-  openRequestList,
-  type QuotaRequest,
-  setAutomaticShare,
-} from './data/reading.ts'
+import { askForMore, cancelRequest, findAutomaticShare, setAutomaticShare } from './data/asking.ts'
+import { approveRequest, declineRequest, type NotMore } from './data/deciding.ts'
+import { findRequest, listOpenRequests, openRequestList, type QuotaRequest } from './data/reading.ts'
 
 const refusal = z.strictObject({ comment: line('Say why: the customer will read it.', 300) })
 const automaticApproval = z.strictObject({

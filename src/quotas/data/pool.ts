@@ -1,0 +1,77 @@
+import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm'
+import type { Db } from '../../db/open.ts'
+import { prepared } from '../../db/prepared.ts'
+import { accounts, limits, resources } from '../../db/schema.ts'
+import type { PoolShortage, Use, Want } from '../arithmetic.ts'
+import { countedResource } from '../resources/data.ts'
+import { findQuotas } from './limits.ts'
+import { usesOf } from './uses.ts'
+
+/** What a partner's pool cannot give of this: for an account that comes, or comes back, to it. */
+export function poolShortages(db: Db, partnerId: number, wants: Want[]): PoolShortage[] {
+  const pool = findQuotas(db, { level: 'pool', accountId: partnerId })?.quotas ?? []
+  return wants.flatMap(({ resource, amount: takes }) => {
+    const left = pool.find((quota) => quota.resource.id === resource.id)?.own.left ?? null
+    return left === null || takes === 0 || takes <= left ? [] : [{ resource, takes, left: Math.max(0, left) }]
+  })
+}
+
+const poolOfProjects = prepared((db) =>
+  db
+    .select({ amount: limits.amount })
+    .from(limits)
+    .innerJoin(resources, eq(resources.id, limits.resourceId))
+    .where(
+      and(
+        eq(limits.accountId, sql.placeholder('partnerId')),
+        eq(limits.level, 'pool'),
+        eq(resources.key, countedResource),
+      ),
+    )
+    .prepare(),
+)
+
+/** Whether a partner's pool has a number for projects: then customers without one share it. */
+export function poolBoundsProjects(db: Db, partnerId: number): boolean {
+  const row = poolOfProjects(db).get({ partnerId })
+  return row !== undefined && row.amount !== null
+}
+
+export const quotaColumns = ['level', 'name', 'identifier', 'resource', 'unit', 'limit', 'given out', 'left']
+
+/** A partner's pool and every customer's quotas, row by row: for a file. */
+export function* quotaRows(db: Db, partnerId: number) {
+  const row = (level: string, { name, identifier }: { name: string; identifier: string }, use: Use) => [
+    level,
+    name,
+    identifier,
+    use.resource.key,
+    use.resource.unit,
+    use.limit,
+    use.given,
+    use.limit === null ? null : use.limit - use.given,
+  ]
+  const own = db.select().from(accounts).where(eq(accounts.id, partnerId)).get()
+  const pool = findQuotas(db, { level: 'pool', accountId: partnerId })
+  for (const quota of pool?.quotas ?? [])
+    yield row('pool', own ?? { name: '', identifier: '' }, { resource: quota.resource, ...quota.own })
+  let after = 0
+  for (;;) {
+    const customers = db
+      .select({ id: accounts.id, name: accounts.name, identifier: accounts.identifier })
+      .from(accounts)
+      .where(and(eq(accounts.partnerId, partnerId), isNull(accounts.deletedAt), gt(accounts.id, after)))
+      .orderBy(asc(accounts.id))
+      .limit(500)
+      .all()
+    const last = customers.at(-1)
+    if (!last) return
+    after = last.id
+    const uses = usesOf(
+      db,
+      customers.map(({ id }) => id),
+    )
+    for (const customer of customers)
+      for (const use of uses.get(customer.id) ?? []) yield row('customer', customer, use)
+  }
+}

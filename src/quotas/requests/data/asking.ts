@@ -1,0 +1,147 @@
+import { and, between, count, eq } from 'drizzle-orm'
+import { allOrNothing, type Db, write } from '../../../db/open.ts'
+import { accounts, quotaRequestAmounts, quotaRequests } from '../../../db/schema.ts'
+import { caretakerOf } from '../../../partners/partnership/caretaker.ts'
+import { type Actor, type Change, type Person, record } from '../../../records/record.ts'
+import { NotEnough, type Quota } from '../../arithmetic.ts'
+import { findQuotas } from '../../data/limits.ts'
+import { end, grant, holderOf, type NotMore, raises, raisesOfAccount } from './deciding.ts'
+import { findOpenRequest, type QuotaRequest } from './reading.ts'
+import { type Tell, tellDeciders } from './telling.ts'
+
+/** What a new request is refused for, by the id of its resource; or as a whole. */
+export type Asked = QuotaRequest | 'open-already' | 'too-many' | NotMore
+
+const day = 24 * 3_600_000
+/** ASVS 2.4: a request writes letters, so that an account makes so many a day. */
+const mostADay = 10
+/** Per customer. */
+const automaticEvery = 30 * day
+
+/**
+ * Asks for more. Amounts are the wished new limits: above the present one, and at least what is allocated; what
+ * has no limit has none to raise. It is approved at once where the partner's rule allows it and the pool has enough.
+ */
+export function askForMore(
+  db: Db,
+  actor: Person,
+  accountId: number,
+  { projectId, amounts, reason }: { projectId: number | null; amounts: Map<number, number>; reason: string },
+  tell: Tell,
+): Asked | undefined {
+  return write(db, actor, (tx) => {
+    const holder = holderOf(accountId, projectId)
+    const quotas = findQuotas(tx, holder)?.quotas
+    if (!quotas) return undefined
+    const wrong: NotMore = new Map(
+      quotas.flatMap(({ resource, own }) => {
+        const asked = amounts.get(resource.id)
+        return asked === undefined || raises(own, asked) ? [] : [[resource.id, own]]
+      }),
+    )
+    if (wrong.size > 0) return wrong
+    if (findOpenRequest(tx, accountId)) return 'open-already'
+    const today = and(
+      eq(quotaRequests.accountId, accountId),
+      between(quotaRequests.createdAt, actor.at - day, actor.at),
+    )
+    if ((tx.select({ n: count() }).from(quotaRequests).where(today).get()?.n ?? 0) >= mostADay) return 'too-many'
+
+    const [created] = tx
+      .insert(quotaRequests)
+      .values({ accountId, projectId, requestedBy: actor.userId, reason, createdAt: actor.at })
+      .returning()
+      .all()
+    if (!created) throw new Error('The request was not written.')
+    const change: Change = {}
+    for (const { resource, own } of quotas) {
+      const asked = amounts.get(resource.id)
+      if (asked === undefined) continue
+      tx.insert(quotaRequestAmounts).values({ requestId: created.id, resourceId: resource.id, asked }).run()
+      change[resource.key] = [own.limit, asked]
+    }
+    record(tx, actor, {
+      kind: 'limit.requested',
+      accountId,
+      ...(projectId === null ? {} : { projectId }),
+      change: { ...change, reason: [null, reason] },
+    })
+    const request = findOpenRequest(tx, accountId)
+    if (!request) throw new Error('The request is not there.')
+    const automatic = approveAutomatically(tx, actor, request, quotas, tell)
+    tellDeciders(tx, actor.at, request, quotas, automatic, tell)
+    return automatic ? { ...request, state: 'approved', automatic } : request
+  })
+}
+
+/**
+ * Up to the partner's share of the present limit, also of the account's where a project raises that; once in 30 days,
+ * only where the pool has enough, and only while the partner can act.
+ */
+function approveAutomatically(tx: Db, actor: Actor, request: QuotaRequest, quotas: Quota[], tell: Tell): boolean {
+  const { accountId } = request
+  const caretaker = caretakerOf(tx, { id: accountId })
+  const share = caretaker && findAutomaticShare(tx, caretaker.id)
+  if (!share) return false
+  const amounts = new Map(request.amounts.map(({ resource, asked }) => [resource.id, asked]))
+  const small = (amount: number, limit: number | null | undefined) =>
+    amount - (limit ?? 0) <= ((limit ?? 0) * share) / 100
+  const raised = raisesOfAccount(quotas, amounts)
+  const within = quotas.every(({ resource, own, above }) => {
+    const [amount, ofAccount] = [amounts.get(resource.id), raised.get(resource.id)]
+    const account = above.find(({ level }) => level === 'account')
+    return (
+      (amount === undefined || small(amount, own.limit)) &&
+      (ofAccount === undefined || small(ofAccount, account?.limit))
+    )
+  })
+  const earlier = tx
+    .select({ id: quotaRequests.id })
+    .from(quotaRequests)
+    .where(
+      and(
+        eq(quotaRequests.accountId, accountId),
+        eq(quotaRequests.automatic, true),
+        between(quotaRequests.endedAt, actor.at - automaticEvery, actor.at),
+      ),
+    )
+    .get()
+  if (!within || earlier) return false
+  const byRule: Actor = { ...actor, userId: null, accountId: caretaker.id }
+  try {
+    // Where the pool has not enough, the request stays open.
+    allOrNothing(tx, (inner) => grant(inner, byRule, request, amounts, { comment: '', automatic: true }, tell))
+    return true
+  } catch (error) {
+    if (error instanceof NotEnough) return false
+    throw error
+  }
+}
+
+/** A partner's rule: up to which share of the present limit, in per cent, a request is approved by itself. */
+export function findAutomaticShare(db: Db, partnerId: number): number | null {
+  return (
+    db.select({ share: accounts.automaticShare }).from(accounts).where(eq(accounts.id, partnerId)).get()?.share ?? null
+  )
+}
+
+/** Null switches it off. False when it is so already. */
+export function setAutomaticShare(db: Db, actor: Actor, partnerId: number, share: number | null): boolean {
+  return write(db, actor, (tx) => {
+    const before = findAutomaticShare(tx, partnerId)
+    if (before === share) return false
+    tx.update(accounts).set({ automaticShare: share }).where(eq(accounts.id, partnerId)).run()
+    record(tx, actor, { kind: 'limit.automatic-changed', accountId: partnerId, change: { share: [before, share] } })
+    return true
+  })
+}
+
+/** Takes an account's request back. False when it has ended meanwhile. */
+export function cancelRequest(db: Db, actor: Person, accountId: number, id: number): boolean {
+  return write(db, actor, (tx) => {
+    const request = findOpenRequest(tx, accountId)
+    if (request?.id !== id) return false
+    end(tx, actor, request, { state: 'cancelled', comment: '', automatic: false }, 'limit.cancelled')
+    return true
+  })
+}

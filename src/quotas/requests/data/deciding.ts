@@ -1,0 +1,160 @@
+import { and, eq } from 'drizzle-orm'
+import { type Db, write } from '../../../db/open.ts'
+import { openQuotaRequest, quotaRequestAmounts, quotaRequests } from '../../../db/schema.ts'
+import { withdrawLettersOfAct } from '../../../mail/outbox.ts'
+import { isLookedAfterBy } from '../../../partners/partnership/caretaker.ts'
+import { type Actor, type Change, type Person, record } from '../../../records/record.ts'
+import { type Holder, NotEnough, type Quota, type Shortage, type Step, taken } from '../../arithmetic.ts'
+import { changeLimits, findQuotas } from '../../data/limits.ts'
+import { findOne, findOpenRequest, type QuotaRequest } from './reading.ts'
+import { type Tell, tellRequester } from './telling.ts'
+
+/** Amounts that would give nothing more, or less than is allocated: how each of them stands now, by resource. */
+export type NotMore = Map<number, Pick<Step, 'limit' | 'given'>>
+
+export type Approved = 'approved' | 'ended' | { shortages: Shortage[] } | { notMore: NotMore }
+
+/** A higher limit that holds what is allocated already. What has no limit gets none. */
+export function raises({ limit, given }: Step, amount: number): boolean {
+  return limit !== null && amount > limit && amount >= given
+}
+
+export function holderOf(accountId: number, projectId: number | null): Holder {
+  return projectId === null ? { level: 'account', accountId } : { level: 'project', accountId, projectId }
+}
+
+/** The open request of this number, if its account is looked after by this partner now (null: by Support). */
+function findDecidable(db: Db, partnerId: number | null, accountId: number, id: number): QuotaRequest | undefined {
+  const own = and(eq(quotaRequests.id, id), eq(quotaRequests.accountId, accountId))
+  return findOne(db, and(own, openQuotaRequest, isLookedAfterBy(partnerId)))
+}
+
+/**
+ * Approves a request with these amounts, by resource, and changes the limits in the same transaction. Each is
+ * above the present limit and holds what is allocated, or is the present limit: then nothing is given of it. At
+ * least one gives more. A resource that has lost its limit is left out.
+ */
+export function approveRequest(
+  db: Db,
+  actor: Person,
+  { partnerId, accountId, id }: { partnerId: number | null; accountId: number; id: number },
+  { amounts, comment }: { amounts: Map<number, number>; comment: string },
+  tell: Tell,
+): Approved {
+  try {
+    return write(db, actor, (tx) => {
+      const request = findDecidable(tx, partnerId, accountId, id)
+      if (!request) return 'ended'
+      const quotas = findQuotas(tx, holderOf(accountId, request.projectId))?.quotas ?? []
+      const decided = quotas.flatMap(({ resource, own }) => {
+        const amount = amounts.get(resource.id)
+        const asked = request.amounts.some(({ resource: { id } }) => id === resource.id)
+        return asked && amount !== undefined ? [{ id: resource.id, own, amount }] : []
+      })
+      const wrong = decided.filter(
+        ({ own, amount }) => own.limit === null || (amount !== own.limit && !raises(own, amount)),
+      )
+      if (wrong.length > 0 || !decided.some(({ own, amount }) => raises(own, amount)))
+        return { notMore: new Map((wrong.length > 0 ? wrong : decided).map(({ id, own }) => [id, own])) }
+      grant(
+        tx,
+        actor,
+        request,
+        new Map(decided.map(({ id, amount }) => [id, amount])),
+        { comment, automatic: false },
+        tell,
+      )
+      return 'approved'
+    })
+  } catch (error) {
+    if (error instanceof NotEnough) return { shortages: error.shortages }
+    throw error
+  }
+}
+
+/** Changes the limits, ends the request and writes to whoever made it. Throws NotEnough. */
+export function grant(
+  tx: Db,
+  actor: Actor,
+  request: QuotaRequest,
+  amounts: Map<number, number>,
+  { comment, automatic }: { comment: string; automatic: boolean },
+  tell: Tell,
+): void {
+  const { id, accountId, projectId } = request
+  const remark = comment || request.reason
+  const holder = holderOf(accountId, projectId)
+  const raised = raisesOfAccount(findQuotas(tx, holder)?.quotas ?? [], amounts)
+  changeLimits(tx, actor, { level: 'account', accountId }, raised, remark)
+  changeLimits(tx, actor, holder, amounts, remark)
+  for (const [resourceId, granted] of amounts)
+    tx.update(quotaRequestAmounts)
+      .set({ granted })
+      .where(and(eq(quotaRequestAmounts.requestId, id), eq(quotaRequestAmounts.resourceId, resourceId)))
+      .run()
+  end(tx, actor, request, { state: 'approved', comment, automatic }, 'limit.approved', grantedChange(request, amounts))
+  tellRequester(tx, actor, { ...request, state: 'approved', comment, automatic }, amounts, tell)
+}
+
+/** What a project gets beyond what its account has left, the account gets too. Of an account's own quotas: nothing. */
+export function raisesOfAccount(quotas: Quota[], amounts: Map<number, number>): Map<number, number> {
+  return new Map(
+    quotas.flatMap(({ resource, own, above }) => {
+      const account = above.find(({ level }) => level === 'account')
+      const amount = amounts.get(resource.id)
+      if (amount === undefined || !account || account.limit === null) return []
+      const needed = account.given + amount - taken(own.limit, own.given)
+      return needed > account.limit ? [[resource.id, needed]] : []
+    }),
+  )
+}
+
+function grantedChange(request: QuotaRequest, amounts: Map<number, number>): Change {
+  return Object.fromEntries(
+    request.amounts.map(({ resource, asked }) => [resource.key, [asked, amounts.get(resource.id) ?? null]]),
+  )
+}
+
+/** Declines a request with the reason that its people read. False when it has ended meanwhile. */
+export function declineRequest(
+  db: Db,
+  actor: Person,
+  { partnerId, accountId, id }: { partnerId: number | null; accountId: number; id: number },
+  comment: string,
+  tell: Tell,
+): boolean {
+  return write(db, actor, (tx) => {
+    const request = findDecidable(tx, partnerId, accountId, id)
+    if (!request) return false
+    end(tx, actor, request, { state: 'declined', comment, automatic: false }, 'limit.declined', {
+      comment: [null, comment],
+    })
+    tellRequester(tx, actor, { ...request, state: 'declined', comment }, new Map(), tell)
+    return true
+  })
+}
+
+/** Ends an open request whose project or partner goes, with the reason. */
+export function endRequestOf(tx: Db, actor: Actor, accountId: number, comment: string, projectId?: number): void {
+  const request = findOpenRequest(tx, accountId)
+  if (!request || (projectId !== undefined && request.projectId !== projectId)) return
+  end(tx, actor, request, { state: 'cancelled', comment, automatic: false }, 'limit.cancelled', {
+    comment: [null, comment],
+  })
+}
+
+export function end(
+  tx: Db,
+  actor: Actor,
+  { id, accountId, projectId, createdAt }: QuotaRequest,
+  outcome: Pick<QuotaRequest, 'state' | 'comment' | 'automatic'>,
+  kind: 'limit.approved' | 'limit.declined' | 'limit.cancelled',
+  change: Change = {},
+): void {
+  tx.update(quotaRequests)
+    .set({ ...outcome, endedAt: actor.at, endedBy: actor.userId })
+    .where(eq(quotaRequests.id, id))
+    .run()
+  withdrawLettersOfAct(tx, accountId, createdAt, 'the request has ended', actor.at)
+  record(tx, actor, { kind, accountId, ...(projectId === null ? {} : { projectId }), change })
+}

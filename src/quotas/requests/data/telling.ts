@@ -1,0 +1,101 @@
+import { eq } from 'drizzle-orm'
+import { listAdmins } from '../../../accounts/members/data.ts'
+import { sideOf } from '../../../accounts/notices/data.ts'
+import type { Db } from '../../../db/open.ts'
+import { users } from '../../../db/schema.ts'
+import type { Letter, Post } from '../../../mail/outbox.ts'
+import { caretakerOf } from '../../../partners/partnership/caretaker.ts'
+import type { Actor } from '../../../records/record.ts'
+import type { Quota } from '../../arithmetic.ts'
+import type { Resource } from '../../resources/data.ts'
+import type { QuotaRequest } from './reading.ts'
+
+export type Tell = { post: Post; publicUrl: string; supportEmail: string | undefined; panelName: string }
+
+/** So many admins of a partner get the letter. */
+const mostLetters = 20
+
+const unitOf = ({ name, unit }: Resource) => (unit ? `${name} (${unit})` : name)
+
+/** Whoever decides reads that somebody asks, or that the rule has approved it already. */
+export function tellDeciders(
+  tx: Db,
+  at: number,
+  request: QuotaRequest,
+  quotas: Quota[],
+  automatic: boolean,
+  { post, publicUrl, supportEmail, panelName }: Tell,
+): void {
+  const caretaker = caretakerOf(tx, { id: request.accountId })
+  const readers: Pick<Letter, 'name' | 'email' | 'reason'>[] = caretaker
+    ? listAdmins(tx, caretaker.id, mostLetters).map(({ userId, name, email }) => ({
+        name,
+        email,
+        reason: { because: 'admin', userId, readerOf: caretaker.id } as const,
+      }))
+    : [{ name: `${panelName} Support`, email: supportEmail ?? '', reason: { because: 'support' } as const }].filter(
+        ({ email }) => email,
+      )
+  for (const reader of readers) {
+    post(tx, at, {
+      kind: 'quota-request',
+      ...reader,
+      accountId: request.accountId,
+      names: [request.requestedBy],
+      data: {
+        requester: request.requester,
+        requesterEmail: request.requesterEmail,
+        account: request.account,
+        project: request.project ?? '',
+        reason: request.reason,
+        automatic,
+        lines: request.amounts.map(({ resource, asked }) => {
+          const now = quotas.find((quota) => quota.resource.id === resource.id)?.own.limit
+          return { name: unitOf(resource), now: String(now ?? 0), asked }
+        }),
+        link: caretaker
+          ? `${publicUrl}/partner/customers/${request.identifier}/quotas?account=${caretaker.identifier}`
+          : `${publicUrl}/support/accounts/${request.identifier}/quotas`,
+      },
+    })
+  }
+}
+
+export function tellRequester(
+  tx: Db,
+  actor: Actor,
+  request: QuotaRequest,
+  amounts: Map<number, number>,
+  { post, publicUrl }: Tell,
+): void {
+  const user = tx.select().from(users).where(eq(users.id, request.requestedBy)).get()
+  if (!user || user.disabledAt !== null) return
+  const caretaker = actor.bySupport ? null : caretakerOf(tx, { id: request.accountId })
+  // A rule decides for its partner, while the requester acts.
+  const decider = request.automatic && caretaker ? { ...actor, accountId: caretaker.id } : actor
+  const account = { id: request.accountId, name: request.account, partnerId: caretaker?.id ?? null }
+  const person = actor.userId === null ? undefined : tx.select().from(users).where(eq(users.id, actor.userId)).get()
+  post(tx, actor.at, {
+    kind: 'quota-decision',
+    accountId: request.accountId,
+    name: user.name,
+    email: user.email,
+    reason: { because: 'member', userId: user.id, readerOf: request.accountId },
+    names: [actor.userId],
+    data: {
+      account: request.account,
+      project: request.project ?? '',
+      approved: request.state === 'approved',
+      automatic: request.automatic,
+      person: person?.name ?? '',
+      side: sideOf(tx, decider, account),
+      comment: request.comment,
+      lines: request.amounts.map(({ resource, asked }) => ({
+        name: unitOf(resource),
+        asked,
+        granted: amounts.get(resource.id) ?? null,
+      })),
+      link: `${publicUrl}/customer/quotas?account=${request.identifier}`,
+    },
+  })
+}
