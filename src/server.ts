@@ -8,7 +8,7 @@ import { checkedAtStart } from './db/open.ts'
 import { Unusable } from './db/place.ts'
 import { openInstallation } from './operations/installation/open.ts'
 import { openReplica } from './operations/replica/replica.ts'
-import { hasOperator, rekeyEmails } from './people/log-in/data.ts'
+import { hasOperator, rekeyEmails } from './people/data/users.ts'
 import { listen } from './web/listen.ts'
 
 const longestStop = 10_000

@@ -99,7 +99,7 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
       'demo.ts': 'makes the cast in an empty database',
       'accounts/imports/ending/data.ts': 'forgets old imports',
       'operations/installation/data.ts': 'ties a database to its secrets, at a start',
-      'people/log-in/data.ts': 'makes the keys of addresses anew at a start',
+      'people/data/users.ts': 'makes the keys of addresses anew at a start',
       'operations/replica/data.ts': 'which start of which machine may write to the replica',
       'people/log-in/throttle/data.ts': 'counts tries',
       'operations/troubles/data.ts': 'what fails is no act of anybody’s',

@@ -10,7 +10,7 @@ import { listDownload } from '../web/lists/csv.ts'
 import { readList } from '../web/lists/list.ts'
 import { type Form, newForm, readForm } from '../web/request/forms.ts'
 import { actor } from '../web/request/viewer.ts'
-import { findAccount, listOwnAccounts, ownAccountList, renameAccount } from './data.ts'
+import { findAccount, listOwnAccounts, ownAccountList, renameAccount } from './data/account.ts'
 import { countAdmins, listAdmins } from './members/data.ts'
 import { switchTo } from './viewer.ts'
 

@@ -14,7 +14,7 @@ import {
   listRecentAccounts,
   type OwnAccount,
   switchAccount,
-} from './data.ts'
+} from './data/account.ts'
 
 /** The switcher lists so many accounts; the others are found on a page of their own. */
 const switcherSize = 10

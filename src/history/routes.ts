@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { listDownload } from '../web/lists/csv.ts'
 import { readList } from '../web/lists/list.ts'
-import { listRecords, recordList, type Scope } from './data.ts'
+import { listRecords, recordList, type Scope } from './data/records.ts'
 
 type Area = 'account' | 'partner' | 'support'
 

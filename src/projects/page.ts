@@ -5,7 +5,7 @@ import { forbidden, found } from '../web/answer/errors.ts'
 import { readId } from '../web/fields.ts'
 import { readList } from '../web/lists/list.ts'
 import { type Form, newForm } from '../web/request/forms.ts'
-import { accessList, listAccess, listCandidates } from './access/data.ts'
+import { accessList, listAccess, listCandidates } from './access/data/giving.ts'
 import { findProject, type Looker, type SeenProject } from './data.ts'
 
 /** How many people a choice offers at once; the others are found by search. */

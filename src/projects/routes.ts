@@ -10,7 +10,7 @@ import { listDownload } from '../web/lists/csv.ts'
 import { readList } from '../web/lists/list.ts'
 import { type Form, newForm, readForm } from '../web/request/forms.ts'
 import { actor } from '../web/request/viewer.ts'
-import { accessList, listAccess } from './access/data.ts'
+import { accessList, listAccess } from './access/data/giving.ts'
 import {
   createProject,
   deleteProject,

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { findAccount } from '../accounts/data.ts'
+import { findAccount } from '../accounts/data/account.ts'
 import { tellLimits } from '../accounts/notices/data.ts'
 import { type Db, write } from '../db/open.ts'
 import { customerOf } from '../partners/customers/own.ts'

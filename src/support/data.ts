@@ -1,6 +1,6 @@
 import { and, eq, isNotNull, isNull, not, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
-import type { Account } from '../accounts/data.ts'
+import type { Account } from '../accounts/data/account.ts'
 import { isDeleted } from '../accounts/deletion/purge/data.ts'
 import { restorableUntil } from '../accounts/deletion/purge/term.ts'
 import { hasAdmin } from '../accounts/members/data.ts'

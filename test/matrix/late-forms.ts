@@ -1,7 +1,7 @@
 import { and, eq, ne } from 'drizzle-orm'
 import { Secret, TOTP } from 'otpauth'
-import { suspendAccount } from '../../src/accounts/data.ts'
-import { deleteAccount } from '../../src/accounts/deletion/data.ts'
+import { suspendAccount } from '../../src/accounts/data/account.ts'
+import { deleteAccount } from '../../src/accounts/deletion/data/deleting.ts'
 import { cancelInvitation, resend } from '../../src/accounts/invitations/data/pending.ts'
 import { invite } from '../../src/accounts/invitations/data/sending.ts'
 import { write } from '../../src/db/open.ts'
@@ -20,16 +20,9 @@ import {
 import { cast, demoPassword } from '../../src/demo.ts'
 import { resendGap } from '../../src/mail/allowance.ts'
 import { requestPartnership } from '../../src/partners/partnership/data.ts'
+import { createUser, endSession, endSessions, findUser, setDisabled, setPassword } from '../../src/people/data/users.ts'
 import { changeEmail } from '../../src/people/email/data.ts'
 import { deleteUser } from '../../src/people/leaving/data.ts'
-import {
-  createUser,
-  endSession,
-  endSessions,
-  findUser,
-  setDisabled,
-  setPassword,
-} from '../../src/people/log-in/data.ts'
 import { requestReset, resetPassword } from '../../src/people/password/data.ts'
 import { switchOff } from '../../src/people/two-factor/data.ts'
 import { type Action, policy, type Standing } from '../../src/policy.ts'

@@ -1,6 +1,6 @@
 import { eq, sql } from 'drizzle-orm'
 import type { Test } from 'tap'
-import { createAccount } from '../../src/accounts/data.ts'
+import { createAccount } from '../../src/accounts/data/account.ts'
 import { addMember, changeRole } from '../../src/accounts/members/data.ts'
 import { type Db, write } from '../../src/db/open.ts'
 import {
@@ -13,9 +13,9 @@ import {
   users,
 } from '../../src/db/schema.ts'
 import { resendGap } from '../../src/mail/allowance.ts'
-import { createCustomer } from '../../src/partners/customers/data.ts'
-import { createUser } from '../../src/people/log-in/data.ts'
-import { changeAccess } from '../../src/projects/access/data.ts'
+import { createCustomer } from '../../src/partners/customers/data/customers.ts'
+import { createUser } from '../../src/people/data/users.ts'
+import { changeAccess } from '../../src/projects/access/data/giving.ts'
 import { atCommandLine, type Person } from '../../src/records/record.ts'
 import { hashToken } from '../../src/secrets.ts'
 import type { Client, Panel } from '../harness.ts'

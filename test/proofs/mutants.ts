@@ -15,7 +15,7 @@ type Mutant = { name: string; file: string; text: string; test?: string }
 const rules: { file: RegExp; line: RegExp; by: string; test: string }[] = [
   { file: /^db\/open\.ts$/, line: /stillMay\?\.\(tx\)/g, by: '', test: 'late' },
   {
-    file: /^accounts\/endings\/data\.ts$/,
+    file: /^accounts\/endings\/data\/ending\.ts$/,
     line: /^ {2}(?:for .*\n {4}|for .*\) )?(?:endInvitationsTo|endSent|endRequestsOf|endMembership|cancelInvitations|withdrawLettersTo)\(.*\)$/gm,
     by: '',
     test: 'endings',
@@ -44,7 +44,7 @@ const rules: { file: RegExp; line: RegExp; by: string; test: string }[] = [
     by: '',
     test: 'suspension',
   },
-  { file: /^people\/log-in\/data\.ts$/, line: /^ {2}endSent\(.*\)$/gm, by: '', test: 'addresses' },
+  { file: /^people\/data\/users\.ts$/, line: /^ {2}endSent\(.*\)$/gm, by: '', test: 'addresses' },
   {
     file: /^accounts\/invitations\/routes\.ts$/,
     line: / && !user\.emailProved(?= )/g,

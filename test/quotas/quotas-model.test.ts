@@ -6,7 +6,7 @@
 import { eq } from 'drizzle-orm'
 import fc from 'fast-check'
 import t from 'tap'
-import { createAccount } from '../../src/accounts/data.ts'
+import { createAccount } from '../../src/accounts/data/account.ts'
 import { addMember } from '../../src/accounts/members/data.ts'
 import { users } from '../../src/db/schema.ts'
 import { createProject, deleteProject } from '../../src/projects/data.ts'

@@ -707,7 +707,7 @@ t.test('no route passes over what an act says that it did', async (t) => {
         names.add(one.name.text)
     telling.set(file, names)
   }
-  t.ok(telling.get('people/log-in/data.ts')?.has('setDisabled'), 'what an act returns is read from its data file')
+  t.ok(telling.get('people/data/users.ts')?.has('setDisabled'), 'what an act returns is read from its data file')
 
   let calls = 0
   for (const file of sources.filter((file) => /(routes|page)\.ts$/.test(file))) {

@@ -9,8 +9,8 @@ import { listDownload } from '../../web/lists/csv.ts'
 import { readList } from '../../web/lists/list.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { actor, supportActor } from '../../web/request/viewer.ts'
-import { type Account, findAccount } from '../data.ts'
-import { findTies } from '../endings/data.ts'
+import { type Account, findAccount } from '../data/account.ts'
+import { findTies } from '../endings/data/ending.ts'
 import {
   deleteAccount,
   deletedCustomerList,
@@ -18,7 +18,7 @@ import {
   foreseeLosses,
   listDeletedCustomers,
   restoreAccount,
-} from './data.ts'
+} from './data/deleting.ts'
 
 const typed = z.strictObject({ identifier: z.string().trim().default('') })
 const nothing = z.strictObject({})

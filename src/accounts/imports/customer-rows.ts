@@ -8,7 +8,7 @@ import {
   isOwnIdentifier,
   noteTaken,
   unlimited,
-} from '../../partners/customers/data.ts'
+} from '../../partners/customers/data/customers.ts'
 import { type Role, roleName } from '../../policy.ts'
 import { isCounted, isGiven, moreTaken, NotEnough } from '../../quotas/arithmetic.ts'
 import { changeLimits, findQuotas } from '../../quotas/data/limits.ts'
@@ -16,7 +16,7 @@ import { usesOf } from '../../quotas/data/uses.ts'
 import { countedResource, findResource } from '../../quotas/resources/data.ts'
 import type { Person } from '../../records/record.ts'
 import { accountName, amount, email, emailKey, identifier, personName, withIdentifier } from '../../web/fields.ts'
-import { renameAccount } from '../data.ts'
+import { renameAccount } from '../data/account.ts'
 import { invite, type Sender } from '../invitations/data/sending.ts'
 import {
   type CarriedOut,

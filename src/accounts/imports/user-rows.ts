@@ -4,7 +4,7 @@ import { mayInvite } from '../../mail/allowance.ts'
 import { type ProjectRole, type Role, roleName } from '../../policy.ts'
 import { findProject } from '../../projects/data.ts'
 import { email, emailKey, personName } from '../../web/fields.ts'
-import { findAccount } from '../data.ts'
+import { findAccount } from '../data/account.ts'
 import { findMemberByEmail, invite, whyNotInvited } from '../invitations/data/sending.ts'
 import { type Checked, type Kind, RowFailed, role, usedBefore, withEvery, wordsOf } from './kind.ts'
 

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { write } from '../../db/open.ts'
-import { findUserByEmail } from '../../people/log-in/data.ts'
+import { findUserByEmail } from '../../people/data/users.ts'
 import { newPersonFields, readNewPassword, withoutPasswords } from '../../people/log-in/new-person.ts'
 import { rememberBrowser } from '../../people/log-in/throttle/browser.ts'
 import { roleName } from '../../policy.ts'

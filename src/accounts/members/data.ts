@@ -8,7 +8,7 @@ import { works, worksAsAdmin } from '../../partners/partnership/caretaker.ts'
 import { adminRole, type Role } from '../../policy.ts'
 import type { RecordKind } from '../../records/kinds.ts'
 import { type Actor, type Person, record } from '../../records/record.ts'
-import { type Exit, endInvitationsTo, endMembership, endSent } from '../endings/data.ts'
+import { type Exit, endInvitationsTo, endMembership, endSent } from '../endings/data/ending.ts'
 
 export type Member = {
   userId: number

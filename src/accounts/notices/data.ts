@@ -9,7 +9,7 @@ import { type Role, roleName } from '../../policy.ts'
 import type { Resource } from '../../quotas/resources/data.ts'
 import type { Actor } from '../../records/record.ts'
 import { date, dateTime, withUnit } from '../../web/format.ts'
-import type { Account } from '../data.ts'
+import type { Account } from '../data/account.ts'
 import { restorableUntil } from '../deletion/purge/term.ts'
 import { listAdmins } from '../members/data.ts'
 

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { proposeAccountIdentifier, resumeAccount, suspendAccount } from '../../accounts/data.ts'
-import { listSent } from '../../accounts/endings/data.ts'
+import { proposeAccountIdentifier, resumeAccount, suspendAccount } from '../../accounts/data/account.ts'
+import { listSent } from '../../accounts/endings/data/ending.ts'
 import { adminWords, invitationActs, noAdminWords } from '../../accounts/invitations/acts.ts'
 import { invitationList, listInvitations } from '../../accounts/invitations/data/listing.ts'
 import { type Handler, mayCopyLink, mayHandle } from '../../accounts/invitations/data/pending.ts'
@@ -32,7 +32,7 @@ import { listDownload } from '../../web/lists/csv.ts'
 import { readList } from '../../web/lists/list.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
-import { type Customer, createCustomer, customerList, listCustomers } from './data.ts'
+import { type Customer, createCustomer, customerList, listCustomers } from './data/customers.ts'
 import { customerOf } from './own.ts'
 
 const newCustomer = z

@@ -1,6 +1,6 @@
 import { and, count, eq, isNull, type SQL } from 'drizzle-orm'
-import type { Account } from '../../accounts/data.ts'
-import { endSuspensionByPartner, endTie } from '../../accounts/endings/data.ts'
+import type { Account } from '../../accounts/data/account.ts'
+import { endSuspensionByPartner, endTie } from '../../accounts/endings/data/ending.ts'
 import { discardImport, endImport } from '../../accounts/imports/ending/data.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import { type Db, write } from '../../db/open.ts'

@@ -5,7 +5,7 @@ import { joinInstallation } from '../../operations/installation/open.ts'
 import { atCommandLine } from '../../records/record.ts'
 import { email, personName } from '../../web/fields.ts'
 import { reserveNamesOf } from '../../web/reserved-names.ts'
-import { createUser } from '../log-in/data.ts'
+import { createUser } from '../data/users.ts'
 import { whyGuessable } from '../log-in/guessable.ts'
 import { hashPassword, newPassword } from '../log-in/passwords.ts'
 

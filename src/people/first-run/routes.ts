@@ -6,7 +6,7 @@ import { email } from '../../web/fields.ts'
 import { newForm, readForm } from '../../web/request/forms.ts'
 import { signIn } from '../../web/request/session.ts'
 import { visitingActor } from '../../web/request/viewer.ts'
-import { createFirstOperator, hasOperator } from '../log-in/data.ts'
+import { createFirstOperator, hasOperator } from '../data/users.ts'
 import { newPersonFields, readNewPassword, withoutPasswords } from '../log-in/new-person.ts'
 import { rememberBrowser } from '../log-in/throttle/browser.ts'
 

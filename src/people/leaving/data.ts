@@ -1,12 +1,12 @@
 import { and, asc, eq, isNull, sql } from 'drizzle-orm'
-import { endMembership, endSent } from '../../accounts/endings/data.ts'
+import { endMembership, endSent } from '../../accounts/endings/data/ending.ts'
 import { type Db, write } from '../../db/open.ts'
 import { accounts, emailChanges, memberships, passwordResets, recoveryCodes, sessions, users } from '../../db/schema.ts'
 import { works, worksAsAdmin } from '../../partners/partnership/caretaker.ts'
 import { adminRole } from '../../policy.ts'
 import { type Actor, record } from '../../records/record.ts'
 import type { Secrets } from '../../secrets.ts'
-import { hasOtherOperator } from '../log-in/data.ts'
+import { hasOtherOperator } from '../data/users.ts'
 import {
   forgetChanges,
   forgetImports,
@@ -15,7 +15,7 @@ import {
   forgetMentions,
   recognise,
   spellingsOf,
-} from './forget/data.ts'
+} from './forget/data/forgetting.ts'
 
 type AccountName = { name: string; identifier: string }
 

@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import type { User } from '../../accounts/data.ts'
-import { foreseeEndOfAll } from '../../accounts/endings/data.ts'
+import type { User } from '../../accounts/data/account.ts'
+import { foreseeEndOfAll } from '../../accounts/endings/data/ending.ts'
 import { write } from '../../db/open.ts'
 import { removeStaleFiles } from '../../mail/worker.ts'
 import { record } from '../../records/record.ts'
@@ -12,9 +12,9 @@ import { emailKey, readId } from '../../web/fields.ts'
 import { isoTime } from '../../web/format.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { actor, supportActor } from '../../web/request/viewer.ts'
-import { findUser } from '../log-in/data.ts'
+import { findUser } from '../data/users.ts'
 import { deleteUser, foreseeDeletion } from './data.ts'
-import { collectPersonalData, type Section } from './download/data.ts'
+import { collectPersonalData, type Section } from './download/data/collecting.ts'
 
 const typed = z.strictObject({ email: z.string().trim().default('') })
 

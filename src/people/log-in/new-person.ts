@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { listRecentAccounts, type User } from '../../accounts/data.ts'
+import { listRecentAccounts, type User } from '../../accounts/data/account.ts'
 import type { Db } from '../../db/open.ts'
 import { emailKey, personName } from '../../web/fields.ts'
 import type { ReadForm } from '../../web/request/forms.ts'

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { findOwnAccount, listOwnAccounts, ownAccountList, type User } from '../../accounts/data.ts'
-import { foreseeEnd } from '../../accounts/endings/data.ts'
+import { findOwnAccount, listOwnAccounts, ownAccountList, type User } from '../../accounts/data/account.ts'
+import { foreseeEnd } from '../../accounts/endings/data/ending.ts'
 import { removeMember } from '../../accounts/members/data.ts'
 import type { ListQuery } from '../../db/list.ts'
 import { write } from '../../db/open.ts'
@@ -20,7 +20,7 @@ import {
   renameUser,
   sessionList,
   setPassword,
-} from '../log-in/data.ts'
+} from '../data/users.ts'
 import { newPersonFields, ownerOf, readNewPassword, withoutPasswords } from '../log-in/new-person.ts'
 import { verifyPassword } from '../log-in/passwords.ts'
 import { sessionAttempt, tooSoon } from '../log-in/throttle/attempt.ts'

@@ -1,5 +1,5 @@
 import { and, count, eq, gt, isNull, lt, or } from 'drizzle-orm'
-import type { User } from '../../accounts/data.ts'
+import type { User } from '../../accounts/data/account.ts'
 import { type Db, write } from '../../db/open.ts'
 import { recoveryCodes, sessions, users } from '../../db/schema.ts'
 import { type Actor, type Person, record } from '../../records/record.ts'

@@ -11,7 +11,7 @@ import { readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
 import { findProject, listProjects, projectList, type SeenProject } from '../data.ts'
 import { looker, projectOf, showProject } from '../page.ts'
-import { changeAccess, giveAccess, listAccessOf, listCandidatesOf, removeAccess } from './data.ts'
+import { changeAccess, giveAccess, listAccessOf, listCandidatesOf, removeAccess } from './data/giving.ts'
 
 const role = () => z.enum(['admin', 'user', 'reader'], { error: 'Choose a role.' })
 /** Where the form stands: on the project's page or under Account Settings → Projects, to which it returns. */

@@ -27,7 +27,7 @@ import { isOneOf } from '../../../db/search.ts'
 import { oweCleaning } from '../../../db/traces.ts'
 import type { Project } from '../../../projects/data.ts'
 import { byItself, record, typedFields } from '../../../records/record.ts'
-import { endTie } from '../../endings/data.ts'
+import { endTie } from '../../endings/data/ending.ts'
 import { deleteSomeRows } from '../../imports/ending/data.ts'
 import { keptFor } from './term.ts'
 

@@ -3,7 +3,7 @@ import { type Authority, type Db, write, writeUnchecked } from '../../../db/open
 import { imports, invitations, pendingInvitation } from '../../../db/schema.ts'
 import { isOneOf } from '../../../db/search.ts'
 import { type Actor, type Person, record } from '../../../records/record.ts'
-import { cancelInvitations } from '../../endings/data.ts'
+import { cancelInvitations } from '../../endings/data/ending.ts'
 import { countImportRows, type Import } from '../data.ts'
 
 // How imports end: by themselves, by somebody who stops or discards them, or by their age. An import may have 50,000

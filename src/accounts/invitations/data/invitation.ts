@@ -1,6 +1,6 @@
 import { and, eq, type Placeholder } from 'drizzle-orm'
 import { invitations, type invitationTokens, pendingInvitation } from '../../../db/schema.ts'
-import type { Account } from '../../data.ts'
+import type { Account } from '../../data/account.ts'
 
 export type Invitation = typeof invitations.$inferSelect
 

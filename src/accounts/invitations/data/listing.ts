@@ -6,7 +6,7 @@ import { matches } from '../../../db/search.ts'
 import { isSuspended, senderAsleep } from '../../../db/suspension.ts'
 import { type Role, roleName } from '../../../policy.ts'
 import { emailKey } from '../../../web/fields.ts'
-import type { Account } from '../../data.ts'
+import type { Account } from '../../data/account.ts'
 import type { Invitation } from './invitation.ts'
 import { pendingOf } from './invitation.ts'
 

@@ -3,7 +3,7 @@ import type { Db } from '../../../db/open.ts'
 import { accounts, invitations, invitationTokens, users } from '../../../db/schema.ts'
 import { linkAsleep, senderAsleep, suspensionOf } from '../../../db/suspension.ts'
 import { hashToken } from '../../../secrets.ts'
-import type { Account, User } from '../../data.ts'
+import type { Account, User } from '../../data/account.ts'
 import { findMember, listAdmins } from '../../members/data.ts'
 import type { Invitation, LinkKind } from './invitation.ts'
 

@@ -1,18 +1,26 @@
 import { and, eq, lt, not, or, type Placeholder, type SQL, sql } from 'drizzle-orm'
-import { type Account, createAccount, type NewAccount } from '../../accounts/data.ts'
-import { hasAdmin } from '../../accounts/members/data.ts'
-import { betweenDays, firstPage, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
-import { type Db, write } from '../../db/open.ts'
-import { prepared } from '../../db/prepared.ts'
-import { accounts } from '../../db/schema.ts'
-import { amongFew } from '../../db/search.ts'
-import { type FoundBy, matchWithPeople } from '../../db/search-people.ts'
-import { isActive, isSuspended, suspensionOf } from '../../db/suspension.ts'
-import { countTaken, mayTryIdentifier } from '../../mail/allowance.ts'
-import { nearLimit } from '../../quotas/arithmetic.ts'
-import { hasLimitAt } from '../../quotas/data/uses.ts'
-import { countedResource } from '../../quotas/resources/data.ts'
-import { type Actor, record } from '../../records/record.ts'
+import { type Account, createAccount, type NewAccount } from '../../../accounts/data/account.ts'
+import { hasAdmin } from '../../../accounts/members/data.ts'
+import {
+  betweenDays,
+  firstPage,
+  isoTime,
+  type List,
+  type ListQuery,
+  type ListSpec,
+  readPage,
+} from '../../../db/list.ts'
+import { type Db, write } from '../../../db/open.ts'
+import { prepared } from '../../../db/prepared.ts'
+import { accounts } from '../../../db/schema.ts'
+import { amongFew } from '../../../db/search.ts'
+import { type FoundBy, matchWithPeople } from '../../../db/search-people.ts'
+import { isActive, isSuspended, suspensionOf } from '../../../db/suspension.ts'
+import { countTaken, mayTryIdentifier } from '../../../mail/allowance.ts'
+import { nearLimit } from '../../../quotas/arithmetic.ts'
+import { hasLimitAt } from '../../../quotas/data/uses.ts'
+import { countedResource } from '../../../quotas/resources/data.ts'
+import { type Actor, record } from '../../../records/record.ts'
 
 export type Customer = Account
 // Drizzle leaves out a column's table where a query has only one, so a subquery names its own.

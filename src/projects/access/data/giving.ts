@@ -1,10 +1,10 @@
 import { and, asc, eq, inArray, isNull, notExists, notInArray, or, sql } from 'drizzle-orm'
-import { type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
-import { type Db, write } from '../../db/open.ts'
-import { memberships, projectAccess, projects, users } from '../../db/schema.ts'
-import { isOneOf, matches } from '../../db/search.ts'
-import type { ProjectRole } from '../../policy.ts'
-import { type Actor, record } from '../../records/record.ts'
+import { type List, type ListQuery, type ListSpec, readPage } from '../../../db/list.ts'
+import { type Db, write } from '../../../db/open.ts'
+import { memberships, projectAccess, projects, users } from '../../../db/schema.ts'
+import { isOneOf, matches } from '../../../db/search.ts'
+import type { ProjectRole } from '../../../policy.ts'
+import { type Actor, record } from '../../../records/record.ts'
 
 export type Access = {
   projectId: number

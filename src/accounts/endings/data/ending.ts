@@ -1,6 +1,6 @@
 import { and, asc, count, eq, inArray, isNull, ne, or, type SQL, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
-import type { Db } from '../../db/open.ts'
+import type { Db } from '../../../db/open.ts'
 import {
   accounts,
   invitations,
@@ -16,12 +16,12 @@ import {
   projects,
   quotaRequests,
   users,
-} from '../../db/schema.ts'
-import { withdrawLetters, withdrawLettersOfAct, withdrawLettersTo } from '../../mail/outbox.ts'
-import { worksAsAdmin } from '../../partners/partnership/caretaker.ts'
-import type { Role } from '../../policy.ts'
-import { type Actor, type Change, type Person, record } from '../../records/record.ts'
-import { emailKey } from '../../web/fields.ts'
+} from '../../../db/schema.ts'
+import { withdrawLetters, withdrawLettersOfAct, withdrawLettersTo } from '../../../mail/outbox.ts'
+import { worksAsAdmin } from '../../../partners/partnership/caretaker.ts'
+import type { Role } from '../../../policy.ts'
+import { type Actor, type Change, type Person, record } from '../../../records/record.ts'
+import { emailKey } from '../../../web/fields.ts'
 
 // What hangs on a person, a role or a tie ends with it, in the same transaction (TRUST, *Moments*: End). Every
 // exit goes through these functions: removing, leaving, demoting, disabling and deleting somebody, and whatever

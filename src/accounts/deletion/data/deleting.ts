@@ -1,7 +1,7 @@
 import { and, asc, desc, eq, isNotNull, isNull, ne, notExists, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
-import { countRows, countWhere, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
-import { type Db, write } from '../../db/open.ts'
+import { countRows, countWhere, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../../db/list.ts'
+import { type Db, write } from '../../../db/open.ts'
 import {
   accounts,
   imports,
@@ -14,23 +14,23 @@ import {
   projects,
   resources,
   users,
-} from '../../db/schema.ts'
-import { matches } from '../../db/search.ts'
-import { type MailContext, withdrawLettersAbout, withdrawLettersOfAct } from '../../mail/outbox.ts'
-import { isOfSupport } from '../../partners/partnership/caretaker.ts'
-import type { PoolShortage } from '../../quotas/arithmetic.ts'
-import { poolShortages } from '../../quotas/data/pool.ts'
-import { endRequestOf } from '../../quotas/requests/data/deciding.ts'
-import { findOpenRequest } from '../../quotas/requests/data/reading.ts'
-import type { Resource } from '../../quotas/resources/data.ts'
-import { type Actor, record } from '../../records/record.ts'
-import type { Account } from '../data.ts'
-import { endTie } from '../endings/data.ts'
-import { endImport } from '../imports/ending/data.ts'
-import { countAdmins } from '../members/data.ts'
-import { tellDeleted } from '../notices/data.ts'
-import { isDeleted, isRestorable } from './purge/data.ts'
-import { restorableUntil } from './purge/term.ts'
+} from '../../../db/schema.ts'
+import { matches } from '../../../db/search.ts'
+import { type MailContext, withdrawLettersAbout, withdrawLettersOfAct } from '../../../mail/outbox.ts'
+import { isOfSupport } from '../../../partners/partnership/caretaker.ts'
+import type { PoolShortage } from '../../../quotas/arithmetic.ts'
+import { poolShortages } from '../../../quotas/data/pool.ts'
+import { endRequestOf } from '../../../quotas/requests/data/deciding.ts'
+import { findOpenRequest } from '../../../quotas/requests/data/reading.ts'
+import type { Resource } from '../../../quotas/resources/data.ts'
+import { type Actor, record } from '../../../records/record.ts'
+import type { Account } from '../../data/account.ts'
+import { endTie } from '../../endings/data/ending.ts'
+import { endImport } from '../../imports/ending/data.ts'
+import { countAdmins } from '../../members/data.ts'
+import { tellDeleted } from '../../notices/data.ts'
+import { isDeleted, isRestorable } from '../purge/data.ts'
+import { restorableUntil } from '../purge/term.ts'
 
 // A customer account that is deleted is restorable for 30 days: nothing of it goes, but it is found
 // nowhere else. A partner deletes and restores its own customers. Support (a partner of null) deletes those

@@ -1,7 +1,7 @@
 import { and, asc, eq, gt, inArray } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
-import { everyRow, firstPage, isoTime } from '../../db/list.ts'
-import type { Db } from '../../db/open.ts'
+import { everyRow, firstPage, isoTime } from '../../../db/list.ts'
+import type { Db } from '../../../db/open.ts'
 import {
   accounts,
   invitations,
@@ -11,14 +11,14 @@ import {
   quotaRequests,
   resources,
   users,
-} from '../../db/schema.ts'
-import { listRecords, recordList } from '../../history/data.ts'
-import { projectRoleNames, roleName } from '../../policy.ts'
-import { accessList, listAccess } from '../../projects/access/data.ts'
-import { listProjects, projectList } from '../../projects/data.ts'
-import type { Cell } from '../../web/lists/csv.ts'
-import { findAccount } from '../data.ts'
-import { listMembers, memberList } from '../members/data.ts'
+} from '../../../db/schema.ts'
+import { listRecords, recordList } from '../../../history/data/records.ts'
+import { projectRoleNames, roleName } from '../../../policy.ts'
+import { accessList, listAccess } from '../../../projects/access/data/giving.ts'
+import { listProjects, projectList } from '../../../projects/data.ts'
+import type { Cell } from '../../../web/lists/csv.ts'
+import { findAccount } from '../../data/account.ts'
+import { listMembers, memberList } from '../../members/data.ts'
 
 // What an account's admins take with them: everything that the panel keeps for the account, and nothing of
 // another one. Never a password, a token or a secret. Rows are read page by page, so that an account of any

@@ -1,5 +1,5 @@
 import { and, asc, desc, eq, gt, inArray, isNull, ne, or, type SQL } from 'drizzle-orm'
-import type { Db } from '../../../db/open.ts'
+import type { Db } from '../../../../db/open.ts'
 import {
   accounts,
   emailChanges,
@@ -19,11 +19,11 @@ import {
   records,
   sessions,
   users,
-} from '../../../db/schema.ts'
-import { isOneOf } from '../../../db/search.ts'
-import { typedFields } from '../../../records/record.ts'
-import { emailKey } from '../../../web/fields.ts'
-import { importRowsAbout, invitationsTo, lettersTo, recognise } from '../forget/data.ts'
+} from '../../../../db/schema.ts'
+import { isOneOf } from '../../../../db/search.ts'
+import { typedFields } from '../../../../records/record.ts'
+import { emailKey } from '../../../../web/fields.ts'
+import { importRowsAbout, invitationsTo, lettersTo, recognise } from '../../forget/data/forgetting.ts'
 
 export type Held = Record<string, string | number | boolean | null>
 

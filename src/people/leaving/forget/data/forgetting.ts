@@ -1,7 +1,7 @@
 import { and, eq, inArray, isNotNull, isNull, lt, ne, or, type SQL, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
-import { fold, searchText, sortKey } from '../../../db/fold.ts'
-import type { Db } from '../../../db/open.ts'
+import { fold, searchText, sortKey } from '../../../../db/fold.ts'
+import type { Db } from '../../../../db/open.ts'
 import {
   accounts,
   importRows,
@@ -15,17 +15,17 @@ import {
   quotaRequests,
   records,
   users,
-} from '../../../db/schema.ts'
-import { findMatches, isOneOf } from '../../../db/search.ts'
-import { openBody, withdrawLetters } from '../../../mail/outbox.ts'
-import { notSent } from '../../../mail/reasons.ts'
-import type { RecordKind } from '../../../records/kinds.ts'
-import { type Actor, record, typedFields } from '../../../records/record.ts'
-import type { Secrets } from '../../../secrets.ts'
-import { emailKey } from '../../../web/fields.ts'
-import { logInCounter, resetCounter } from '../../log-in/throttle/attempt.ts'
-import { forgive } from '../../log-in/throttle/data.ts'
-import { type Mentioned, mentionsOf } from '../mentions.ts'
+} from '../../../../db/schema.ts'
+import { findMatches, isOneOf } from '../../../../db/search.ts'
+import { openBody, withdrawLetters } from '../../../../mail/outbox.ts'
+import { notSent } from '../../../../mail/reasons.ts'
+import type { RecordKind } from '../../../../records/kinds.ts'
+import { type Actor, record, typedFields } from '../../../../records/record.ts'
+import type { Secrets } from '../../../../secrets.ts'
+import { emailKey } from '../../../../web/fields.ts'
+import { logInCounter, resetCounter } from '../../../log-in/throttle/attempt.ts'
+import { forgive } from '../../../log-in/throttle/data.ts'
+import { type Mentioned, mentionsOf } from '../../mentions.ts'
 
 // How what is kept about a person is found, and how it is forgotten: as erasure.ts lists it.
 
