@@ -34,14 +34,14 @@ const wingOf = (file: string) => (file.includes('/') ? (file.split('/')[0] ?? ''
 
 /** The wings that each wing uses, beside db, records, mail and web, which all may use. A new edge is decided here. */
 const edges: Record<string, string[]> = {
-  accounts: ['history', 'operations', 'partners', 'people', 'projects', 'quotas', 'support'],
+  accounts: ['history', 'operations', 'partners', 'people', 'projects', 'quotas'],
   history: [],
   home: ['accounts', 'operations', 'partners', 'projects', 'quotas'],
   operations: ['accounts', 'people'],
-  partners: ['accounts', 'projects', 'quotas', 'support'],
+  partners: ['accounts', 'projects', 'quotas'],
   people: ['accounts', 'operations', 'partners'],
-  projects: ['accounts', 'partners', 'quotas'],
-  quotas: ['accounts', 'partners', 'projects', 'support'],
+  projects: ['partners', 'quotas'],
+  quotas: ['accounts', 'partners', 'projects'],
   support: ['accounts', 'partners', 'people'],
 }
 

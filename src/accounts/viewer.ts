@@ -6,15 +6,14 @@ import { found } from '../web/answer/errors.ts'
 import { lateAnswer } from '../web/request/guard.ts'
 import { sessionKey } from '../web/request/session.ts'
 import { type Viewer, visitor } from '../web/request/viewer.ts'
+import { findDeletedMembership, findSessionViewer } from './data/membership.ts'
 import {
-  findDeletedMembership,
   findLastPartnerAccount,
   findOwnAccount,
-  findSessionViewer,
   listRecentAccounts,
   type OwnAccount,
   switchAccount,
-} from './data/account.ts'
+} from './data/switcher.ts'
 
 /** The switcher lists so many accounts; the others are found on a page of their own. */
 const switcherSize = 10

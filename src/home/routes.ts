@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { deletedMembershipList, listDeletedAccounts } from '../accounts/data/account.ts'
+import { deletedMembershipList, listDeletedAccounts } from '../accounts/data/switcher.ts'
 import { invitationToList, listInvitationsTo } from '../accounts/invitations/data/listing.ts'
 import { firstPage, type ListQuery } from '../db/list.ts'
 import type { Db } from '../db/open.ts'

@@ -1,6 +1,6 @@
 import { and, asc, count, eq, inArray, isNotNull, isNull, type Placeholder, type SQL, sql } from 'drizzle-orm'
-import { proposeIdentifier } from '../accounts/data/account.ts'
 import { named } from '../db/fold.ts'
+import { proposeIdentifier } from '../db/identifiers.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { keptAccess, keptLimits, limits, projectAccess, projects } from '../db/schema.ts'

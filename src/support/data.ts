@@ -1,12 +1,10 @@
 import { and, eq, isNotNull, isNull, not, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import type { Account } from '../accounts/data/account.ts'
-import { isDeleted } from '../accounts/deletion/purge/data.ts'
-import { restorableUntil } from '../accounts/deletion/purge/term.ts'
 import { hasAdmin } from '../accounts/members/data.ts'
+import { isDeleted, restorableUntil } from '../db/deletion.ts'
 import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import type { Db } from '../db/open.ts'
-import { prepared } from '../db/prepared.ts'
 import { accounts, users } from '../db/schema.ts'
 import { amongFew, match } from '../db/search.ts'
 import { type FoundBy, matchWithPeople } from '../db/search-people.ts'
@@ -104,19 +102,6 @@ export function listAccounts(db: Db, query: ListQuery<AccountFilter>): List<Acco
     seen: (rows) =>
       rows.map(({ account, ...more }) => ({ ...account, ...more, until: restorableUntil(account.deletedAt ?? 0) })),
   })
-}
-
-const anyAccount = prepared((db) =>
-  db
-    .select()
-    .from(accounts)
-    .where(and(eq(accounts.identifier, sql.placeholder('identifier')), isNull(accounts.deletedAt)))
-    .prepare(),
-)
-
-/** A living account: what was deleted is not found. */
-export function findAccountByIdentifier(db: Db, identifier: string): Account | undefined {
-  return anyAccount(db).get({ identifier })
 }
 
 export type UserRow = Pick<

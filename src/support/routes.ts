@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { createAccount, proposeAccountIdentifier, resumeAccount, suspendAccount } from '../accounts/data/account.ts'
+import { createAccount, findAccountByIdentifier, proposeAccountIdentifier } from '../accounts/data/account.ts'
+import { resumeAccount, suspendAccount } from '../accounts/data/suspension.ts'
 import { listSent } from '../accounts/endings/data/ending.ts'
 import { adminWords, invitationActs, noAdminWords } from '../accounts/invitations/acts.ts'
 import { invitationList, listInvitations } from '../accounts/invitations/data/listing.ts'
@@ -21,7 +22,8 @@ import {
 } from '../mail/outbox.ts'
 import { caretakerOf } from '../partners/partnership/caretaker.ts'
 import { listPendingRequests, partnerRequestList } from '../partners/partnership/data.ts'
-import { endSessions, findUser, setDisabled } from '../people/data/users.ts'
+import { endSessions } from '../people/data/sessions.ts'
+import { findUser, setDisabled } from '../people/data/users.ts'
 import { found } from '../web/answer/errors.ts'
 import { accountName, email, identifier, line, personName, readId, withIdentifier } from '../web/fields.ts'
 import { plural } from '../web/format.ts'
@@ -29,7 +31,7 @@ import { listDownload } from '../web/lists/csv.ts'
 import { readList } from '../web/lists/list.ts'
 import { type Form, newForm, readForm } from '../web/request/forms.ts'
 import { supportActor } from '../web/request/viewer.ts'
-import { accountList, findAccountByIdentifier, listAccounts, listUsers, userList } from './data.ts'
+import { accountList, listAccounts, listUsers, userList } from './data.ts'
 
 const newAccount = z
   .strictObject({

@@ -1,6 +1,15 @@
 import { eq } from 'drizzle-orm'
 import t from 'tap'
-import * as accountData from '../../src/accounts/data/account.ts'
+import { findDeletedMembership, findMembership } from '../../src/accounts/data/membership.ts'
+import {
+  deletedMembershipList,
+  findLastPartnerAccount,
+  findOwnAccount,
+  listDeletedAccounts,
+  listOwnAccounts,
+  ownAccountList,
+  switchAccount,
+} from '../../src/accounts/data/switcher.ts'
 import * as deletedAccounts from '../../src/accounts/deletion/data/deleting.ts'
 import * as purge from '../../src/accounts/deletion/purge/data.ts'
 import * as endings from '../../src/accounts/endings/data/ending.ts'
@@ -29,7 +38,7 @@ import { type CastName, cast, demoPassword } from '../../src/demo.ts'
 import * as customers from '../../src/partners/customers/data/customers.ts'
 import * as partnership from '../../src/partners/partnership/data.ts'
 import * as transfer from '../../src/partners/partnership/move/data.ts'
-import * as login from '../../src/people/data/users.ts'
+import { endSession } from '../../src/people/data/sessions.ts'
 import * as emailChange from '../../src/people/email/data.ts'
 import * as twoFactor from '../../src/people/two-factor/data.ts'
 import * as access from '../../src/projects/access/data/giving.ts'
@@ -611,10 +620,10 @@ t.test('data functions that are given one tenant and another’s object find not
     findAccess: access.findAccess(db, acmeId, skunkworks, uma),
     changeAccess: access.changeAccess(db, actor, acmeId, skunkworks, uma, 'reader', 1),
     removeAccess: access.removeAccess(db, actor, acmeId, skunkworks, uma),
-    findMembership: accountData.findMembership(db, stella, umbrellaId),
-    findOwnAccount: accountData.findOwnAccount(db, stella, 'umbrella'),
-    switchAccount: accountData.switchAccount(db, actor, '', stella, 'umbrella', 1),
-    findLastPartnerAccount: accountData.findLastPartnerAccount(db, stella),
+    findMembership: findMembership(db, stella, umbrellaId),
+    findOwnAccount: findOwnAccount(db, stella, 'umbrella'),
+    switchAccount: switchAccount(db, actor, '', stella, 'umbrella', 1),
+    findLastPartnerAccount: findLastPartnerAccount(db, stella),
     whyNotInvited: invitationData.whyNotInvited(db, acmeId, 'new@acme.example', actor.at),
     whyNotInvitedWhoIsElsewhere: invitationData.whyNotInvited(db, acmeId, 'secret@umbrella.example', actor.at),
     findCustomer: customers.findCustomer(db, cloudhausId, 'umbrella'),
@@ -672,7 +681,7 @@ t.test('data functions that are given one tenant and another’s object find not
       firstPage(deletedAccounts.deletedCustomerList),
       actor.at,
     ).rows,
-    findDeletedMembership: accountData.findDeletedMembership(db, stella, goneId),
+    findDeletedMembership: findDeletedMembership(db, stella, goneId),
     findDeletedProject: deletedProjects.findDeletedProject(db, acmeId, 'gone', actor.at),
     restoreProject: deletedProjects.restoreProject(db, actor, acmeId, goneProject),
     restoreLivingProject: deletedProjects.restoreProject(db, actor, umbrellaId, skunkworks),
@@ -704,7 +713,7 @@ t.test('data functions that are given one tenant and another’s object find not
     renameProject: projectData.renameProject(db, actor, acmeId, skunkworks, 'Changed', 1),
     deleteProject: projectData.deleteProject(db, actor, acmeId, skunkworks),
     findPendingRequest: partnership.findPendingRequest(db, acmeId),
-    endSession: login.endSession(db, actor, Number(umbrella.session)),
+    endSession: endSession(db, actor, Number(umbrella.session)),
     findEmailChange: emailChange.findEmailChange(db, { id: stella, email: '', emailProved: false }, umbrella.token, 1),
   }
   for (const [name, result] of Object.entries(found))
@@ -718,13 +727,11 @@ t.test('data functions that are given one tenant and another’s object find not
   t.equal(members.countMembers(db, acmeId), 2)
   t.equal(projectData.countProjects(db, acmeId), 2)
   t.same(
-    accountData
-      .listDeletedAccounts(db, stella, firstPage(accountData.deletedMembershipList))
-      .rows.map(({ identifier }) => identifier),
+    listDeletedAccounts(db, stella, firstPage(deletedMembershipList)).rows.map(({ identifier }) => identifier),
     ['gone-too'],
   )
-  t.equal(accountData.listOwnAccounts(db, stella, firstPage(accountData.ownAccountList)).total, 1)
-  t.equal(accountData.listOwnAccounts(db, stella, { ...firstPage(accountData.ownAccountList), q: 'c' }).total, 1)
+  t.equal(listOwnAccounts(db, stella, firstPage(ownAccountList)).total, 1)
+  t.equal(listOwnAccounts(db, stella, { ...firstPage(ownAccountList), q: 'c' }).total, 1)
   t.equal(customers.listCustomers(db, cloudhausId, firstPage(customers.customerList), 1).total, 2)
   t.match(quotas.projectQuota(db, acmeId), { own: { given: 2, limit: null }, left: null })
   t.match(quotas.projectQuota(db, umbrellaId), { left: 4 })
@@ -887,7 +894,7 @@ t.test('changing the account touches one’s own session and membership alone', 
     .set({ activeAccountId: umbrellaId })
     .where(eq(sessions.id, Number(acme.session)))
     .run()
-  accountData.switchAccount(db, { stillMay: null }, tomsSession?.hash ?? '', stellaId, 'acme', panel.app.now())
+  switchAccount(db, { stillMay: null }, tomsSession?.hash ?? '', stellaId, 'acme', panel.app.now())
   const after = db
     .select()
     .from(sessions)

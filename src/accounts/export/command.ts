@@ -6,7 +6,7 @@ import { createPrivate, isThere, moveIntoPlace, withPartial } from '../../db/fil
 import { StartError, write } from '../../db/open.ts'
 import { joinInstallation } from '../../operations/installation/open.ts'
 import { atCommandLine, record } from '../../records/record.ts'
-import { findAccountByIdentifier } from '../../support/data.ts'
+import { findAccountByIdentifier } from '../data/account.ts'
 import { archiveName, exportAccount } from './archive.ts'
 
 /**

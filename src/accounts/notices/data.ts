@@ -1,4 +1,5 @@
 import { eq } from 'drizzle-orm'
+import { restorableUntil } from '../../db/deletion.ts'
 import type { Db } from '../../db/open.ts'
 import { accounts, users } from '../../db/schema.ts'
 import { allowNotice } from '../../mail/allowance.ts'
@@ -10,7 +11,6 @@ import type { Resource } from '../../quotas/resources/data.ts'
 import type { Actor } from '../../records/record.ts'
 import { date, dateTime, withUnit } from '../../web/format.ts'
 import type { Account } from '../data/account.ts'
-import { restorableUntil } from '../deletion/purge/term.ts'
 import { listAdmins } from '../members/data.ts'
 
 // What others did to an account or to a person, by e-mail: to the account's admins or to that person, never to

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { proposeAccountIdentifier, resumeAccount, suspendAccount } from '../../accounts/data/account.ts'
+import { proposeAccountIdentifier } from '../../accounts/data/account.ts'
+import { resumeAccount, suspendAccount } from '../../accounts/data/suspension.ts'
 import { listSent } from '../../accounts/endings/data/ending.ts'
 import { adminWords, invitationActs, noAdminWords } from '../../accounts/invitations/acts.ts'
 import { invitationList, listInvitations } from '../../accounts/invitations/data/listing.ts'

@@ -1,10 +1,9 @@
 import { and, eq, isNull, ne, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
-import type { User } from '../../accounts/data/account.ts'
 import { endSent } from '../../accounts/endings/data/ending.ts'
 import { named } from '../../db/fold.ts'
-import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import { type Db, write, writeUnchecked } from '../../db/open.ts'
+import { prepared } from '../../db/prepared.ts'
 import {
   emailChanges,
   invitations,
@@ -14,8 +13,23 @@ import {
   sessions,
   users,
 } from '../../db/schema.ts'
-import { type Actor, type Person, record } from '../../records/record.ts'
+import { type Actor, record } from '../../records/record.ts'
 import { emailKey } from '../../web/fields.ts'
+
+export type User = typeof users.$inferSelect
+
+const activeUser = prepared((db) =>
+  db
+    .select()
+    .from(users)
+    .where(and(eq(users.id, sql.placeholder('userId')), isNull(users.disabledAt)))
+    .prepare(),
+)
+
+/** A user who may log in and act: a disabled one is not found. */
+export function findActiveUser(db: Db, userId: number): User | undefined {
+  return activeUser(db).get({ userId })
+}
 
 export function findUserByEmail(db: Db, email: string): User | undefined {
   return db
@@ -150,83 +164,6 @@ export function setDisabled(
 export function hasOtherOperator(db: Db, userId: number): boolean {
   const other = and(eq(users.operator, true), ne(users.id, userId), isNull(users.disabledAt))
   return db.select({ id: users.id }).from(users).where(other).limit(1).get() !== undefined
-}
-
-export type OwnSession = {
-  id: number
-  current: boolean
-  createdAt: number
-  lastSeenAt: number
-  ip: string
-  browser: string
-}
-
-export const sessionList = {
-  name: 'sessions',
-  id: sessions.id,
-  idOf: (session) => session.id,
-  sorts: { begun: { words: 'Newest first', column: sessions.id, order: 'desc', value: (session) => session.id } },
-  columns: {
-    browser: ({ browser }) => browser,
-    address: ({ ip }) => ip,
-    'last used': ({ lastSeenAt }) => isoTime(lastSeenAt),
-    began: ({ createdAt }) => isoTime(createdAt),
-  },
-  filters: {},
-} as const satisfies ListSpec<OwnSession>
-
-/** A user’s sessions, the newest first; `current` is the one with this hash. */
-export function listSessions(db: Db, userId: number, currentHash: string, query: ListQuery): List<OwnSession> {
-  const own = eq(sessions.userId, sql.placeholder('userId'))
-  return readPage(db, sessionList, query, {
-    values: { userId },
-    narrowed: undefined,
-    rows: ({ where, orderBy, limit }) =>
-      db
-        .select()
-        .from(sessions)
-        .where(and(own, where))
-        .orderBy(...orderBy)
-        .limit(limit),
-    counted: ({ where, limit }) => db.select({ one: sessions.id }).from(sessions).where(and(own, where)).limit(limit),
-    seen: (rows) =>
-      rows.map(({ hash, userId, activeAccountId, ...session }) => ({ ...session, current: hash === currentHash })),
-  })
-}
-
-/** Ends one of the actor’s own sessions. False when it is none of theirs. */
-export function endSession(db: Db, actor: Person, id: number): boolean {
-  return write(db, actor, (tx) => {
-    const ended = tx
-      .delete(sessions)
-      .where(and(eq(sessions.id, id), eq(sessions.userId, actor.userId)))
-      .run().changes
-    if (ended)
-      record(tx, actor, { kind: 'user.sessions-ended', userId: actor.userId, change: { sessions: [ended, 0] } })
-    return ended === 1
-  })
-}
-
-/** Ends the actor’s own sessions but for the current one; returns how many. */
-export function endOtherSessions(db: Db, actor: Person, currentHash: string): number {
-  return write(db, actor, (tx) => {
-    const ended = tx
-      .delete(sessions)
-      .where(and(eq(sessions.userId, actor.userId), ne(sessions.hash, currentHash)))
-      .run().changes
-    if (ended)
-      record(tx, actor, { kind: 'user.sessions-ended', userId: actor.userId, change: { sessions: [ended, 0] } })
-    return ended
-  })
-}
-
-/** Ends all sessions of a user; returns how many there were. */
-export function endSessions(db: Db, actor: Actor, userId: number): number {
-  return write(db, actor, (tx) => {
-    const ended = tx.delete(sessions).where(eq(sessions.userId, userId)).run().changes
-    if (ended) record(tx, actor, { kind: 'user.sessions-ended', userId, change: { sessions: [ended, 0] } })
-    return ended
-  })
 }
 
 /**

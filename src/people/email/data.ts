@@ -1,5 +1,4 @@
 import { and, eq, gt, ne } from 'drizzle-orm'
-import { findActiveUser, type User } from '../../accounts/data/account.ts'
 import { named } from '../../db/fold.ts'
 import { type Db, write } from '../../db/open.ts'
 import { emailChanges, passwordResets, sessions, users } from '../../db/schema.ts'
@@ -9,7 +8,7 @@ import { type Actor, type Person, record } from '../../records/record.ts'
 import { hashToken, newToken } from '../../secrets.ts'
 import { emailKey } from '../../web/fields.ts'
 import { dateTime } from '../../web/format.ts'
-import { findUserByEmail, setPasswordByMail } from '../data/users.ts'
+import { findActiveUser, findUserByEmail, setPasswordByMail, type User } from '../data/users.ts'
 
 /** Long enough to look into another mailbox. */
 const lifetime = 60 * 60_000

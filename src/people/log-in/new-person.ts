@@ -1,8 +1,9 @@
 import { z } from 'zod'
-import { listRecentAccounts, type User } from '../../accounts/data/account.ts'
+import { listRecentAccounts } from '../../accounts/data/switcher.ts'
 import type { Db } from '../../db/open.ts'
 import { emailKey, personName } from '../../web/fields.ts'
 import type { ReadForm } from '../../web/request/forms.ts'
+import type { User } from '../data/users.ts'
 import { type Owner, whyGuessable } from './guessable.ts'
 import { hashPassword, newPassword, verifyPassword } from './passwords.ts'
 

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { z } from 'zod'
-import { listRecentAccounts } from '../../accounts/data/account.ts'
+import { listRecentAccounts } from '../../accounts/data/switcher.ts'
 import { Refusal } from '../../web/answer/errors.ts'
 import { ownPath } from '../../web/answer/redirects.ts'
 import { noteLogInResult } from '../../web/metrics.ts'

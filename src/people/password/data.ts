@@ -1,12 +1,11 @@
 import { and, eq, gt, isNull } from 'drizzle-orm'
-import { findActiveUser, type User } from '../../accounts/data/account.ts'
 import { type Db, write } from '../../db/open.ts'
 import { passwordResets, users } from '../../db/schema.ts'
 import type { Post } from '../../mail/outbox.ts'
 import { type Actor, record } from '../../records/record.ts'
 import { hashToken, newToken } from '../../secrets.ts'
 import { dateTime } from '../../web/format.ts'
-import { setPasswordByMail } from '../data/users.ts'
+import { findActiveUser, setPasswordByMail, type User } from '../data/users.ts'
 import { logInCounter, resetCounter } from '../log-in/throttle/attempt.ts'
 import { forgive } from '../log-in/throttle/data.ts'
 

@@ -1,9 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { listOwnAccounts, ownAccountList } from '../../accounts/data/account.ts'
+import { listOwnAccounts, ownAccountList } from '../../accounts/data/switcher.ts'
 import { found } from '../../web/answer/errors.ts'
 import { readList } from '../../web/lists/list.ts'
 import { type Form, newForm } from '../../web/request/forms.ts'
-import { findUser, listSessions, sessionList } from '../data/users.ts'
+import { listSessions, sessionList } from '../data/sessions.ts'
+import { findUser } from '../data/users.ts'
 
 /** What sessions are called in the address of the page that also lists the accounts. */
 export const sessionPrefix = 'sessions-'

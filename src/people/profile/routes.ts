@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { findOwnAccount, listOwnAccounts, ownAccountList, type User } from '../../accounts/data/account.ts'
+import { findOwnAccount, listOwnAccounts, ownAccountList } from '../../accounts/data/switcher.ts'
 import { foreseeEnd } from '../../accounts/endings/data/ending.ts'
 import { removeMember } from '../../accounts/members/data.ts'
 import type { ListQuery } from '../../db/list.ts'
@@ -12,15 +12,8 @@ import { listDownload } from '../../web/lists/csv.ts'
 import { readForm } from '../../web/request/forms.ts'
 import { signIn } from '../../web/request/session.ts'
 import { actor } from '../../web/request/viewer.ts'
-import {
-  endOtherSessions,
-  endSession,
-  findUser,
-  listSessions,
-  renameUser,
-  sessionList,
-  setPassword,
-} from '../data/users.ts'
+import { endOtherSessions, endSession, listSessions, sessionList } from '../data/sessions.ts'
+import { findUser, renameUser, setPassword, type User } from '../data/users.ts'
 import { newPersonFields, ownerOf, readNewPassword, withoutPasswords } from '../log-in/new-person.ts'
 import { verifyPassword } from '../log-in/passwords.ts'
 import { sessionAttempt, tooSoon } from '../log-in/throttle/attempt.ts'

@@ -1,9 +1,9 @@
 import { and, count, eq, gt, isNull, lt, or } from 'drizzle-orm'
-import type { User } from '../../accounts/data/account.ts'
 import { type Db, write } from '../../db/open.ts'
 import { recoveryCodes, sessions, users } from '../../db/schema.ts'
 import { type Actor, type Person, record } from '../../records/record.ts'
 import { hashToken, type Secrets, unsealed } from '../../secrets.ts'
+import type { User } from '../data/users.ts'
 import { lastStep, stepOf } from './codes.ts'
 
 /** Switches two-factor log-in on. The session that does it has proved it; others are asked for a code. */

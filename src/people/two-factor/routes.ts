@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { listRecentAccounts } from '../../accounts/data/account.ts'
+import { listRecentAccounts } from '../../accounts/data/switcher.ts'
 import type { Db } from '../../db/open.ts'
 import type { Post } from '../../mail/outbox.ts'
 import { seal, unseal } from '../../secrets.ts'

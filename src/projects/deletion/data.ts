@@ -1,6 +1,5 @@
 import { and, eq, sql } from 'drizzle-orm'
-import { isRestorable } from '../../accounts/deletion/purge/data.ts'
-import { restorableUntil } from '../../accounts/deletion/purge/term.ts'
+import { isRestorable, restorableUntil } from '../../db/deletion.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import { type Db, write } from '../../db/open.ts'
 import { keptAccess, keptLimits, projectAccess, projects, users } from '../../db/schema.ts'

@@ -1,5 +1,6 @@
 import { and, asc, desc, eq, isNotNull, isNull, ne, notExists, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
+import { isDeleted, isRestorable, restorableUntil } from '../../../db/deletion.ts'
 import { countRows, countWhere, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../../db/list.ts'
 import { type Db, write } from '../../../db/open.ts'
 import {
@@ -29,8 +30,6 @@ import { endTie } from '../../endings/data/ending.ts'
 import { endImport } from '../../imports/ending/data.ts'
 import { countAdmins } from '../../members/data.ts'
 import { tellDeleted } from '../../notices/data.ts'
-import { isDeleted, isRestorable } from '../purge/data.ts'
-import { restorableUntil } from '../purge/term.ts'
 
 // A customer account that is deleted is restorable for 30 days: nothing of it goes, but it is found
 // nowhere else. A partner deletes and restores its own customers. Support (a partner of null) deletes those

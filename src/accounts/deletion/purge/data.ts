@@ -1,4 +1,5 @@
-import { and, eq, gt, inArray, isNotNull, isNull, lte, or, type SQL, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNull, or, sql } from 'drizzle-orm'
+import { type Deletable, isDue } from '../../../db/deletion.ts'
 import { named } from '../../../db/fold.ts'
 import { type Db, write } from '../../../db/open.ts'
 import {
@@ -29,30 +30,12 @@ import type { Project } from '../../../projects/data.ts'
 import { byItself, record, typedFields } from '../../../records/record.ts'
 import { endTie } from '../../endings/data/ending.ts'
 import { deleteSomeRows } from '../../imports/ending/data.ts'
-import { keptFor } from './term.ts'
 
 // What was deleted 30 days ago goes for good. Its row stays with its identifier, which is never given out
 // again (rule 1), and so do the records.
 
 /** So many texts are looked for in the files of the database. */
 const mostTraces = 500
-
-type Deletable = typeof accounts | typeof projects
-
-/** Deleted, and not yet purged: in the words of the indexes of what was deleted. */
-export function isDeleted({ deletedAt, purgedAt }: Deletable): SQL | undefined {
-  return and(isNotNull(deletedAt), isNull(purgedAt))
-}
-
-/** Deleted, and to be restored at this time. */
-export function isRestorable(table: Deletable, at: number): SQL | undefined {
-  return and(isDeleted(table), gt(table.deletedAt, at - keptFor))
-}
-
-/** Deleted so long ago that it goes for good at this time. */
-function isDue(table: Deletable, at: number): SQL | undefined {
-  return and(isDeleted(table), lte(table.deletedAt, at - keptFor))
-}
 
 /** An account that is due at this time, but for these. */
 export function nextDueAccount(db: Db, at: number, without: number[] = []): number | undefined {

@@ -1,0 +1,131 @@
+import { type AnyColumn, and, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/sqlite-core'
+import type { Db } from '../../db/open.ts'
+import { prepared } from '../../db/prepared.ts'
+import { accounts, memberships, sessions, users } from '../../db/schema.ts'
+import { suspensionOf } from '../../db/suspension.ts'
+import { partnerActs } from '../../partners/partnership/caretaker.ts'
+import type { ActiveAccount, DeletedAccount } from '../../web/request/viewer.ts'
+
+const partner = alias(accounts, 'partner')
+
+const memberOf = {
+  id: accounts.id,
+  kind: accounts.kind,
+  name: accounts.name,
+  identifier: accounts.identifier,
+  suspendedAt: accounts.suspendedAt,
+  suspendedReason: accounts.suspendedReason,
+  supportSuspendedAt: accounts.supportSuspendedAt,
+  supportSuspendedReason: accounts.supportSuspendedReason,
+}
+const ofPartner = {
+  name: partner.name,
+  supportSuspendedAt: partner.supportSuspendedAt,
+  supportSuspendedReason: partner.supportSuspendedReason,
+}
+/** 1 where the partner's suspension is left to Support. */
+const leftToSupport = sql<number | null>`accounts.suspended_at is not null and not (${partnerActs})`
+const asMember = { role: memberships.role, fromPartner: memberships.fromPartner }
+
+const membership = prepared((db) =>
+  db
+    .select({ account: memberOf, membership: asMember, partner: ofPartner, leftToSupport })
+    .from(memberships)
+    .innerJoin(accounts, and(eq(accounts.id, memberships.accountId), isNull(accounts.deletedAt)))
+    .leftJoin(partner, eq(partner.id, accounts.partnerId))
+    .where(
+      and(eq(memberships.userId, sql.placeholder('userId')), eq(memberships.accountId, sql.placeholder('accountId'))),
+    )
+    .prepare(),
+)
+
+/** An account as its member sees it; undefined for everybody else, and once it is deleted. */
+export function findMembership(db: Db, userId: number, accountId: number): ActiveAccount | undefined {
+  const row = membership(db).get({ userId, accountId })
+  return row && activeAccount(row.account, row.membership, row.partner, row.leftToSupport)
+}
+
+type RowOf<Fields extends Record<string, { _: { data: unknown; notNull: boolean } }>> = {
+  [Name in keyof Fields]: Fields[Name]['_']['data'] | (Fields[Name]['_']['notNull'] extends true ? never : null)
+}
+
+function activeAccount(
+  { id, kind, name, identifier, ...suspension }: RowOf<typeof memberOf>,
+  { role, fromPartner }: RowOf<typeof asMember>,
+  partner: RowOf<typeof ofPartner> | null,
+  leftToSupport: number | null,
+): ActiveAccount {
+  const sleeping =
+    fromPartner && partner?.supportSuspendedAt
+      ? ({ by: 'support', reason: partner.supportSuspendedReason ?? '', ofPartner: true } as const)
+      : null
+  return {
+    id,
+    kind,
+    name,
+    identifier,
+    role,
+    fromPartner,
+    suspension: suspensionOf(suspension) ?? sleeping,
+    partnerName: partner?.name ?? null,
+    leftToSupport: leftToSupport === 1,
+  }
+}
+
+/** The account is the session's active one, or the one that a request acts in. */
+const viewing = (account: SQL | AnyColumn) =>
+  prepared((db) =>
+    db
+      .select({
+        user: {
+          id: users.id,
+          name: users.name,
+          email: users.email,
+          emailProvedAt: users.emailProvedAt,
+          operator: users.operator,
+          totpSecret: users.totpSecret,
+        },
+        secondFactor: sessions.secondFactor,
+        activeAccountId: sessions.activeAccountId,
+        account: memberOf,
+        membership: asMember,
+        partner: ofPartner,
+        leftToSupport,
+      })
+      .from(sessions)
+      .innerJoin(users, and(eq(users.id, sessions.userId), isNull(users.disabledAt)))
+      .leftJoin(memberships, and(eq(memberships.userId, users.id), eq(memberships.accountId, account)))
+      .leftJoin(accounts, and(eq(accounts.id, memberships.accountId), isNull(accounts.deletedAt)))
+      .leftJoin(partner, eq(partner.id, accounts.partnerId))
+      .where(eq(sessions.hash, sql.placeholder('hash')))
+      .prepare(),
+  )
+
+const viewingActive = viewing(sessions.activeAccountId)
+const viewingIn = viewing(sql`${sql.placeholder('accountId')}`)
+
+/** Whose session it is and how they stand, to its active account or to `accountId`. Undefined when it has ended, or its user is disabled. */
+export function findSessionViewer(db: Db, hash: string, accountId?: number) {
+  const row = accountId === undefined ? viewingActive(db).get({ hash }) : viewingIn(db).get({ hash, accountId })
+  if (!row) return undefined
+  const { account, membership, partner, leftToSupport, ...rest } = row
+  return {
+    ...rest,
+    account: account && membership ? activeAccount(account, membership, partner, leftToSupport) : undefined,
+  }
+}
+
+function selectDeleted(db: Db, own: SQL | undefined) {
+  return db
+    .select({ name: accounts.name, identifier: accounts.identifier, restorer: partner.name })
+    .from(memberships)
+    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .leftJoin(partner, and(eq(partner.id, accounts.partnerId), partnerActs))
+    .where(and(own, isNotNull(accounts.deletedAt)))
+}
+
+/** A deleted account as somebody sees it who is a member of it until it is purged; undefined for everybody else. */
+export function findDeletedMembership(db: Db, userId: number, accountId: number): DeletedAccount | undefined {
+  return selectDeleted(db, and(eq(memberships.userId, userId), eq(memberships.accountId, accountId))).get()
+}

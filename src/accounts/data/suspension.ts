@@ -1,0 +1,64 @@
+import { and, eq, isNull } from 'drizzle-orm'
+import { type Db, write } from '../../db/open.ts'
+import { accounts } from '../../db/schema.ts'
+import { type Suspension, suspensionOf } from '../../db/suspension.ts'
+import { type MailContext, withdrawLettersOfAct } from '../../mail/outbox.ts'
+import { type Actor, record } from '../../records/record.ts'
+import { tellResumed, tellSuspended } from '../notices/data.ts'
+
+/** The two suspensions: a partner's and Support's. Each has columns of its own. */
+const suspensions = {
+  partner: {
+    at: 'suspendedAt',
+    set: (at: number | null, reason: string | null) => ({ suspendedAt: at, suspendedReason: reason }),
+    reason: 'suspendedReason',
+  },
+  support: {
+    at: 'supportSuspendedAt',
+    set: (at: number | null, reason: string | null) => ({ supportSuspendedAt: at, supportSuspendedReason: reason }),
+    reason: 'supportSuspendedReason',
+  },
+} as const
+
+const suspensionBy = ({ bySupport }: Actor) => suspensions[bySupport ? 'support' : 'partner']
+
+/**
+ * Stops an account's members from working in it, with the reason that they are shown. Nothing is deleted. A partner
+ * and Support each suspend for themselves. False when the actor's side had suspended it before.
+ */
+export function suspendAccount(db: Db, actor: Actor, accountId: number, reason: string, mail: MailContext): boolean {
+  return write(db, actor, (tx) => {
+    const own = suspensionBy(actor)
+    const before = tx
+      .select()
+      .from(accounts)
+      .where(and(eq(accounts.id, accountId), isNull(accounts.deletedAt)))
+      .get()
+    if (!before || before[own.at] !== null) return false
+    tx.update(accounts).set(own.set(actor.at, reason)).where(eq(accounts.id, accountId)).run()
+    record(tx, actor, { kind: 'account.suspended', accountId, change: { reason: [null, reason] } })
+    tellSuspended(tx, actor, accountId, reason, mail)
+    return true
+  })
+}
+
+/** Lifts the suspension of the actor's own side. `nothing` where it had none; `other` is what still holds the account. */
+export function resumeAccount(
+  db: Db,
+  actor: Actor,
+  accountId: number,
+  mail: MailContext,
+): { done: 'resumed' | 'nothing'; other: Suspension | null } {
+  return write(db, actor, (tx) => {
+    const own = suspensionBy(actor)
+    const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
+    const since = account?.[own.at] ?? null
+    if (!account || since === null) return { done: 'nothing', other: account ? suspensionOf(account) : null }
+    tx.update(accounts).set(own.set(null, null)).where(eq(accounts.id, accountId)).run()
+    record(tx, actor, { kind: 'account.resumed', accountId, change: { reason: [account[own.reason], null] } })
+    withdrawLettersOfAct(tx, accountId, since, 'the account was resumed', actor.at)
+    const other = suspensionOf({ ...account, ...own.set(null, null) })
+    if (!other) tellResumed(tx, actor, accountId, mail)
+    return { done: 'resumed', other }
+  })
+}

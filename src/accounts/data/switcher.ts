@@ -1,0 +1,189 @@
+import { and, desc, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/sqlite-core'
+import { type List, type ListQuery, type ListSpec, type PageOf, readPage } from '../../db/list.ts'
+import { type Authority, type Db, write } from '../../db/open.ts'
+import { prepared } from '../../db/prepared.ts'
+import { accounts, memberships, sessions } from '../../db/schema.ts'
+import { matches } from '../../db/search.ts'
+import { isSuspended } from '../../db/suspension.ts'
+import { partnerActs } from '../../partners/partnership/caretaker.ts'
+import type { ActiveAccount, DeletedAccount } from '../../web/request/viewer.ts'
+
+const partner = alias(accounts, 'partner')
+
+const ownAccount = {
+  id: accounts.id,
+  name: accounts.name,
+  identifier: accounts.identifier,
+  kind: accounts.kind,
+  role: memberships.role,
+  suspended: sql<number>`${isSuspended} or (${memberships.fromPartner} and exists (select 1 from accounts as partner
+    where partner.id = ${accounts.partnerId} and partner.support_suspended_at is not null))`,
+  lastUsedAt: memberships.lastUsedAt,
+}
+
+export type OwnAccount = Pick<ActiveAccount, 'id' | 'name' | 'identifier' | 'kind' | 'role'> & {
+  /** 1 where the user cannot work in it now. */
+  suspended: number
+  lastUsedAt: number
+}
+
+export function findOwnAccount(db: Db, userId: number, identifier: string): OwnAccount | undefined {
+  return db
+    .select(ownAccount)
+    .from(accounts)
+    .innerJoin(memberships, eq(memberships.accountId, accounts.id))
+    .where(and(eq(accounts.identifier, identifier), eq(memberships.userId, userId), isNull(accounts.deletedAt)))
+    .get()
+}
+
+const lastPartnerAccount = prepared((db) =>
+  db
+    .select(ownAccount)
+    .from(memberships)
+    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .where(and(eq(memberships.userId, sql.placeholder('userId')), eq(accounts.kind, 'partner')))
+    .orderBy(desc(memberships.lastUsedAt))
+    .limit(1)
+    .prepare(),
+)
+
+export function findLastPartnerAccount(db: Db, userId: number): OwnAccount | undefined {
+  return lastPartnerAccount(db).get({ userId })
+}
+
+/** The accounts that a user works in, the last used first. */
+export const ownAccountList = {
+  name: 'own-accounts',
+  id: memberships.accountId,
+  idOf: (account) => account.id,
+  sorts: {
+    used: {
+      words: 'Last used first',
+      column: memberships.lastUsedAt,
+      order: 'desc',
+      value: (account) => account.lastUsedAt,
+    },
+  },
+  columns: { name: ({ name }) => name, identifier: ({ identifier }) => identifier, role: ({ role }) => role },
+  filters: {},
+} as const satisfies ListSpec<OwnAccount>
+
+export function listOwnAccounts(db: Db, userId: number, query: ListQuery): List<OwnAccount> {
+  const own = and(eq(memberships.userId, sql.placeholder('userId')), isNull(accounts.deletedAt))
+  return readPage(db, ownAccountList, query, {
+    values: { userId },
+    narrowed: matches(db, 'accounts', memberships.accountId, accounts.search, query.q),
+    rows: ({ where, orderBy, limit }) =>
+      db
+        .select(ownAccount)
+        .from(memberships)
+        .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+        .where(and(own, where))
+        .orderBy(...orderBy)
+        .limit(limit),
+    counted: countOwn(db, own),
+    seen: (rows) => rows,
+  })
+}
+
+/** Counts memberships with their accounts, as far as a list asks. */
+const countOwn =
+  (db: Db, own: SQL | undefined) =>
+  ({ where, limit }: Pick<PageOf, 'where' | 'limit'>) =>
+    db
+      .select({ one: memberships.accountId })
+      .from(memberships)
+      .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+      .where(and(own, where))
+      .limit(limit)
+
+const recentAccounts = prepared((db) =>
+  db
+    .select(ownAccount)
+    .from(memberships)
+    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .where(and(eq(memberships.userId, sql.placeholder('userId')), isNull(accounts.deletedAt)))
+    .orderBy(desc(memberships.lastUsedAt), desc(memberships.accountId))
+    .limit(sql.placeholder('limit'))
+    .prepare(),
+)
+
+/** The accounts that a user has used last. */
+export function listRecentAccounts(db: Db, userId: number, limit: number): OwnAccount[] {
+  return recentAccounts(db).all({ userId, limit })
+}
+
+export const deletedMembershipList = {
+  name: 'own-deleted-accounts',
+  id: memberships.accountId,
+  idOf: (account) => account.id,
+  sorts: {
+    used: {
+      words: 'Last used first',
+      column: memberships.lastUsedAt,
+      order: 'desc',
+      value: (account) => account.lastUsedAt,
+    },
+  },
+  columns: {
+    name: ({ name }) => name,
+    identifier: ({ identifier }) => identifier,
+    'restored by': ({ restorer }) => restorer ?? 'Support',
+  },
+  filters: {},
+} as const satisfies ListSpec<DeletedAccount & { id: number; lastUsedAt: number }>
+
+/** A user's accounts that were deleted and may be restored. */
+export function listDeletedAccounts(
+  db: Db,
+  userId: number,
+  query: ListQuery,
+): List<DeletedAccount & { id: number; lastUsedAt: number }> {
+  const own = and(eq(memberships.userId, sql.placeholder('userId')), isNotNull(accounts.deletedAt))
+  return readPage(db, deletedMembershipList, query, {
+    values: { userId },
+    narrowed: undefined,
+    rows: ({ where, orderBy, limit }) =>
+      db
+        .select({
+          id: accounts.id,
+          name: accounts.name,
+          identifier: accounts.identifier,
+          restorer: partner.name,
+          lastUsedAt: memberships.lastUsedAt,
+        })
+        .from(memberships)
+        .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+        .leftJoin(partner, and(eq(partner.id, accounts.partnerId), partnerActs))
+        .where(and(own, where))
+        .orderBy(...orderBy)
+        .limit(limit),
+    counted: countOwn(db, own),
+    seen: (rows) => rows,
+  })
+}
+
+/** Makes an account of the user's the active one of a session. Undefined when it is none of theirs. */
+export function switchAccount(
+  db: Db,
+  actor: Authority,
+  sessionHash: string,
+  userId: number,
+  identifier: string,
+  at: number,
+): OwnAccount | undefined {
+  return write(db, actor, (tx) => {
+    const own = findOwnAccount(tx, userId, identifier)
+    if (!own) return undefined
+    tx.update(sessions)
+      .set({ activeAccountId: own.id })
+      .where(and(eq(sessions.hash, sessionHash), eq(sessions.userId, userId)))
+      .run()
+    tx.update(memberships)
+      .set({ lastUsedAt: at })
+      .where(and(eq(memberships.accountId, own.id), eq(memberships.userId, userId)))
+      .run()
+    return own
+  })
+}
