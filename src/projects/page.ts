@@ -1,27 +1,14 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { can, canInProject, type ProjectAction } from '../policy.ts'
+import { canInProject, type ProjectAction } from '../policy.ts'
 import { limitForm, quotasOf } from '../quotas/page.ts'
-import { forbidden, found } from '../web/answer/errors.ts'
 import { readId } from '../web/fields.ts'
 import { readList } from '../web/lists/list.ts'
 import { type Form, newForm } from '../web/request/forms.ts'
 import { accessList, listAccess, listCandidates } from './access/data/giving.ts'
-import { findProject, type Looker, type SeenProject } from './data.ts'
+import { projectOf } from './scope.ts'
 
 /** How many people a choice offers at once; the others are found by search. */
 const choices = 50
-
-export function looker(request: FastifyRequest): Looker {
-  return { userId: request.signedIn.id, seesAll: can(request.viewer.standings, 'project.see-all') }
-}
-
-/** The project that the address names, if the viewer sees it: 404 otherwise, 403 when the project role lacks the right. */
-export function projectOf(request: FastifyRequest, action?: ProjectAction): SeenProject {
-  const { project } = request.params as { project: string }
-  const seen = found(findProject(request.server.db, request.member.account.id, looker(request), project))
-  if (action && !canInProject(request.viewer.standings, seen.role, action)) throw forbidden()
-  return seen
-}
 
 export type ProjectForms = { rename?: Form; give?: Form; limits?: Form; problem?: string }
 

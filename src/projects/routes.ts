@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { caretakerOf } from '../accounts/data/caretaker.ts'
 import type { ListQuery } from '../db/list.ts'
-import { caretakerOf } from '../partners/partnership/caretaker.ts'
 import { hasRoom } from '../quotas/arithmetic.ts'
 import { projectQuota } from '../quotas/data/limits.ts'
 import { found } from '../web/answer/errors.ts'
@@ -19,7 +19,8 @@ import {
   proposeProjectIdentifier,
   renameProject,
 } from './data.ts'
-import { looker, projectOf, showProject } from './page.ts'
+import { showProject } from './page.ts'
+import { looker, projectOf } from './scope.ts'
 
 const newProject = z.strictObject({ name: projectName(), identifier: identifier() }).transform(withIdentifier)
 const rename = z.strictObject({ name: projectName(), version: version() })

@@ -1,10 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { findAccount, findAccountByIdentifier } from '../accounts/data/account.ts'
+import { findAccount } from '../accounts/data/account.ts'
+import { caretakerOf } from '../accounts/data/caretaker.ts'
 import { tellLimits } from '../accounts/notices/data.ts'
+import { supportedAccount } from '../accounts/scope.ts'
 import { type Db, write } from '../db/open.ts'
-import { customerOf } from '../partners/customers/own.ts'
-import { caretakerOf } from '../partners/partnership/caretaker.ts'
+import { customerOf } from '../partners/scope.ts'
 import { can } from '../policy.ts'
 import { findProject, listProjects, projectList } from '../projects/data.ts'
 import type { Actor } from '../records/record.ts'
@@ -194,11 +195,6 @@ export function leftToSupport(db: Db, accountId: number): void {
       'Not allowed',
       `${caretaker.name} looks after this account: its Partner Admins set the limits and decide about requests.`,
     )
-}
-
-export function supportedAccount(request: FastifyRequest) {
-  const { identifier } = request.params as { identifier: string }
-  return found(findAccountByIdentifier(request.server.db, identifier))
 }
 
 /** What requests are called in the address of the page that also lists the projects. */

@@ -1,8 +1,10 @@
 import type { FastifyInstance } from 'fastify'
+import { supportedAccount } from '../accounts/scope.ts'
 import type { ListQuery } from '../db/list.ts'
-import { customerOf } from '../partners/customers/own.ts'
+import { customerOf } from '../partners/scope.ts'
 import { listProjects, projectList } from '../projects/data.ts'
-import { projectOf, showProject } from '../projects/page.ts'
+import { showProject } from '../projects/page.ts'
+import { projectOf } from '../projects/scope.ts'
 import { csvDownload, listDownload } from '../web/lists/csv.ts'
 import { actor, supportActor } from '../web/request/viewer.ts'
 import { quotaColumns, quotaRows } from './data/pool.ts'
@@ -13,7 +15,6 @@ import {
   showCustomerQuotas,
   showOwnQuotas,
   showSupportQuotas,
-  supportedAccount,
 } from './page.ts'
 import { listRequestsOf, ownRequestList } from './requests/data/reading.ts'
 

@@ -1,6 +1,7 @@
 import { and, eq, isNotNull, isNull, not, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import type { Account } from '../accounts/data/account.ts'
+import { isOfSupport } from '../accounts/data/caretaker.ts'
 import { hasAdmin } from '../accounts/members/data.ts'
 import { isDeleted, restorableUntil } from '../db/deletion.ts'
 import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
@@ -9,7 +10,6 @@ import { accounts, users } from '../db/schema.ts'
 import { amongFew, match } from '../db/search.ts'
 import { type FoundBy, matchWithPeople } from '../db/search-people.ts'
 import { isActive, isSuspended, suspensionOf } from '../db/suspension.ts'
-import { isOfSupport } from '../partners/partnership/caretaker.ts'
 
 // Support sees all accounts and users: the only data functions without a tenant.
 

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { createAccount, findAccountByIdentifier, proposeAccountIdentifier } from '../accounts/data/account.ts'
+import { caretakerOf } from '../accounts/data/caretaker.ts'
 import { resumeAccount, suspendAccount } from '../accounts/data/suspension.ts'
 import { listSent } from '../accounts/endings/data/ending.ts'
 import { adminWords, invitationActs, noAdminWords } from '../accounts/invitations/acts.ts'
@@ -20,7 +21,6 @@ import {
   sendAgain,
   sendAllFailedAgain,
 } from '../mail/outbox.ts'
-import { caretakerOf } from '../partners/partnership/caretaker.ts'
 import { listPendingRequests, partnerRequestList } from '../partners/partnership/data.ts'
 import { endSessions } from '../people/data/sessions.ts'
 import { findUser, setDisabled } from '../people/data/users.ts'

@@ -4,8 +4,8 @@ import type { Db } from '../../db/open.ts'
 import { prepared } from '../../db/prepared.ts'
 import { accounts, memberships, sessions, users } from '../../db/schema.ts'
 import { suspensionOf } from '../../db/suspension.ts'
-import { partnerActs } from '../../partners/partnership/caretaker.ts'
 import type { ActiveAccount, DeletedAccount } from '../../web/request/viewer.ts'
+import { partnerActs } from './caretaker.ts'
 
 const partner = alias(accounts, 'partner')
 

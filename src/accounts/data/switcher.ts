@@ -6,8 +6,8 @@ import { prepared } from '../../db/prepared.ts'
 import { accounts, memberships, sessions } from '../../db/schema.ts'
 import { matches } from '../../db/search.ts'
 import { isSuspended } from '../../db/suspension.ts'
-import { partnerActs } from '../../partners/partnership/caretaker.ts'
 import type { ActiveAccount, DeletedAccount } from '../../web/request/viewer.ts'
+import { partnerActs } from './caretaker.ts'
 
 const partner = alias(accounts, 'partner')
 

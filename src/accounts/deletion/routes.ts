@@ -1,8 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { customerOf } from '../../partners/customers/own.ts'
+import { customerOf } from '../../partners/scope.ts'
 import type { PoolShortage } from '../../quotas/arithmetic.ts'
-import { supportedAccount } from '../../quotas/page.ts'
 import { found, Refusal } from '../../web/answer/errors.ts'
 import { withUnit } from '../../web/format.ts'
 import { listDownload } from '../../web/lists/csv.ts'
@@ -11,6 +10,7 @@ import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { actor, supportActor } from '../../web/request/viewer.ts'
 import { type Account, findAccount } from '../data/account.ts'
 import { findTies } from '../endings/data/ending.ts'
+import { supportedAccount } from '../scope.ts'
 import {
   deleteAccount,
   deletedCustomerList,

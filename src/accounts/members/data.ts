@@ -4,10 +4,10 @@ import { type Db, write } from '../../db/open.ts'
 import { prepared } from '../../db/prepared.ts'
 import { memberships, users } from '../../db/schema.ts'
 import { matches } from '../../db/search.ts'
-import { works, worksAsAdmin } from '../../partners/partnership/caretaker.ts'
 import { adminRole, type Role } from '../../policy.ts'
 import type { RecordKind } from '../../records/kinds.ts'
 import { type Actor, type Person, record } from '../../records/record.ts'
+import { works, worksAsAdmin } from '../data/caretaker.ts'
 import { type Exit, endInvitationsTo, endMembership, endSent } from '../endings/data/ending.ts'
 
 export type Member = {

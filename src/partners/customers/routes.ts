@@ -33,8 +33,8 @@ import { listDownload } from '../../web/lists/csv.ts'
 import { readList } from '../../web/lists/list.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
+import { customerOf } from '../scope.ts'
 import { type Customer, createCustomer, customerList, listCustomers } from './data/customers.ts'
-import { customerOf } from './own.ts'
 
 const newCustomer = z
   .strictObject({ name: accountName('Enter the customer’s name.'), identifier: identifier() })

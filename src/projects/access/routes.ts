@@ -10,7 +10,8 @@ import { readList } from '../../web/lists/list.ts'
 import { readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
 import { findProject, listProjects, projectList, type SeenProject } from '../data.ts'
-import { looker, projectOf, showProject } from '../page.ts'
+import { showProject } from '../page.ts'
+import { looker, projectOf } from '../scope.ts'
 import { changeAccess, giveAccess, listAccessOf, listCandidatesOf, removeAccess } from './data/giving.ts'
 
 const role = () => z.enum(['admin', 'user', 'reader'], { error: 'Choose a role.' })

@@ -1,10 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { canAct, caretakerOf } from '../../accounts/data/caretaker.ts'
+import { supportedAccount } from '../../accounts/scope.ts'
 import type { ListQuery } from '../../db/list.ts'
-import { customerOf } from '../../partners/customers/own.ts'
-import { canAct, caretakerOf } from '../../partners/partnership/caretaker.ts'
+import { customerOf } from '../../partners/scope.ts'
 import { findProject } from '../../projects/data.ts'
-import { looker } from '../../projects/page.ts'
+import { looker } from '../../projects/scope.ts'
 import { found } from '../../web/answer/errors.ts'
 import { amount, line, optionalLine, readId } from '../../web/fields.ts'
 import { listDownload } from '../../web/lists/csv.ts'
@@ -23,7 +24,6 @@ import {
   showCustomerQuotas,
   showOwnQuotas,
   showSupportQuotas,
-  supportedAccount,
 } from '../page.ts'
 import { listResources, type Resource } from '../resources/data.ts'
 import { askForMore, cancelRequest, findAutomaticShare, setAutomaticShare } from './data/asking.ts'

@@ -18,10 +18,10 @@ import {
   users,
 } from '../../../db/schema.ts'
 import { withdrawLetters, withdrawLettersOfAct, withdrawLettersTo } from '../../../mail/outbox.ts'
-import { worksAsAdmin } from '../../../partners/partnership/caretaker.ts'
 import type { Role } from '../../../policy.ts'
 import { type Actor, type Change, type Person, record } from '../../../records/record.ts'
 import { emailKey } from '../../../web/fields.ts'
+import { worksAsAdmin } from '../../data/caretaker.ts'
 
 // What hangs on a person, a role or a tie ends with it, in the same transaction (TRUST, *Moments*: End). Every
 // exit goes through these functions: removing, leaving, demoting, disabling and deleting somebody, and whatever

@@ -1,7 +1,7 @@
 import { and, between, count, eq } from 'drizzle-orm'
+import { caretakerOf } from '../../../accounts/data/caretaker.ts'
 import { allOrNothing, type Db, write } from '../../../db/open.ts'
 import { accounts, quotaRequestAmounts, quotaRequests } from '../../../db/schema.ts'
-import { caretakerOf } from '../../../partners/partnership/caretaker.ts'
 import { type Actor, type Change, type Person, record } from '../../../records/record.ts'
 import { NotEnough, type Quota } from '../../arithmetic.ts'
 import { findQuotas } from '../../data/limits.ts'

@@ -1,5 +1,6 @@
 import { and, asc, count, eq, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
+import { isLookedAfterBy } from '../../../accounts/data/caretaker.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, type PageOf, readPage } from '../../../db/list.ts'
 import type { Db } from '../../../db/open.ts'
 import { prepared } from '../../../db/prepared.ts'
@@ -13,11 +14,10 @@ import {
   users,
 } from '../../../db/schema.ts'
 import { isOneOf, matches } from '../../../db/search.ts'
-import { isLookedAfterBy } from '../../../partners/partnership/caretaker.ts'
 import type { Resource } from '../../resources/data.ts'
 
 // A customer asks for more than its limits are, for the account or for one of its projects. Whoever looks after
-// the account now decides: its partner, or Support (partners/partnership/caretaker.ts).
+// the account now decides: its partner, or Support (accounts/data/caretaker.ts).
 // Asking for more never gives less: what has no limit cannot be asked for and gets none, and no limit ends up lower
 // than it was, or lower than what is allocated.
 
