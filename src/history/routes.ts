@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { listDownload } from '../web/lists/csv.ts'
 import { readList } from '../web/lists/list.ts'
-import { listRecords, recordList, type Scope } from './data/records.ts'
+import { listRecords, recordList } from './data/records.ts'
+import type { Scope } from './data/scope.ts'
 
 type Area = 'account' | 'partner' | 'support'
 

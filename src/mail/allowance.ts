@@ -1,18 +1,12 @@
 import { eq } from 'drizzle-orm'
 import type { Db } from '../db/open.ts'
-import { accounts, throttles } from '../db/schema.ts'
+import { accounts } from '../db/schema.ts'
 import type { Actor } from '../records/record.ts'
 import { hashToken } from '../secrets.ts'
+import { type Allowance, allow, check, day, find, hour, minute, orTooMany, type Pace, TooMany } from './pace.ts'
 
 // How much one person or account may do to others who have not agreed to it. Counted in the transaction of the
 // act, so that parallel ones count, and undone with it.
-
-const minute = 60_000
-const hour = 60 * minute
-const day = 24 * hour
-
-/** So many at once, then one more every so many milliseconds. */
-type Pace = { atOnce: number; every: number }
 
 /** Every limit, and why it is what it is. Support has none of those for invitations and notices: it is the way out for everybody else. */
 const paces = {
@@ -48,34 +42,6 @@ const paces = {
 
 /** Milliseconds between two e-mails of one invitation. */
 export const resendGap = 5 * minute
-
-/** An act that comes too soon. Nothing was done; the message says when it is possible again. */
-export class TooMany extends Error {
-  readonly why: string
-  /** Milliseconds until it is possible. */
-  readonly wait: number
-  /** It is only this address that must wait. */
-  readonly ofAddress: boolean
-
-  constructor(why: string, wait: number, ofAddress = false) {
-    super(`${why} Try again in ${duration(wait)}.`)
-    this.why = why
-    this.wait = wait
-    this.ofAddress = ofAddress
-  }
-}
-
-/** What an act results in, or that it comes too soon. */
-export function orTooMany<Result>(act: () => Result): Result | TooMany {
-  try {
-    return act()
-  } catch (error) {
-    if (error instanceof TooMany) return error
-    throw error
-  }
-}
-
-type Allowance = { key: string; pace: Pace; why: string; ofAddress?: boolean; countedOnly?: boolean }
 
 const toAddressWhy = 'Several e-mails went to this address today.'
 
@@ -232,49 +198,4 @@ export function mayTryIdentifier(tx: Db, actor: Actor): void {
 /** Counts an identifier that was taken. */
 export function countTaken(tx: Db, actor: Actor): void {
   allow(tx, actor.at, ofIdentifier(actor))
-}
-
-/** Throws a TooMany for the longest wait, and counts nothing then. */
-function allow(tx: Db, at: number, allowances: Allowance[]): void {
-  for (const { key, pace, tries, fullAt } of check(tx, at, allowances)) {
-    // Counting alone takes no more than there is.
-    const row = { tries: tries + 1, at: Math.min(fullAt + pace.every, at + pace.atOnce * pace.every) }
-    tx.insert(throttles)
-      .values({ key, ...row })
-      .onConflictDoUpdate({ target: throttles.key, set: row })
-      .run()
-  }
-}
-
-/** How full each is. Throws a TooMany for the longest wait. */
-function check(tx: Db, at: number, allowances: Allowance[]) {
-  const found = allowances.map((allowance) => ({ ...allowance, ...find(tx, allowance.key, allowance.pace, at) }))
-  const waits = found
-    .filter(({ countedOnly }) => !countedOnly)
-    .map(({ fullAt, pace: { atOnce, every }, why, ofAddress }) => ({
-      wait: fullAt + every - at - atOnce * every,
-      why,
-      ofAddress,
-    }))
-  const [longest] = waits.sort((one, other) => other.wait - one.wait)
-  if (longest && longest.wait > 0) throw new TooMany(longest.why, longest.wait, longest.ofAddress)
-  return found
-}
-
-/**
- * What is left of an allowance is kept as one time: when it is full again (the generic cell rate algorithm, ITU-T
- * I.371). A time further ahead than an empty one needs was written by a clock that was wrong.
- */
-function find(tx: Db, key: string, { atOnce, every }: Pace, at: number): { tries: number; fullAt: number } {
-  const row = tx.select().from(throttles).where(eq(throttles.key, key)).get()
-  // One is left then: what it costs is noted by the right clock, or it would be empty each time until that day.
-  if (row && row.at > at + atOnce * every) return { tries: row.tries, fullAt: at + (atOnce - 1) * every }
-  const fullAt = Math.max(row?.at ?? 0, at)
-  return { tries: row && fullAt > at ? row.tries : 0, fullAt }
-}
-
-function duration(time: number): string {
-  const minutes = Math.ceil(time / minute)
-  const [n, unit] = minutes < 90 ? [minutes, 'minute'] : [Math.ceil(time / hour), 'hour']
-  return n === 1 ? `a ${unit}` : `${n} ${unit}s`
 }

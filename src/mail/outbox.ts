@@ -1,13 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { and, asc, eq, gt, inArray, isNotNull, sql } from 'drizzle-orm'
+import { and, eq, inArray, sql } from 'drizzle-orm'
 import type { Config } from '../config.ts'
 import { searchText } from '../db/fold.ts'
-import { betweenDays, countRows, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
-import { type Db, write } from '../db/open.ts'
+import type { Db } from '../db/open.ts'
 import { letterPeople, letters, users } from '../db/schema.ts'
-import { matches } from '../db/search.ts'
 import { newEta } from '../eta.ts'
-import { type Actor, record } from '../records/record.ts'
 import { type Secrets, seal, unseal } from '../secrets.ts'
 import { awaited, type LetterKind, letterKinds } from './letters.ts'
 import { needsProof, notSent, type Reason, reasonColumns, whyNotSent } from './reasons.ts'
@@ -95,7 +92,7 @@ function isProved(tx: Db, userId: number): boolean {
 }
 
 /** What withdraws an e-mail. Support reads why; the text goes. */
-const withdrawn = (why: string, at: number) =>
+export const withdrawn = (why: string, at: number) =>
   ({ state: 'withdrawn', body: null, error: notSent(why), doneAt: at }) as const
 
 const unsent = inArray(letters.state, ['waiting', 'failed'])
@@ -149,115 +146,4 @@ export function withdrawLettersTo(tx: Db, accountId: number, otherId: number, at
 
 export function openBody(secrets: Secrets, letter: LetterRow): LetterBody | undefined {
   return letter.body === null ? undefined : (JSON.parse(unseal(secrets, letter.body)) as LetterBody)
-}
-
-export const letterList = {
-  name: 'letters',
-  id: letters.id,
-  idOf: (letter) => letter.id,
-  sorts: {
-    written: { words: 'Newest first', column: letters.createdAt, order: 'desc', value: (letter) => letter.createdAt },
-  },
-  columns: {
-    name: ({ name }) => name,
-    'e-mail': ({ email }) => email,
-    subject: ({ subject }) => subject,
-    state: ({ state }) => state,
-    error: ({ error }) => error,
-    written: ({ createdAt }) => isoTime(createdAt),
-    done: ({ doneAt }) => isoTime(doneAt),
-  },
-  filters: {
-    state: { waiting: 'Waiting', sent: 'Sent', kept: 'Kept', failed: 'Failed', withdrawn: 'Withdrawn' },
-    from: 'day',
-    until: 'day',
-  },
-} as const satisfies ListSpec<LetterRow>
-
-export type LetterFilter = keyof typeof letterList.filters
-
-export function listLetters(db: Db, query: ListQuery<LetterFilter>): List<LetterRow> {
-  const { state, from, until } = query.filters
-  const found = and(
-    matches(db, 'letters', letters.id, letters.search, query.q),
-    state ? eq(letters.state, state as LetterRow['state']) : undefined,
-    betweenDays(letters.createdAt, from, until),
-  )
-  return readPage(db, letterList, query, {
-    values: {},
-    narrowed: found,
-    rows: ({ where, orderBy, limit }) =>
-      db
-        .select()
-        .from(letters)
-        .where(where)
-        .orderBy(...orderBy)
-        .limit(limit),
-    counted: ({ where, limit }) => db.select({ one: letters.id }).from(letters).where(where).limit(limit),
-    seen: (rows) => rows,
-  })
-}
-
-/** How many e-mails have failed and can still be sent: at most a hundred thousand are counted. */
-export function countFailed(db: Db): number {
-  return countRows(db, db.select({ one: letters.id }).from(letters).where(canGoAgain).limit(100_000))
-}
-
-export function findLetter(db: Db, id: number): LetterRow | undefined {
-  return db.select().from(letters).where(eq(letters.id, id)).get()
-}
-
-/** Sends a failed or kept letter once more, as soon as possible: unless there is nothing to send, or its reason has gone. */
-export function sendAgain(db: Db, actor: Actor, id: number): 'again' | 'nothing' | { whyNot: string } {
-  return write(db, actor, (tx) => {
-    const letter = findLetter(tx, id)
-    if (!letter?.body || letter.state === 'sent' || letter.state === 'withdrawn') return 'nothing'
-    const whyNot = whyNotSent(tx, letter, actor.at)
-    if (whyNot !== undefined) {
-      tx.update(letters).set(withdrawn(whyNot, actor.at)).where(eq(letters.id, id)).run()
-      return { whyNot }
-    }
-    tx.update(letters)
-      .set({
-        state: 'waiting',
-        attempts: 0,
-        error: null,
-        dueAt: actor.at,
-        giveUpAt: actor.at + giveUpAfter,
-        doneAt: null,
-      })
-      .where(eq(letters.id, id))
-      .run()
-    record(tx, actor, { kind: 'letter.sent-again', letterId: id })
-    return 'again'
-  })
-}
-
-const canGoAgain = and(eq(letters.state, 'failed'), isNotNull(letters.body))
-
-/** So many are sent again in one transaction: other requests come between. */
-const againAtOnce = 100
-
-/** Sends every failed letter once more, as `sendAgain` does. Returns how many go, and how many were withdrawn instead. */
-export async function sendAllFailedAgain(db: Db, actor: Actor): Promise<{ again: number; withdrawn: number }> {
-  const done = { again: 0, withdrawn: 0 }
-  for (let last = 0; ; ) {
-    const ids = db
-      .select({ id: letters.id })
-      .from(letters)
-      .where(and(canGoAgain, gt(letters.id, last)))
-      .orderBy(asc(letters.id))
-      .limit(againAtOnce)
-      .all()
-    if (ids.length === 0) return done
-    write(db, actor, (tx) => {
-      for (const { id } of ids) {
-        const how = sendAgain(tx, actor, id)
-        if (how === 'again') done.again += 1
-        else if (how !== 'nothing') done.withdrawn += 1
-      }
-    })
-    last = ids.at(-1)?.id ?? 0
-    await new Promise((resolve) => setImmediate(resolve))
-  }
 }

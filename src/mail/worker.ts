@@ -1,17 +1,14 @@
-import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { and, asc, eq, gt, isNotNull, lte, sql } from 'drizzle-orm'
+import { and, eq } from 'drizzle-orm'
 import type { FastifyBaseLogger } from 'fastify'
 import nodemailer from 'nodemailer'
 import type { Config } from '../config.ts'
-import { giveToOwnerOf, privateFolder } from '../db/files.ts'
 import type { Db } from '../db/open.ts'
-import { prepared } from '../db/prepared.ts'
 import { letters } from '../db/schema.ts'
-import { isOneOf } from '../db/search.ts'
 import type { Storage } from '../db/storage.ts'
 import type { Secrets } from '../secrets.ts'
-import { findLetter, type LetterBody, type LetterRow, openBody, priorities } from './outbox.ts'
+import { isWaiting, longestPause, minute, nextDue, nextDueAt } from './due.ts'
+import { keepAsFile, removeStaleFiles } from './files.ts'
+import { type LetterBody, type LetterRow, openBody } from './outbox.ts'
 import { expired, notSent, whyNotSent } from './reasons.ts'
 import { type MailError, mailServer, mayBreakConnections, troubleOf } from './server.ts'
 
@@ -25,9 +22,6 @@ export type MailWorker = {
   trouble: () => MailTrouble | undefined
 }
 
-const minute = 60_000
-/** Between two tries of one e-mail, in milliseconds. */
-export const longestPause = 6 * 60 * minute
 /** Between two tries of a server that is in trouble. */
 const [shortestHold, longestHold] = [15_000, 10 * minute]
 /** Milliseconds that stopping waits for the letters under way; their server may take 30 s to answer. */
@@ -251,87 +245,4 @@ function messageOf({ mailFrom, supportEmail }: Config, letter: LetterRow, body: 
     disableFileAccess: true,
     disableUrlAccess: true,
   }
-}
-
-// The literal lets SQLite use the index of those that wait; it holds each class in the order of being due.
-const waits = sql`${letters.state} = 'waiting'`
-const ofClass = eq(letters.priority, sql.placeholder('priority'))
-
-const dueOf = prepared((db) =>
-  db
-    .select({ id: letters.id })
-    .from(letters)
-    .where(
-      and(waits, ofClass, lte(letters.dueAt, sql.placeholder('until')), gt(letters.dueAt, sql.placeholder('after'))),
-    )
-    .orderBy(asc(letters.dueAt), asc(letters.id))
-    .limit(sql.placeholder('most'))
-    .prepare(),
-)
-
-const dueAtOf = prepared((db) =>
-  db
-    .select({ id: letters.id, at: letters.dueAt })
-    .from(letters)
-    .where(and(waits, ofClass))
-    .orderBy(asc(letters.dueAt))
-    .limit(sql.placeholder('most'))
-    .prepare(),
-)
-
-/** When the next but those is due: infinite without one. */
-function nextDueAt(db: Db, without: Set<number>): number {
-  const most = without.size + 1
-  const nextOf = (priority: number) =>
-    dueAtOf(db)
-      .all({ priority, most })
-      .find(({ id }) => !without.has(id))
-  return Math.min(...Object.values(priorities).map((priority) => nextOf(priority)?.at ?? Number.POSITIVE_INFINITY))
-}
-
-/** The first that is due but those: what somebody waits for goes ahead. */
-function nextDue(db: Db, now: number, without: Set<number>): LetterRow | undefined {
-  const first = (priority: number, after: number, until: number) =>
-    dueOf(db)
-      .all({ priority, after, until, most: without.size + 1 })
-      .find(({ id }) => !without.has(id))
-  for (const priority of Object.values(priorities)) {
-    // A clock that was ahead makes none wait longer than the longest pause.
-    const next = first(priority, 0, now) ?? first(priority, now + longestPause, Number.MAX_SAFE_INTEGER)
-    if (next) return findLetter(db, next.id)
-  }
-  return undefined
-}
-
-function isWaiting(db: Db, { id }: LetterRow): boolean {
-  return db.select({ state: letters.state }).from(letters).where(eq(letters.id, id)).get()?.state === 'waiting'
-}
-
-/** Without a mail server the letter is a file that any mail program opens. */
-function keepAsFile(dataDir: string, letter: LetterRow, message: Buffer): void {
-  const file = join(privateFolder(dataDir, 'mail'), `${letter.id}.eml`)
-  writeFileSync(file, message, { mode: 0o600 })
-  giveToOwnerOf(dataDir, file)
-}
-
-/** Removes the files of letters whose text is gone: what a file says does not outlive what Support can read. */
-export function removeStaleFiles(db: Db, dataDir: string): void {
-  const folder = join(dataDir, 'mail')
-  if (!existsSync(folder)) return
-  const ids = readdirSync(folder).flatMap((name) => (/^\d+\.eml$/.test(name) ? [Number.parseInt(name, 10)] : []))
-  const legible = db
-    .select({ id: letters.id })
-    .from(letters)
-    .where(and(isNotNull(letters.body), isOneOf(letters.id, ids)))
-    .all()
-  const kept = new Set(legible.map(({ id }) => id))
-  removeLetterFiles(
-    dataDir,
-    ids.filter((id) => !kept.has(id)),
-  )
-}
-
-/** Letters that were kept as files go with the person whom they were for. */
-export function removeLetterFiles(dataDir: string, letterIds: number[]): void {
-  for (const id of letterIds) rmSync(join(dataDir, 'mail', `${id}.eml`), { force: true })
 }

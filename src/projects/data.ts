@@ -1,14 +1,13 @@
-import { and, asc, count, eq, inArray, isNotNull, isNull, type Placeholder, type SQL, sql } from 'drizzle-orm'
+import { and, asc, count, eq, inArray, isNull, type Placeholder, type SQL, sql } from 'drizzle-orm'
 import { named } from '../db/fold.ts'
 import { proposeIdentifier } from '../db/identifiers.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
-import { keptAccess, keptLimits, limits, projectAccess, projects } from '../db/schema.ts'
+import { projectAccess, projects } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
 import type { ProjectRole } from '../policy.ts'
 import { hasRoom } from '../quotas/arithmetic.ts'
-import { dropProjectLimits, projectQuota } from '../quotas/data/limits.ts'
-import { endRequestOf } from '../quotas/requests/data/deciding.ts'
+import { projectQuota } from '../quotas/data/limits.ts'
 import { type Actor, record } from '../records/record.ts'
 
 export type Project = typeof projects.$inferSelect
@@ -201,58 +200,5 @@ export function renameProject(
       .run()
     record(tx, actor, { kind: 'project.renamed', accountId, projectId, change: { name: [before.name, name] } })
     return 'saved'
-  })
-}
-
-/**
- * Deletes a project. Who had access to it and what it was given is kept for its restoration, and counts
- * nowhere. Its identifier stays taken. Undefined when there is no such project.
- */
-export function deleteProject(db: Db, actor: Actor, accountId: number, projectId: number): Project | undefined {
-  return write(db, actor, (tx) => {
-    const own = and(eq(projects.accountId, accountId), eq(projects.id, projectId))
-    const project = tx
-      .select()
-      .from(projects)
-      .where(and(own, isNull(projects.deletedAt)))
-      .get()
-    if (!project) return undefined
-    tx.insert(keptAccess)
-      .select(
-        tx
-          .select({
-            accountId: projectAccess.accountId,
-            projectId: projectAccess.projectId,
-            userId: projectAccess.userId,
-            role: projectAccess.role,
-          })
-          .from(projectAccess)
-          .where(eq(projectAccess.projectId, project.id)),
-      )
-      .run()
-    tx.insert(keptLimits)
-      .select(
-        tx
-          .select({
-            accountId: limits.accountId,
-            projectId: sql<number>`${limits.projectId}`.as('project_id'),
-            resourceId: limits.resourceId,
-            amount: sql<number>`${limits.amount}`.as('amount'),
-          })
-          .from(limits)
-          .where(and(eq(limits.projectId, project.id), isNotNull(limits.amount))),
-      )
-      .run()
-    const ended = tx.delete(projectAccess).where(eq(projectAccess.projectId, project.id)).run().changes
-    dropProjectLimits(tx, accountId, projectId)
-    endRequestOf(tx, actor, accountId, `The project ${project.name} was deleted.`, projectId)
-    tx.update(projects).set({ deletedAt: actor.at, deletedBy: actor.userId }).where(own).run()
-    record(tx, actor, {
-      kind: 'project.deleted',
-      accountId,
-      projectId,
-      change: { name: [project.name, null], people: [ended, null] },
-    })
-    return project
   })
 }

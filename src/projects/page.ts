@@ -4,7 +4,7 @@ import { limitForm, quotasOf } from '../quotas/page.ts'
 import { readId } from '../web/fields.ts'
 import { readList } from '../web/lists/list.ts'
 import { type Form, newForm } from '../web/request/forms.ts'
-import { accessList, listAccess, listCandidates } from './access/data/giving.ts'
+import { accessList, listAccess, listCandidates } from './access/data/listing.ts'
 import { projectOf } from './scope.ts'
 
 /** How many people a choice offers at once; the others are found by search. */

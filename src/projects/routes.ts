@@ -10,15 +10,9 @@ import { listDownload } from '../web/lists/csv.ts'
 import { readList } from '../web/lists/list.ts'
 import { type Form, newForm, readForm } from '../web/request/forms.ts'
 import { actor } from '../web/request/viewer.ts'
-import { accessList, listAccess } from './access/data/giving.ts'
-import {
-  createProject,
-  deleteProject,
-  listProjects,
-  projectList,
-  proposeProjectIdentifier,
-  renameProject,
-} from './data.ts'
+import { accessList, listAccess } from './access/data/listing.ts'
+import { createProject, listProjects, projectList, proposeProjectIdentifier, renameProject } from './data.ts'
+import { deleteProject } from './deletion/data.ts'
 import { showProject } from './page.ts'
 import { looker, projectOf } from './scope.ts'
 

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { createAccount, findAccountByIdentifier, proposeAccountIdentifier } from '../accounts/data/account.ts'
 import { caretakerOf } from '../accounts/data/caretaker.ts'
 import { resumeAccount, suspendAccount } from '../accounts/data/suspension.ts'
-import { listSent } from '../accounts/endings/data/ending.ts'
+import { listSent } from '../accounts/endings/data/foreseeing.ts'
 import { adminWords, invitationActs, noAdminWords } from '../accounts/invitations/acts.ts'
 import { invitationList, listInvitations } from '../accounts/invitations/data/listing.ts'
 import { mayHandle } from '../accounts/invitations/data/pending.ts'
@@ -11,16 +11,9 @@ import { invite, inviteAdmin, type NewInvitation } from '../accounts/invitations
 import { countAdmins, listMembers, memberList } from '../accounts/members/data.ts'
 import { resumedWords } from '../accounts/resumed.ts'
 import { write } from '../db/open.ts'
-import {
-  countFailed,
-  findLetter,
-  type LetterRow,
-  letterList,
-  listLetters,
-  openBody,
-  sendAgain,
-  sendAllFailedAgain,
-} from '../mail/outbox.ts'
+import { countFailed, findLetter, letterList, listLetters } from '../mail/listing.ts'
+import { type LetterRow, openBody } from '../mail/outbox.ts'
+import { sendAgain, sendAllFailedAgain } from '../mail/resending.ts'
 import { listPendingRequests, partnerRequestList } from '../partners/partnership/data.ts'
 import { endSessions } from '../people/data/sessions.ts'
 import { findUser, setDisabled } from '../people/data/users.ts'

@@ -11,8 +11,10 @@ import {
   switchAccount,
 } from '../../src/accounts/data/switcher.ts'
 import * as deletedAccounts from '../../src/accounts/deletion/data/deleting.ts'
+import { deletedCustomerList, listDeletedCustomers } from '../../src/accounts/deletion/data/listing.ts'
+import { foreseeLosses } from '../../src/accounts/deletion/data/losses.ts'
 import * as purge from '../../src/accounts/deletion/purge/data.ts'
-import * as endings from '../../src/accounts/endings/data/ending.ts'
+import { findTies, listProjectsOf } from '../../src/accounts/endings/data/foreseeing.ts'
 import { exportTables } from '../../src/accounts/export/data/tables.ts'
 import * as importData from '../../src/accounts/imports/data.ts'
 import * as importEnding from '../../src/accounts/imports/ending/data.ts'
@@ -36,14 +38,17 @@ import {
 } from '../../src/db/schema.ts'
 import { type CastName, cast, demoPassword } from '../../src/demo.ts'
 import * as customers from '../../src/partners/customers/data/customers.ts'
+import { customerList, listCustomers } from '../../src/partners/customers/data/listing.ts'
 import * as partnership from '../../src/partners/partnership/data.ts'
 import * as transfer from '../../src/partners/partnership/move/data.ts'
 import { endSession } from '../../src/people/data/sessions.ts'
 import * as emailChange from '../../src/people/email/data.ts'
 import * as twoFactor from '../../src/people/two-factor/data.ts'
 import * as access from '../../src/projects/access/data/giving.ts'
+import { accessList, listAccess, listAccessOf, listCandidatesOf } from '../../src/projects/access/data/listing.ts'
 import * as projectData from '../../src/projects/data.ts'
 import * as deletedProjects from '../../src/projects/deletion/data.ts'
+import { deleteProject } from '../../src/projects/deletion/data.ts'
 import * as quotas from '../../src/quotas/data/limits.ts'
 import { poolBoundsProjects, quotaRows } from '../../src/quotas/data/pool.ts'
 import { limitsOfProjects, usesOf } from '../../src/quotas/data/uses.ts'
@@ -613,9 +618,9 @@ t.test('data functions that are given one tenant and another’s object find not
   const before = lasting(panel)
 
   const found: Record<string, unknown> = {
-    listAccess: access.listAccess(db, acmeId, skunkworks, firstPage(access.accessList)).rows,
-    listAccessOf: access.listAccessOf(db, acmeId, [skunkworks], 25),
-    listCandidatesOf: access.listCandidatesOf(db, acmeId, [skunkworks], 25),
+    listAccess: listAccess(db, acmeId, skunkworks, firstPage(accessList)).rows,
+    listAccessOf: listAccessOf(db, acmeId, [skunkworks], 25),
+    listCandidatesOf: listCandidatesOf(db, acmeId, [skunkworks], 25),
     giveAccess: access.giveAccess(db, actor, acmeId, skunkworks, [uma], 'reader'),
     findAccess: access.findAccess(db, acmeId, skunkworks, uma),
     changeAccess: access.changeAccess(db, actor, acmeId, skunkworks, uma, 'reader', 1),
@@ -675,12 +680,7 @@ t.test('data functions that are given one tenant and another’s object find not
     restoreAccount: deletedAccounts.restoreAccount(db, actor, cloudhausId, goneId),
     restoreAccountAsSupport: deletedAccounts.restoreAccount(db, actor, null, goneId),
     restoreLiving: deletedAccounts.restoreAccount(db, actor, rivalId, umbrellaId),
-    listDeletedCustomers: deletedAccounts.listDeletedCustomers(
-      db,
-      cloudhausId,
-      firstPage(deletedAccounts.deletedCustomerList),
-      actor.at,
-    ).rows,
+    listDeletedCustomers: listDeletedCustomers(db, cloudhausId, firstPage(deletedCustomerList), actor.at).rows,
     findDeletedMembership: findDeletedMembership(db, stella, goneId),
     findDeletedProject: deletedProjects.findDeletedProject(db, acmeId, 'gone', actor.at),
     restoreProject: deletedProjects.restoreProject(db, actor, acmeId, goneProject),
@@ -694,13 +694,13 @@ t.test('data functions that are given one tenant and another’s object find not
     exportTables: exportTables(db, goneId),
     moveAccount: transfer.moveAccount(db, actor, goneId, 'cloudhaus', tell),
     movePartner: transfer.moveAccount(db, actor, cloudhausId, 'rival', tell),
-    tiesOfAnother: endings.findTies(db, { id: acmeId, partnerId: rivalId }).people.first,
-    invitationsOfAnother: endings.findTies(db, { id: acmeId, partnerId: rivalId }).invitations.first,
+    tiesOfAnother: findTies(db, { id: acmeId, partnerId: rivalId }).people.first,
+    invitationsOfAnother: findTies(db, { id: acmeId, partnerId: rivalId }).invitations.first,
     findMember: members.findMember(db, acmeId, uma),
     changeRole: members.changeRole(db, actor, acmeId, uma, 'member', 1),
     removeMember: members.removeMember(db, actor, acmeId, uma, 'member.removed'),
-    listProjectsOf: endings.listProjectsOf(db, acmeId, uma),
-    listProjectsOfForeign: endings.listProjectsOf(db, umbrellaId, stella),
+    listProjectsOf: listProjectsOf(db, acmeId, uma),
+    listProjectsOfForeign: listProjectsOf(db, umbrellaId, stella),
     resend: pendingData.resend(db, actor, sender, acme, invitation, 'own'),
     correctInvitation: pendingData.correctInvitation(db, actor, sender, acme, invitation, 'own', {
       name: 'Changed',
@@ -711,7 +711,7 @@ t.test('data functions that are given one tenant and another’s object find not
     findProject: projectData.findProject(db, acmeId, everything, 'skunkworks'),
     findProjectsById: projectData.findProjectsById(db, acmeId, [skunkworks]),
     renameProject: projectData.renameProject(db, actor, acmeId, skunkworks, 'Changed', 1),
-    deleteProject: projectData.deleteProject(db, actor, acmeId, skunkworks),
+    deleteProject: deleteProject(db, actor, acmeId, skunkworks),
     findPendingRequest: partnership.findPendingRequest(db, acmeId),
     endSession: endSession(db, actor, Number(umbrella.session)),
     findEmailChange: emailChange.findEmailChange(db, { id: stella, email: '', emailProved: false }, umbrella.token, 1),
@@ -732,7 +732,7 @@ t.test('data functions that are given one tenant and another’s object find not
   )
   t.equal(listOwnAccounts(db, stella, firstPage(ownAccountList)).total, 1)
   t.equal(listOwnAccounts(db, stella, { ...firstPage(ownAccountList), q: 'c' }).total, 1)
-  t.equal(customers.listCustomers(db, cloudhausId, firstPage(customers.customerList), 1).total, 2)
+  t.equal(listCustomers(db, cloudhausId, firstPage(customerList), 1).total, 2)
   t.match(quotas.projectQuota(db, acmeId), { own: { given: 2, limit: null }, left: null })
   t.match(quotas.projectQuota(db, umbrellaId), { left: 4 })
   const own = quotas.findQuotas(db, { level: 'account', accountId: acmeId })?.quotas ?? []
@@ -818,7 +818,7 @@ t.test('what the end of an account counts, ends, gives back and forgets is its o
   const ofUmbrella = () => ({ ...rowsOf(panel, umbrellaId, uma), letter_people: [], personal_changes: [] })
   const before = ofUmbrella()
 
-  t.strictSame(deletedAccounts.foreseeLosses(db, acmeId), {
+  t.strictSame(foreseeLosses(db, acmeId), {
     users: 2,
     stranded: { names: [`Stella (${cast.stella.email})`, `Tom (${cast.tom.email})`], total: 2, more: false },
     projects: { names: ['Shop (shop)', 'Website (website)'], total: 2, more: false },
@@ -830,7 +830,7 @@ t.test('what the end of an account counts, ends, gives back and forgets is its o
     imports: 0,
   })
   for (const { id } of db.select().from(projects).where(eq(projects.accountId, acmeId)).all())
-    projectData.deleteProject(db, actor, acmeId, id)
+    deleteProject(db, actor, acmeId, id)
   const recorded = (kind: string) =>
     db
       .select()

@@ -9,16 +9,11 @@ import { readList } from '../../web/lists/list.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { actor, supportActor } from '../../web/request/viewer.ts'
 import { type Account, findAccount } from '../data/account.ts'
-import { findTies } from '../endings/data/ending.ts'
+import { findTies } from '../endings/data/foreseeing.ts'
 import { supportedAccount } from '../scope.ts'
-import {
-  deleteAccount,
-  deletedCustomerList,
-  findRestorable,
-  foreseeLosses,
-  listDeletedCustomers,
-  restoreAccount,
-} from './data/deleting.ts'
+import { deleteAccount, findRestorable, restoreAccount } from './data/deleting.ts'
+import { deletedCustomerList, listDeletedCustomers } from './data/listing.ts'
+import { foreseeLosses } from './data/losses.ts'
 
 const typed = z.strictObject({ identifier: z.string().trim().default('') })
 const nothing = z.strictObject({})

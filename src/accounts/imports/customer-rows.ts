@@ -7,8 +7,8 @@ import {
   findCustomer,
   isOwnIdentifier,
   noteTaken,
-  unlimited,
 } from '../../partners/customers/data/customers.ts'
+import { unlimited } from '../../partners/customers/data/listing.ts'
 import { type Role, roleName } from '../../policy.ts'
 import { isCounted, isGiven, moreTaken, NotEnough } from '../../quotas/arithmetic.ts'
 import { changeLimits, findQuotas } from '../../quotas/data/limits.ts'

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { readJson } from '../../db/json.ts'
-import { TooMany } from '../../mail/allowance.ts'
+import { TooMany } from '../../mail/pace.ts'
 import { found } from '../../web/answer/errors.ts'
 import { readId } from '../../web/fields.ts'
 import { plural } from '../../web/format.ts'

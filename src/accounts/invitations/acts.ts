@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { orTooMany, TooMany } from '../../mail/allowance.ts'
+import { orTooMany, TooMany } from '../../mail/pace.ts'
 import { type Action, roleName } from '../../policy.ts'
 import type { Person } from '../../records/record.ts'
 import { found } from '../../web/answer/errors.ts'

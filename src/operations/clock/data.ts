@@ -11,8 +11,8 @@ import {
   sessions,
   troubles,
 } from '../../db/schema.ts'
+import { longestPause } from '../../mail/due.ts'
 import { giveUpAfter } from '../../mail/outbox.ts'
-import { longestPause } from '../../mail/worker.ts'
 import { confirmationLifetime } from '../../people/email/data.ts'
 import { resetLifetime } from '../../people/password/data.ts'
 import { type Actor, record } from '../../records/record.ts'

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { isThere, writePrivate } from '../../db/files.ts'
-import { type Db, isLocked, type OpenDatabase, openDatabase, openFile, StartError } from '../../db/open.ts'
+import { isLocked } from '../../db/lock.ts'
+import { type Db, type OpenDatabase, openDatabase, openFile, StartError } from '../../db/open.ts'
 import { deriveSecrets, newMaster, readMasters, type Secrets, secretsFile } from '../../secrets.ts'
 import { findInstallation, fits, needsItsSecrets, opensAnything, tie } from './data.ts'
 

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { findAccount, findAccountByIdentifier } from '../../accounts/data/account.ts'
-import { findTies } from '../../accounts/endings/data/ending.ts'
+import { findTies } from '../../accounts/endings/data/foreseeing.ts'
 import { found } from '../../web/answer/errors.ts'
 import { readForm } from '../../web/request/forms.ts'
 import { actor, supportActor } from '../../web/request/viewer.ts'

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { orTooMany } from '../../mail/allowance.ts'
+import { orTooMany } from '../../mail/pace.ts'
 import { found } from '../../web/answer/errors.ts'
 import { email, emailKey } from '../../web/fields.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'

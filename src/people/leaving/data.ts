@@ -13,9 +13,9 @@ import {
   forgetInvitations,
   forgetLetters,
   forgetMentions,
-  recognise,
   spellingsOf,
 } from './forget/data/forgetting.ts'
+import { recognise } from './forget/data/recognising.ts'
 
 type AccountName = { name: string; identifier: string }
 

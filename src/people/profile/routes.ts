@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { findOwnAccount, listOwnAccounts, ownAccountList } from '../../accounts/data/switcher.ts'
-import { foreseeEnd } from '../../accounts/endings/data/ending.ts'
+import { foreseeEnd } from '../../accounts/endings/data/foreseeing.ts'
 import { removeMember } from '../../accounts/members/data.ts'
 import type { ListQuery } from '../../db/list.ts'
 import { write } from '../../db/open.ts'

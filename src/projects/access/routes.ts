@@ -12,7 +12,8 @@ import { actor } from '../../web/request/viewer.ts'
 import { findProject, listProjects, projectList, type SeenProject } from '../data.ts'
 import { showProject } from '../page.ts'
 import { looker, projectOf } from '../scope.ts'
-import { changeAccess, giveAccess, listAccessOf, listCandidatesOf, removeAccess } from './data/giving.ts'
+import { changeAccess, giveAccess, removeAccess } from './data/giving.ts'
+import { listAccessOf, listCandidatesOf } from './data/listing.ts'
 
 const role = () => z.enum(['admin', 'user', 'reader'], { error: 'Choose a role.' })
 /** Where the form stands: on the project's page or under Account Settings → Projects, to which it returns. */

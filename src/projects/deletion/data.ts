@@ -1,11 +1,12 @@
-import { and, eq, sql } from 'drizzle-orm'
+import { and, eq, isNotNull, isNull, sql } from 'drizzle-orm'
 import { isRestorable, restorableUntil } from '../../db/deletion.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import { type Db, write } from '../../db/open.ts'
-import { keptAccess, keptLimits, projectAccess, projects, users } from '../../db/schema.ts'
+import { keptAccess, keptLimits, limits, projectAccess, projects, users } from '../../db/schema.ts'
 import { matches } from '../../db/search.ts'
 import { type Amounts, type Holder, hasRoom } from '../../quotas/arithmetic.ts'
-import { changeLimits, findQuotas, projectQuota } from '../../quotas/data/limits.ts'
+import { changeLimits, dropProjectLimits, findQuotas, projectQuota } from '../../quotas/data/limits.ts'
+import { endRequestOf } from '../../quotas/requests/data/deciding.ts'
 import type { Resource } from '../../quotas/resources/data.ts'
 import { type Actor, record } from '../../records/record.ts'
 import type { Project } from '../data.ts'
@@ -125,4 +126,57 @@ function bringBackLimits(tx: Db, actor: Actor, holder: Holder & { level: 'projec
   }
   changeLimits(tx, actor, holder, amounts, 'Restored with the project')
   return reduced
+}
+
+/**
+ * Deletes a project. Who had access to it and what it was given is kept for its restoration, and counts
+ * nowhere. Its identifier stays taken. Undefined when there is no such project.
+ */
+export function deleteProject(db: Db, actor: Actor, accountId: number, projectId: number): Project | undefined {
+  return write(db, actor, (tx) => {
+    const own = and(eq(projects.accountId, accountId), eq(projects.id, projectId))
+    const project = tx
+      .select()
+      .from(projects)
+      .where(and(own, isNull(projects.deletedAt)))
+      .get()
+    if (!project) return undefined
+    tx.insert(keptAccess)
+      .select(
+        tx
+          .select({
+            accountId: projectAccess.accountId,
+            projectId: projectAccess.projectId,
+            userId: projectAccess.userId,
+            role: projectAccess.role,
+          })
+          .from(projectAccess)
+          .where(eq(projectAccess.projectId, project.id)),
+      )
+      .run()
+    tx.insert(keptLimits)
+      .select(
+        tx
+          .select({
+            accountId: limits.accountId,
+            projectId: sql<number>`${limits.projectId}`.as('project_id'),
+            resourceId: limits.resourceId,
+            amount: sql<number>`${limits.amount}`.as('amount'),
+          })
+          .from(limits)
+          .where(and(eq(limits.projectId, project.id), isNotNull(limits.amount))),
+      )
+      .run()
+    const ended = tx.delete(projectAccess).where(eq(projectAccess.projectId, project.id)).run().changes
+    dropProjectLimits(tx, accountId, projectId)
+    endRequestOf(tx, actor, accountId, `The project ${project.name} was deleted.`, projectId)
+    tx.update(projects).set({ deletedAt: actor.at, deletedBy: actor.userId }).where(own).run()
+    record(tx, actor, {
+      kind: 'project.deleted',
+      accountId,
+      projectId,
+      change: { name: [project.name, null], people: [ended, null] },
+    })
+    return project
+  })
 }

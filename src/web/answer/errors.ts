@@ -1,7 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { StorageProblem } from '../../db/storage-problem.ts'
-import { TooMany } from '../../mail/allowance.ts'
+import { TooMany } from '../../mail/pace.ts'
 import { can } from '../../policy.ts'
 import { withoutBase } from '../base.ts'
 import { authorOf, secretFields } from '../request/unsent.ts'

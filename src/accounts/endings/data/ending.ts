@@ -1,4 +1,4 @@
-import { and, asc, count, eq, inArray, isNull, ne, or, type SQL, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNull, or, type SQL, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import type { Db } from '../../../db/open.ts'
 import {
@@ -13,15 +13,13 @@ import {
   pendingPartnerRequest,
   personalChanges,
   projectAccess,
-  projects,
   quotaRequests,
   users,
 } from '../../../db/schema.ts'
 import { withdrawLetters, withdrawLettersOfAct, withdrawLettersTo } from '../../../mail/outbox.ts'
-import type { Role } from '../../../policy.ts'
 import { type Actor, type Change, type Person, record } from '../../../records/record.ts'
 import { emailKey } from '../../../web/fields.ts'
-import { worksAsAdmin } from '../../data/caretaker.ts'
+import { listProjectsOf } from './foreseeing.ts'
 
 // What hangs on a person, a role or a tie ends with it, in the same transaction (TRUST, *Moments*: End). Every
 // exit goes through these functions: removing, leaving, demoting, disabling and deleting somebody, and whatever
@@ -51,7 +49,7 @@ function isFrom(column: SQLiteColumn, from: number | null | undefined): SQL | un
   return from === null ? isNull(column) : eq(column, from)
 }
 
-function sentBy(userId: number, from: number | null | undefined): SQL | undefined {
+export function sentBy(userId: number, from: number | null | undefined): SQL | undefined {
   return and(eq(invitations.invitedBy, userId), isFrom(invitations.invitedFrom, from))
 }
 
@@ -83,7 +81,7 @@ export function endSent(tx: Db, actor: Actor, userId: number, from?: number | nu
 }
 
 /** Pending invitations to somebody into an account: to their address, or one they had before. */
-function sentTo(db: Db, accountId: number, userId: number): SQL | undefined {
+export function sentTo(db: Db, accountId: number, userId: number): SQL | undefined {
   return and(eq(invitations.accountId, accountId), isTo(db, userId))
 }
 
@@ -99,7 +97,7 @@ function isTo(db: Db, userId: number): SQL {
 }
 
 /** Pending invitations to one of a partner’s people into its customers, sent by it or by another of its people there. */
-function sentToCustomers(db: Db, partnerId: number, userId: number): SQL | undefined {
+export function sentToCustomers(db: Db, partnerId: number, userId: number): SQL | undefined {
   const customers = db.select({ id: accounts.id }).from(accounts).where(eq(accounts.partnerId, partnerId))
   // An update writes its columns without their table, so the names stand here.
   const byPeople = sql`exists (select 1 from memberships as theirs where theirs.account_id = invitations.account_id
@@ -177,7 +175,7 @@ export function endMembership(
 }
 
 /** The customers of a partner account in which one of its people is. */
-function customersOf(tx: Db, partnerId: number, userId: number): number[] {
+export function customersOf(tx: Db, partnerId: number, userId: number): number[] {
   return tx
     .select({ id: memberships.accountId })
     .from(memberships)
@@ -227,169 +225,4 @@ export function endSuspensionByPartner(tx: Db, actor: Actor, id: number): void {
       change: { reason: [before.suspendedReason, null] },
     })
   }
-}
-
-/** So many are named of each kind on the page before an exit. */
-const mostNamed = 20
-
-/** Some of a list, and how many there are. */
-export type Named<Row> = { first: Row[]; total: number }
-
-function named<Row>(rows: Row[], total: number): Named<Row> {
-  return { first: rows, total }
-}
-
-export type PendingTo = { id: number; name: string; email: string; account: string }
-
-/** Pending invitations that this holds for. */
-function listPending(db: Db, which: SQL | undefined): Named<PendingTo> {
-  const own = and(pendingInvitation, which)
-  const rows = db
-    .select({ id: invitations.id, name: invitations.name, email: invitations.email, account: accounts.name })
-    .from(invitations)
-    .innerJoin(accounts, eq(accounts.id, invitations.accountId))
-    .where(own)
-    .orderBy(asc(invitations.id))
-    .limit(mostNamed)
-    .all()
-  return named(
-    rows,
-    rows.length < mostNamed ? rows.length : (db.select({ n: count() }).from(invitations).where(own).get()?.n ?? 0),
-  )
-}
-
-export type Foreseen = {
-  projects: { name: string; identifier: string }[]
-  /** Pending invitations that the person sent from the account. */
-  sent: Named<PendingTo>
-  /** Those that they sent inside the partner’s customers: nobody can keep them. */
-  sentInCustomers: Named<PendingTo>
-  /** Pending invitations to the person. */
-  to: Named<PendingTo>
-  /** The names of the accounts for which the person has asked for more quota, or to become a partner. */
-  requests: { quota: string[]; partner: string[] }
-  /** The partner’s customers that they are in; `alone` would be left without an admin who can log in. */
-  customers: Named<{ name: string; identifier: string; alone: number }>
-}
-
-/** What the end of a membership would take along. */
-export function foreseeEnd(db: Db, accountId: number, userId: number): Foreseen {
-  const own = and(eq(memberships.userId, userId), eq(memberships.fromPartner, true), eq(accounts.partnerId, accountId))
-  const others = sql<number>`not exists (select 1 from memberships as other join users as person on person.id = other.user_id
-    where other.account_id = ${accounts.id} and other.user_id <> ${userId} and ${worksAsAdmin(sql`other`, sql`person`)})`
-  const ending = [accountId, ...customersOf(db, accountId, userId)]
-  const inCustomers = and(eq(invitations.invitedBy, userId), inArray(invitations.invitedFrom, ending.slice(1)))
-  return {
-    projects: listProjectsOf(db, accountId, userId),
-    sent: listSent(db, userId, accountId),
-    sentInCustomers: listPending(db, inCustomers),
-    to: listPending(db, or(sentTo(db, accountId, userId), sentToCustomers(db, accountId, userId))),
-    requests: listRequestsOf(db, ending, userId),
-    customers: listLost(db, own, others),
-  }
-}
-
-/** Pending invitations that somebody sent from an account (from any where none is given): they end with the right to send them. */
-export function listSent(db: Db, userId: number, accountId?: number): Named<PendingTo> {
-  return listPending(db, sentBy(userId, accountId))
-}
-
-/** What a user's deletion would take along: in all accounts, living or deleted. */
-export function foreseeEndOfAll(db: Db, userId: number): Pick<Foreseen, 'sent' | 'customers'> {
-  const own = and(eq(memberships.userId, userId), eq(memberships.fromPartner, true))
-  return {
-    sent: listSent(db, userId),
-    // Who is left without an admin is another question: it may forbid the deletion.
-    customers: listLost(db, own, sql<number>`0`),
-  }
-}
-
-/** The customers of these memberships. */
-function listLost(db: Db, which: SQL | undefined, alone: SQL<number>): Foreseen['customers'] {
-  const customers = db
-    .select({ name: accounts.name, identifier: accounts.identifier, alone })
-    .from(memberships)
-    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
-    .where(which)
-    .orderBy(asc(accounts.sortKey))
-    .limit(mostNamed)
-    .all()
-  const total = db
-    .select({ n: count() })
-    .from(memberships)
-    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
-    .where(which)
-    .get()
-  return named(customers, total?.n ?? 0)
-}
-
-function listRequestsOf(db: Db, accountIds: number[], userId: number): Foreseen['requests'] {
-  const names = (table: typeof quotaRequests | typeof partnerRequests, which: SQL) =>
-    db
-      .select({ name: accounts.name })
-      .from(table)
-      .innerJoin(accounts, eq(accounts.id, table.accountId))
-      .where(and(inArray(table.accountId, accountIds), eq(table.requestedBy, userId), which))
-      .orderBy(asc(accounts.id))
-      .all()
-      .map(({ name }) => name)
-  return {
-    quota: names(quotaRequests, openQuotaRequest),
-    partner: names(partnerRequests, pendingPartnerRequest),
-  }
-}
-
-export type Ties = {
-  people: Named<{ userId: number; name: string; email: string; role: Role }>
-  invitations: Named<PendingTo>
-  /** The customer would be left with users, but without an admin who can log in. */
-  withoutAdmin: boolean
-}
-
-/** What would end with the tie between a customer and its partner. */
-export function findTies(db: Db, { id, partnerId }: { id: number; partnerId: number | null }): Ties {
-  if (partnerId === null) return { people: named([], 0), invitations: named([], 0), withoutAdmin: false }
-  const own = and(eq(memberships.accountId, id), eq(memberships.fromPartner, true))
-  const people = db
-    .select({ userId: users.id, name: users.name, email: users.email, role: memberships.role })
-    .from(memberships)
-    .innerJoin(users, eq(users.id, memberships.userId))
-    .where(own)
-    .orderBy(asc(memberships.sortKey))
-    .all()
-  const stay = db
-    .select({
-      n: count(),
-      admins: sql<number>`coalesce(sum(${worksAsAdmin(sql`memberships`, sql`users`)}), 0)`,
-    })
-    .from(memberships)
-    .innerJoin(users, eq(users.id, memberships.userId))
-    .where(and(eq(memberships.accountId, id), ne(memberships.fromPartner, true)))
-    .get()
-  const theirs = db.select({ userId: memberships.userId }).from(memberships).where(own)
-  return {
-    people: named(people.slice(0, mostNamed), people.length),
-    invitations: listPending(
-      db,
-      and(
-        eq(invitations.accountId, id),
-        or(
-          eq(invitations.invitedFrom, partnerId),
-          and(eq(invitations.invitedFrom, id), inArray(invitations.invitedBy, theirs)),
-        ),
-      ),
-    ),
-    withoutAdmin: people.length > 0 && (stay?.n ?? 0) > 0 && stay?.admins === 0,
-  }
-}
-
-/** The projects of an account that a member has access to. */
-export function listProjectsOf(db: Db, accountId: number, userId: number): { name: string; identifier: string }[] {
-  return db
-    .select({ name: projects.name, identifier: projects.identifier })
-    .from(projectAccess)
-    .innerJoin(projects, eq(projects.id, projectAccess.projectId))
-    .where(and(eq(projectAccess.accountId, accountId), eq(projectAccess.userId, userId)))
-    .orderBy(asc(projects.id))
-    .all()
 }

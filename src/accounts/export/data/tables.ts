@@ -14,7 +14,7 @@ import {
 } from '../../../db/schema.ts'
 import { listRecords, recordList } from '../../../history/data/records.ts'
 import { projectRoleNames, roleName } from '../../../policy.ts'
-import { accessList, listAccess } from '../../../projects/access/data/giving.ts'
+import { accessList, listAccess } from '../../../projects/access/data/listing.ts'
 import { listProjects, projectList } from '../../../projects/data.ts'
 import type { Cell } from '../../../web/lists/csv.ts'
 import { findAccount } from '../../data/account.ts'

@@ -1,6 +1,7 @@
 import { and, eq, isNull } from 'drizzle-orm'
 import type { Account } from '../../../accounts/data/account.ts'
-import { endSuspensionByPartner, endTie, findTies } from '../../../accounts/endings/data/ending.ts'
+import { endSuspensionByPartner, endTie } from '../../../accounts/endings/data/ending.ts'
+import { findTies } from '../../../accounts/endings/data/foreseeing.ts'
 import { listAdmins } from '../../../accounts/members/data.ts'
 import { type Db, write } from '../../../db/open.ts'
 import { accounts } from '../../../db/schema.ts'

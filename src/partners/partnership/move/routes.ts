@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { findAccount } from '../../../accounts/data/account.ts'
-import { findTies } from '../../../accounts/endings/data/ending.ts'
+import { findTies } from '../../../accounts/endings/data/foreseeing.ts'
 import { supportedAccount } from '../../../accounts/scope.ts'
 import { findOpenRequest } from '../../../quotas/requests/data/reading.ts'
 import { found } from '../../../web/answer/errors.ts'

@@ -23,7 +23,7 @@ import {
 import { isOneOf } from '../../../../db/search.ts'
 import { typedFields } from '../../../../records/record.ts'
 import { emailKey } from '../../../../web/fields.ts'
-import { importRowsAbout, invitationsTo, lettersTo, recognise } from '../../forget/data/forgetting.ts'
+import { importRowsAbout, invitationsTo, lettersTo, recognise } from '../../forget/data/recognising.ts'
 
 export type Held = Record<string, string | number | boolean | null>
 

@@ -1,0 +1,57 @@
+import { and, eq, sql } from 'drizzle-orm'
+import { isRestorable, restorableUntil } from '../../../db/deletion.ts'
+import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../../db/list.ts'
+import type { Db } from '../../../db/open.ts'
+import { accounts, users } from '../../../db/schema.ts'
+import { matches } from '../../../db/search.ts'
+import type { Account } from '../../data/account.ts'
+
+export type DeletedAccount = Account & { deletedAt: number; until: number; deleter: string | null; users: number }
+
+export const deletedCustomerList = {
+  name: 'deleted-customers',
+  id: accounts.id,
+  idOf: (account) => account.id,
+  sorts: {
+    deleted: {
+      words: 'Last deleted first',
+      column: accounts.deletedAt,
+      order: 'desc',
+      value: (account) => account.deletedAt,
+    },
+  },
+  columns: {
+    name: ({ name }) => name,
+    identifier: ({ identifier }) => identifier,
+    users: ({ users }) => users,
+    deleted: ({ deletedAt }) => isoTime(deletedAt),
+    'deleted by': ({ deleter }) => deleter,
+    'restorable until': ({ until }) => isoTime(until),
+  },
+  filters: {},
+} as const satisfies ListSpec<DeletedAccount>
+
+const deletedUsers = sql<number>`(select count(*) from memberships as own where own.account_id = accounts.id)`
+
+/** The customers of a partner that were deleted and can be restored at this time. */
+export function listDeletedCustomers(db: Db, partnerId: number, query: ListQuery, at: number): List<DeletedAccount> {
+  const own = eq(accounts.partnerId, sql.placeholder('partnerId'))
+  return readPage(db, deletedCustomerList, query, {
+    values: { partnerId },
+    narrowed: and(isRestorable(accounts, at), matches(db, 'accounts', accounts.id, accounts.search, query.q)),
+    rows: ({ where, orderBy, limit }) =>
+      db
+        .select({ account: accounts, deleter: users.name, users: deletedUsers })
+        .from(accounts)
+        .leftJoin(users, eq(users.id, accounts.deletedBy))
+        .where(and(own, where))
+        .orderBy(...orderBy)
+        .limit(limit),
+    counted: ({ where, limit }) => db.select({ one: accounts.id }).from(accounts).where(and(own, where)).limit(limit),
+    seen: (rows) =>
+      rows.map(({ account, ...more }) => {
+        const deletedAt = account.deletedAt ?? 0
+        return { ...account, ...more, deletedAt, until: restorableUntil(deletedAt) }
+      }),
+  })
+}

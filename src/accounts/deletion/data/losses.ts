@@ -1,0 +1,121 @@
+import { and, asc, desc, eq, isNotNull, isNull, ne, notExists, sql } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/sqlite-core'
+import { isDeleted } from '../../../db/deletion.ts'
+import { countRows, countWhere } from '../../../db/list.ts'
+import type { Db } from '../../../db/open.ts'
+import {
+  accounts,
+  imports,
+  invitations,
+  limits,
+  memberships,
+  partnerRequests,
+  pendingInvitation,
+  pendingPartnerRequest,
+  projects,
+  resources,
+  users,
+} from '../../../db/schema.ts'
+import { findOpenRequest } from '../../../quotas/requests/data/reading.ts'
+import type { Resource } from '../../../quotas/resources/data.ts'
+
+/** So many names are shown of each kind of what goes, and so many counted. */
+const mostNamed = 20
+const mostCounted = 10_000
+
+/** Some of a list, and how many there are: of more than 10,000 no more than that is said. */
+export type Some = { names: string[]; total: number; more: boolean }
+
+/** What an account's deletion would take from its people. */
+export type Losses = {
+  users: number
+  /** Users for whom it is the only account. */
+  stranded: Some
+  projects: Some
+  deletedProjects: number
+  invitations: Some
+  limits: { resource: Resource; amount: number }[]
+  /** Whoever asks for more quota, where a request is open. */
+  requester: string | null
+  asksToBePartner: boolean
+  imports: number
+}
+
+/** What would go with an account that the caller has found for its viewer. */
+export function foreseeLosses(db: Db, accountId: number): Losses {
+  const alive = and(eq(projects.accountId, accountId), isNull(projects.deletedAt))
+  const pending = and(eq(invitations.accountId, accountId), pendingInvitation)
+  const running = and(eq(imports.accountId, accountId), eq(imports.state, 'running'))
+  return {
+    users: countWhere(db, memberships, eq(memberships.accountId, accountId)),
+    stranded: strandedUsers(db, accountId),
+    projects: some(
+      db
+        .select({ name: projects.name, detail: projects.identifier })
+        .from(projects)
+        .where(alive)
+        .orderBy(asc(projects.sortKey))
+        .limit(mostNamed)
+        .all(),
+      (most) => countRows(db, db.select({ one: projects.id }).from(projects).where(alive).limit(most)),
+    ),
+    deletedProjects: countWhere(db, projects, and(eq(projects.accountId, accountId), isDeleted(projects))),
+    invitations: some(
+      db
+        .select({ name: invitations.name, detail: invitations.email })
+        .from(invitations)
+        .where(pending)
+        .orderBy(desc(invitations.id))
+        .limit(mostNamed)
+        .all(),
+      (most) => countRows(db, db.select({ one: invitations.id }).from(invitations).where(pending).limit(most)),
+    ),
+    limits: listOwnLimits(db, accountId),
+    requester: findOpenRequest(db, accountId)?.requester ?? null,
+    asksToBePartner:
+      countWhere(db, partnerRequests, and(eq(partnerRequests.accountId, accountId), pendingPartnerRequest)) > 0,
+    imports: countWhere(db, imports, running),
+  }
+}
+
+function strandedUsers(db: Db, accountId: number): Some {
+  const other = alias(memberships, 'other')
+  const elsewhere = db
+    .select({ one: sql`1` })
+    .from(other)
+    .innerJoin(accounts, eq(accounts.id, other.accountId))
+    .where(and(eq(other.userId, memberships.userId), ne(other.accountId, accountId), isNull(accounts.deletedAt)))
+  const own = and(eq(memberships.accountId, accountId), notExists(elsewhere))
+  return some(
+    db
+      .select({ name: users.name, detail: users.email })
+      .from(memberships)
+      .innerJoin(users, eq(users.id, memberships.userId))
+      .where(own)
+      .orderBy(asc(memberships.sortKey))
+      .limit(mostNamed)
+      .all(),
+    (most) => countRows(db, db.select({ one: memberships.userId }).from(memberships).where(own).limit(most)),
+  )
+}
+
+function some(first: { name: string; detail: string }[], countUpTo: (most: number) => number): Some {
+  const total = first.length < mostNamed ? first.length : countUpTo(mostCounted + 1)
+  return {
+    names: first.map(({ name, detail }) => `${name} (${detail})`),
+    total: Math.min(total, mostCounted),
+    more: total > mostCounted,
+  }
+}
+
+/** The numbers that an account itself has. */
+export function listOwnLimits(db: Db, accountId: number): { resource: Resource; amount: number }[] {
+  return db
+    .select({ resource: resources, amount: limits.amount })
+    .from(limits)
+    .innerJoin(resources, eq(resources.id, limits.resourceId))
+    .where(and(eq(limits.accountId, accountId), eq(limits.level, 'account'), isNotNull(limits.amount)))
+    .orderBy(asc(resources.id))
+    .all()
+    .map(({ resource, amount }) => ({ resource, amount: amount ?? 0 }))
+}

@@ -1,0 +1,30 @@
+import { and, eq, isNotNull, ne, type SQL, sql } from 'drizzle-orm'
+import { records } from '../../db/schema.ts'
+
+/** Whose records: an account's, those of the acts from a partner account in its customers, or all. */
+export type Scope = { accountId: number } | { fromAccountId: number } | 'all'
+
+export function isOfAccount(scope: Scope): scope is { accountId: number } {
+  return typeof scope === 'object' && 'accountId' in scope
+}
+
+export function isFromPartner(scope: Scope): scope is { fromAccountId: number } {
+  return typeof scope === 'object' && 'fromAccountId' in scope
+}
+
+/** A customer that has left its partner is no longer found by what it is called since. */
+export function stillOf(scope: Scope): SQL | undefined {
+  return isFromPartner(scope)
+    ? sql`exists (select 1 from accounts as own where own.id = ${records.accountId} and own.partner_id = ${scope.fromAccountId})`
+    : undefined
+}
+
+/** How a scope is read: its condition, and what tells it apart. */
+export function ofScope(scope: Scope): { shape: string; own: SQL | undefined; values: Record<string, number> } {
+  if (scope === 'all') return { shape: 'all', own: undefined, values: {} }
+  if ('accountId' in scope)
+    return { shape: 'account', own: eq(records.accountId, sql.placeholder('accountId')), values: scope }
+  const from = sql.placeholder('fromAccountId')
+  const own = and(eq(records.actorAccountId, from), isNotNull(records.accountId), ne(records.accountId, from))
+  return { shape: 'from account', own, values: scope }
+}

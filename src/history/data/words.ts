@@ -1,0 +1,130 @@
+import { sql } from 'drizzle-orm'
+import { readJson } from '../../db/json.ts'
+import type { Db } from '../../db/open.ts'
+import { prepared } from '../../db/prepared.ts'
+import { personalChanges } from '../../db/schema.ts'
+import { isOneOf } from '../../db/search.ts'
+import { type AccountKind, type ProjectRole, projectRoleNames, type Role, roleName } from '../../policy.ts'
+import { type RecordKind, recordKinds } from '../../records/kinds.ts'
+import type { Change } from '../../records/record.ts'
+import { accountRenames, nameAt, type Rename, userRenames } from '../names/data.ts'
+import type { RawRecord, Side } from './records.ts'
+import { isFromPartner, isOfAccount, type Scope } from './scope.ts'
+
+/** What stands for a change that cannot be read any more. */
+const unreadable: Change = { details: [null, 'cannot be read'] }
+
+/** Records with what they tell of in words, and with names as they were then and are now. */
+export function inFull(db: Db, scope: Scope, partnerId: number | undefined, rows: RawRecord[]) {
+  const personal = listPersonalChanges(
+    db,
+    rows.map(({ id }) => id),
+  )
+  const renames = renamesOf(db, rows)
+  const personAt = (id: number | null, name: string | null, recordId: number) =>
+    id === null || name === null ? null : nameAt(name, recordId, renames.users.get(id))
+  /** What was purged has lost its name, and what a partner’s customer that has left is called is not the partner’s: the identifier stands for it. */
+  const placeAt = (row: Place | null, own: boolean, recordId: number, of: Map<number, Rename[]>) =>
+    row && (own && row.name ? nameAt(row.name, recordId, of.get(row.id)) : { name: row.identifier, now: null })
+
+  return rows.map((row) => {
+    const { id, kind, subjectId, actorId } = row
+    const own = !isFromPartner(scope) || row.account?.partnerId === scope.fromAccountId
+    const account = placeAt(row.account, own, id, renames.accounts)
+    const ofOthers = isOfAccount(scope) && row.accountId !== scope.accountId
+    const elsewhere = ofOthers && row.accountId !== null
+    const side = sideOf(scope, partnerId, row)
+    return {
+      id,
+      at: row.at,
+      bySupport: row.bySupport,
+      words: recordKinds[kind as RecordKind] ?? kind,
+      // Who renamed another’s account, and from where any rename was made, is that account’s and person’s own.
+      actor: elsewhere ? null : personAt(actorId, row.actor, id),
+      ip: ofOthers ? null : row.ip,
+      /** The record of another account or of a person alone, which affects this history. */
+      ofOthers,
+      side,
+      from: elsewhere || showsFrom(scope, side, row) ? placeAt(row.actorAccount, true, id, renames.accounts) : null,
+      /** The account itself, or that of the partner whose history it is: a page need not say so. */
+      fromOwn: isFromPartner(scope) || (!elsewhere && row.actorAccount?.id === row.accountId),
+      account,
+      change: [
+        ...Object.entries(readJson<Change>(row.change, unreadable)).map(([field, [before, after]]) => ({
+          field,
+          before: inWords(field, row, before),
+          after: inWords(field, row, after),
+        })),
+        ...personal.filter(({ recordId }) => recordId === id),
+      ],
+      // Whom or what it was done to, unless somebody did it to themselves.
+      on: [
+        elsewhere ? account : null,
+        subjectId === actorId ? null : personAt(subjectId, row.subject, id),
+        placeAt(row.project, own, id, renames.projects),
+        ...[row.invited, row.letter, row.letterTo].map((name) => (name === null ? null : { name, now: null })),
+      ].filter((named) => named !== null),
+    }
+  })
+}
+
+type Place = { id: number; name: string; identifier: string }
+
+/** Which account somebody acted from is told where it is the account itself or its partner; Support sees all. */
+function showsFrom(scope: Scope, side: Side | null, { actorAccount, accountId, bySupport }: RawRecord): boolean {
+  return !bySupport && (side === 'partner' || scope === 'all' || isFromPartner(scope) || actorAccount?.id === accountId)
+}
+
+/** The renames of everybody and everything that these records name. */
+function renamesOf(db: Db, rows: RawRecord[]) {
+  const renamed = rows.flatMap(({ account, actorAccount, project, accountId }) => [
+    ...[account, actorAccount].flatMap((one) => (one && one.version > 1 ? [one.id] : [])),
+    ...(project && project.version > 1 && accountId !== null ? [accountId] : []),
+  ])
+  const people = rows.flatMap(({ actorId, subjectId }) => [actorId, subjectId].filter((id) => id !== null))
+  return { users: userRenames(db, people), ...accountRenames(db, renamed) }
+}
+
+/** What people do to their own membership they do as themselves, but for what only a partner’s people can do. */
+const partnersOwn = ['member.added-self', 'member.removed-self']
+
+/** Whether somebody acted as Support, or from the partner’s account: by the record’s columns, whatever they are called. */
+function sideOf(scope: Scope, partnerId: number | undefined, row: RawRecord): Side | null {
+  if (row.bySupport) return 'support'
+  const { kind, actorAccount, accountId, actorId, subjectId } = row
+  if (isOfAccount(scope) && accountId === null) {
+    if (row.actorIsOperator) return 'support'
+    return actorAccount && actorAccount.id === partnerId ? 'partner' : null
+  }
+  if (isOfAccount(scope) && accountId !== scope.accountId) return 'partner'
+  if (isFromPartner(scope) || !actorAccount || accountId === null || actorAccount.id === accountId) return null
+  return actorId === subjectId && !partnersOwn.includes(kind) ? null : 'partner'
+}
+
+const personalChangesOf = prepared((db) =>
+  db
+    .select({
+      recordId: personalChanges.recordId,
+      field: personalChanges.field,
+      before: personalChanges.before,
+      after: personalChanges.after,
+    })
+    .from(personalChanges)
+    .where(isOneOf(personalChanges.recordId, sql.placeholder('ids')))
+    .prepare(),
+)
+
+function listPersonalChanges(db: Db, recordIds: number[]) {
+  return personalChangesOf(db).all({ ids: JSON.stringify(recordIds) })
+}
+
+/** Roles are shown in the product's words. */
+function inWords(
+  field: string,
+  { kind, accountKind }: { kind: string; accountKind: AccountKind | null },
+  value: string | number | null,
+) {
+  if (field !== 'role' || typeof value !== 'string') return value
+  if (kind.startsWith('access.')) return projectRoleNames[value as ProjectRole]
+  return roleName(accountKind ?? 'customer', value as Role)
+}

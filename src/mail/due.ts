@@ -1,0 +1,64 @@
+import { and, asc, eq, gt, lte, sql } from 'drizzle-orm'
+import type { Db } from '../db/open.ts'
+import { prepared } from '../db/prepared.ts'
+import { letters } from '../db/schema.ts'
+import { findLetter } from './listing.ts'
+import { type LetterRow, priorities } from './outbox.ts'
+
+export const minute = 60_000
+/** Between two tries of one e-mail, in milliseconds. */
+export const longestPause = 6 * 60 * minute
+
+// The literal lets SQLite use the index of those that wait; it holds each class in the order of being due.
+const waits = sql`${letters.state} = 'waiting'`
+const ofClass = eq(letters.priority, sql.placeholder('priority'))
+
+const dueOf = prepared((db) =>
+  db
+    .select({ id: letters.id })
+    .from(letters)
+    .where(
+      and(waits, ofClass, lte(letters.dueAt, sql.placeholder('until')), gt(letters.dueAt, sql.placeholder('after'))),
+    )
+    .orderBy(asc(letters.dueAt), asc(letters.id))
+    .limit(sql.placeholder('most'))
+    .prepare(),
+)
+
+const dueAtOf = prepared((db) =>
+  db
+    .select({ id: letters.id, at: letters.dueAt })
+    .from(letters)
+    .where(and(waits, ofClass))
+    .orderBy(asc(letters.dueAt))
+    .limit(sql.placeholder('most'))
+    .prepare(),
+)
+
+/** When the next but those is due: infinite without one. */
+export function nextDueAt(db: Db, without: Set<number>): number {
+  const most = without.size + 1
+  const nextOf = (priority: number) =>
+    dueAtOf(db)
+      .all({ priority, most })
+      .find(({ id }) => !without.has(id))
+  return Math.min(...Object.values(priorities).map((priority) => nextOf(priority)?.at ?? Number.POSITIVE_INFINITY))
+}
+
+/** The first that is due but those: what somebody waits for goes ahead. */
+export function nextDue(db: Db, now: number, without: Set<number>): LetterRow | undefined {
+  const first = (priority: number, after: number, until: number) =>
+    dueOf(db)
+      .all({ priority, after, until, most: without.size + 1 })
+      .find(({ id }) => !without.has(id))
+  for (const priority of Object.values(priorities)) {
+    // A clock that was ahead makes none wait longer than the longest pause.
+    const next = first(priority, 0, now) ?? first(priority, now + longestPause, Number.MAX_SAFE_INTEGER)
+    if (next) return findLetter(db, next.id)
+  }
+  return undefined
+}
+
+export function isWaiting(db: Db, { id }: LetterRow): boolean {
+  return db.select({ state: letters.state }).from(letters).where(eq(letters.id, id)).get()?.state === 'waiting'
+}

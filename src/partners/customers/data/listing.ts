@@ -1,0 +1,193 @@
+import { and, lt, not, type SQL, sql } from 'drizzle-orm'
+import { hasAdmin } from '../../../accounts/members/data.ts'
+import {
+  betweenDays,
+  firstPage,
+  isoTime,
+  type List,
+  type ListQuery,
+  type ListSpec,
+  readPage,
+} from '../../../db/list.ts'
+import type { Db } from '../../../db/open.ts'
+import { accounts } from '../../../db/schema.ts'
+import { amongFew } from '../../../db/search.ts'
+import { type FoundBy, matchWithPeople } from '../../../db/search-people.ts'
+import { isActive, isSuspended, suspensionOf } from '../../../db/suspension.ts'
+import { nearLimit } from '../../../quotas/arithmetic.ts'
+import { hasLimitAt } from '../../../quotas/data/uses.ts'
+import { countedResource } from '../../../quotas/resources/data.ts'
+import { type Customer, livingOf } from './customers.ts'
+
+// Drizzle leaves out a column's table where a query has only one, so a subquery names its own.
+const users = sql<number>`(select count(*) from memberships as own where own.account_id = accounts.id)`
+const projectLimit = sql<
+  number | null
+>`(select limits.amount from limits cross join resources on resources.id = limits.resource_id
+  where limits.account_id = accounts.id and limits.level = 'account' and resources.key = ${countedResource})`
+const columns = {
+  id: accounts.id,
+  name: accounts.name,
+  identifier: accounts.identifier,
+  sortKey: accounts.sortKey,
+  createdAt: accounts.createdAt,
+  suspendedAt: accounts.suspendedAt,
+  suspendedReason: accounts.suspendedReason,
+  supportSuspendedAt: accounts.supportSuspendedAt,
+  supportSuspendedReason: accounts.supportSuspendedReason,
+}
+
+/** What a file says instead of a number where nothing limits a customer. */
+export const unlimited = 'unlimited'
+
+export type CustomerRow = Pick<Customer, keyof typeof columns> & {
+  users: number
+  projectLimit: number | null
+  foundBy: FoundBy | null
+}
+
+/** What a list of customers can be sorted and narrowed down by. */
+export const customerList = {
+  name: 'customers',
+  id: accounts.id,
+  idOf: (customer) => customer.id,
+  sorts: {
+    created: {
+      words: 'Newest first',
+      column: accounts.createdAt,
+      order: 'desc',
+      value: (customer) => customer.createdAt,
+    },
+    name: { words: 'Name', column: accounts.sortKey, order: 'asc', value: (customer) => customer.sortKey },
+    identifier: {
+      words: 'Identifier',
+      column: accounts.identifier,
+      order: 'asc',
+      value: (customer) => customer.identifier,
+    },
+  },
+  columns: {
+    name: ({ name }) => name,
+    identifier: ({ identifier }) => identifier,
+    users: ({ users }) => users,
+    status: (customer) => (suspensionOf(customer) ? 'suspended' : 'active'),
+    created: ({ createdAt }) => isoTime(createdAt),
+    // Read again by an import, which leaves a limit as it is where the cell is empty.
+    'project limit': ({ projectLimit }) => projectLimit ?? unlimited,
+  },
+  filters: {
+    status: { active: 'Active', suspended: 'Suspended' },
+    limits: { over: 'Over a limit', near: 'Near a limit or over it' },
+    admin: { none: 'Without a Customer Admin' },
+    invitations: { expired: 'Invitation expired', ending: 'Invitation expires this week', failed: 'Letter failed' },
+    used: { idle: 'Idle for 90 days' },
+    from: 'day',
+    until: 'day',
+  },
+} as const satisfies ListSpec<CustomerRow>
+
+export type CustomerFilter = keyof typeof customerList.filters
+
+/** A partner's customers, as they are at this time. They are found by their people's e-mails as well. */
+export function listCustomers(
+  db: Db,
+  partnerId: number,
+  query: ListQuery<CustomerFilter>,
+  at: number,
+): List<CustomerRow> {
+  const { found, few, foundBy } = matchWithPeople(db, query.q, 'e-mail')
+  const ofPartner = livingOf(sql.placeholder('partnerId'))
+  const own = few ? amongFew(ofPartner) : ofPartner
+  return readPage(db, customerList, query, {
+    values: { partnerId },
+    narrowed: and(found, narrowed(query.filters, at)),
+    rows: ({ where, orderBy, limit }) =>
+      db
+        .select({ ...columns, users, projectLimit, foundBy })
+        .from(accounts)
+        .where(and(own, where))
+        .orderBy(...orderBy)
+        .limit(limit),
+    counted: ({ where, limit }) => db.select({ one: accounts.id }).from(accounts).where(and(own, where)).limit(limit),
+    seen: (rows) => rows,
+  })
+}
+
+const day = 24 * 3_600_000
+/** Nobody has worked in it for so long. */
+const idleAfter = 90 * day
+
+/** A pending invitation of the account, of which this holds. */
+const invitation = (condition: SQL) =>
+  sql`exists (select 1 from invitations as own where own.account_id = accounts.id and own.state = 'pending' and ${condition})`
+
+function narrowed(filters: ListQuery<CustomerFilter>['filters'], at: number): SQL | undefined {
+  const { status, limits, admin, invitations, used, from, until } = filters
+  return and(
+    status === 'active' ? isActive : undefined,
+    status === 'suspended' ? isSuspended : undefined,
+    limits === 'over' ? hasLimitAt(100, true) : undefined,
+    limits === 'near' ? hasLimitAt(nearLimit) : undefined,
+    admin === 'none' ? not(hasAdmin) : undefined,
+    invitations === 'expired' ? invitation(sql`own.expires_at <= ${at}`) : undefined,
+    invitations === 'ending'
+      ? invitation(sql`own.expires_at > ${at} and own.expires_at <= ${at + 7 * day}`)
+      : undefined,
+    invitations === 'failed'
+      ? invitation(
+          sql`exists (select 1 from letters where letters.invitation_id = own.id and letters.state = 'failed')`,
+        )
+      : undefined,
+    used === 'idle'
+      ? and(
+          lt(accounts.createdAt, at - idleAfter),
+          sql`not exists (select 1 from memberships as own where own.account_id = accounts.id and own.last_used_at >= ${at - idleAfter})`,
+        )
+      : undefined,
+    betweenDays(accounts.createdAt, from, until),
+  )
+}
+
+/** What needs a partner, by the filter that finds it. */
+const attention = [
+  { words: ['customer over a limit', 'customers over a limit'], filter: { limits: 'over' } },
+  { words: ['customer near a limit or over it', 'customers near a limit or over it'], filter: { limits: 'near' } },
+  { words: ['customer without a Customer Admin', 'customers without a Customer Admin'], filter: { admin: 'none' } },
+  {
+    words: ['customer whose invitation was never accepted', 'customers whose invitation was never accepted'],
+    filter: { invitations: 'expired' },
+  },
+  {
+    words: ['customer whose invitation expires this week', 'customers whose invitation expires this week'],
+    filter: { invitations: 'ending' },
+  },
+  { words: ['customer whose letter failed', 'customers whose letter failed'], filter: { invitations: 'failed' } },
+  { words: ['customer suspended', 'customers suspended'], filter: { status: 'suspended' } },
+  {
+    words: ['customer idle for 90 days', 'customers idle for 90 days'],
+    filter: { used: 'idle' },
+  },
+] as const satisfies { words: [string, string]; filter: Partial<Record<CustomerFilter, string>> }[]
+
+/** So many customers are counted of each. */
+const mostCounted = 1_000
+
+/** What needs a partner now: how many of its customers, and the filter that shows them. */
+export function listAttention(db: Db, partnerId: number, at: number) {
+  // One query for all of them.
+  const counts = attention.map(({ filter }) => {
+    const filters = { ...firstPage(customerList).filters, ...filter }
+    const own = and(livingOf(partnerId), narrowed(filters, at))
+    const found = db
+      .select({ one: accounts.id })
+      .from(accounts)
+      .where(own)
+      .limit(mostCounted + 1)
+    return sql`select count(*) as n from ${found}`
+  })
+  const rows = db.all<{ n: number }>(sql.join(counts, sql` union all `))
+  return attention.flatMap(({ words, filter }, at) => {
+    const n = rows[at]?.n ?? 0
+    return n > 0 ? [{ n: Math.min(n, mostCounted), more: n > mostCounted, words, filter }] : []
+  })
+}

@@ -1,0 +1,158 @@
+import { and, asc, eq, inArray, isNull, notExists, notInArray, or, sql } from 'drizzle-orm'
+import { type List, type ListQuery, type ListSpec, readPage } from '../../../db/list.ts'
+import type { Db } from '../../../db/open.ts'
+import { memberships, projectAccess, projects, users } from '../../../db/schema.ts'
+import { isOneOf, matches } from '../../../db/search.ts'
+import type { ProjectRole } from '../../../policy.ts'
+
+export type Access = {
+  projectId: number
+  userId: number
+  name: string
+  email: string
+  role: ProjectRole
+  version: number
+  /** What the list is sorted by. */
+  sortKey: string
+}
+export type Candidate = { userId: number; name: string; email: string }
+
+export const accessFields = {
+  projectId: projectAccess.projectId,
+  userId: users.id,
+  name: users.name,
+  email: users.email,
+  role: projectAccess.role,
+  version: projectAccess.version,
+  sortKey: projectAccess.sortKey,
+}
+
+export const accessList = {
+  name: 'access',
+  id: projectAccess.userId,
+  idOf: (access) => access.userId,
+  sorts: { name: { words: 'Name', column: projectAccess.sortKey, order: 'asc', value: (access) => access.sortKey } },
+  columns: { name: ({ name }) => name, 'e-mail': ({ email }) => email, role: ({ role }) => role },
+  filters: {},
+} as const satisfies ListSpec<Access>
+
+/** Who has access to a project. */
+export function listAccess(db: Db, accountId: number, projectId: number, query: ListQuery): List<Access> {
+  const own = and(
+    eq(projectAccess.accountId, sql.placeholder('accountId')),
+    eq(projectAccess.projectId, sql.placeholder('projectId')),
+  )
+  return readPage(db, accessList, query, {
+    values: { accountId, projectId },
+    narrowed: matches(db, 'users', projectAccess.userId, projectAccess.search, query.q),
+    rows: ({ where, orderBy, limit }) =>
+      db
+        .select(accessFields)
+        .from(projectAccess)
+        .innerJoin(users, eq(users.id, projectAccess.userId))
+        .where(and(own, where))
+        .orderBy(...orderBy)
+        .limit(limit),
+    counted: ({ where, limit }) =>
+      db.select({ one: projectAccess.userId }).from(projectAccess).where(and(own, where)).limit(limit),
+    seen: (rows) => rows,
+  })
+}
+
+/** The first people of each of these projects, `each` at the most, in one query. */
+export function listAccessOf(db: Db, accountId: number, projectIds: number[], each: number): Access[] {
+  if (projectIds.length === 0) return []
+  const numbered = db
+    .select({
+      ...accessFields,
+      n: sql<number>`row_number() over (partition by ${projectAccess.projectId} order by ${projectAccess.sortKey})`.as(
+        'n',
+      ),
+    })
+    .from(projectAccess)
+    .innerJoin(users, eq(users.id, projectAccess.userId))
+    .where(and(eq(projectAccess.accountId, accountId), inArray(projectAccess.projectId, projectIds)))
+    .as('numbered')
+  return db
+    .select()
+    .from(numbered)
+    .where(sql`${numbered.n} <= ${each}`)
+    .orderBy(asc(numbered.projectId), asc(numbered.n))
+    .all()
+}
+
+/**
+ * The account's users without access to a project, found by name or e-mail: whom access can be given to. Those of
+ * `chosen` come first, found or not.
+ */
+export function listCandidates(
+  db: Db,
+  accountId: number,
+  projectId: number,
+  q: string,
+  limit: number,
+  chosen: number[] = [],
+): Candidate[] {
+  const inside = db
+    .select({ id: projectAccess.userId })
+    .from(projectAccess)
+    .where(eq(projectAccess.projectId, projectId))
+  return db
+    .select({ userId: users.id, name: users.name, email: users.email })
+    .from(memberships)
+    .innerJoin(users, eq(users.id, memberships.userId))
+    .where(
+      and(
+        eq(memberships.accountId, accountId),
+        isNull(users.disabledAt),
+        notInArray(users.id, inside),
+        chosen.length > 0
+          ? or(isOneOf(users.id, chosen), matches(db, 'users', memberships.userId, memberships.search, q) ?? sql`true`)
+          : matches(db, 'users', memberships.userId, memberships.search, q),
+      ),
+    )
+    .orderBy(...(chosen.length > 0 ? [sql`not ${isOneOf(users.id, chosen)}`] : []), asc(memberships.sortKey))
+    .limit(limit)
+    .all()
+}
+
+/** The first candidates of each of these projects, `each` at the most, in one query. */
+export function listCandidatesOf(
+  db: Db,
+  accountId: number,
+  projectIds: number[],
+  each: number,
+): (Candidate & { projectId: number })[] {
+  if (projectIds.length === 0) return []
+  const inside = db
+    .select({ one: sql`1` })
+    .from(projectAccess)
+    .where(and(eq(projectAccess.projectId, projects.id), eq(projectAccess.userId, users.id)))
+  const numbered = db
+    .select({
+      // Both columns are called id: in a subquery each needs a name of its own.
+      projectId: sql<number>`${projects.id}`.as('project_id'),
+      userId: sql<number>`${users.id}`.as('user_id'),
+      name: users.name,
+      email: users.email,
+      n: sql<number>`row_number() over (partition by ${projects.id} order by ${memberships.sortKey})`.as('n'),
+    })
+    .from(projects)
+    .innerJoin(memberships, eq(memberships.accountId, projects.accountId))
+    .innerJoin(users, eq(users.id, memberships.userId))
+    .where(
+      and(
+        eq(projects.accountId, accountId),
+        inArray(projects.id, projectIds),
+        isNull(users.disabledAt),
+        notExists(inside),
+      ),
+    )
+    .as('numbered')
+  return db
+    .select()
+    .from(numbered)
+    .where(sql`${numbered.n} <= ${each}`)
+    .orderBy(asc(numbered.projectId), asc(numbered.n))
+    .all()
+}
