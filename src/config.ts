@@ -1,9 +1,18 @@
-import { readFileSync, statSync } from 'node:fs'
-import { isIP } from 'node:net'
+import { statSync } from 'node:fs'
 import { isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readSmtpUrl, type SmtpOptions } from './mail/smtp-url.ts'
 import { type Access, type Place, readPlace } from './operations/elsewhere/place.ts'
+import {
+  ConfigError,
+  isAddressOrRange,
+  isOneOff,
+  readAddress,
+  type Setting,
+  secretValue,
+  settingNames,
+  settings,
+} from './settings.ts'
 
 export type Config = {
   /** Without a slash at its end. */
@@ -50,42 +59,6 @@ export function environmentOf(...names: string[]): NodeJS.ProcessEnv {
 /** The folder of package.json: this file lies one folder below it, and so does the bundle. */
 export const root = fileURLToPath(new URL('..', import.meta.url))
 
-export class ConfigError extends Error {}
-
-/** Every setting. What is secret may stand in a file instead, which NAME_FILE names. */
-const settings = {
-  PUBLIC_URL: 'plain',
-  HOST: 'plain',
-  PORT: 'plain',
-  DATA_DIR: 'plain',
-  SMTP_URL: 'secret',
-  MAIL_FROM: 'plain',
-  SUPPORT_EMAIL: 'plain',
-  PANEL_NAME: 'plain',
-  TRUST_PROXY: 'plain',
-  TWO_FACTOR: 'plain',
-  LOG_LEVEL: 'plain',
-  METRICS_TOKEN: 'secret',
-  BACKUP_EVERY_HOURS: 'plain',
-  BACKUP_KEEP: 'plain',
-  BACKUP_TO: 'plain',
-  REPLICATE_TO: 'plain',
-  REPLICATE_KEEP_HOURS: 'plain',
-  SFTP_KEY_FILE: 'plain',
-  SFTP_KNOWN_HOSTS_FILE: 'plain',
-  S3_ENDPOINT: 'plain',
-  AWS_REGION: 'plain',
-  AWS_ACCESS_KEY_ID: 'plain',
-  AWS_SECRET_ACCESS_KEY: 'secret',
-} as const satisfies Record<string, 'plain' | 'secret'>
-
-type Setting = keyof typeof settings
-
-/** The environment variables that the panel reads, those that name files among them. */
-export const settingNames: string[] = Object.entries(settings).flatMap(([name, kind]) =>
-  kind === 'secret' ? [name, `${name}_FILE`] : [name],
-)
-
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 const twoFactors = ['support', 'partners', 'optional'] as const
 
@@ -100,33 +73,8 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
   const value = (name: Setting) => (settings[name] === 'secret' ? secretValue(name, typed) : typed(name))
   const wrong = (name: Setting, rule: string) => new ConfigError(`${name} ${rule} It is “${value(name)}”.`)
 
-  const port = Number(value('PORT') ?? '3000')
-  if (!/^\d{1,5}$/.test(value('PORT') ?? '3000') || port > 65535)
-    throw wrong('PORT', 'must be a number from 0 to 65535.')
-
-  const publicUrl = value('PUBLIC_URL') ?? `http://localhost:${port}`
-  if (!URL.canParse(publicUrl)) throw wrong('PUBLIC_URL', 'must be an address such as https://panel.example.com.')
-  const { protocol, origin, pathname, search, hash, username, password } = new URL(publicUrl)
-  const base = pathname.replace(/\/+$/, '')
-  const plain = /^(\/[\w.~-]+)*$/.test(base) && !search && !hash && !username && !password
-  if (!['http:', 'https:'].includes(protocol) || !plain)
-    throw wrong('PUBLIC_URL', 'must be https://HOST or http://HOST, and may have a path such as /panel.')
-
-  // Node listens on an IPv6 address without its brackets.
-  const host = (value('HOST') ?? '127.0.0.1').replace(/^\[(.*)\]$/, '$1')
-  const [, socket] = /^unix:(.*)$/.exec(host) ?? []
-  if (socket !== undefined && (!isAbsolute(socket) || Buffer.byteLength(socket) > longestSocket))
-    throw wrong('HOST', `must be an address, a name, or unix:/PATH of at most ${longestSocket} bytes.`)
-
-  const smtpUrl = value('SMTP_URL')
-  let smtp: SmtpOptions | undefined
-  try {
-    smtp = smtpUrl === undefined ? undefined : readSmtpUrl(smtpUrl)
-  } catch (error) {
-    // The value may hold a password, so it is not repeated.
-    throw new ConfigError(`SMTP_URL ${(error as Error).message}`)
-  }
-
+  const addresses = readAddresses(value, wrong)
+  const smtp = readSmtp(value('SMTP_URL'))
   const supportEmail = value('SUPPORT_EMAIL')
   if (supportEmail && !/^[^\s@,<>]+@[^\s@,<>]+$/.test(supportEmail))
     throw wrong('SUPPORT_EMAIL', 'must be one e-mail address.')
@@ -135,7 +83,7 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
   if (panelName.length > 40 || /\p{Cc}/u.test(panelName))
     throw wrong('PANEL_NAME', 'must have at most 40 characters, on one line.')
 
-  const mailFrom = readAddress(value('MAIL_FROM') ?? `${panelName} <no-reply@${new URL(publicUrl).hostname}>`)
+  const mailFrom = readAddress(value('MAIL_FROM') ?? `${panelName} <no-reply@${new URL(addresses.origin).hostname}>`)
   if (!mailFrom) throw wrong('MAIL_FROM', 'must be an address such as “Panel <panel@example.com>”.')
 
   const trustProxy = (value('TRUST_PROXY') ?? '').split(/[\s,]+/).filter(Boolean)
@@ -168,13 +116,7 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
   }
 
   return {
-    publicUrl: origin + base,
-    origin,
-    base,
-    https: protocol === 'https:',
-    host,
-    port,
-    socket,
+    ...addresses,
     dataDir: value('DATA_DIR') ?? 'data',
     smtp,
     mailFrom,
@@ -193,11 +135,46 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
   }
 }
 
+type Value = (name: Setting) => string | undefined
+type Wrong = (name: Setting, rule: string) => ConfigError
+
+/** Where the panel is reached, and where it listens. */
+function readAddresses(
+  value: Value,
+  wrong: Wrong,
+): Pick<Config, 'publicUrl' | 'origin' | 'base' | 'https' | 'host' | 'port' | 'socket'> {
+  const port = Number(value('PORT') ?? '3000')
+  if (!/^\d{1,5}$/.test(value('PORT') ?? '3000') || port > 65535)
+    throw wrong('PORT', 'must be a number from 0 to 65535.')
+
+  const publicUrl = value('PUBLIC_URL') ?? `http://localhost:${port}`
+  if (!URL.canParse(publicUrl)) throw wrong('PUBLIC_URL', 'must be an address such as https://panel.example.com.')
+  const { protocol, origin, pathname, search, hash, username, password } = new URL(publicUrl)
+  const base = pathname.replace(/\/+$/, '')
+  const plain = /^(\/[\w.~-]+)*$/.test(base) && !search && !hash && !username && !password
+  if (!['http:', 'https:'].includes(protocol) || !plain)
+    throw wrong('PUBLIC_URL', 'must be https://HOST or http://HOST, and may have a path such as /panel.')
+
+  // Node listens on an IPv6 address without its brackets.
+  const host = (value('HOST') ?? '127.0.0.1').replace(/^\[(.*)\]$/, '$1')
+  const [, socket] = /^unix:(.*)$/.exec(host) ?? []
+  if (socket !== undefined && (!isAbsolute(socket) || Buffer.byteLength(socket) > longestSocket))
+    throw wrong('HOST', `must be an address, a name, or unix:/PATH of at most ${longestSocket} bytes.`)
+
+  return { publicUrl: origin + base, origin, base, https: protocol === 'https:', host, port, socket }
+}
+
+function readSmtp(url: string | undefined): SmtpOptions | undefined {
+  try {
+    return url === undefined ? undefined : readSmtpUrl(url)
+  } catch (error) {
+    // The value may hold a password, so it is not repeated.
+    throw new ConfigError(`SMTP_URL ${(error as Error).message}`)
+  }
+}
+
 /** What opens places elsewhere. */
-function readAccess(
-  value: (name: Setting) => string | undefined,
-  wrong: (name: Setting, rule: string) => ConfigError,
-): Access {
+function readAccess(value: Value, wrong: Wrong): Access {
   const file = (name: Setting) => {
     const path = value(name)
     if (path !== undefined && !statSync(path, { throwIfNoEntry: false })?.isFile())
@@ -233,12 +210,6 @@ export function readPlaceSetting(name: string, given: string, access: Access): P
   }
 }
 
-/** `NAME <ADDRESS>` or `ADDRESS`; the name may hold brackets of its own. */
-function readAddress(text: string): { name: string; address: string } | undefined {
-  const [, name = '', address] = /^(?:(.*?)\s*<)?([^\s@,<>]+@[^\s@,<>]+)>?$/.exec(text) ?? []
-  return address === undefined ? undefined : { name: name.replace(/^"(.*)"$/, '$1'), address }
-}
-
 /** In bytes: what the operating system takes (unix(7)). */
 const longestSocket = 107
 
@@ -254,29 +225,6 @@ export function takeHandedOver(environment: NodeJS.ProcessEnv = process.env): nu
   return 3
 }
 
-/** In bytes; far more than any secret has. */
-const largestSecret = 64 * 1024
-
-/** A secret stands in the variable, or in the file that NAME_FILE names. */
-function secretValue(name: Setting, typed: (name: string) => string | undefined): string | undefined {
-  const variable = `${name}_FILE`
-  const file = typed(variable)
-  if (file === undefined) return typed(name)
-  if (typed(name) !== undefined) throw new ConfigError(`${name} and ${variable} are both set. Keep one of them.`)
-  const wrong = (why: string) => new ConfigError(`${variable} names ${file}, ${why}.`)
-  let text: string
-  try {
-    const { size } = statSync(file)
-    if (size > largestSecret) throw wrong('which is larger than 64 KiB')
-    text = readFileSync(file, 'utf8').trim()
-  } catch (error) {
-    if (error instanceof ConfigError) throw error
-    throw wrong(`which cannot be read (${(error as NodeJS.ErrnoException).code})`)
-  }
-  if (text === '') throw wrong('which is empty')
-  return text
-}
-
 /** Variables that are set and one letter off a setting: `[what is set, what may be meant]`. */
 export function misspeltSettings(environment: NodeJS.ProcessEnv = process.env): [string, string][] {
   return Object.keys(environment).flatMap((name) => {
@@ -284,25 +232,4 @@ export function misspeltSettings(environment: NodeJS.ProcessEnv = process.env): 
     const meant = settingNames.find((setting) => isOneOff(name, setting))
     return meant ? [[name, meant] as [string, string]] : []
   })
-}
-
-/** One letter more, less or another, or two that changed places. */
-function isOneOff(one: string, other: string): boolean {
-  if (Math.abs(one.length - other.length) > 1) return false
-  let same = 0
-  while (same < one.length && one[same] === other[same]) same++
-  const [restOfOne, restOfOther] = [one.slice(same), other.slice(same)]
-  return (
-    restOfOne.slice(1) === restOfOther.slice(1) ||
-    restOfOne.slice(1) === restOfOther ||
-    restOfOne === restOfOther.slice(1) ||
-    (restOfOne[0] === restOfOther[1] && restOfOne[1] === restOfOther[0] && restOfOne.slice(2) === restOfOther.slice(2))
-  )
-}
-
-function isAddressOrRange(text: string): boolean {
-  const [address = '', bits, ...more] = text.split('/')
-  const version = isIP(address)
-  if (!version || more.length > 0) return false
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
 }

@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { exportToFile } from './accounts/export/command.ts'
-import { ConfigError, misspeltSettings, readConfig } from './config.ts'
+import { misspeltSettings, readConfig } from './config.ts'
 import { exitCodeOf, inOneLine } from './db/failure.ts'
 import { demo } from './demo.ts'
 import { backUp, restore, verify } from './operations/backups/commands.ts'
@@ -9,6 +9,7 @@ import { migrate } from './operations/migration/command.ts'
 import { rotate } from './operations/secrets/command.ts'
 import { createOperator } from './people/first-run/command.ts'
 import { serve } from './server.ts'
+import { ConfigError } from './settings.ts'
 import { version } from './version.ts'
 
 const program = new Command('npm run panel --')

@@ -6,7 +6,7 @@ import { sources as files, isData, readSource as read, src } from './sources.ts'
 
 // Imports point one way: from a higher layer to a lower one, or within a layer.
 const entry = new Set(['main.ts', 'server.ts', 'demo.ts'])
-const ground = /^(db|records|mail|operations\/elsewhere)\/|^(config|version|secrets|eta)\.ts$/
+const ground = /^(db|records|mail|operations\/elsewhere)\/|^(config|settings|version|secrets|eta)\.ts$/
 
 function layer(file: string): number {
   if (entry.has(file)) return 5

@@ -4,7 +4,8 @@ import { Worker } from 'node:worker_threads'
 import Database from 'better-sqlite3'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
 import { Failure, inOneLine } from './failure.ts'
-import { migrationsFolder, StartError } from './open.ts'
+import { migrationsFolder } from './open.ts'
+import { StartError } from './start-error.ts'
 
 /** What a database file holds. Times are in milliseconds since 1970. */
 export type Contents = {

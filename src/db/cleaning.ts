@@ -1,7 +1,8 @@
 import { open, stat } from 'node:fs/promises'
 import { sql } from 'drizzle-orm'
 import type { FastifyBaseLogger } from 'fastify'
-import { type Connection, type Db, longestWait, waitForLock } from './open.ts'
+import { longestWait, waitForLock } from './connect.ts'
+import type { Connection, Db } from './open.ts'
 import type { Storage } from './storage.ts'
 import { isCleaningOwed, noteClean, oweCleaning } from './traces.ts'
 

@@ -1,6 +1,7 @@
 import Database from 'better-sqlite3'
+import { connect } from './connect.ts'
 import { migrateOnce } from './migrate.ts'
-import { connect, migrationsFolder } from './open.ts'
+import { migrationsFolder } from './open.ts'
 
 /** So many pages are copied before requests get their turn. */
 const pagesAtOnce = 100

@@ -1,12 +1,13 @@
 import { channel } from 'node:diagnostics_channel'
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import Database from 'better-sqlite3'
+import type Database from 'better-sqlite3'
 import { is } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { type BaseSQLiteDatabase, SQLiteTransaction } from 'drizzle-orm/sqlite-core'
 import { root } from '../config.ts'
 import { secretsFile } from '../secrets.ts'
+import { connect, keepStatements } from './connect.ts'
 import { createPrivate, isThere, makeFolder, removeLeftovers } from './files.ts'
 import { takeLock } from './lock.ts'
 import { lastApplied, migrateOnce, newestMigration } from './migrate.ts'
@@ -14,8 +15,6 @@ import { mustBeInPlace, rememberPlace, Unusable } from './place.ts'
 import { StartError } from './start-error.ts'
 import { codeOf, type StorageProblem, storageProblem } from './storage-problem.ts'
 import { cleanAtStart } from './traces.ts'
-
-export { StartError }
 
 /** The database, or a transaction of it: data functions take both. */
 export type Db = BaseSQLiteDatabase<'sync', Database.RunResult>
@@ -190,59 +189,6 @@ export function observeWrites(observe: (seconds: number) => void): () => void {
   const listener = (seconds: unknown) => observe(Number(seconds))
   writes.subscribe(listener)
   return () => writes.unsubscribe(listener)
-}
-
-/** Milliseconds that a write waits for another program, such as a short act of the command line. */
-export const longestWait = 5_000
-
-const pragmas = {
-  journal_mode: 'wal',
-  synchronous: 2,
-  // What is deleted or replaced is overwritten with zeros; traces.ts sees to the rest.
-  secure_delete: 1,
-  foreign_keys: 1,
-  busy_timeout: longestWait,
-  trusted_schema: 0,
-}
-
-/** Opens a database file for writing, with the settings that durability rests on. */
-export function connect(file: string): Database.Database {
-  const sqlite = new Database(file)
-  for (const [name, value] of Object.entries(pragmas)) {
-    sqlite.pragma(`${name} = ${value}`)
-    const actual = sqlite.pragma(name, { simple: true })
-    if (actual !== value) throw new StartError(`SQLite refused ${name} = ${value} on ${file}: it is ${actual}.`)
-  }
-  // Of pages that were read, in KiB: the upper ones of large indexes stay.
-  sqlite.pragma('cache_size = -16000')
-  return sqlite
-}
-
-/** How long this connection waits for another program, in milliseconds: all other requests wait with it. */
-export function waitForLock(db: Connection, time: number): void {
-  db.$client.pragma(`busy_timeout = ${time}`)
-}
-
-/** So many statements are kept compiled: more than the pages have. */
-const mostStatements = 500
-
-/**
- * Keeps statements compiled. Drizzle writes the SQL of a query anew each time and has it compiled each
- * time, which costs more than most queries do.
- */
-function keepStatements(sqlite: Database.Database): void {
-  const prepare = sqlite.prepare.bind(sqlite)
-  const statements = new Map<string, Database.Statement>()
-  sqlite.prepare = ((source: string) => {
-    const kept = statements.get(source)
-    // Whoever had it last may have asked for rows as lists.
-    if (kept) return kept.reader ? kept.raw(false) : kept
-    // SQLite plans by the number of a bare `limit ?`, and so would compile the statement anew each time; it sees no number behind a sign.
-    const statement = prepare(source.replaceAll('limit ?', 'limit +?'))
-    if (statements.size >= mostStatements) statements.clear()
-    statements.set(source, statement)
-    return statement
-  }) as typeof sqlite.prepare
 }
 
 /** Returns a look at whether the database has every migration of this version. */

@@ -4,8 +4,8 @@ import { prepared } from '../db/prepared.ts'
 import { letters } from '../db/schema.ts'
 import { findLetter } from './listing.ts'
 import { type LetterRow, priorities } from './outbox.ts'
+import { minute } from './pace.ts'
 
-export const minute = 60_000
 /** Between two tries of one e-mail, in milliseconds. */
 export const longestPause = 6 * 60 * minute
 

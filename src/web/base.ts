@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import { type Config, ConfigError } from '../config.ts'
+import type { Config } from '../config.ts'
+import { ConfigError } from '../settings.ts'
 
 // Where PUBLIC_URL has a path, the panel works below it: addresses lose it when they come in and get it when they go
 // out (here: in redirects and cookies; eta.ts: in pages). All between knows the panel's own paths alone.

@@ -2,7 +2,7 @@ import { type Contents, checkDatabase } from '../../db/check.ts'
 import { checkContent, readCompanion, sha256OfText } from '../../db/companion.ts'
 import { Failure } from '../../db/failure.ts'
 import { isThere } from '../../db/files.ts'
-import { StartError } from '../../db/open.ts'
+import { StartError } from '../../db/start-error.ts'
 import { DamagedSecrets, deriveSecrets, readMasters, unsealed } from '../../secrets.ts'
 import { keyOf } from './folder.ts'
 

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { isThere, writePrivate } from '../../db/files.ts'
 import { isLocked } from '../../db/lock.ts'
-import { type Db, type OpenDatabase, openDatabase, openFile, StartError } from '../../db/open.ts'
+import { type Db, type OpenDatabase, openDatabase, openFile } from '../../db/open.ts'
+import { StartError } from '../../db/start-error.ts'
 import { deriveSecrets, newMaster, readMasters, type Secrets, secretsFile } from '../../secrets.ts'
 import { findInstallation, fits, needsItsSecrets, opensAnything, tie } from './data.ts'
 

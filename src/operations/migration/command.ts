@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { readConfig } from '../../config.ts'
 import { countApplied } from '../../db/check.ts'
 import { isThere } from '../../db/files.ts'
-import { StartError } from '../../db/open.ts'
+import { StartError } from '../../db/start-error.ts'
 import { plural } from '../../web/format.ts'
 import { openInstallation } from '../installation/open.ts'
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { Failure } from '../../db/failure.ts'
 import { isThere, writePrivate } from '../../db/files.ts'
-import { StartError } from '../../db/open.ts'
+import { StartError } from '../../db/start-error.ts'
 import { deriveSecrets, newMaster, readMasters, secretsFile } from '../../secrets.ts'
 import { keylessFiles, keyOf } from '../backups/folder.ts'
 import { openInstallation } from '../installation/open.ts'

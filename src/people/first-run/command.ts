@@ -1,6 +1,6 @@
 import { text } from 'node:stream/consumers'
 import { readConfig } from '../../config.ts'
-import { StartError } from '../../db/open.ts'
+import { StartError } from '../../db/start-error.ts'
 import { joinInstallation } from '../../operations/installation/open.ts'
 import { atCommandLine } from '../../records/record.ts'
 import { email, personName } from '../../web/fields.ts'
