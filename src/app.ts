@@ -45,7 +45,10 @@ import quotaRequestRoutes from './quotas/requests/routes.ts'
 import resourceRoutes from './quotas/resources/routes.ts'
 import quotaRoutes from './quotas/routes.ts'
 import { newToken, type Secrets } from './secrets.ts'
-import supportRoutes from './support/routes.ts'
+import supportAccountRoutes from './support/accounts/routes.ts'
+import supportAccountUserRoutes from './support/accounts/users/routes.ts'
+import supportMailRoutes from './support/mail/routes.ts'
+import supportUserRoutes from './support/users/routes.ts'
 import assets from './web/answer/assets.ts'
 import { answerBroken, answerUnreadable } from './web/answer/bare-page.ts'
 import compression from './web/answer/compression.ts'
@@ -201,7 +204,10 @@ export async function buildApp({
   await app.register(quotaRoutes)
   await app.register(quotaRequestRoutes)
   await app.register(resourceRoutes)
-  await app.register(supportRoutes)
+  await app.register(supportAccountRoutes)
+  await app.register(supportAccountUserRoutes)
+  await app.register(supportUserRoutes)
+  await app.register(supportMailRoutes)
   await app.register(backupRoutes)
   await app.register(clockRoutes)
   refusePagesAsBase(app)

@@ -1,15 +1,15 @@
-import { and, eq, isNotNull, isNull, not, sql } from 'drizzle-orm'
+import { and, eq, isNull, not, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
-import type { Account } from '../accounts/data/account.ts'
-import { isOfSupport } from '../accounts/data/caretaker.ts'
-import { hasAdmin } from '../accounts/members/data.ts'
-import { isDeleted, restorableUntil } from '../db/deletion.ts'
-import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
-import type { Db } from '../db/open.ts'
-import { accounts, users } from '../db/schema.ts'
-import { amongFew, match } from '../db/search.ts'
-import { type FoundBy, matchWithPeople } from '../db/search-people.ts'
-import { isActive, isSuspended, suspensionOf } from '../db/suspension.ts'
+import type { Account } from '../../accounts/data/account.ts'
+import { isOfSupport } from '../../accounts/data/caretaker.ts'
+import { hasAdmin } from '../../accounts/members/data.ts'
+import { isDeleted, restorableUntil } from '../../db/deletion.ts'
+import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
+import type { Db } from '../../db/open.ts'
+import { accounts } from '../../db/schema.ts'
+import { amongFew } from '../../db/search.ts'
+import { type FoundBy, matchWithPeople } from '../../db/search-people.ts'
+import { isActive, isSuspended, suspensionOf } from '../../db/suspension.ts'
 
 // Support sees all accounts and users: the only data functions without a tenant.
 
@@ -101,74 +101,5 @@ export function listAccounts(db: Db, query: ListQuery<AccountFilter>): List<Acco
     counted: ({ where, limit }) => db.select({ one: accounts.id }).from(accounts).where(and(own, where)).limit(limit),
     seen: (rows) =>
       rows.map(({ account, ...more }) => ({ ...account, ...more, until: restorableUntil(account.deletedAt ?? 0) })),
-  })
-}
-
-export type UserRow = Pick<
-  typeof users.$inferSelect,
-  'id' | 'name' | 'email' | 'sortKey' | 'operator' | 'lastSeenAt' | 'createdAt' | 'disabledAt'
-> & { twoFactor: number; accounts: number; sessions: number }
-
-export const userList = {
-  name: 'all-users',
-  id: users.id,
-  idOf: (user) => user.id,
-  sorts: {
-    name: { words: 'Name', column: users.sortKey, order: 'asc', value: (user) => user.sortKey },
-    created: { words: 'Newest first', column: users.createdAt, order: 'desc', value: (user) => user.createdAt },
-  },
-  columns: {
-    name: ({ name }) => name,
-    'e-mail': ({ email }) => email,
-    accounts: ({ accounts }) => accounts,
-    status: ({ disabledAt }) => (disabledAt === null ? 'active' : 'disabled'),
-    'last seen': ({ lastSeenAt }) => isoTime(lastSeenAt),
-    created: ({ createdAt }) => isoTime(createdAt),
-  },
-  filters: {
-    status: { active: 'Active', disabled: 'Disabled' },
-    kind: { support: 'Support' },
-    from: 'day',
-    until: 'day',
-  },
-} as const satisfies ListSpec<UserRow>
-
-export type UserFilter = keyof typeof userList.filters
-
-export function listUsers(db: Db, query: ListQuery<UserFilter>): List<UserRow> {
-  const { status, kind, from, until } = query.filters
-  const { found, few } = match(db, 'users', users.id, users.search, query.q)
-  const living = few ? amongFew(isNull(users.deletedAt)) : isNull(users.deletedAt)
-  const narrowed = and(
-    found,
-    status === 'active' ? isNull(users.disabledAt) : undefined,
-    status === 'disabled' ? isNotNull(users.disabledAt) : undefined,
-    kind === 'support' ? eq(users.operator, true) : undefined,
-    betweenDays(users.createdAt, from, until),
-  )
-  return readPage(db, userList, query, {
-    values: {},
-    narrowed,
-    rows: ({ where, orderBy, limit }) =>
-      db
-        .select({
-          id: users.id,
-          name: users.name,
-          email: users.email,
-          sortKey: users.sortKey,
-          operator: users.operator,
-          lastSeenAt: users.lastSeenAt,
-          createdAt: users.createdAt,
-          disabledAt: users.disabledAt,
-          twoFactor: sql<number>`users.totp_secret is not null`,
-          accounts: sql<number>`(select count(*) from memberships as own join accounts on accounts.id = own.account_id where own.user_id = users.id and accounts.deleted_at is null)`,
-          sessions: sql<number>`(select count(*) from sessions as own where own.user_id = users.id)`,
-        })
-        .from(users)
-        .where(and(living, where))
-        .orderBy(...orderBy)
-        .limit(limit),
-    counted: ({ where, limit }) => db.select({ one: users.id }).from(users).where(and(living, where)).limit(limit),
-    seen: (rows) => rows,
   })
 }

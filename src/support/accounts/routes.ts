@@ -1,0 +1,110 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { createAccount, proposeAccountIdentifier } from '../../accounts/data/account.ts'
+import { resumeAccount, suspendAccount } from '../../accounts/data/suspension.ts'
+import { invite, type NewInvitation } from '../../accounts/invitations/data/sending.ts'
+import { resumedWords } from '../../accounts/resumed.ts'
+import { supportedAccount } from '../../accounts/scope.ts'
+import { write } from '../../db/open.ts'
+import { listPendingRequests, partnerRequestList } from '../../partners/partnership/data.ts'
+import { accountName, email, identifier, line, personName, withIdentifier } from '../../web/fields.ts'
+import { listDownload } from '../../web/lists/csv.ts'
+import { readList } from '../../web/lists/list.ts'
+import { type Form, newForm, readForm } from '../../web/request/forms.ts'
+import { supportActor } from '../../web/request/viewer.ts'
+import { senderOf } from '../scope.ts'
+import { accountList, listAccounts } from './data.ts'
+
+const newAccount = z
+  .strictObject({
+    name: accountName('Enter the account’s name.'),
+    identifier: identifier(),
+    kind: z.enum(['customer', 'partner'], { error: 'Choose a kind.' }),
+    adminName: personName(),
+    adminEmail: email('Enter the first admin’s e-mail.'),
+  })
+  .transform(withIdentifier)
+const suspension = z.strictObject({ reason: line('Say why: the account’s users will read it.', 300) })
+
+/** What requests to become a partner are called in the address of the page that also lists the accounts. */
+const requestPrefix = 'requests-'
+
+export default async function supportAccountRoutes(app: FastifyInstance) {
+  const { db } = app
+  const account = { config: { can: 'support.account' } } as const
+
+  app.get('/support', { config: { can: 'support.see' } }, async (_request, reply) =>
+    reply.seeOther('/support/accounts'),
+  )
+
+  app.get(
+    '/support/accounts',
+    account,
+    async (request, reply) =>
+      listDownload(request, reply, accountList, (query) => listAccounts(db, query)) ??
+      listDownload(request, reply, partnerRequestList, (query) => listPendingRequests(db, query), requestPrefix) ??
+      showAccounts(request, reply),
+  )
+
+  app.post('/support/accounts', account, async (request, reply) => {
+    const form = readForm(newAccount, request.body)
+    if (form.input) {
+      const { adminName, adminEmail, ...input } = form.input
+      const actor = supportActor(request)
+      const sender = senderOf(request)
+      const created = write(db, actor, (tx) => {
+        const created = createAccount(tx, actor, { ...input, partnerId: null })
+        if (!created) return undefined
+        const admin = { name: adminName, email: adminEmail, role: 'admin', projects: [] } satisfies NewInvitation
+        return { ...created, invited: typeof invite(tx, actor, sender, created, admin) === 'object' }
+      })
+      if (created)
+        return reply.seeOther(
+          '/support/accounts',
+          created.invited
+            ? `${created.name} was created, and ${adminName} is invited.`
+            : `${created.name} was created, but ${adminName} could not be invited.`,
+        )
+      form.values.identifier ||= input.identifier
+      form.errors.identifier = `“${input.identifier}” is taken, or was once. “${proposeAccountIdentifier(db, input.identifier)}” is free.`
+    }
+    return showAccounts(request, reply.code(422), form)
+  })
+
+  app.get('/support/accounts/:identifier/suspension', account, async (request, reply) =>
+    showSuspension(request, reply, newForm()),
+  )
+
+  app.post('/support/accounts/:identifier/suspension', account, async (request, reply) => {
+    const { id, name } = supportedAccount(request)
+    const form = readForm(suspension, request.body)
+    if (!form.input) return showSuspension(request, reply.code(422), form)
+    const done = suspendAccount(db, supportActor(request), id, form.input.reason, app.mailContext)
+    return reply.seeOther(
+      '/support/accounts',
+      done ? `${name} is suspended.` : `Support had suspended ${name} already. Nothing was changed.`,
+    )
+  })
+
+  app.post('/support/accounts/:identifier/suspension/removal', account, async (request, reply) => {
+    const { id, name } = supportedAccount(request)
+    const resumed = resumeAccount(db, supportActor(request), id, app.mailContext)
+    return reply.seeOther('/support/accounts', resumedWords(name, resumed))
+  })
+}
+
+function showAccounts(request: FastifyRequest, reply: FastifyReply, form?: Form) {
+  const { db } = request.server
+  return reply.page('support/accounts', {
+    title: 'Accounts',
+    form: form ?? newForm({ kind: 'customer' }),
+    requests: listPendingRequests(db, readList(request, partnerRequestList, requestPrefix)),
+    requestPrefix,
+    list: listAccounts(db, readList(request, accountList)),
+  })
+}
+
+function showSuspension(request: FastifyRequest, reply: FastifyReply, form: Form) {
+  const suspended = supportedAccount(request)
+  return reply.page('support/suspension', { title: `Suspend ${suspended.name}`, suspended, form })
+}

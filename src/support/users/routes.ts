@@ -1,0 +1,90 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { listSent } from '../../accounts/endings/data/foreseeing.ts'
+import { endSessions } from '../../people/data/sessions.ts'
+import { findUser, setDisabled } from '../../people/data/users.ts'
+import { found } from '../../web/answer/errors.ts'
+import { readId } from '../../web/fields.ts'
+import { plural } from '../../web/format.ts'
+import { listDownload } from '../../web/lists/csv.ts'
+import { readList } from '../../web/lists/list.ts'
+import { readForm } from '../../web/request/forms.ts'
+import { supportActor } from '../../web/request/viewer.ts'
+import { listUsers, userList } from './data.ts'
+
+const disabling = z.strictObject({ confirmed: z.literal('yes').optional() })
+
+export default async function supportUserRoutes(app: FastifyInstance) {
+  const { db } = app
+  const user = { config: { can: 'support.user' } } as const
+
+  app.get(
+    '/support/users',
+    user,
+    async (request, reply) =>
+      listDownload(request, reply, userList, (query) => listUsers(db, query)) ?? showUsers(request, reply),
+  )
+
+  app.post('/support/users/:user/disabling', user, async (request, reply) => {
+    const { id, name, disabledAt } = userOf(request)
+    const isEnabled = disabledAt === null
+    if (id === request.signedIn.id)
+      return showUsers(request, reply.code(422), 'You cannot disable yourself: another of Support has to.')
+    const sent = listSent(db, id)
+    // What ends with the log-in is said first.
+    if (readForm(disabling, request.body).input?.confirmed !== 'yes' && sent.total > 0 && isEnabled)
+      return reply.page('accounts/endings/confirmation', {
+        title: `Disable ${name}`,
+        lead: `${name} is logged out everywhere, and cannot log in until Support enables them again.`,
+        area: 'support',
+        ends: { sent },
+        you: false,
+        formAction: `/support/users/${id}/disabling`,
+        fields: {},
+        keeps: false,
+        label: `Disable ${name}`,
+        back: '/support/users',
+      })
+    const ended = setDisabled(db, supportActor(request), id, true)
+    if (ended === 'last-operator')
+      return showUsers(request, reply.code(422), 'The panel keeps at least one user of Support who can log in.')
+    const cancelled = ended ? ` ${plural(ended, 'invitation')} that they had sent ended.` : ''
+    return reply.seeOther(
+      '/support/users',
+      ended === undefined
+        ? `${name} was disabled already. Nothing was changed.`
+        : `${name} is disabled and logged out everywhere.${cancelled}`,
+    )
+  })
+
+  app.post('/support/users/:user/disabling/removal', user, async (request, reply) => {
+    const { id, name } = userOf(request)
+    const enabled = setDisabled(db, supportActor(request), id, false)
+    return reply.seeOther(
+      '/support/users',
+      enabled === undefined ? `${name} was not disabled. Nothing was changed.` : `${name} can log in again.`,
+    )
+  })
+
+  app.post('/support/users/:user/sessions/removal', user, async (request, reply) => {
+    const { id, name } = userOf(request)
+    const ended = endSessions(db, supportActor(request), id)
+    return reply.seeOther(
+      '/support/users',
+      ended ? `${plural(ended, 'session')} of ${name} ended.` : `${name} has no session. Nothing was changed.`,
+    )
+  })
+}
+
+function userOf(request: FastifyRequest) {
+  const user = found(findUser(request.server.db, found(readId((request.params as { user: string }).user))))
+  return found(user.deletedAt === null ? user : undefined)
+}
+
+function showUsers(request: FastifyRequest, reply: FastifyReply, problem = '') {
+  return reply.page('support/users', {
+    title: 'Users',
+    problem,
+    list: listUsers(request.server.db, readList(request, userList)),
+  })
+}
