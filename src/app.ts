@@ -28,6 +28,8 @@ import type { Replica } from './operations/replica/replica.ts'
 import { watchTroubles } from './operations/troubles/watch.ts'
 import wellKnownRoutes from './operations/well-known/routes.ts'
 import customerRoutes from './partners/customers/routes.ts'
+import customerSuspensionRoutes from './partners/customers/suspension/routes.ts'
+import customerUserRoutes from './partners/customers/users/routes.ts'
 import accountTransferRoutes from './partners/partnership/move/routes.ts'
 import partnershipRoutes from './partners/partnership/routes.ts'
 import emailChangeRoutes from './people/email/routes.ts'
@@ -199,6 +201,8 @@ export async function buildApp({
   await app.register(historyRoutes)
   await app.register(partnershipRoutes)
   await app.register(customerRoutes)
+  await app.register(customerUserRoutes)
+  await app.register(customerSuspensionRoutes)
   await app.register(deletedAccountRoutes)
   await app.register(accountTransferRoutes)
   await app.register(quotaRoutes)

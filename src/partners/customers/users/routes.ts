@@ -1,0 +1,169 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { listSent } from '../../../accounts/endings/data/foreseeing.ts'
+import { adminWords, invitationActs, noAdminWords } from '../../../accounts/invitations/acts.ts'
+import { invitationList, listInvitations } from '../../../accounts/invitations/data/listing.ts'
+import { type Handler, mayCopyLink, mayHandle } from '../../../accounts/invitations/data/pending.ts'
+import { inviteAdmin } from '../../../accounts/invitations/data/sending.ts'
+import {
+  addMember,
+  countAdmins,
+  findMember,
+  listMembers,
+  type MemberFilter,
+  memberList,
+  removeMember,
+} from '../../../accounts/members/data.ts'
+import { tellJoined } from '../../../accounts/notices/data.ts'
+import type { ListQuery } from '../../../db/list.ts'
+import { write } from '../../../db/open.ts'
+import { orTooMany, TooMany } from '../../../mail/pace.ts'
+import { email, personName } from '../../../web/fields.ts'
+import { plural } from '../../../web/format.ts'
+import { listDownload } from '../../../web/lists/csv.ts'
+import { readList } from '../../../web/lists/list.ts'
+import { type Form, newForm, readForm } from '../../../web/request/forms.ts'
+import { actor } from '../../../web/request/viewer.ts'
+import { customerOf } from '../../scope.ts'
+import type { Customer } from '../data/customers.ts'
+
+const firstAdmin = z.strictObject({ name: personName(), email: email() })
+
+export default async function customerUserRoutes(app: FastifyInstance) {
+  const { db } = app
+  const see = { config: { can: 'customer.see' } } as const
+  const inviting = { config: { can: 'customer.invite', inAccount: true } } as const
+
+  app.get('/partner/customers/:customer', see, async (request, reply) => reply.seeOther(usersOf(customerOf(request))))
+
+  app.get('/partner/customers/:customer/users', see, async (request, reply) => {
+    customerOf(request)
+    // Asked for each page of a download: it may be another partner's by then.
+    const members = (query: ListQuery<MemberFilter>) => listMembers(db, customerOf(request).id, query)
+    const invitations = (query: ListQuery) => listInvitations(db, customerOf(request).id, query)
+    return (
+      listDownload(request, reply, memberList, members) ??
+      listDownload(request, reply, invitationList, invitations, 'invited-') ??
+      showUsers(request, reply)
+    )
+  })
+
+  ownMembership(app)
+
+  app.post('/partner/customers/:customer/invitations', inviting, async (request, reply) => {
+    const customer = customerOf(request)
+    const form = readForm(firstAdmin, request.body)
+    if (form.input) {
+      const { input } = form
+      const invited = orTooMany(() =>
+        inviteAdmin(db, actor(request), senderOf(request), customer, input, app.mailContext),
+      )
+      if (invited === 'has-admin')
+        return showUsers(
+          request,
+          reply.code(422),
+          form,
+          `${customer.name} has a Customer Admin who can log in and invite its users.`,
+        )
+      if (invited instanceof TooMany) form.errors.email = invited.message
+      else if (typeof invited === 'object') return reply.seeOther(usersOf(customer), adminWords(customer, invited))
+      else form.errors.email = noAdminWords[invited]
+    }
+    return showUsers(request, reply.code(422), form)
+  })
+
+  invitationActs(app, {
+    base: '/partner/customers/:customer/invitations',
+    config: inviting.config,
+    accountOf: customerOf,
+    actor,
+    sender: senderOf,
+    handler: handlerOf,
+    list: (request) => usersOf(customerOf(request)),
+    area: 'partner',
+    copies: true,
+  })
+}
+
+function usersOf(customer: Customer): string {
+  return `/partner/customers/${customer.identifier}/users`
+}
+
+function handlerOf(request: FastifyRequest): Handler {
+  return { from: request.member.account.id }
+}
+
+function senderOf(request: FastifyRequest) {
+  const { postLetter, config } = request.server
+  const { user, account } = request.member
+  return { post: postLetter, publicUrl: config.publicUrl, inviter: user.name, from: { partner: account.name } }
+}
+
+function showUsers(request: FastifyRequest, reply: FastifyReply, form?: Form, problem = '') {
+  const { db } = request.server
+  const customer = customerOf(request)
+  const admins = countAdmins(db, customer.id)
+  const inside = findMember(db, customer.id, request.signedIn.id) !== undefined
+  return reply.page('partners/customers/users', {
+    title: 'Customer Users',
+    customer,
+    problem,
+    form: form ?? newForm(),
+    inside,
+    sent: inside ? listSent(db, request.signedIn.id, customer.id) : null,
+    admins,
+    list: listMembers(db, customer.id, readList(request, memberList)),
+    invitations: listInvitations(db, customer.id, readList(request, invitationList, 'invited-'), (invitation) => ({
+      handled: mayHandle(handlerOf(request), invitation, admins),
+      copied: mayCopyLink(handlerOf(request), invitation, admins),
+    })),
+    now: request.server.now(),
+  })
+}
+
+/** A Partner Admin adds or removes themselves. */
+function ownMembership(app: FastifyInstance) {
+  const { db } = app
+  const join = { config: { can: 'customer.join', inAccount: true } } as const
+
+  app.post('/partner/customers/:customer/own-membership', join, async (request, reply) => {
+    const customer = customerOf(request)
+    const { user } = request.member
+    const added = write(db, actor(request), (tx) => {
+      const own = { accountId: customer.id, userId: user.id, role: 'admin', fromPartner: true } as const
+      const added = addMember(tx, actor(request), own, 'member.added-self')
+      if (added) tellJoined(tx, actor(request), customer.id, own.role, app.mailContext)
+      return added
+    })
+    return reply.seeOther(
+      usersOf(customer),
+      added
+        ? `You are Customer Admin of ${customer.name} now. Change into it with the account switcher at the top left.`
+        : `You are a user of ${customer.name} already.`,
+    )
+  })
+
+  app.post('/partner/customers/:customer/own-membership/removal', join, async (request, reply) => {
+    const customer = customerOf(request)
+    const { id } = request.member.user
+    const { removed, ended } = write(db, actor(request), (tx) => {
+      const ended = listSent(tx, id, customer.id).total
+      const how = { mayEmpty: true }
+      return { ended, removed: removeMember(tx, actor(request), customer.id, id, 'member.removed-self', how) }
+    })
+    if (removed === 'last-admin') {
+      return showUsers(
+        request,
+        reply.code(422),
+        undefined,
+        `You are the last Customer Admin of ${customer.name}, which has other users. Make one of them Customer Admin first.`,
+      )
+    }
+    return reply.seeOther(
+      usersOf(customer),
+      removed
+        ? `You are no user of ${customer.name} any more.${ended > 0 ? ` ${plural(ended, 'invitation')} that you had sent ended.` : ''}`
+        : `You are no user of ${customer.name}.`,
+    )
+  })
+}
