@@ -14,7 +14,8 @@ import { actor, supportActor } from '../../web/request/viewer.ts'
 import type { User } from '../data/users.ts'
 import { findUser } from '../data/users.ts'
 import { deleteUser, foreseeDeletion } from './data.ts'
-import { collectPersonalData, type Section } from './download/data/collecting.ts'
+import { collectPersonalData } from './download/data/collecting.ts'
+import type { Section } from './download/data/section.ts'
 
 const typed = z.strictObject({ email: z.string().trim().default('') })
 
