@@ -27,8 +27,16 @@ const env = {
 /** No test may hold up the others for ever, not even one that blocks its own process. */
 const longest = 30 * 60_000
 
+/** Tests wait for mail, processes and disks, too: one more than there are cores keeps those busy. */
+const jobs = availableParallelism() + 1
+const imports = new URL('imports.mjs', import.meta.url).href
+
 const patterns = named.map((path) => (path.endsWith('.ts') ? path : `${path}/**/*.test.ts`))
-const files = globSync(named.length > 0 ? patterns : 'test/**/*.test.ts', { cwd: root }).sort()
+/** The browser tests take longest, so they come first. */
+const inOrder = (file) => `${file.includes('browser') ? 0 : 1}${file}`
+const files = globSync(named.length > 0 ? patterns : 'test/**/*.test.ts', { cwd: root }).sort((one, other) =>
+  inOrder(one) < inOrder(other) ? -1 : 1,
+)
 let passed = 0
 let failed = 0
 
@@ -42,7 +50,7 @@ if (named.length === 0) {
 }
 const waiting = files.values()
 await Promise.all(
-  Array.from({ length: availableParallelism() }, async () => {
+  Array.from({ length: jobs }, async () => {
     for (const file of waiting) await test(file)
   }),
 )
@@ -63,7 +71,7 @@ async function test(file) {
   watch(parser, [file])
   parser.on('extra', (text) => process.stdout.write(text))
   const options = { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'], timeout: longest, killSignal: 'SIGKILL' }
-  const child = spawn(process.execPath, [file], options)
+  const child = spawn(process.execPath, ['--import', imports, file], options)
   child.stdout.pipe(parser)
   const [[code, signal], [{ ok, plan }]] = await Promise.all([once(child, 'exit'), once(parser, 'complete')])
   if (plan.skipReason) console.log(`  skipped: ${file}: ${plan.skipReason}`)
