@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
-import { type HTMLElement, parse } from 'node-html-parser'
+import { HTMLElement, type Node, parse } from 'node-html-parser'
 import type { Test } from 'tap'
 import { buildApp } from '../src/app.ts'
 import { type Config, readConfig } from '../src/config.ts'
@@ -462,6 +462,16 @@ function nameOf(button: HTMLElement): string {
   return button.getAttribute('aria-label') ?? clean(button)
 }
 
+/** Elements that stand in one line with their neighbours. */
+const inline = new Set('a abbr b bdi code em i kbd label mark s small span strong sub sup svg time u wbr'.split(' '))
+
+/** The text of an element, white space folded. Words of neighbouring blocks stay apart, as on the screen. */
 function clean(element: HTMLElement | null): string {
-  return (element?.textContent ?? '').replace(/\s+/g, ' ').trim()
+  return element ? words(element).replace(/\s+/g, ' ').trim() : ''
+}
+
+function words(node: Node): string {
+  if (!(node instanceof HTMLElement)) return node.textContent
+  const text = node.childNodes.map(words).join('')
+  return inline.has(node.localName) ? text : ` ${text} `
 }
