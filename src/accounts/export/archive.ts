@@ -2,7 +2,8 @@ import { PassThrough, pipeline, Readable } from 'node:stream'
 import { ZipFile } from 'yazl'
 import type { Db } from '../../db/open.ts'
 import { type Cell, csvParts } from '../../web/lists/csv.ts'
-import { type ExportTable, exportTables } from './data/tables.ts'
+import type { ExportTable } from './data/table.ts'
+import { exportTables } from './data/tables.ts'
 
 /**
  * Everything of a living account as one ZIP archive, as it is read: each table as JSON Lines and as CSV, and

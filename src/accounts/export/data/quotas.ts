@@ -1,0 +1,129 @@
+import { and, asc, eq, gt, inArray } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/sqlite-core'
+import { isoTime } from '../../../db/list.ts'
+import type { Db } from '../../../db/open.ts'
+import { accounts, limits, projects, quotaRequestAmounts, quotaRequests, resources, users } from '../../../db/schema.ts'
+import { type ExportTable, pageSize, pages } from './table.ts'
+
+export function ofLimits(db: Db, accountId: number): ExportTable {
+  return {
+    name: 'limits',
+    words: 'The quotas that were set: of the account, of its projects and, for a partner, of its pool for customers',
+    fields: {
+      level: 'pool, account or project',
+      project: 'the project’s identifier, for a limit of a project',
+      resource: 'the key of the resource',
+      unit: 'its unit; empty for what is counted in pieces',
+      amount: 'the number; empty where it was taken away again',
+      remark: 'what was remarked when it was set',
+      'set by': 'who set it last',
+      'set from': 'the account that it was set from; empty for Support',
+      set: 'when',
+    },
+    rows: () => pages((after) => listLimits(db, accountId, after)),
+  }
+}
+
+export function ofRequests(db: Db, accountId: number): ExportTable {
+  return {
+    name: 'quota-requests',
+    words: 'Requests for more quota: a row for each resource that was asked for',
+    fields: {
+      request: 'the number of the request',
+      project: 'the project’s identifier; empty for a request for the account',
+      'requested by': 'who asked',
+      reason: 'why',
+      state: 'open, approved, declined or cancelled',
+      resource: 'the key of the resource',
+      asked: 'the limit that was asked for',
+      granted: 'the limit that was granted',
+      comment: 'what the decision says',
+      created: 'when it was asked',
+      ended: 'when it was decided or taken back',
+    },
+    rows: () => pages((after) => listRequests(db, accountId, after)),
+  }
+}
+
+const setter = alias(users, 'setter')
+const setFrom = alias(accounts, 'set_from')
+
+function listLimits(db: Db, accountId: number, after: number) {
+  return db
+    .select({
+      limit: limits,
+      project: projects.identifier,
+      resource: resources,
+      by: setter.name,
+      from: setFrom.name,
+    })
+    .from(limits)
+    .innerJoin(resources, eq(resources.id, limits.resourceId))
+    .leftJoin(projects, eq(projects.id, limits.projectId))
+    .leftJoin(setter, eq(setter.id, limits.setBy))
+    .leftJoin(setFrom, eq(setFrom.id, limits.setFrom))
+    .where(and(eq(limits.accountId, accountId), gt(limits.id, after)))
+    .orderBy(asc(limits.id))
+    .limit(pageSize)
+    .all()
+    .map(({ limit, project, resource, by, from }) => ({
+      id: limit.id,
+      row: {
+        level: limit.level,
+        project,
+        resource: resource.key,
+        unit: resource.unit,
+        amount: limit.amount,
+        remark: limit.remark,
+        'set by': by,
+        'set from': from,
+        set: isoTime(limit.setAt),
+      },
+    }))
+}
+
+const requester = alias(users, 'requester')
+
+function listRequests(db: Db, accountId: number, after: number) {
+  const some = db
+    .select({ request: quotaRequests, project: projects.identifier, by: requester.name })
+    .from(quotaRequests)
+    .innerJoin(requester, eq(requester.id, quotaRequests.requestedBy))
+    .leftJoin(projects, eq(projects.id, quotaRequests.projectId))
+    .where(and(eq(quotaRequests.accountId, accountId), gt(quotaRequests.id, after)))
+    .orderBy(asc(quotaRequests.id))
+    .limit(pageSize)
+    .all()
+  const amounts = db
+    .select({ amount: quotaRequestAmounts, key: resources.key })
+    .from(quotaRequestAmounts)
+    .innerJoin(resources, eq(resources.id, quotaRequestAmounts.resourceId))
+    .where(
+      inArray(
+        quotaRequestAmounts.requestId,
+        some.map(({ request }) => request.id),
+      ),
+    )
+    .orderBy(asc(quotaRequestAmounts.requestId), asc(resources.id))
+    .all()
+  return some.flatMap(({ request, project, by }) =>
+    amounts
+      .filter(({ amount }) => amount.requestId === request.id)
+      .map(({ amount, key }) => ({
+        id: request.id,
+        row: {
+          request: request.id,
+          project,
+          'requested by': by,
+          reason: request.reason,
+          state: request.state,
+          resource: key,
+          asked: amount.asked,
+          granted: amount.granted,
+          comment: request.comment,
+          created: isoTime(request.createdAt),
+          ended: isoTime(request.endedAt),
+        },
+      })),
+  )
+}
