@@ -68,7 +68,7 @@ for (const [what, status, words] of [
     t.equal(page.status, status)
     t.match(page.text, words)
     t.match(page.text, /Nothing was changed. You can go on reading, and log out./)
-    t.match(page.text, /What you typed is kept .* nameTyped \d+identifiertyped-\d+/)
+    t.match(page.text, /What you typed is kept .* name Typed \d+ identifier typed-\d+/)
     t.match(page.text, /Number for Support: [\w-]{36}/)
     t.equal(page.response.headers['retry-after'], status === 503 ? '5' : undefined)
     t.notOk(projectOf(panel, identifier))
@@ -307,7 +307,7 @@ t.test('on a disk that is really full one reads and logs out, and all goes on wh
   fill(filler)
   const { page, identifier } = await createUntilRefused(stella)
   t.equal(page.status, 507)
-  t.match(page.text, `identifier${identifier}`)
+  t.match(page.text, `identifier ${identifier}`)
   for (const path of ['/', '/projects', '/projects/website', '/customer/users', '/customer/history'])
     t.equal((await stella.get(path)).status, 200, path)
   for (let times = 0; times < 5; times++) {
