@@ -66,9 +66,13 @@ async function run(program, ...args) {
 
 async function test(file) {
   const begun = performance.now()
-  const before = failed
+  let failures = 0
+  const fail = (path, { name, diag }) => {
+    failures++
+    console.log(`\nFAILED: ${[...path, name].join(' › ')}\n${diag ? `${JSON.stringify(diag, null, 2)}\n` : ''}`)
+  }
   const parser = new Parser()
-  watch(parser, [file])
+  watch(parser, [file], fail)
   parser.on('extra', (text) => process.stdout.write(text))
   const options = { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'], timeout: longest, killSignal: 'SIGKILL' }
   const child = spawn(process.execPath, ['--import', imports, file], options)
@@ -76,16 +80,17 @@ async function test(file) {
   const [[code, signal], [{ ok, plan }]] = await Promise.all([once(child, 'exit'), once(parser, 'complete')])
   if (plan.skipReason) console.log(`  skipped: ${file}: ${plan.skipReason}`)
   // A file that crashed has no failed line of its own.
-  if ((code !== 0 || !ok) && failed === before) fail([file], { name: `ended with ${signal ?? code}` })
-  console.log(`${failed === before ? 'ok  ' : 'FAIL'} ${file} (${Math.round(performance.now() - begun)} ms)`)
+  if ((code !== 0 || !ok) && failures === 0) fail([file], { name: `ended with ${signal ?? code}` })
+  failed += failures
+  console.log(`${failures === 0 ? 'ok  ' : 'FAIL'} ${file} (${Math.round(performance.now() - begun)} ms)`)
 }
 
 /** Counts the leaves of a file: the line that closes a subtest repeats what its own lines say. */
-function watch(parser, path) {
+function watch(parser, path, fail) {
   let children = 0
   parser.on('child', (child) => {
     children++
-    watch(child, [...path, child.name])
+    watch(child, [...path, child.name], fail)
   })
   parser.on('assert', (result) => {
     if (children > 0) {
@@ -97,9 +102,4 @@ function watch(parser, path) {
     if (result.skip) console.log(`  skipped: ${[...path, result.name].join(' › ')}: ${result.skip}`)
   })
   parser.on('bailout', (reason) => fail(path, { name: `bailed out: ${reason}` }))
-}
-
-function fail(path, { name, diag }) {
-  failed++
-  console.log(`\nFAILED: ${[...path, name].join(' › ')}\n${diag ? `${JSON.stringify(diag, null, 2)}\n` : ''}`)
 }
