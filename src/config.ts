@@ -47,6 +47,8 @@ export type Config = {
   replicateTo: Place | undefined
   /** How far back the replica goes. */
   replicateKeepHours: number
+  /** For development: views and public/ are read anew for each page. */
+  reload: boolean
   /** What places share, for one that a command names. */
   access: Access
 }
@@ -131,6 +133,7 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
     backupTo: place('BACKUP_TO'),
     replicateTo,
     replicateKeepHours: whole('REPLICATE_KEEP_HOURS', 24, 1, 8_760),
+    reload: false,
     access,
   }
 }

@@ -33,9 +33,9 @@ export const cast = {
 export type CastName = keyof typeof cast
 
 /** Runs the panel on a throw-away database with the demo cast, and prints the log-ins. */
-export async function demo(): Promise<void> {
+export async function demo({ reload = false }: { reload?: boolean } = {}): Promise<void> {
   const dataDir = mkdtempSync(join(tmpdir(), 'meshpanel-demo-'))
-  const config = { ...readConfig({ LOG_LEVEL: 'warn', TWO_FACTOR: 'optional' }), dataDir }
+  const config = { ...readConfig({ LOG_LEVEL: 'warn', TWO_FACTOR: 'optional' }), dataDir, reload }
   const app = await serve(config, async ({ db, now }) => createCast(db, now(), await hashPassword(demoPassword)))
   process.once('exit', () => rmSync(dataDir, { recursive: true, force: true }))
 

@@ -4,12 +4,13 @@ import { root } from './config.ts'
 
 /**
  * The Eta of pages and letters; `tools` is what its views can call under that name, `base` the path that the panel's
- * own addresses in them get. A value that is missing fails the page instead of printing “undefined”.
+ * own addresses in them get, `reload` whether templates are read anew each time. A value that is missing fails the page
+ * instead of printing “undefined”.
  */
-export function newEta(tools: object = {}, base = ''): Eta {
+export function newEta(reload: boolean, tools: object = {}, base = ''): Eta {
   const eta = new Eta({
     views: join(root, 'views'),
-    cache: true,
+    cache: !reload,
     autoTrim: [false, 'nl'],
     autoFilter: true,
     // Not among a view's data, which Eta copies for each partial.

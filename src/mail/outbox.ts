@@ -48,7 +48,7 @@ export const giveUpAfter = 72 * hour
 export const newMessageId = (publicUrl: string) => `<${randomUUID()}@${new URL(publicUrl).hostname}>`
 
 export function newPost(config: Config, secrets: Secrets, wake: () => void): Post {
-  const html = newEta()
+  const html = newEta(config.reload)
   // Plain text is no HTML: nothing in it is escaped.
   const text = html.withConfig({ autoEscape: false })
   return (tx, at, { kind, email, name, data, reason, accountId, names = [], bulk }) => {

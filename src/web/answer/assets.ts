@@ -15,11 +15,18 @@ declare module 'fastify' {
 
 const folder = join(root, 'public')
 
-export default fp(async (app: FastifyInstance) => {
+/** A path with the hash of all files. */
+function addressNow(): string {
   const hash = createHash('sha256')
   for (const file of readdirSync(folder).sort()) hash.update(file).update(readFileSync(join(folder, file)))
-  const prefix = `/assets/${hash.digest('hex').slice(0, 12)}/`
-  app.decorate('assets', prefix)
+  return `/assets/${hash.digest('hex').slice(0, 12)}/`
+}
+
+export default fp(async (app: FastifyInstance) => {
+  const { reload } = app.config
+  const address = addressNow()
+  if (reload) app.decorate('assets', { getter: addressNow })
+  else app.decorate('assets', address)
 
   await app.register(async (scope) => {
     scope.addHook('onRoute', (route) => {
@@ -27,7 +34,7 @@ export default fp(async (app: FastifyInstance) => {
     })
     await scope.register(fastifyStatic, {
       root: folder,
-      prefix,
+      prefix: reload ? '/assets/:hash/' : address,
       decorateReply: false,
       dotfiles: 'deny',
       index: false,

@@ -43,14 +43,14 @@ const tools = {
 }
 
 export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts }) => {
-  const { panelName, supportEmail, base } = app.config
+  const { panelName, supportEmail, base, reload } = app.config
   const noticeCookie = { ...cookieOptions(app.config), signed: true }
   const noticeName = cookieName(app.config, 'meshpanel-notice')
 
   await app.register(fastifyView, {
-    engine: { eta: newEta(tools, base) },
+    engine: { eta: newEta(reload, tools, base) },
     root: join(root, 'views'),
-    production: true,
+    production: !reload,
   })
 
   app.decorateReply('seeOther', function (this: FastifyReply, path: string, notice?: string) {
