@@ -152,7 +152,7 @@ function portOf(address: ReturnType<ReturnType<typeof createServer>['address']>)
   return address.port
 }
 
-/** Waits for what happens apart from all requests, twenty seconds at the most. */
+/** Waits for what happens apart from all requests, two minutes at most. */
 export async function until<Result>(
   what: string,
   look: () => Result | undefined | false | Promise<Result | undefined | false>,

@@ -20,7 +20,7 @@ import { pause, until } from '../smtp.ts'
 // Nobody writes to people who have not agreed to it more often than mail/allowance.ts says, and everybody reads
 // when it is possible again.
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 const minute = 60_000
 const hour = 60 * minute

@@ -64,7 +64,7 @@ import { addressOf, formFor, idOf, lasting, missing, type Objects, prepare } fro
 // what is another's. Who may do what is written down here once more, by route, so that a slip in
 // policy.ts or in a route shows.
 
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 
 const groups = {
   support: ['olga'],

@@ -27,9 +27,9 @@ import { castDatabase, newFolder, type Page, type Panel, publicUrl, type Start, 
 import { launch, runCommand, runProgram, startProcess } from '../process.ts'
 import { randomFrom } from '../proofs/random.ts'
 import { unpackRelease } from '../releases/releases.ts'
-import { deadAddress, linkIn, pause, until } from '../smtp.ts'
+import { deadAddress, linkIn, until } from '../smtp.ts'
 
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 
 const hour = 3_600_000
 const day = 24 * hour
@@ -638,12 +638,10 @@ async function made(panel: Panel, many: number, kind = ''): Promise<Page> {
 
 async function settled(panel: Panel): Promise<Page> {
   const olga = await panel.signIn('olga')
-  for (let tries = 0; tries < 500; tries++) {
+  return until('the end of a backup', async () => {
     const page = await olga.get(path)
-    if (!page.text.includes('A backup is being made …')) return page
-    await pause(20)
-  }
-  throw new Error('a backup does not end')
+    return !page.text.includes('A backup is being made …') && page
+  })
 }
 
 /** The link in the newest letter to an address, as its reader would find it. */

@@ -223,10 +223,7 @@ t.test('an import that has to wait waits no longer when a clock that was ahead i
   const petra = await panel.signIn('petra')
   const checked = await petra.submitAndFollow('/partner/imports', 'Check the file', { text: text.join('\n') })
   await petra.press(checked, 'Import 6 customers')
-  for (let tries = 0; !(await petra.get(checked.path)).text.includes('Waiting until'); tries++) {
-    if (tries > 200) throw new Error('it does not wait')
-    await pause(50)
-  }
+  await until('it waits', async () => (await petra.get(checked.path)).text.includes('Waiting until'))
   panel.jump(-2 * day)
   t.notMatch((await petra.get(checked.path)).text, 'Waiting until')
 })

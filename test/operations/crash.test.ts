@@ -1,7 +1,7 @@
 import t from 'tap'
 import { crash } from '../proofs/crash.ts'
 
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 
 t.test('a panel that is killed under 16 writers loses no write that it answered, 20 times', async (t) => {
   const report = await crash(20)

@@ -8,7 +8,7 @@ import { runCommand, startProcess } from '../process.ts'
 import { type Promised, writers } from '../proofs/crash.ts'
 import { deadAddress, until } from '../smtp.ts'
 
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 
 // What an operator would live through: a backup while people work, a crash, and a restore elsewhere.
 

@@ -280,12 +280,16 @@ t.test(
     await until('the mail failure is logged', () => panel.printed().includes('a letter failed'))
 
     const other = new Database(join(dataDir, 'panel.db'))
+    const slow = () =>
+      linesOf(panel).filter(
+        ({ msg, level, req }) =>
+          msg === 'request completed' && level === 40 && req?.method === 'POST' && req.path === '/projects',
+      )
     const whileHeld = async (): Promise<Page> => {
       other.exec('BEGIN IMMEDIATE')
-      const begun = performance.now()
       const page = await stella.submit('/projects', 'Create project', { name: 'Later', identifier: 'later' })
       other.exec('ROLLBACK')
-      if (performance.now() - begun >= 1_000) return page
+      if (slow().length > 0) return page
       // A worker found out first that nothing can be saved, so that the form did not wait for the lock.
       await pause(6_000)
       return whileHeld()
@@ -332,8 +336,7 @@ t.test(
         },
       ])
     }
-    const slow = said('request completed').filter(({ level }) => level === 40)
-    t.match(slow, [{ req: { method: 'POST', path: '/projects', route: '/projects' } }], 'what took long is a warning')
+    t.match(slow(), [{ req: { route: '/projects' } }], 'what took long is a warning')
     for (const line of lines.filter(({ req }) => req)) t.ok(line.reqId, 'each line of a request has its number')
     t.same(
       said('request completed').filter(({ req }) => /health|metrics/.test(req?.path ?? '')),
@@ -359,7 +362,7 @@ type Line = {
   level: number
   msg: string
   reqId?: string
-  req?: { path: string }
+  req?: { method: string; path: string }
   result?: string
   user?: number
   status?: number

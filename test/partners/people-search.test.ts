@@ -7,7 +7,7 @@ import { type Page, type Panel, startApp } from '../harness.ts'
 
 // A customer is found by the e-mail of one of its people, an account by Support also by a person's name.
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const identifiers = (page: Page) =>
   page.root.querySelectorAll('td[data-label="Identifier"]').map((td) => td.text.trim())

@@ -20,7 +20,7 @@ import { listResources } from '../../src/quotas/resources/data.ts'
 import type { Person } from '../../src/records/record.ts'
 import { startApp } from '../harness.ts'
 
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 
 const day = 24 * 3_600_000
 const kinds = ['projects', 'cores', 'ram'] as const

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import { mock } from 'node:test'
@@ -10,11 +11,11 @@ import { accounts, records, users } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
 import { atCommandLine } from '../../src/records/record.ts'
 import { type Client, formFields, type Panel, publicUrl, startApp } from '../harness.ts'
-import { pause } from '../smtp.ts'
+import { pause, until } from '../smtp.ts'
 
 // A download is made no faster than it is read, and nobody has more than a few open.
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const many = 8_000
 
@@ -43,7 +44,7 @@ const forms: Record<string, [page: string, button: string]> = {
   '/profile/data': ['/profile', 'Download my data'],
 }
 
-/** Asks for a file as a browser would that then reads nothing. */
+/** Asks for a file as a browser would that then reads nothing, and waits until it has begun. */
 async function ask(t: Test, panel: Panel, client: Client, path: string, encoding: string) {
   const [page, button] = forms[path] ?? []
   const fields = page && button ? formFields((await client.open(page)).form(button).form) : undefined
@@ -53,10 +54,16 @@ async function ask(t: Test, panel: Panel, client: Client, path: string, encoding
   socket.on('error', () => {})
   t.teardown(() => socket.destroy())
   socket.pause()
+  const begun = new Promise<void>((resolve) => {
+    panel.app.server.once('request', (_, answer: ServerResponse) => {
+      resolve(until('the download has begun', () => answer.headersSent).then(() => {}))
+    })
+  })
   const cookie = [...client.cookies].map((pair) => pair.join('=')).join('; ')
   socket.write(
     `${fields ? 'POST' : 'GET'} ${path} HTTP/1.1\r\nhost: x\r\ncookie: ${cookie}\r\norigin: ${publicUrl}\r\naccept-encoding: ${encoding}\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: ${body.length}\r\nsec-fetch-site: same-origin\r\nconnection: close\r\n\r\n${body}`,
   )
+  await begun
   return socket
 }
 
@@ -158,7 +165,6 @@ for (const [path, encoding] of [
       const stella = await panel.signIn('stella')
       addRecords(panel)
       const socket = await ask(t, panel, stella, path, encoding)
-      await pause(500)
       await end(panel, stella)
       let got = 0
       socket.on('data', (part) => {
@@ -185,7 +191,6 @@ t.test('a partner’s download of a customer’s users breaks off when the custo
      SELECT ${acmeOf(panel)}, id, 'member', 1, 1 FROM users WHERE name = 'A'`,
   )
   const socket = await ask(t, panel, petra, '/partner/customers/acme/users?download=csv', 'identity')
-  await pause(500)
   await support.submit('/support/accounts/acme/partner', 'Move', { partner: 'rival' })
   let got = 0
   socket.on('data', (part) => {

@@ -20,7 +20,7 @@ import { type Client, type Page, type Panel, startApp } from '../harness.ts'
 
 // Whoever acts on the last row of the last page sees the page before it, not an empty one.
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const many = 60
 

@@ -15,7 +15,7 @@ import { isData, sources, src } from '../sources.ts'
 
 // People type names as their keyboard lets them, and read lists in the order that they expect.
 
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 
 const name = 'Łukasz Müller-Nguyễn O’Brien'
 const typed = ['muller', 'MUELLER', 'Müller', 'müll', 'lukasz', 'ŁUKASZ', 'nguyen', "o'brien", 'O’Brien', 'obrien']

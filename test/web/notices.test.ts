@@ -21,7 +21,7 @@ import { isData, readSource, sources, src } from '../sources.ts'
 
 // What a page says is what happened: a notice tells of the act’s result, never of what was asked for.
 
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 
 type Act = {
   who: CastName

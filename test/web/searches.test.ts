@@ -6,7 +6,7 @@ import { type Client, type Page, type Panel, startApp } from '../harness.ts'
 // A search that finds rows by what it does not show tells it all the same, letter by letter. So every page of the
 // running application is asked, by everybody who may open it, for every text that the database holds.
 
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 
 /** Acts whose traces are in lists: names that say nothing of the e-mails and identifiers beside them. */
 async function fill(panel: Panel): Promise<void> {

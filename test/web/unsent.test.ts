@@ -7,7 +7,7 @@ import { type Client, encodeParts, formFields, multipart, type Page, type Panel,
 
 // What somebody typed into a page whose session has ended is not lost: they log in, and send it.
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const project = { name: 'Intranet – naïve <b>', identifier: 'intranet' }
 const hour = 3_600_000
