@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readSmtpUrl, type SmtpOptions } from './mail/smtp-url.ts'
-import { type Access, type Place, readPlace } from './operations/elsewhere/place.ts'
+import { type Place, type PlaceAccess, readPlace } from './operations/elsewhere/place.ts'
 import {
   ConfigError,
   isAddressOrRange,
@@ -50,7 +50,7 @@ export type Config = {
   /** For development: views and public/ are read anew for each page. */
   reload: boolean
   /** What places share, for one that a command names. */
-  access: Access
+  access: PlaceAccess
 }
 
 /** Some variables of the environment, for a program that is started: never all of them, since some are secrets. */
@@ -177,7 +177,7 @@ function readSmtp(url: string | undefined): SmtpOptions | undefined {
 }
 
 /** What opens places elsewhere. */
-function readAccess(value: Value, wrong: Wrong): Access {
+function readAccess(value: Value, wrong: Wrong): PlaceAccess {
   const file = (name: Setting) => {
     const path = value(name)
     if (path !== undefined && !statSync(path, { throwIfNoEntry: false })?.isFile())
@@ -205,7 +205,7 @@ function readAccess(value: Value, wrong: Wrong): Access {
 }
 
 /** Reads a place that a setting or an option names. Throws a ConfigError that names it. */
-export function readPlaceSetting(name: string, given: string, access: Access): Place {
+export function readPlaceSetting(name: string, given: string, access: PlaceAccess): Place {
   try {
     return readPlace(given, access)
   } catch (error) {

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import t from 'tap'
+import ts from 'typescript'
 import { root } from '../src/config.ts'
 import { sources as files, isData, readSource as read, src } from './sources.ts'
 
@@ -129,6 +130,83 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
     },
   },
 }
+
+const parsed = new Map(files.map((file) => [file, ts.createSourceFile(file, read(file), ts.ScriptTarget.Latest, true)]))
+
+const mostLines = { file: 250, function: 80 }
+
+/** Functions that are longer until they are split, and what they hold. A new one is split at once. */
+const longer: Record<string, string> = {
+  'mail/worker.ts startMailWorker': 'the state of sending, which its steps share',
+  'accounts/members/routes.ts memberRoutes': 'the routes of one room, with what they show',
+  'quotas/requests/routes.ts quotaRequestRoutes': 'the routes of one room, with what they show',
+  'accounts/imports/worker.ts startImportWorker': 'the state of the imports under way',
+  'accounts/imports/routes.ts importRoutes': 'the routes of one room, with what they show',
+  'operations/replica/replica.ts superviseReplica': 'the state of one child process',
+  'people/two-factor/routes.ts twoFactorRoutes': 'the routes of one room, with what they show',
+  'app.ts buildApp': 'every plugin, in the order in which a request meets them',
+  'accounts/invitations/routes.ts invitationRoutes': 'the routes of one room, with what they show',
+  'accounts/deletion/routes.ts deletedAccountRoutes': 'the routes of one room, with what they show',
+  'people/profile/routes.ts profileRoutes': 'the routes of one room, with what they show',
+  'db/cleaning.ts startCleaning': 'the state of one cleaning',
+  'people/password/routes.ts passwordResetRoutes': 'the routes of one room, with what they show',
+  'people/email/routes.ts emailChangeRoutes': 'the routes of one room, with what they show',
+  'db/storage.ts watchStorage': 'what is known of the storage, which its steps share',
+  'projects/routes.ts projectRoutes': 'the routes of one room, with what they show',
+  'people/leaving/routes.ts personalDataRoutes': 'the routes of one room, with what they show',
+  'web/request/guard.ts without a name': 'the hooks that guard every route',
+  'partners/partnership/routes.ts partnershipRoutes': 'the routes of one room, with what they show',
+  'projects/access/routes.ts accessRoutes': 'the routes of one room, with what they show',
+  'operations/health/gauges.ts addGauges': 'one gauge after the other',
+  'people/log-in/routes.ts loginRoutes': 'the routes of one room, with what they show',
+}
+
+function longFunctions(file: string): string[] {
+  const source = parsed.get(file)
+  const long: string[] = []
+  const visit = (node: ts.Node): void => {
+    if (ts.isFunctionLike(node) && 'body' in node && node.body) {
+      const [first, last] = [node.getStart(), node.end].map((at) => source?.getLineAndCharacterOfPosition(at).line ?? 0)
+      const lines = (last ?? 0) - (first ?? 0) + 1
+      if (lines > mostLines.function) long.push(`${file} ${node.name?.getText() ?? 'without a name'}`)
+    }
+    ts.forEachChild(node, visit)
+  }
+  if (source) visit(source)
+  return long
+}
+
+t.test('a file has at most 250 lines and a function 80', async (t) => {
+  for (const file of files) {
+    const lines = read(file).split('\n').length - 1
+    t.ok(lines <= mostLines.file, `${file} has ${lines} lines`)
+  }
+  t.same(files.flatMap(longFunctions).sort(), Object.keys(longer).sort())
+})
+
+/** Names that two files export, and why. */
+const sharedNames: Record<string, string> = {
+  users: 'the table, and what an import of users is called beside that of customers',
+}
+
+function exportedNames(file: string): string[] {
+  return (parsed.get(file)?.statements ?? []).flatMap((one) => {
+    const kinds = ts.canHaveModifiers(one) ? (ts.getModifiers(one) ?? []).map(({ kind }) => kind) : []
+    // The default of a file with routes has no other use than to be registered.
+    if (!kinds.includes(ts.SyntaxKind.ExportKeyword) || kinds.includes(ts.SyntaxKind.DefaultKeyword)) return []
+    if (ts.isVariableStatement(one)) return one.declarationList.declarations.map(({ name }) => name.getText())
+    const { name } = one as ts.DeclarationStatement
+    return name ? [name.getText()] : []
+  })
+}
+
+t.test('an exported name is exported by one file', async (t) => {
+  const homes = new Map<string, string[]>()
+  for (const file of files)
+    for (const name of new Set(exportedNames(file))) homes.set(name, [...(homes.get(name) ?? []), file])
+  const shared = [...homes].filter(([name, { length }]) => length > 1 && !(name in sharedNames))
+  t.same(shared, [])
+})
 
 t.test('each write asks for its actor’s right, but for those with a reason', async (t) => {
   for (const [what, { pattern, where }] of Object.entries(unasked)) {

@@ -1,7 +1,7 @@
 import { and, or, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
 import type { Db } from './open.ts'
 import { accounts } from './schema.ts'
-import { candidates, frequent, holds, isOneOf, match, otherTexts, type Word, wordsOf } from './search.ts'
+import { candidates, frequent, holds, isOneOf, match, otherTexts, searchWords, type Word } from './search.ts'
 
 // A list of accounts is also searched by their people: users, and whoever has a pending invitation.
 
@@ -50,7 +50,7 @@ const people: People[] = [
  * the name as well. People are looked for from three letters on. Undefined for an empty search.
  */
 export function matchWithPeople(db: Db, q: string, by: 'e-mail' | 'name and e-mail'): AccountMatch {
-  const words = wordsOf(q)
+  const words = searchWords(q)
   const own = match(db, 'accounts', accounts.id, accounts.search, q)
   const itself = holds(accounts.search, words)
   if (!itself || !words.some((readings) => readings.every((reading) => [...reading].length > 2)))

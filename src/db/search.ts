@@ -25,7 +25,7 @@ export function match(
   text: SQLWrapper,
   q: string,
 ): { found: SQL | undefined; few: boolean } {
-  const words = wordsOf(q)
+  const words = searchWords(q)
   if (words.length === 0) return { found: undefined, few: false }
   const ids = candidates(db, table, words)
   return { found: and(ids && isOneOf(id, ids), holds(text, words)), few: ids !== undefined }
@@ -41,7 +41,7 @@ export function amongFew(own: SQL): SQL {
 
 /** The ids of all rows whose text matches, in the whole installation; undefined where these may be many. */
 export function findMatches(db: Db, table: Searched, text: SQLWrapper, q: string): number[] | undefined {
-  const words = wordsOf(q)
+  const words = searchWords(q)
   const ids = candidates(db, table, words)
   if (!ids) return undefined
   const found = and(isOneOf(sql`id`, ids), holds(text, words))
@@ -67,7 +67,7 @@ export function isOneOf(column: SQLWrapper, ids: number[] | Placeholder): SQL {
 export type Word = string[]
 
 /** The words of a search. */
-export function wordsOf(q: string): Word[] {
+export function searchWords(q: string): Word[] {
   return q
     .replaceAll(/\p{Cc}/gu, ' ')
     .split(/\s+/)

@@ -12,8 +12,13 @@ export type Holder =
   | { level: 'pool' | 'account'; accountId: number; projectId?: undefined }
   | { level: 'project'; accountId: number; projectId: number }
 
+/** Whose limits a request is about: the account’s, or one of its projects’. */
+export function holderOf(accountId: number, projectId: number | null): Holder {
+  return projectId === null ? { level: 'account', accountId } : { level: 'project', accountId, projectId }
+}
+
 /** One level of a resource’s quota. */
-export type Step = {
+export type QuotaLevel = {
   level: Level
   /** Whose it is: the name of the partner, the account or the project. */
   name: string
@@ -30,10 +35,10 @@ export type Step = {
 /** What bounds a resource somewhere: its own level first, then those above. */
 export type Quota = {
   resource: Resource
-  own: Step
-  above: Step[]
+  own: QuotaLevel
+  above: QuotaLevel[]
   /** The nearest level that has a number; undefined when nothing bounds it. */
-  bound: Step | undefined
+  bound: QuotaLevel | undefined
   /** What can still be given out here, at least 0; null when nothing bounds it. */
   left: number | null
 }
@@ -44,7 +49,7 @@ export type Quotas = { quotas: Quota[]; version: number }
 export type Amounts = Map<number, number | null>
 
 /** A number that the level above cannot give: how much it has left, how much more it would take, and the most that would do. */
-export type Shortage = { resource: Resource; bound: Step; left: number; more: number; most: number }
+export type Shortage = { resource: Resource; bound: QuotaLevel; left: number; more: number; most: number }
 
 /** Thrown in a transaction, so that it takes back everything that it has changed. */
 export class NotEnough extends Error {
@@ -96,7 +101,7 @@ export function isGiven(more: number, left: number): boolean {
 }
 
 /** How much more than before a number takes from the levels above; less is negative. */
-export function moreTaken({ limit, given }: Pick<Step, 'limit' | 'given'>, amount: number | null): number {
+export function moreTaken({ limit, given }: Pick<QuotaLevel, 'limit' | 'given'>, amount: number | null): number {
   return taken(amount, given) - taken(limit, given)
 }
 

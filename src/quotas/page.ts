@@ -15,6 +15,7 @@ import { number, withUnit } from '../web/format.ts'
 import { readList } from '../web/lists/list.ts'
 import { type Form, newForm, readForm } from '../web/request/forms.ts'
 import type { Holder, Quota, Quotas, Shortage } from './arithmetic.ts'
+import { holderOf } from './arithmetic.ts'
 import { findQuotas, setLimits } from './data/limits.ts'
 import { limitsOfProjects } from './data/uses.ts'
 import { findOpenRequest, listRequestsOf, ownRequestList, type QuotaRequest } from './requests/data/reading.ts'
@@ -149,10 +150,6 @@ function decision(request: FastifyRequest, accountId: number, ofAccount: Quotas,
     refusalForm: forms.refusal ?? newForm({ comment: '' }),
     problem: forms.problem ?? '',
   }
-}
-
-export function holderOf(accountId: number, projectId: number | null): Holder {
-  return projectId === null ? { level: 'account', accountId } : { level: 'project', accountId, projectId }
 }
 
 /** Project Quotas: what a customer may use, and what it asks for. */

@@ -37,7 +37,7 @@ export function dateTime(at: number): string {
 }
 
 /** For a <time>’s datetime. */
-export function isoTime(at: number): string {
+export function timestamp(at: number): string {
   return new Date(at).toISOString()
 }
 

@@ -13,7 +13,7 @@ import { cancelInvitation, copyLink, correctInvitation, findPending, type Handle
 import { invitationLink, type NoAdmin, type Sender } from './data/sending.ts'
 
 /** Where pending invitations are handled: by an account’s admins, by its partner, or by Support. */
-export type Place = {
+export type InvitationsPlace = {
   /** The addresses begin with it. */
   base: string
   config: { can: Action; inAccount?: true }
@@ -31,7 +31,7 @@ export type Place = {
 const correction = z.strictObject({ name: personName(), email: email() })
 
 /** Resend, correct, cancel and copy the link of a pending invitation. */
-export function invitationActs(app: FastifyInstance, place: Place): void {
+export function invitationActs(app: FastifyInstance, place: InvitationsPlace): void {
   const { db, config: settings } = app
   const { base, config, accountOf, actor, sender, handler, list } = place
 

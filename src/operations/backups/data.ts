@@ -4,7 +4,7 @@ import { searchText } from '../../db/fold.ts'
 import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import { type Db, write } from '../../db/open.ts'
 import { emailChanges, invitationTokens, letters, passwordResets, sessions, throttles } from '../../db/schema.ts'
-import { holds, wordsOf } from '../../db/search.ts'
+import { holds, searchWords } from '../../db/search.ts'
 import { type LetterRow, openBody } from '../../mail/outbox.ts'
 import { notSent } from '../../mail/reasons.ts'
 import { type Actor, atCommandLine, record } from '../../records/record.ts'
@@ -123,7 +123,7 @@ export function listBackups(db: Db, files: BackupFile[], query: ListQuery<Backup
       kind ? eq(backupFiles.kind, kind) : undefined,
       state ? eq(backupFiles.state, state) : undefined,
       betweenDays(backupFiles.at, from, until),
-      holds(sql`text`, wordsOf(query.q)),
+      holds(sql`text`, searchWords(query.q)),
     ),
     rows: ({ where, orderBy, limit }) =>
       db

@@ -16,7 +16,7 @@ import { giveUpAfter } from '../../mail/outbox.ts'
 import { confirmationLifetime } from '../../people/email/data.ts'
 import { resetLifetime } from '../../people/password/data.ts'
 import { type Actor, record } from '../../records/record.ts'
-import { findInstallation, newestRecord } from '../installation/data.ts'
+import { findInstallation, newestRecordTime } from '../installation/data.ts'
 
 /** The clock shows `at`; the panel, or a record, knows `seen`. In milliseconds since 1970. */
 export type ClockTrouble = { kind: 'behind' | 'ahead'; at: number; seen: number }
@@ -32,7 +32,7 @@ const longestAbsence = 24 * 3_600_000
 export function findClockTrouble(db: Db, at: number): ClockTrouble | undefined {
   const own = findInstallation(db)
   if (!own) return undefined
-  const recorded = newestRecord(db)
+  const recorded = newestRecordTime(db)
   const seen = Math.max(own.lastSeenAt, recorded > own.aheadUntil ? recorded : 0)
   if (seen > at + tolerance) return { kind: 'behind', at, seen }
   return at - own.lastSeenAt > longestAbsence ? { kind: 'ahead', at, seen: own.lastSeenAt } : undefined
@@ -52,7 +52,7 @@ export function believeClock(db: Db, actor: Actor): boolean {
     const { at } = actor
     const trouble = findClockTrouble(tx, at)
     if (!trouble) return false
-    const recorded = newestRecord(tx)
+    const recorded = newestRecordTime(tx)
     tx.update(installation)
       .set({ lastSeenAt: at, aheadUntil: recorded > at ? recorded : 0 })
       .run()

@@ -26,7 +26,7 @@ export type Place =
     }
 
 /** The settings that places share, as they were given. */
-export type Access = {
+export type PlaceAccess = {
   sftpKeyFile: string | undefined
   sftpKnownHostsFile: string | undefined
   s3Endpoint: string | undefined
@@ -38,7 +38,7 @@ export type Access = {
 const forms = 'must be a folder (/mnt/… or file:///mnt/…), sftp://USER@HOST/FOLDER or s3://BUCKET/PREFIX'
 
 /** Reads a place. Throws an Error whose message goes on after the name of the setting, and repeats no secret. */
-export function readPlace(text: string, access: Access): Place {
+export function readPlace(text: string, access: PlaceAccess): Place {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they would end a line of what is sent to sftp.
   if (/[\u0000-\u001f\u007f]/.test(text)) throw new Error('must not hold control characters.')
   if (text.startsWith('/')) return { kind: 'folder', path: text.replace(/(?<=.)\/+$/, '') }
@@ -52,7 +52,7 @@ export function readPlace(text: string, access: Access): Place {
   throw new Error(`${forms}.`)
 }
 
-function readSftp(url: URL, { sftpKeyFile, sftpKnownHostsFile }: Access): Place {
+function readSftp(url: URL, { sftpKeyFile, sftpKnownHostsFile }: PlaceAccess): Place {
   const user = decodeURIComponent(url.username)
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
   const path = decodeURIComponent(url.pathname).replace(/\/+$/, '')
@@ -63,7 +63,7 @@ function readSftp(url: URL, { sftpKeyFile, sftpKnownHostsFile }: Access): Place 
   return { kind: 'sftp', user, host, port, path, keyFile: sftpKeyFile, knownHostsFile: sftpKnownHostsFile }
 }
 
-function readS3(url: URL, { s3Endpoint, awsRegion, awsAccessKeyId, awsSecretAccessKey }: Access): Place {
+function readS3(url: URL, { s3Endpoint, awsRegion, awsAccessKeyId, awsSecretAccessKey }: PlaceAccess): Place {
   const prefix = decodeURIComponent(url.pathname).replace(/^\/+|\/+$/g, '')
   if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(url.host) || !/^[\w./-]*$/.test(prefix))
     throw new Error('must be s3://BUCKET/PREFIX, with letters, digits, dots, hyphens and slashes.')

@@ -68,7 +68,7 @@ function newestTrace(db: Db): number | undefined {
     .select({ at: max(users.lastSeenAt) })
     .from(users)
     .get()?.at
-  const recorded = newestRecord(db)
+  const recorded = newestRecordTime(db)
   return seen || recorded ? Math.max(seen ?? 0, recorded) : undefined
 }
 
@@ -76,7 +76,7 @@ function newestTrace(db: Db): number | undefined {
 const mostRecords = 10_000
 
 /** The latest time among the last records, in milliseconds since 1970; 0 without any. */
-export function newestRecord(db: Db): number {
+export function newestRecordTime(db: Db): number {
   const last = db.select({ at: records.at }).from(records).orderBy(desc(records.id)).limit(mostRecords).as('last')
   return (
     db

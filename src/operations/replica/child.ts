@@ -4,7 +4,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Place } from '../elsewhere/place.ts'
-import { environmentFor, type Litestream, saidBy, writeSettings } from './litestream.ts'
+import { environmentFor, type Litestream, lastErrorIn, writeSettings } from './litestream.ts'
 
 export type Child = {
   /** Litestream's metrics, as Prometheus reads them. */
@@ -42,7 +42,7 @@ export async function startChild(
   child.stderr.on('data', listen)
   const ended = new Promise<string>((resolve) => {
     child.once('error', ({ message }) => resolve(message))
-    child.once('exit', (code) => resolve(saidBy(said) || `it ended with ${code ?? 'a signal'}`))
+    child.once('exit', (code) => resolve(lastErrorIn(said) || `it ended with ${code ?? 'a signal'}`))
   })
   if (child.pid !== undefined) writeFileSync(pidFile(dataDir), String(child.pid), { mode: 0o600 })
   return {

@@ -137,7 +137,7 @@ export async function bringFromReplica(
     await promisify(execFile)(litestream.file, args, { env: environmentFor(place), maxBuffer: 64 * 1024 * 1024 })
   } catch (error) {
     const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string }
-    const said = saidBy(`${stdout}\n${stderr}`)
+    const said = lastErrorIn(`${stdout}\n${stderr}`)
     if (/no matching backups|no snapshots available|not find/i.test(said))
       throw new Failure(
         until === undefined
@@ -173,7 +173,7 @@ export async function replicaLag(
 }
 
 /** The last error among lines of Litestream's log; empty where there is none. */
-export function saidBy(log: string): string {
+export function lastErrorIn(log: string): string {
   const lines = log.split('\n').flatMap((line) => {
     try {
       const { level, msg, error } = JSON.parse(line) as { level?: string; msg?: string; error?: string }

@@ -140,7 +140,7 @@ export function makePartner(db: Db, actor: Actor, accountId: number, tell: Tell)
   })
 }
 
-export function declineRequest(db: Db, actor: Actor, accountId: number, tell: Tell): boolean {
+export function declinePartnerRequest(db: Db, actor: Actor, accountId: number, tell: Tell): boolean {
   return write(db, actor, (tx) => {
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
     if (!account || !decide(tx, actor, account, 'declined', tell)) return false

@@ -5,7 +5,7 @@ import { findTies } from '../../accounts/endings/data/foreseeing.ts'
 import { found } from '../../web/answer/errors.ts'
 import { readForm } from '../../web/request/forms.ts'
 import { actor, supportActor } from '../../web/request/viewer.ts'
-import { declineRequest, makeCustomer, makePartner, requestPartnership } from './data.ts'
+import { declinePartnerRequest, makeCustomer, makePartner, requestPartnership } from './data.ts'
 
 const confirmation = z.strictObject({ confirmed: z.literal('yes').optional() })
 
@@ -81,7 +81,7 @@ export default async function partnershipRoutes(app: FastifyInstance) {
 
   app.post('/support/accounts/:identifier/partner-request/removal', transform, async (request, reply) => {
     const account = accountOf(request)
-    const declined = declineRequest(db, supportActor(request), account.id, { post, publicUrl })
+    const declined = declinePartnerRequest(db, supportActor(request), account.id, { post, publicUrl })
     return reply.seeOther(
       '/support/accounts',
       declined

@@ -15,13 +15,13 @@ const lifetime = 60 * 60_000
 /** In milliseconds; no link to an address works longer. */
 export const confirmationLifetime = 3 * 24 * 60 * 60_000
 
-export type Sender = { post: Post; publicUrl: string; supportEmail: string | undefined }
+export type ConfirmationSender = { post: Post; publicUrl: string; supportEmail: string | undefined }
 
 /**
  * Writes a letter with a link to the new address, and a notice to the old one. Only the newest link
  * works. Nothing goes to an address that another user has, and the actor is not told so. Throws a TooMany.
  */
-export function requestEmailChange(db: Db, actor: Person, user: User, email: string, sender: Sender): void {
+export function requestEmailChange(db: Db, actor: Person, user: User, email: string, sender: ConfirmationSender): void {
   const { post, publicUrl } = sender
   const token = newToken()
   const expiresAt = actor.at + lifetime
@@ -52,7 +52,7 @@ export function requestConfirmation(
   actor: Person,
   userId: number,
   accountId: number | null,
-  { post, publicUrl }: Pick<Sender, 'post' | 'publicUrl'>,
+  { post, publicUrl }: Pick<ConfirmationSender, 'post' | 'publicUrl'>,
 ): User | undefined {
   const token = newToken()
   const expiresAt = actor.at + confirmationLifetime
@@ -82,7 +82,13 @@ export function requestConfirmation(
   })
 }
 
-function tellOldAddress(tx: Db, actor: Actor, user: User, made: boolean, { post, publicUrl, supportEmail }: Sender) {
+function tellOldAddress(
+  tx: Db,
+  actor: Actor,
+  user: User,
+  made: boolean,
+  { post, publicUrl, supportEmail }: ConfirmationSender,
+) {
   const data = {
     made,
     when: dateTime(actor.at),
@@ -125,7 +131,7 @@ export function changeEmail(
   userId: number,
   token: string,
   { sessionHash, passwordHash }: { sessionHash: string; passwordHash?: string | undefined },
-  sender: Sender,
+  sender: ConfirmationSender,
 ): string | 'taken' | undefined {
   return write(db, actor, (tx) => {
     const user = findActiveUser(tx, userId)

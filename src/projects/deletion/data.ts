@@ -73,7 +73,7 @@ export function findDeletedProject(db: Db, accountId: number, identifier: string
 /** A limit that came back smaller, since its account has no more left. */
 export type Reduced = { resource: Resource; was: number; now: number }
 
-export type Restored = { project: Project; people: number; reduced: Reduced[] }
+export type RestoredProject = { project: Project; people: number; reduced: Reduced[] }
 
 /**
  * Restores a deleted project: with the people who are still users of the account, and with its limits as
@@ -85,7 +85,7 @@ export function restoreProject(
   actor: Actor,
   accountId: number,
   projectId: number,
-): Restored | 'limit' | undefined {
+): RestoredProject | 'limit' | undefined {
   return write(db, actor, (tx) => {
     const own = and(eq(projects.accountId, accountId), isRestorable(projects, actor.at), eq(projects.id, projectId))
     const project = tx.select().from(projects).where(own).get()

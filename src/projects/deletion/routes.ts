@@ -8,7 +8,13 @@ import { listDownload } from '../../web/lists/csv.ts'
 import { readList } from '../../web/lists/list.ts'
 import { readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
-import { deletedProjectList, findDeletedProject, listDeletedProjects, type Restored, restoreProject } from './data.ts'
+import {
+  deletedProjectList,
+  findDeletedProject,
+  listDeletedProjects,
+  type RestoredProject,
+  restoreProject,
+} from './data.ts'
 
 const nothing = z.strictObject({})
 
@@ -55,7 +61,7 @@ export default async function deletedProjectRoutes(app: FastifyInstance) {
   }
 }
 
-function wordsOf({ project, people, reduced }: Restored): string {
+function wordsOf({ project, people, reduced }: RestoredProject): string {
   const back = `${project.name} is restored with ${plural(people, 'person', 'people')}.`
   if (reduced.length === 0) return back
   const less = reduced.map(({ resource, was, now }) => `${resource.name} ${withUnit(now, resource)} instead of ${was}`)

@@ -10,9 +10,9 @@ import {
   type Level,
   NotEnough,
   type Quota,
+  type QuotaLevel,
   type Quotas,
   type Shortage,
-  type Step,
   shortageOf,
 } from '../arithmetic.ts'
 import { countedResource } from '../resources/data.ts'
@@ -42,7 +42,7 @@ export function findQuotas(db: Db, holder: Holder, key?: string): Quotas | undef
   const bounded = rows.some(({ limit }) => limit.level === 'pool' && limit.amount !== null)
   const givenByPool = partnerId !== null && (bounded || level === 'pool') ? poolGiven(db, partnerId) : new Map()
 
-  const step = (of: Level, name: string, resourceId: number, given: number): Step => {
+  const step = (of: Level, name: string, resourceId: number, given: number): QuotaLevel => {
     const row = ofLevel(of, resourceId)
     const amount = row?.limit.amount ?? null
     return {
@@ -55,14 +55,14 @@ export function findQuotas(db: Db, holder: Holder, key?: string): Quotas | undef
     }
   }
   const quotas = catalogue.map((resource): Quota => {
-    const chain: Step[] = []
+    const chain: QuotaLevel[] = []
     if (level === 'project') chain.push(step('project', place.projectName ?? '', resource.id, 0))
     if (level !== 'pool') chain.push(step('account', place.name, resource.id, givenByAccount?.get(resource.id) ?? 0))
     if (partnerId !== null) {
       const name = level === 'pool' ? place.name : (place.partnerName ?? '')
       chain.push(step('pool', name, resource.id, givenByPool.get(resource.id) ?? 0))
     }
-    const [own, ...above] = chain as [Step, ...Step[]]
+    const [own, ...above] = chain as [QuotaLevel, ...QuotaLevel[]]
     const bound = chain.find(({ limit }) => limit !== null)
     return { resource, own, above, bound, left: bound ? Math.max(0, bound.left ?? 0) : null }
   })

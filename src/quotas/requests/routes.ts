@@ -12,10 +12,10 @@ import { listDownload } from '../../web/lists/csv.ts'
 import { readList } from '../../web/lists/list.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { actor, supportActor } from '../../web/request/viewer.ts'
+import { holderOf } from '../arithmetic.ts'
 import { findQuotas } from '../data/limits.ts'
 import {
   amountFields,
-  holderOf,
   leftToSupport,
   notMoreWords,
   quotasOf,

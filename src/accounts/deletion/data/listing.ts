@@ -6,7 +6,7 @@ import { accounts, users } from '../../../db/schema.ts'
 import { matches } from '../../../db/search.ts'
 import type { Account } from '../../data/account.ts'
 
-export type DeletedAccount = Account & { deletedAt: number; until: number; deleter: string | null; users: number }
+export type DeletedCustomer = Account & { deletedAt: number; until: number; deleter: string | null; users: number }
 
 export const deletedCustomerList = {
   name: 'deleted-customers',
@@ -29,12 +29,12 @@ export const deletedCustomerList = {
     'restorable until': ({ until }) => isoTime(until),
   },
   filters: {},
-} as const satisfies ListSpec<DeletedAccount>
+} as const satisfies ListSpec<DeletedCustomer>
 
 const deletedUsers = sql<number>`(select count(*) from memberships as own where own.account_id = accounts.id)`
 
 /** The customers of a partner that were deleted and can be restored at this time. */
-export function listDeletedCustomers(db: Db, partnerId: number, query: ListQuery, at: number): List<DeletedAccount> {
+export function listDeletedCustomers(db: Db, partnerId: number, query: ListQuery, at: number): List<DeletedCustomer> {
   const own = eq(accounts.partnerId, sql.placeholder('partnerId'))
   return readPage(db, deletedCustomerList, query, {
     values: { partnerId },

@@ -21,16 +21,16 @@ import { customersOf, sentBy, sentTo, sentToCustomers } from './ending.ts'
 const mostNamed = 20
 
 /** Some of a list, and how many there are. */
-export type Named<Row> = { first: Row[]; total: number }
+export type FirstOf<Row> = { first: Row[]; total: number }
 
-function named<Row>(rows: Row[], total: number): Named<Row> {
+function named<Row>(rows: Row[], total: number): FirstOf<Row> {
   return { first: rows, total }
 }
 
 export type PendingTo = { id: number; name: string; email: string; account: string }
 
 /** Pending invitations that this holds for. */
-function listPending(db: Db, which: SQL | undefined): Named<PendingTo> {
+function listPending(db: Db, which: SQL | undefined): FirstOf<PendingTo> {
   const own = and(pendingInvitation, which)
   const rows = db
     .select({ id: invitations.id, name: invitations.name, email: invitations.email, account: accounts.name })
@@ -49,15 +49,15 @@ function listPending(db: Db, which: SQL | undefined): Named<PendingTo> {
 export type Foreseen = {
   projects: { name: string; identifier: string }[]
   /** Pending invitations that the person sent from the account. */
-  sent: Named<PendingTo>
+  sent: FirstOf<PendingTo>
   /** Those that they sent inside the partner’s customers: nobody can keep them. */
-  sentInCustomers: Named<PendingTo>
+  sentInCustomers: FirstOf<PendingTo>
   /** Pending invitations to the person. */
-  to: Named<PendingTo>
+  to: FirstOf<PendingTo>
   /** The names of the accounts for which the person has asked for more quota, or to become a partner. */
   requests: { quota: string[]; partner: string[] }
   /** The partner’s customers that they are in; `alone` would be left without an admin who can log in. */
-  customers: Named<{ name: string; identifier: string; alone: number }>
+  customers: FirstOf<{ name: string; identifier: string; alone: number }>
 }
 
 /** What the end of a membership would take along. */
@@ -78,7 +78,7 @@ export function foreseeEnd(db: Db, accountId: number, userId: number): Foreseen 
 }
 
 /** Pending invitations that somebody sent from an account (from any where none is given): they end with the right to send them. */
-export function listSent(db: Db, userId: number, accountId?: number): Named<PendingTo> {
+export function listSent(db: Db, userId: number, accountId?: number): FirstOf<PendingTo> {
   return listPending(db, sentBy(userId, accountId))
 }
 
@@ -128,8 +128,8 @@ function listRequestsOf(db: Db, accountIds: number[], userId: number): Foreseen[
 }
 
 export type Ties = {
-  people: Named<{ userId: number; name: string; email: string; role: Role }>
-  invitations: Named<PendingTo>
+  people: FirstOf<{ userId: number; name: string; email: string; role: Role }>
+  invitations: FirstOf<PendingTo>
   /** The customer would be left with users, but without an admin who can log in. */
   withoutAdmin: boolean
 }

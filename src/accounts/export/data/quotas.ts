@@ -3,7 +3,7 @@ import { alias } from 'drizzle-orm/sqlite-core'
 import { isoTime } from '../../../db/list.ts'
 import type { Db } from '../../../db/open.ts'
 import { accounts, limits, projects, quotaRequestAmounts, quotaRequests, resources, users } from '../../../db/schema.ts'
-import { type ExportTable, pageSize, pages } from './table.ts'
+import { type ExportTable, everyPage, rowsAtOnce } from './table.ts'
 
 export function ofLimits(db: Db, accountId: number): ExportTable {
   return {
@@ -20,7 +20,7 @@ export function ofLimits(db: Db, accountId: number): ExportTable {
       'set from': 'the account that it was set from; empty for Support',
       set: 'when',
     },
-    rows: () => pages((after) => listLimits(db, accountId, after)),
+    rows: () => everyPage((after) => listLimits(db, accountId, after)),
   }
 }
 
@@ -41,7 +41,7 @@ export function ofRequests(db: Db, accountId: number): ExportTable {
       created: 'when it was asked',
       ended: 'when it was decided or taken back',
     },
-    rows: () => pages((after) => listRequests(db, accountId, after)),
+    rows: () => everyPage((after) => listRequests(db, accountId, after)),
   }
 }
 
@@ -64,7 +64,7 @@ function listLimits(db: Db, accountId: number, after: number) {
     .leftJoin(setFrom, eq(setFrom.id, limits.setFrom))
     .where(and(eq(limits.accountId, accountId), gt(limits.id, after)))
     .orderBy(asc(limits.id))
-    .limit(pageSize)
+    .limit(rowsAtOnce)
     .all()
     .map(({ limit, project, resource, by, from }) => ({
       id: limit.id,
@@ -92,7 +92,7 @@ function listRequests(db: Db, accountId: number, after: number) {
     .leftJoin(projects, eq(projects.id, quotaRequests.projectId))
     .where(and(eq(quotaRequests.accountId, accountId), gt(quotaRequests.id, after)))
     .orderBy(asc(quotaRequests.id))
-    .limit(pageSize)
+    .limit(rowsAtOnce)
     .all()
   const amounts = db
     .select({ amount: quotaRequestAmounts, key: resources.key })

@@ -11,10 +11,10 @@ export type ExportTable = {
 }
 
 /** So many rows are read at once. */
-export const pageSize = 500
+export const rowsAtOnce = 500
 
 /** Every row, page by page; each page begins after the last id of the one before it. */
-export function* pages(read: (after: number) => { id: number; row: ExportRow }[]): Generator<ExportRow> {
+export function* everyPage(read: (after: number) => { id: number; row: ExportRow }[]): Generator<ExportRow> {
   let after = 0
   for (;;) {
     const page = read(after)

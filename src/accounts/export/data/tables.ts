@@ -9,7 +9,7 @@ import { listProjects, projectList } from '../../../projects/data.ts'
 import { findAccount } from '../../data/account.ts'
 import { listMembers, memberList } from '../../members/data.ts'
 import { ofLimits, ofRequests } from './quotas.ts'
-import { type ExportTable, pageSize, pages } from './table.ts'
+import { type ExportTable, everyPage, rowsAtOnce } from './table.ts'
 
 // What an account's admins take with them: everything that the panel keeps for the account, and nothing of
 // another one. Never a password, a token or a secret. Rows are read page by page, so that an account of any
@@ -145,14 +145,14 @@ function ofInvitations(db: Db, account: ExportedAccount): ExportTable {
       ended: 'when it was accepted or cancelled, or gave way to another',
     },
     rows: () =>
-      pages((after) =>
+      everyPage((after) =>
         db
           .select({ invitation: invitations, inviter: users.name })
           .from(invitations)
           .innerJoin(users, eq(users.id, invitations.invitedBy))
           .where(and(eq(invitations.accountId, account.id), gt(invitations.id, after)))
           .orderBy(asc(invitations.id))
-          .limit(pageSize)
+          .limit(rowsAtOnce)
           .all()
           .map(({ invitation, inviter }) => ({
             id: invitation.id,

@@ -6,7 +6,7 @@ import { listAdmins } from '../../../accounts/members/data.ts'
 import { type Db, write } from '../../../db/open.ts'
 import { accounts } from '../../../db/schema.ts'
 import { suspensionOf } from '../../../db/suspension.ts'
-import type { Post } from '../../../mail/outbox.ts'
+import type { MailContext } from '../../../mail/outbox.ts'
 import { type PoolShortage, taken, type Want } from '../../../quotas/arithmetic.ts'
 import { findQuotas } from '../../../quotas/data/limits.ts'
 import { poolShortages } from '../../../quotas/data/pool.ts'
@@ -14,8 +14,6 @@ import { findOpenRequest } from '../../../quotas/requests/data/reading.ts'
 import { type Actor, record } from '../../../records/record.ts'
 
 // Support moves a customer to another partner, or to none: then Support looks after it itself.
-
-export type Tell = { post: Post; publicUrl: string; panelName: string; supportEmail: string | undefined }
 
 /** So many admins of each account get the letter. */
 const mostLetters = 20
@@ -33,7 +31,13 @@ function findPartner(db: Db, identifier: string): Account | undefined {
  * pool of the new partner must have them; an open request for more is decided by whoever looks after it
  * from now on. The admins of all three accounts get a letter. Undefined when there is no such customer.
  */
-export function moveAccount(db: Db, actor: Actor, accountId: number, to: string | null, tell: Tell): Moved | undefined {
+export function moveAccount(
+  db: Db,
+  actor: Actor,
+  accountId: number,
+  to: string | null,
+  tell: MailContext,
+): Moved | undefined {
   return write(db, actor, (tx) => {
     const own = and(eq(accounts.id, accountId), eq(accounts.kind, 'customer'), isNull(accounts.deletedAt))
     const account = tx.select().from(accounts).where(own).get()
@@ -85,7 +89,7 @@ function tellEverybody(
   before: Account | undefined,
   after: Account | undefined,
   ended: number,
-  { post, publicUrl, panelName, supportEmail }: Tell,
+  { post, publicUrl, panelName, supportEmail }: MailContext,
 ): void {
   const asks = after !== undefined && findOpenRequest(tx, account.id) !== undefined
   const names = {

@@ -2,12 +2,13 @@ import { and, between, count, eq } from 'drizzle-orm'
 import { caretakerOf } from '../../../accounts/data/caretaker.ts'
 import { allOrNothing, type Db, write } from '../../../db/open.ts'
 import { accounts, quotaRequestAmounts, quotaRequests } from '../../../db/schema.ts'
+import type { MailContext } from '../../../mail/outbox.ts'
 import { type Actor, type Change, type Person, record } from '../../../records/record.ts'
-import { NotEnough, type Quota } from '../../arithmetic.ts'
+import { holderOf, NotEnough, type Quota } from '../../arithmetic.ts'
 import { findQuotas } from '../../data/limits.ts'
-import { end, grant, holderOf, type NotMore, raises, raisesOfAccount } from './deciding.ts'
+import { end, grant, type NotMore, raises, raisesOfAccount } from './deciding.ts'
 import { findOpenRequest, type QuotaRequest } from './reading.ts'
-import { type Tell, tellDeciders } from './telling.ts'
+import { tellDeciders } from './telling.ts'
 
 /** What a new request is refused for, by the id of its resource; or as a whole. */
 export type Asked = QuotaRequest | 'open-already' | 'too-many' | NotMore
@@ -27,7 +28,7 @@ export function askForMore(
   actor: Person,
   accountId: number,
   { projectId, amounts, reason }: { projectId: number | null; amounts: Map<number, number>; reason: string },
-  tell: Tell,
+  tell: MailContext,
 ): Asked | undefined {
   return write(db, actor, (tx) => {
     const holder = holderOf(accountId, projectId)
@@ -78,7 +79,13 @@ export function askForMore(
  * Up to the partner's share of the present limit, also of the account's where a project raises that; once in 30 days,
  * only where the pool has enough, and only while the partner can act.
  */
-function approveAutomatically(tx: Db, actor: Actor, request: QuotaRequest, quotas: Quota[], tell: Tell): boolean {
+function approveAutomatically(
+  tx: Db,
+  actor: Actor,
+  request: QuotaRequest,
+  quotas: Quota[],
+  tell: MailContext,
+): boolean {
   const { accountId } = request
   const caretaker = caretakerOf(tx, { id: accountId })
   const share = caretaker && findAutomaticShare(tx, caretaker.id)

@@ -2,25 +2,22 @@ import { and, eq } from 'drizzle-orm'
 import { isLookedAfterBy } from '../../../accounts/data/caretaker.ts'
 import { type Db, write } from '../../../db/open.ts'
 import { openQuotaRequest, quotaRequestAmounts, quotaRequests } from '../../../db/schema.ts'
+import type { MailContext } from '../../../mail/outbox.ts'
 import { withdrawLettersOfAct } from '../../../mail/outbox.ts'
 import { type Actor, type Change, type Person, record } from '../../../records/record.ts'
-import { type Holder, NotEnough, type Quota, type Shortage, type Step, taken } from '../../arithmetic.ts'
+import { holderOf, NotEnough, type Quota, type QuotaLevel, type Shortage, taken } from '../../arithmetic.ts'
 import { changeLimits, findQuotas } from '../../data/limits.ts'
 import { findOne, findOpenRequest, type QuotaRequest } from './reading.ts'
-import { type Tell, tellRequester } from './telling.ts'
+import { tellRequester } from './telling.ts'
 
 /** Amounts that would give nothing more, or less than is allocated: how each of them stands now, by resource. */
-export type NotMore = Map<number, Pick<Step, 'limit' | 'given'>>
+export type NotMore = Map<number, Pick<QuotaLevel, 'limit' | 'given'>>
 
 export type Approved = 'approved' | 'ended' | { shortages: Shortage[] } | { notMore: NotMore }
 
 /** A higher limit that holds what is allocated already. What has no limit gets none. */
-export function raises({ limit, given }: Step, amount: number): boolean {
+export function raises({ limit, given }: QuotaLevel, amount: number): boolean {
   return limit !== null && amount > limit && amount >= given
-}
-
-export function holderOf(accountId: number, projectId: number | null): Holder {
-  return projectId === null ? { level: 'account', accountId } : { level: 'project', accountId, projectId }
 }
 
 /** The open request of this number, if its account is looked after by this partner now (null: by Support). */
@@ -39,7 +36,7 @@ export function approveRequest(
   actor: Person,
   { partnerId, accountId, id }: { partnerId: number | null; accountId: number; id: number },
   { amounts, comment }: { amounts: Map<number, number>; comment: string },
-  tell: Tell,
+  tell: MailContext,
 ): Approved {
   try {
     return write(db, actor, (tx) => {
@@ -79,7 +76,7 @@ export function grant(
   request: QuotaRequest,
   amounts: Map<number, number>,
   { comment, automatic }: { comment: string; automatic: boolean },
-  tell: Tell,
+  tell: MailContext,
 ): void {
   const { id, accountId, projectId } = request
   const remark = comment || request.reason
@@ -121,7 +118,7 @@ export function declineRequest(
   actor: Person,
   { partnerId, accountId, id }: { partnerId: number | null; accountId: number; id: number },
   comment: string,
-  tell: Tell,
+  tell: MailContext,
 ): boolean {
   return write(db, actor, (tx) => {
     const request = findDecidable(tx, partnerId, accountId, id)

@@ -4,13 +4,11 @@ import { listAdmins } from '../../../accounts/members/data.ts'
 import { sideOf } from '../../../accounts/notices/data.ts'
 import type { Db } from '../../../db/open.ts'
 import { users } from '../../../db/schema.ts'
-import type { Letter, Post } from '../../../mail/outbox.ts'
+import type { Letter, MailContext } from '../../../mail/outbox.ts'
 import type { Actor } from '../../../records/record.ts'
 import type { Quota } from '../../arithmetic.ts'
 import type { Resource } from '../../resources/data.ts'
 import type { QuotaRequest } from './reading.ts'
-
-export type Tell = { post: Post; publicUrl: string; supportEmail: string | undefined; panelName: string }
 
 /** So many admins of a partner get the letter. */
 const mostLetters = 20
@@ -24,7 +22,7 @@ export function tellDeciders(
   request: QuotaRequest,
   quotas: Quota[],
   automatic: boolean,
-  { post, publicUrl, supportEmail, panelName }: Tell,
+  { post, publicUrl, supportEmail, panelName }: MailContext,
 ): void {
   const caretaker = caretakerOf(tx, { id: request.accountId })
   const readers: Pick<Letter, 'name' | 'email' | 'reason'>[] = caretaker
@@ -66,7 +64,7 @@ export function tellRequester(
   actor: Actor,
   request: QuotaRequest,
   amounts: Map<number, number>,
-  { post, publicUrl }: Tell,
+  { post, publicUrl }: MailContext,
 ): void {
   const user = tx.select().from(users).where(eq(users.id, request.requestedBy)).get()
   if (!user || user.disabledAt !== null) return
