@@ -114,7 +114,7 @@ function standings(
 
 /**
  * Asks once more, in the transaction of the act: does the session live, is the user enabled, and do standing and
- * tenant still allow what the route is for? (TRUST, *Moments*: Act)
+ * tenant still allow what the route is for? (D-16)
  */
 function mustStillMay(request: FastifyRequest, tx: Db): void {
   const action = request.routeOptions.config.can

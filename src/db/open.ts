@@ -140,7 +140,7 @@ export type Authority = { stillMay: ((tx: Db) => void) | null }
 
 /**
  * Runs an act: IMMEDIATE, so that what is checked and what is written is one step, and nobody else's write
- * comes between. The actor's right is read in it first (TRUST, *Moments*): what was true when the request
+ * comes between. The actor's right is read in it first (D-16): what was true when the request
  * arrived counts for nothing. Within another write it is a part of that one.
  */
 export function write<Result>(db: Db, { stillMay }: Authority, act: (tx: Db) => Result): Result {

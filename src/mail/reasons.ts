@@ -15,7 +15,7 @@ import {
 import { senderAsleep, suspensionOf } from '../db/suspension.ts'
 import type { LetterRow } from './outbox.ts'
 
-/** Why somebody gets an e-mail. It goes out only while this is still so (TRUST, *Arrival*). */
+/** Why somebody gets an e-mail. It goes out only while this is still so (M-04). */
 export type Reason =
   /** It carries the link of an invitation. */
   | { because: 'invitation'; invitationId: number; tokenHash: string }

@@ -11,7 +11,7 @@ import { acts, allSendings, apart, byVisitors, ofReset, ofUser, postsOf, sending
 import { anotherHash, words, wrongAnswer } from './late-ways.ts'
 import { changed, makeWorld, type Rows, rowsNow, undone, type World } from './late-world.ts'
 
-// TRUST, Moments: Act. Every form of the running application, sent by whoever may send it, and every way in which
+// D-16: a right counts at the moment of the act. Every form of the running application, sent by whoever may send it, and every way in which
 // that right goes between the head of the request and its body, or between the panel's first look and the act.
 
 t.setTimeout(600_000)

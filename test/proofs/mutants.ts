@@ -1,5 +1,5 @@
 // node test/proofs/mutants.ts [PATTERN] [FROM=0]
-// Removes each guard, each tenant condition and each rule of TRUST's *Moments* once, in a scratch copy, and runs the
+// Removes each guard, each tenant condition and each check that a right still holds once, in a scratch copy, and runs the
 // matrix or the rule's own test: it must turn red every time. It takes over an hour; FROM goes on with a run that was ended;
 // PATTERN, a regular expression, takes the mutants with such names.
 import { spawn } from 'node:child_process'
@@ -65,7 +65,7 @@ const tables =
 const columns = 'accountId|partnerId|userId|actorAccountId|emailKey'
 /** A condition that ties a row to a tenant or a person, by what the caller gives. A join compares columns, and is none. */
 const tenantCondition = new RegExp(
-  `eq\\((?:${tables})\\.(?:${columns}), (?:accountId|partnerId|userId|looker\\.userId|actor\\.userId|user\\.id|scope\\.\\w+|emailKey\\([\\w.]+\\)|sql\\.placeholder\\('\\w+'\\))\\)`,
+  `eq\\((?:${tables})\\.(?:${columns}), (?:accountId|account\\.id|partnerId|userId|looker\\.userId|actor\\.userId|user\\.id|scope\\.\\w+|emailKey\\([\\w.]+\\)|sql\\.placeholder\\('\\w+'\\))\\)`,
   'g',
 )
 

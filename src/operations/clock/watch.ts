@@ -3,7 +3,7 @@ import type { Db } from '../../db/open.ts'
 import type { Storage } from '../../db/storage.ts'
 import { type ClockTrouble, findClockTrouble, noteSeen } from './data.ts'
 
-// A stored time is a claim, and so is the clock. What destroys by age asks here first (TRUST, Moments: Clock).
+// A stored time is a claim, and so is the clock. What destroys by age asks here first (O-27).
 
 export type Clock = {
   /** What is wrong with the clock, as it was at the last look. */

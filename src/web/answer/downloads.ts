@@ -17,7 +17,7 @@ const open = new WeakMap<Server, Map<number, number>>()
 
 /**
  * Sends a file as it is made, no faster than it is read, and only as long as its reader may have it: asked before
- * each part, since what is written into it may be newer than the right to it (TRUST, *Moments*). Throws a 429 for
+ * each part, since what is written into it may be newer than the right to it. Throws a 429 for
  * somebody who has many open; nothing was made then.
  */
 export function sendFile(reply: FastifyReply, name: string, type: string, make: () => Readable): FastifyReply {

@@ -21,7 +21,7 @@ import { type Actor, type Change, type Person, record } from '../../../records/r
 import { emailKey } from '../../../web/fields.ts'
 import { listProjectsOf } from './foreseeing.ts'
 
-// What hangs on a person, a role or a tie ends with it, in the same transaction (TRUST, *Moments*: End). Every
+// What hangs on a person, a role or a tie ends with it, in the same transaction (A-12). Every
 // exit goes through these functions: removing, leaving, demoting, disabling and deleting somebody, and whatever
 // parts a customer from its partner.
 
