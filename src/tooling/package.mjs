@@ -21,6 +21,7 @@ import { inject } from 'postject'
 import { buildBundle, native } from './build.mjs'
 import { licencesOf, packageAt, placeOf, root, sqliteIn, thisNode } from './contents.mjs'
 import { fetchNode, floor, nodePackage, npm } from './install.mjs'
+import { inPublic } from './look.mjs'
 import { billOf } from './sbom.mjs'
 
 const { values: asked } = parseArgs({
@@ -49,7 +50,8 @@ async function packageIt(release) {
   const place = placeOf(root)
   const inBundle = await buildBundle()
   const beside = nativeLocations()
-  const packages = [...inBundle, ...beside.map((location) => packageAt(place, location))]
+  const taken = [...beside, ...inPublic.map((name) => `node_modules/${name}`)]
+  const packages = [...inBundle, ...taken.map((location) => packageAt(place, location))]
   const sqlite = sqliteIn(join(root, 'node_modules/better-sqlite3'))
   const node = thisNode()
 

@@ -1,0 +1,59 @@
+// node src/tooling/look.mjs: writes what public/ takes from npm packages: the font, and the icons as one sprite.
+// test/web/look.test.ts says when a file is not what the installed packages make of it.
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { root } from './contents.mjs'
+
+const packages = join(root, 'node_modules')
+
+/** The packages whose files public/ holds; their licences go with the panel. */
+export const inPublic = ['@fontsource-variable/inter', 'lucide-static']
+
+/** Files of the font in public/, and where the package has them. */
+export const fonts = {
+  'inter-latin.woff2': join(packages, '@fontsource-variable/inter/files/inter-latin-wght-normal.woff2'),
+  'inter-latin-ext.woff2': join(packages, '@fontsource-variable/inter/files/inter-latin-ext-wght-normal.woff2'),
+}
+
+/** The icons that the views use, by the names that they have there, and Lucide’s names. */
+const icons = {
+  account: 'building-2',
+  backup: 'archive',
+  check: 'check',
+  customers: 'users',
+  dashboard: 'layout-grid',
+  deleted: 'trash-2',
+  down: 'chevron-down',
+  download: 'download',
+  filter: 'list-filter',
+  history: 'clock',
+  home: 'house',
+  mail: 'mail',
+  more: 'ellipsis',
+  out: 'log-out',
+  people: 'user-round',
+  plus: 'plus',
+  project: 'folder',
+  quotas: 'gauge',
+  resources: 'layers',
+  search: 'search',
+  switch: 'chevrons-up-down',
+  upload: 'upload',
+}
+
+/** The sprite: every icon as a symbol, drawn by the strokes that the style sheet sets. */
+export function sprite() {
+  const symbols = Object.entries(icons).map(([name, lucide]) => {
+    const source = readFileSync(join(packages, 'lucide-static/icons', `${lucide}.svg`), 'utf8')
+    const shapes = source.slice(source.indexOf('>', source.indexOf('<svg')) + 1, source.indexOf('</svg>'))
+    return `<symbol id="${name}" viewBox="0 0 24 24">${shapes.trim().replaceAll(/>\s+</g, '><')}</symbol>`
+  })
+  const licence = '<!-- Lucide, ISC License: see LICENCES.txt -->'
+  return `${licence}\n<svg xmlns="http://www.w3.org/2000/svg">\n${symbols.join('\n')}\n</svg>\n`
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const [name, from] of Object.entries(fonts)) copyFileSync(from, join(root, 'public', name))
+  writeFileSync(join(root, 'public/icons.svg'), sprite())
+}
