@@ -33,7 +33,8 @@ export type ListSpec<Row, Filters extends string = string> = {
   filters: Record<Filters, Filter>
 }
 
-export type Cursor = { direction: 'after' | 'before'; value: string | number; id: number }
+/** `from` is how many rows stand before its page, as far as that is known: it is told, and decides nothing. */
+export type Cursor = { direction: 'after' | 'before'; value: string | number; id: number; from?: number | undefined }
 
 /** What a list is asked for. Filters that are not used are empty. */
 export type ListQuery<Filters extends string = string> = {
@@ -56,6 +57,8 @@ export type List<Row> = ListQuery & {
   total: number
   /** There are more than `total`: counting all of them would cost more than the page. */
   more: boolean
+  /** How many rows stand before this page; undefined where that is not known. */
+  from: number | undefined
   previous: Cursor | undefined
   next: Cursor | undefined
 }
@@ -151,10 +154,11 @@ export function readPage<Raw, Row>(db: Db, spec: ListSpec<Row>, query: ListQuery
   if (backwards) rows.reverse()
   const more = found.length > size
   const [first, last] = [rows[0], rows.at(-1)]
-  const cursorAt = (row: Row, direction: Cursor['direction']): Cursor => ({
+  const cursorAt = (row: Row, direction: Cursor['direction'], from: number | undefined): Cursor => ({
     direction,
     value: sort.value(row),
     id: spec.idOf(row),
+    from,
   })
 
   const most = narrowed ? countedOfFound : counted
@@ -175,6 +179,11 @@ export function readPage<Raw, Row>(db: Db, spec: ListSpec<Row>, query: ListQuery
             `${named} ${Object.values(values)}`,
             () => preparedAs(db, named, countAll).get(counting)?.n ?? 0,
           )
+  // A page that reaches the start of the list begins there, whatever its cursor says: rows come and go.
+  const atStart = backwards ? !more : cursor === undefined
+  const from = atStart ? 0 : cursor ? cursor.from : total > most ? undefined : total - rows.length
+  const beforeIt = from === undefined ? undefined : Math.max(0, from - size)
+  const behindIt = from === undefined ? undefined : from + rows.length
   return {
     ...query,
     cursor,
@@ -182,8 +191,9 @@ export function readPage<Raw, Row>(db: Db, spec: ListSpec<Row>, query: ListQuery
     rows,
     total: Math.min(total, most),
     more: total > most,
-    previous: first && (backwards ? more : cursor !== undefined) ? cursorAt(first, 'before') : undefined,
-    next: last && (backwards ? cursor !== undefined : more) ? cursorAt(last, 'after') : undefined,
+    from,
+    previous: first && (backwards ? more : cursor !== undefined) ? cursorAt(first, 'before', beforeIt) : undefined,
+    next: last && (backwards ? cursor !== undefined : more) ? cursorAt(last, 'after', behindIt) : undefined,
   }
 }
 

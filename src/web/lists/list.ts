@@ -82,7 +82,7 @@ export function listAddress(
 ): string {
   const { q, filters, sort, size, spec } = list
   const first = firstPage(spec)
-  const at = cursor && [spec.name, sort, cursor.direction, cursor.value, cursor.id]
+  const at = cursor && [spec.name, sort, cursor.direction, cursor.value, cursor.id, cursor.from ?? null]
   const asked = {
     q,
     ...filters,
@@ -97,11 +97,12 @@ export function listAddress(
 function readCursor(text: string, name: string, sort: string): Cursor | undefined {
   try {
     const parts: unknown = JSON.parse(Buffer.from(text, 'base64url').toString())
-    if (!Array.isArray(parts) || parts.length !== 5) return undefined
-    const [ofList, ofSort, direction, value, id] = parts
+    // Five parts, of an address from before 0.3.0, do not say how many rows stand before the page.
+    if (!Array.isArray(parts) || parts.length < 5 || parts.length > 6) return undefined
+    const [ofList, ofSort, direction, value, id, from] = parts
     const known = ofList === name && ofSort === sort && (direction === 'after' || direction === 'before')
     if (!known || !['string', 'number'].includes(typeof value) || !Number.isSafeInteger(id)) return undefined
-    return { direction, value, id }
+    return { direction, value, id, from: Number.isSafeInteger(from) && from >= 0 ? from : undefined }
   } catch {
     return undefined
   }
