@@ -1,14 +1,16 @@
 // Comforts. Every page works without this script.
 
-// Menus: one is open at a time; Escape and a click elsewhere close it.
-const menus = document.querySelectorAll('details[data-menu]')
+// Menus: one is open at a time (they share a name); Escape, a click elsewhere and leaving with Tab close it.
+const openMenus = () => document.querySelectorAll('details.menu[open]')
 document.addEventListener('click', (event) => {
-  for (const menu of menus) if (!menu.contains(event.target)) menu.open = false
+  for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false
+})
+document.addEventListener('focusin', (event) => {
+  for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false
 })
 document.addEventListener('keydown', (event) => {
   if (event.key !== 'Escape') return
-  for (const menu of menus) {
-    if (!menu.open) continue
+  for (const menu of openMenus()) {
     menu.open = false
     menu.querySelector('summary').focus()
   }
@@ -55,6 +57,6 @@ const followed = document.querySelector('[data-refresh]')
 if (followed) {
   setInterval(() => {
     const idle = document.activeElement === document.body && document.getSelection().isCollapsed
-    if (idle && !document.querySelector('details[data-menu][open]')) location.reload()
+    if (idle && !document.querySelector('details.menu[open]')) location.reload()
   }, followed.dataset.refresh * 1000)
 }

@@ -424,7 +424,7 @@ export class Page {
   }
 
   get activeAccount(): string {
-    return clean(this.root.querySelector('.switcher summary'))
+    return clean(this.root.querySelector('.switcher .menu-label'))
   }
 
   get settingsMenu(): string[] {

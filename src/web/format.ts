@@ -100,3 +100,20 @@ export function browserName(userAgent: string): string {
   ])
   return browser ? `${browser}${system ? ` on ${system}` : ''}` : 'Another browser'
 }
+
+/** The first letters of a name’s first two words: “AS” of “Autohaus Schäfer AG”. */
+export function initials(name: string): string {
+  const words = name.match(/[\p{L}\p{N}]+/gu) ?? []
+  return words
+    .slice(0, 2)
+    .map((word) => String.fromCodePoint(word.codePointAt(0) ?? 0))
+    .join('')
+    .toUpperCase()
+}
+
+/** One of the ten hues behind initials, always the same for one identifier. */
+export function hue(identifier: string | number): number {
+  let sum = 0
+  for (const letter of String(identifier)) sum += letter.charCodeAt(0)
+  return sum % 10
+}

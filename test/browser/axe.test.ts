@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { AxeResults, RunOptions } from 'axe-core'
 import t from 'tap'
-import { launchBrowser, needsChromium, Person, startLivePanel } from './chromium.ts'
+import { type LivePanel, launchBrowser, needsChromium, Person, startLivePanel } from './chromium.ts'
 import { sightsOf } from './pages.ts'
+import { startStories } from './stories.ts'
 
 declare global {
   interface Window {
@@ -85,6 +87,20 @@ t.test('the set-up page of an empty panel, too', async (t) => {
   await look(t, operator, 'set-up')
   await operator.press('Create operator')
   await look(t, operator, 'set-up with errors')
+})
+
+t.test('the stories: every partial in all its states', async (t) => {
+  const browser = await launchBrowser(t)
+  const stories = await startStories()
+  t.teardown(() => stories.close())
+  const { port } = stories.server.address() as AddressInfo
+  const reader = await Person.open(browser, { url: `http://localhost:${port}` } as LivePanel)
+  await reader.goto('/')
+  await look(t, reader, 'stories')
+  await reader.page.setViewportSize(sizes.wide)
+  await reader.page.locator('main tbody .menu > summary').first().click()
+  t.same(await violations(reader), [], 'a row’s menu')
+  t.same(reader.complaints, [], 'the console is quiet')
 })
 
 async function look(t: Tap, who: Person, name: string): Promise<void> {

@@ -92,13 +92,11 @@ export class Person {
 
   /** Presses the button with this name, in the table row, card or list item that holds the text `within`. */
   async press(name: string, within?: string): Promise<void> {
-    await this.#place(within).getByRole('button', { name, exact: true }).first().click()
-    await this.page.waitForLoadState('load')
+    await this.#click('button', name, within)
   }
 
   async follow(name: string, within?: string): Promise<void> {
-    await this.#place(within).getByRole('link', { name, exact: true }).first().click()
-    await this.page.waitForLoadState('load')
+    await this.#click('link', name, within)
   }
 
   async fill(fields: Record<string, string>): Promise<void> {
@@ -129,6 +127,16 @@ export class Person {
 
   row(containing: string): Promise<string> {
     return this.page.locator('main tr, main li, main .card').filter({ hasText: containing }).first().innerText()
+  }
+
+  /** Opens the menu that holds it, as a person does. */
+  async #click(role: 'button' | 'link', name: string, within?: string): Promise<void> {
+    const visible = this.#place(within).getByRole(role, { name, exact: true })
+    const any = this.#place(within).getByRole(role, { name, exact: true, includeHidden: true })
+    await any.first().waitFor({ state: 'attached' })
+    if ((await visible.count()) === 0) await any.first().locator('xpath=ancestor::details').locator('summary').click()
+    await visible.first().click()
+    await this.page.waitForLoadState('load')
   }
 
   #place(within?: string) {

@@ -55,10 +55,10 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
   ]
   await stella.press('Cancel', 'carl@acme.example')
   await olga.goto('/support/accounts/cloudhaus/quotas')
-  await olga.fill({ Projects: '8', Cores: '64', RAM: '131072', Remark: 'As in the contract of November' })
+  await olga.fill({ Projects: '8', Cores: '64', RAM: '131072', Note: 'As in the contract of November' })
   await olga.press('Save pool')
   await petra.goto('/partner/customers/acme/quotas')
-  await petra.fill({ Projects: '4', Cores: '16', RAM: '32768', Volumes: '10', Remark: 'The large package' })
+  await petra.fill({ Projects: '4', Cores: '16', RAM: '32768', Volumes: '10', Note: 'The large package' })
   await petra.press('Save quotas')
   await stella.goto('/projects/website')
   await stella.page.getByText('See and change the quotas').click()

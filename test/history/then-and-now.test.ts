@@ -14,17 +14,17 @@ type Row = { who: string; side: string; from: string; what: string; change: stri
 function rowsOf(page: Page): Row[] {
   const clean = (text: string | undefined) => (text ?? '').replace(/\s+/g, ' ').trim()
   return page.root.querySelectorAll('main tbody tr').map((row) => {
-    const cell = (label: string) => row.querySelector(`td[data-label="${label}"]`)
-    const side = cell('Who')?.querySelector('.side')
+    const cell = (name: string) => row.querySelector(`td.${name}`)
+    const side = cell('by')?.querySelector('.side')
     const from = clean(side?.textContent)
     const badge = clean(side?.querySelector('.badge')?.textContent)
     return {
-      who: clean(clean(cell('Who')?.textContent).slice(0, from ? -from.length : undefined)),
+      who: clean(clean(cell('by')?.textContent).slice(0, from ? -from.length : undefined)),
       side: badge,
       from: clean(from.slice(badge.length)),
-      what: clean(cell('What')?.textContent),
-      change: clean(cell('Change')?.textContent),
-      ip: clean(cell('From')?.textContent),
+      what: clean(cell('what')?.textContent),
+      change: clean(cell('change')?.textContent),
+      ip: clean(cell('from')?.textContent),
       text: clean(row.textContent),
     }
   })

@@ -12,8 +12,8 @@ t.test('Home says what needs a partner, with counts and links to just these cust
   const petra = await panel.signIn('petra')
   const stella = await panel.signIn('stella')
   const quiet = await petra.open('/')
-  t.match(quiet.text, 'Nothing waits for you.')
-  t.match(quiet.text, /2 customers now; 0 at the end of \w+ 20\d\d/)
+  t.match(quiet.text, 'You’re all caught up.')
+  t.match(quiet.text, /2 customers, up 2 since the end of \w+ 20\d\d/)
   t.ok(quiet.root.querySelector('figure svg polyline')?.getAttribute('points'))
 
   await petra.submit('/partner/customers', 'Create customer', { name: 'Empty', identifier: 'empty' })
@@ -47,7 +47,7 @@ t.test('Home says what needs a partner, with counts and links to just these cust
     ['1 customer idle for 90 days', ['initech']],
   ] as const) {
     const list = await petra.open(home.link(words) ?? '')
-    const found = list.root.querySelectorAll('td[data-label="Identifier"]').map((td) => td.text.trim())
+    const found = list.root.querySelectorAll('main td.main code').map((td) => td.text.trim())
     t.same(found, customers, words)
   }
   t.notMatch(home.text, 'never accepted')
@@ -57,9 +57,9 @@ t.test('Home says what needs a partner, with counts and links to just these cust
   await (await panel.signIn('ines')).get('/')
   t.notMatch((await petra.open('/')).text, 'idle', 'a log-in uses the account')
   const rival = await (await panel.signIn('riva')).open('/')
-  t.match(rival.text, 'Nothing waits for you.')
-  t.match(rival.text, '1 customer now')
-  t.notMatch((await stella.open('/')).text, 'What may need you')
+  t.match(rival.text, 'You’re all caught up.')
+  t.match(rival.text, '1 customer, up 1')
+  t.notMatch((await stella.open('/')).text, 'Needs attention')
 })
 
 t.test('every list is downloaded as it is filtered and sorted, with formulas made harmless', async (t) => {

@@ -426,7 +426,7 @@ t.test('the list of letters pages, counts and searches', async (t) => {
     await stella.press(form, 'Invite', { name: `Gäst ${n}`, email: `guest-${n}@acme.example` })
   const olga = await panel.signIn('olga')
   const list = await olga.get('/support/mail')
-  t.match(list.text, '30 letters')
+  t.match(list.text, '30 e-mails')
   const next = await olga.get(list.link('Next') ?? '')
   t.equal(new Set([...list.tableRows, ...next.tableRows]).size, 30)
   t.equal((await olga.get('/support/mail?q=UEST-17')).tableRows.length, 1)

@@ -133,7 +133,7 @@ t.test('a last good backup older than two days is warned of, until there is a ne
 
   await (await panel.signIn('olga')).submit(path, 'Back up now')
   t.equal((await made(panel, 2)).problem, '')
-  t.match(await home(), 'Nothing waits for you')
+  t.match(await home(), 'You’re all caught up.')
 })
 
 t.test('an installation without any backup warns after two days, unless it is to make none', async (t) => {

@@ -9,8 +9,7 @@ import { type Page, type Panel, startApp } from '../harness.ts'
 
 t.setTimeout(600_000)
 
-const identifiers = (page: Page) =>
-  page.root.querySelectorAll('td[data-label="Identifier"]').map((td) => td.text.trim())
+const identifiers = (page: Page) => page.root.querySelectorAll('main td.main code').map((td) => td.text.trim())
 
 async function world(t: Parameters<typeof startApp>[0]) {
   const panel = await startApp(t)

@@ -50,7 +50,7 @@ t.test('a partner sets what a customer may use: a number, 0 for none, empty for 
     t.equal(limitOf(panel, 'acme', 'ram'), stored)
   }
   t.match((await petra.open('/partner/customers')).row('acme'), '2 / 999,999,999')
-  t.match((await petra.open(page)).row('RAM'), 'Acme: limit 999,999,999 MiB, 0 MiB given out')
+  t.match((await petra.open(page)).row('RAM'), 'Acme: limit 999,999,999 MiB, 0 MiB allocated')
 })
 
 t.test('what is no whole number is refused at its field, and nothing of the form is stored', async (t) => {
@@ -211,13 +211,16 @@ t.test('explain says which level bounds a resource, who set it, when, and why', 
   await stella.submit('/projects/website', 'Save quotas', { cores: '5' })
 
   const partners = (await petra.open(page)).row('Cores')
-  t.match(partners, /Acme bounds it: 3 left/)
-  t.match(partners, /Acme: limit 8, 5 given out, 3 left. Set by Petra Cloudhaus on .* UTC: “For the <shop>”/)
-  t.match(partners, /pool of Cloudhaus: limit 20, 8 given out, 12 left. Set by Olga Support on.*“Contract of November”/)
+  t.match(partners, /Limited by Acme: 3 available/)
+  t.match(partners, /Acme: limit 8, 5 allocated, 3 available. Set by Petra Cloudhaus on .* UTC: “For the <shop>”/)
+  t.match(
+    partners,
+    /pool of Cloudhaus: limit 20, 8 allocated, 12 available. Set by Olga Support on.*“Contract of November”/,
+  )
   const ofProject = (await tom.open('/projects/website')).row('Cores')
-  t.match(ofProject, /Website bounds it.*Website: limit 5. Set by Stella Acme/)
+  t.match(ofProject, /Limited by Website.*Website: limit 5. Set by Stella Acme/)
   const customers = (await stella.open('/customer/quotas')).row('Cores')
-  t.match(customers, /Acme bounds it: 3 left.*Petra Cloudhaus.*12 left for all of its customers/)
+  t.match(customers, /Limited by Acme: 3 available.*Petra Cloudhaus.*12 available for all of its customers/)
   t.notMatch(customers, /Contract|limit 20|Olga/, 'what a partner has is not its customers’ to read')
   t.notMatch(ofProject, /Contract|limit 20|Olga/)
   t.notOk((await tom.open('/projects/website')).hasButton('Save quotas'))

@@ -27,11 +27,14 @@ declare module 'fastify' {
 
 export type PageOptions = {
   /** The accounts in the switcher, the last used first, and whether there are more. */
-  recentAccounts: (request: FastifyRequest) => { accounts: { name: string; identifier: string }[]; more: boolean }
+  recentAccounts: (request: FastifyRequest) => {
+    accounts: { name: string; identifier: string; kind: string }[]
+    more: boolean
+  }
 }
 
 /** What every page's view can call, as `tools`. */
-const tools = {
+export const tools = {
   ...format,
   roleName,
   projectRoleNames,
