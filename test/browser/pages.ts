@@ -148,7 +148,7 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
   const umasRemoval =
     (await olga.page
       .locator('tr', { hasText: cast.uma.email })
-      .getByRole('link', { name: 'Delete' })
+      .getByRole('link', { name: 'Delete', includeHidden: true })
       .getAttribute('href')) ?? ''
   await olga.goto('/support/accounts')
   await olga.fill({ Name: 'Solo', Identifier: 'solo', 'Full name': 'Sol', 'E-mail': 'sol@solo.example' })

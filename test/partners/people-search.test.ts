@@ -79,7 +79,7 @@ t.test('what many people share, and somebody with many accounts, is found all th
   const { db } = panel
   addPeople(panel, 2_100)
   const page = await petra.get('/partner/customers?q=@crowd.example')
-  t.match(page.text, 'More than 1,000 customers found')
+  t.match(page.text, 'of more than 1,000 customers found')
   t.match(page.text, 'person-2099@crowd.example is a user')
   t.same(identifiers(await petra.get('/partner/customers?q=person-77@crowd')), ['crowd-77'])
   t.same(identifiers(await riva.get('/partner/customers?q=@crowd.example')), [])
@@ -91,7 +91,7 @@ t.test('what many people share, and somebody with many accounts, is found all th
       tx.insert(memberships).values({ accountId: id, userId: nils, role: 'admin', createdAt: 1, lastUsedAt: 1 }).run()
   })
   const his = await petra.get('/partner/customers?q=nils@nowhere')
-  t.match(his.text, 'More than 1,000 customers found')
+  t.match(his.text, 'of more than 1,000 customers found')
   t.match(his.text, 'nils@nowhere.example is a user')
 })
 
