@@ -32,7 +32,7 @@ t.test('a partner sets what a customer may use: a number, 0 for none, empty for 
   const panel = await startApp(t)
   const petra = await panel.signIn('petra')
   const first = await petra.open(page)
-  t.match(first.text, /0 is none; empty is no limit of its own/)
+  t.match(first.text, /Empty means no limit of its own.*0 means none/)
   t.same(
     first.root.querySelectorAll('main tbody label').map((label) => label.textContent),
     ['Projects', 'Instances', 'Cores', 'RAM', 'Volumes', 'Gigabytes', 'Snapshots', 'Floating IPs'],
@@ -164,7 +164,7 @@ t.test('a limit lowered below what is given out takes nothing away, shows it, an
   t.equal(limitOf(panel, 'acme', 'cores', 'project'), 6)
   t.match(
     (await stella.open('/customer/quotas')).row('Cores'),
-    /over limit.*2 over the limit, so nothing more can be given/,
+    /over limit.*2 over the limit, so nothing more can be allocated/,
   )
   t.match((await petra.open('/partner/customers')).row('acme'), /2 \/ 1 over limit.*over limit/)
   t.match((await stella.submit('/projects/shop', 'Save quotas', { cores: '1' })).error('cores'), 'Acme has 0 left')
