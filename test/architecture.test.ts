@@ -186,6 +186,7 @@ t.test('a file has at most 250 lines and a function 80', async (t) => {
 
 /** Names that two files export, and why. */
 const sharedNames: Record<string, string> = {
+  isoTime: 'of a time in views, and of one that may be missing in lists',
   users: 'the table, and what an import of users is called beside that of customers',
 }
 

@@ -37,7 +37,7 @@ export function dateTime(at: number): string {
 }
 
 /** For a <time>’s datetime. */
-export function timestamp(at: number): string {
+export function isoTime(at: number): string {
   return new Date(at).toISOString()
 }
 

@@ -97,7 +97,7 @@ t.test('the stories: every partial in all its states', async (t) => {
   const reader = await Person.open(browser, { url: `http://localhost:${port}` } as LivePanel)
   await reader.goto('/')
   await look(t, reader, 'stories')
-  await reader.page.setViewportSize(sizes.wide)
+  await reader.page.setViewportSize({ width: wide, height: 800 })
   await reader.page.locator('main tbody .menu > summary').first().click()
   t.same(await violations(reader), [], 'a row’s menu')
   t.same(reader.complaints, [], 'the console is quiet')

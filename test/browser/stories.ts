@@ -12,7 +12,7 @@ const account = { name: 'Nordwind IT', identifier: 'nordwind', kind: 'partner' }
 export async function startStories(port = 0): Promise<FastifyInstance> {
   const app = fastify()
   await app.register(assets)
-  const eta = newEta(tools)
+  const eta = newEta(false, tools)
   for (const theme of ['', 'light', 'dark'])
     app.get(`/${theme}`, async (_request, reply) => {
       reply.type('text/html; charset=utf-8')

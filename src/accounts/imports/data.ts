@@ -3,7 +3,7 @@ import { type List, type ListQuery, type ListSpec, readPage } from '../../db/lis
 import { type Authority, type Db, write } from '../../db/open.ts'
 import { prepared } from '../../db/prepared.ts'
 import { importRows, imports, users } from '../../db/schema.ts'
-import { holds, type Word, wordsOf } from '../../db/search.ts'
+import { holds, searchWords, type Word } from '../../db/search.ts'
 import { allowFile } from '../../mail/allowance.ts'
 import { type Person, record } from '../../records/record.ts'
 
@@ -154,7 +154,7 @@ export type ImportRowFilter = keyof typeof importRowList.filters
 /** The rows of an import that was found for its account. */
 export function listImportRows(db: Db, importId: number, query: ListQuery<ImportRowFilter>): List<ImportRow> {
   const { state } = query.filters
-  const words = wordsOf(query.q)
+  const words = searchWords(query.q)
   const own = eq(importRows.importId, sql.placeholder('importId'))
   return readPage(db, importRowList, query, {
     values: { importId },

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { foreseeEndOfAll } from '../../accounts/endings/data/foreseeing.ts'
 import { write } from '../../db/open.ts'
 import { removeStaleFiles } from '../../mail/files.ts'
@@ -8,7 +8,7 @@ import { record } from '../../records/record.ts'
 import { sendFile } from '../../web/answer/downloads.ts'
 import { found } from '../../web/answer/errors.ts'
 import { emailKey, readId } from '../../web/fields.ts'
-import { timestamp } from '../../web/format.ts'
+import { isoTime } from '../../web/format.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { actor, supportActor } from '../../web/request/viewer.ts'
 import type { User } from '../data/users.ts'
@@ -144,5 +144,5 @@ function* listParts(rows: Iterable<unknown>, text: (row: unknown) => string): Ge
 
 /** Times are milliseconds in the database, and ISO 8601 in the file. */
 function withReadableTimes(key: string, value: unknown): unknown {
-  return typeof value === 'number' && /(^at|At|^since)$/.test(key) ? timestamp(value) : value
+  return typeof value === 'number' && /(^at|At|^since)$/.test(key) ? isoTime(value) : value
 }
