@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ListQuery } from '../db/list.ts'
 import { findPendingRequest } from '../partners/partnership/data.ts'
 import { found } from '../web/answer/errors.ts'

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { caretakerOf } from '../accounts/data/caretaker.ts'
 import type { ListQuery } from '../db/list.ts'
 import { hasRoom } from '../quotas/arithmetic.ts'

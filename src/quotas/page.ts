@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { findAccount } from '../accounts/data/account.ts'
 import { caretakerOf } from '../accounts/data/caretaker.ts'
 import { tellLimits } from '../accounts/notices/data.ts'

@@ -1,5 +1,5 @@
 import { domainToASCII } from 'node:url'
-import { z } from 'zod'
+import * as z from 'zod'
 import { suggestIdentifier } from '../../public/identifier.js'
 import { foldCase } from '../db/fold.ts'
 import { isReserved } from './reserved-names.ts'

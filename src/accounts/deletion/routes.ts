@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { customerOf } from '../../partners/scope.ts'
 import type { PoolShortage } from '../../quotas/arithmetic.ts'
 import { found, Refusal } from '../../web/answer/errors.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Db } from '../../db/open.ts'
 import type { Action, Role } from '../../policy.ts'
 import type { Person } from '../../records/record.ts'

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { readJson } from '../../db/json.ts'
 import { TooMany } from '../../mail/pace.ts'
 import { found } from '../../web/answer/errors.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Db } from '../../db/open.ts'
 import { mayInvite } from '../../mail/allowance.ts'
 import { type ProjectRole, type Role, roleName } from '../../policy.ts'

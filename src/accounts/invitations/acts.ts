@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { orTooMany, TooMany } from '../../mail/pace.ts'
 import { type Action, roleName } from '../../policy.ts'
 import type { Person } from '../../records/record.ts'

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { write } from '../../db/open.ts'
 import { findUserByEmail } from '../../people/data/users.ts'
 import { newPersonFields, readNewPassword, withoutPasswords } from '../../people/log-in/new-person.ts'

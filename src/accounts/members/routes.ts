@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { write } from '../../db/open.ts'
 import { orTooMany, TooMany } from '../../mail/pace.ts'
 import { requestConfirmation } from '../../people/email/data.ts'

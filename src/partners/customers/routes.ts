@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { proposeAccountIdentifier } from '../../accounts/data/account.ts'
 import { orTooMany, TooMany } from '../../mail/pace.ts'
 import { listProjects, projectList } from '../../projects/data.ts'

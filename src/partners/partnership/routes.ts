@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { findAccount, findAccountByIdentifier } from '../../accounts/data/account.ts'
 import { findTies } from '../../accounts/endings/data/foreseeing.ts'
 import { found } from '../../web/answer/errors.ts'

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { orTooMany } from '../../mail/pace.ts'
 import { found } from '../../web/answer/errors.ts'
 import { email, emailKey } from '../../web/fields.ts'

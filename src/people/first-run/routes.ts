@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { hashToken } from '../../secrets.ts'
 import { notFound } from '../../web/answer/errors.ts'
 import { email } from '../../web/fields.ts'

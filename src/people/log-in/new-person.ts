@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { listRecentAccounts } from '../../accounts/data/switcher.ts'
 import type { Db } from '../../db/open.ts'
 import { emailKey, personName } from '../../web/fields.ts'

@@ -1,5 +1,5 @@
 import { hash } from '@node-rs/argon2'
-import { z } from 'zod'
+import * as z from 'zod'
 import { cost, queueHash, queueVerify } from './hashing.ts'
 import type { Attempt } from './throttle/data.ts'
 

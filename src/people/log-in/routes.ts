@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { listRecentAccounts } from '../../accounts/data/switcher.ts'
 import { Refusal } from '../../web/answer/errors.ts'
 import { ownPath } from '../../web/answer/redirects.ts'

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Db, write } from '../../db/open.ts'
 import { allowReset } from '../../mail/allowance.ts'
 import { orTooMany } from '../../mail/pace.ts'

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { findOwnAccount, listOwnAccounts, ownAccountList } from '../../accounts/data/switcher.ts'
 import { foreseeEnd } from '../../accounts/endings/data/foreseeing.ts'
 import { removeMember } from '../../accounts/members/data.ts'

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { listRecentAccounts } from '../../accounts/data/switcher.ts'
 import type { Db } from '../../db/open.ts'
 import type { Post } from '../../mail/outbox.ts'

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { hasRoom } from '../../quotas/arithmetic.ts'
 import { projectQuota } from '../../quotas/data/limits.ts'
 import { found } from '../../web/answer/errors.ts'

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { canAct, caretakerOf } from '../../accounts/data/caretaker.ts'
 import { supportedAccount } from '../../accounts/scope.ts'
 import type { ListQuery } from '../../db/list.ts'

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { found } from '../../web/answer/errors.ts'
 import { line, optionalLine, version } from '../../web/fields.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'

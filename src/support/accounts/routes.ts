@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { createAccount, proposeAccountIdentifier } from '../../accounts/data/account.ts'
 import { resumeAccount, suspendAccount } from '../../accounts/data/suspension.ts'
 import { invite, type NewInvitation } from '../../accounts/invitations/data/sending.ts'

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { listSent } from '../../accounts/endings/data/foreseeing.ts'
 import { endSessions } from '../../people/data/sessions.ts'
 import { findUser, setDisabled } from '../../people/data/users.ts'

@@ -2,7 +2,7 @@ import csrfProtection from '@fastify/csrf-protection'
 import formbody from '@fastify/formbody'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { badRequest, isTurnedAway, LogInFirst, Refusal } from '../answer/errors.ts'
 import { cookieName, cookieOptions } from './cookies.ts'
 

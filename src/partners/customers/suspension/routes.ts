@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { resumeAccount, suspendAccount } from '../../../accounts/data/suspension.ts'
 import { resumedWords } from '../../../accounts/resumed.ts'
 import { line } from '../../../web/fields.ts'

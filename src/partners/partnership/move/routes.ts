@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { findAccount } from '../../../accounts/data/account.ts'
 import { findTies } from '../../../accounts/endings/data/foreseeing.ts'
 import { supportedAccount } from '../../../accounts/scope.ts'

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { caretakerOf } from '../../../accounts/data/caretaker.ts'
 import { adminWords, invitationActs, noAdminWords } from '../../../accounts/invitations/acts.ts'
 import { invitationList, listInvitations } from '../../../accounts/invitations/data/listing.ts'
