@@ -162,23 +162,7 @@ export function readPage<Raw, Row>(db: Db, spec: ListSpec<Row>, query: ListQuery
   })
 
   const most = narrowed ? countedOfFound : counted
-  const countAll = () =>
-    db
-      .select({ n: count() })
-      .from(sql`${source.counted({ where: narrowed, limit })}`)
-      .prepare()
-  const named = `count of ${spec.name} ${shape}`
-  const counting = { ...values, limit: most + 1 }
-  const total =
-    !cursor && !more
-      ? rows.length
-      : narrowed
-        ? (countAll().get(counting)?.n ?? 0)
-        : whileUnwritten(
-            db,
-            `${named} ${Object.values(values)}`,
-            () => preparedAs(db, named, countAll).get(counting)?.n ?? 0,
-          )
+  const total = !cursor && !more ? rows.length : countList(db, `count of ${spec.name} ${shape}`, source, most + 1)
   // A page that reaches the start of the list begins there, whatever its cursor says: rows come and go.
   const atStart = backwards ? !more : cursor === undefined
   const from = atStart ? 0 : cursor ? cursor.from : total > most ? undefined : total - rows.length
@@ -195,6 +179,23 @@ export function readPage<Raw, Row>(db: Db, spec: ListSpec<Row>, query: ListQuery
     previous: first && (backwards ? more : cursor !== undefined) ? cursorAt(first, 'before', beforeIt) : undefined,
     next: last && (backwards ? cursor !== undefined : more) ? cursorAt(last, 'after', behindIt) : undefined,
   }
+}
+
+/** How many rows a list has, counted up to a limit; in memory until something is written, where nothing narrows it. */
+function countList<Raw, Row>(db: Db, named: string, source: Source<Raw, Row>, limit: number): number {
+  const { values, narrowed } = source
+  const counting = () =>
+    db
+      .select({ n: count() })
+      .from(sql`${source.counted({ where: narrowed, limit: sql.placeholder('limit') })}`)
+      .prepare()
+  const given = { ...values, limit }
+  if (narrowed) return counting().get(given)?.n ?? 0
+  return whileUnwritten(
+    db,
+    `${named} ${Object.values(values)}`,
+    () => preparedAs(db, named, counting).get(given)?.n ?? 0,
+  )
 }
 
 /** Counts the rows of a query, which ends after as many as have to be counted. */
