@@ -62,8 +62,7 @@ export async function fuzz(t: Test, inputs: number, seed = Date.now() % 1_000_00
       }
       await logInAgain(panel, clients)
     }
-    if (method === 'GET' && JSON.stringify(lasting(panel)) !== JSON.stringify(before))
-      report.broken.push('a GET has changed a row')
+    if (method === 'GET') report.broken.push(...changes(before, lasting(panel)))
   }
   return report
 }
@@ -72,6 +71,17 @@ export async function fuzz(t: Test, inputs: number, seed = Date.now() % 1_000_00
 function lasting(panel: Panel) {
   const { sessions, throttles, ...rest } = panel.rows()
   return rest
+}
+
+type Rows = ReturnType<typeof lasting>
+
+function changes(before: Rows, after: Rows): string[] {
+  return Object.keys(after).flatMap((table) => {
+    const old = new Set(before[table]?.map((row) => JSON.stringify(row)))
+    const other = after[table]?.map((row) => JSON.stringify(row)).find((row) => !old.has(row))
+    const gone = (before[table]?.length ?? 0) > (after[table]?.length ?? 0)
+    return other || gone ? [`a GET has changed ${table}: ${other ?? 'a row has gone'}`] : []
+  })
 }
 
 function adminFor(action: Action): CastName {
