@@ -463,7 +463,7 @@ function nameOf(button: HTMLElement): string {
 }
 
 /** Elements that stand in one line with their neighbours. */
-const inline = new Set('a abbr b bdi code em i kbd label mark s small span strong sub sup svg time u wbr'.split(' '))
+const inline = new Set('a abbr b bdi code em i kbd label mark s span strong sub sup svg time u wbr'.split(' '))
 
 /** The text of an element, white space folded. Words of neighbouring blocks stay apart, as on the screen. */
 function clean(element: HTMLElement | null): string {

@@ -251,8 +251,8 @@ t.test('a request to become a partner is sent once, and Support can decline it',
   await olga.submit('/support/accounts', 'Decline', {}, 'asked on')
   t.ok((await dora.open('/customer/account')).hasButton('Ask to become a partner'), 'one may ask again')
   const mail = (await olga.open('/support/mail')).tableRows.join('\n')
-  t.match(mail, /support@panel\.example.*Direct asks to become a partner/)
-  t.match(mail, /dora@direct\.example.*Direct does not become a partner account/)
+  t.match(mail, /Direct asks to become a partner.*support@panel\.example/)
+  t.match(mail, /Direct does not become a partner account.*dora@direct\.example/)
 
   t.notOk(
     (await (await panel.signIn('tom')).open('/customer/account')).hasButton('Ask to become a partner'),

@@ -306,7 +306,7 @@ t.test('the pages of deletions, and of Remove Myself, say what ends for good', a
   await petra.submit('/customer/users', 'Invite', { name: 'Cleo', email: 'cleo@cloudhaus.example' })
 
   const deletion = await petra.get(removal)
-  t.match(deletion.text, 'For 30 days it can be restored, but for what ends for good')
+  t.match(deletion.text, 'It can be restored for 30 days, except for what ends for good')
   t.match(deletion.text, `People of Cloudhaus lose access: Petra (${cast.petra.email})`)
   t.match(deletion.text, '1 pending invitation sent by Cloudhaus ends: Ann (ann@initech.example)')
 

@@ -299,7 +299,7 @@ t.test('what a reader takes for a reserved name is reserved, too', (t) => {
     ],
   }
   for (const name of Object.values(ofEither).flat())
-    for (const of of ['person', 'account'] as const) t.ok(isReserved(name, of), `${name}, of ${of}`)
+    for (const kind of ['person', 'account'] as const) t.ok(isReserved(name, kind), `${name}, of ${kind}`)
   for (const name of ['System', 'Setup', 'Set-up 2', 'Olga (System)', 'Olga (IT Support)']) {
     t.ok(isReserved(name, 'person'), name)
     t.notOk(isReserved(name, 'account'), `${name} GmbH could be called so`)
@@ -320,7 +320,7 @@ t.test('what a reader takes for a reserved name is reserved, too', (t) => {
     'Theo von der Lippe',
     'Leonardo da Vinci',
   ])
-    for (const of of ['person', 'account'] as const) t.notOk(isReserved(name, of), `${name}, of ${of}`)
+    for (const kind of ['person', 'account'] as const) t.notOk(isReserved(name, kind), `${name}, of ${kind}`)
   t.end()
 })
 

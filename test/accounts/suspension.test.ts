@@ -172,11 +172,11 @@ t.test(
       await panel.signIn('petra'),
       await panel.signIn('stella'),
     ]
-    t.match((await stella.get('/customer/account')).text, 'Looked after byCloudhaus, your partner')
+    t.match((await stella.get('/customer/account')).text, 'Looked after by Cloudhaus, your partner')
     await olga.submit('/support/accounts/cloudhaus/suspension', 'Suspend', { reason: 'The contract ended.' })
     t.match(
       (await stella.get('/customer/account')).text,
-      'Looked after bySupport, help@meshpanel.example (Cloudhaus, your partner, cannot act now)',
+      'Looked after by Support, help@meshpanel.example (Cloudhaus, your partner, cannot act now)',
     )
     await olga.submit('/support/accounts', 'Resume', {}, 'cloudhaus')
     await suspend(petra)

@@ -1,6 +1,7 @@
 // npm run stories: every partial in all its states on one page, light and dark. The axe test looks at it too.
 import { fileURLToPath } from 'node:url'
 import fastify, { type FastifyInstance } from 'fastify'
+import type { Config } from '../../src/config.ts'
 import { newEta } from '../../src/eta.ts'
 import { can } from '../../src/policy.ts'
 import assets from '../../src/web/answer/assets.ts'
@@ -11,6 +12,7 @@ const account = { name: 'Nordwind IT', identifier: 'nordwind', kind: 'partner' }
 /** A server of the stories alone, which has no database and no log-in. */
 export async function startStories(port = 0): Promise<FastifyInstance> {
   const app = fastify()
+  app.decorate('config', { reload: false } as Config)
   await app.register(assets)
   const eta = newEta(false, tools)
   for (const theme of ['', 'light', 'dark'])
