@@ -191,7 +191,7 @@ t.test(
     t.match(page.text, 'You are no user any more of the account that you worked in')
     t.notMatch(page.body, 'website')
     t.equal((await petra.get('/')).activeAccount, 'Choose an account')
-    const chosen = await petra.press(page, 'Cloudhaus cloudhaus partner', {}, 'Cloudhaus')
+    const chosen = await petra.press(page, 'Cloudhaus partner cloudhaus', {}, 'Cloudhaus')
     t.equal(chosen.location, '/projects', 'and goes on to the page asked for')
     t.equal((await petra.open('/projects')).activeAccount, 'Cloudhaus')
   },
