@@ -68,9 +68,9 @@ export async function fuzz(t: Test, inputs: number, seed = Date.now() % 1_000_00
 }
 
 /** Every row but those that a request may touch without a change: who is here, and who tries. */
-function lasting(panel: Panel) {
-  const { sessions, throttles, ...rest } = panel.rows()
-  return rest
+function lasting(panel: Panel): Record<string, unknown[]> {
+  const { sessions, throttles, users, ...rest } = panel.rows()
+  return { ...rest, users: users?.map((user) => ({ ...(user as object), last_seen_at: null })) ?? [] }
 }
 
 type Rows = ReturnType<typeof lasting>
