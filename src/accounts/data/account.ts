@@ -3,6 +3,7 @@ import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import { named } from '../../db/fold.ts'
 import { proposeIdentifier } from '../../db/identifiers.ts'
+import type { Sort } from '../../db/list.ts'
 import { type Db, write } from '../../db/open.ts'
 import { prepared } from '../../db/prepared.ts'
 import { accounts } from '../../db/schema.ts'
@@ -22,6 +23,23 @@ export function findAccount(db: Db, accountId: number): (Account & { partnerName
     .get()
   return row && { ...row.account, partnerName: row.partnerName }
 }
+
+/** How lists of accounts are sorted, the first by itself. */
+export const accountSorts = {
+  created: {
+    words: 'Newest first',
+    column: accounts.createdAt,
+    order: 'desc',
+    value: (account) => account.createdAt,
+  },
+  name: { words: 'Name', column: accounts.sortKey, order: 'asc', value: (account) => account.sortKey },
+  identifier: {
+    words: 'Identifier',
+    column: accounts.identifier,
+    order: 'asc',
+    value: (account) => account.identifier,
+  },
+} as const satisfies Record<string, Sort<Pick<Account, 'createdAt' | 'sortKey' | 'identifier'>>>
 
 export type NewAccount = { name: string; identifier: string }
 

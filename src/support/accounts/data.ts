@@ -1,6 +1,6 @@
 import { and, eq, isNull, not, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
-import type { Account } from '../../accounts/data/account.ts'
+import { type Account, accountSorts } from '../../accounts/data/account.ts'
 import { isOfSupport } from '../../accounts/data/caretaker.ts'
 import { hasAdmin } from '../../accounts/members/data.ts'
 import { isDeleted, restorableUntil } from '../../db/deletion.ts'
@@ -30,21 +30,7 @@ export const accountList = {
   name: 'accounts',
   id: accounts.id,
   idOf: (account) => account.id,
-  sorts: {
-    created: {
-      words: 'Newest first',
-      column: accounts.createdAt,
-      order: 'desc',
-      value: (account) => account.createdAt,
-    },
-    name: { words: 'Name', column: accounts.sortKey, order: 'asc', value: (account) => account.sortKey },
-    identifier: {
-      words: 'Identifier',
-      column: accounts.identifier,
-      order: 'asc',
-      value: (account) => account.identifier,
-    },
-  },
+  sorts: accountSorts,
   columns: {
     name: ({ name }) => name,
     identifier: ({ identifier }) => identifier,

@@ -1,4 +1,5 @@
 import { and, lt, not, type SQL, sql } from 'drizzle-orm'
+import { accountSorts } from '../../../accounts/data/account.ts'
 import { hasAdmin } from '../../../accounts/members/data.ts'
 import {
   betweenDays,
@@ -51,21 +52,7 @@ export const customerList = {
   name: 'customers',
   id: accounts.id,
   idOf: (customer) => customer.id,
-  sorts: {
-    created: {
-      words: 'Newest first',
-      column: accounts.createdAt,
-      order: 'desc',
-      value: (customer) => customer.createdAt,
-    },
-    name: { words: 'Name', column: accounts.sortKey, order: 'asc', value: (customer) => customer.sortKey },
-    identifier: {
-      words: 'Identifier',
-      column: accounts.identifier,
-      order: 'asc',
-      value: (customer) => customer.identifier,
-    },
-  },
+  sorts: accountSorts,
   columns: {
     name: ({ name }) => name,
     identifier: ({ identifier }) => identifier,
