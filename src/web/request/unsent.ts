@@ -23,7 +23,7 @@ export type UnsentForm = {
   /** The page that it stood on. */
   page: string
   fields: Record<string, string | string[]>
-  /** How the form is encoded: a page's lines take up to three times as many bytes in the other way. */
+  /** How the form is sent again: urlencoded, pasted lines take up to three times as many bytes. */
   enctype: 'application/x-www-form-urlencoded' | 'multipart/form-data'
   /** Something was typed that is never kept, such as a password. */
   secretTyped: boolean

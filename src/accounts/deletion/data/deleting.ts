@@ -97,7 +97,7 @@ export function findRestorable(db: Db, partnerId: number | null, identifier: str
 /**
  * Restores a deleted account with its members and limits. Its share of its partner's pool was given back, so that
  * the pool must have room for it again: what it lacks comes back, and then nothing is restored. 'without-admin'
- * where it is restored with users, the last admin of whom was deleted or disabled meanwhile.
+ * if it is restored with users but its last admin has since been deleted or disabled.
  * Undefined when there is no such account.
  */
 export function restoreAccount(

@@ -29,13 +29,13 @@ export type Some = { names: string[]; total: number; more: boolean }
 /** What an account's deletion would take from its people. */
 export type Losses = {
   users: number
-  /** Users for whom it is the only account. */
+  /** Users who have no other account. */
   stranded: Some
   projects: Some
   deletedProjects: number
   invitations: Some
   limits: { resource: Resource; amount: number }[]
-  /** Whoever asks for more quota, where a request is open. */
+  /** Who asks for more quota, if a request is open. */
   requester: string | null
   asksToBePartner: boolean
   imports: number

@@ -27,8 +27,8 @@ export type Way = LinkKind | 'home'
 /**
  * Claims an invitation for a user: one guarded UPDATE, in the transaction that adds the membership
  * and the project access that the invitation names. Undefined when it is not open to this address, its account is
- * deleted or suspended, the partner that sent it is suspended, or the address is not proved: only a copied link is for such a user, and whoever has a mailed
- * one proves the address first (`joinWithPassword`).
+ * deleted or suspended, the partner that sent it is suspended, or the address is not proved: such a user can only use
+ * a copied link, and a mailed one proves the address first (`joinWithPassword`).
  */
 export function acceptInvitation(tx: Db, actor: Actor, id: number, userId: number, way: Way): Accepted | undefined {
   const user = tx
@@ -90,7 +90,7 @@ export function acceptInvitation(tx: Db, actor: Actor, id: number, userId: numbe
 /** What an accepted invitation did: who was a member before keeps the role, and gains access to `gained` projects alone. */
 export type Accepted = { account: Account; joined: boolean; role: Role; gained: number }
 
-/** The partner’s side invited one of the partner’s own people, or somebody whom it invites to become one. */
+/** The partner’s side invited one of the partner’s own people, or somebody it invites to become one. */
 function isForPartner(
   tx: Db,
   { accountId, emailKey: key, invitedBy, invitedFrom }: Invitation,
@@ -111,7 +111,7 @@ function isForPartner(
 
 /**
  * Accepts by a link, and chooses name and password: creates the user. Through a mailed link the mailbox's owner also
- * takes over a user of this address whom somebody else may have set up, and may be logged in as: all that was set or
+ * takes over a user of this address that somebody else may have set up and may be logged in as: everything set or
  * sent before ends. No `account` where this invitation was sent by that user, and so ended. 'log-in' where the address
  * has a log-in that the link does not open; undefined where the link is not open.
  */
