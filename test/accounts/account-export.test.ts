@@ -5,43 +5,13 @@ import { buffer } from 'node:stream/consumers'
 import { parse } from 'csv-parse/sync'
 import { eq } from 'drizzle-orm'
 import t from 'tap'
-import { fromBuffer } from 'yauzl'
 import { exportAccount } from '../../src/accounts/export/archive.ts'
 import { root } from '../../src/config.ts'
 import { openDatabase } from '../../src/db/open.ts'
 import { accounts, records, users } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
 import { newFolder, type Panel, startApp } from '../harness.ts'
-
-type Rows = Record<string, string | number | null>[]
-
-/** The files of an archive, as another program reads them. */
-async function unpack(bytes: Buffer): Promise<Map<string, string>> {
-  const zip = await new Promise<import('yauzl').ZipFile>((resolve, reject) =>
-    fromBuffer(bytes, { lazyEntries: true, strictFileNames: true }, (error, zip) =>
-      error ? reject(error) : resolve(zip),
-    ),
-  )
-  const files = new Map<string, string>()
-  await new Promise<void>((resolve, reject) => {
-    zip.on('error', reject).on('end', resolve)
-    zip.on('entry', (entry: import('yauzl').Entry) =>
-      zip.openReadStream(entry, async (error, stream) => {
-        if (error) return reject(error)
-        files.set(entry.fileName, (await buffer(stream)).toString())
-        zip.readEntry()
-      }),
-    )
-    zip.readEntry()
-  })
-  return files
-}
-
-const jsonLines = (file: string | undefined): Rows =>
-  (file ?? '')
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line))
+import { jsonLines, unpack } from './archive.ts'
 
 async function exportOf(panel: Panel, identifier: string): Promise<Buffer> {
   const account = panel.db.select().from(accounts).where(eq(accounts.identifier, identifier)).get()
