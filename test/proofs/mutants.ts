@@ -6,7 +6,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { is } from 'drizzle-orm'
+import { SQLiteTable } from 'drizzle-orm/sqlite-core'
 import { root } from '../../src/config.ts'
+import * as schema from '../../src/db/schema.ts'
 import { isData, readSource, sources } from '../sources.ts'
 
 type Mutant = { name: string; file: string; text: string; test?: string }
@@ -60,8 +63,10 @@ const testFiles = readdirSync(join(root, 'test'), { recursive: true, encoding: '
 const open =
   /^((asset|health|metrics|security-contact)\.see|session\.(start|end)|password\.reset|operator\.first|invitation\.(see|accept))$/
 
-const tables =
-  'accounts|memberships|projects|projectAccess|invitations|sessions|records|emailChanges|partnerRequests|limits|quotaRequests|imports'
+/** Every table of the schema. */
+const tables = Object.entries(schema)
+  .flatMap(([name, table]) => (is(table, SQLiteTable) ? [name] : []))
+  .join('|')
 const columns = 'accountId|partnerId|userId|actorAccountId|emailKey'
 /** A condition that ties a row to a tenant or a person, by what the caller gives. A join compares columns, and is none. */
 const tenantCondition = new RegExp(
