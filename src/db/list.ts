@@ -22,19 +22,34 @@ export type Sort<Row> = {
 /** A filter’s values with their words, or the kind of value that it takes. */
 export type Filter = Record<string, string> | 'day' | 'text'
 
+/** What stands over a column of a page’s table: words, and classes of the style sheet for all its cells. */
+export type Heading = {
+  head: string
+  look?: string
+  /** Phones show no headings: each cell says it. */
+  label?: boolean
+}
+
+/** A column of a page’s table, of the list’s file, or of both. In files, times are in UTC (ISO 8601). */
+export type Column<Row> = Partial<Heading> & { file?: (row: Row) => string | number | null }
+
 /** What a list is: its name (a cursor names it), its sorts, the first of which is used by itself, and its filters. */
 export type ListSpec<Row, Filters extends string = string> = {
   name: string
   id: SQLiteColumn
   idOf: (row: Row) => number
   sorts: Record<string, Sort<Row>>
-  /** The columns of its download. Times are written in UTC (ISO 8601). */
-  columns: Record<string, (row: Row) => string | number | null>
+  columns: Record<string, Column<Row>>
   filters: Record<Filters, Filter>
 }
 
 /** `from` is how many rows stand before its page, as far as that is known: it is told, and decides nothing. */
 export type Cursor = { direction: 'after' | 'before'; value: string | number; id: number; from?: number | undefined }
+
+/** The columns of a list’s file: their names, and how their cells are made. */
+export function fileColumns<Row>({ columns }: Pick<ListSpec<Row>, 'columns'>) {
+  return Object.entries(columns).flatMap(([name, { file }]) => (file ? [{ name, cell: file }] : []))
+}
 
 /** What a list is asked for. Filters that are not used are empty. */
 export type ListQuery<Filters extends string = string> = {

@@ -55,10 +55,13 @@ export const projectList = {
     name: { words: 'Name', column: projects.sortKey, order: 'asc', value: (project) => project.sortKey },
   },
   columns: {
-    name: ({ name }) => name,
-    identifier: ({ identifier }) => identifier,
-    people: ({ people }) => people,
-    created: ({ createdAt }) => isoTime(createdAt),
+    name: { head: 'Project', look: 'main', file: ({ name }) => name },
+    identifier: { file: ({ identifier }) => identifier },
+    role: { head: 'My role' },
+    people: { head: 'People', look: 'num', label: true, file: ({ people }) => people },
+    limits: { head: 'Limits', look: 'wrap' },
+    quota: { head: 'Quota', look: 'wrap' },
+    created: { head: 'Created', look: 'wide muted', file: ({ createdAt }) => isoTime(createdAt) },
   },
   filters: {},
 } as const satisfies ListSpec<SeenProject>

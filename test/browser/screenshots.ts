@@ -1,11 +1,11 @@
-// node test/browser/screenshots.ts FOLDER: a picture of every page, wide and narrow, light and dark.
+// node test/browser/screenshots.ts FOLDER [NAME …]: a picture of every page, or of these, wide and narrow, light and dark.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { launchBrowser, startLivePanel } from './chromium.ts'
 import { sightsOf } from './pages.ts'
 
-const folder = process.argv[2] ?? 'screenshots'
+const [folder = 'screenshots', ...wanted] = process.argv.slice(2)
 mkdirSync(folder, { recursive: true })
 const sizes = { wide: { width: 1280, height: 800 }, narrow: { width: 360, height: 740 } }
 
@@ -14,6 +14,7 @@ t.test('pictures', async (t) => {
   const browser = await launchBrowser(t)
   const panel = await startLivePanel(t)
   for (const { name, who, path, act } of await sightsOf(browser, panel)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue
     await who.page.setViewportSize(sizes.wide)
     await who.goto(path)
     await act?.(who)

@@ -65,7 +65,11 @@ export const ownAccountList = {
       value: (account) => account.lastUsedAt,
     },
   },
-  columns: { name: ({ name }) => name, identifier: ({ identifier }) => identifier, role: ({ role }) => role },
+  columns: {
+    name: { head: 'Account', look: 'main', file: ({ name }) => name },
+    identifier: { file: ({ identifier }) => identifier },
+    role: { head: 'Role', file: ({ role }) => role },
+  },
   filters: {},
 } as const satisfies ListSpec<OwnAccount>
 
@@ -127,9 +131,9 @@ export const deletedMembershipList = {
     },
   },
   columns: {
-    name: ({ name }) => name,
-    identifier: ({ identifier }) => identifier,
-    'restored by': ({ restorer }) => restorer ?? 'Support',
+    name: { file: ({ name }) => name },
+    identifier: { file: ({ identifier }) => identifier },
+    'restored by': { file: ({ restorer }) => restorer ?? 'Support' },
   },
   filters: {},
 } as const satisfies ListSpec<DeletedAccount & { id: number; lastUsedAt: number }>

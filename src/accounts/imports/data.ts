@@ -87,7 +87,12 @@ export const importList = {
   id: imports.id,
   idOf: (one) => one.id,
   sorts: { newest: { words: 'Newest first', column: imports.id, order: 'desc', value: (one) => one.id } },
-  columns: { file: ({ fileName }) => fileName, state: ({ state }) => state, by: ({ creator }) => creator },
+  columns: {
+    file: { head: 'File', look: 'main', file: ({ fileName }) => fileName },
+    state: { head: 'State', file: ({ state }) => state },
+    by: { head: 'By', look: 'trim not-narrow', file: ({ creator }) => creator },
+    read: { head: 'Read', look: 'muted' },
+  },
   filters: {},
 } as const satisfies ListSpec<Import>
 
@@ -133,10 +138,10 @@ export const importRowList = {
   idOf: (row) => row.line,
   sorts: { line: { words: 'As in the file', column: importRows.line, order: 'asc', value: (row) => row.line } },
   columns: {
-    line: ({ line }) => line,
-    subject: ({ subject }) => subject,
-    state: ({ state }) => state,
-    words: ({ words }) => words,
+    line: { head: 'Line', look: 'num muted', label: true, file: ({ line }) => line },
+    subject: { head: 'Row', look: 'main', file: ({ subject }) => subject },
+    state: { head: 'State', file: ({ state }) => state },
+    words: { head: 'What', look: 'wrap', file: ({ words }) => words },
   },
   filters: {
     state: {

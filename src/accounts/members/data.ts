@@ -53,11 +53,11 @@ export const memberList = {
     joined: { words: 'Newest first', column: memberships.createdAt, order: 'desc', value: (member) => member.joinedAt },
   },
   columns: {
-    name: ({ name }) => name,
-    'e-mail': ({ email }) => email,
-    role: ({ role }) => role,
-    'last seen': ({ lastSeenAt }) => isoTime(lastSeenAt),
-    joined: ({ joinedAt }) => isoTime(joinedAt),
+    name: { head: 'Name', look: 'main', file: ({ name }) => name },
+    'e-mail': { file: ({ email }) => email },
+    role: { head: 'Role', file: ({ role }) => role },
+    'last seen': { head: 'Last seen', look: 'muted', label: true, file: ({ lastSeenAt }) => isoTime(lastSeenAt) },
+    joined: { file: ({ joinedAt }) => isoTime(joinedAt) },
   },
   filters: { role: { admin: 'Admins', member: 'Users' } },
 } as const satisfies ListSpec<Member>

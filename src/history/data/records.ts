@@ -18,17 +18,21 @@ export const recordList = {
   idOf: (record) => record.id,
   sorts: { newest: { words: 'Newest first', column: records.id, order: 'desc', value: (record) => record.id } },
   columns: {
-    when: ({ at }) => isoTime(at),
-    who: ({ actor }) => actor?.name ?? null,
-    'who is now': ({ actor }) => actor && (actor.now ?? actor.name),
-    side: ({ side }) => side && sideNames[side],
-    from: ({ from }) => from?.name ?? null,
-    what: ({ words }) => words,
-    on: ({ on }) => on.map(({ name }) => name).join(', '),
-    account: ({ account }) => account?.name ?? null,
-    change: ({ change }) =>
-      change.map(({ field, before, after }) => `${field}: ${before ?? '–'} → ${after ?? '–'}`).join('; '),
-    'ip address': ({ ip }) => ip,
+    when: { head: 'When', look: 'when muted', file: ({ at }) => isoTime(at) },
+    who: { head: 'Who', look: 'wrap by', file: ({ actor }) => actor?.name ?? null },
+    'who is now': { file: ({ actor }) => actor && (actor.now ?? actor.name) },
+    side: { file: ({ side }) => side && sideNames[side] },
+    from: { file: ({ from }) => from?.name ?? null },
+    what: { head: 'What', look: 'wrap what', file: ({ words }) => words },
+    on: { file: ({ on }) => on.map(({ name }) => name).join(', ') },
+    account: { head: 'Account', look: 'wrap of', file: ({ account }) => account?.name ?? null },
+    change: {
+      head: 'Before → after',
+      look: 'wrap change',
+      file: ({ change }) =>
+        change.map(({ field, before, after }) => `${field}: ${before ?? '–'} → ${after ?? '–'}`).join('; '),
+    },
+    'ip address': { head: 'From', look: 'mid from', file: ({ ip }) => ip },
   },
   filters: { person: 'text', family: recordFamilies, from: 'day', until: 'day' },
 } as const satisfies ListSpec<RecordRow>

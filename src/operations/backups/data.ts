@@ -94,11 +94,12 @@ export const backupList = {
     size: { words: 'Largest first', column: backupFiles.size, order: 'desc', value: (backup) => backup.size },
   },
   columns: {
-    file: ({ name }) => name,
-    kind: ({ kind }) => kind,
-    made: ({ at }) => isoTime(at),
-    bytes: ({ size }) => size,
-    state: ({ state }) => state,
+    file: { head: 'File', look: 'main', file: ({ name }) => name },
+    kind: { head: 'Kind', look: 'wide', file: ({ kind }) => kind },
+    made: { head: 'Made', look: 'muted', file: ({ at }) => isoTime(at) },
+    age: { head: 'Age', look: 'wide muted' },
+    bytes: { head: 'Size', look: 'num wide', file: ({ size }) => size },
+    state: { head: 'State', file: ({ state }) => state },
   },
   filters: {
     kind: { scheduled: 'Scheduled', manual: 'By hand', 'before-migration': 'Before a migration', other: 'Other' },

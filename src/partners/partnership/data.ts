@@ -56,11 +56,11 @@ export const partnerRequestList = {
     asked: { words: 'Oldest first', column: partnerRequests.id, order: 'asc', value: (request) => request.id },
   },
   columns: {
-    account: ({ account }) => account,
-    identifier: ({ identifier }) => identifier,
-    'asked by': ({ requester }) => requester,
-    'e-mail': ({ email }) => email,
-    asked: ({ at }) => isoTime(at),
+    account: { file: ({ account }) => account },
+    identifier: { file: ({ identifier }) => identifier },
+    'asked by': { file: ({ requester }) => requester },
+    'e-mail': { file: ({ email }) => email },
+    asked: { file: ({ at }) => isoTime(at) },
   },
   filters: {},
 } as const satisfies ListSpec<PendingRequest>

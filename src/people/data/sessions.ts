@@ -19,10 +19,10 @@ export const sessionList = {
   idOf: (session) => session.id,
   sorts: { begun: { words: 'Newest first', column: sessions.id, order: 'desc', value: (session) => session.id } },
   columns: {
-    browser: ({ browser }) => browser,
-    address: ({ ip }) => ip,
-    'last used': ({ lastSeenAt }) => isoTime(lastSeenAt),
-    began: ({ createdAt }) => isoTime(createdAt),
+    browser: { head: 'Browser', look: 'main', file: ({ browser }) => browser },
+    address: { file: ({ ip }) => ip },
+    'last used': { head: 'Last used', look: 'muted', label: true, file: ({ lastSeenAt }) => isoTime(lastSeenAt) },
+    began: { head: 'Began', look: 'wide muted', file: ({ createdAt }) => isoTime(createdAt) },
   },
   filters: {},
 } as const satisfies ListSpec<OwnSession>

@@ -13,7 +13,7 @@ import { findProject, listProjects, projectList, type SeenProject } from '../dat
 import { showProject } from '../page.ts'
 import { looker, projectOf } from '../scope.ts'
 import { changeAccess, giveAccess, removeAccess } from './data/giving.ts'
-import { listAccessOf, listCandidatesOf } from './data/listing.ts'
+import { accessList, listAccessOf, listCandidatesOf } from './data/listing.ts'
 
 const role = () => z.enum(['admin', 'user', 'reader'], { error: 'Choose a role.' })
 /** Where the form stands: on the project's page or under Account Settings → Projects, to which it returns. */
@@ -46,6 +46,7 @@ export default async function accessRoutes(app: FastifyInstance) {
     return reply.page('projects/access/index', {
       title: 'Projects',
       list,
+      columns: accessList.columns,
       projects: list.rows.map((project) => {
         const choices = candidates.filter(({ projectId }) => projectId === project.id)
         return {

@@ -26,12 +26,12 @@ export const deletedProjectList = {
     },
   },
   columns: {
-    name: ({ name }) => name,
-    identifier: ({ identifier }) => identifier,
-    people: ({ people }) => people,
-    deleted: ({ deletedAt }) => isoTime(deletedAt),
-    'deleted by': ({ deleter }) => deleter,
-    'restorable until': ({ until }) => isoTime(until),
+    name: { head: 'Project', look: 'main', file: ({ name }) => name },
+    identifier: { file: ({ identifier }) => identifier },
+    people: { head: 'People', look: 'num wide', file: ({ people }) => people },
+    deleted: { head: 'Deleted', look: 'muted', label: true, file: ({ deletedAt }) => isoTime(deletedAt) },
+    'deleted by': { head: 'By', look: 'trim not-narrow', file: ({ deleter }) => deleter },
+    'restorable until': { head: 'Kept until', look: 'wide muted', file: ({ until }) => isoTime(until) },
   },
   filters: {},
 } as const satisfies ListSpec<DeletedProject>

@@ -32,13 +32,16 @@ export const accountList = {
   idOf: (account) => account.id,
   sorts: accountSorts,
   columns: {
-    name: ({ name }) => name,
-    identifier: ({ identifier }) => identifier,
-    kind: ({ kind }) => kind,
-    partner: ({ partnerName }) => partnerName,
-    users: ({ users }) => users,
-    status: (account) => (account.deletedAt !== null ? 'deleted' : suspensionOf(account) ? 'suspended' : 'active'),
-    created: ({ createdAt }) => isoTime(createdAt),
+    name: { head: 'Name', look: 'main', file: ({ name }) => name },
+    identifier: { file: ({ identifier }) => identifier },
+    kind: { head: 'Kind', look: 'trim not-narrow', file: ({ kind }) => kind },
+    partner: { file: ({ partnerName }) => partnerName },
+    users: { head: 'Users', look: 'num wide', file: ({ users }) => users },
+    status: {
+      head: 'Status',
+      file: (account) => (account.deletedAt !== null ? 'deleted' : suspensionOf(account) ? 'suspended' : 'active'),
+    },
+    created: { head: 'Created', look: 'mid muted', file: ({ createdAt }) => isoTime(createdAt) },
   },
   filters: {
     kind: { partner: 'Partner accounts', customer: 'Customer accounts' },

@@ -4,7 +4,8 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 
 // Pages for a request that cannot be read far enough to know who looks: no view, no session, no database.
 
-const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;')
+/** Text as it is written into HTML. */
+export const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;')
 
 /** A whole page in plain HTML, with a way back to the panel. */
 export function barePage(title: string, words: string, home: string): string {

@@ -12,6 +12,7 @@ import { version } from '../../version.ts'
 import { identifierRule } from '../fields.ts'
 import * as format from '../format.ts'
 import { listAddress, listFilterNames, refererQuery } from '../lists/list.ts'
+import { tableOf } from '../lists/table.ts'
 import { cookieName, cookieOptions } from '../request/cookies.ts'
 import { authorSeal } from '../request/unsent.ts'
 import { visitor } from '../request/viewer.ts'
@@ -40,6 +41,7 @@ export const tools = {
   projectRoleNames,
   suspensionOf,
   identifierRule,
+  table: tableOf,
   listAddress,
   listFilterNames,
   pageSizes,

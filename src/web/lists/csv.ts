@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { type Options, stringify } from 'csv-stringify/sync'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { everyRow, type List, type ListQuery, type ListSpec } from '../../db/list.ts'
+import { everyRow, fileColumns, type List, type ListQuery, type ListSpec } from '../../db/list.ts'
 import { sendFile } from '../answer/downloads.ts'
 import { readList } from './list.ts'
 
@@ -66,12 +66,12 @@ export function listDownload<Row, Filters extends string>(
   return csvDownload(
     reply,
     `${spec.name}.csv`,
-    Object.keys(spec.columns),
+    fileColumns(spec).map(({ name }) => name),
     rowsOf(spec, everyRow(list, readList(request, spec, prefix))),
   )
 }
 
-function* rowsOf<Row>({ columns }: ListSpec<Row>, rows: Iterable<Row>): Generator<Cell[]> {
-  const cells = Object.values(columns)
-  for (const row of rows) yield cells.map((cell) => cell(row))
+function* rowsOf<Row>(spec: ListSpec<Row>, rows: Iterable<Row>): Generator<Cell[]> {
+  const columns = fileColumns(spec)
+  for (const row of rows) yield columns.map(({ cell }) => cell(row))
 }

@@ -21,12 +21,12 @@ export const deletedCustomerList = {
     },
   },
   columns: {
-    name: ({ name }) => name,
-    identifier: ({ identifier }) => identifier,
-    users: ({ users }) => users,
-    deleted: ({ deletedAt }) => isoTime(deletedAt),
-    'deleted by': ({ deleter }) => deleter,
-    'restorable until': ({ until }) => isoTime(until),
+    name: { head: 'Name', look: 'main', file: ({ name }) => name },
+    identifier: { file: ({ identifier }) => identifier },
+    users: { head: 'Users', look: 'num wide', file: ({ users }) => users },
+    deleted: { head: 'Deleted', look: 'muted', label: true, file: ({ deletedAt }) => isoTime(deletedAt) },
+    'deleted by': { head: 'By', look: 'trim not-narrow', file: ({ deleter }) => deleter },
+    'restorable until': { head: 'Kept until', look: 'wide muted', file: ({ until }) => isoTime(until) },
   },
   filters: {},
 } as const satisfies ListSpec<DeletedCustomer>

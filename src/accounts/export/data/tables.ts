@@ -1,5 +1,5 @@
 import { and, asc, eq, gt } from 'drizzle-orm'
-import { everyRow, firstPage, isoTime } from '../../../db/list.ts'
+import { everyRow, fileColumns, firstPage, isoTime } from '../../../db/list.ts'
 import type { Db } from '../../../db/open.ts'
 import { invitations, users } from '../../../db/schema.ts'
 import { listRecords, recordList } from '../../../history/data/records.ts'
@@ -190,8 +190,8 @@ function ofHistory(db: Db, accountId: number): ExportTable {
     },
     *rows() {
       const every = everyRow((query) => listRecords(db, { accountId }, query), firstPage(recordList))
-      for (const record of every)
-        yield Object.fromEntries(Object.entries(recordList.columns).map(([name, value]) => [name, value(record)]))
+      const columns = fileColumns(recordList)
+      for (const record of every) yield Object.fromEntries(columns.map(({ name, cell }) => [name, cell(record)]))
     },
   }
 }

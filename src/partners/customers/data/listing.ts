@@ -54,13 +54,19 @@ export const customerList = {
   idOf: (customer) => customer.id,
   sorts: accountSorts,
   columns: {
-    name: ({ name }) => name,
-    identifier: ({ identifier }) => identifier,
-    users: ({ users }) => users,
-    status: (customer) => (suspensionOf(customer) ? 'suspended' : 'active'),
-    created: ({ createdAt }) => isoTime(createdAt),
+    name: { head: 'Name', look: 'main', file: ({ name }) => name },
+    identifier: { file: ({ identifier }) => identifier },
+    users: { head: 'Users', look: 'num wide', file: ({ users }) => users },
+    projects: { head: 'Projects' },
+    status: {
+      head: 'Status',
+      look: 'not-narrow',
+      file: (customer) => (suspensionOf(customer) ? 'suspended' : 'active'),
+    },
+    created: { head: 'Created', look: 'mid muted', file: ({ createdAt }) => isoTime(createdAt) },
+    nearest: { head: 'Nearest limit', look: 'mid' },
     // Read again by an import, which leaves a limit as it is where the cell is empty.
-    'project limit': ({ projectLimit }) => projectLimit ?? unlimited,
+    'project limit': { file: ({ projectLimit }) => projectLimit ?? unlimited },
   },
   filters: {
     status: { active: 'Active', suspended: 'Suspended' },

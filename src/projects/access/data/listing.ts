@@ -32,7 +32,11 @@ export const accessList = {
   id: projectAccess.userId,
   idOf: (access) => access.userId,
   sorts: { name: { words: 'Name', column: projectAccess.sortKey, order: 'asc', value: (access) => access.sortKey } },
-  columns: { name: ({ name }) => name, 'e-mail': ({ email }) => email, role: ({ role }) => role },
+  columns: {
+    name: { head: 'Name', look: 'main', file: ({ name }) => name },
+    'e-mail': { file: ({ email }) => email },
+    role: { head: 'Role', file: ({ role }) => role },
+  },
   filters: {},
 } as const satisfies ListSpec<Access>
 

@@ -1,0 +1,43 @@
+import type { ListSpec } from '../../db/list.ts'
+import { escaped } from '../answer/bare-page.ts'
+
+type Options = {
+  /** The columns that a page shows, in its order; all that have a heading by themselves. */
+  show?: string[]
+  /** The last column holds what can be done with a row, or what these words say. */
+  acts?: boolean | string
+  /** How columns look on a page where they look otherwise. */
+  looks?: Record<string, string>
+}
+
+const hiddenOnPhones = /\b(?:wide|mid|not-narrow)\b/
+
+/**
+ * A page’s table: its headings, and what the tag of each cell holds. It throws where the cells of a row stand in another
+ * order than the headings.
+ */
+export function tableOf(columns: ListSpec<never>['columns'], { show, acts, looks = {} }: Options = {}) {
+  const names = show ?? Object.keys(columns).filter((name) => columns[name]?.head !== undefined)
+  const headings = names.map((name) => {
+    const { head, look = '', label } = columns[name] ?? {}
+    if (head === undefined) throw new Error(`The column ${name} has no heading.`)
+    return { name, head, look: looks[name] ?? look, label, away: false }
+  })
+  const unseen = acts === true ? 'Actions' : acts
+  if (unseen) headings.push({ name: 'acts', head: unseen, look: looks.acts ?? 'acts', label: false, away: true })
+  const cells = headings.map(({ head, look, label }) => {
+    const labelled = label && !hiddenOnPhones.test(look) ? ` data-label="${escaped(head)}"` : ''
+    return `${look && ` class="${look}"`}${labelled}`
+  })
+  let at = 0
+  return {
+    headings,
+    td: (name: string): string => {
+      const due = headings[at]?.name
+      if (name !== due) throw new Error(`The cell ${name} stands where ${due} is due.`)
+      const cell = cells[at] ?? ''
+      at = (at + 1) % headings.length
+      return cell
+    },
+  }
+}
