@@ -14,6 +14,7 @@ import type { Connection } from './db/open.ts'
 import { watchStorage } from './db/storage.ts'
 import historyRoutes from './history/routes.ts'
 import homeRoutes from './home/routes.ts'
+import searchRoutes from './home/search/routes.ts'
 import { newPost } from './mail/outbox.ts'
 import { startMailWorker } from './mail/worker.ts'
 import { startCopying } from './operations/backups/copying.ts'
@@ -150,6 +151,8 @@ export async function buildApp({
         styleSrc: ["'self'"],
         imgSrc: ["'self'", 'data:'],
         fontSrc: ["'self'"],
+        // What is found while one types (public/search.js).
+        connectSrc: ["'self'"],
         formAction: ["'self'"],
         frameAncestors: ["'none'"],
         baseUri: ["'none'"],
@@ -188,6 +191,7 @@ export async function buildApp({
   await app.register(twoFactorRoutes)
   await app.register(passwordResetRoutes)
   await app.register(homeRoutes)
+  await app.register(searchRoutes)
   await app.register(profileRoutes)
   await app.register(emailChangeRoutes)
   await app.register(personalDataRoutes)

@@ -1,6 +1,6 @@
 import { and, or, type Placeholder, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
-import { readingsOf } from './fold.ts'
+import { fold, readingsOf } from './fold.ts'
 import type { Db } from './open.ts'
 import type { Searched } from './triggers.ts'
 
@@ -78,6 +78,12 @@ export function searchWords(q: string): Word[] {
 /** Whether a `search` text, or a part of it, has all these words. */
 export function holds(text: SQLWrapper, words: Word[]): SQL | undefined {
   return and(...words.map((readings) => or(...readings.map((reading) => sql`instr(${text}, ${reading}) > 0`))))
+}
+
+/** Whether a word of a text at hand begins with each of the words that are looked for. */
+export function beginsWords(text: string, q: string): boolean {
+  const folded = ` ${fold(text)}`
+  return searchWords(q).every((readings) => readings.some((reading) => folded.includes(` ${reading}`)))
 }
 
 /** The ids of the rows with all trigrams of these words; undefined where these are many, or the words too short. */

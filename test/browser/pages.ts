@@ -187,6 +187,11 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     { name: 'home-suspended', who: ines, path: '/' },
     { name: 'switcher-open', who: petra, path: '/', act: openMenu('switcher') },
     { name: 'settings-open', who: petra, path: '/', act: openMenu('settings') },
+    { name: 'search-empty', who: petra, path: '/search' },
+    { name: 'search', who: petra, path: '/search?q=a' },
+    { name: 'search-support', who: olga, path: '/search?q=a' },
+    { name: 'search-nothing', who: petra, path: '/search?q=nothing-of-the-kind' },
+    { name: 'search-typed', who: petra, path: '/', act: typeSearch },
     { name: 'change-account', who: petra, path: '/active-account' },
     { name: 'profile', who: petra, path: '/profile' },
     { name: 'profile-errors', who: petra, path: '/profile', act: emptyForm('Change password') },
@@ -381,6 +386,13 @@ function whileInDoubt({ app, db }: LivePanel) {
     db.update(installation).set({ lastSeenAt }).run()
     app.clock.look()
   }
+}
+
+/** Where the box is hidden, on phones, the page was looked at. */
+async function typeSearch(who: Person): Promise<void> {
+  await who.page.keyboard.press('/')
+  await who.page.keyboard.type('a')
+  await who.page.locator('.search-box .found li').first().waitFor()
 }
 
 /** Makes a backup and waits until it is there. */

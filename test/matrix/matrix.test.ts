@@ -101,6 +101,7 @@ const whoMay: Record<Group, string[]> = {
   ],
   signedIn: [
     'GET /',
+    'GET /search',
     'GET /profile',
     'GET /.well-known/change-password',
     'POST /profile/name',

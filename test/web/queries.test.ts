@@ -8,6 +8,8 @@ import { planOf, sqlite } from '../plans.ts'
 const pages = {
   petra: [
     '/',
+    '/search?q=a',
+    '/search?q=acme',
     '/partner/customers',
     '/partner/customers/acme/users',
     '/partner/customers/acme/projects',
@@ -22,6 +24,8 @@ const pages = {
   ],
   stella: [
     '/',
+    '/search?q=a',
+    '/search?q=acme',
     '/projects',
     '/projects/website',
     '/customer/users',
@@ -32,6 +36,7 @@ const pages = {
     '/customer/history',
   ],
   olga: [
+    '/search?q=a',
     '/support/accounts',
     '/support/accounts?status=deleted',
     '/support/accounts/acme/partner',

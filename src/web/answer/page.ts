@@ -16,6 +16,7 @@ import { tableOf } from '../lists/table.ts'
 import { cookieName, cookieOptions } from '../request/cookies.ts'
 import { authorSeal } from '../request/unsent.ts'
 import { visitor } from '../request/viewer.ts'
+import { areas } from './areas.ts'
 
 declare module 'fastify' {
   interface FastifyReply {
@@ -37,6 +38,7 @@ export type PageOptions = {
 /** What every page's view can call, as `tools`. */
 export const tools = {
   ...format,
+  areas,
   roleName,
   projectRoleNames,
   suspensionOf,

@@ -1,0 +1,178 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { listOwnAccounts, ownAccountList } from '../../accounts/data/switcher.ts'
+import { listMembers, memberList } from '../../accounts/members/data.ts'
+import { firstPage, type List, type ListSpec } from '../../db/list.ts'
+import { beginsWords } from '../../db/search.ts'
+import { findPeopleOfCustomers, findProjectsOfCustomers } from '../../partners/customers/data/finding.ts'
+import { customerList, listCustomers } from '../../partners/customers/data/listing.ts'
+import { can, roleName } from '../../policy.ts'
+import { listProjects, projectList } from '../../projects/data.ts'
+import { accountList, listAccounts } from '../../support/accounts/data.ts'
+import { listUsers, userList } from '../../support/users/data.ts'
+import { areas, otherPages } from '../../web/answer/areas.ts'
+
+/** So many results are shown of each kind; a link leads to the list with all of them. */
+const shown = 5
+/** A longer search is cut: no name or address is longer. */
+const longest = 200
+
+/** Something that was found: where its name leads, what stands beside it, and what can be done with it. */
+type Result = {
+  name: string
+  href: string
+  /** An identifier or an e-mail address. */
+  code?: string
+  about?: string
+  acts?: { label: string; href: string }[]
+  /** The identifier of an account to work in, with a button. */
+  workIn?: string
+  icon?: string
+}
+
+type Group = { title: string; results: Result[]; all?: string }
+
+export default async function searchRoutes(app: FastifyInstance) {
+  app.get('/search', { config: { can: 'home.see' } }, async (request, reply) => {
+    const { q: typed } = request.query as { q?: unknown }
+    const q = typeof typed === 'string' ? typed.trim().slice(0, longest) : ''
+    return reply.page('home/search', {
+      title: q ? `“${q}” – Search` : 'Search',
+      q,
+      groups: q ? groupsOf(request, q) : [],
+    })
+  })
+}
+
+/** What the viewer may see of what matches, the customers first. Groups without a result are left out. */
+function groupsOf(request: FastifyRequest, q: string): Group[] {
+  return [
+    ...ofSupport(request, q),
+    ...ofPartner(request, q),
+    ...ofAccount(request, q),
+    { title: 'Your accounts', results: ownAccounts(request, q) },
+    { title: 'Pages', results: menuPages(request, q) },
+  ].filter(({ results }) => results.length > 0)
+}
+
+/** What a list is asked for: the first rows that match. */
+const first = <Filters extends string>(spec: ListSpec<never, Filters>, q: string) => ({ ...firstPage(spec, shown), q })
+
+/** The results of a list, and the address of the whole list where there are more. */
+function resultsOf<Row>(list: List<Row>, path: string, result: (row: Row) => Result): Pick<Group, 'results' | 'all'> {
+  const { rows, total, q } = list
+  return { results: rows.map(result), ...(total > rows.length && { all: `${path}${query(q)}` }) }
+}
+
+const query = (q: string) => `?${new URLSearchParams({ q })}`
+
+function ofSupport({ server: { db }, viewer }: FastifyRequest, q: string): Group[] {
+  const groups: Group[] = []
+  if (can(viewer.standings, 'support.account'))
+    groups.push({
+      title: 'Accounts',
+      ...resultsOf(listAccounts(db, first(accountList, q)), '/support/accounts', (account) => ({
+        name: account.name,
+        code: account.identifier,
+        href: `/support/accounts${query(account.identifier)}`,
+        about: account.kind === 'partner' ? 'Partner' : (account.partnerName ?? 'No partner'),
+        acts: [{ label: 'Quotas', href: `/support/accounts/${account.identifier}/quotas` }],
+      })),
+    })
+  if (can(viewer.standings, 'support.user'))
+    groups.push({
+      title: 'Users',
+      ...resultsOf(listUsers(db, first(userList, q)), '/support/users', (user) => ({
+        name: user.name,
+        code: user.email,
+        href: `/support/users${query(user.email)}`,
+      })),
+    })
+  return groups
+}
+
+function ofPartner({ server: { db, now }, viewer: { account, standings } }: FastifyRequest, q: string): Group[] {
+  if (!account || !can(standings, 'customer.see')) return []
+  const at = (identifier: string) => `/partner/customers/${identifier}`
+  return [
+    {
+      title: 'Customers',
+      ...resultsOf(listCustomers(db, account.id, first(customerList, q), now()), '/partner/customers', (found) => ({
+        name: found.name,
+        code: found.identifier,
+        href: at(found.identifier),
+        ...(found.foundBy && { about: `${found.foundBy.email} is ${found.foundBy.invited ? 'invited' : 'a user'}` }),
+        acts: [
+          { label: 'Customer Users', href: `${at(found.identifier)}/users` },
+          { label: 'Customer Projects', href: `${at(found.identifier)}/projects` },
+          { label: 'Project Quotas', href: `${at(found.identifier)}/quotas` },
+        ],
+      })),
+    },
+    {
+      title: 'People of customers',
+      results: findPeopleOfCustomers(db, account.id, q, shown).map((person) => ({
+        name: person.name,
+        code: person.email,
+        about: person.customer,
+        href: `${at(person.identifier)}/users${query(person.email)}`,
+      })),
+    },
+    {
+      title: 'Projects of customers',
+      results: findProjectsOfCustomers(db, account.id, q, shown).map((project) => ({
+        name: project.name,
+        code: project.project,
+        about: project.customer,
+        href: `${at(project.identifier)}/projects${query(project.project)}`,
+      })),
+    },
+  ]
+}
+
+function ofAccount({ server: { db }, viewer, signedIn }: FastifyRequest, q: string): Group[] {
+  const { account, standings } = viewer
+  if (!account) return []
+  const groups: Group[] = []
+  const seesAll = can(standings, 'project.see-all')
+  const looker = { userId: signedIn.id, seesAll }
+  if (can(standings, 'project.list'))
+    groups.push({
+      title: 'Projects',
+      ...resultsOf(listProjects(db, account.id, looker, first(projectList, q)), '/projects', (project) => ({
+        name: project.name,
+        code: project.identifier,
+        href: `/projects/${project.identifier}`,
+      })),
+    })
+  if (can(standings, 'people.see'))
+    groups.push({
+      title: 'People',
+      ...resultsOf(listMembers(db, account.id, first(memberList, q)), '/customer/users', (member) => ({
+        name: member.name,
+        code: member.email,
+        about: roleName(account.kind, member.role),
+        href: `/customer/users${query(member.email)}`,
+      })),
+    })
+  return groups
+}
+
+function ownAccounts({ server: { db }, viewer, signedIn }: FastifyRequest, q: string): Result[] {
+  const { rows } = listOwnAccounts(db, signedIn.id, first(ownAccountList, q))
+  return rows.map(({ name, identifier }) => ({
+    name,
+    code: identifier,
+    href: `/active-account${query(identifier)}`,
+    ...(viewer.account?.identifier === identifier ? { about: 'You are working in it' } : { workIn: identifier }),
+  }))
+}
+
+function menuPages({ viewer: { standings } }: FastifyRequest, q: string): Result[] {
+  const inAreas = Object.values(areas).flatMap(({ name, pages }) =>
+    pages.map((page) => ({ ...page, about: name, also: name })),
+  )
+  return [...inAreas, ...otherPages.map((page) => ({ ...page, about: undefined }))]
+    .filter((page) => can(standings, page.can) && beginsWords(`${page.label} ${page.also}`, q))
+    .slice(0, shown)
+    .map(({ label, href, icon, about }) => ({ name: label, href, icon, ...(about && { about }) }))
+}
