@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { Db } from './open.ts'
-import { prepared } from './prepared.ts'
+import { perConnection, prepared } from './prepared.ts'
 
 const writtenSoFar = prepared((db) =>
   db
@@ -11,7 +11,7 @@ const writtenSoFar = prepared((db) =>
     .from(sql`(select 1)`)
     .prepare(),
 )
-const totals = prepared(() => new Map<string, { written: string; n: number }>())
+const totals = perConnection(() => new Map<string, { written: string; n: number }>())
 const mostTotals = 1_000
 
 /** A number that was counted before, if nothing at all was written since, by this process or another. */

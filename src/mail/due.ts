@@ -1,6 +1,6 @@
 import { and, asc, eq, gt, lte, sql } from 'drizzle-orm'
 import type { Db } from '../db/open.ts'
-import { prepared } from '../db/prepared.ts'
+import { equals, type Placeholders, prepared } from '../db/prepared.ts'
 import { letters } from '../db/schema.ts'
 import { findLetter } from './listing.ts'
 import { type LetterRow, priorities } from './outbox.ts'
@@ -11,27 +11,28 @@ export const longestPause = 6 * 60 * minute
 
 // The literal lets SQLite use the index of those that wait; it holds each class in the order of being due.
 const waits = sql`${letters.state} = 'waiting'`
-const ofClass = eq(letters.priority, sql.placeholder('priority'))
 
-const dueOf = prepared((db) =>
-  db
-    .select({ id: letters.id })
-    .from(letters)
-    .where(
-      and(waits, ofClass, lte(letters.dueAt, sql.placeholder('until')), gt(letters.dueAt, sql.placeholder('after'))),
-    )
-    .orderBy(asc(letters.dueAt), asc(letters.id))
-    .limit(sql.placeholder('most'))
-    .prepare(),
+const dueOf = prepared(
+  (
+    db,
+    { priority, until, after, most }: Placeholders<{ priority: number; until: number; after: number; most: number }>,
+  ) =>
+    db
+      .select({ id: letters.id })
+      .from(letters)
+      .where(and(waits, equals(letters.priority, priority), lte(letters.dueAt, until), gt(letters.dueAt, after)))
+      .orderBy(asc(letters.dueAt), asc(letters.id))
+      .limit(most)
+      .prepare(),
 )
 
-const dueAtOf = prepared((db) =>
+const dueAtOf = prepared((db, { priority, most }: Placeholders<{ priority: number; most: number }>) =>
   db
     .select({ id: letters.id, at: letters.dueAt })
     .from(letters)
-    .where(and(waits, ofClass))
+    .where(and(waits, equals(letters.priority, priority)))
     .orderBy(asc(letters.dueAt))
-    .limit(sql.placeholder('most'))
+    .limit(most)
     .prepare(),
 )
 

@@ -3,6 +3,7 @@ import { named } from '../db/fold.ts'
 import { proposeIdentifier } from '../db/identifiers.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
+import { placeholdersOf } from '../db/prepared.ts'
 import { projectAccess, projects } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
 import type { ProjectRole } from '../policy.ts'
@@ -68,14 +69,15 @@ export const projectList = {
 
 /** The projects of an account that the looker sees. */
 export function listProjects(db: Db, accountId: number, looker: Looker, query: ListQuery): List<SeenProject> {
-  const userId = sql.placeholder('userId')
-  const own = visible(sql.placeholder('accountId'), looker)
+  const values = { accountId, userId: looker.userId }
+  const the = placeholdersOf(values)
+  const own = visible(the.accountId, looker)
   return readPage(db, projectList, query, {
     shape: looker.seesAll ? 'all' : 'own',
-    values: { accountId, userId: looker.userId },
+    values,
     narrowed: matches(db, 'projects', projects.id, projects.search, query.q),
     rows: ({ where, orderBy, limit }) =>
-      seen(db, userId)
+      seen(db, the.userId)
         .where(and(own, where))
         .orderBy(...orderBy)
         .limit(limit),
@@ -83,7 +85,7 @@ export function listProjects(db: Db, accountId: number, looker: Looker, query: L
       db
         .select({ one: projects.id })
         .from(projects)
-        .leftJoin(projectAccess, accessOf(userId))
+        .leftJoin(projectAccess, accessOf(the.userId))
         .where(and(own, where))
         .limit(limit),
     seen: (rows) => rows.map(flat),

@@ -1,6 +1,6 @@
-import { asc, gt, max, sql } from 'drizzle-orm'
+import { asc, gt, max } from 'drizzle-orm'
 import type { Authority, Db } from '../db/open.ts'
-import { prepared } from '../db/prepared.ts'
+import { type Placeholders, prepared, preparedInsert } from '../db/prepared.ts'
 import { personalChanges, records } from '../db/schema.ts'
 import type { RecordKind } from './kinds.ts'
 
@@ -64,27 +64,7 @@ function apart(actor: Actor, change: Change): { change: Change; typed: Typed[] }
 
 type Typed = { userId: number; field: (typeof typedFields)[number]; before: string; after: string }
 
-const newRecord = prepared((db) =>
-  db
-    .insert(records)
-    .values({
-      at: sql.placeholder('at'),
-      kind: sql.placeholder('kind'),
-      accountId: sql.placeholder('accountId'),
-      actorId: sql.placeholder('actorId'),
-      actorAccountId: sql.placeholder('actorAccountId'),
-      bySupport: sql.placeholder('bySupport'),
-      userId: sql.placeholder('userId'),
-      invitationId: sql.placeholder('invitationId'),
-      projectId: sql.placeholder('projectId'),
-      letterId: sql.placeholder('letterId'),
-      change: sql.placeholder('change'),
-      ip: sql.placeholder('ip'),
-      requestId: sql.placeholder('requestId'),
-    })
-    .returning({ id: records.id })
-    .prepare(),
-)
+const newRecord = preparedInsert(records, (insert) => insert.returning({ id: records.id }).prepare())
 
 /** What a record is about, and the request that made it. */
 export type RecordMark = { accountId: number | null; userId: number | null; requestId: string | null }
@@ -101,11 +81,11 @@ export function newestRecord(db: Db): number {
   return newest(db).get()?.id ?? 0
 }
 
-const after = prepared((db) =>
+const after = prepared((db, { id }: Placeholders<{ id: number }>) =>
   db
     .select({ accountId: records.accountId, userId: records.userId, requestId: records.requestId })
     .from(records)
-    .where(gt(records.id, sql.placeholder('id')))
+    .where(gt(records.id, id))
     .orderBy(asc(records.id))
     .prepare(),
 )

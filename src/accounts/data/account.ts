@@ -5,7 +5,7 @@ import { named } from '../../db/fold.ts'
 import { proposeIdentifier } from '../../db/identifiers.ts'
 import type { Sort } from '../../db/list.ts'
 import { type Db, write } from '../../db/open.ts'
-import { prepared } from '../../db/prepared.ts'
+import { equals, type Placeholders, prepared, preparedInsert } from '../../db/prepared.ts'
 import { accounts } from '../../db/schema.ts'
 import { type Actor, record } from '../../records/record.ts'
 
@@ -43,21 +43,8 @@ export const accountSorts = {
 
 export type NewAccount = { name: string; identifier: string }
 
-const newAccount = prepared((db) =>
-  db
-    .insert(accounts)
-    .values({
-      name: sql.placeholder('name'),
-      identifier: sql.placeholder('identifier'),
-      kind: sql.placeholder('kind'),
-      partnerId: sql.placeholder('partnerId'),
-      search: sql.placeholder('search'),
-      sortKey: sql.placeholder('sortKey'),
-      createdAt: sql.placeholder('createdAt'),
-    })
-    .onConflictDoNothing({ target: accounts.identifier })
-    .returning()
-    .prepare(),
+const newAccount = preparedInsert(accounts, (insert) =>
+  insert.onConflictDoNothing({ target: accounts.identifier }).returning().prepare(),
 )
 
 /** Creates an account; it has no member. Undefined when the identifier was ever given out. */
@@ -122,11 +109,11 @@ export function renameAccount(
   })
 }
 
-const anyAccount = prepared((db) =>
+const anyAccount = prepared((db, { identifier }: Placeholders<{ identifier: string }>) =>
   db
     .select()
     .from(accounts)
-    .where(and(eq(accounts.identifier, sql.placeholder('identifier')), isNull(accounts.deletedAt)))
+    .where(and(equals(accounts.identifier, identifier), isNull(accounts.deletedAt)))
     .prepare(),
 )
 

@@ -1,7 +1,7 @@
 import { and, eq, isNull, type Placeholder, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import type { Db } from '../../db/open.ts'
-import { prepared } from '../../db/prepared.ts'
+import { equals, type Placeholders, prepared } from '../../db/prepared.ts'
 import { accounts } from '../../db/schema.ts'
 import { adminRole } from '../../policy.ts'
 
@@ -32,12 +32,12 @@ export const partnerActs = sql<number>`partner.support_suspended_at is null and 
   select 1 from memberships as theirs cross join users as person on person.id = theirs.user_id
   where theirs.account_id = partner.id and theirs.role = ${adminRole} and person.disabled_at is null)`
 
-const caretaker = prepared((db) =>
+const caretaker = prepared((db, { accountId }: Placeholders<{ accountId: number }>) =>
   db
     .select({ id: partner.id, name: partner.name, identifier: partner.identifier })
     .from(accounts)
     .innerJoin(partner, eq(partner.id, accounts.partnerId))
-    .where(and(eq(accounts.id, sql.placeholder('accountId')), isNull(accounts.deletedAt), partnerActs))
+    .where(and(equals(accounts.id, accountId), isNull(accounts.deletedAt), partnerActs))
     .prepare(),
 )
 
@@ -46,11 +46,11 @@ export function caretakerOf(db: Db, account: { id: number }): Caretaker | null {
   return caretaker(db).get({ accountId: account.id }) ?? null
 }
 
-const actingPartner = prepared((db) =>
+const actingPartner = prepared((db, { partnerId }: Placeholders<{ partnerId: number }>) =>
   db
     .select({ id: partner.id })
     .from(partner)
-    .where(and(eq(partner.id, sql.placeholder('partnerId')), partnerActs))
+    .where(and(equals(partner.id, partnerId), partnerActs))
     .prepare(),
 )
 

@@ -1,7 +1,7 @@
-import { type AnyColumn, and, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
+import { and, eq, isNotNull, isNull, type Placeholder, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import type { Db } from '../../db/open.ts'
-import { prepared } from '../../db/prepared.ts'
+import { equals, type Placeholders, prepared } from '../../db/prepared.ts'
 import { accounts, memberships, sessions, users } from '../../db/schema.ts'
 import { suspensionOf } from '../../db/suspension.ts'
 import type { ActiveAccount, DeletedAccount } from '../../web/request/viewer.ts'
@@ -28,15 +28,13 @@ const ofPartner = {
 const leftToSupport = sql<number | null>`accounts.suspended_at is not null and not (${partnerActs})`
 const asMember = { role: memberships.role, fromPartner: memberships.fromPartner }
 
-const membership = prepared((db) =>
+const membership = prepared((db, { userId, accountId }: Placeholders<{ userId: number; accountId: number }>) =>
   db
     .select({ account: memberOf, membership: asMember, partner: ofPartner, leftToSupport })
     .from(memberships)
     .innerJoin(accounts, and(eq(accounts.id, memberships.accountId), isNull(accounts.deletedAt)))
     .leftJoin(partner, eq(partner.id, accounts.partnerId))
-    .where(
-      and(eq(memberships.userId, sql.placeholder('userId')), eq(memberships.accountId, sql.placeholder('accountId'))),
-    )
+    .where(and(equals(memberships.userId, userId), equals(memberships.accountId, accountId)))
     .prepare(),
 )
 
@@ -73,37 +71,39 @@ function activeAccount(
   }
 }
 
-/** The account is the session's active one, or the one that a request acts in. */
-const viewing = (account: SQL | AnyColumn) =>
-  prepared((db) =>
-    db
-      .select({
-        user: {
-          id: users.id,
-          name: users.name,
-          email: users.email,
-          emailProvedAt: users.emailProvedAt,
-          operator: users.operator,
-          totpSecret: users.totpSecret,
-        },
-        secondFactor: sessions.secondFactor,
-        activeAccountId: sessions.activeAccountId,
-        account: memberOf,
-        membership: asMember,
-        partner: ofPartner,
-        leftToSupport,
-      })
-      .from(sessions)
-      .innerJoin(users, and(eq(users.id, sessions.userId), isNull(users.disabledAt)))
-      .leftJoin(memberships, and(eq(memberships.userId, users.id), eq(memberships.accountId, account)))
-      .leftJoin(accounts, and(eq(accounts.id, memberships.accountId), isNull(accounts.deletedAt)))
-      .leftJoin(partner, eq(partner.id, accounts.partnerId))
-      .where(eq(sessions.hash, sql.placeholder('hash')))
-      .prepare(),
-  )
+function selectViewer(db: Db, hash: Placeholder<string, string>, account: SQLWrapper) {
+  return db
+    .select({
+      user: {
+        id: users.id,
+        name: users.name,
+        email: users.email,
+        emailProvedAt: users.emailProvedAt,
+        operator: users.operator,
+        totpSecret: users.totpSecret,
+      },
+      secondFactor: sessions.secondFactor,
+      activeAccountId: sessions.activeAccountId,
+      account: memberOf,
+      membership: asMember,
+      partner: ofPartner,
+      leftToSupport,
+    })
+    .from(sessions)
+    .innerJoin(users, and(eq(users.id, sessions.userId), isNull(users.disabledAt)))
+    .leftJoin(memberships, and(eq(memberships.userId, users.id), eq(memberships.accountId, account)))
+    .leftJoin(accounts, and(eq(accounts.id, memberships.accountId), isNull(accounts.deletedAt)))
+    .leftJoin(partner, eq(partner.id, accounts.partnerId))
+    .where(equals(sessions.hash, hash))
+}
 
-const viewingActive = viewing(sessions.activeAccountId)
-const viewingIn = viewing(sql`${sql.placeholder('accountId')}`)
+/** The account is the session's active one, or the one that a request acts in. */
+const viewingActive = prepared((db, { hash }: Placeholders<{ hash: string }>) =>
+  selectViewer(db, hash, sessions.activeAccountId).prepare(),
+)
+const viewingIn = prepared((db, { hash, accountId }: Placeholders<{ hash: string; accountId: number }>) =>
+  selectViewer(db, hash, accountId).prepare(),
+)
 
 /** Whose session it is and how they stand, to its active account or to `accountId`. Undefined when it has ended, or its user is disabled. */
 export function findSessionViewer(db: Db, hash: string, accountId?: number) {

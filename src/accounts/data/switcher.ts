@@ -2,7 +2,7 @@ import { and, desc, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import { type List, type ListQuery, type ListSpec, type PageOf, readPage } from '../../db/list.ts'
 import { type Authority, type Db, write } from '../../db/open.ts'
-import { prepared } from '../../db/prepared.ts'
+import { equals, type Placeholders, placeholdersOf, prepared } from '../../db/prepared.ts'
 import { accounts, memberships, sessions } from '../../db/schema.ts'
 import { matches } from '../../db/search.ts'
 import { isSuspended } from '../../db/suspension.ts'
@@ -37,12 +37,12 @@ export function findOwnAccount(db: Db, userId: number, identifier: string): OwnA
     .get()
 }
 
-const lastPartnerAccount = prepared((db) =>
+const lastPartnerAccount = prepared((db, { userId }: Placeholders<{ userId: number }>) =>
   db
     .select(ownAccount)
     .from(memberships)
     .innerJoin(accounts, eq(accounts.id, memberships.accountId))
-    .where(and(eq(memberships.userId, sql.placeholder('userId')), eq(accounts.kind, 'partner')))
+    .where(and(equals(memberships.userId, userId), eq(accounts.kind, 'partner')))
     .orderBy(desc(memberships.lastUsedAt))
     .limit(1)
     .prepare(),
@@ -74,9 +74,10 @@ export const ownAccountList = {
 } as const satisfies ListSpec<OwnAccount>
 
 export function listOwnAccounts(db: Db, userId: number, query: ListQuery): List<OwnAccount> {
-  const own = and(eq(memberships.userId, sql.placeholder('userId')), isNull(accounts.deletedAt))
+  const values = { userId }
+  const own = and(equals(memberships.userId, placeholdersOf(values).userId), isNull(accounts.deletedAt))
   return readPage(db, ownAccountList, query, {
-    values: { userId },
+    values,
     narrowed: matches(db, 'accounts', memberships.accountId, accounts.search, query.q),
     rows: ({ where, orderBy, limit }) =>
       db
@@ -102,14 +103,14 @@ const countOwn =
       .where(and(own, where))
       .limit(limit)
 
-const recentAccounts = prepared((db) =>
+const recentAccounts = prepared((db, { userId, limit }: Placeholders<{ userId: number; limit: number }>) =>
   db
     .select(ownAccount)
     .from(memberships)
     .innerJoin(accounts, eq(accounts.id, memberships.accountId))
-    .where(and(eq(memberships.userId, sql.placeholder('userId')), isNull(accounts.deletedAt)))
+    .where(and(equals(memberships.userId, userId), isNull(accounts.deletedAt)))
     .orderBy(desc(memberships.lastUsedAt), desc(memberships.accountId))
-    .limit(sql.placeholder('limit'))
+    .limit(limit)
     .prepare(),
 )
 
@@ -144,9 +145,10 @@ export function listDeletedAccounts(
   userId: number,
   query: ListQuery,
 ): List<DeletedAccount & { id: number; lastUsedAt: number }> {
-  const own = and(eq(memberships.userId, sql.placeholder('userId')), isNotNull(accounts.deletedAt))
+  const values = { userId }
+  const own = and(equals(memberships.userId, placeholdersOf(values).userId), isNotNull(accounts.deletedAt))
   return readPage(db, deletedMembershipList, query, {
-    values: { userId },
+    values,
     narrowed: undefined,
     rows: ({ where, orderBy, limit }) =>
       db

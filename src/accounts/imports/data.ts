@@ -1,7 +1,7 @@
 import { and, asc, count, eq, gt, inArray, isNull, type SQL, sql } from 'drizzle-orm'
 import { type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import { type Authority, type Db, write } from '../../db/open.ts'
-import { prepared } from '../../db/prepared.ts'
+import { equals, placeholdersOf, preparedInsert } from '../../db/prepared.ts'
 import { importRows, imports, users } from '../../db/schema.ts'
 import { holds, searchWords, type Word } from '../../db/search.ts'
 import { allowFile } from '../../mail/allowance.ts'
@@ -39,29 +39,13 @@ export function createImport(
   })
 }
 
-const newRow = prepared((db) =>
-  db
-    .insert(importRows)
-    .values({
-      importId: sql.placeholder('importId'),
-      line: sql.placeholder('line'),
-      input: sql.placeholder('input'),
-      subject: sql.placeholder('subject'),
-      emailKey: sql.placeholder('emailKey'),
-      state: sql.placeholder('state'),
-      words: sql.placeholder('words'),
-      cells: sql.placeholder('cells'),
-      search: sql.placeholder('search'),
-      unchanged: sql.placeholder('unchanged'),
-    })
-    .prepare(),
-)
+const newRow = preparedInsert(importRows, (insert) => insert.prepare())
 
 /** False when the import was discarded. */
 export function addRows(tx: Db, importId: number, rows: NewRow[]): boolean {
   const kept = and(eq(imports.id, importId), isNull(imports.discardedAt))
   if (!tx.select({ id: imports.id }).from(imports).where(kept).get()) return false
-  for (const row of rows) newRow(tx).run({ importId, ...row, unchanged: row.unchanged ? 1 : 0 })
+  for (const row of rows) newRow(tx).run({ importId, ...row })
   return true
 }
 
@@ -98,14 +82,15 @@ export const importList = {
 
 /** An account's imports of a kind. */
 export function listImports(db: Db, accountId: number, kind: ImportKind, query: ListQuery): List<Import> {
+  const values = { accountId }
   const own = and(
-    eq(imports.accountId, sql.placeholder('accountId')),
+    equals(imports.accountId, placeholdersOf(values).accountId),
     eq(imports.kind, kind),
     isNull(imports.discardedAt),
   )
   return readPage(db, importList, query, {
     shape: kind,
-    values: { accountId },
+    values,
     narrowed: undefined,
     rows: ({ where, orderBy, limit }) =>
       db
@@ -160,9 +145,10 @@ export type ImportRowFilter = keyof typeof importRowList.filters
 export function listImportRows(db: Db, importId: number, query: ListQuery<ImportRowFilter>): List<ImportRow> {
   const { state } = query.filters
   const words = searchWords(query.q)
-  const own = eq(importRows.importId, sql.placeholder('importId'))
+  const values = { importId }
+  const own = equals(importRows.importId, placeholdersOf(values).importId)
   return readPage(db, importRowList, query, {
-    values: { importId },
+    values,
     narrowed: and(inState(state), words.length > 0 ? inArray(importRows.line, foundIn(importId, words)) : undefined),
     rows: ({ where, orderBy, limit }) =>
       db

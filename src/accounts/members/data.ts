@@ -1,7 +1,7 @@
 import { and, count, desc, eq, sql } from 'drizzle-orm'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import { type Db, write } from '../../db/open.ts'
-import { prepared } from '../../db/prepared.ts'
+import { equals, type Placeholders, placeholdersOf, prepared, preparedInsert } from '../../db/prepared.ts'
 import { memberships, users } from '../../db/schema.ts'
 import { matches } from '../../db/search.ts'
 import { adminRole, type Role } from '../../policy.ts'
@@ -67,9 +67,10 @@ export type MemberFilter = keyof typeof memberList.filters
 /** An account's users. */
 export function listMembers(db: Db, accountId: number, query: ListQuery<MemberFilter>): List<Member> {
   const { role } = query.filters
-  const own = eq(memberships.accountId, sql.placeholder('accountId'))
+  const values = { accountId }
+  const own = equals(memberships.accountId, placeholdersOf(values).accountId)
   return readPage(db, memberList, query, {
-    values: { accountId },
+    values,
     narrowed: and(
       role ? eq(memberships.role, role as Role) : undefined,
       matches(db, 'users', memberships.userId, memberships.search, query.q),
@@ -92,14 +93,12 @@ export function countMembers(db: Db, accountId: number): number {
   return db.select({ n: count() }).from(memberships).where(eq(memberships.accountId, accountId)).get()?.n ?? 0
 }
 
-const oneMember = prepared((db) =>
+const oneMember = prepared((db, { accountId, userId }: Placeholders<{ accountId: number; userId: number }>) =>
   db
     .select(memberFields)
     .from(memberships)
     .innerJoin(users, eq(users.id, memberships.userId))
-    .where(
-      and(eq(memberships.accountId, sql.placeholder('accountId')), eq(memberships.userId, sql.placeholder('userId'))),
-    )
+    .where(and(equals(memberships.accountId, accountId), equals(memberships.userId, userId)))
     .prepare(),
 )
 
@@ -111,12 +110,12 @@ export function findMember(db: Db, accountId: number, userId: number): Member | 
 export const hasAdmin = sql`exists (select 1 from memberships as own join users as person on person.id = own.user_id
   where own.account_id = accounts.id and ${worksAsAdmin(sql`own`, sql`person`)})`
 
-const admins = prepared((db) =>
+const admins = prepared((db, { accountId }: Placeholders<{ accountId: number }>) =>
   db
     .select({ n: count() })
     .from(memberships)
     .innerJoin(users, eq(users.id, memberships.userId))
-    .where(and(eq(memberships.accountId, sql.placeholder('accountId')), worksAsAdmin(sql`memberships`, sql`users`)))
+    .where(and(equals(memberships.accountId, accountId), worksAsAdmin(sql`memberships`, sql`users`)))
     .prepare(),
 )
 
@@ -125,20 +124,7 @@ export function countAdmins(db: Db, accountId: number): number {
   return admins(db).get({ accountId })?.n ?? 0
 }
 
-const newMember = prepared((db) =>
-  db
-    .insert(memberships)
-    .values({
-      accountId: sql.placeholder('accountId'),
-      userId: sql.placeholder('userId'),
-      role: sql.placeholder('role'),
-      fromPartner: sql.placeholder('fromPartner'),
-      createdAt: sql.placeholder('at'),
-      lastUsedAt: sql.placeholder('at'),
-    })
-    .onConflictDoNothing()
-    .prepare(),
-)
+const newMember = preparedInsert(memberships, (insert) => insert.onConflictDoNothing().prepare())
 
 /** `fromPartner`: one of the partner's people, whose membership ends with the tie to the partner. */
 export type NewMember = { accountId: number; userId: number; role: Role; fromPartner?: boolean }
@@ -150,7 +136,8 @@ export function addMember(
   { accountId, userId, role, fromPartner = false }: NewMember,
   kind: RecordKind,
 ): boolean {
-  const added = newMember(tx).run({ accountId, userId, role, fromPartner, at: actor.at }).changes
+  const { at } = actor
+  const added = newMember(tx).run({ accountId, userId, role, fromPartner, createdAt: at, lastUsedAt: at }).changes
   // Another invitation must not bring them back once they were removed.
   if (added) endInvitationsTo(tx, actor, accountId, userId)
   if (added) record(tx, actor, { kind, accountId, userId, change: { role: [null, role] } })

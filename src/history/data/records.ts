@@ -2,6 +2,7 @@ import { and, eq, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import { isoTime, type List, type ListQuery, type ListSpec, type PageOf, readPage } from '../../db/list.ts'
 import type { Db } from '../../db/open.ts'
+import { placeholdersOf } from '../../db/prepared.ts'
 import { accounts, invitations, letters, projects, records, users } from '../../db/schema.ts'
 import { isOneOf } from '../../db/search.ts'
 import { recordFamilies } from '../../records/kinds.ts'
@@ -65,17 +66,18 @@ export function listRecords(db: Db, scope: Scope, query: ListQuery<RecordFilter>
       rows: (page) => selectRecords(db, { ...page, where: and(own, page.where) }),
       counted: ({ where, limit }) => db.select({ one: records.id }).from(records).where(and(own, where)).limit(limit),
     })
+  const ofRenames = { ...values, renames: JSON.stringify(recordIds) }
   const renames = (where: SQL | undefined) =>
     db
       .select({ id: records.id })
       .from(records)
-      .where(and(isOneOf(records.id, sql.placeholder('renames')), where))
+      .where(and(isOneOf(records.id, placeholdersOf(ofRenames).renames), where))
   const ofOwn = ({ where, limit }: Pick<PageOf, 'where' | 'limit'>) =>
     db.select({ id: records.id }).from(records).where(and(own, where)).limit(limit)
   return readPage(db, recordList, query, {
     ...common,
     shape: `${shape} with renames`,
-    values: { ...values, renames: JSON.stringify(recordIds) },
+    values: ofRenames,
     // A page of the account’s own records and the few renames are read by their ids, which SQLite does in their order.
     rows: (page) =>
       selectRecords(db, {

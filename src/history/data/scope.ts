@@ -1,4 +1,5 @@
-import { and, eq, isNotNull, ne, type SQL, sql } from 'drizzle-orm'
+import { and, isNotNull, ne, type SQL, sql } from 'drizzle-orm'
+import { equals, placeholdersOf } from '../../db/prepared.ts'
 import { records } from '../../db/schema.ts'
 
 /** Whose records: an account's, those of the acts from a partner account in its customers, or all. */
@@ -23,8 +24,8 @@ export function stillOf(scope: Scope): SQL | undefined {
 export function ofScope(scope: Scope): { shape: string; own: SQL | undefined; values: Record<string, number> } {
   if (scope === 'all') return { shape: 'all', own: undefined, values: {} }
   if ('accountId' in scope)
-    return { shape: 'account', own: eq(records.accountId, sql.placeholder('accountId')), values: scope }
-  const from = sql.placeholder('fromAccountId')
-  const own = and(eq(records.actorAccountId, from), isNotNull(records.accountId), ne(records.accountId, from))
+    return { shape: 'account', own: equals(records.accountId, placeholdersOf(scope).accountId), values: scope }
+  const from = placeholdersOf(scope).fromAccountId
+  const own = and(equals(records.actorAccountId, from), isNotNull(records.accountId), ne(records.accountId, from))
   return { shape: 'from account', own, values: scope }
 }

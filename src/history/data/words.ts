@@ -1,7 +1,6 @@
-import { sql } from 'drizzle-orm'
 import { readJson } from '../../db/json.ts'
 import type { Db } from '../../db/open.ts'
-import { prepared } from '../../db/prepared.ts'
+import { type Placeholders, prepared } from '../../db/prepared.ts'
 import { personalChanges } from '../../db/schema.ts'
 import { isOneOf } from '../../db/search.ts'
 import { type AccountKind, type ProjectRole, projectRoleNames, type Role, roleName } from '../../policy.ts'
@@ -101,7 +100,7 @@ function sideOf(scope: Scope, partnerId: number | undefined, row: RawRecord): Si
   return actorId === subjectId && !partnersOwn.includes(kind) ? null : 'partner'
 }
 
-const personalChangesOf = prepared((db) =>
+const personalChangesOf = prepared((db, { ids }: Placeholders<{ ids: string }>) =>
   db
     .select({
       recordId: personalChanges.recordId,
@@ -110,7 +109,7 @@ const personalChangesOf = prepared((db) =>
       after: personalChanges.after,
     })
     .from(personalChanges)
-    .where(isOneOf(personalChanges.recordId, sql.placeholder('ids')))
+    .where(isOneOf(personalChanges.recordId, ids))
     .prepare(),
 )
 

@@ -1,7 +1,7 @@
-import { and, eq, sql } from 'drizzle-orm'
+import { and, eq, type Placeholder, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import type { Db } from '../../db/open.ts'
-import { prepared } from '../../db/prepared.ts'
+import { equals, type Placeholders, perConnection, prepared } from '../../db/prepared.ts'
 import { accounts, personalChanges } from '../../db/schema.ts'
 import { isOneOf } from '../../db/search.ts'
 
@@ -20,11 +20,11 @@ export function nameAt(now: string, recordId: number, renames: Rename[] | undefi
   return { name: then, now: then === now ? null : now }
 }
 
-const renamesOfUsers = prepared((db) =>
+const renamesOfUsers = prepared((db, { userIds }: Placeholders<{ userIds: string }>) =>
   db
     .select({ userId: personalChanges.userId, recordId: personalChanges.recordId, before: personalChanges.before })
     .from(personalChanges)
-    .where(and(isOneOf(personalChanges.userId, sql.placeholder('userIds')), sql`${personalChanges.field} = 'name'`))
+    .where(and(isOneOf(personalChanges.userId, userIds), sql`${personalChanges.field} = 'name'`))
     .prepare(),
 )
 
@@ -47,13 +47,14 @@ type Past = {
   projects: Map<number, Rename[]>
 }
 
-const pasts = prepared(() => new Map<number, Past>())
+const pasts = perConnection(() => new Map<number, Past>())
 const mostPasts = 1_000
 
 /** Each asked account's records behind those that were read before. */
-const sinceThen = sql`json_each(${sql.placeholder('asked')}) as asked cross join records where records.account_id = asked.value ->> 0 and records.id > asked.value ->> 1`
+const sinceThen = (asked: Placeholder) =>
+  sql`json_each(${asked}) as asked cross join records where records.account_id = asked.value ->> 0 and records.id > asked.value ->> 1`
 
-const newPeople = prepared((db) =>
+const newPeople = prepared((db, { asked }: Placeholders<{ asked: string }>) =>
   db
     .select({
       accountId: sql<number>`records.account_id`,
@@ -63,11 +64,11 @@ const newPeople = prepared((db) =>
       first: sql<number>`min(records.id)`,
       last: sql<number>`max(records.id)`,
     })
-    .from(sql`${sinceThen} group by 1, 2, 3, 4`)
+    .from(sql`${sinceThen(asked)} group by 1, 2, 3, 4`)
     .prepare(),
 )
 
-const newRenames = prepared((db) =>
+const newRenames = prepared((db, { asked }: Placeholders<{ asked: string }>) =>
   db
     .select({
       accountId: sql<number>`records.account_id`,
@@ -75,7 +76,7 @@ const newRenames = prepared((db) =>
       recordId: sql<number>`records.id`,
       before: sql<string>`records.change ->> '$.name[0]'`,
     })
-    .from(sql`${sinceThen} and records.kind in ('account.renamed', 'project.renamed') order by records.id`)
+    .from(sql`${sinceThen(asked)} and records.kind in ('account.renamed', 'project.renamed') order by records.id`)
     .prepare(),
 )
 
@@ -145,11 +146,11 @@ export function affectingRenames(db: Db, accountId: number): { recordIds: number
 
 const partner = alias(accounts, 'partner')
 
-const partnerOf = prepared((db) =>
+const partnerOf = prepared((db, { accountId }: Placeholders<{ accountId: number }>) =>
   db
     .select({ id: partner.id, version: partner.version })
     .from(accounts)
     .innerJoin(partner, eq(partner.id, accounts.partnerId))
-    .where(eq(accounts.id, sql.placeholder('accountId')))
+    .where(equals(accounts.id, accountId))
     .prepare(),
 )

@@ -3,6 +3,7 @@ import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { searchText } from '../../db/fold.ts'
 import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import { type Db, write } from '../../db/open.ts'
+import { placeholdersOf } from '../../db/prepared.ts'
 import { emailChanges, invitationTokens, letters, passwordResets, sessions, throttles } from '../../db/schema.ts'
 import { holds, searchWords } from '../../db/search.ts'
 import { type LetterRow, openBody } from '../../mail/outbox.ts'
@@ -114,12 +115,13 @@ export type BackupFilter = keyof typeof backupList.filters
 /** The files of the folder of backups, which are its only record. */
 export function listBackups(db: Db, files: BackupFile[], query: ListQuery<BackupFilter>): List<BackupRow> {
   const { kind, state, from, until } = query.filters
-  const rows = JSON.stringify(files.map((file, n) => ({ ...file, id: files.length - n, text: searchText(file.name) })))
+  const rows = files.map((file, n) => ({ ...file, id: files.length - n, text: searchText(file.name) }))
+  const values = { files: JSON.stringify(rows) }
   const cell = (name: string) => sql`value ->> ${name} as ${sql.identifier(name)}`
   const cells = sql.join(['id', 'name', 'kind', 'at', 'size', 'state', 'text'].map(cell), sql`, `)
-  const table = sql`(select ${cells} from json_each(${sql.placeholder('files')})) as backup_files`
+  const table = sql`(select ${cells} from json_each(${placeholdersOf(values).files})) as backup_files`
   return readPage(db, backupList, query, {
-    values: { files: rows },
+    values,
     narrowed: and(
       kind ? eq(backupFiles.kind, kind) : undefined,
       state ? eq(backupFiles.state, state) : undefined,

@@ -1,6 +1,7 @@
-import { and, eq, ne, sql } from 'drizzle-orm'
+import { and, eq, ne } from 'drizzle-orm'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import { type Db, write } from '../../db/open.ts'
+import { equals, placeholdersOf } from '../../db/prepared.ts'
 import { sessions } from '../../db/schema.ts'
 import { type Actor, type Person, record } from '../../records/record.ts'
 
@@ -29,9 +30,10 @@ export const sessionList = {
 
 /** A user’s sessions, the newest first; `current` is the one with this hash. */
 export function listSessions(db: Db, userId: number, currentHash: string, query: ListQuery): List<OwnSession> {
-  const own = eq(sessions.userId, sql.placeholder('userId'))
+  const values = { userId }
+  const own = equals(sessions.userId, placeholdersOf(values).userId)
   return readPage(db, sessionList, query, {
-    values: { userId },
+    values,
     narrowed: undefined,
     rows: ({ where, orderBy, limit }) =>
       db

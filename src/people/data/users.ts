@@ -3,7 +3,7 @@ import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { endSent } from '../../accounts/endings/data/ending.ts'
 import { named } from '../../db/fold.ts'
 import { type Db, write, writeUnchecked } from '../../db/open.ts'
-import { prepared } from '../../db/prepared.ts'
+import { equals, type Placeholders, prepared } from '../../db/prepared.ts'
 import {
   emailChanges,
   invitations,
@@ -18,11 +18,11 @@ import { emailKey } from '../../web/fields.ts'
 
 export type User = typeof users.$inferSelect
 
-const activeUser = prepared((db) =>
+const activeUser = prepared((db, { userId }: Placeholders<{ userId: number }>) =>
   db
     .select()
     .from(users)
-    .where(and(eq(users.id, sql.placeholder('userId')), isNull(users.disabledAt)))
+    .where(and(equals(users.id, userId), isNull(users.disabledAt)))
     .prepare(),
 )
 

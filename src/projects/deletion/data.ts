@@ -2,6 +2,7 @@ import { and, eq, isNotNull, isNull, sql } from 'drizzle-orm'
 import { isRestorable, restorableUntil } from '../../db/deletion.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import { type Db, write } from '../../db/open.ts'
+import { equals, placeholdersOf } from '../../db/prepared.ts'
 import { keptAccess, keptLimits, limits, projectAccess, projects, users } from '../../db/schema.ts'
 import { matches } from '../../db/search.ts'
 import { type Amounts, type Holder, hasRoom } from '../../quotas/arithmetic.ts'
@@ -40,9 +41,10 @@ const people = sql<number>`(select count(*) from kept_access as own where own.pr
 
 /** The projects of an account that were deleted and can be restored at this time. */
 export function listDeletedProjects(db: Db, accountId: number, query: ListQuery, at: number): List<DeletedProject> {
-  const own = eq(projects.accountId, sql.placeholder('accountId'))
+  const values = { accountId }
+  const own = equals(projects.accountId, placeholdersOf(values).accountId)
   return readPage(db, deletedProjectList, query, {
-    values: { accountId },
+    values,
     narrowed: and(isRestorable(projects, at), matches(db, 'projects', projects.id, projects.search, query.q)),
     rows: ({ where, orderBy, limit }) =>
       db

@@ -1,7 +1,7 @@
 import { and, eq, isNull, or, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import { type Db, write } from '../../db/open.ts'
-import { prepared } from '../../db/prepared.ts'
+import { equals, type Placeholders, prepared } from '../../db/prepared.ts'
 import { accounts, limits, projects, users } from '../../db/schema.ts'
 import { type Actor, type Change, record } from '../../records/record.ts'
 import {
@@ -81,28 +81,22 @@ export function projectQuota(db: Db, accountId: number): Quota {
 
 const placeOfAccount = { name: accounts.name, partnerId: accounts.partnerId, partnerName: partner.name }
 
-const accountPlace = prepared((db) =>
+const accountPlace = prepared((db, { accountId }: Placeholders<{ accountId: number }>) =>
   db
     .select({ ...placeOfAccount, kind: accounts.kind })
     .from(accounts)
     .leftJoin(partner, eq(partner.id, accounts.partnerId))
-    .where(and(eq(accounts.id, sql.placeholder('accountId')), isNull(accounts.deletedAt)))
+    .where(and(equals(accounts.id, accountId), isNull(accounts.deletedAt)))
     .prepare(),
 )
 
-const projectPlace = prepared((db) =>
+const projectPlace = prepared((db, { accountId, projectId }: Placeholders<{ accountId: number; projectId: number }>) =>
   db
     .select({ ...placeOfAccount, projectName: projects.name })
     .from(projects)
     .innerJoin(accounts, eq(accounts.id, projects.accountId))
     .leftJoin(partner, eq(partner.id, accounts.partnerId))
-    .where(
-      and(
-        eq(projects.accountId, sql.placeholder('accountId')),
-        eq(projects.id, sql.placeholder('projectId')),
-        isNull(projects.deletedAt),
-      ),
-    )
+    .where(and(equals(projects.accountId, accountId), equals(projects.id, projectId), isNull(projects.deletedAt)))
     .prepare(),
 )
 
@@ -114,26 +108,23 @@ function findPlace(db: Db, { level, accountId, projectId }: Holder): Place | und
   return projectPlace(db).get({ accountId, projectId })
 }
 
-const limitsOf = prepared((db) => {
-  const [accountId, projectId, partnerId] = [
-    sql.placeholder('accountId'),
-    sql.placeholder('projectId'),
-    sql.placeholder('partnerId'),
-  ]
-  return db
+type LevelsOf = { accountId: number; projectId: number | null; partnerId: number | null }
+
+const limitsOf = prepared((db, { accountId, projectId, partnerId }: Placeholders<LevelsOf>) =>
+  db
     .select({ limit: limits, by: setter.name, from: setFrom.name })
     .from(limits)
     .leftJoin(setter, eq(setter.id, limits.setBy))
     .leftJoin(setFrom, eq(setFrom.id, limits.setFrom))
     .where(
       or(
-        eq(limits.projectId, projectId),
-        and(eq(limits.accountId, accountId), eq(limits.level, 'account')),
-        and(eq(limits.accountId, partnerId), eq(limits.level, 'pool')),
+        equals(limits.projectId, projectId),
+        and(equals(limits.accountId, accountId), eq(limits.level, 'account')),
+        and(equals(limits.accountId, partnerId), eq(limits.level, 'pool')),
       ),
     )
-    .prepare()
-})
+    .prepare(),
+)
 
 /** The limits set on a place and on the levels above it. */
 function listLimits(db: Db, accountId: number, projectId: number | undefined, partnerId: number | null) {

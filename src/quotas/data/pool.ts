@@ -1,6 +1,6 @@
-import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, isNull } from 'drizzle-orm'
 import type { Db } from '../../db/open.ts'
-import { prepared } from '../../db/prepared.ts'
+import { equals, type Placeholders, prepared } from '../../db/prepared.ts'
 import { accounts, limits, resources } from '../../db/schema.ts'
 import type { PoolShortage, Use, Want } from '../arithmetic.ts'
 import { countedResource } from '../resources/data.ts'
@@ -16,18 +16,12 @@ export function poolShortages(db: Db, partnerId: number, wants: Want[]): PoolSho
   })
 }
 
-const poolOfProjects = prepared((db) =>
+const poolOfProjects = prepared((db, { partnerId }: Placeholders<{ partnerId: number }>) =>
   db
     .select({ amount: limits.amount })
     .from(limits)
     .innerJoin(resources, eq(resources.id, limits.resourceId))
-    .where(
-      and(
-        eq(limits.accountId, sql.placeholder('partnerId')),
-        eq(limits.level, 'pool'),
-        eq(resources.key, countedResource),
-      ),
-    )
+    .where(and(equals(limits.accountId, partnerId), eq(limits.level, 'pool'), eq(resources.key, countedResource)))
     .prepare(),
 )
 

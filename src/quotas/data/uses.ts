@@ -1,6 +1,6 @@
 import { and, asc, count, eq, inArray, isNull, type SQL, sql, sum } from 'drizzle-orm'
 import type { Db } from '../../db/open.ts'
-import { prepared } from '../../db/prepared.ts'
+import { type Placeholders, prepared } from '../../db/prepared.ts'
 import { limits, projects, resources } from '../../db/schema.ts'
 import { isOneOf } from '../../db/search.ts'
 import type { Level, Use } from '../arithmetic.ts'
@@ -14,21 +14,21 @@ export function listLimitable(db: Db, level: Level, key?: string): Resource[] {
   )
 }
 
-const givenToProjects = prepared((db) =>
+const givenToProjects = prepared((db, { ids }: Placeholders<{ ids: string }>) =>
   db
     .select({ accountId: limits.accountId, resourceId: limits.resourceId, n: sum(limits.amount).mapWith(Number) })
     .from(limits)
-    .where(and(isOneOf(limits.accountId, sql.placeholder('ids')), eq(limits.level, 'project')))
+    .where(and(isOneOf(limits.accountId, ids), eq(limits.level, 'project')))
     .groupBy(limits.accountId, limits.resourceId)
     .prepare(),
 )
 
-const projectsOf = prepared((db) =>
+const projectsOf = prepared((db, { ids }: Placeholders<{ ids: string }>) =>
   db
     .select({ accountId: projects.accountId, resourceId: sql<number>`min(${resources.id})`, n: count() })
     .from(projects)
     .innerJoin(resources, eq(resources.key, countedResource))
-    .where(and(isOneOf(projects.accountId, sql.placeholder('ids')), isNull(projects.deletedAt)))
+    .where(and(isOneOf(projects.accountId, ids), isNull(projects.deletedAt)))
     .groupBy(projects.accountId)
     .prepare(),
 )
@@ -72,11 +72,11 @@ export function poolGiven(db: Db, partnerId: number): Map<number, number> {
   return new Map(rows.map(({ resourceId, n }) => [resourceId, n]))
 }
 
-const limitsOfAccounts = prepared((db) =>
+const limitsOfAccounts = prepared((db, { ids }: Placeholders<{ ids: string }>) =>
   db
     .select({ accountId: limits.accountId, resourceId: limits.resourceId, amount: limits.amount })
     .from(limits)
-    .where(and(isOneOf(limits.accountId, sql.placeholder('ids')), eq(limits.level, 'account')))
+    .where(and(isOneOf(limits.accountId, ids), eq(limits.level, 'account')))
     .prepare(),
 )
 

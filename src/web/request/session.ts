@@ -1,9 +1,10 @@
 import cookie from '@fastify/cookie'
 import session, { type SessionStore } from '@fastify/session'
-import { and, eq, isNull, lt, or, sql } from 'drizzle-orm'
+import { and, eq, isNull, lt, or } from 'drizzle-orm'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { type Db, writeUnchecked } from '../../db/open.ts'
+import { equals, type Placeholders, prepared } from '../../db/prepared.ts'
 import { memberships, sessions, users } from '../../db/schema.ts'
 import type { Storage } from '../../db/storage.ts'
 import type { Clock } from '../../operations/clock/watch.ts'
@@ -55,20 +56,22 @@ export default fp(async (app: FastifyInstance) => {
   if (!app.clock.trouble) app.storage.attempt(() => sweepSessions(app.db, app.now()))
 })
 
-/** Sessions are read, used and ended while nothing can be saved, too: this process then remembers what it could not write. */
-function sessionStore(db: Db, storage: Storage, now: () => number, clock: Clock, ended: Set<string>): SessionStore {
-  const seenAt = new Map<string, number>()
-  const byHash = db
+const byHash = prepared((db, { hash }: Placeholders<{ hash: string }>) =>
+  db
     .select({ session: sessions, operator: users.operator })
     .from(sessions)
     .innerJoin(users, eq(users.id, sessions.userId))
-    .where(eq(sessions.hash, sql.placeholder('hash')))
-    .prepare()
+    .where(equals(sessions.hash, hash))
+    .prepare(),
+)
 
+/** Sessions are read, used and ended while nothing can be saved, too: this process then remembers what it could not write. */
+function sessionStore(db: Db, storage: Storage, now: () => number, clock: Clock, ended: Set<string>): SessionStore {
+  const seenAt = new Map<string, number>()
   return {
     get(id, callback) {
       const hash = hashToken(id)
-      const row = byHash.get({ hash })
+      const row = byHash(db).get({ hash })
       if (!row || ended.has(hash)) return callback(null, null)
 
       const { idle, absolute } = row.operator ? lifetimes.support : lifetimes.user

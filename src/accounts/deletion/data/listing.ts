@@ -2,6 +2,7 @@ import { and, eq, sql } from 'drizzle-orm'
 import { isRestorable, restorableUntil } from '../../../db/deletion.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../../db/list.ts'
 import type { Db } from '../../../db/open.ts'
+import { equals, placeholdersOf } from '../../../db/prepared.ts'
 import { accounts, users } from '../../../db/schema.ts'
 import { matches } from '../../../db/search.ts'
 import type { Account } from '../../data/account.ts'
@@ -35,9 +36,10 @@ const deletedUsers = sql<number>`(select count(*) from memberships as own where 
 
 /** The customers of a partner that were deleted and can be restored at this time. */
 export function listDeletedCustomers(db: Db, partnerId: number, query: ListQuery, at: number): List<DeletedCustomer> {
-  const own = eq(accounts.partnerId, sql.placeholder('partnerId'))
+  const values = { partnerId }
+  const own = equals(accounts.partnerId, placeholdersOf(values).partnerId)
   return readPage(db, deletedCustomerList, query, {
-    values: { partnerId },
+    values,
     narrowed: and(isRestorable(accounts, at), matches(db, 'accounts', accounts.id, accounts.search, query.q)),
     rows: ({ where, orderBy, limit }) =>
       db

@@ -1,6 +1,6 @@
 import { and, asc, eq, not, notInArray, sql } from 'drizzle-orm'
 import type { Db } from '../../../db/open.ts'
-import { prepared } from '../../../db/prepared.ts'
+import { equals, type Placeholders, prepared } from '../../../db/prepared.ts'
 import { importRows, imports } from '../../../db/schema.ts'
 import { isOneOf } from '../../../db/search.ts'
 import type { ImportRow } from '../data.ts'
@@ -35,16 +35,18 @@ export function listReadyRows(db: Db, importId: number, waiting: number[], limit
     .all()
 }
 
-const markedRow = prepared((db) =>
+type Mark = Pick<ImportRow, 'importId' | 'line' | 'state' | 'words' | 'invitationId'>
+
+const markedRow = prepared((db, { importId, line, state, words, invitationId }: Placeholders<Mark>) =>
   db
     .update(importRows)
     .set({
-      state: sql`${sql.placeholder('state')}`,
-      words: sql`${sql.placeholder('words')}`,
-      invitationId: sql`${sql.placeholder('invitationId')}`,
-      cells: sql`case ${sql.placeholder('state')} when 'done' then null else cells end`,
+      state: sql`${state}`,
+      words: sql`${words}`,
+      invitationId: sql`${invitationId}`,
+      cells: sql`case ${state} when 'done' then null else cells end`,
     })
-    .where(and(eq(importRows.importId, sql.placeholder('importId')), eq(importRows.line, sql.placeholder('line'))))
+    .where(and(equals(importRows.importId, importId), equals(importRows.line, line)))
     .prepare(),
 )
 

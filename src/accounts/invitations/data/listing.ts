@@ -1,6 +1,7 @@
 import { and, eq, gt, isNull, sql } from 'drizzle-orm'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../../db/list.ts'
 import type { Db } from '../../../db/open.ts'
+import { placeholdersOf } from '../../../db/prepared.ts'
 import { accounts, invitations, pendingInvitation, users } from '../../../db/schema.ts'
 import { matches } from '../../../db/search.ts'
 import { isSuspended, senderAsleep } from '../../../db/suspension.ts'
@@ -48,9 +49,10 @@ export function listInvitations(
 ): List<PendingInvitation> {
   // Drizzle leaves out a column's table where a query has only one, so the subqueries name it.
   const last = sql`from letters where letters.invitation_id = invitations.id order by letters.id desc limit 1`
-  const own = pendingOf(sql.placeholder('accountId'))
+  const values = { accountId }
+  const own = pendingOf(placeholdersOf(values).accountId)
   return readPage(db, invitationList, query, {
-    values: { accountId },
+    values,
     narrowed: matches(db, 'invitations', invitations.id, invitations.search, query.q),
     rows: ({ where, orderBy, limit }) =>
       db

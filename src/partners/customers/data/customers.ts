@@ -1,7 +1,7 @@
-import { and, eq, or, type Placeholder, sql } from 'drizzle-orm'
+import { and, or, type Placeholder, sql } from 'drizzle-orm'
 import { type Account, createAccount, type NewAccount } from '../../../accounts/data/account.ts'
 import { type Db, write } from '../../../db/open.ts'
-import { prepared } from '../../../db/prepared.ts'
+import { equals, type Placeholders, prepared } from '../../../db/prepared.ts'
 import { accounts } from '../../../db/schema.ts'
 import { countTaken, mayTryIdentifier } from '../../../mail/allowance.ts'
 import { type Actor, record } from '../../../records/record.ts'
@@ -20,11 +20,11 @@ export function countCustomersAt(db: Db, partnerId: number, times: number[]): nu
   return rows.map(({ n }) => n)
 }
 
-const ownCustomer = prepared((db) =>
+const ownCustomer = prepared((db, { partnerId, identifier }: Placeholders<{ partnerId: number; identifier: string }>) =>
   db
     .select()
     .from(accounts)
-    .where(and(livingOf(sql.placeholder('partnerId')), eq(accounts.identifier, sql.placeholder('identifier'))))
+    .where(and(livingOf(partnerId), equals(accounts.identifier, identifier)))
     .prepare(),
 )
 
@@ -56,17 +56,18 @@ export function noteTaken(tx: Db, actor: Actor, partnerId: number, identifier: s
   })
 }
 
-const knownIdentifier = prepared((db) =>
-  db
-    .select({ id: accounts.id })
-    .from(accounts)
-    .where(
-      and(
-        eq(accounts.identifier, sql.placeholder('identifier')),
-        or(eq(accounts.id, sql.placeholder('partnerId')), eq(accounts.partnerId, sql.placeholder('partnerId'))),
-      ),
-    )
-    .prepare(),
+const knownIdentifier = prepared(
+  (db, { identifier, partnerId }: Placeholders<{ identifier: string; partnerId: number }>) =>
+    db
+      .select({ id: accounts.id })
+      .from(accounts)
+      .where(
+        and(
+          equals(accounts.identifier, identifier),
+          or(equals(accounts.id, partnerId), equals(accounts.partnerId, partnerId)),
+        ),
+      )
+      .prepare(),
 )
 
 /** Whether an identifier is one that a partner knows: its own, or that of a customer it has or can still restore. */

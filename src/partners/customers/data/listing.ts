@@ -11,6 +11,7 @@ import {
   readPage,
 } from '../../../db/list.ts'
 import type { Db } from '../../../db/open.ts'
+import { placeholdersOf } from '../../../db/prepared.ts'
 import { accounts } from '../../../db/schema.ts'
 import { amongFew } from '../../../db/search.ts'
 import { type FoundBy, matchWithPeople } from '../../../db/search-people.ts'
@@ -89,10 +90,11 @@ export function listCustomers(
   at: number,
 ): List<CustomerRow> {
   const { found, few, foundBy } = matchWithPeople(db, query.q, 'e-mail')
-  const ofPartner = livingOf(sql.placeholder('partnerId'))
+  const values = { partnerId }
+  const ofPartner = livingOf(placeholdersOf(values).partnerId)
   const own = few ? amongFew(ofPartner) : ofPartner
   return readPage(db, customerList, query, {
-    values: { partnerId },
+    values,
     narrowed: and(found, narrowed(query.filters, at)),
     rows: ({ where, orderBy, limit }) =>
       db

@@ -1,6 +1,7 @@
 import { and, asc, eq, inArray, isNull, notExists, notInArray, or, sql } from 'drizzle-orm'
 import { type List, type ListQuery, type ListSpec, readPage } from '../../../db/list.ts'
 import type { Db } from '../../../db/open.ts'
+import { equals, placeholdersOf } from '../../../db/prepared.ts'
 import { memberships, projectAccess, projects, users } from '../../../db/schema.ts'
 import { isOneOf, matches } from '../../../db/search.ts'
 import type { ProjectRole } from '../../../policy.ts'
@@ -42,12 +43,11 @@ export const accessList = {
 
 /** Who has access to a project. */
 export function listAccess(db: Db, accountId: number, projectId: number, query: ListQuery): List<Access> {
-  const own = and(
-    eq(projectAccess.accountId, sql.placeholder('accountId')),
-    eq(projectAccess.projectId, sql.placeholder('projectId')),
-  )
+  const values = { accountId, projectId }
+  const the = placeholdersOf(values)
+  const own = and(equals(projectAccess.accountId, the.accountId), equals(projectAccess.projectId, the.projectId))
   return readPage(db, accessList, query, {
-    values: { accountId, projectId },
+    values,
     narrowed: matches(db, 'users', projectAccess.userId, projectAccess.search, query.q),
     rows: ({ where, orderBy, limit }) =>
       db

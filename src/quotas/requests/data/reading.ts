@@ -3,7 +3,7 @@ import { alias } from 'drizzle-orm/sqlite-core'
 import { isLookedAfterBy } from '../../../accounts/data/caretaker.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, type PageOf, readPage } from '../../../db/list.ts'
 import type { Db } from '../../../db/open.ts'
-import { prepared } from '../../../db/prepared.ts'
+import { equals, type Placeholders, placeholdersOf, prepared } from '../../../db/prepared.ts'
 import {
   accounts,
   openQuotaRequest,
@@ -67,12 +67,12 @@ function selectRequests(
     .limit(limit)
 }
 
-const amountsOfRequests = prepared((db) =>
+const amountsOfRequests = prepared((db, { ids }: Placeholders<{ ids: string }>) =>
   db
     .select({ amount: quotaRequestAmounts, resource: resources })
     .from(quotaRequestAmounts)
     .innerJoin(resources, eq(resources.id, quotaRequestAmounts.resourceId))
-    .where(isOneOf(quotaRequestAmounts.requestId, sql.placeholder('ids')))
+    .where(isOneOf(quotaRequestAmounts.requestId, ids))
     .orderBy(asc(resources.id))
     .prepare(),
 )
@@ -129,10 +129,11 @@ const isOpen = sql`${quotaRequests.id} in (select waiting.id from quota_requests
 
 /** The open requests that this partner (null: Support) decides now. */
 export function listOpenRequests(db: Db, partnerId: number | null, query: ListQuery): List<QuotaRequest> {
-  const own = and(isOpen, isLookedAfterBy(partnerId === null ? null : sql.placeholder('partnerId')))
+  const values = partnerId === null ? {} : { partnerId }
+  const own = and(isOpen, isLookedAfterBy(placeholdersOf(values).partnerId ?? null))
   return readPage(db, openRequestList, query, {
     shape: partnerId === null ? 'support' : 'partner',
-    values: partnerId === null ? {} : { partnerId },
+    values,
     narrowed: matches(db, 'accounts', quotaRequests.accountId, accounts.search, query.q),
     rows: ({ where, orderBy, limit }) => selectRequests(db, { where: and(own, where), orderBy, limit }),
     counted: ({ where, limit }) =>
@@ -167,9 +168,10 @@ export const ownRequestList = {
 } as const satisfies ListSpec<QuotaRequest>
 
 export function listRequestsOf(db: Db, accountId: number, query: ListQuery): List<QuotaRequest> {
-  const own = eq(quotaRequests.accountId, sql.placeholder('accountId'))
+  const values = { accountId }
+  const own = equals(quotaRequests.accountId, placeholdersOf(values).accountId)
   return readPage(db, ownRequestList, query, {
-    values: { accountId },
+    values,
     narrowed: undefined,
     rows: ({ where, orderBy, limit }) => selectRequests(db, { where: and(own, where), orderBy, limit }),
     counted: ({ where, limit }) =>
