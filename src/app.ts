@@ -1,10 +1,11 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import helmet from 'helmet'
 import { startPurge } from './accounts/deletion/purge/worker.ts'
 import deletedAccountRoutes from './accounts/deletion/routes.ts'
 import accountExportRoutes from './accounts/export/routes.ts'
 import importRoutes from './accounts/imports/routes.ts'
 import invitationRoutes from './accounts/invitations/routes.ts'
+import memberRemovalRoutes from './accounts/members/removal/routes.ts'
+import memberRoleRoutes from './accounts/members/role/routes.ts'
 import memberRoutes from './accounts/members/routes.ts'
 import accountRoutes from './accounts/routes.ts'
 import viewer, { ownAccount, recentAccounts, switchTo } from './accounts/viewer.ts'
@@ -44,6 +45,8 @@ import twoFactorRoutes from './people/two-factor/routes.ts'
 import accessRoutes from './projects/access/routes.ts'
 import deletedProjectRoutes from './projects/deletion/routes.ts'
 import projectRoutes from './projects/routes.ts'
+import quotaDecisionRoutes from './quotas/requests/decision/routes.ts'
+import openRequestRoutes from './quotas/requests/open/routes.ts'
 import quotaRequestRoutes from './quotas/requests/routes.ts'
 import resourceRoutes from './quotas/resources/routes.ts'
 import quotaRoutes from './quotas/routes.ts'
@@ -56,6 +59,7 @@ import assets from './web/answer/assets.ts'
 import { answerBroken, answerUnreadable } from './web/answer/bare-page.ts'
 import compression from './web/answer/compression.ts'
 import errors from './web/answer/errors.ts'
+import secureHeaders from './web/answer/headers.ts'
 import { httpLimits, logging, refuseUnclearHost, requestLog, withoutEndingSlash } from './web/answer/http.ts'
 import page from './web/answer/page.ts'
 import { putBaseBefore, refusePagesAsBase, takeBaseOff } from './web/base.ts'
@@ -80,6 +84,48 @@ export type AppOptions = {
   times?: Deadlines
 }
 
+/** The rooms of all wings, with their pages and forms. */
+const rooms = [
+  wellKnownRoutes,
+  firstRunRoutes,
+  loginRoutes,
+  twoFactorRoutes,
+  passwordResetRoutes,
+  homeRoutes,
+  searchRoutes,
+  profileRoutes,
+  emailChangeRoutes,
+  personalDataRoutes,
+  accountRoutes,
+  accountExportRoutes,
+  memberRoutes,
+  memberRoleRoutes,
+  memberRemovalRoutes,
+  invitationRoutes,
+  importRoutes,
+  projectRoutes,
+  accessRoutes,
+  deletedProjectRoutes,
+  historyRoutes,
+  partnershipRoutes,
+  customerRoutes,
+  customerUserRoutes,
+  customerSuspensionRoutes,
+  deletedAccountRoutes,
+  accountTransferRoutes,
+  quotaRoutes,
+  quotaRequestRoutes,
+  openRequestRoutes,
+  quotaDecisionRoutes,
+  resourceRoutes,
+  supportAccountRoutes,
+  supportAccountUserRoutes,
+  supportUserRoutes,
+  supportMailRoutes,
+  backupRoutes,
+  clockRoutes,
+]
+
 /** The panel: every plugin and feature, in the order in which a request meets them. */
 export async function buildApp({
   config,
@@ -100,6 +146,39 @@ export async function buildApp({
     trustProxy: config.trustProxy.length > 0 ? config.trustProxy : false,
   })
 
+  startWork(app, { config, db, secrets, now, replica })
+  await app.register(metrics)
+  await app.register(secureHeaders)
+  app.addHook('onRequest', refuseUnclearHost)
+  await app.register(deadline, { times })
+  app.addHook('onRequest', withoutEndingSlash)
+  await app.register(compression)
+  await app.register(assets)
+  await app.register(session)
+  await app.register(viewer)
+  await app.register(unsent)
+  await app.register(forms)
+  await app.register(page, { recentAccounts })
+  await app.register(errors)
+  await app.register(guard, {
+    switchAccount: (request, identifier) => switchTo(request, identifier) !== undefined,
+    findOwnAccount: ownAccount,
+    prove,
+  })
+  await app.register(once)
+  app.addHook('onSend', putBaseBefore)
+
+  await app.register(watchRoutes, { db })
+  for (const room of rooms) await app.register(room)
+  refusePagesAsBase(app)
+  return app
+}
+
+/** Starts what goes on between requests, and tells the plugins of it. */
+function startWork(
+  app: FastifyInstance,
+  { config, db, secrets, now, replica }: Required<Omit<AppOptions, 'times'>>,
+): void {
   const storage = watchStorage(db, app.log)
   app.addHook('onClose', async () => storage.stop())
   const clock = watchClock(db, storage, now, app.log)
@@ -140,85 +219,4 @@ export async function buildApp({
 
   const stopWatching = watchTroubles(app)
   app.addHook('onClose', async () => stopWatching())
-
-  await app.register(metrics)
-  const secureHeaders = helmet({
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: {
-        defaultSrc: ["'none'"],
-        scriptSrc: ["'self'"],
-        styleSrc: ["'self'"],
-        imgSrc: ["'self'", 'data:'],
-        fontSrc: ["'self'"],
-        // What is found while one types (public/search.js).
-        connectSrc: ["'self'"],
-        formAction: ["'self'"],
-        frameAncestors: ["'none'"],
-        baseUri: ["'none'"],
-      },
-    },
-    referrerPolicy: { policy: 'same-origin' },
-    frameguard: { action: 'deny' },
-    strictTransportSecurity: config.https ? { maxAge: 31_536_000 } : false,
-  })
-  app.addHook('onRequest', (request, reply, done) => {
-    secureHeaders(request.raw, reply.raw, () => done())
-  })
-  app.addHook('onRequest', refuseUnclearHost)
-  await app.register(deadline, { times })
-  app.addHook('onRequest', withoutEndingSlash)
-  await app.register(compression)
-  await app.register(assets)
-  await app.register(session)
-  await app.register(viewer)
-  await app.register(unsent)
-  await app.register(forms)
-  await app.register(page, { recentAccounts })
-  await app.register(errors)
-  await app.register(guard, {
-    switchAccount: (request, identifier) => switchTo(request, identifier) !== undefined,
-    findOwnAccount: ownAccount,
-    prove,
-  })
-  await app.register(once)
-  app.addHook('onSend', putBaseBefore)
-
-  await app.register(watchRoutes, { db })
-  await app.register(wellKnownRoutes)
-  await app.register(firstRunRoutes)
-  await app.register(loginRoutes)
-  await app.register(twoFactorRoutes)
-  await app.register(passwordResetRoutes)
-  await app.register(homeRoutes)
-  await app.register(searchRoutes)
-  await app.register(profileRoutes)
-  await app.register(emailChangeRoutes)
-  await app.register(personalDataRoutes)
-  await app.register(accountRoutes)
-  await app.register(accountExportRoutes)
-  await app.register(memberRoutes)
-  await app.register(invitationRoutes)
-  await app.register(importRoutes)
-  await app.register(projectRoutes)
-  await app.register(accessRoutes)
-  await app.register(deletedProjectRoutes)
-  await app.register(historyRoutes)
-  await app.register(partnershipRoutes)
-  await app.register(customerRoutes)
-  await app.register(customerUserRoutes)
-  await app.register(customerSuspensionRoutes)
-  await app.register(deletedAccountRoutes)
-  await app.register(accountTransferRoutes)
-  await app.register(quotaRoutes)
-  await app.register(quotaRequestRoutes)
-  await app.register(resourceRoutes)
-  await app.register(supportAccountRoutes)
-  await app.register(supportAccountUserRoutes)
-  await app.register(supportUserRoutes)
-  await app.register(supportMailRoutes)
-  await app.register(backupRoutes)
-  await app.register(clockRoutes)
-  refusePagesAsBase(app)
-  return app
 }

@@ -139,13 +139,10 @@ const mostLines = { file: 250, function: 80 }
 /** Functions that are longer until they are split, and what they hold. A new one is split at once. */
 const longer: Record<string, string> = {
   'mail/worker.ts startMailWorker': 'the state of sending, which its steps share',
-  'accounts/members/routes.ts memberRoutes': 'the routes of one room, with what they show',
-  'quotas/requests/routes.ts quotaRequestRoutes': 'the routes of one room, with what they show',
   'accounts/imports/worker.ts startImportWorker': 'the state of the imports under way',
   'accounts/imports/routes.ts importRoutes': 'the routes of one room, with what they show',
   'operations/replica/replica.ts superviseReplica': 'the state of one child process',
   'people/two-factor/routes.ts twoFactorRoutes': 'the routes of one room, with what they show',
-  'app.ts buildApp': 'every plugin, in the order in which a request meets them',
   'accounts/invitations/routes.ts invitationRoutes': 'the routes of one room, with what they show',
   'accounts/deletion/routes.ts deletedAccountRoutes': 'the routes of one room, with what they show',
   'people/profile/routes.ts profileRoutes': 'the routes of one room, with what they show',

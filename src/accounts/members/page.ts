@@ -1,0 +1,45 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type AccountKind, roleName } from '../../policy.ts'
+import { countProjects, findProjectsById, listProjectChoices, withChosen } from '../../projects/data.ts'
+import { found } from '../../web/answer/errors.ts'
+import { readId } from '../../web/fields.ts'
+import { readList } from '../../web/lists/list.ts'
+import { type Form, newForm } from '../../web/request/forms.ts'
+import { invitationList, listInvitations } from '../invitations/data/listing.ts'
+import { listMembers, memberList } from './data.ts'
+
+/** How many projects the invitation form offers; more are given under Account Settings → Projects. */
+const choices = 20
+
+/** What invitations are called in the address of the page that also lists the users. */
+export const invitedPrefix = 'invited-'
+
+/** The id of the user that the address names. */
+export function userIdOf(request: FastifyRequest): number {
+  return found(readId((request.params as { user: string }).user))
+}
+
+/** The account's users and invitations, with the form that invites. */
+export function showMembers(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { form, problem = '' }: { form?: Form; problem?: string } = {},
+) {
+  const { db, now } = request.server
+  const { account } = request.member
+  const chosen = [form?.values.projects ?? []].flat().flatMap((id) => readId(id) ?? [])
+  return reply.page('accounts/members/index', {
+    title: 'Users',
+    form: form ?? newForm({ role: 'member', projectRole: 'user' }),
+    problem,
+    choices: withChosen(listProjectChoices(db, account.id, choices), findProjectsById(db, account.id, chosen)),
+    projectCount: countProjects(db, account.id),
+    list: listMembers(db, account.id, readList(request, memberList)),
+    invitations: listInvitations(db, account.id, readList(request, invitationList, invitedPrefix)),
+    now: now(),
+  })
+}
+
+/** Why the last admin can neither go nor get another role. */
+export const lastAdminWords = (account: { name: string; kind: AccountKind }) =>
+  `${account.name} keeps at least one ${roleName(account.kind, 'admin')}. Make somebody else one first.`

@@ -1,0 +1,98 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import * as z from 'zod'
+import { write } from '../../../db/open.ts'
+import { adminRole, type Role, roleName } from '../../../policy.ts'
+import { found } from '../../../web/answer/errors.ts'
+import { version } from '../../../web/fields.ts'
+import { plural } from '../../../web/format.ts'
+import { readForm } from '../../../web/request/forms.ts'
+import { actor } from '../../../web/request/viewer.ts'
+import { listSent } from '../../endings/data/foreseeing.ts'
+import { tellRole } from '../../notices/data.ts'
+import { changeRole, findMember, type Member, mayDemote } from '../data.ts'
+import { lastAdminWords, showMembers, userIdOf } from '../page.ts'
+
+/** `keep`: the invitations that the person sent become those of whoever changes their role. */
+const roleChange = z.strictObject({
+  role: z.enum(['admin', 'member'], { error: 'Choose a role.' }),
+  version: version(),
+  confirmed: z.literal('yes').optional(),
+  keep: z.literal('yes').optional(),
+})
+type Sent = ReturnType<typeof listSent>
+
+export default async function memberRoleRoutes(app: FastifyInstance) {
+  const { db } = app
+
+  app.post(
+    '/customer/users/:user/role',
+    { config: { can: 'member.change', inAccount: true } },
+    async (request, reply) => {
+      const { account } = request.member
+      const { input } = readForm(roleChange, request.body)
+      if (!input) return showMembers(request, reply.code(422), { problem: 'Choose a role from the list.' })
+      const by = actor(request)
+      const who = found(findMember(db, account.id, userIdOf(request)))
+      const isOwn = who.userId === request.member.user.id
+      // What ends with the role is said first.
+      const sent = listSent(db, who.userId, account.id)
+      if (
+        input.confirmed !== 'yes' &&
+        input.role !== adminRole &&
+        sent.total > 0 &&
+        who.version === input.version &&
+        mayDemote(db, account.id, who)
+      )
+        return confirm(request, reply, who, input, sent)
+      const keptBy = input.keep === 'yes' && !isOwn ? by : undefined
+      const changed = found(
+        write(db, by, (tx) => {
+          const before = findMember(tx, account.id, who.userId)
+          const after = changeRole(tx, by, account.id, who.userId, input.role, input.version, keptBy)
+          if (before && typeof after === 'object' && after.member.role !== before.role)
+            tellRole(tx, by, account.id, before, after.member.role, app.mailContext)
+          return after
+        }),
+      )
+      if (changed === 'last-admin') return showMembers(request, reply.code(422), { problem: lastAdminWords(account) })
+      if (changed === 'stale')
+        return showMembers(request, reply.code(409), {
+          problem:
+            'Somebody has changed this role meanwhile. The list shows it as it is now; nothing else was changed.',
+        })
+      const { member, ended } = changed
+      const roleNow = roleName(account.kind, member.role)
+      const cancelled = ended > 0 ? ` ${plural(ended, 'invitation')} that they had sent ended.` : ''
+      const kept = keptBy && sent.total > 0 ? ` You took over ${plural(sent.total, 'invitation')}.` : ''
+      return reply.seeOther(
+        '/customer/users',
+        changed.changed
+          ? `${member.name} is ${roleNow} now.${cancelled}${kept}`
+          : `${member.name} is already ${roleNow}. Nothing was changed.`,
+      )
+    },
+  )
+}
+
+function confirm(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  who: Member,
+  { role, version }: { role: Role; version: number },
+  sent: Sent,
+) {
+  const { account, user } = request.member
+  const isOwn = who.userId === user.id
+  return reply.page('accounts/endings/confirmation', {
+    title: isOwn ? 'Change your role' : `Change the role of ${who.name}`,
+    lead: `${isOwn ? 'You' : who.name} will be ${roleName(account.kind, role)} of ${account.name}, and can invite nobody any more.`,
+    area: 'account',
+    ends: { sent },
+    you: isOwn,
+    formAction: `/customer/users/${who.userId}/role`,
+    fields: { role, version: String(version) },
+    keeps: !isOwn,
+    label: 'Change role',
+    back: '/customer/users',
+  })
+}

@@ -1,0 +1,28 @@
+import type { FastifyRequest } from 'fastify'
+import { found } from '../../web/answer/errors.ts'
+import { readId } from '../../web/fields.ts'
+import type { Form } from '../../web/request/forms.ts'
+import { notMoreWords } from '../page.ts'
+import type { Resource } from '../resources/data.ts'
+import type { NotMore } from './data/deciding.ts'
+import { findRequest, type QuotaRequest } from './data/reading.ts'
+
+export const endedMeanwhile = 'This request has ended meanwhile: it was cancelled, or somebody else has decided it.'
+
+/** The request that the address names, if it is this account’s. */
+export function requestOf(request: FastifyRequest, accountId: number): QuotaRequest {
+  const id = found(readId((request.params as { request: string }).request))
+  return found(findRequest(request.server.db, accountId, id))
+}
+
+/** Puts what is not more at its fields. What has no limit has no field, and so comes back in words. */
+export function sayNotMore(form: Form, wrong: NotMore, resources: Resource[], outcome: string): string {
+  const unlimited = resources.filter(({ id }) => wrong.get(id)?.limit === null)
+  for (const resource of resources) {
+    const step = wrong.get(resource.id)
+    if (step) form.errors[resource.key] = notMoreWords(step, resource)
+  }
+  return unlimited.length > 0 ? `There is no limit of ${namesOf(unlimited)} to raise. ${outcome}` : ''
+}
+
+export const namesOf = (resources: Resource[]) => resources.map(({ name }) => name).join(', ')
