@@ -84,7 +84,7 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
     where: {
       'db/prepared.ts': 'an insert that is prepared runs where it is called',
       'db/cleaning.ts': 'rewrites pages of the file after an erasure',
-      'mail/worker.ts': 'how an e-mail fares is no act of anybody’s',
+      'mail/sending.ts': 'how an e-mail fares is no act of anybody’s',
       'web/request/session.ts': 'a session’s own row: its use, its end, its proof',
     },
   },
@@ -126,7 +126,7 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
     where: {
       'records/record.ts': 'the command line is one',
       'accounts/imports/check.ts': 'takes back what was read of a file',
-      'accounts/imports/worker.ts': 'asks for its importer in the batch',
+      'accounts/imports/running/batch.ts': 'asks for its importer in the batch',
       'accounts/deletion/purge/data.ts': 'nobody asks for it: it was due',
     },
   },
@@ -138,9 +138,6 @@ const mostLines = { file: 250, function: 80 }
 
 /** Functions that are longer until they are split, and what they hold. A new one is split at once. */
 const longer: Record<string, string> = {
-  'mail/worker.ts startMailWorker': 'the state of sending, which its steps share',
-  'accounts/imports/worker.ts startImportWorker': 'the state of the imports under way',
-  'accounts/imports/routes.ts importRoutes': 'the routes of one room, with what they show',
   'operations/replica/replica.ts superviseReplica': 'the state of one child process',
   'people/two-factor/routes.ts twoFactorRoutes': 'the routes of one room, with what they show',
   'accounts/invitations/routes.ts invitationRoutes': 'the routes of one room, with what they show',
