@@ -138,21 +138,16 @@ const mostLines = { file: 250, function: 80 }
 
 /** Functions that are longer until they are split, and what they hold. A new one is split at once. */
 const longer: Record<string, string> = {
-  'operations/replica/replica.ts superviseReplica': 'the state of one child process',
   'people/two-factor/routes.ts twoFactorRoutes': 'the routes of one room, with what they show',
   'accounts/invitations/routes.ts invitationRoutes': 'the routes of one room, with what they show',
   'accounts/deletion/routes.ts deletedAccountRoutes': 'the routes of one room, with what they show',
   'people/profile/routes.ts profileRoutes': 'the routes of one room, with what they show',
-  'db/cleaning.ts startCleaning': 'the state of one cleaning',
   'people/password/routes.ts passwordResetRoutes': 'the routes of one room, with what they show',
   'people/email/routes.ts emailChangeRoutes': 'the routes of one room, with what they show',
-  'db/storage.ts watchStorage': 'what is known of the storage, which its steps share',
   'projects/routes.ts projectRoutes': 'the routes of one room, with what they show',
   'people/leaving/routes.ts personalDataRoutes': 'the routes of one room, with what they show',
-  'web/request/guard.ts without a name': 'the hooks that guard every route',
   'partners/partnership/routes.ts partnershipRoutes': 'the routes of one room, with what they show',
   'projects/access/routes.ts accessRoutes': 'the routes of one room, with what they show',
-  'operations/health/gauges.ts addGauges': 'one gauge after the other',
   'people/log-in/routes.ts loginRoutes': 'the routes of one room, with what they show',
 }
 

@@ -35,6 +35,7 @@ export function startCleaning(
   let working: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
   let stopped = false
+  const isStopped = () => stopped
   if (left) log.warn('free parts of the database still hold erased texts; the next start tries again')
 
   function wake(): void {
@@ -57,15 +58,15 @@ export function startCleaning(
     while (asked && !stopped) {
       asked = false
       const texts = [...wanted]
-      for (const index of indexes) await mergeWhole(index)
-      if (!truncateLog()) return false
-      if (await isInFile(texts)) {
+      for (const index of indexes) await mergeWhole(db, index, isStopped)
+      if (!truncateLog(db)) return false
+      if (await isInFile(db.$client.name, texts, isStopped)) {
         if ((await stat(db.$client.name)).size > mostRebuilt) {
           left = true
           log.warn('free parts of the database still hold erased texts, until the next start')
         } else {
           db.$client.exec('VACUUM')
-          if (!truncateLog()) return false
+          if (!truncateLog(db)) return false
         }
       }
       if (stopped) return false
@@ -73,46 +74,6 @@ export function startCleaning(
       if (!asked && !left) noteClean(db.$client)
     }
     return true
-  }
-
-  /** Merges the segments of an index into one, which leaves out deleted rows. */
-  async function mergeWhole(index: string): Promise<void> {
-    const name = sql.identifier(index)
-    const changes = () => db.get<{ n: number }>(sql`select total_changes() as n`).n
-    for (let pages = -pagesAtOnce, before = -2; !stopped && changes() - before >= 2; pages = pagesAtOnce) {
-      before = changes()
-      db.run(sql`insert into ${name} (${name}, rank) values ('merge', ${pages})`)
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-  }
-
-  /** False while another connection still reads what the log holds. */
-  function truncateLog(): boolean {
-    waitForLock(db, 0)
-    try {
-      return db.$client.pragma('wal_checkpoint(TRUNCATE)', { simple: true }) === 0
-    } finally {
-      waitForLock(db, longestWait)
-    }
-  }
-
-  async function isInFile(texts: string[]): Promise<boolean> {
-    const words = texts.filter(Boolean).map((text) => Buffer.from(text))
-    const overlap = Math.max(0, ...words.map((word) => word.length - 1))
-    const file = await open(db.$client.name, 'r')
-    try {
-      const part = Buffer.alloc(bytesAtOnce)
-      for (let at = 0; !stopped; ) {
-        const { bytesRead } = await file.read(part, 0, part.length, at)
-        const read = part.subarray(0, bytesRead)
-        if (words.some((word) => read.includes(word))) return true
-        if (bytesRead <= overlap) return false
-        at += bytesRead - overlap
-      }
-      return false
-    } finally {
-      await file.close()
-    }
   }
 
   return {
@@ -128,5 +89,46 @@ export function startCleaning(
       clearTimeout(timer)
       await working
     },
+  }
+}
+
+/** Merges the segments of an index into one, which leaves out deleted rows. */
+async function mergeWhole(db: Connection, index: string, isStopped: () => boolean): Promise<void> {
+  const name = sql.identifier(index)
+  const changes = () => db.get<{ n: number }>(sql`select total_changes() as n`).n
+  for (let pages = -pagesAtOnce, before = -2; !isStopped() && changes() - before >= 2; pages = pagesAtOnce) {
+    before = changes()
+    db.run(sql`insert into ${name} (${name}, rank) values ('merge', ${pages})`)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+/** False while another connection still reads what the log holds. */
+function truncateLog(db: Connection): boolean {
+  waitForLock(db, 0)
+  try {
+    return db.$client.pragma('wal_checkpoint(TRUNCATE)', { simple: true }) === 0
+  } finally {
+    waitForLock(db, longestWait)
+  }
+}
+
+/** Whether the file of the database holds one of the texts. False also where it was stopped before the end. */
+async function isInFile(path: string, texts: string[], isStopped: () => boolean): Promise<boolean> {
+  const words = texts.filter(Boolean).map((text) => Buffer.from(text))
+  const overlap = Math.max(0, ...words.map((word) => word.length - 1))
+  const file = await open(path, 'r')
+  try {
+    const part = Buffer.alloc(bytesAtOnce)
+    for (let at = 0; !isStopped(); ) {
+      const { bytesRead } = await file.read(part, 0, part.length, at)
+      const read = part.subarray(0, bytesRead)
+      if (words.some((word) => read.includes(word))) return true
+      if (bytesRead <= overlap) return false
+      at += bytesRead - overlap
+    }
+    return false
+  } finally {
+    await file.close()
   }
 }

@@ -39,6 +39,7 @@ export function watchStorage(db: Connection, log: FastifyBaseLogger): Storage {
   const waiting = new Set<() => void>()
   let problem: StorageProblem | undefined
   let timer: NodeJS.Timeout | undefined
+  const isLocked = () => problem === 'locked'
   const looking = setInterval(look, lookEvery).unref()
 
   function note(error: unknown): StorageProblem | undefined {
@@ -62,16 +63,7 @@ export function watchStorage(db: Connection, log: FastifyBaseLogger): Storage {
     if (!problem) return
     problem = undefined
     log.warn('things can be saved again')
-    for (const act of [...waiting]) {
-      if (problem) return
-      waiting.delete(act)
-      try {
-        act()
-      } catch (error) {
-        if (note(error)) waiting.add(act)
-        else log.error({ err: error }, 'what waited to be saved failed')
-      }
-    }
+    resume(waiting, { note, log, canSave: () => problem === undefined })
   }
 
   function look(): void {
@@ -85,33 +77,24 @@ export function watchStorage(db: Connection, log: FastifyBaseLogger): Storage {
 
   function attempt(act: () => void): boolean {
     if (problem) return false
-    waitForLock(db, shortWait)
-    try {
+    const made = () => {
       mustBeInPlace(db.$client)
       act()
       return true
-    } catch (error) {
+    }
+    return briefly(db, isLocked, made, (error) => {
       if (!note(error)) throw error
       return false
-    } finally {
-      waitForLock(db, problem === 'locked' ? shortWait : longestWait)
-    }
+    })
   }
 
   function check(): StorageProblem | undefined {
-    waitForLock(db, shortWait)
-    try {
-      writeUnchecked(db, (tx) => {
-        tx.insert(throttles).values({ key: aFormful, tries: 0, at: 0 }).run()
-        tx.delete(throttles).where(eq(throttles.key, aFormful)).run()
-      })
+    const saved = () => {
+      saveFormful(db)
       // The end of a full disk is not a few free pages, which the next form would use up.
       if (problem !== 'full' || freeBytes(dirname(db.$client.name)) >= leastFree) end()
-    } catch (error) {
-      begin(storageProblem(error) ?? 'failing', error)
-    } finally {
-      waitForLock(db, problem === 'locked' ? shortWait : longestWait)
     }
+    briefly(db, isLocked, saved, (error) => begin(storageProblem(error) ?? 'failing', error))
     return problem
   }
 
@@ -130,6 +113,48 @@ export function watchStorage(db: Connection, log: FastifyBaseLogger): Storage {
       clearInterval(timer)
     },
   }
+}
+
+/** Does what waited to be saved, until nothing can be saved again. */
+function resume(
+  waiting: Set<() => void>,
+  { note, log, canSave }: Pick<Storage, 'note'> & { log: FastifyBaseLogger; canSave: () => boolean },
+): void {
+  for (const act of [...waiting]) {
+    if (!canSave()) return
+    waiting.delete(act)
+    try {
+      act()
+    } catch (error) {
+      if (note(error)) waiting.add(act)
+      else log.error({ err: error }, 'what waited to be saved failed')
+    }
+  }
+}
+
+/** Does something that waits only for a moment for another program; the next write, too, while that holds the database. */
+function briefly<Result>(
+  db: Connection,
+  isLocked: () => boolean,
+  act: () => Result,
+  failed: (error: unknown) => Result,
+): Result {
+  waitForLock(db, shortWait)
+  try {
+    return act()
+  } catch (error) {
+    return failed(error)
+  } finally {
+    waitForLock(db, isLocked() ? shortWait : longestWait)
+  }
+}
+
+/** Saves as much as a form does, and takes it back. Throws where that fails. */
+function saveFormful(db: Connection): void {
+  writeUnchecked(db, (tx) => {
+    tx.insert(throttles).values({ key: aFormful, tries: 0, at: 0 }).run()
+    tx.delete(throttles).where(eq(throttles.key, aFormful)).run()
+  })
 }
 
 /** What is free for us in a folder's file system. */

@@ -30,33 +30,48 @@ type Sources = {
 
 /** What is looked up when the metrics are read. */
 export function addGauges(sources: Sources): void {
-  const { metrics, db, dataDir, storage, now, mailTrouble, clock, copying, setAside, replica } = sources
-  const count = () => ({
-    letters: countLetters(db),
-    oldest: oldestWaitingLetter(db),
-    sessions: countSessions(db, now() - lastHours),
-    backup: newestGood(listBackupFiles(dataDir), now()),
-  })
-  const counts = remembered(now, () => {
-    try {
-      return count()
-    } catch (error) {
-      // A damaged database: the other metrics say so.
-      if (!storage.note(error)) throw error
-      return { letters: [], oldest: undefined, sessions: Number.NaN, backup: undefined }
-    }
-  })
-
+  const counts = remembered(sources.now, () => count(sources))
   const gauge = (name: string, help: string, value: () => number) =>
     new Gauge({
       name: `meshpanel_${name}`,
       help,
-      registers: [metrics],
+      registers: [sources.metrics],
       collect() {
         this.set(value())
       },
     })
+  addStorageGauges(gauge, sources)
+  addMailGauges(gauge, sources, counts)
+  addBackupGauges(gauge, sources, counts)
+  addReplicaGauges(gauge, sources)
+  gauge('sessions', 'Sessions used in the last 8 hours (at most 100,000 are counted).', () => counts().sessions)
+  gauge(
+    'set_aside',
+    'E-mails, imports and other items that failed unexpectedly and were set aside since the last start.',
+    () => sources.setAside.count,
+  )
+  gauge('clock_right', '1 while the clock can be right, 0 while it cannot.', () => (sources.clock.trouble ? 0 : 1))
+}
 
+type Gauges = (name: string, help: string, value: () => number) => unknown
+type Counts = () => ReturnType<typeof count>
+
+function count({ db, dataDir, storage, now }: Sources) {
+  try {
+    return {
+      letters: countLetters(db),
+      oldest: oldestWaitingLetter(db),
+      sessions: countSessions(db, now() - lastHours),
+      backup: newestGood(listBackupFiles(dataDir), now()),
+    }
+  } catch (error) {
+    // A damaged database: the other metrics say so.
+    if (!storage.note(error)) throw error
+    return { letters: [], oldest: undefined, sessions: Number.NaN, backup: undefined }
+  }
+}
+
+function addStorageGauges(gauge: Gauges, { dataDir, storage }: Sources): void {
   const sizeOf = (file: string) => statSync(join(dataDir, file), { throwIfNoEntry: false })?.size ?? 0
   gauge('database_bytes', 'Size of the database file.', () => sizeOf('panel.db'))
   gauge('database_wal_bytes', 'Size of the write-ahead log beside it.', () => sizeOf('panel.db-wal'))
@@ -66,42 +81,15 @@ export function addGauges(sources: Sources): void {
     '1 while things can be saved, 0 while the disk is full or the database read-only, locked, moved or damaged.',
     () => (storage.problem ? 0 : 1),
   )
-  gauge('sessions', 'Sessions used in the last 8 hours (at most 100,000 are counted).', () => counts().sessions)
+}
+
+function addMailGauges(gauge: Gauges, { metrics, now, mailTrouble }: Sources, counts: Counts): void {
   gauge('oldest_waiting_letter_seconds', 'How long the oldest letter waits that is to be sent.', () =>
     Math.max(0, (now() - (counts().oldest ?? now())) / 1_000),
   )
   gauge('mail_server_working', '1 while the mail server takes e-mails, 0 while all of them wait for it.', () =>
     mailTrouble() ? 0 : 1,
   )
-  gauge(
-    'set_aside',
-    'E-mails, imports and other items that failed unexpectedly and were set aside since the last start.',
-    () => setAside.count,
-  )
-  gauge('clock_right', '1 while the clock can be right, 0 while it cannot.', () => (clock.trouble ? 0 : 1))
-  gauge('last_backup_timestamp_seconds', 'When the newest good backup was made; 0 without one.', () =>
-    Math.floor((counts().backup?.at ?? 0) / 1_000),
-  )
-  gauge('last_backup_bytes', 'Size of the newest good backup; 0 without one.', () => counts().backup?.size ?? 0)
-  if (copying.where !== undefined) {
-    gauge('last_copied_backup_timestamp_seconds', 'When the newest backup in BACKUP_TO was made; 0 without one.', () =>
-      Math.floor((copying.newest?.at ?? 0) / 1_000),
-    )
-    gauge('copying_backups_works', '1 while backups are copied to BACKUP_TO, 0 while that fails.', () =>
-      copying.failure ? 0 : 1,
-    )
-  }
-  if (replica()) {
-    gauge('replica_lag_seconds', 'How far the replica is behind; -1 while nothing is sent to it.', () => {
-      const lag = replica()?.lag
-      return lag === undefined ? -1 : lag / 1_000
-    })
-    gauge(
-      'replica_epoch',
-      'The epoch that this panel has claimed; 0 before the replica was reached.',
-      () => replica()?.epoch ?? 0,
-    )
-  }
   new Gauge({
     name: 'meshpanel_letters',
     help: 'Letters of the outbox by state (at most 100,000 each are counted).',
@@ -111,6 +99,33 @@ export function addGauges(sources: Sources): void {
       for (const { state, letters } of counts().letters) this.set({ state }, letters)
     },
   })
+}
+
+function addBackupGauges(gauge: Gauges, { copying }: Sources, counts: Counts): void {
+  gauge('last_backup_timestamp_seconds', 'When the newest good backup was made; 0 without one.', () =>
+    Math.floor((counts().backup?.at ?? 0) / 1_000),
+  )
+  gauge('last_backup_bytes', 'Size of the newest good backup; 0 without one.', () => counts().backup?.size ?? 0)
+  if (copying.where === undefined) return
+  gauge('last_copied_backup_timestamp_seconds', 'When the newest backup in BACKUP_TO was made; 0 without one.', () =>
+    Math.floor((copying.newest?.at ?? 0) / 1_000),
+  )
+  gauge('copying_backups_works', '1 while backups are copied to BACKUP_TO, 0 while that fails.', () =>
+    copying.failure ? 0 : 1,
+  )
+}
+
+function addReplicaGauges(gauge: Gauges, { replica }: Sources): void {
+  if (!replica()) return
+  gauge('replica_lag_seconds', 'How far the replica is behind; -1 while nothing is sent to it.', () => {
+    const lag = replica()?.lag
+    return lag === undefined ? -1 : lag / 1_000
+  })
+  gauge(
+    'replica_epoch',
+    'The epoch that this panel has claimed; 0 before the replica was reached.',
+    () => replica()?.epoch ?? 0,
+  )
 }
 
 /** The metrics say more than this number, also while DATA_DIR is gone. */

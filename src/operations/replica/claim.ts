@@ -66,3 +66,46 @@ export async function adoptEpoch(db: Db, place: Place): Promise<void> {
   const held = await readHeld(place)
   if (held && held.epoch >= readClaim(db).epoch) saveClaim(db, held)
 }
+
+/** What a panel writes at most so often to give the replica something to send, in milliseconds. */
+const touchEvery = 3_000
+
+/** The replica’s claim of this start, and whether it still holds. */
+export function holdClaim(db: Db, place: Place, begun: Claim | undefined, signal: AbortSignal) {
+  let own = begun
+  let lost = false
+  let touchedAt = 0
+  return {
+    get epoch() {
+      return own?.epoch
+    },
+    get lost() {
+      return lost
+    },
+    lose: () => {
+      lost = true
+    },
+    /** Claims the next epoch, unless this start has one. Rejects as claimEpoch does. */
+    claim: async () => {
+      own ??= await claimEpoch(db, place, signal)
+    },
+    /** Rejects with TakenOver when somebody else holds it; what cannot be reached is Litestream’s trouble as well. */
+    check: async () => {
+      if (!own || lost) return
+      await stillHeld(place, own, signal).catch((error) => {
+        if (error instanceof TakenOver) throw error
+      })
+    },
+    /** Writes something small. */
+    touch: () => {
+      const at = Date.now()
+      if (!own || lost || at - touchedAt < touchEvery) return
+      touchedAt = at
+      try {
+        saveClaim(db, own)
+      } catch {
+        // What cannot be saved is told elsewhere.
+      }
+    },
+  }
+}

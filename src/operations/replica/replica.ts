@@ -4,11 +4,10 @@ import { inOneLine } from '../../db/failure.ts'
 import type { Connection } from '../../db/open.ts'
 import { StartError } from '../../db/start-error.ts'
 import { type Place, placeWords } from '../elsewhere/place.ts'
-import { type Child, startChild } from './child.ts'
-import { claimEpoch, stillHeld, TakenOver } from './claim.ts'
-import { type Claim, saveClaim } from './data.ts'
-import { measureLag } from './lag.ts'
+import { claimEpoch, holdClaim, TakenOver } from './claim.ts'
+import type { Claim } from './data.ts'
 import { findLitestream, type Litestream } from './litestream.ts'
+import { longLag, newRunner, type Runner } from './running.ts'
 
 export type ReplicaState = {
   where: string
@@ -34,14 +33,11 @@ export type Replica = {
 const second = 1_000
 /** Between two looks at how far it is behind, and at who holds the replica. */
 const [lookEvery, claimEvery] = [second, 10 * second]
-/** A lag of so much is a trouble; of so much more Litestream is started anew. */
-const [longLag, hungLag] = [30 * second, 120 * second]
-const touchEvery = 3 * second
+/** A lag of so much, in milliseconds, makes Litestream start anew. */
+const hungLag = 120 * second
 const [shortestPause, longestPause] = [second, 60 * second]
 const longestStop = 4 * second
 const notUpToDate = 'the replica is not kept up to date'
-/** Pages of the log after which SQLite itself brings them into the database, while Litestream does not. */
-const ownCheckpoint = 1_000
 
 /**
  * Opens the replica of an installation: finds Litestream, and claims the next epoch. Throws a StartError where there is
@@ -66,149 +62,119 @@ function superviseReplica(
   litestream: Litestream,
   begun: Claim | string,
 ): Replica {
-  const sqlite = db.$client
   const stopping = new AbortController()
-  let claim = typeof begun === 'string' ? undefined : begun
-  let child: Child | undefined
-  let lag: number | undefined
-  let trouble: ReplicaState['trouble'] = typeof begun === 'string' ? { since: Date.now(), words: begun } : undefined
-  let log: FastifyBaseLogger | undefined
-  let lookAt = measureLag(dataDir)
-  let startedAt = 0
-  let touchedAt = 0
-  let lost = false
+  const trouble = newTrouble(typeof begun === 'string' ? begun : undefined)
+  const held = holdClaim(db, place, typeof begun === 'string' ? undefined : begun, stopping.signal)
+  const runner = newRunner(db, litestream, { dataDir, place, keepHours })
+  const where = { where: placeWords(place), version: litestream.version }
   let paused = 0
+  let log: FastifyBaseLogger | undefined
   let work: Promise<void> = Promise.resolve()
   const timers: NodeJS.Timeout[] = []
-
-  function begins(words: string): void {
-    if (trouble?.words !== words) log?.error({ reason: words }, notUpToDate)
-    trouble = { since: trouble?.since ?? Date.now(), words }
-  }
-
-  function isWell(): void {
-    if (trouble) log?.info('the replica is kept up to date again')
-    trouble = undefined
-  }
-
-  /** One process brings the log into the database: Litestream, as long as it works. */
-  function checkpointOneself(oneself: boolean): void {
-    if (sqlite.open) sqlite.pragma(`wal_autocheckpoint = ${oneself ? ownCheckpoint : 0}`)
-  }
+  const ends = () => stopping.signal.aborted || held.lost || paused > 0
 
   /** Runs Litestream again and again, with growing pauses, until the panel stops. */
-  async function supervise(): Promise<void> {
+  async function supervise(log: FastifyBaseLogger): Promise<void> {
     for (let pause = shortestPause; !ends(); ) {
       try {
-        await run()
-        if (Date.now() - startedAt > longestPause) pause = shortestPause
+        await held.claim()
+        if (ends()) return
+        const words = await runner.run(log)
+        if (!ends()) trouble.begins(`Litestream ended: ${words}.`)
+        if (runner.age() > longestPause) pause = shortestPause
       } catch (error) {
         if (error instanceof TakenOver) return lose(error)
-        begins(inOneLine(error) ?? (error as Error).message)
+        trouble.begins(inOneLine(error) ?? (error as Error).message)
       }
-      if (!ends()) await wait(pause)
+      if (!ends()) await wait(pause, stopping.signal)
       pause = Math.min(pause * 2, longestPause)
     }
   }
 
-  const ends = () => stopping.signal.aborted || lost || paused > 0
-
-  async function run(): Promise<void> {
-    claim ??= await claimEpoch(db, place, stopping.signal)
-    if (ends()) return
-    startedAt = Date.now()
-    lookAt = measureLag(dataDir)
-    const started = await startChild(litestream, { dataDir, place, keepHours }, (line) =>
-      log?.debug({ litestream: line }),
-    )
-    child = started
-    checkpointOneself(false)
-    const words = await started.ended
-    child = undefined
-    lag = undefined
-    checkpointOneself(true)
-    if (!ends()) begins(`Litestream ended: ${words}.`)
-  }
-
   /** Whoever has taken over must not be written against: nothing can be saved here from now on. */
   function lose(error: TakenOver): void {
-    lost = true
-    begins(error.message)
-    sqlite.pragma('query_only = ON')
-    child?.stop(0)
+    held.lose()
+    trouble.begins(error.message)
+    db.$client.pragma('query_only = ON')
+    runner.stop(0)
   }
-
-  async function look(): Promise<void> {
-    if (!child) return
-    const at = Date.now()
-    const metrics = await child.metrics().catch(() => '')
-    const found = metrics === '' ? undefined : lookAt(metrics, at)
-    if (found === undefined) giveItSomething(at)
-    lag = found ?? (at - startedAt > longLag ? at - startedAt : lag)
-    if (lag === undefined) return
-    if (lag < longLag) isWell()
-    else begins('Litestream does not send what is written.')
-    if (lag > hungLag && at - startedAt > hungLag) child.stop(longestStop)
-  }
-
-  /** Litestream that goes on where another ended says nothing until something is written. */
-  function giveItSomething(at: number): void {
-    if (!claim || lost || at - touchedAt < touchEvery) return
-    touchedAt = at
-    try {
-      saveClaim(db, claim)
-    } catch {
-      // What cannot be saved is told elsewhere.
-    }
-  }
-
-  async function checkClaim(): Promise<void> {
-    if (!claim || lost) return
-    try {
-      await stillHeld(place, claim, stopping.signal)
-    } catch (error) {
-      // What cannot be reached is Litestream's trouble as well.
-      if (error instanceof TakenOver) lose(error)
-    }
-  }
-
-  const wait = (time: number) =>
-    new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, time)
-      stopping.signal.addEventListener('abort', () => {
-        clearTimeout(timer)
-        resolve()
-      })
-    })
 
   return {
     start: (to) => {
       log = to
-      log.info({ litestream: litestream.version, epoch: claim?.epoch, to: placeWords(place) }, 'the replica begins')
-      if (trouble) log.error({ reason: trouble.words }, notUpToDate)
-      work = supervise()
-      timers.push(repeat(look, lookEvery), repeat(checkClaim, claimEvery))
+      to.info({ litestream: litestream.version, epoch: held.epoch, to: placeWords(place) }, 'the replica begins')
+      trouble.tell(to)
+      work = supervise(to)
+      timers.push(
+        repeat(() => look(runner, held.touch, trouble), lookEvery),
+        repeat(async () => held.check().catch(lose), claimEvery),
+      )
     },
-    state: () => ({ where: placeWords(place), version: litestream.version, epoch: claim?.epoch, lag, trouble }),
+    state: () => ({ ...where, epoch: held.epoch, lag: runner.lag, trouble: trouble.now }),
     apart: async (act) => {
       paused += 1
       try {
-        await child?.stop(longestStop)
+        await runner.stop(longestStop)
         await work
         return await act()
       } finally {
         paused -= 1
-        if (!ends()) work = supervise()
+        if (!ends() && log) work = supervise(log)
       }
     },
     stop: async () => {
       for (const timer of timers) clearInterval(timer)
-      const stopped = child?.stop(longestStop)
+      const stopped = runner.stop(longestStop)
       stopping.abort()
       await stopped
       await work
     },
   }
+}
+
+/** Looks how far the replica is behind, and starts Litestream anew where it hangs. */
+async function look(runner: Runner, touch: () => void, trouble: Trouble): Promise<void> {
+  const lag = await runner.look(touch)
+  if (lag === undefined) return
+  if (lag < longLag) trouble.isOver()
+  else trouble.begins('Litestream does not send what is written.')
+  if (lag > hungLag && runner.age() > hungLag) runner.stop(longestStop)
+}
+
+type Trouble = ReturnType<typeof newTrouble>
+
+/** What is wrong, since when; it is logged when it begins and when it ends. */
+function newTrouble(words: string | undefined) {
+  let now: ReplicaState['trouble'] = words === undefined ? undefined : { since: Date.now(), words }
+  let log: FastifyBaseLogger | undefined
+  return {
+    get now() {
+      return now
+    },
+    begins: (words: string) => {
+      if (now?.words !== words) log?.error({ reason: words }, notUpToDate)
+      now = { since: now?.since ?? Date.now(), words }
+    },
+    isOver: () => {
+      if (now) log?.info('the replica is kept up to date again')
+      now = undefined
+    },
+    /** Where it is logged from now on. */
+    tell: (to: FastifyBaseLogger) => {
+      log = to
+      if (now) log.error({ reason: now.words }, notUpToDate)
+    },
+  }
+}
+
+function wait(time: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, time)
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
 }
 
 /** Does something again and again, never twice at once. */

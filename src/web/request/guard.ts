@@ -42,7 +42,7 @@ export type GuardOptions = {
 /** ASVS 7.5.1: what matters most asks for the person again when that is longer ago. */
 const proofLasts = 10 * 60_000
 
-export default fp<GuardOptions>(async (app: FastifyInstance, { switchAccount, findOwnAccount, prove }) => {
+export default fp<GuardOptions>(async (app: FastifyInstance, options) => {
   const routeTable: RouteEntry[] = []
   app.decorate('routeTable', routeTable)
   app.addHook('onRoute', ({ method, url, config }) => {
@@ -77,60 +77,59 @@ export default fp<GuardOptions>(async (app: FastifyInstance, { switchAccount, fi
     if (request.method === 'POST') request.readViewerAgain()
     const { account } = request.formMeta ?? {}
     if (!request.viewer.user && !can(request.viewer.standings, action)) throw new LogInFirst(request)
-    if (inAccount && account !== undefined) sameAccount(request, account)
+    if (inAccount && account !== undefined) sameAccount(request, account, options)
     if (!can(request.viewer.standings, action)) throw refusal(request)
     if (inAccount && account === undefined)
       throw badRequest('It does not say which account it belongs to. Open the page again.')
-    if (confirm && request.method === 'POST') await confirmed(request, reply)
+    if (confirm && request.method === 'POST') await confirmed(request, reply, options.prove)
   })
-
-  async function confirmed(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const { proof } = request.formMeta
-    // One of the future was given by a clock that was ahead.
-    const age = app.now() - (request.session.provedAt ?? 0)
-    if (!proof && age >= 0 && age <= proofLasts) return
-    const wrong = proof ? await prove(request, reply, proof) : ''
-    if (wrong === undefined) return
-    const form = { values: {}, errors: wrong ? { _proof: wrong } : {} }
-    throw new Refusal(
-      403,
-      'Confirm that it is you',
-      request.routeOptions.config.confirm === 'download'
-        ? 'You logged in some time ago. The download starts when you have confirmed; then you can leave this page.'
-        : 'This matters, and your log-in is some time ago. Nothing was changed yet.',
-      'errors/confirm',
-      {
-        form,
-        formAction: request.url,
-        fields: request.body,
-        download: request.routeOptions.config.confirm === 'download',
-      },
-    )
-  }
-
-  /** Rule 6: a form acts in the account that it was made in, or not at all. */
-  function sameAccount(request: FastifyRequest, wanted: string): void {
-    if (wanted === request.viewer.account?.identifier) return
-    if (wanted === request.viewer.deletedAccount?.identifier) throw refusal(request)
-    if (request.formMeta.switchBack && switchAccount(request, wanted)) return
-
-    const own = findOwnAccount(request, wanted)
-    // It was not changed but lost, most likely while the form was open.
-    if (!own && request.viewer.accountLost) throw refusal(request)
-    const active = request.viewer.account?.name
-    const now = active ? `You are working in ${active} now` : 'No account is active now'
-    throw new Refusal(
-      409,
-      'You switched accounts in another tab',
-      own
-        ? `${now}, but this form belongs to ${own.name}. Nothing was changed.`
-        : `${now}, and this form belongs to an account that you are not in. Nothing was changed.`,
-      'errors/other-account',
-      { own: own ?? null, formAction: request.url, fields: request.body },
-    )
-  }
 })
 
+async function confirmed(request: FastifyRequest, reply: FastifyReply, prove: GuardOptions['prove']): Promise<void> {
+  const { proof } = request.formMeta
+  // One of the future was given by a clock that was ahead.
+  const age = request.server.now() - (request.session.provedAt ?? 0)
+  if (!proof && age >= 0 && age <= proofLasts) return
+  const wrong = proof ? await prove(request, reply, proof) : ''
+  if (wrong === undefined) return
+  const form = { values: {}, errors: wrong ? { _proof: wrong } : {} }
+  throw new Refusal(
+    403,
+    'Confirm that it is you',
+    request.routeOptions.config.confirm === 'download'
+      ? 'You logged in some time ago. The download starts when you have confirmed; then you can leave this page.'
+      : 'This matters, and your log-in is some time ago. Nothing was changed yet.',
+    'errors/confirm',
+    {
+      form,
+      formAction: request.url,
+      fields: request.body,
+      download: request.routeOptions.config.confirm === 'download',
+    },
+  )
+}
+
+/** Rule 6: a form acts in the account that it was made in, or not at all. */
+function sameAccount(request: FastifyRequest, wanted: string, { switchAccount, findOwnAccount }: GuardOptions): void {
+  if (wanted === request.viewer.account?.identifier) return
+  if (wanted === request.viewer.deletedAccount?.identifier) throw refusal(request)
+  if (request.formMeta.switchBack && switchAccount(request, wanted)) return
+
+  const own = findOwnAccount(request, wanted)
+  // It was not changed but lost, most likely while the form was open.
+  if (!own && request.viewer.accountLost) throw refusal(request)
+  const active = request.viewer.account?.name
+  const now = active ? `You are working in ${active} now` : 'No account is active now'
+  throw new Refusal(
+    409,
+    'You switched accounts in another tab',
+    own
+      ? `${now}, but this form belongs to ${own.name}. Nothing was changed.`
+      : `${now}, and this form belongs to an account that you are not in. Nothing was changed.`,
+    'errors/other-account',
+    { own: own ?? null, formAction: request.url, fields: request.body },
+  )
+}
 /** What a request gets whose right went while it was on its way; the viewer is read again before. */
 export function lateAnswer(request: FastifyRequest): Error {
   return request.viewer.user ? refusal(request) : new LogInFirst(request)
