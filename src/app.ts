@@ -1,8 +1,10 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { startPurge } from './accounts/deletion/purge/worker.ts'
 import deletedAccountRoutes from './accounts/deletion/routes.ts'
+import supportDeletionRoutes from './accounts/deletion/support/routes.ts'
 import accountExportRoutes from './accounts/export/routes.ts'
 import importRoutes from './accounts/imports/routes.ts'
+import offerRoutes from './accounts/invitations/offer/routes.ts'
 import invitationRoutes from './accounts/invitations/routes.ts'
 import memberRemovalRoutes from './accounts/members/removal/routes.ts'
 import memberRoleRoutes from './accounts/members/role/routes.ts'
@@ -33,18 +35,27 @@ import customerRoutes from './partners/customers/routes.ts'
 import customerSuspensionRoutes from './partners/customers/suspension/routes.ts'
 import customerUserRoutes from './partners/customers/users/routes.ts'
 import accountTransferRoutes from './partners/partnership/move/routes.ts'
+import partnerRequestRoutes from './partners/partnership/request/routes.ts'
 import partnershipRoutes from './partners/partnership/routes.ts'
+import emailLinkRoutes from './people/email/link/routes.ts'
 import emailChangeRoutes from './people/email/routes.ts'
 import firstRunRoutes from './people/first-run/routes.ts'
-import personalDataRoutes from './people/leaving/routes.ts'
+import personalDataRoutes from './people/leaving/download/routes.ts'
+import userRemovalRoutes from './people/leaving/routes.ts'
 import loginRoutes from './people/log-in/routes.ts'
+import passwordChangeRoutes from './people/password/change/routes.ts'
 import passwordResetRoutes from './people/password/routes.ts'
+import accountLeavingRoutes from './people/profile/account/routes.ts'
 import profileRoutes from './people/profile/routes.ts'
+import secondStepRoutes from './people/two-factor/log-in/routes.ts'
 import { prove } from './people/two-factor/proof.ts'
+import twoFactorResetRoutes from './people/two-factor/reset/routes.ts'
 import twoFactorRoutes from './people/two-factor/routes.ts'
 import accessRoutes from './projects/access/routes.ts'
 import deletedProjectRoutes from './projects/deletion/routes.ts'
+import projectRemovalRoutes from './projects/removal/routes.ts'
 import projectRoutes from './projects/routes.ts'
+import projectSettingsRoutes from './projects/settings/routes.ts'
 import quotaDecisionRoutes from './quotas/requests/decision/routes.ts'
 import openRequestRoutes from './quotas/requests/open/routes.ts'
 import quotaRequestRoutes from './quotas/requests/routes.ts'
@@ -89,29 +100,40 @@ const rooms = [
   wellKnownRoutes,
   firstRunRoutes,
   loginRoutes,
+  secondStepRoutes,
   twoFactorRoutes,
+  twoFactorResetRoutes,
   passwordResetRoutes,
   homeRoutes,
   searchRoutes,
   profileRoutes,
+  passwordChangeRoutes,
+  accountLeavingRoutes,
   emailChangeRoutes,
+  emailLinkRoutes,
   personalDataRoutes,
+  userRemovalRoutes,
   accountRoutes,
   accountExportRoutes,
   memberRoutes,
   memberRoleRoutes,
   memberRemovalRoutes,
   invitationRoutes,
+  offerRoutes,
   importRoutes,
   projectRoutes,
+  projectRemovalRoutes,
+  projectSettingsRoutes,
   accessRoutes,
   deletedProjectRoutes,
   historyRoutes,
+  partnerRequestRoutes,
   partnershipRoutes,
   customerRoutes,
   customerUserRoutes,
   customerSuspensionRoutes,
   deletedAccountRoutes,
+  supportDeletionRoutes,
   accountTransferRoutes,
   quotaRoutes,
   quotaRequestRoutes,

@@ -4,7 +4,6 @@ import { caretakerOf } from '../accounts/data/caretaker.ts'
 import type { ListQuery } from '../db/list.ts'
 import { hasRoom } from '../quotas/arithmetic.ts'
 import { projectQuota } from '../quotas/data/limits.ts'
-import { found } from '../web/answer/errors.ts'
 import { identifier, projectName, version, withIdentifier } from '../web/fields.ts'
 import { listDownload } from '../web/lists/csv.ts'
 import { readList } from '../web/lists/list.ts'
@@ -12,13 +11,11 @@ import { type Form, newForm, readForm } from '../web/request/forms.ts'
 import { actor } from '../web/request/viewer.ts'
 import { accessList, listAccess } from './access/data/listing.ts'
 import { createProject, listProjects, projectList, proposeProjectIdentifier, renameProject } from './data.ts'
-import { deleteProject } from './deletion/data.ts'
 import { showProject } from './page.ts'
 import { looker, projectOf } from './scope.ts'
 
 const newProject = z.strictObject({ name: projectName(), identifier: identifier() }).transform(withIdentifier)
 const rename = z.strictObject({ name: projectName(), version: version() })
-const removal = z.strictObject({ identifier: z.string().trim().default('') })
 
 export default async function projectRoutes(app: FastifyInstance) {
   const { db } = app
@@ -75,30 +72,6 @@ export default async function projectRoutes(app: FastifyInstance) {
       return showProject(request, reply.code(409), { rename: form })
     },
   )
-
-  app.get('/projects/:project/removal', { config: { can: 'project.delete' } }, async (request, reply) =>
-    showRemoval(request, reply, newForm()),
-  )
-
-  app.post(
-    '/projects/:project/removal',
-    { config: { can: 'project.delete', inAccount: true } },
-    async (request, reply) => {
-      const project = projectOf(request)
-      const form = readForm(removal, request.body)
-      if (form.input?.identifier === project.identifier) {
-        const deleted = found(deleteProject(db, actor(request), request.member.account.id, project.id))
-        return reply.seeOther('/projects', `${deleted.name} was deleted.`)
-      }
-      form.errors.identifier = `Type ${project.identifier} to delete the project.`
-      return showRemoval(request, reply.code(422), form)
-    },
-  )
-
-  function showRemoval(request: FastifyRequest, reply: FastifyReply, form: Form) {
-    const project = projectOf(request)
-    return reply.page('projects/removal', { title: `Delete ${project.name}`, project, form })
-  }
 
   function showDashboard(request: FastifyRequest, reply: FastifyReply, form?: Form) {
     const { account } = request.member

@@ -4,46 +4,14 @@ import { findAccount, findAccountByIdentifier } from '../../accounts/data/accoun
 import { findTies } from '../../accounts/endings/data/foreseeing.ts'
 import { found } from '../../web/answer/errors.ts'
 import { readForm } from '../../web/request/forms.ts'
-import { actor, supportActor } from '../../web/request/viewer.ts'
-import { declinePartnerRequest, makeCustomer, makePartner, requestPartnership } from './data.ts'
+import { supportActor } from '../../web/request/viewer.ts'
+import { declinePartnerRequest, makeCustomer, makePartner } from './data.ts'
 
 const confirmation = z.strictObject({ confirmed: z.literal('yes').optional() })
 
 export default async function partnershipRoutes(app: FastifyInstance) {
   const { db, postLetter: post } = app
-  const { publicUrl, supportEmail, panelName } = app.config
-
-  app.post(
-    '/customer/account/partner-request',
-    { config: { can: 'partner.request', inAccount: true } },
-    async (request, reply) => {
-      const { account, user } = request.member
-      const by = actor(request)
-      const asked = requestPartnership(db, by, account.id, (tx) => {
-        if (!supportEmail) return
-        // The time of the request: its decision takes back what still waits.
-        post(tx, by.at, {
-          kind: 'partner-request',
-          reason: { because: 'support' },
-          accountId: account.id,
-          names: [user.id],
-          email: supportEmail,
-          name: `${panelName} Support`,
-          data: {
-            requester: user.name,
-            requesterEmail: user.email,
-            account: account.name,
-            link: `${publicUrl}/support/accounts`,
-          },
-        })
-      })
-      return reply.seeOther(
-        '/customer/account',
-        `${asked ? 'Support has your request.' : 'Support already had a request of this account.'} An e-mail goes to whoever asked when it is decided.`,
-      )
-    },
-  )
-
+  const { publicUrl } = app.config
   const transform = { config: { can: 'support.transform', confirm: true } } as const
 
   app.post('/support/accounts/:identifier/partnership', transform, async (request, reply) => {

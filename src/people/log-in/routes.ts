@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { listRecentAccounts } from '../../accounts/data/switcher.ts'
 import { Refusal } from '../../web/answer/errors.ts'
@@ -23,7 +23,7 @@ const credentials = z.strictObject({
 })
 
 export default async function loginRoutes(app: FastifyInstance) {
-  const { db, config } = app
+  const { db } = app
 
   app.get('/login', { config: { can: 'session.start' } }, async (request, reply) => {
     const next = ownPath((request.query as Record<string, unknown>).next)
@@ -34,7 +34,7 @@ export default async function loginRoutes(app: FastifyInstance) {
   app.post('/login', { config: { can: 'session.start' } }, async (request, reply) => {
     const form = readForm(credentials, request.body)
     if (form.input) {
-      refuseLostCookie(request.protocol)
+      refuseLostCookie(request)
       const { email, password, next } = form.input
       const user = findUserByEmail(db, email)
       const attempt = logInAttempt(request, email, user)
@@ -81,26 +81,26 @@ export default async function loginRoutes(app: FastifyInstance) {
     await signOut(request, reply)
     return reply.seeOther('/login', 'You are logged out.')
   })
+}
 
-  /** Between the check of the password and the session, it was changed or the user was disabled. */
-  function changed(reply: FastifyReply, form: Form): FastifyReply {
-    form.errors.email = 'The e-mail or the password is wrong.'
-    return reply.code(422)
-  }
+/** Between the check of the password and the session, it was changed or the user was disabled. */
+function changed(reply: FastifyReply, form: Form): FastifyReply {
+  form.errors.email = 'The e-mail or the password is wrong.'
+  return reply.code(422)
+}
 
-  function show(reply: FastifyReply, { values, errors }: Form, problem = '') {
-    const { password, ...typed } = values
-    const form = { values: { ...typed, next: ownPath(typed.next) }, errors }
-    return reply.page('people/log-in/index', { title: 'Log in', form, problem })
-  }
+function show(reply: FastifyReply, { values, errors }: Form, problem = '') {
+  const { password, ...typed } = values
+  const form = { values: { ...typed, next: ownPath(typed.next) }, errors }
+  return reply.page('people/log-in/index', { title: 'Log in', form, problem })
+}
 
-  /** A Secure cookie is silently not set when the proxy does not say that it was reached by https. */
-  function refuseLostCookie(protocol: string): void {
-    if (!config.https || protocol === 'https') return
-    throw new Refusal(
-      500,
-      'The reverse proxy is not set up',
-      'PUBLIC_URL is https, but this request did not come by https from an address in TRUST_PROXY. Set TRUST_PROXY to the proxy’s address, and let the proxy send X-Forwarded-Proto and X-Forwarded-For.',
-    )
-  }
+/** A Secure cookie is silently not set when the proxy does not say that it was reached by https. */
+function refuseLostCookie({ protocol, server: { config } }: FastifyRequest): void {
+  if (!config.https || protocol === 'https') return
+  throw new Refusal(
+    500,
+    'The reverse proxy is not set up',
+    'PUBLIC_URL is https, but this request did not come by https from an address in TRUST_PROXY. Set TRUST_PROXY to the proxy’s address, and let the proxy send X-Forwarded-Proto and X-Forwarded-For.',
+  )
 }

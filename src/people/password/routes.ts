@@ -12,40 +12,16 @@ import { ownerOf, passwordChoice, readNewPassword, withoutPasswords } from '../l
 import { resetAttempt, tooSoon } from '../log-in/throttle/attempt.ts'
 import { knownBrowser, rememberBrowser } from '../log-in/throttle/browser.ts'
 import { findReset, requestReset, resetPassword } from './data.ts'
+import { afterTheAnswer } from './later.ts'
 
 const resetRequest = z.strictObject({ email: email('Enter your e-mail.') })
-
-/** Milliseconds; an answer on the same machine takes a tenth of it. */
-const afterAnswer = 20
 
 export default async function passwordResetRoutes(app: FastifyInstance) {
   const { db, now, config, postLetter: post } = app
   const { publicUrl, panelName } = config
+  const later = afterTheAnswer(app)
   const reset = { config: { can: 'password.reset' } } as const
   const byToken = { config: { can: 'password.reset', secret: true } } as const
-
-  /**
-   * Writes the letter when the answer is long at its reader: it comes as soon for an unknown address
-   * (ASVS 6.3.8). Right after it, the write still delayed the reader measurably.
-   */
-  const waiting = new Set<() => void>()
-  function later(act: () => void, failed: (error: unknown) => void): void {
-    const run = () => {
-      clearTimeout(timer)
-      waiting.delete(run)
-      try {
-        act()
-      } catch (error) {
-        if (app.storage.note(error)) app.storage.afterwards(act)
-        else failed(error)
-      }
-    }
-    const timer = setTimeout(run, afterAnswer)
-    waiting.add(run)
-  }
-  app.addHook('preClose', async () => {
-    for (const run of waiting) run()
-  })
 
   app.get('/password-reset', reset, async (_request, reply) =>
     reply.page('people/password/index', { title: 'Forgot your password?', form: newForm() }),
@@ -105,20 +81,20 @@ export default async function passwordResetRoutes(app: FastifyInstance) {
     }
     return show(request, reply.code(422), withoutPasswords(form))
   })
+}
 
-  function tokenOf(request: FastifyRequest): string {
-    return (request.params as { token: string }).token
-  }
+function tokenOf(request: FastifyRequest): string {
+  return (request.params as { token: string }).token
+}
 
-  /** A link that does not work says so, whatever the reason. */
-  function show(request: FastifyRequest, reply: FastifyReply, form: Form) {
-    const user = findReset(db, tokenOf(request), now())
-    if (!user) reply.code(404)
-    return reply.page('people/password/choose', {
-      title: 'Choose a new password',
-      works: user !== undefined,
-      formAction: `/password-reset/${tokenOf(request)}`,
-      form,
-    })
-  }
+/** A link that does not work says so, whatever the reason. */
+function show(request: FastifyRequest, reply: FastifyReply, form: Form) {
+  const user = findReset(request.server.db, tokenOf(request), request.server.now())
+  if (!user) reply.code(404)
+  return reply.page('people/password/choose', {
+    title: 'Choose a new password',
+    works: user !== undefined,
+    formAction: `/password-reset/${tokenOf(request)}`,
+    form,
+  })
 }

@@ -1,19 +1,15 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
-import type { ListQuery } from '../../db/list.ts'
-import { canInProject, type ProjectRole, projectRoleNames } from '../../policy.ts'
+import { type ProjectRole, projectRoleNames } from '../../policy.ts'
 import { found } from '../../web/answer/errors.ts'
 import { idChoice, readId, several, version } from '../../web/fields.ts'
 import { plural } from '../../web/format.ts'
-import { listDownload } from '../../web/lists/csv.ts'
-import { readList } from '../../web/lists/list.ts'
 import { readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
-import { findProject, listProjects, projectList, type SeenProject } from '../data.ts'
+import { findProject, type SeenProject } from '../data.ts'
 import { showProject } from '../page.ts'
 import { looker, projectOf } from '../scope.ts'
 import { changeAccess, giveAccess, removeAccess } from './data/giving.ts'
-import { accessList, listAccessOf, listCandidatesOf } from './data/listing.ts'
 
 const role = () => z.enum(['admin', 'user', 'reader'], { error: 'Choose a role.' })
 /** Where the form stands: on the project's page or under Account Settings → Projects, to which it returns. */
@@ -27,38 +23,9 @@ const gift = z.strictObject({
 const roleChange = z.strictObject({ role: role(), version: version(), from: from() })
 const removal = z.strictObject({ from: from() })
 
-/** How much of each project Account Settings → Projects shows at once: the rest is on the project's page. */
-const peopleShown = 10
-
 export default async function accessRoutes(app: FastifyInstance) {
   const { db } = app
   const change = { config: { can: 'access.change', inAccount: true } } as const
-
-  app.get('/customer/projects', { config: { can: 'project.list' } }, async (request, reply) => {
-    const { account } = request.member
-    const read = (query: ListQuery) => listProjects(db, account.id, looker(request), query)
-    const file = listDownload(request, reply, projectList, read)
-    if (file) return file
-    const list = read(readList(request, projectList))
-    const ids = list.rows.map((project) => project.id)
-    const access = listAccessOf(db, account.id, ids, peopleShown)
-    const candidates = listCandidatesOf(db, account.id, ids, peopleShown + 1)
-    return reply.page('projects/access/index', {
-      title: 'Projects',
-      list,
-      columns: accessList.columns,
-      projects: list.rows.map((project) => {
-        const choices = candidates.filter(({ projectId }) => projectId === project.id)
-        return {
-          ...project,
-          mayChange: canInProject(request.viewer.standings, project.role, 'access.change'),
-          access: access.filter(({ projectId }) => projectId === project.id),
-          candidates: choices.slice(0, peopleShown),
-          moreCandidates: choices.length > peopleShown,
-        }
-      }),
-    })
-  })
 
   app.post('/projects/:project/access', change, async (request, reply) => {
     const project = projectOf(request, 'access.change')
@@ -103,19 +70,20 @@ export default async function accessRoutes(app: FastifyInstance) {
     const removed = found(removeAccess(db, actor(request), request.member.account.id, project.id, userOf(request)))
     return back(reply, input?.from ?? 'project', project, `${removed.name} has no access to ${project.name} any more.`)
   })
+}
 
-  function userOf(request: FastifyRequest): number {
-    return found(readId((request.params as { user: string }).user))
-  }
+function userOf(request: FastifyRequest): number {
+  return found(readId((request.params as { user: string }).user))
+}
 
-  /** Who has just removed their own access cannot return to the project's page. */
-  function back(reply: FastifyReply, from: 'project' | 'settings', project: SeenProject, notice: string) {
-    if (from === 'settings') return reply.seeOther('/customer/projects', notice)
-    const { request } = reply
-    const stillSees =
-      looker(request).seesAll || findProject(db, request.member.account.id, looker(request), project.identifier)
-    return reply.seeOther(stillSees ? `/projects/${project.identifier}` : '/projects', notice)
-  }
+/** Who has just removed their own access cannot return to the project's page. */
+function back(reply: FastifyReply, from: 'project' | 'settings', project: SeenProject, notice: string) {
+  if (from === 'settings') return reply.seeOther('/customer/projects', notice)
+  const { request } = reply
+  const stillSees =
+    looker(request).seesAll ||
+    findProject(request.server.db, request.member.account.id, looker(request), project.identifier)
+  return reply.seeOther(stillSees ? `/projects/${project.identifier}` : '/projects', notice)
 }
 
 function givenWords({ added, kept }: { added: number; kept: number }, project: SeenProject, role: ProjectRole): string {

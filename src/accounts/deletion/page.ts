@@ -1,0 +1,59 @@
+import type { FastifyReply } from 'fastify'
+import type { PoolShortage } from '../../quotas/arithmetic.ts'
+import { withUnit } from '../../web/format.ts'
+import type { Form } from '../../web/request/forms.ts'
+import type { Account } from '../data/account.ts'
+import { findTies } from '../endings/data/foreseeing.ts'
+import { foreseeLosses } from './data/losses.ts'
+
+/** Where an account is deleted: by its partner, or by Support where it has none. */
+type Place = { area: 'partner' | 'support'; list: string; action: string }
+
+/** What an account loses when it is deleted, and the form that deletes it. */
+export function showRemoval(reply: FastifyReply, account: Account, place: Place, form: Form) {
+  const { db } = reply.request.server
+  return reply.page('accounts/deletion/removal', {
+    title: `Delete ${account.name}`,
+    deleted: account,
+    ...place,
+    losses: foreseeLosses(db, account.id),
+    ties: findTies(db, account),
+    partnerName: place.area === 'partner' ? reply.request.member.account.name : '',
+    form,
+  })
+}
+
+export const ofPartner = ({ identifier }: Account): Place => ({
+  area: 'partner',
+  list: '/partner/customers',
+  action: `/partner/customers/${identifier}/removal`,
+})
+
+export const ofSupport = ({ identifier }: Account): Place => ({
+  area: 'support',
+  list: '/support/accounts',
+  action: `/support/accounts/${identifier}/removal`,
+})
+
+/** `partner`: the name of the account's partner, if it has one. */
+export function restoredWords(
+  deleted: Account,
+  partner: string,
+  done: 'restored' | 'without-admin',
+  todo: string,
+): string {
+  const by = [deleted.supportSuspendedAt !== null ? 'Support' : [], deleted.suspendedAt !== null ? partner : []].flat()
+  const words =
+    by.length > 0
+      ? `${deleted.name} is restored. It is still suspended by ${by.join(' and by ')}: its users can work in it once it is resumed.`
+      : `${deleted.name} is restored, and its users can work in it again.`
+  return done === 'without-admin' ? `${words} None of them is Customer Admin any more. ${todo}` : words
+}
+
+export function shortageWords(deleted: { name: string }, partner: string, shortages: PoolShortage[]): string {
+  const lacks = shortages.map(
+    ({ resource, takes, left }) =>
+      `${deleted.name} had ${withUnit(takes, resource)} of ${resource.name}, and ${withUnit(left, resource)} are left`,
+  )
+  return `The pool of ${partner} has no room for ${deleted.name} any more: ${lacks.join('; ')}. Nothing was changed.`
+}

@@ -1,0 +1,62 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import * as z from 'zod'
+import { found, Refusal } from '../../../web/answer/errors.ts'
+import { newForm, readForm } from '../../../web/request/forms.ts'
+import { supportActor } from '../../../web/request/viewer.ts'
+import { type Account, findAccount } from '../../data/account.ts'
+import { supportedAccount } from '../../scope.ts'
+import { deleteAccount, findRestorable, restoreAccount } from '../data/deleting.ts'
+import { ofSupport, restoredWords, shortageWords, showRemoval } from '../page.ts'
+
+const typed = z.strictObject({ identifier: z.string().trim().default('') })
+const nothing = z.strictObject({})
+
+export default async function supportDeletionRoutes(app: FastifyInstance) {
+  const { db } = app
+  const support = { config: { can: 'support.account' } } as const
+
+  app.get('/support/accounts/:identifier/removal', support, async (request, reply) => {
+    const account = directAccount(request)
+    return showRemoval(reply, account, ofSupport(account), newForm())
+  })
+
+  app.post('/support/accounts/:identifier/removal', support, async (request, reply) => {
+    const account = directAccount(request)
+    const form = readForm(typed, request.body)
+    if (form.input?.identifier === account.identifier) {
+      const done = found(deleteAccount(db, supportActor(request), null, account.id, app.mailContext))
+      if (done === 'deleted')
+        return reply.seeOther(
+          '/support/accounts?status=deleted',
+          `${account.name} was deleted. It can be restored here.`,
+        )
+    } else {
+      form.errors.identifier = `Type ${account.identifier} to delete the account.`
+    }
+    return showRemoval(reply.code(422), account, ofSupport(account), form)
+  })
+
+  app.post('/support/accounts/:identifier/restoration', support, async (request, reply) => {
+    const { identifier } = request.params as { identifier: string }
+    const deleted = found(findRestorable(db, null, identifier, app.now()))
+    readForm(nothing, request.body)
+    const done = found(restoreAccount(db, supportActor(request), null, deleted.id))
+    const partner = deleted.partnerId === null ? '' : found(findAccount(db, deleted.partnerId)).name
+    if (typeof done !== 'string')
+      throw new Refusal(
+        422,
+        `${deleted.name} was not restored`,
+        `${shortageWords(deleted, partner, done)} Raise the pool first.`,
+      )
+    return reply.seeOther(
+      '/support/accounts',
+      restoredWords(deleted, partner, done, 'Make somebody Customer Admin under its Users.'),
+    )
+  })
+
+  /** Support deletes customer accounts without a partner; a partner deletes its own. */
+  function directAccount(request: FastifyRequest): Account {
+    const account = supportedAccount(request)
+    return found(account.kind === 'customer' && account.partnerId === null ? account : undefined)
+  }
+}

@@ -1,0 +1,16 @@
+import type { FastifyReply } from 'fastify'
+import { roleName } from '../../policy.ts'
+import { plural } from '../../web/format.ts'
+import type { Accepted } from './data/accepting.ts'
+
+/** The link names the account: it switches, and says so. */
+export function welcome(reply: FastifyReply, accepted: Accepted): FastifyReply {
+  return reply.seeOther(`/projects?account=${accepted.account.identifier}`, acceptedWords(accepted))
+}
+
+function acceptedWords({ account: { name, kind }, joined, role, gained }: Accepted): string {
+  const projects = gained > 0 ? ` It gave you access to ${plural(gained, 'project')}.` : ''
+  return joined
+    ? `You are ${roleName(kind, role)} of ${name} now.`
+    : `You are already ${roleName(kind, role)} of ${name}. The invitation did not change your role.${projects}`
+}

@@ -1,0 +1,39 @@
+import type { FastifyInstance } from 'fastify'
+import { actor } from '../../../web/request/viewer.ts'
+import { requestPartnership } from '../data.ts'
+
+export default async function partnerRequestRoutes(app: FastifyInstance) {
+  const { db, postLetter: post } = app
+  const { publicUrl, supportEmail, panelName } = app.config
+
+  app.post(
+    '/customer/account/partner-request',
+    { config: { can: 'partner.request', inAccount: true } },
+    async (request, reply) => {
+      const { account, user } = request.member
+      const by = actor(request)
+      const asked = requestPartnership(db, by, account.id, (tx) => {
+        if (!supportEmail) return
+        // The time of the request: its decision takes back what still waits.
+        post(tx, by.at, {
+          kind: 'partner-request',
+          reason: { because: 'support' },
+          accountId: account.id,
+          names: [user.id],
+          email: supportEmail,
+          name: `${panelName} Support`,
+          data: {
+            requester: user.name,
+            requesterEmail: user.email,
+            account: account.name,
+            link: `${publicUrl}/support/accounts`,
+          },
+        })
+      })
+      return reply.seeOther(
+        '/customer/account',
+        `${asked ? 'Support has your request.' : 'Support already had a request of this account.'} An e-mail goes to whoever asked when it is decided.`,
+      )
+    },
+  )
+}

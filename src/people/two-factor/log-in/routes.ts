@@ -1,0 +1,58 @@
+import type { FastifyInstance } from 'fastify'
+import * as z from 'zod'
+import { listRecentAccounts } from '../../../accounts/data/switcher.ts'
+import { found } from '../../../web/answer/errors.ts'
+import { ownPath } from '../../../web/answer/redirects.ts'
+import { noteLogInResult } from '../../../web/metrics.ts'
+import { newForm, readForm } from '../../../web/request/forms.ts'
+import { signIn } from '../../../web/request/session.ts'
+import { visitingActor } from '../../../web/request/viewer.ts'
+import { findUser } from '../../data/users.ts'
+import { logInAttempt, secondStepAttempt, tooSoon } from '../../log-in/throttle/attempt.ts'
+import { rememberBrowser } from '../../log-in/throttle/browser.ts'
+import { forgive } from '../../log-in/throttle/data.ts'
+import { takeCode } from '../data.ts'
+
+const code = () => z.string({ error: 'Enter the code.' }).trim().min(1, 'Enter the code.').max(40, 'This is no code.')
+const logIn = z.strictObject({ code: code(), next: z.string().default('/') })
+
+export default async function secondStepRoutes(app: FastifyInstance) {
+  const { db, secrets } = app
+
+  app.get('/login/second-factor', { config: { can: 'session.start' } }, async (request, reply) => {
+    const next = ownPath((request.query as Record<string, unknown>).next)
+    if (!request.viewer.halfSignedIn) return reply.seeOther(request.viewer.user ? next : '/login')
+    return reply.page('people/two-factor/log-in', { title: 'Second step', form: newForm({ next }) })
+  })
+
+  app.post('/login/second-factor', { config: { can: 'session.start' } }, async (request, reply) => {
+    const half = request.viewer.halfSignedIn
+    if (!half) return reply.seeOther('/login')
+    const form = readForm(logIn, request.body)
+    form.values.next = ownPath(form.values.next)
+    if (!form.input) return reply.code(422).page('people/two-factor/log-in', { title: 'Second step', form })
+
+    const user = found(findUser(db, half.id))
+    const attempt = secondStepAttempt(request, user)
+    const wait = tooSoon(request, reply, attempt)
+    if (wait) {
+      noteLogInResult(request, 'too many', half.id)
+      return reply.page('people/two-factor/log-in', { title: 'Second step', form, problem: wait })
+    }
+    const person = { ...visitingActor(request), userId: user.id, stillMay: request.mustStillMay }
+    if (takeCode(db, secrets, person, user, form.input.code)) {
+      const { id: userId, passwordHash } = user
+      const [last] = listRecentAccounts(db, userId, 1)
+      if (!(await signIn(request, { userId, accountId: last?.id ?? null, passwordHash, secondFactor: true })))
+        return reply.seeOther('/login', 'Your log-in has changed. Log in again.')
+      forgive(db, attempt)
+      forgive(db, logInAttempt(request, user.email, user))
+      rememberBrowser(request, reply, user)
+      noteLogInResult(request, 'succeeded', user.id)
+      return reply.seeOther(ownPath(form.input.next))
+    }
+    noteLogInResult(request, 'wrong code', user.id)
+    form.errors.code = 'This code is wrong, or was used already.'
+    return reply.code(422).page('people/two-factor/log-in', { title: 'Second step', form })
+  })
+}

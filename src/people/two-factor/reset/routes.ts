@@ -1,0 +1,27 @@
+import type { FastifyInstance } from 'fastify'
+import { found } from '../../../web/answer/errors.ts'
+import { readId } from '../../../web/fields.ts'
+import { supportActor } from '../../../web/request/viewer.ts'
+import { findUser } from '../../data/users.ts'
+import { switchOff } from '../data.ts'
+import { tellTwoFactor } from '../letter.ts'
+
+export default async function twoFactorResetRoutes(app: FastifyInstance) {
+  const { db } = app
+
+  app.post(
+    '/support/users/:user/two-factor/removal',
+    { config: { can: 'support.user', confirm: true } },
+    async (request, reply) => {
+      const user = found(findUser(db, found(readId((request.params as { user: string }).user))))
+      const tell = tellTwoFactor(app, user, 'reset by Support')
+      const done = switchOff(db, supportActor(request), user.id, 'user.two-factor-reset', tell)
+      return reply.seeOther(
+        '/support/users',
+        done
+          ? `Two-factor log-in of ${user.name} was reset, and all sessions ended.`
+          : `${user.name} has no two-factor log-in.`,
+      )
+    },
+  )
+}
