@@ -276,7 +276,7 @@ t.test('every answer carries the headers that keep a browser safe', async (t) =>
     const { headers } = (await stella.get(path)).response
     t.equal(
       headers['content-security-policy'],
-      "default-src 'none';script-src 'self';style-src 'self';img-src 'self' data:;font-src 'self';form-action 'self';frame-ancestors 'none';base-uri 'none'",
+      "default-src 'none';script-src 'self';style-src 'self';img-src 'self' data:;font-src 'self';connect-src 'self';form-action 'self';frame-ancestors 'none';base-uri 'none'",
       path,
     )
     t.match(headers, {
