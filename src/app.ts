@@ -31,6 +31,7 @@ import { warningsOf } from './operations/health/warnings.ts'
 import type { Replica } from './operations/replica/replica.ts'
 import { watchTroubles } from './operations/troubles/watch.ts'
 import wellKnownRoutes from './operations/well-known/routes.ts'
+import customerDetailRoutes from './partners/customers/details/routes.ts'
 import customerRoutes from './partners/customers/routes.ts'
 import customerSuspensionRoutes from './partners/customers/suspension/routes.ts'
 import customerUserRoutes from './partners/customers/users/routes.ts'
@@ -130,6 +131,7 @@ const rooms = [
   partnerRequestRoutes,
   partnershipRoutes,
   customerRoutes,
+  customerDetailRoutes,
   customerUserRoutes,
   customerSuspensionRoutes,
   deletedAccountRoutes,

@@ -64,6 +64,7 @@ export const policy = {
   'customer.join': ['partner admin'],
   'customer.invite': ['partner admin'],
   'customer.limit': ['partner admin'],
+  'customer.describe': ['partner admin'],
   'customer.suspend': ['partner admin'],
   'customer.delete': ['partner admin'],
   'partner-quota.see': partners,

@@ -318,6 +318,9 @@ export function encodeParts(fields: Fields, file?: { name: string; bytes: Buffer
   ])
 }
 
+/** What a text area holds: browsers leave out the first line break. */
+const typedIn = (area: HTMLElement) => area.textContent.replace(/^\n/, '')
+
 /** What a browser would send of a form as it stands. */
 export function formFields(form: HTMLElement): Fields {
   const fields: Fields = {}
@@ -330,6 +333,7 @@ export function formFields(form: HTMLElement): Fields {
     if (input.getAttribute('type') === 'checkbox' && !input.hasAttribute('checked')) continue
     add(input.getAttribute('name'), input.getAttribute('value') ?? '')
   }
+  for (const area of form.querySelectorAll('textarea')) add(area.getAttribute('name'), typedIn(area))
   for (const select of form.querySelectorAll('select')) {
     const options = select.querySelectorAll('option')
     const chosen = options.find((option) => option.hasAttribute('selected')) ?? options[0]
@@ -394,7 +398,8 @@ export class Page {
 
   /** What a field holds. */
   value(name: string): string | undefined {
-    return this.root.querySelector(`main input[name="${name}"]`)?.getAttribute('value')
+    const field = this.root.querySelector(`main input[name="${name}"], main textarea[name="${name}"]`)
+    return field?.tagName === 'TEXTAREA' ? typedIn(field) : field?.getAttribute('value')
   }
 
   /** The texts of a table’s rows. */

@@ -73,6 +73,14 @@ export function searchText(...texts: string[]): string {
   return texts.map((text) => spellingsOf(text).join('\t')).join('\n')
 }
 
+/** What a partner finds a customer by, beside the customer’s own names and people. */
+export function tieSearch(
+  tie: { contactName: string; contactEmail: string; reference: string },
+  tags: string[],
+): string {
+  return searchText(tie.contactName, tie.contactEmail, tie.reference, ...tags)
+}
+
 /**
  * What names are sorted by, byte for byte: folded, and with the length of each number before it, so that 2 comes
  * before 10. A length above 9 is written as `9` for each nine digits, and the rest.

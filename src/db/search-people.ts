@@ -3,10 +3,17 @@ import type { Db } from './open.ts'
 import { accounts } from './schema.ts'
 import { candidates, frequent, holds, isOneOf, match, otherTexts, searchWords, type Word } from './search.ts'
 
-// A list of accounts is also searched by their people: users, and whoever has a pending invitation.
+// A list of accounts is also searched by their people: users, and those with a pending invitation. A partner also finds
+// its customers by what it keeps about them (ties).
 
 /** Somebody by whom a row was found that does not show what was looked for. */
-export type FoundBy = { name: string; email: string; invited: boolean }
+export type FoundBy = {
+  name: string
+  email: string
+  invited: boolean
+  /** Not a person: the contact, the reference or a tag that the partner keeps. */
+  kept: boolean
+}
 
 export type AccountMatch = {
   found: SQL | undefined
@@ -17,23 +24,31 @@ export type AccountMatch = {
 }
 
 type People = {
-  table: 'users' | 'invitations'
+  table: 'users' | 'invitations' | 'ties'
   /** Rows of an account's people, as `person`: its condition for `accounts.id`, and what else holds of them. */
   from: SQL
   of: SQL
   id: SQL
   living: SQL
-  invited: boolean
+  /** What is searched, of the row. */
+  text: SQLWrapper
+  /** Who it is, as JSON. */
+  found: SQL
 }
 
-const people: People[] = [
+const personOf = (invited: boolean) =>
+  sql`json_object('name', name, 'email', email, 'invited', json(${String(invited)}), 'kept', json('false'))`
+
+/** An account’s people, searched by this text of theirs. */
+const people = (text: SQLWrapper): People[] => [
   {
     table: 'users',
     from: sql`memberships as person`,
     of: sql`person.account_id = accounts.id`,
     id: sql`person.user_id`,
     living: sql`true`,
-    invited: false,
+    text,
+    found: personOf(false),
   },
   {
     table: 'invitations',
@@ -41,23 +56,37 @@ const people: People[] = [
     of: sql`person.account_id = accounts.id`,
     id: sql`person.id`,
     living: sql`person.state = 'pending'`,
-    invited: true,
+    text,
+    found: personOf(true),
   },
 ]
 
+/** What a partner keeps about its customers. */
+const keptBy = (partnerId: number): People => ({
+  table: 'ties',
+  from: sql`ties as person`,
+  of: sql`person.account_id = accounts.id`,
+  id: sql`person.id`,
+  living: sql`person.partner_id = ${partnerId}`,
+  text: sql`person.search`,
+  found: sql`json_object('name', contact_name, 'email', contact_email, 'invited', json('false'), 'kept', json('true'))`,
+})
+
 /**
- * A condition on accounts: every word is in the account's own texts, or in those of one person: the e-mail, or for Support
- * the name as well. People are looked for from three letters on. Undefined for an empty search.
+ * A condition on accounts: every word is in the account's own texts, or in those of one person: for a partner the e-mail, for
+ * Support the name as well; or in what the partner keeps about it. People are looked for from three letters on.
+ * Undefined for an empty search.
  */
-export function matchWithPeople(db: Db, q: string, by: 'e-mail' | 'name and e-mail'): AccountMatch {
+export function matchWithPeople(db: Db, q: string, by: 'Support' | { partnerId: number }): AccountMatch {
   const words = searchWords(q)
   const own = match(db, 'accounts', accounts.id, accounts.search, q)
   const itself = holds(accounts.search, words)
   if (!itself || !words.some((readings) => readings.every((reading) => [...reading].length > 2)))
     return { ...own, foundBy: sql`null` }
 
-  const text = by === 'e-mail' ? otherTexts(sql`person.search`) : sql`person.search`
-  const kinds = people.map((kind) => lookUp(db, kind, text, words))
+  const searched =
+    by === 'Support' ? people(sql`person.search`) : [...people(otherTexts(sql`person.search`)), keptBy(by.partnerId)]
+  const kinds = searched.map((kind) => lookUp(db, kind, words))
   const accountIds = candidates(db, 'accounts', words)
   const few = accountIds !== undefined && kinds.every(({ accountIds }) => accountIds)
   const all = [accountIds ?? [], ...kinds.map(({ accountIds = [] }) => accountIds)].flat()
@@ -82,8 +111,8 @@ type LookUp = People & {
 }
 
 /** So many are looked up in the whole installation at the most, whoever has how many accounts. */
-function lookUp(db: Db, kind: People, text: SQLWrapper, words: Word[]): LookUp {
-  const { table, from, of, id, living } = kind
+function lookUp(db: Db, kind: People, words: Word[]): LookUp {
+  const { table, from, of, id, living, text } = kind
   const which = and(holds(text, words), living) ?? living
   const ids = candidates(db, table, words)
   const pairs =
@@ -104,8 +133,8 @@ function lookUp(db: Db, kind: People, text: SQLWrapper, words: Word[]): LookUp {
 /** Who the row was found by: read only where it was not the account itself. */
 function firstOf(itself: SQL, kinds: LookUp[]): SQL<FoundBy | null> {
   const each = kinds.map(
-    ({ table, id, person, invited }) =>
-      sql`(select json_object('name', name, 'email', email, 'invited', json(${String(invited)})) from ${sql.identifier(table)} where id = (select ${id} ${person} limit 1))`,
+    ({ table, id, person, found }) =>
+      sql`(select ${found} from ${sql.identifier(table)} where id = (select ${id} ${person} limit 1))`,
   )
   return sql<FoundBy | null>`case when ${itself} then null else coalesce(${sql.join(each, sql`, `)}) end`.mapWith(
     (json: string) => JSON.parse(json) as FoundBy,

@@ -60,7 +60,7 @@ END;
 `
 
 /** The tables with an index of their `search` texts, and whether their rows can go. */
-const searched = { accounts: false, users: true, projects: false, invitations: true, letters: true }
+const searched = { accounts: false, users: true, projects: false, invitations: true, letters: true, ties: true }
 
 export type Searched = keyof typeof searched
 

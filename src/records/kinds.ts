@@ -14,6 +14,7 @@ export const recordKinds = {
   'account.moved': 'moved the account',
   'account.customer-came': 'gave this partner a customer',
   'account.customer-left': 'took a customer from this partner',
+  'account.customer-described': 'changed the details of a customer',
   'limit.changed': 'changed the quotas',
   'limit.pool-changed': 'changed the pool for customers',
   'limit.requested': 'asked for more quota',

@@ -28,6 +28,19 @@ export const optionalLine = (most: number) =>
     .default('')
     .pipe(shown(most).refine((text) => text === '' || showsSomething(text), invisible))
 
+/** Text of several lines that may be left empty. */
+export const optionalText = (most: number) =>
+  z
+    .string()
+    .default('')
+    .transform((text) => trimmed(text.normalize('NFC').replaceAll(/\r\n?/g, '\n')))
+    .pipe(
+      z
+        .string()
+        .refine((text) => [...text].length <= most, `Use at most ${most} characters.`)
+        .refine((text) => text.split('\n').every((one) => isLegible(one)), invisible),
+    )
+
 /** What somebody or something is called: not a message, since names go into e-mails to people who do not know us. */
 const called = (missing: string) =>
   line(missing, 100).refine((name) => !holdsLink(name), 'Leave out links and e-mail addresses.')

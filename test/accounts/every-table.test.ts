@@ -61,6 +61,11 @@ const fates: Record<TableName, Fate> = {
     moved: 'the move tells people',
     deleted: 'the deletion tells people',
   },
+  ties: {
+    exported: { not: 'it is the partner’s, about the account' },
+    moved: 'it ends with the tie',
+    deleted: 'it ends with the tie',
+  },
   records: { exported: 'history', purged: 'all of them', moved: 'the move', deleted: 'the deletion' },
 }
 
@@ -157,6 +162,7 @@ async function fill(t: Test): Promise<Filled> {
   }
   await did(petra, '/partner/customers/acme/quotas', 'Save quotas', { cores: '16', remark: 'As agreed' })
   await did(petra, '/partner/customers/acme/users', 'Add Myself')
+  await did(petra, '/partner/customers/acme/details', 'Save details', { reference: 'K-1007', tags: 'VIP, north' })
   const [self] = panel.db.select().from(schema.users).where(eq(schema.users.email, cast.petra.email)).all()
   await did(stella, '/projects/website', 'Give access', { people: String(self?.id), role: 'reader' })
   await petra.switchTo('acme')

@@ -57,6 +57,17 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
   await olga.goto('/support/accounts/cloudhaus/quotas')
   await olga.fill({ Projects: '8', Cores: '64', RAM: '131072', Note: 'As in the contract of November' })
   await olga.press('Save pool')
+  await petra.goto('/partner/customers/acme/details')
+  await petra.fill({
+    Contact: longName,
+    'E-mail': `karla@${'long-domain.'.repeat(5)}example`,
+    Phone: '+49 30 123 456 78',
+    Address: 'Main Street 1\n12345 Berlin',
+    Reference: 'K-1007',
+    Tags: 'VIP, north, pays late',
+    Note: `Call after noon.\n${longName.repeat(3)}`,
+  })
+  await petra.press('Save details')
   await petra.goto('/partner/customers/acme/quotas')
   await petra.fill({ Projects: '4', Cores: '16', RAM: '32768', Volumes: '10', Note: 'The large package' })
   await petra.press('Save quotas')
@@ -260,6 +271,9 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     { name: 'support-removal', who: olga, path: '/support/accounts/direct/removal' },
     { name: 'support-move', who: olga, path: '/support/accounts/acme/partner' },
     { name: 'support-move-errors', who: olga, path: '/support/accounts/acme/partner', act: emptyForm('Move') },
+    { name: 'customer-overview', who: petra, path: '/partner/customers/acme' },
+    { name: 'customer-overview-empty', who: petra, path: '/partner/customers/initech' },
+    { name: 'customer-details', who: petra, path: '/partner/customers/acme/details' },
     { name: 'customer-suspension', who: petra, path: '/partner/customers/acme/suspension' },
     { name: 'partner-history', who: petra, path: '/partner/history' },
     { name: 'projects', who: stella, path: '/projects' },

@@ -27,6 +27,7 @@ import { believeClock, noteSeen } from '../../src/operations/clock/data.ts'
 import { tie } from '../../src/operations/installation/data.ts'
 import { saveClaim } from '../../src/operations/replica/data.ts'
 import { noteTroubles } from '../../src/operations/troubles/data.ts'
+import { changeDetails, type Details } from '../../src/partners/customers/details/data.ts'
 import { makePartner, requestPartnership } from '../../src/partners/partnership/data.ts'
 import { createUser, findUserByEmail, renameUser, setDisabled, type User } from '../../src/people/data/users.ts'
 import { requestEmailChange } from '../../src/people/email/data.ts'
@@ -142,6 +143,23 @@ function invited({ db, stella, mail, account, website }: World, email = guest.em
 }
 
 /** Inviting to a membership of Acme with a project, and joining. */
+function described({ db, petra, account }: World, wanted: Details, version: number) {
+  const [{ id }, partnerId] = [account('acme'), account('cloudhaus').id]
+  changeDetails(db, petra, { id, partnerId, identifier: 'acme' }, wanted, version)
+  const { tags: _, ...texts } = wanted
+  return { ...texts, referenceKey: wanted.reference.toLowerCase(), accountId: id, partnerId, version: version + 1 }
+}
+
+const details: Details = {
+  contactName: 'Karla 7',
+  contactEmail: 'karla@acme.example',
+  contactPhone: '+49 30 1234',
+  contactAddress: 'Main Street 1\nBerlin',
+  reference: 'K-1007',
+  note: 'Call after noon',
+  tags: ['VIP'],
+}
+
 function joined(world: World): Invitation {
   const { db, stella } = world
   const invitation = invited(world, cast.nils.email)
@@ -649,6 +667,28 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
       ({ db }) => {
         saveClaim(db, { epoch: 4, claim: 'yours' })
         return { epoch: 4, claim: 'yours' }
+      },
+    ],
+  ],
+  ties: [
+    [
+      (world) => {
+        const { version: _, ...kept } = described(world, details, 0)
+        return { ...kept, search: 'karla 7\nkarla@acme.example\nk-1007\nvip' }
+      },
+      (world, { version }) => {
+        const others = { ...details, contactName: 'Lea 8', note: 'Call before noon' }
+        const { contactName, note, version: next } = described(world, others, version)
+        return { contactName, note, version: next }
+      },
+    ],
+  ],
+  tieTags: [
+    [
+      (world) => {
+        const { partnerId } = described(world, details, 0)
+        const { id } = there(world.db.select().from(schema.ties).get())
+        return { tieId: id, partnerId, tag: 'VIP', tagKey: 'vip' }
       },
     ],
   ],

@@ -161,6 +161,7 @@ export const acts: Record<string, Act | Act[]> = {
     objects: inEmpty,
   },
   '/partner/customers/:customer/invitations/:id/link': { objects: inEmpty },
+  '/partner/customers/:customer/details': {},
   '/partner/customers/:customer/suspension': {},
   '/partner/customers/:customer/suspension/removal': {
     arrange: (w) =>

@@ -203,6 +203,8 @@ const whoMay: Record<Group, string[]> = {
     'GET /partner/customers/:customer/invitations/:id/correction',
     'POST /partner/customers/:customer/invitations/:id/correction',
     'POST /partner/customers/:customer/invitations/:id/link',
+    'GET /partner/customers/:customer/details',
+    'POST /partner/customers/:customer/details',
     'GET /partner/customers/:customer/suspension',
     'POST /partner/customers/:customer/suspension',
     'POST /partner/customers/:customer/suspension/removal',

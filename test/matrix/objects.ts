@@ -135,6 +135,7 @@ const plausible: Record<string, Fields> = {
   '/support/resources': { key: 'changed', name: 'Changed', unit: '' },
   '/support/resources/:key': { name: 'Changed', unit: '', version: '1' },
   '/partner/customers/:customer/suspension': { reason: 'Changed' },
+  '/partner/customers/:customer/details': { reference: 'Changed', version: '0' },
   '/projects': { name: 'Changed', identifier: 'changed' },
   '/projects/:project/name': { name: 'Changed', version: '1' },
   '/projects/:project/access': { role: 'reader' },

@@ -110,6 +110,12 @@ async function fill(t: Test): Promise<Filled> {
   await did(tom, '/customer/users', 'Invite', { name: 'Greta', email: 'greta@acme.example' })
   await did(tom, '/projects/website', 'Save quotas', { volumes: '4', remark: 'Enough for now' })
   await did(tom, '/customer/account', 'Ask to become a partner')
+  await did(petra, '/partner/customers/acme/details', 'Save details', {
+    contactName: name,
+    contactEmail: email,
+    contactAddress: `c/o ${name}`,
+    note: `${name} decides, write to ${email}`,
+  })
   await did(petra, '/partner/customers/acme/quotas', 'Save quotas', { cores: '8', remark: `As ${name} wants it` })
   await did(tom, '/customer/quotas', 'Send request', { cores: '20', reason: `Ask me: ${email}` })
   const quotas = await petra.open('/partner/customers/acme/quotas')

@@ -356,6 +356,12 @@ const acts: Record<string, Act | string> = {
     button: 'Send invitation',
     fields: { name: 'Gert', email: 'gert@acme.example' },
   },
+  'POST /partner/customers/:customer/details': {
+    who: 'petra',
+    page: '/partner/customers/acme/details',
+    button: 'Save details',
+    fields: { reference: 'K-1007', version: '0' },
+  },
   'POST /partner/customers/:customer/suspension': {
     who: 'petra',
     page: '/partner/customers/acme/suspension',

@@ -3,6 +3,7 @@ import { listOwnAccounts, ownAccountList } from '../../accounts/data/switcher.ts
 import { listMembers, memberList } from '../../accounts/members/data.ts'
 import { firstPage, type List, type ListSpec } from '../../db/list.ts'
 import { beginsWords } from '../../db/search.ts'
+import type { FoundBy } from '../../db/search-people.ts'
 import { findPeopleOfCustomers, findProjectsOfCustomers } from '../../partners/customers/data/finding.ts'
 import { customerList, listCustomers } from '../../partners/customers/data/listing.ts'
 import { can, roleName } from '../../policy.ts'
@@ -100,7 +101,7 @@ function ofPartner({ server: { db, now }, viewer: { account, standings } }: Fast
         name: found.name,
         code: found.identifier,
         href: at(found.identifier),
-        ...(found.foundBy && { about: `${found.foundBy.email} is ${found.foundBy.invited ? 'invited' : 'a user'}` }),
+        ...(found.foundBy && { about: foundByWords(found.foundBy) }),
         acts: [
           { label: 'Customer Users', href: `${at(found.identifier)}/users` },
           { label: 'Customer Projects', href: `${at(found.identifier)}/projects` },
@@ -127,6 +128,10 @@ function ofPartner({ server: { db, now }, viewer: { account, standings } }: Fast
       })),
     },
   ]
+}
+
+function foundByWords({ email, invited, kept }: FoundBy): string {
+  return kept ? 'by its contact, reference or tags' : `${email} is ${invited ? 'invited' : 'a user'}`
 }
 
 function ofAccount({ server: { db }, viewer, signedIn }: FastifyRequest, q: string): Group[] {

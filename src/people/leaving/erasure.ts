@@ -46,6 +46,7 @@ const identifier = kept(
 )
 const tenantName = kept('the name of an account or project is its tenant’s, who can rename it; it goes with the purge')
 const secret = { not: 'a secret of the log-in, of no use outside of it' }
+const partners = { not: 'it is the partner’s' }
 const again = { not: 'the name and e-mail once more, folded for comparison' }
 
 export const erasure: Erasure = {
@@ -172,5 +173,16 @@ export const erasure: Erasure = {
       'changesOfMyName.after',
     ),
   },
+  ties: {
+    contactName: freeText('the partner’s own notes about a customer', partners),
+    contactEmail: freeText('the partner’s own notes about a customer', partners),
+    contactPhone: never('a number of a company, at its partner’s'),
+    contactAddress: freeText('the partner’s own notes about a customer', partners),
+    reference: never('the partner’s own number of a customer'),
+    referenceKey: never('the partner’s own number of a customer'),
+    note: freeText('the partner’s own notes about a customer', partners),
+    search: freeText('what is left of the contact, folded', partners),
+  },
+  tieTags: { tag: never('a word by which a partner groups customers'), tagKey: never('the tag, folded') },
   installation: { keyCheck: never('a known text, sealed with the installation’s key') },
 }

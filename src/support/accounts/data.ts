@@ -57,7 +57,7 @@ export type AccountFilter = keyof typeof accountList.filters
 /** All accounts. They are found by their people, too. */
 export function listAccounts(db: Db, query: ListQuery<AccountFilter>): List<AccountRow> {
   const { kind, status, admin, from, until } = query.filters
-  const { found, few, foundBy } = matchWithPeople(db, query.q, 'name and e-mail')
+  const { found, few, foundBy } = matchWithPeople(db, query.q, 'Support')
   const living = status === 'deleted' ? isDeleted(accounts) : isNull(accounts.deletedAt)
   const own = few ? amongFew(sql`${living}`) : living
   const narrowed = and(

@@ -61,6 +61,7 @@ export const listFilterNames: Record<string, string> = {
   admin: 'Admins',
   invitations: 'Invitations',
   used: 'Use',
+  tag: 'Tag',
   role: 'Role',
   kind: 'Kind',
   state: 'State',

@@ -14,6 +14,8 @@ import {
   personalChanges,
   projectAccess,
   quotaRequests,
+  ties,
+  tieTags,
   users,
 } from '../../../db/schema.ts'
 import { withdrawLetters, withdrawLettersOfAct, withdrawLettersTo } from '../../../mail/outbox.ts'
@@ -186,8 +188,8 @@ export function customersOf(tx: Db, partnerId: number, userId: number): number[]
 }
 
 /**
- * Parts a customer from its partner: the partner’s people, its invitations and links, and e-mails to
- * its people end. The customer’s partner itself is for the caller to set.
+ * Parts a customer from its partner: the partner’s people, its invitations and links, e-mails to its people, and
+ * what it keeps about the customer end. The customer’s partner itself is for the caller to set.
  */
 export function endTie(tx: Db, actor: Actor, { id, partnerId }: { id: number; partnerId: number | null }): void {
   if (partnerId === null) return
@@ -211,6 +213,9 @@ export function endTie(tx: Db, actor: Actor, { id, partnerId }: { id: number; pa
       ),
     )
     .run()
+  const tie = tx.select({ id: ties.id }).from(ties).where(eq(ties.accountId, id))
+  tx.delete(tieTags).where(inArray(tieTags.tieId, tie)).run()
+  tx.delete(ties).where(eq(ties.accountId, id)).run()
   withdrawLettersTo(tx, id, partnerId, actor.at)
 }
 

@@ -1,6 +1,7 @@
 import { and, lt, not, type SQL, sql } from 'drizzle-orm'
 import { accountSorts } from '../../../accounts/data/account.ts'
 import { hasAdmin } from '../../../accounts/members/data.ts'
+import { foldCase } from '../../../db/fold.ts'
 import {
   betweenDays,
   firstPage,
@@ -75,6 +76,7 @@ export const customerList = {
     admin: { none: 'Without a Customer Admin' },
     invitations: { expired: 'Invitation expired', ending: 'Invitation expires this week', failed: 'Letter failed' },
     used: { idle: 'Idle for 90 days' },
+    tag: 'text',
     from: 'day',
     until: 'day',
   },
@@ -89,13 +91,13 @@ export function listCustomers(
   query: ListQuery<CustomerFilter>,
   at: number,
 ): List<CustomerRow> {
-  const { found, few, foundBy } = matchWithPeople(db, query.q, 'e-mail')
+  const { found, few, foundBy } = matchWithPeople(db, query.q, { partnerId })
   const values = { partnerId }
   const ofPartner = livingOf(placeholdersOf(values).partnerId)
   const own = few ? amongFew(ofPartner) : ofPartner
   return readPage(db, customerList, query, {
     values,
-    narrowed: and(found, narrowed(query.filters, at)),
+    narrowed: and(found, narrowed(query.filters, at), hasTag(partnerId, query.filters.tag)),
     rows: ({ where, orderBy, limit }) =>
       db
         .select({ ...columns, users, projectLimit, foundBy })
@@ -142,6 +144,13 @@ function narrowed(filters: ListQuery<CustomerFilter>['filters'], at: number): SQ
     betweenDays(accounts.createdAt, from, until),
   )
 }
+
+/** A tag in any spelling of upper and lower case. */
+const hasTag = (partnerId: number, tag: string) =>
+  tag
+    ? sql`exists (select 1 from ties as own cross join tie_tags on tie_tags.tie_id = own.id
+        where own.account_id = accounts.id and tie_tags.partner_id = ${partnerId} and tie_tags.tag_key = ${foldCase(tag)})`
+    : undefined
 
 /** What needs a partner, by the filter that finds it. */
 const attention = [

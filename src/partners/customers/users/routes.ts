@@ -34,8 +34,6 @@ export default async function customerUserRoutes(app: FastifyInstance) {
   const see = { config: { can: 'customer.see' } } as const
   const inviting = { config: { can: 'customer.invite', inAccount: true } } as const
 
-  app.get('/partner/customers/:customer', see, async (request, reply) => reply.seeOther(usersOf(customerOf(request))))
-
   app.get('/partner/customers/:customer/users', see, async (request, reply) => {
     customerOf(request)
     // Asked for each page of a download: it may be another partner's by then.

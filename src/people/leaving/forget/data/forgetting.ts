@@ -1,6 +1,6 @@
 import { and, eq, inArray, isNull, or, type SQL, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
-import { searchText, sortKey } from '../../../../db/fold.ts'
+import { searchText, sortKey, tieSearch } from '../../../../db/fold.ts'
 import type { Db } from '../../../../db/open.ts'
 import {
   accounts,
@@ -13,6 +13,8 @@ import {
   personalChanges,
   quotaRequests,
   records,
+  ties,
+  tieTags,
 } from '../../../../db/schema.ts'
 import { isOneOf } from '../../../../db/search.ts'
 import { withdrawLetters } from '../../../../mail/outbox.ts'
@@ -172,6 +174,8 @@ export function forgetMentions(tx: Db, person: Known): void {
       .where(eq(accounts.id, id))
       .run()
 
+  forgetDetails(tx, naming(ties.contactName, ties.contactEmail, ties.contactAddress, ties.note), rewrite)
+
   const files = tx
     .select()
     .from(imports)
@@ -221,4 +225,25 @@ export function spellingsOf({ names, emails }: Known): string[] {
       ]),
     ),
   ]
+}
+
+/** What a partner keeps about a customer. */
+function forgetDetails(tx: Db, which: SQL | undefined, rewrite: (accountId: number, text: string) => string): void {
+  for (const tie of tx.select().from(ties).where(which).all()) {
+    const said = (text: string) => rewrite(tie.accountId, text)
+    const contact = { contactName: said(tie.contactName), contactEmail: said(tie.contactEmail) }
+    const tags = tx.select({ tag: tieTags.tag }).from(tieTags).where(eq(tieTags.tieId, tie.id)).all()
+    tx.update(ties)
+      .set({
+        ...contact,
+        contactAddress: said(tie.contactAddress),
+        note: said(tie.note),
+        search: tieSearch(
+          { ...contact, reference: tie.reference },
+          tags.map(({ tag }) => tag),
+        ),
+      })
+      .where(eq(ties.id, tie.id))
+      .run()
+  }
 }

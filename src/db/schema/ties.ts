@@ -1,0 +1,46 @@
+import { sql } from 'drizzle-orm'
+import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import { accounts } from './accounts.ts'
+
+/** What a partner keeps about a customer, and nobody else sees. It ends with the tie of the two. */
+export const ties = sqliteTable(
+  'ties',
+  {
+    id: integer().primaryKey(),
+    accountId: integer('account_id')
+      .notNull()
+      .unique()
+      .references(() => accounts.id),
+    partnerId: integer('partner_id')
+      .notNull()
+      .references(() => accounts.id),
+    contactName: text('contact_name').notNull(),
+    contactEmail: text('contact_email').notNull(),
+    contactPhone: text('contact_phone').notNull(),
+    contactAddress: text('contact_address').notNull(),
+    // The partner’s own number for the customer.
+    reference: text().notNull(),
+    referenceKey: text('reference_key').notNull(),
+    note: text().notNull(),
+    // Contact, reference and tags, but not the note.
+    search: text().notNull(),
+    version: integer().notNull().default(1),
+  },
+  (table) => [uniqueIndex('ties_reference').on(table.partnerId, table.referenceKey).where(sql`reference_key <> ''`)],
+)
+
+export const tieTags = sqliteTable(
+  'tie_tags',
+  {
+    tieId: integer('tie_id')
+      .notNull()
+      .references(() => ties.id),
+    partnerId: integer('partner_id').notNull(),
+    tag: text().notNull(),
+    tagKey: text('tag_key').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tieId, table.tagKey] }),
+    index('tie_tags_partner').on(table.partnerId, table.tagKey, table.tieId),
+  ],
+)

@@ -1,0 +1,107 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import * as z from 'zod'
+import { invitationList, listInvitations } from '../../../accounts/invitations/data/listing.ts'
+import { countMembers, findMember, listAdmins } from '../../../accounts/members/data.ts'
+import { firstPage } from '../../../db/list.ts'
+import { countProjects } from '../../../projects/data.ts'
+import { isCounted } from '../../../quotas/arithmetic.ts'
+import { usesOf } from '../../../quotas/data/uses.ts'
+import { findOpenRequest } from '../../../quotas/requests/data/reading.ts'
+import { email, optionalLine, optionalText, version } from '../../../web/fields.ts'
+import { type Form, newForm, readForm } from '../../../web/request/forms.ts'
+import { actor } from '../../../web/request/viewer.ts'
+import { customerOf } from '../../scope.ts'
+import type { Customer } from '../data/customers.ts'
+import { changeDetails, findByReference, findDetails, type KeptDetails, listTags } from './data.ts'
+
+/** So many people and invitations are named. */
+const shown = 5
+/** So many of the partner’s tags are offered. */
+const offered = 20
+const mostTags = 10
+
+const tags = optionalLine(400)
+  .transform((text) => [...new Set(text.split(',').map((tag) => tag.trim()))].filter(Boolean))
+  .refine((all) => all.length <= mostTags, `Use at most ${mostTags} tags.`)
+  .refine((all) => all.every((tag) => [...tag].length <= 30), 'Use at most 30 characters for a tag.')
+  .transform((all) => all.filter((tag, n) => all.findIndex((one) => one.toLowerCase() === tag.toLowerCase()) === n))
+
+const details = z.strictObject({
+  contactName: optionalLine(100),
+  contactEmail: z.union([z.literal(''), email()], {
+    error: 'This is not an e-mail address. It looks like name@example.com.',
+  }),
+  contactPhone: optionalLine(50),
+  contactAddress: optionalText(500),
+  reference: optionalLine(50),
+  note: optionalText(5_000),
+  tags,
+  version: version(),
+})
+
+export default async function customerDetailRoutes(app: FastifyInstance) {
+  const { db } = app
+
+  app.get('/partner/customers/:customer', { config: { can: 'customer.see' } }, async (request, reply) => {
+    const customer = customerOf(request)
+    const partnerId = request.member.account.id
+    return reply.page('partners/customers/overview', {
+      title: 'Overview',
+      customer,
+      details: findDetails(db, partnerId, customer.id),
+      admins: listAdmins(db, customer.id, shown),
+      users: countMembers(db, customer.id),
+      projects: countProjects(db, customer.id),
+      uses: (usesOf(db, [customer.id]).get(customer.id) ?? []).filter((use) => use.limit !== null || isCounted(use)),
+      invitations: listInvitations(db, customer.id, firstPage(invitationList, shown)),
+      request: findOpenRequest(db, customer.id) ?? null,
+      inside: findMember(db, customer.id, request.signedIn.id) !== undefined,
+      now: app.now(),
+    })
+  })
+
+  app.get('/partner/customers/:customer/details', { config: { can: 'customer.describe' } }, async (request, reply) => {
+    const customer = customerOf(request)
+    return showForm(request, reply, customer, formOf(findDetails(db, request.member.account.id, customer.id)))
+  })
+
+  const describing = { config: { can: 'customer.describe', inAccount: true } } as const
+  app.post('/partner/customers/:customer/details', describing, async (request, reply) => {
+    const customer = customerOf(request)
+    const partnerId = request.member.account.id
+    const form = readForm(details, request.body)
+    if (!form.input) return showForm(request, reply.code(422), customer, form)
+    const { version, ...kept } = form.input
+    const done = changeDetails(db, actor(request), { ...customer, partnerId }, kept, version)
+    if (done === 'taken') {
+      const other = findByReference(db, partnerId, customer.id, kept.reference)
+      form.errors.reference = `${other ?? 'Another customer'} has this reference.`
+      return showForm(request, reply.code(422), customer, form)
+    }
+    if (done === 'stale') {
+      // What was typed stays; sent again, it replaces what somebody else has saved.
+      form.values.version = String(findDetails(db, partnerId, customer.id).version)
+      const problem =
+        'Somebody else has changed these details since you opened this page. Save again to replace theirs.'
+      return showForm(request, reply.code(409), customer, form, problem)
+    }
+    return reply.seeOther(
+      `/partner/customers/${customer.identifier}`,
+      done === 'same' ? 'Nothing was changed.' : `The details of ${customer.name} were saved.`,
+    )
+  })
+}
+
+function formOf({ tags, version, ...texts }: KeptDetails): Form {
+  return newForm({ ...texts, tags: tags.join(', '), version: String(version) })
+}
+
+function showForm(request: FastifyRequest, reply: FastifyReply, customer: Customer, form: Form, problem = '') {
+  return reply.page('partners/customers/details', {
+    title: `Details of ${customer.name}`,
+    customer,
+    form,
+    problem,
+    tags: listTags(request.server.db, request.member.account.id, offered),
+  })
+}
