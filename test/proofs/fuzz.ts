@@ -30,6 +30,9 @@ const admins: [CastName, Standing][] = [
   ['olga', 'support'],
 ]
 
+/** In milliseconds of CPU. */
+const slow = 2_000
+
 export async function fuzz(t: Test, inputs: number, seed = Date.now() % 1_000_000): Promise<FuzzReport> {
   const panel = await startApp(t)
   const random = randomFrom(seed)
@@ -49,10 +52,16 @@ export async function fuzz(t: Test, inputs: number, seed = Date.now() % 1_000_00
         const who = n % 2 ? 'visitor' : adminFor(route.action)
         const client = clients.get(who) ?? panel.visit()
         const path = addressOf(route.url, random)
-        const began = process.cpuUsage()
-        const answer = await send(client, method, path, forms.get(route.url), random)
-        const { user, system } = process.cpuUsage(began)
-        const time = (user + system) / 1000
+        const input = random() * 2 ** 32
+        const timed = async () => {
+          const began = process.cpuUsage()
+          const answer = await send(client, method, path, forms.get(route.url), randomFrom(input))
+          const { user, system } = process.cpuUsage(began)
+          return { answer, time: (user + system) / 1000 }
+        }
+        const first = await timed()
+        // What else the process does now and then, such as collecting garbage, is not slow twice.
+        const { answer, time } = first.time > slow ? await timed() : first
         report.requests++
         if (method === 'POST' && who !== 'visitor') {
           report.handled.of++
@@ -263,7 +272,7 @@ function contentType(random: () => number): string {
 function whatIsWrong(answer: Page, time: number): string | undefined {
   // The queue of the password hashes may be full: it says so, and when to come back.
   if (answer.status >= 500 && answer.status !== 503) return `answered ${answer.status}`
-  if (time > 2_000) return `took ${time.toFixed(0)} ms of CPU`
+  if (time > slow) return `took ${time.toFixed(0)} ms of CPU`
   const type = String(answer.response.headers['content-type'] ?? '')
   if (!type.startsWith('text/html')) return undefined
   if (!valid(answer.body)) return 'sent broken HTML'
