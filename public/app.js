@@ -41,12 +41,14 @@ if (meant) {
   else if (location.pathname.replace(/\/?$/, '/') === base) location.replace(base + meant.slice(1))
 }
 
-// A form is sent once: a second click does nothing until the page is left or shown again. A download does not leave it.
+// A button sends its form once: a second click does nothing until the page is left or shown again. A download does not
+// leave it.
 let sent = new WeakSet()
 document.addEventListener('submit', (event) => {
-  if (event.target.method !== 'post' || 'download' in event.target.dataset) return
-  if (sent.has(event.target)) event.preventDefault()
-  sent.add(event.target)
+  const by = event.submitter ?? event.target
+  if (event.target.method !== 'post' || 'download' in by.dataset) return
+  if (sent.has(by)) event.preventDefault()
+  sent.add(by)
 })
 addEventListener('pageshow', () => {
   sent = new WeakSet()

@@ -15,9 +15,8 @@ export function newEta(reload: boolean, tools: object = {}, base = ''): Eta {
     autoFilter: true,
     // Not among a view's data, which Eta copies for each partial.
     functionHeader: 'const { tools } = this',
-    // What indents a template is a fifth of a page, and means nothing in HTML.
     plugins: [
-      { processTemplate: (template: string) => template.replaceAll(/\n[ \t]+/g, '\n ') },
+      { processTemplate: withoutIndentation },
       ...(base ? [{ processTemplate: (template: string) => putBaseBefore(template, base) }] : []),
     ],
     filterFunction: (value) => {
@@ -35,6 +34,18 @@ export function newEta(reload: boolean, tools: object = {}, base = ''): Eta {
   }
   const below = (address: string) => (/^\/(?!\/)/.test(address) ? base + address : address)
   return Object.assign(eta, { tools: { ...tools, below } })
+}
+
+const blocks =
+  'table|thead|tbody|tr|t[hd]|[uo]l|li|d[ltd]|div|p|h[1-6]|section|main|header|nav|form|details|summary|fieldset|legend|option'
+const besideBlock = new RegExp(`(</?(?:${blocks})(?: [^<>]*)?>)\\s*\\n\\s*|\\s*\\n\\s*(?=</?(?:${blocks})\\b)`, 'g')
+
+/** Line breaks and indentation are a fifth of a page. In HTML, they mean nothing beside blocks, and a space elsewhere. */
+function withoutIndentation(template: string): string {
+  return template
+    .replaceAll(besideBlock, '$1')
+    .replaceAll(/(?<=[^%]>)\n[ \t]+(?=<[^%])/g, '\n')
+    .replaceAll(/\n[ \t]+/g, '\n ')
 }
 
 /** In attributes that hold an address: those that are written out, and those that an expression begins. */

@@ -218,9 +218,9 @@ export class Client {
 
   /** Sends a form of a page that was opened before. */
   async press(page: Page, button: string, fields: Fields = {}, within?: string): Promise<Page> {
-    const { form, pressed } = page.form(button, within)
-    const all = { ...formFields(form), ...pressed, ...fields }
-    const to = form.getAttribute('action') ?? page.path
+    const { form, pressed, to, named } = page.form(button, within)
+    const typed = Object.fromEntries(Object.entries(fields).map(([name, value]) => [named(name), value]))
+    const all = { ...formFields(form), ...pressed, ...typed }
     if (form.getAttribute('method') !== 'post') return this.get(`${to}?${encode(all)}`)
     const headers = { referer: this.#origin + page.url }
     if (form.getAttribute('enctype') !== 'multipart/form-data') return this.#post(to, all, headers)
@@ -258,13 +258,11 @@ export class Client {
   /** Fills in the form that has this button with a file, and sends it as browsers send files. */
   async upload(path: string, button: string, file: { name: string; bytes: Buffer }, field = 'file'): Promise<Page> {
     const page = await this.open(path)
-    const { form } = page.form(button)
+    const { form, to } = page.form(button)
     const fields = Object.entries(formFields(form)).filter(([name]) => name !== field)
-    const answer = await this.postRaw(
-      form.getAttribute('action') ?? page.path,
-      encodeParts(Object.fromEntries(fields), { ...file, field }),
-      { 'content-type': multipart },
-    )
+    const answer = await this.postRaw(to, encodeParts(Object.fromEntries(fields), { ...file, field }), {
+      'content-type': multipart,
+    })
     return answer.location ? this.open(answer.location) : answer
   }
 
@@ -321,6 +319,13 @@ export function encodeParts(fields: Fields, file?: { name: string; bytes: Buffer
 /** What a text area holds: browsers leave out the first line break. */
 const typedIn = (area: HTMLElement) => area.textContent.replace(/^\n/, '')
 
+/** The elements in a form, and those elsewhere on its page that name it. */
+function elementsOf(form: HTMLElement, kind: string): HTMLElement[] {
+  let page = form
+  while (page.parentNode) page = page.parentNode
+  return [...form.querySelectorAll(kind), ...(form.id ? page.querySelectorAll(`${kind}[form="${form.id}"]`) : [])]
+}
+
 /** What a browser would send of a form as it stands. */
 export function formFields(form: HTMLElement): Fields {
   const fields: Fields = {}
@@ -329,18 +334,21 @@ export function formFields(form: HTMLElement): Fields {
     const before = fields[name]
     fields[name] = before === undefined ? value : [before, value].flat()
   }
-  for (const input of form.querySelectorAll('input')) {
+  for (const input of elementsOf(form, 'input')) {
     if (input.getAttribute('type') === 'checkbox' && !input.hasAttribute('checked')) continue
     add(input.getAttribute('name'), input.getAttribute('value') ?? '')
   }
   for (const area of form.querySelectorAll('textarea')) add(area.getAttribute('name'), typedIn(area))
-  for (const select of form.querySelectorAll('select')) {
+  for (const select of elementsOf(form, 'select')) {
     const options = select.querySelectorAll('option')
     const chosen = options.find((option) => option.hasAttribute('selected')) ?? options[0]
     if (chosen) add(select.getAttribute('name'), chosen.getAttribute('value') ?? '')
   }
   return fields
 }
+
+/** The form that a button sends, what the button adds to it, where to, and what a field is named in the button’s row. */
+type SentForm = { form: HTMLElement; pressed: Fields; to: string; named: (name: string) => string }
 
 /** An answer, read as its reader would. */
 export class Page {
@@ -425,7 +433,7 @@ export class Page {
 
   /** The names of the accounts in the switcher, in its order. */
   get switcher(): string[] {
-    return this.root.querySelectorAll('.switcher li .name').map(clean)
+    return this.root.querySelectorAll('.switcher li bdi').map(clean)
   }
 
   get activeAccount(): string {
@@ -433,23 +441,31 @@ export class Page {
   }
 
   get settingsMenu(): string[] {
-    return this.root.querySelectorAll('.settings .menu-item').map(clean)
+    return this.root.querySelectorAll('.settings li > *').map(clean)
   }
 
   get areaMenu(): string[] {
     return this.root.querySelectorAll('nav.area a').map(clean)
   }
 
-  form(button: string, within?: string): { form: HTMLElement; pressed: Fields } {
+  form(button: string, within?: string): SentForm {
     const places = within ? this.#places(within) : [this.root]
     const found = places.flatMap((place) => this.#buttons(place)).find((candidate) => nameOf(candidate) === button)
-    const form = found?.closest('form')
+    const id = found?.getAttribute('form')
+    const form = id ? this.root.querySelector(`form#${id}`) : found?.closest('form')
     if (!found || !form)
       throw new Error(
         `${this.path} (${this.status}) has no button “${button}”${within ? ` at “${within}”` : ''}:\n${this.text}`,
       )
     const name = found.getAttribute('name')
-    return { form, pressed: name ? { [name]: found.getAttribute('value') ?? '' } : {} }
+    const row = found.closest('tr')?.querySelectorAll('select, input') ?? []
+    const inRow = row.map((field) => field.getAttribute('name') ?? '')
+    return {
+      form,
+      pressed: name ? { [name]: found.getAttribute('value') ?? '' } : {},
+      to: found.getAttribute('formaction') ?? form.getAttribute('action') ?? this.path,
+      named: (name) => inRow.find((own) => own.startsWith(`${name}.`)) ?? name,
+    }
   }
 
   #places(within: string): HTMLElement[] {

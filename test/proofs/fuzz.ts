@@ -133,13 +133,14 @@ async function readForms(panel: Panel, clients: Map<CastName | 'visitor', Client
     const path = url.replaceAll(/:\w+/g, (name) => known[name]?.[0] ?? '1')
     for (const client of clients.values()) {
       const page = await client.get(path)
-      for (const form of page.root.querySelectorAll('form[method="post"]')) {
-        const action = form.getAttribute('action') ?? ''
+      for (const form of page.root.querySelectorAll('form[method="post"][action], button[formaction]')) {
+        const action = form.getAttribute('formaction') ?? form.getAttribute('action') ?? ''
         const route = posts.find(({ pattern }) => pattern.test(action))
         if (!route) throw new Error(`${path} has a form that no route takes: ${action}`)
         const fields = forms.get(route.url) ?? new Map<string, string[]>()
-        for (const field of form.querySelectorAll('input, select, textarea, button')) {
-          const name = field.getAttribute('name') ?? ''
+        const inRow = form.closest('tr')?.querySelectorAll('[form][name*="."]') ?? []
+        for (const field of [form, ...inRow, ...form.querySelectorAll('input, select, textarea, button')]) {
+          const name = field.getAttribute('name')?.split('.')[0] ?? ''
           if (name === '' || name.startsWith('_')) continue
           const values = field.querySelectorAll('option').map((option) => option.getAttribute('value') ?? '')
           fields.set(name, [...(fields.get(name) ?? []), ...values, field.getAttribute('value') ?? ''].slice(0, 20))

@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { ownPath } from '../answer/redirects.ts'
-import type { Values } from './forms.ts'
+import { ofRow, type Values } from './forms.ts'
 
 // What somebody typed into a page whose session had ended when the form was sent. It is kept in memory for its author
 // alone, whoever logs in next in that browser: each form says, under the installation's key, whose page it stood on.
@@ -97,7 +97,7 @@ export function isMultipart({ headers }: FastifyRequest): boolean {
 function read(request: FastifyRequest, page: string): UnsentForm | undefined {
   if (request.routeOptions.config.secret || request.routeOptions.config.repeatable) return undefined
   const { formMeta } = request
-  const { _csrf, _user, _switch, _proof, _account, _once, ...typed } = (request.body ?? {}) as Values
+  const { _csrf, _user, _switch, _proof, _account, _once, ...typed } = ofRow(request)
   const once = formMeta?.once ?? _once
   const account = formMeta?.account ?? _account
   if (typeof once !== 'string' || !once || once.length > 100 || Array.isArray(account)) return undefined
