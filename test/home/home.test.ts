@@ -16,6 +16,11 @@ t.test('Home says what needs a partner, with counts and links to just these cust
   t.match(quiet.text, /2 customers, up 2 since the end of \w+ 20\d\d/)
   t.ok(quiet.root.querySelector('figure svg polyline')?.getAttribute('points'))
 
+  await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { projects: '2' })
+  const near = await petra.open('/')
+  t.match((await petra.open(near.link('1 customer near a limit') ?? '')).row('acme'), 'Acme')
+
+  await petra.submit('/partner/customers', 'Create customer', { name: 'Bare', identifier: 'bare' })
   await petra.submit('/partner/customers', 'Create customer', { name: 'Empty', identifier: 'empty' })
   await petra.submit('/partner/customers/empty/users', 'Invite', { name: 'Eve', email: 'eve@empty.example' })
   await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { projects: '1' })
@@ -35,13 +40,18 @@ t.test('Home says what needs a partner, with counts and links to just these cust
   db.update(accounts).set({ createdAt: long }).where(eq(accounts.id, initech)).run()
   db.update(memberships).set({ lastUsedAt: long }).where(eq(memberships.accountId, initech)).run()
 
+  const fresh = await petra.open('/')
+  t.notMatch(fresh.text, 'expires within', 'an invitation that was just sent needs nobody')
+  t.notMatch(fresh.text, 'near a limit', 'over a limit is not near it as well')
+  const soon = Date.now() + 47 * 3_600_000
+  db.update(invitations).set({ expiresAt: soon }).where(eq(invitations.email, 'eve@empty.example')).run()
+
   const home = await petra.open('/')
   t.match(home.text, '1 request for more quota waits for you')
   for (const [words, customers] of [
     ['1 customer over a limit', ['acme']],
-    ['1 customer near a limit or over it', ['acme']],
-    ['1 customer without a Customer Admin', ['empty']],
-    ['1 customer whose invitation expires this week', ['empty']],
+    ['1 customer without a Customer Admin, and none invited', ['bare']],
+    ['1 customer whose invitation expires within 48 hours', ['empty']],
     ['1 customer whose letter failed', ['empty']],
     ['1 customer suspended', ['initech']],
     ['1 customer idle for 90 days', ['initech']],

@@ -72,9 +72,13 @@ export const customerList = {
   },
   filters: {
     status: { active: 'Active', suspended: 'Suspended' },
-    limits: { over: 'Over a limit', near: 'Near a limit or over it' },
-    admin: { none: 'Without a Customer Admin' },
-    invitations: { expired: 'Invitation expired', ending: 'Invitation expires this week', failed: 'Letter failed' },
+    limits: { over: 'Over a limit', close: 'Near a limit', near: 'Near a limit or over it' },
+    admin: { none: 'Without a Customer Admin', missing: 'Without one, and none invited' },
+    invitations: {
+      expired: 'Invitation expired',
+      ending: 'Invitation expires within 48 hours',
+      failed: 'Letter failed',
+    },
     used: { idle: 'Idle for 90 days' },
     tag: 'text',
     from: 'day',
@@ -114,6 +118,9 @@ const day = 24 * 3_600_000
 /** Nobody has worked in it for so long. */
 const idleAfter = 90 * day
 
+/** An invitation that expires so soon needs somebody. */
+const endingSoon = 2 * day
+
 /** A pending invitation of the account, of which this holds. */
 const invitation = (condition: SQL) =>
   sql`exists (select 1 from invitations as own where own.account_id = accounts.id and own.state = 'pending' and ${condition})`
@@ -124,11 +131,15 @@ function narrowed(filters: ListQuery<CustomerFilter>['filters'], at: number): SQ
     status === 'active' ? isActive : undefined,
     status === 'suspended' ? isSuspended : undefined,
     limits === 'over' ? hasLimitAt(100, true) : undefined,
+    limits === 'close' ? and(hasLimitAt(nearLimit), not(hasLimitAt(100, true))) : undefined,
     limits === 'near' ? hasLimitAt(nearLimit) : undefined,
     admin === 'none' ? not(hasAdmin) : undefined,
+    admin === 'missing'
+      ? and(not(hasAdmin), not(invitation(sql`own.role = 'admin' and own.expires_at > ${at}`)))
+      : undefined,
     invitations === 'expired' ? invitation(sql`own.expires_at <= ${at}`) : undefined,
     invitations === 'ending'
-      ? invitation(sql`own.expires_at > ${at} and own.expires_at <= ${at + 7 * day}`)
+      ? invitation(sql`own.expires_at > ${at} and own.expires_at <= ${at + endingSoon}`)
       : undefined,
     invitations === 'failed'
       ? invitation(
@@ -155,14 +166,20 @@ const hasTag = (partnerId: number, tag: string) =>
 /** What needs a partner, by the filter that finds it. */
 const attention = [
   { words: ['customer over a limit', 'customers over a limit'], filter: { limits: 'over' } },
-  { words: ['customer near a limit or over it', 'customers near a limit or over it'], filter: { limits: 'near' } },
-  { words: ['customer without a Customer Admin', 'customers without a Customer Admin'], filter: { admin: 'none' } },
+  { words: ['customer near a limit', 'customers near a limit'], filter: { limits: 'close' } },
+  {
+    words: [
+      'customer without a Customer Admin, and none invited',
+      'customers without a Customer Admin, and none invited',
+    ],
+    filter: { admin: 'missing' },
+  },
   {
     words: ['customer whose invitation was never accepted', 'customers whose invitation was never accepted'],
     filter: { invitations: 'expired' },
   },
   {
-    words: ['customer whose invitation expires this week', 'customers whose invitation expires this week'],
+    words: ['customer whose invitation expires within 48 hours', 'customers whose invitation expires within 48 hours'],
     filter: { invitations: 'ending' },
   },
   { words: ['customer whose letter failed', 'customers whose letter failed'], filter: { invitations: 'failed' } },
