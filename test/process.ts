@@ -59,7 +59,7 @@ export async function startProcess(
     const [code] = await ended
     return code as number | null
   }
-  for (let tries = 0; tries < 2_000 && child.exitCode === null && !(await answers(url)); tries++) await pause(10)
+  for (let tries = 0; tries < 1_000 && child.exitCode === null && !(await answers(url)); tries++) await pause(20)
   const server = overHttp(url)
   return {
     url,

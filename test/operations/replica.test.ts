@@ -29,14 +29,14 @@ if (typeof litestream === 'string') {
   process.exit(0)
 }
 
-t.test('five machines are lost and restored: at most a second of work is gone each time', async (t) => {
-  const report = await loseMachines(5)
+t.test('three machines are lost and restored: at most a second of work is gone each time', async (t) => {
+  const report = await loseMachines(3)
   t.comment(
     `seed ${report.seed}: ${report.acknowledged} acknowledged, ${report.lost} lost, ${report.oldestLost.map(Math.round)}`,
   )
   t.same(report.broken, [])
-  t.equal(report.rounds, 5)
-  t.ok(report.acknowledged > 20)
+  t.equal(report.rounds, 3)
+  t.ok(report.acknowledged > 12)
 })
 
 t.test('a replica is restored as it was at a time; an old machine that comes back refuses to start', async (t) => {
