@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { type CastName, cast, demoPassword } from '../../src/demo.ts'
-import { type Panel, startApp } from '../harness.ts'
+import { Client, type Panel, startApp } from '../harness.ts'
 import { freePort } from '../process.ts'
 import { linkIn, startMailServer } from '../smtp.ts'
 
@@ -68,6 +68,16 @@ export class Person {
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
     context.setDefaultTimeout(30_000)
     return new Person(context, await context.newPage(), panel.url)
+  }
+
+  /** Somebody of the cast who has logged in already. */
+  static async loggedIn(browser: Browser, panel: LivePanel, who: CastName): Promise<Person> {
+    const client = new Client(panel.app, panel.url)
+    const { status } = await client.logIn(cast[who].email)
+    if (status !== 303) throw new Error(`${who} could not log in: ${status}`)
+    const person = await Person.open(browser, panel)
+    await person.context.addCookies([...client.cookies].map(([name, value]) => ({ name, value, url: panel.url })))
+    return person
   }
 
   async goto(path: string): Promise<void> {

@@ -1,9 +1,8 @@
-import type Database from 'better-sqlite3'
 import { eq } from 'drizzle-orm'
 import { Secret, TOTP } from 'otpauth'
 import type { Browser } from 'playwright-core'
 import { installation, sessions, users } from '../../src/db/schema.ts'
-import { cast, demoPassword } from '../../src/demo.ts'
+import { type CastName, cast, demoPassword } from '../../src/demo.ts'
 import { readId } from '../../src/web/fields.ts'
 import { type LivePanel, Person } from './chromium.ts'
 
@@ -19,15 +18,10 @@ export const longIdentifier = 'a-very-long-identifier-of-32-abc'
 /** Every page of the panel, with the people who see them logged in and something on each. */
 export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sight[]> {
   const visitor = await Person.open(browser, panel)
-  const [petra, max, stella, tom, olga, dora, nils, ines, uma] = await Promise.all(
-    (['petra', 'max', 'stella', 'tom', 'olga', 'dora', 'nils', 'ines', 'uma'] as const).map(async (name) => {
-      const person = await Person.open(browser, panel)
-      await person.logIn(name)
-      return person
-    }),
-  )
-  if (!petra || !max || !stella || !tom || !olga || !dora || !nils || !ines || !uma)
-    throw new Error('somebody is missing')
+  const open = (who: CastName) => Person.loggedIn(browser, panel, who)
+  const [petra, max, stella, tom] = [await open('petra'), await open('max'), await open('stella'), await open('tom')]
+  const [olga, dora, nils, ines] = [await open('olga'), await open('dora'), await open('nils'), await open('ines')]
+  const uma = await open('uma')
 
   await petra.goto('/partner/customers')
   await petra.fill({ Name: longName, Identifier: longIdentifier })
@@ -104,8 +98,7 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
   await olga.goto('/support/accounts')
   await olga.fill({ Name: 'Ended', Identifier: 'ended', 'Full name': 'Nils', 'E-mail': 'nils@nowhere.example' })
   await olga.press('Create account')
-  const ended = await Person.open(browser, panel)
-  await ended.logIn('nils')
+  const ended = await open('nils')
   await ended.goto('/')
   await ended.press('Accept', 'Ended')
   await olga.goto('/support/accounts/ended/removal')
@@ -427,7 +420,7 @@ async function switchOnTwoFactor(panel: LivePanel, who: Person): Promise<void> {
 
 /** Sends a form while nothing can be saved. */
 function whileReadOnly(panel: LivePanel) {
-  const { $client } = panel.db as unknown as { $client: Database.Database }
+  const { $client } = panel.db
   return async (who: Person): Promise<void> => {
     await who.fill({ Name: longName, Identifier: 'typed-in-vain' })
     $client.pragma('query_only = ON')
