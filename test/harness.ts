@@ -2,15 +2,17 @@ import { copyFileSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
+import { sql } from 'drizzle-orm'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { HTMLElement, type Node, parse } from 'node-html-parser'
 import type { Test } from 'tap'
 import { buildApp } from '../src/app.ts'
 import { type Config, readConfig } from '../src/config.ts'
-import { type Db, openDatabase } from '../src/db/open.ts'
+import { type Connection, type Db, openDatabase } from '../src/db/open.ts'
 import { installation } from '../src/db/schema.ts'
 import { type CastName, cast, createCast, demoPassword } from '../src/demo.ts'
 import { openInstallation } from '../src/operations/installation/open.ts'
+import { cost } from '../src/people/log-in/hashing.ts'
 import { hashPassword } from '../src/people/log-in/passwords.ts'
 import type { Deadlines } from '../src/web/request/deadline.ts'
 
@@ -24,7 +26,7 @@ export const publicUrl = 'http://localhost:3000'
 
 export type Panel = {
   app: FastifyInstance
-  db: Db
+  db: Connection
   dataDir: string
   /** Every route of the running application. */
   routes: { method: string; url: string; config?: { can?: string; secret?: boolean } }[]
@@ -53,8 +55,11 @@ export async function startApp(
   t: Test,
   { settings = {}, empty = false, dataDir, times, ahead = 0 }: Start = {},
 ): Promise<Panel> {
+  // Who logs in in these tests waits for no hash that is slow on purpose.
+  Object.assign(cost, { memoryCost: 64, timeCost: 1 })
   const folder = dataDir ?? newFolder()
-  if (!empty && !dataDir) copyFileSync(await castDatabase(), join(folder, 'panel.db'))
+  if (!empty && !dataDir)
+    for (const file of ['panel.db', 'secrets']) copyFileSync(join(await castInstallation(), file), join(folder, file))
   const config: Config = {
     ...readConfig({}, { PUBLIC_URL: publicUrl, LOG_LEVEL: 'silent', TWO_FACTOR: 'optional', ...settings }),
     dataDir: folder,
@@ -119,6 +124,17 @@ export function newFolder(): string {
   return folder
 }
 
+/** Runs something and takes all of it back, as if it had never happened. */
+export async function undone<Result>(db: Db, act: () => Promise<Result>): Promise<Result> {
+  db.run(sql`savepoint taken_back`)
+  try {
+    return await act()
+  } finally {
+    db.run(sql`rollback to taken_back`)
+    db.run(sql`release taken_back`)
+  }
+}
+
 let made: Promise<string> | undefined
 
 /** A database file with the cast. It is made once a process; each test gets a copy. */
@@ -131,6 +147,19 @@ export function castDatabase(): Promise<string> {
     return join(folder, 'panel.db')
   })()
   return made
+}
+
+let installed: Promise<string> | undefined
+
+/** A data folder with that database and its secrets, which is copied, too. */
+function castInstallation(): Promise<string> {
+  installed ??= (async () => {
+    const folder = newFolder()
+    copyFileSync(await castDatabase(), join(folder, 'panel.db'))
+    openInstallation(folder, Date.now()).close()
+    return folder
+  })()
+  return installed
 }
 
 /** Reads all rows of a database. The answer is the same object until somebody has written something. */
@@ -359,7 +388,7 @@ export class Page {
   readonly status: number
   readonly location: string | undefined
   readonly body: string
-  readonly root: HTMLElement
+  #root: HTMLElement | undefined
 
   constructor(path: string, response: Answer) {
     this.url = path
@@ -368,8 +397,12 @@ export class Page {
     this.status = response.statusCode
     this.location = response.headers.location?.toString()
     this.body = response.body
+  }
+
+  get root(): HTMLElement {
     // By itself the parser takes what is in a <pre> for text.
-    this.root = parse(response.body, { blockTextElements: { script: true, style: true } })
+    this.#root ??= parse(this.body, { blockTextElements: { script: true, style: true } })
+    return this.#root
   }
 
   get title(): string {

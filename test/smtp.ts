@@ -18,6 +18,8 @@ export type MailServer = {
   refused: Delivery[]
   /** Refuses all letters from now on, or those to one address; undefined: takes them again. */
   refuse: (how: Refusal | undefined, only?: string) => void
+  /** What it refuses now, and whose letters alone. */
+  refusing: { how?: Refusal | undefined; only?: string | undefined }
   /** The letter to this address, when it has come: the `nth` one. */
   letterTo: (email: string, nth?: number) => Promise<Delivery>
   /** The user and password of the last log-in. */
@@ -31,11 +33,10 @@ export type MailServer = {
 }
 
 export async function startMailServer(t: Test, { withLogIn = false, delay = 0 } = {}): Promise<MailServer> {
-  let refusal: Refusal | undefined
-  let onlyTo: string | undefined
   const answer = (at: Refusal['at'], recipients: string[]) => {
-    if (refusal?.at !== at || (onlyTo && !recipients.includes(onlyTo))) return undefined
-    return Object.assign(new Error(refusal.words), { responseCode: refusal.code })
+    const { how, only } = mailServer.refusing
+    if (how?.at !== at || (only && !recipients.includes(only))) return undefined
+    return Object.assign(new Error(how.words), { responseCode: how.code })
   }
   const later = (act: () => void) => (delay > 0 ? setTimeout(act, delay) : act())
   const server = new SMTPServer({
@@ -86,9 +87,9 @@ export async function startMailServer(t: Test, { withLogIn = false, delay = 0 } 
     taken: [],
     refused: [],
     refuse: (how, only) => {
-      refusal = how
-      onlyTo = only
+      mailServer.refusing = { how, only }
     },
+    refusing: {},
     letterTo: (email, nth = 1) =>
       until(
         `letter ${nth} to ${email}`,

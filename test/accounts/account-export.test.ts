@@ -190,7 +190,7 @@ t.test('an export asks again who somebody is, and is the account’s that the fo
 
 t.test('a large account is exported whole, in pieces', async (t) => {
   const panel = await startApp(t)
-  const sqlite = (panel.db as unknown as { $client: import('better-sqlite3').Database }).$client
+  const sqlite = panel.db.$client
   const acme = panel.db.select().from(accounts).where(eq(accounts.identifier, 'acme')).get()?.id
   sqlite.transaction(() => {
     for (let n = 0; n < 3_000; n++) {

@@ -6,12 +6,12 @@ import { imports, quotaRequests, users } from '../../src/db/schema.ts'
 import { cast, demoPassword } from '../../src/demo.ts'
 import { createFirstOperator } from '../../src/people/data/users.ts'
 import { atCommandLine } from '../../src/records/record.ts'
-import { type Client, type Panel, startApp } from '../harness.ts'
+import { type Client, type Panel, startApp, undone } from '../harness.ts'
 import { until } from '../smtp.ts'
 import { fileBody, formBody, holdBody, type Late, windowOf } from './held.ts'
 import { allSendings } from './late-forms.ts'
 import { anotherHash, lossesOf, setUpTwoFactor, words, wrongAnswer } from './late-ways.ts'
-import { changed, makeWorld, type Rows, rowsNow, undone, type Who, type World } from './late-world.ts'
+import { changed, makeWorld, type Rows, rowsNow, type Who, type World } from './late-world.ts'
 
 // What a request or a worker finds out is old when the work after it was slow: a hash, a file, an import. Rights that go
 // in the middle of that are not used any more.

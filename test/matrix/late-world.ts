@@ -1,8 +1,8 @@
-import { eq, sql } from 'drizzle-orm'
+import { eq } from 'drizzle-orm'
 import type { Test } from 'tap'
 import { createAccount } from '../../src/accounts/data/account.ts'
 import { addMember, changeRole } from '../../src/accounts/members/data.ts'
-import { type Db, write } from '../../src/db/open.ts'
+import { type Connection, write } from '../../src/db/open.ts'
 import {
   accounts,
   type imports,
@@ -38,7 +38,7 @@ const where: Record<Who, string | undefined> = {
 
 export type World = {
   panel: Panel
-  db: Db
+  db: Connection
   /** Where the panel listens. */
   base: string
   clients: Record<Who, Client>
@@ -145,34 +145,27 @@ export function idIn(
   )
 }
 
-/** Runs something and takes all of it back, as if it had never happened. */
-export async function undone<Result>(db: Db, act: () => Promise<Result>): Promise<Result> {
-  db.run(sql`savepoint late`)
-  try {
-    return await act()
-  } finally {
-    db.run(sql`rollback to late`)
-    db.run(sql`release late`)
-  }
-}
-
 /** How e-mails fare is the mail worker's to write, at any time. */
 const delivery = ['state', 'attempts', 'error', 'due_at', 'done_at', 'body']
 
 export type Rows = Record<string, string>
 
 /** Every row of every table, but for tries that are counted, when somebody was seen or proved who they are, and how e-mails fare. */
-export function rowsNow(db: Db): Rows {
-  const tables = db.all<{ name: string }>(
-    sql`select name from pragma_table_list where schema = 'main' and type = 'table' and name not like 'sqlite_%' and name <> 'throttles'`,
-  )
-  return Object.fromEntries(
-    tables.map(({ name }) => {
-      const passing = ['last_seen_at', 'proved_at', ...(name === 'letters' ? delivery : [])]
-      const rows = db.all<Record<string, unknown>>(sql`select * from ${sql.identifier(name)} order by 1, 2`)
-      return [name, JSON.stringify(rows, (key, value) => (passing.includes(key) ? undefined : value))]
-    }),
-  )
+export function rowsNow({ $client }: Connection): Rows {
+  const tables = $client
+    .prepare(
+      "select name from pragma_table_list where schema = 'main' and type = 'table' and name not like 'sqlite_%' and name <> 'throttles'",
+    )
+    .pluck()
+    .all() as string[]
+  return Object.fromEntries(tables.map((table) => [table, JSON.stringify(rowsOf($client, table))]))
+}
+
+function rowsOf(sqlite: Connection['$client'], table: string): unknown[] {
+  const passing = ['last_seen_at', 'proved_at', ...(table === 'letters' ? delivery : [])]
+  const all = sqlite.prepare('select name from pragma_table_info(?)').pluck().all(table) as string[]
+  const columns = all.filter((name) => !passing.includes(name)).map((name) => `"${name}"`)
+  return sqlite.prepare(`select ${columns.join(', ')} from "${table}" order by 1, 2`).all()
 }
 
 /** The tables in which something differs. */

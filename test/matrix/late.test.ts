@@ -4,12 +4,12 @@ import { passwordResets, users } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
 import { createFirstOperator } from '../../src/people/data/users.ts'
 import { atCommandLine } from '../../src/records/record.ts'
-import { type Page, startApp } from '../harness.ts'
+import { type Page, startApp, undone } from '../harness.ts'
 import { until } from '../smtp.ts'
 import { formBody, holdBody, type Late, loseInside } from './held.ts'
 import { acts, allSendings, apart, byVisitors, ofReset, ofUser, postsOf, sendingsOf } from './late-forms.ts'
 import { anotherHash, words, wrongAnswer } from './late-ways.ts'
-import { changed, makeWorld, type Rows, rowsNow, undone, type World } from './late-world.ts'
+import { changed, makeWorld, type Rows, rowsNow, type World } from './late-world.ts'
 
 // D-16: a right counts at the moment of the act. Every form of the running application, sent by whoever may send it, and every way in which
 // that right goes between the head of the request and its body, or between the panel's first look and the act.

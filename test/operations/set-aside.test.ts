@@ -110,7 +110,7 @@ t.test('one damaged record keeps neither the history nor a download from the oth
   const stella = await panel.signIn('stella')
   await stella.submit('/projects', 'Create project', { name: 'First', identifier: 'first' })
   await stella.submit('/projects', 'Create project', { name: 'Second', identifier: 'second' })
-  const { $client } = panel.db as unknown as { $client: Database.Database }
+  const { $client } = panel.db
   $client.exec(
     "DROP TRIGGER records_never_change; UPDATE records SET change = '{' WHERE id = (SELECT max(id) FROM records)",
   )

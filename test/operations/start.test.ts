@@ -238,8 +238,7 @@ t.test('before a migration the database is copied', async (t) => {
 
 t.test('every table is STRICT, and the settings that durability rests on are in force', async (t) => {
   const { db, close } = openDatabase(newFolder())
-  const all = (query: string) =>
-    (db as unknown as { $client: Database.Database }).$client.prepare(query).all() as { name: string; strict: number }[]
+  const all = (query: string) => db.$client.prepare(query).all() as { name: string; strict: number }[]
   const tables = all(
     "SELECT name, strict FROM pragma_table_list WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '\\_\\_%' ESCAPE '\\'",
   )
@@ -248,7 +247,7 @@ t.test('every table is STRICT, and the settings that durability rests on are in 
     tables.filter(({ strict }) => strict !== 1),
     [],
   )
-  const { $client } = db as unknown as { $client: Database.Database }
+  const { $client } = db
   const pragma = (name: string) => $client.pragma(name, { simple: true })
   t.same(['journal_mode', 'synchronous', 'foreign_keys', 'busy_timeout', 'trusted_schema'].map(pragma), [
     'wal',

@@ -307,7 +307,7 @@ t.test('assets are cached for ever under an address of their content; no other f
 t.test('an error page says what to do, and shows nothing of the inside', async (t) => {
   const panel = await startApp(t)
   const stella = await panel.signIn('stella')
-  const client = (panel.db as unknown as { $client: { exec: (sql: string) => void } }).$client
+  const client = panel.db.$client
   client.exec('ALTER TABLE projects RENAME TO gone')
   const broken = await stella.get('/projects')
   client.exec('ALTER TABLE gone RENAME TO projects')
