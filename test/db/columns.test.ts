@@ -46,8 +46,7 @@ import { addResource, changeResource, findResource } from '../../src/quotas/reso
 import { type Person, record } from '../../src/records/record.ts'
 import { hashToken } from '../../src/secrets.ts'
 import { emailKey } from '../../src/web/fields.ts'
-import { type Panel, startApp } from '../harness.ts'
-import { undone } from '../matrix/late-world.ts'
+import { type Panel, startApp, undone } from '../harness.ts'
 import { until } from '../smtp.ts'
 
 // A prepared insert lists its columns: one that is forgotten there is never saved, and nothing else says so. Here every

@@ -1,6 +1,7 @@
 import { eq } from 'drizzle-orm'
 import t from 'tap'
-import { letters } from '../../src/db/schema.ts'
+import { openDatabase } from '../../src/db/open.ts'
+import { letters, users } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
 import { openBody } from '../../src/mail/outbox.ts'
 import { type Client, newFolder, publicUrl, startApp } from '../harness.ts'
@@ -110,10 +111,14 @@ t.test('the name of an account is no password in it', async (t) => {
   t.match(joining.error('password'), 'the name of your account')
 })
 
-t.test('the command line judges by the same rule', async (t) => {
+t.test('the command line judges by the same rule, and hashes as slowly as OWASP asks', async (t) => {
+  const dataDir = newFolder()
   const create = (password: string) =>
-    runCommand(['create-operator', '--email', owner.email, '--name', owner.name], newFolder(), password).done
+    runCommand(['create-operator', '--email', owner.email, '--name', owner.name], dataDir, password).done
   for (const password of ['Welcome12345', 'Garbowskaja2026'])
     t.match(await create(password), { code: 2, err: /^The password: / }, password)
   t.match(await create('correct horse battery staple'), { code: 0 })
+  const { db, close } = openDatabase(dataDir)
+  t.match(db.select().from(users).get()?.passwordHash, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/)
+  close()
 })
