@@ -235,10 +235,10 @@ t.test('every level shows the same panel: a bar with its figures as text', async
   await petra.submit(page, 'Save quotas', { cores: '8' })
   await stella.submit('/projects/website', 'Save quotas', { cores: '2' })
   for (const [who, path, width] of [
-    [olga, pool, '40.0'],
-    [petra, '/partner/quotas', '40.0'],
-    [petra, page, '25.0'],
-    [stella, '/customer/quotas', '25.0'],
+    [olga, pool, '40%'],
+    [petra, '/partner/quotas', '40%'],
+    [petra, page, '25%'],
+    [stella, '/customer/quotas', '25%'],
   ] as const) {
     const row = (await who.open(path)).root.querySelectorAll('main table.quotas tr').find((tr) => /Cores/.test(tr.text))
     t.equal(row?.querySelector('svg rect:last-child')?.getAttribute('width'), width, path)
