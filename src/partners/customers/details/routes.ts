@@ -28,9 +28,9 @@ const tags = optionalLine(400)
 
 const details = z.strictObject({
   contactName: optionalLine(100),
-  contactEmail: z.union([z.literal(''), email()], {
-    error: 'This is not an e-mail address. It looks like name@example.com.',
-  }),
+  contactEmail: z
+    .union([z.literal(''), email()], { error: 'This is not an e-mail address. It looks like name@example.com.' })
+    .default(''),
   contactPhone: optionalLine(50),
   contactAddress: optionalText(500),
   reference: optionalLine(50),
