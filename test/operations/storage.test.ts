@@ -68,7 +68,7 @@ for (const [what, status, words] of [
     t.equal(page.status, status)
     t.match(page.text, words)
     t.match(page.text, /Nothing was changed. You can go on reading, and log out./)
-    t.match(page.text, /What you typed is kept .* name Typed \d+ identifier typed-\d+/)
+    t.match(page.text, /What you typed is kept .* Name Typed \d+ Identifier typed-\d+/)
     t.match(page.text, /Number for Support: [\w-]{36}/)
     t.equal(page.response.headers['retry-after'], status === 503 ? '5' : undefined)
     t.notOk(projectOf(panel, identifier))

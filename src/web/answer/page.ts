@@ -17,6 +17,7 @@ import { cookieName, cookieOptions } from '../request/cookies.ts'
 import { authorSeal } from '../request/unsent.ts'
 import { visitor } from '../request/viewer.ts'
 import { areas } from './areas.ts'
+import { typedInForm } from './typed-fields.ts'
 
 declare module 'fastify' {
   interface FastifyReply {
@@ -39,6 +40,7 @@ export type PageOptions = {
 export const tools = {
   ...format,
   areas,
+  typedInForm,
   roleName,
   projectRoleNames,
   suspensionOf,

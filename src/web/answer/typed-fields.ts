@@ -1,0 +1,68 @@
+import { projectRoleNames } from '../../policy.ts'
+
+// What somebody had typed into a form that could not be sent, for the page that offers it again: in the words of the form.
+
+/** Fields by their names in forms, with the labels that people know. A resource is named by its key. */
+const labels: Record<string, string> = {
+  adminEmail: 'E-mail of the first admin',
+  adminName: 'Full name of the first admin',
+  code: 'Code',
+  comment: 'Comment',
+  confirm: 'Typed to confirm',
+  contactAddress: 'Address',
+  contactEmail: 'E-mail',
+  contactName: 'Contact',
+  contactPhone: 'Phone',
+  email: 'E-mail',
+  identifier: 'Identifier',
+  key: 'Key',
+  kind: 'Kind',
+  name: 'Name',
+  note: 'Note',
+  partner: 'Identifier of the partner',
+  projectRole: 'Project role',
+  reason: 'Reason',
+  reference: 'Reference',
+  remark: 'Note',
+  role: 'Role',
+  share: 'Approved by itself up to, in per cent',
+  tags: 'Tags',
+  text: 'Pasted lines',
+  unit: 'Unit',
+}
+
+/** Choices whose values are ours. Those of roles are an account's or a project's. */
+const choices: Record<string, Record<string, string>> = {
+  kind: { customer: 'Customer', partner: 'Partner' },
+  projectRole: projectRoleNames,
+  role: { ...projectRoleNames, admin: 'Admin', member: 'User' },
+}
+
+/** Not typed: numbers of rows, and where a form leads. Passwords are in no such form. */
+const hidden = [
+  'version',
+  'from',
+  'next',
+  'account',
+  'people',
+  'projects',
+  'to',
+  'keep',
+  'current',
+  'password',
+  'repeated',
+]
+
+/** The fields that somebody filled in, as they know them: their labels, and what they hold. */
+export function typedInForm(fields: Record<string, unknown>): { label: string; value: string }[] {
+  return Object.entries(fields).flatMap(([name, value]) =>
+    typeof value !== 'string' || !value || name.startsWith('_') || hidden.includes(name)
+      ? []
+      : [{ label: labels[name] ?? resourceLabel(name), value: choices[name]?.[value] ?? value }],
+  )
+}
+
+const resourceLabel = (key: string) => `${key.slice(0, 1).toUpperCase()}${key.slice(1).replaceAll('-', ' ')}`
+
+/** Whether a field of a form has a label here, or is not shown. */
+export const isKnownField = (name: string) => name in labels || hidden.includes(name)
