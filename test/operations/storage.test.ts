@@ -307,7 +307,7 @@ t.test('on a disk that is really full one reads and logs out, and all goes on wh
   fill(filler)
   const { page, identifier } = await createUntilRefused(stella)
   t.equal(page.status, 507)
-  t.match(page.text, `identifier ${identifier}`)
+  t.match(page.text, `Identifier ${identifier}`)
   for (const path of ['/', '/projects', '/projects/website', '/customer/users', '/customer/history'])
     t.equal((await stella.get(path)).status, 200, path)
   for (let times = 0; times < 5; times++) {
