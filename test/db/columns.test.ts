@@ -144,7 +144,7 @@ function invited({ db, stella, mail, account, website }: World, email = guest.em
 /** Inviting to a membership of Acme with a project, and joining. */
 function described({ db, petra, account }: World, wanted: Details, version: number) {
   const [{ id }, partnerId] = [account('acme'), account('cloudhaus').id]
-  changeDetails(db, petra, { id, partnerId, identifier: 'acme' }, wanted, version)
+  changeDetails(db, petra, { partnerId, identifier: 'acme' }, wanted, version)
   const { tags: _, ...texts } = wanted
   return { ...texts, referenceKey: wanted.reference.toLowerCase(), accountId: id, partnerId, version: version + 1 }
 }

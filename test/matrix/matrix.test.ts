@@ -39,6 +39,7 @@ import {
 import { type CastName, cast, demoPassword } from '../../src/demo.ts'
 import * as customers from '../../src/partners/customers/data/customers.ts'
 import { customerList, listCustomers } from '../../src/partners/customers/data/listing.ts'
+import * as details from '../../src/partners/customers/details/data.ts'
 import * as partnership from '../../src/partners/partnership/data.ts'
 import * as transfer from '../../src/partners/partnership/move/data.ts'
 import { endSession } from '../../src/people/data/sessions.ts'
@@ -618,9 +619,24 @@ t.test('data functions that are given one tenant and another’s object find not
   }
   const goneId = account('gone')
   const goneProject = db.select().from(projects).where(eq(projects.identifier, 'gone')).get()?.id ?? 0
+  const riva = { ...actor, accountId: rivalId }
+  const secret = {
+    contactName: 'S',
+    contactEmail: '',
+    contactPhone: '',
+    contactAddress: '',
+    note: 'S',
+    tags: ['secret'],
+  }
+  details.changeDetails(db, riva, { partnerId: rivalId, identifier: 'umbrella' }, { ...secret, reference: 'S-1' }, 0)
+  const foreign = { partnerId: cloudhausId, identifier: 'umbrella' }
   const before = lasting(panel)
 
   const found: Record<string, unknown> = {
+    findDetails: details.findDetails(db, cloudhausId, umbrellaId).version,
+    findByReference: details.findByReference(db, cloudhausId, acmeId, 'S-1'),
+    listTags: details.listTags(db, cloudhausId, 5),
+    changeDetails: details.changeDetails(db, actor, foreign, { ...secret, reference: 'X' }, 0),
     listAccess: listAccess(db, acmeId, skunkworks, firstPage(accessList)).rows,
     listAccessOf: listAccessOf(db, acmeId, [skunkworks], 25),
     listCandidatesOf: listCandidatesOf(db, acmeId, [skunkworks], 25),

@@ -3,6 +3,7 @@ import { foldCase, tieSearch } from '../../../db/fold.ts'
 import { type Db, write } from '../../../db/open.ts'
 import { accounts, ties, tieTags } from '../../../db/schema.ts'
 import { type Actor, record } from '../../../records/record.ts'
+import { findCustomer } from '../data/customers.ts'
 
 // What a partner keeps about a customer: contact, reference, note and tags. Everybody who belongs to the partner account
 // sees it, nobody else does. It ends with the tie (accounts/endings).
@@ -64,18 +65,21 @@ export function findByReference(db: Db, partnerId: number, accountId: number, re
 
 /**
  * Keeps these details of a customer. `stale`: somebody else has changed them since the form was opened;
- * `taken`: another of the partner’s customers has the reference; `same`: nothing was changed.
+ * `taken`: another of the partner’s customers has the reference; `same`: nothing was changed. Undefined when the partner
+ * has no such customer.
  */
 export function changeDetails(
   db: Db,
   actor: Actor,
-  customer: { id: number; partnerId: number; identifier: string },
+  customer: { partnerId: number; identifier: string },
   wanted: Details,
   version: number,
-): 'changed' | 'same' | 'stale' | 'taken' {
-  const { id: accountId, partnerId, identifier } = customer
+): 'changed' | 'same' | 'stale' | 'taken' | undefined {
+  const { partnerId, identifier } = customer
   const details = { ...wanted, tags: wanted.tags.toSorted((one, other) => (foldCase(one) < foldCase(other) ? -1 : 1)) }
   return write(db, actor, (tx) => {
+    const accountId = findCustomer(tx, partnerId, identifier)?.id
+    if (accountId === undefined) return undefined
     const before = findDetails(tx, partnerId, accountId)
     const changed = (Object.keys(words) as (keyof Details)[]).filter(
       (field) => String(before[field]) !== String(details[field]),

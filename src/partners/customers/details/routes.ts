@@ -7,6 +7,7 @@ import { countProjects } from '../../../projects/data.ts'
 import { isCounted } from '../../../quotas/arithmetic.ts'
 import { usesOf } from '../../../quotas/data/uses.ts'
 import { findOpenRequest } from '../../../quotas/requests/data/reading.ts'
+import { found } from '../../../web/answer/errors.ts'
 import { email, optionalLine, optionalText, version } from '../../../web/fields.ts'
 import { type Form, newForm, readForm } from '../../../web/request/forms.ts'
 import { actor } from '../../../web/request/viewer.ts'
@@ -72,7 +73,8 @@ export default async function customerDetailRoutes(app: FastifyInstance) {
     const form = readForm(details, request.body)
     if (!form.input) return showForm(request, reply.code(422), customer, form)
     const { version, ...kept } = form.input
-    const done = changeDetails(db, actor(request), { ...customer, partnerId }, kept, version)
+    const { identifier } = customer
+    const done = found(changeDetails(db, actor(request), { partnerId, identifier }, kept, version))
     if (done === 'taken') {
       const other = findByReference(db, partnerId, customer.id, kept.reference)
       form.errors.reference = `${other ?? 'Another customer'} has this reference.`
