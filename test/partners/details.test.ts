@@ -139,7 +139,7 @@ t.test('wrong details are said at their fields, and nothing is lost', async (t) 
   t.match(wrong.error('note'), 'at most 5000')
   t.equal(wrong.value('contactPhone'), '123')
   t.same(kept(panel), [])
-  const same = await describe(petra, { tags: 'a, A ,a,,b' })
+  const same = await describe(petra, { tags: 'a, A ,a,,b, ΟΔΟΣ, οδοσ' })
   t.match(same.notice, 'saved')
   t.same(
     panel.db
@@ -147,6 +147,6 @@ t.test('wrong details are said at their fields, and nothing is lost', async (t) 
       .from(tieTags)
       .all()
       .map(({ tag }) => tag),
-    ['a', 'b'],
+    ['a', 'b', 'οδοσ'],
   )
 })

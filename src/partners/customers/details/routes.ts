@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { invitationList, listInvitations } from '../../../accounts/invitations/data/listing.ts'
 import { countMembers, findMember, listAdmins } from '../../../accounts/members/data.ts'
+import { foldCase } from '../../../db/fold.ts'
 import { firstPage } from '../../../db/list.ts'
 import { countProjects } from '../../../projects/data.ts'
 import { isCounted } from '../../../quotas/arithmetic.ts'
@@ -22,10 +23,10 @@ const offered = 20
 const mostTags = 10
 
 const tags = optionalLine(400)
-  .transform((text) => [...new Set(text.split(',').map((tag) => tag.trim()))].filter(Boolean))
+  .transform((text) => text.split(',').map((tag) => tag.trim()))
+  .transform((all) => [...new Map(all.filter(Boolean).map((tag) => [foldCase(tag), tag])).values()])
   .refine((all) => all.length <= mostTags, `Use at most ${mostTags} tags.`)
   .refine((all) => all.every((tag) => [...tag].length <= 30), 'Use at most 30 characters for a tag.')
-  .transform((all) => all.filter((tag, n) => all.findIndex((one) => one.toLowerCase() === tag.toLowerCase()) === n))
 
 const details = z.strictObject({
   contactName: optionalLine(100),
