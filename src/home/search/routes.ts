@@ -24,6 +24,8 @@ type Result = {
   /** An identifier or an e-mail address. */
   code?: string
   about?: string
+  /** What it was found by, where that was not its own name. */
+  by?: FoundBy
   acts?: { label: string; href: string }[]
   /** The identifier of an account to work in, with a button. */
   workIn?: string
@@ -101,7 +103,7 @@ function ofPartner({ server: { db, now }, viewer: { account, standings } }: Fast
         name: found.name,
         code: found.identifier,
         href: at(found.identifier),
-        ...(found.foundBy && { about: foundByWords(found.foundBy) }),
+        ...(found.foundBy && { by: found.foundBy }),
         acts: [
           { label: 'Customer Users', href: `${at(found.identifier)}/users` },
           { label: 'Customer Projects', href: `${at(found.identifier)}/projects` },
@@ -128,10 +130,6 @@ function ofPartner({ server: { db, now }, viewer: { account, standings } }: Fast
       })),
     },
   ]
-}
-
-function foundByWords({ email, invited, kept }: FoundBy): string {
-  return kept ? 'by its contact, reference or tags' : `${email} is ${invited ? 'invited' : 'a user'}`
 }
 
 function ofAccount({ server: { db }, viewer, signedIn }: FastifyRequest, q: string): Group[] {
