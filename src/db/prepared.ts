@@ -7,8 +7,11 @@ export function perConnection<Kept>(make: (db: Db) => Kept): (db: Db) => Kept {
   const made = new WeakMap<object, Kept>()
   return (db) => {
     const connection = connectionOf(db)
-    const kept = made.get(connection) ?? make(db)
-    made.set(connection, kept)
+    let kept = made.get(connection)
+    if (kept === undefined) {
+      kept = make(db)
+      made.set(connection, kept)
+    }
     return kept
   }
 }
