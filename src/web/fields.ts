@@ -11,11 +11,11 @@ const invisible =
   'Delete the invisible or control characters, or the accents without a letter: type this instead of pasting it.'
 
 /** Text as it is kept: NFC, of `most` characters at most, all of which can be seen; without marks at its ends. */
-const shown = (most: number) =>
+const shown = (most: number, legible = isLegible) =>
   z
     .string()
     .refine((text) => [...text].length <= most, `Use at most ${most} characters.`)
-    .refine(isLegible, invisible)
+    .refine(legible, invisible)
 
 const kept = (missing: string) => z.string({ error: missing }).transform((text) => trimmed(text.normalize('NFC')))
 
@@ -34,12 +34,7 @@ export const optionalText = (most: number) =>
     .string()
     .default('')
     .transform((text) => trimmed(text.normalize('NFC').replaceAll(/\r\n?/g, '\n')))
-    .pipe(
-      z
-        .string()
-        .refine((text) => [...text].length <= most, `Use at most ${most} characters.`)
-        .refine((text) => text.split('\n').every((one) => isLegible(one)), invisible),
-    )
+    .pipe(shown(most, (text) => text.split('\n').every(isLegible)))
 
 /** What somebody or something is called: not a message, since names go into e-mails to people who do not know us. */
 const called = (missing: string) =>
