@@ -22,8 +22,8 @@ const newest = (folder) =>
 const lighter = {
   name: 'lighter',
   setup({ onResolve, onLoad }) {
-    // To import node:http reads all that it exports, its WebSocket among it; to require it does not.
-    onResolve({ filter: /^node:https?$/ }, ({ path, kind }) =>
+    // To import a part of Node reads all that it exports, such as the WebSocket of node:http; to require it does not.
+    onResolve({ filter: /^node:/ }, ({ path, kind }) =>
       kind === 'import-statement' ? { path, namespace: 'required' } : undefined,
     )
     onLoad({ filter: /.*/, namespace: 'required' }, ({ path }) => ({ contents: `module.exports = require('${path}')` }))

@@ -33,6 +33,11 @@ const cancelling = z.strictObject({ confirmed: z.literal('yes').optional() })
 type Imports = { kind: ImportKind; worker: ImportWorker }
 
 export default async function importRoutes(app: FastifyInstance) {
+  // A context of its own: nobody else's forms carry files.
+  await app.register(withUploads)
+}
+
+async function withUploads(app: FastifyInstance) {
   const { db } = app
   acceptUploads(app)
   const worker = startImportWorker(db, app.storage, app.now, app.log, app.setAside, app.clock, {

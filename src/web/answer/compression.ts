@@ -1,7 +1,22 @@
-import { constants } from 'node:zlib'
-import compress from '@fastify/compress'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { pipeline, type Readable } from 'node:stream'
+import { promisify } from 'node:util'
+import { brotliCompress, constants, createBrotliCompress, createGzip, gzip } from 'node:zlib'
+import { negotiate } from '@fastify/accept-negotiator'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+
+type Encoding = 'br' | 'gzip'
+
+const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } }
+const streams = { br: () => createBrotliCompress(quality), gzip: () => createGzip() }
+/** A page is compressed in one go: as a stream, it costs half as much again. */
+const whole = {
+  br: (bytes: Buffer) => promisify(brotliCompress)(bytes, quality),
+  gzip: (bytes: Buffer) => promisify(gzip)(bytes),
+}
+/** In bytes. Shorter answers gain nothing. */
+const least = 1_024
+const encodings: Encoding[] = ['br', 'gzip']
 
 /**
  * Compresses answers where the browser takes it, except where their length could betray a secret: a page
@@ -9,18 +24,44 @@ import fp from 'fastify-plugin'
  * (BREACH). To use that, another site must ask for pages again and again, and browsers say so.
  */
 export default fp(async (app: FastifyInstance) => {
-  app.addHook('onRequest', async (request) => {
-    if (mayBetray(request)) request.headers['x-no-compression'] = 'yes'
-  })
-  await app.register(compress, {
-    encodings: ['br', 'gzip'],
-    brotliOptions: { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } },
-    globalDecompression: false,
+  app.addHook('onSend', async (request, reply, payload) => {
+    if (!isWorthIt(reply) || mayBetray(request)) return payload
+    const encoding = negotiate(request.headers['accept-encoding'] ?? '', encodings)
+    if (!encoding) return payload
+    if (typeof payload === 'string' || Buffer.isBuffer(payload)) {
+      const bytes = Buffer.from(payload as string)
+      if (bytes.length < least) return payload
+      saysEncoding(reply, encoding)
+      return whole[encoding](bytes)
+    }
+    if (!isStream(payload)) return payload
+    saysEncoding(reply, encoding)
+    // Whichever end breaks off, the other does.
+    return pipeline(payload, streams[encoding](), (error) => {
+      if (error) request.log.debug({ err: error }, 'an answer broke off')
+    })
   })
 })
+
+function isWorthIt(reply: FastifyReply): boolean {
+  const type = String(reply.getHeader('content-type') ?? '')
+  const part = reply.statusCode === 206 || reply.hasHeader('content-range')
+  return !part && !reply.hasHeader('content-encoding') && /^text\/|[/+](json|xml|javascript)\b/.test(type)
+}
 
 function mayBetray({ method, headers, routeOptions: { config } }: FastifyRequest): boolean {
   if (config.can === 'asset.see') return false
   const byItself = headers['sec-fetch-site'] === 'same-origin' || headers['sec-fetch-site'] === 'none'
   return method !== 'GET' || config.secret === true || !byItself
+}
+
+function isStream(payload: unknown): payload is Readable {
+  return typeof (payload as Readable | null)?.pipe === 'function'
+}
+
+function saysEncoding(reply: FastifyReply, encoding: Encoding): void {
+  reply.removeHeader('content-length')
+  reply.header('content-encoding', encoding)
+  const vary = reply.getHeader('vary')
+  reply.header('vary', vary ? `${vary}, accept-encoding` : 'accept-encoding')
 }

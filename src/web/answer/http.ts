@@ -14,6 +14,12 @@ export const httpLimits = {
   genReqId: () => randomUUID(),
   requestIdHeader: false as const,
   routerOptions: { maxParamLength: 200 },
+  // Forms are read with zod (forms.ts): a compiler of JSON schemas would only be loaded.
+  schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
+}
+
+function noSchemas(): never {
+  throw new Error('A route has a JSON schema: its form is read with zod instead.')
 }
 
 /** Milliseconds after which an answer is worth a warning. */
