@@ -86,6 +86,11 @@ export function can(standings: readonly Standing[], action: Action): boolean {
   return standings.some((standing) => (policy[action] as readonly Standing[]).includes(standing))
 }
 
+/** Whether it belongs to the Partner Area, and so is done in a partner account, whatever account is active. */
+export function isOfPartnerArea(action: Action): boolean {
+  return policy[action].every((standing) => (partners as readonly Standing[]).includes(standing))
+}
+
 /** An account admin may do in every project what its Project Admin may. */
 const projectPolicy = {
   'project.rename': ['admin'],

@@ -1,15 +1,15 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Db } from '../db/open.ts'
-import { can, type Standing, standingsOf } from '../policy.ts'
+import { can, isOfPartnerArea, type Standing, standingsOf } from '../policy.ts'
 import { found } from '../web/answer/errors.ts'
 import { lateAnswer } from '../web/request/guard.ts'
 import { sessionKey } from '../web/request/session.ts'
-import { type Viewer, visitor } from '../web/request/viewer.ts'
-import { findDeletedMembership, findSessionViewer } from './data/membership.ts'
+import { type ActiveAccount, type Viewer, visitor } from '../web/request/viewer.ts'
+import { findDeletedMembership, findMembership, findSessionViewer } from './data/membership.ts'
 import {
-  findLastPartnerAccount,
   findOwnAccount,
+  listPartnerAccounts,
   listRecentAccounts,
   type OwnAccount,
   switchAccount,
@@ -35,7 +35,7 @@ export default fp(async (app: FastifyInstance) => {
   app.addHook('onRequest', async (request, reply) => {
     const { account, ...query } = request.query as Record<string, string>
     if (account === undefined || request.method !== 'GET' || !request.viewer.user) return
-    const from = request.viewer.account?.identifier
+    const from = request.viewer.activeAccount?.identifier
     const own = found(switchTo(request, String(account)))
     const clean = new URLSearchParams(query)
     const path = request.url.split('?', 1)[0] ?? '/'
@@ -55,11 +55,14 @@ function readViewer(request: FastifyRequest): Viewer {
   }
 
   const recentAccounts = once(() => listRecentAccounts(db, user.id, switcherSize + 1))
-  const partnerAccount = once(
-    () =>
-      recentAccounts().find(({ kind }) => kind === 'partner') ??
-      (recentAccounts().length > switcherSize ? findLastPartnerAccount(db, user.id) : undefined),
+  const partnerAccounts = once(() =>
+    recentAccounts().length > switcherSize
+      ? listPartnerAccounts(db, user.id, switcherSize)
+      : recentAccounts().filter(({ kind }) => kind === 'partner'),
   )
+  const inPartnerArea = partnerAreaAccount(request, row, partnerAccounts)
+  const acting = inPartnerArea ? { ...row, account: inPartnerArea } : row
+  const lost = activeAccountId != null && !acting.account
   return {
     user: {
       id: user.id,
@@ -70,19 +73,34 @@ function readViewer(request: FastifyRequest): Viewer {
       twoFactor: user.totpSecret !== null,
     },
     halfSignedIn: undefined,
-    account,
-    accountLost: activeAccountId != null && !account,
-    deletedAccount:
-      activeAccountId != null && !account ? findDeletedMembership(db, user.id, activeAccountId) : undefined,
+    account: acting.account,
+    activeAccount: account,
+    accountLost: lost,
+    deletedAccount: lost ? findDeletedMembership(db, user.id, activeAccountId) : undefined,
     get recentAccounts() {
       return recentAccounts()
     },
-    get partnerAccount() {
-      return partnerAccount()
+    get partnerAccounts() {
+      return partnerAccounts()
     },
-    standings: standings(request, row, partnerAccount),
+    standings: standings(request, acting, () => partnerAccounts().length > 0),
     sessionKey: sessionKey(request),
   }
+}
+
+/**
+ * Pages of the Partner Area act in a partner account whatever account is active. Whoever has several chooses one
+ * (guard.ts), unless one of them is active.
+ */
+function partnerAreaAccount(
+  request: FastifyRequest,
+  { user, account }: SessionViewer,
+  partnerAccounts: () => OwnAccount[],
+): ActiveAccount | undefined {
+  const action = request.routeOptions.config.can
+  if (!action || !isOfPartnerArea(action) || account?.kind === 'partner') return undefined
+  const [only, another] = partnerAccounts()
+  return only && !another ? findMembership(request.server.db, user.id, only.id) : undefined
 }
 
 /** Undefined also where the session has ended and its row could not be removed yet. */
@@ -100,12 +118,12 @@ function isHalfSignedIn({ user, secondFactor }: SessionViewer): boolean {
 function standings(
   request: FastifyRequest,
   { user, account }: SessionViewer,
-  partnerAccount: () => unknown,
+  inPartnerAccount: () => boolean,
 ): readonly Standing[] {
   const must = {
     optional: () => false,
     support: () => user.operator,
-    partners: () => user.operator || partnerAccount() !== undefined,
+    partners: () => user.operator || inPartnerAccount(),
   }
   return must[request.server.config.twoFactor]() && user.totpSecret === null
     ? ['enrolling']
@@ -121,14 +139,14 @@ function mustStillMay(request: FastifyRequest, tx: Db): void {
   const { viewer } = request
   const row = findViewer(request, tx, viewer.sessionKey, viewer.account?.id)
   const sameAccount = viewer.account === undefined || row?.account !== undefined
-  const partnerAccount = () => row && findLastPartnerAccount(tx, row.user.id)
+  const inPartnerAccount = () => row !== undefined && listPartnerAccounts(tx, row.user.id, 1).length > 0
   if (
     action &&
     row &&
     row.user.id === (viewer.user ?? viewer.halfSignedIn)?.id &&
     isHalfSignedIn(row) === (viewer.user === undefined) &&
     sameAccount &&
-    can(standings(request, row, partnerAccount), action)
+    can(standings(request, row, inPartnerAccount), action)
   )
     return
   request.viewer = readViewer(request)
@@ -185,8 +203,10 @@ export function ownAccount(request: FastifyRequest, identifier: string): OwnAcco
   return findOwnAccount(request.server.db, request.signedIn.id, identifier)
 }
 
-/** What the switcher shows: the accounts last used, and whether there are more. */
-export function recentAccounts(request: FastifyRequest) {
-  const { recentAccounts } = request.viewer
-  return { accounts: recentAccounts.slice(0, switcherSize), more: recentAccounts.length > switcherSize }
+/** What the switcher shows: the partner account last used and the active account first, then the accounts last used. */
+export function recentAccounts({ viewer }: FastifyRequest) {
+  const { activeAccount, recentAccounts } = viewer
+  const pinned = [viewer.partnerAccounts[0], activeAccount].filter((own) => own !== undefined)
+  const all = new Map([...pinned, ...recentAccounts].map((own) => [own.identifier, own]))
+  return { accounts: [...all.values()].slice(0, switcherSize), more: recentAccounts.length > switcherSize }
 }

@@ -51,7 +51,8 @@ export default async function homeRoutes(app: FastifyInstance) {
     return reply.page('home/index', {
       title: 'Home',
       // People of a partner have many accounts, and delete customers themselves.
-      deleted: viewer.partnerAccount ? null : deleted(readList(request, deletedMembershipList, deletedPrefix)),
+      deleted:
+        viewer.partnerAccounts.length > 0 ? null : deleted(readList(request, deletedMembershipList, deletedPrefix)),
       invitations: invitations(readList(request, invitationToList, invitationPrefix)),
       deletedPrefix,
       invitationPrefix,

@@ -15,6 +15,10 @@ function idOf(panel: Panel, who: CastName): number {
   return panel.db.select().from(users).where(eq(users.email, cast[who].email)).get()?.id ?? 0
 }
 
+function accountId({ db }: Panel, identifier: string): number {
+  return db.select().from(accounts).where(eq(accounts.identifier, identifier)).get()?.id ?? 0
+}
+
 t.test('everybody finds in the Settings menu what is theirs', async (t) => {
   const { signIn } = await startApp(t)
   const menus: Partial<Record<CastName, string[]>> = {
@@ -48,7 +52,7 @@ t.test('everybody finds in the Settings menu what is theirs', async (t) => {
   ])
 })
 
-t.test('the switcher lists the last used account first, and changing says so', async (t) => {
+t.test('the switcher pins the partner account, lists the last used account first, and changing says so', async (t) => {
   const panel = await startApp(t)
   const petra = await petraInAcme(panel)
   panel.pass(1_000)
@@ -57,7 +61,14 @@ t.test('the switcher lists the last used account first, and changing says so', a
   const page = await petra.open(changed.location ?? '')
   t.equal(page.activeAccount, 'Acme')
   t.match(page.notice, 'You are working in Acme now')
-  t.same(page.switcher, ['Acme', 'Cloudhaus'])
+  t.same(page.switcher, ['Cloudhaus', 'Acme'])
+
+  await petra.switchTo('cloudhaus')
+  await petra.press(await petra.open('/partner/customers'), 'Create customer', { name: 'Young', identifier: 'young' })
+  await petra.submit('/partner/customers/young/users', 'Add Myself')
+  panel.pass(1_000)
+  await petra.switchTo('young')
+  t.same((await petra.open('/')).switcher, ['Cloudhaus', 'Young', 'Acme'])
 })
 
 t.test('of more than ten accounts the switcher lists ten, and the others are found', async (t) => {
@@ -70,6 +81,7 @@ t.test('of more than ten accounts the switcher lists ten, and the others are fou
   }
   const home = await petra.open('/')
   t.equal(home.switcher.length, 10)
+  t.equal(home.switcher[0], 'Cloudhaus', 'however many were used since')
   t.equal(home.link('All accounts'), '/active-account')
   const all = await petra.open('/active-account')
   t.match(all.text, '31 accounts')
@@ -111,23 +123,58 @@ t.test('a HEAD request switches nothing', async (t) => {
   t.same(panel.rows().sessions, before)
 })
 
-t.test('the Partner Area’s entry switches to the partner account; its other addresses offer to', async (t) => {
+t.test('the Partner Area acts in the only partner account, whatever account is active', async (t) => {
   const panel = await startApp(t)
   const petra = await petraInAcme(panel)
   await petra.switchTo('acme')
-  const refused = await petra.get('/partner/customers')
-  t.equal(refused.status, 403)
-  t.ok(refused.hasButton('Switch to Cloudhaus and open the page'))
-  t.equal((await petra.open('/')).activeAccount, 'Acme', 'nothing switches silently')
   const page = await petra.open('/partner')
   t.equal(page.path, '/partner/customers')
-  t.equal(page.activeAccount, 'Cloudhaus')
-  t.match(page.notice, 'You are working in Cloudhaus now')
-  t.equal(
-    (await (await panel.signIn('dora')).open('/partner')).status,
-    404,
-    'who has no partner account finds no such page',
-  )
+  t.equal(page.activeAccount, 'Acme', 'nothing switches')
+  t.match(page.body, /class="acting"[^>]*>in <bdi>Cloudhaus</, 'the bar shows it')
+  t.ok((await petra.open('/')).link('Customers'), 'the way there is in the bar')
+
+  const created = await petra.press(page, 'Create customer', { name: 'Globex', identifier: 'globex' })
+  t.equal(created.location, '/partner/customers')
+  const globex = panel.db.select().from(accounts).where(eq(accounts.identifier, 'globex')).get()
+  t.equal(globex?.partnerId, accountId(panel, 'cloudhaus'))
+  t.match((await petra.open('/partner/history')).row('Globex'), 'created')
+  t.equal((await petra.open('/projects')).activeAccount, 'Acme')
+
+  const dora = await panel.signIn('dora')
+  t.equal((await dora.open('/partner')).status, 404, 'who has no partner account finds no such page')
+  t.equal((await dora.get('/partner/customers')).status, 403)
+})
+
+t.test('whoever works in several partner accounts is asked which', async (t) => {
+  const panel = await startApp(t)
+  const petra = await petraInAcme(panel)
+  const rival = { userId: idOf(panel, 'petra'), accountId: accountId(panel, 'rival'), role: 'admin' } as const
+  panel.db
+    .insert(memberships)
+    .values({ ...rival, createdAt: 1, lastUsedAt: 1 })
+    .run()
+  await petra.switchTo('acme')
+  const form = await petra.open('/partner/customers?q=glo')
+  t.equal(form.status, 403)
+  t.match(form.title, 'Which partner account?')
+  t.equal((await petra.post('/partner/customers', { name: 'X', identifier: 'xx' })).status, 403)
+  const chosen = await petra.press(form, 'Rival partner rival')
+  t.equal(chosen.location, '/partner/customers?q=glo')
+  t.equal((await petra.open('/partner/customers')).activeAccount, 'Rival')
+})
+
+t.test('the Partner Area closes the moment the membership of the partner account ends', async (t) => {
+  const panel = await startApp(t)
+  const petra = await petraInAcme(panel)
+  await petra.switchTo('acme')
+  const form = await petra.open('/partner/customers')
+  const max = idOf(panel, 'max')
+  panel.db.update(memberships).set({ role: 'admin' }).where(eq(memberships.userId, max)).run()
+  await (await panel.signIn('max')).submit(`/customer/users/${idOf(panel, 'petra')}/removal`, 'Remove Petra')
+  const refused = await petra.press(form, 'Create customer', { name: 'Globex', identifier: 'globex' })
+  t.equal(refused.status, 403)
+  t.equal(accountId(panel, 'globex'), 0)
+  t.equal((await petra.get('/partner/customers')).status, 403)
 })
 
 t.test(
@@ -135,22 +182,23 @@ t.test(
   async (t) => {
     const panel = await startApp(t)
     const petra = await petraInAcme(panel)
-    const form = await petra.open('/partner/customers')
     await petra.switchTo('acme')
-    const before = panel.rows().accounts
+    const form = await petra.open('/projects')
+    await petra.switchTo('cloudhaus')
+    const before = panel.rows().projects
 
-    const refused = await petra.press(form, 'Create customer', { name: 'Globex <b>', identifier: 'globex' })
+    const refused = await petra.press(form, 'Create project', { name: 'Globex <b>', identifier: 'globex' })
     t.equal(refused.status, 409)
-    t.match(refused.text, 'You are working in Acme now, but this form belongs to Cloudhaus')
+    t.match(refused.text, 'You are working in Cloudhaus now, but this form belongs to Acme')
     t.match(refused.text, 'Globex <b>')
-    t.strictSame(panel.rows().accounts, before)
-    t.equal((await petra.open('/')).activeAccount, 'Acme')
+    t.strictSame(panel.rows().projects, before)
+    t.equal((await petra.open('/')).activeAccount, 'Cloudhaus')
 
-    const sent = await petra.press(refused, 'Switch to Cloudhaus and submit again')
-    t.equal(sent.location, '/partner/customers')
-    const list = await petra.open('/partner/customers')
+    const sent = await petra.press(refused, 'Switch to Acme and submit again')
+    t.equal(sent.location, '/projects/globex')
+    const list = await petra.open('/projects')
     t.match(list.row('globex'), 'Globex <b>')
-    t.equal(list.activeAccount, 'Cloudhaus')
+    t.equal(list.activeAccount, 'Acme')
   },
 )
 

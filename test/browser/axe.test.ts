@@ -68,7 +68,7 @@ t.test(
         const route = panel.routes.find(({ method, url }) => method === 'GET' && isAt(url, address))
         if (route) seen.add(route.url)
       }
-      if (name === 'other-account') await who.goto('/?account=cloudhaus')
+      if (name === 'choose-partner') await who.goto('/?account=cloudhaus')
     }
     const unseen = panel.routes.filter(
       ({ method, url }) => method === 'GET' && !seen.has(url) && !noPages.includes(url),

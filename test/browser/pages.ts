@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm'
 import { Secret, TOTP } from 'otpauth'
 import type { Browser } from 'playwright-core'
-import { installation, sessions, users } from '../../src/db/schema.ts'
+import { accounts, installation, memberships, sessions, users } from '../../src/db/schema.ts'
 import { type CastName, cast, demoPassword } from '../../src/demo.ts'
 import { readId } from '../../src/web/fields.ts'
 import { type LivePanel, Person } from './chromium.ts'
@@ -365,7 +365,9 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     { name: 'not-allowed', who: tom, path: '/partner/customers' },
     { name: 'choose-account', who: nils, path: '/projects' },
     { name: 'suspended', who: ines, path: '/projects' },
-    { name: 'other-account', who: petra, path: '/partner/customers', act: fromAnotherTab },
+    { name: 'other-account', who: petra, path: '/projects', act: fromAnotherTab },
+    { name: 'customers-from-acme', who: petra, path: '/partner/customers' },
+    { name: 'choose-partner', who: petra, path: '/partner/customers', act: inTwoPartners(panel) },
     { name: 'not-saved', who: stella, path: '/projects', act: whileReadOnly(panel) },
     { name: 'out-of-date', who: nils, path: '/profile', act: afterLoggingInAgain },
     { name: 'unsent', who: nils, path: '/profile', act: afterTheSession(panel) },
@@ -458,6 +460,19 @@ function afterTheSession({ db }: LivePanel) {
 }
 
 /** Sends a form after another tab has changed the account. Petra is in Acme afterwards, and comes back. */
+/** Joins a second partner account for one look at the page. */
+const inTwoPartners =
+  ({ db }: LivePanel) =>
+  async (petra: Person): Promise<void> => {
+    const both = db.select().from(accounts).where(eq(accounts.kind, 'partner')).all()
+    const user = db.select().from(users).where(eq(users.email, cast.petra.email)).get()
+    for (const { id } of both) {
+      const joining = { accountId: id, userId: user?.id ?? 0, role: 'admin', createdAt: 1, lastUsedAt: 1 } as const
+      db.insert(memberships).values(joining).onConflictDoNothing().run()
+    }
+    await petra.goto('/partner/customers')
+  }
+
 async function fromAnotherTab(petra: Person): Promise<void> {
   const other = await petra.context.newPage()
   await petra.fill({ Name: 'Typed before', Identifier: 'typed-before' })
@@ -467,5 +482,5 @@ async function fromAnotherTab(petra: Person): Promise<void> {
   if (await join.count()) await join.click()
   await other.goto(`${origin}/projects?account=acme`)
   await other.close()
-  await petra.press('Create customer')
+  await petra.press('Create project')
 }

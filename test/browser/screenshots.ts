@@ -25,6 +25,6 @@ t.test('pictures', async (t) => {
         await who.page.screenshot({ path: join(folder, `${name}-${size}-${colorScheme}.png`), fullPage: true })
       }
     }
-    if (name === 'other-account') await who.goto('/?account=cloudhaus')
+    if (name === 'choose-partner') await who.goto('/?account=cloudhaus')
   }
 })

@@ -3,10 +3,10 @@ import t from 'tap'
 import { findDeletedMembership, findMembership } from '../../src/accounts/data/membership.ts'
 import {
   deletedMembershipList,
-  findLastPartnerAccount,
   findOwnAccount,
   listDeletedAccounts,
   listOwnAccounts,
+  listPartnerAccounts,
   ownAccountList,
   switchAccount,
 } from '../../src/accounts/data/switcher.ts'
@@ -647,7 +647,7 @@ t.test('data functions that are given one tenant and another’s object find not
     findMembership: findMembership(db, stella, umbrellaId),
     findOwnAccount: findOwnAccount(db, stella, 'umbrella'),
     switchAccount: switchAccount(db, actor, '', stella, 'umbrella', 1),
-    findLastPartnerAccount: findLastPartnerAccount(db, stella),
+    listPartnerAccounts: listPartnerAccounts(db, stella, 10).length > 0,
     whyNotInvited: invitationData.whyNotInvited(db, acmeId, 'new@acme.example', actor.at),
     whyNotInvitedWhoIsElsewhere: invitationData.whyNotInvited(db, acmeId, 'secret@umbrella.example', actor.at),
     findCustomer: customers.findCustomer(db, cloudhausId, 'umbrella'),

@@ -37,19 +37,20 @@ export function findOwnAccount(db: Db, userId: number, identifier: string): OwnA
     .get()
 }
 
-const lastPartnerAccount = prepared((db, { userId }: Placeholders<{ userId: number }>) =>
+const partnerAccounts = prepared((db, { userId, limit }: Placeholders<{ userId: number; limit: number }>) =>
   db
     .select(ownAccount)
     .from(memberships)
     .innerJoin(accounts, eq(accounts.id, memberships.accountId))
     .where(and(equals(memberships.userId, userId), eq(accounts.kind, 'partner')))
-    .orderBy(desc(memberships.lastUsedAt))
-    .limit(1)
+    .orderBy(desc(memberships.lastUsedAt), desc(memberships.accountId))
+    .limit(limit)
     .prepare(),
 )
 
-export function findLastPartnerAccount(db: Db, userId: number): OwnAccount | undefined {
-  return lastPartnerAccount(db).get({ userId })
+/** The partner accounts that a user has used last. */
+export function listPartnerAccounts(db: Db, userId: number, limit: number): OwnAccount[] {
+  return partnerAccounts(db).all({ userId, limit })
 }
 
 /** The accounts that a user works in, the last used first. */

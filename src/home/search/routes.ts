@@ -166,7 +166,7 @@ function ownAccounts({ server: { db }, viewer, signedIn }: FastifyRequest, q: st
     name,
     code: identifier,
     href: `/active-account${query(identifier)}`,
-    ...(viewer.account?.identifier === identifier ? { about: 'You are working in it' } : { workIn: identifier }),
+    ...(viewer.activeAccount?.identifier === identifier ? { about: 'You are working in it' } : { workIn: identifier }),
   }))
 }
 

@@ -25,11 +25,10 @@ export default async function customerRoutes(app: FastifyInstance) {
   const { db } = app
   const see = { config: { can: 'customer.see' } } as const
 
-  // The menu's entry: it switches to the partner account if need be, and says so.
+  // The menu's entry.
   app.get('/partner', { config: { can: 'partner-area.enter' } }, async (request, reply) => {
-    const { account, partnerAccount } = request.viewer
-    if (account?.kind === 'partner') return reply.seeOther('/partner/customers')
-    return reply.seeOther(`/partner/customers?account=${found(partnerAccount).identifier}`)
+    found(request.viewer.partnerAccounts[0])
+    return reply.seeOther('/partner/customers')
   })
 
   app.get(

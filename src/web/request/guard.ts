@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { type Action, can } from '../../policy.ts'
+import { type Action, can, isOfPartnerArea } from '../../policy.ts'
 import { badRequest, fileTooLarge, forbidden, LogInFirst, Refusal, tooLarge } from '../answer/errors.ts'
 import { httpLimits } from '../answer/http.ts'
 import { isMultipart } from './unsent.ts'
@@ -152,9 +152,19 @@ function isLarge({ headers, routeOptions }: FastifyRequest): boolean {
 }
 
 function refusal(request: FastifyRequest): Refusal {
-  const { account, standings, partnerAccount, deletedAccount } = request.viewer
+  const { account, standings, partnerAccounts, deletedAccount } = request.viewer
+  const { can: action } = request.routeOptions.config
   if (standings.includes('enrolling')) {
     return new Refusal(403, 'Set up two-factor log-in first', 'This installation requires it of you.', 'errors/enrol')
+  }
+  if (action && isOfPartnerArea(action) && account?.kind !== 'partner' && partnerAccounts.length > 0) {
+    return new Refusal(
+      403,
+      'Which partner account?',
+      'This page belongs to a partner account, and you work in several.',
+      'errors/choose-partner',
+      { accounts: partnerAccounts },
+    )
   }
   if (deletedAccount) {
     return new Refusal(
@@ -186,15 +196,6 @@ function refusal(request: FastifyRequest): Refusal {
       `${account?.name} is suspended`,
       'Its pages cannot be opened until it is resumed. Nothing was deleted.',
       'errors/suspended',
-    )
-  }
-  if (request.url.startsWith('/partner/') && account?.kind === 'customer' && partnerAccount) {
-    return new Refusal(
-      403,
-      'The Partner Area belongs to a partner account',
-      `You are working in ${account.name} now.`,
-      'errors/not-partner',
-      { own: partnerAccount },
     )
   }
   return forbidden()

@@ -36,15 +36,18 @@ export type Viewer = {
     | undefined
   /** Has given the password, but not yet the second factor: nobody, for all else. */
   halfSignedIn: { id: number; email: string } | undefined
+  /** The one that the request acts in: the active account; in the Partner Area, the only partner account. */
   account: ActiveAccount | undefined
+  /** The one that the switcher shows: the session's. */
+  activeAccount: ActiveAccount | undefined
   /** The active account was taken from the user: another must be chosen, never by itself. */
   accountLost: boolean
   /** It was lost because it was deleted, and may still be restored. */
   deletedAccount: DeletedAccount | undefined
   /** The accounts last used, one more than the switcher lists. Read when they are asked for, and once. */
   readonly recentAccounts: { identifier: string; name: string; kind: AccountKind }[]
-  /** The partner account that the Partner Area opens with, the last used one. Read likewise. */
-  readonly partnerAccount: { identifier: string; name: string } | undefined
+  /** The partner accounts last used, at most as many as the switcher lists. Read likewise. */
+  readonly partnerAccounts: { identifier: string; name: string; kind: AccountKind }[]
   standings: readonly Standing[]
   /** What forms are bound to: the hash of the session's id, or 'visitor'. */
   sessionKey: string
@@ -67,10 +70,11 @@ export const visitor: Viewer = {
   user: undefined,
   halfSignedIn: undefined,
   account: undefined,
+  activeAccount: undefined,
   accountLost: false,
   deletedAccount: undefined,
   recentAccounts: [],
-  partnerAccount: undefined,
+  partnerAccounts: [],
   standings: ['visitor'],
   sessionKey: 'visitor',
 }
