@@ -2,14 +2,14 @@ import { copyFileSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { sql } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { HTMLElement, type Node, parse } from 'node-html-parser'
 import type { Test } from 'tap'
 import { buildApp } from '../src/app.ts'
 import { type Config, readConfig } from '../src/config.ts'
 import { type Connection, type Db, openDatabase } from '../src/db/open.ts'
-import { installation } from '../src/db/schema.ts'
+import { accounts, installation, projects, users } from '../src/db/schema.ts'
 import { type CastName, cast, createCast, demoPassword } from '../src/demo.ts'
 import { openInstallation } from '../src/operations/installation/open.ts'
 import { cost } from '../src/people/log-in/hashing.ts'
@@ -123,6 +123,29 @@ export function newFolder(): string {
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   return folder
 }
+
+/** What must be there, such as a row. */
+export function there<Value>(value: Value | null | undefined): Value {
+  if (value === null || value === undefined) throw new Error('It is not there.')
+  return value
+}
+
+export const accountId = ({ db }: { db: Db }, identifier: string) =>
+  there(db.select().from(accounts).where(eq(accounts.identifier, identifier)).get()).id
+
+export const projectId = ({ db }: { db: Db }, identifier: string) =>
+  there(db.select().from(projects).where(eq(projects.identifier, identifier)).get()).id
+
+export const userId = ({ db }: { db: Db }, who: CastName | `${string}@${string}`) =>
+  there(
+    db
+      .select()
+      .from(users)
+      .where(eq(users.email, isCast(who) ? cast[who].email : who))
+      .get(),
+  ).id
+
+const isCast = (who: string): who is CastName => Object.hasOwn(cast, who)
 
 /** Runs something and takes all of it back, as if it had never happened. */
 export async function undone<Result>(db: Db, act: () => Promise<Result>): Promise<Result> {

@@ -10,7 +10,7 @@ import { root } from '../../src/config.ts'
 import { openDatabase } from '../../src/db/open.ts'
 import { accounts, records, users } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
-import { newFolder, type Panel, startApp } from '../harness.ts'
+import { accountId, newFolder, type Panel, startApp } from '../harness.ts'
 import { jsonLines, unpack } from './archive.ts'
 
 async function exportOf(panel: Panel, identifier: string): Promise<Buffer> {
@@ -191,7 +191,7 @@ t.test('an export asks again who somebody is, and is the account’s that the fo
 t.test('a large account is exported whole, in pieces', async (t) => {
   const panel = await startApp(t)
   const sqlite = panel.db.$client
-  const acme = panel.db.select().from(accounts).where(eq(accounts.identifier, 'acme')).get()?.id
+  const acme = accountId(panel, 'acme')
   sqlite.transaction(() => {
     for (let n = 0; n < 3_000; n++) {
       const user = sqlite

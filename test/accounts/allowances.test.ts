@@ -14,7 +14,7 @@ import {
 } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
 import { hashToken } from '../../src/secrets.ts'
-import { type Client, type Page, type Panel, startApp } from '../harness.ts'
+import { accountId, type Client, type Page, type Panel, startApp, userId } from '../harness.ts'
 import { pause, until } from '../smtp.ts'
 
 // Nobody writes to people who have not agreed to it more often than mail/allowance.ts says, and everybody reads
@@ -31,9 +31,6 @@ const invite = (who: Client, email: string, page = '/customer/users') =>
 
 const lettersTo = (panel: Panel, email: string) =>
   panel.db.select().from(letters).where(eq(letters.email, email)).all().length
-
-const accountOf = (panel: Panel, identifier: string) =>
-  panel.db.select().from(accounts).where(eq(accounts.identifier, identifier)).get()?.id ?? 0
 
 /** So many of an allowance were used a moment ago. */
 function spend(panel: Panel, key: string, tries: number, every: number): void {
@@ -83,8 +80,8 @@ t.test('inviting helpers does not multiply what an account sends', async (t) => 
   await inviteMany(stella, 100)
   await inviteMany(tom, 100, 100)
   await stella.submit('/customer/users', 'Cancel', {}, 'greta-199@acme.example')
-  const acme = panel.db.select().from(accounts).where(eq(accounts.identifier, 'acme')).get()?.id ?? 0
-  const third = panel.db.select().from(users).where(eq(users.email, cast.nils.email)).get()?.id ?? 0
+  const acme = accountId(panel, 'acme')
+  const third = userId(panel, 'nils')
   panel.db
     .insert(memberships)
     .values({ accountId: acme, userId: third, role: 'admin', createdAt: 1, lastUsedAt: 1 })
@@ -99,7 +96,7 @@ t.test('inviting helpers does not multiply what an account sends', async (t) => 
 t.test('customers and helpers do not multiply what a partner sends', async (t) => {
   const panel = await startApp(t)
   const petra = await panel.signIn('petra')
-  const cloudhaus = accountOf(panel, 'cloudhaus')
+  const cloudhaus = accountId(panel, 'cloudhaus')
   // What two other customers of the partner have sent today.
   spend(panel, `mail tree ${cloudhaus}`, 499, day / 2_000)
   const stella = await panel.signIn('stella')

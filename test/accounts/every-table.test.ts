@@ -8,7 +8,7 @@ import * as schema from '../../src/db/schema.ts'
 import { accounts } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
 import { removeLetterFiles } from '../../src/mail/files.ts'
-import { type Client, type Panel, startApp } from '../harness.ts'
+import { accountId, type Client, type Panel, startApp } from '../harness.ts'
 import { until } from '../smtp.ts'
 import { jsonLines, unpack } from './archive.ts'
 
@@ -191,7 +191,7 @@ async function fill(t: Test): Promise<Filled> {
       .all()
       .every(({ state }) => state !== 'waiting'),
   )
-  const acmeId = panel.db.select().from(accounts).where(eq(accounts.identifier, 'acme')).get()?.id ?? 0
+  const acmeId = accountId(panel, 'acme')
   for (const [table, rows] of rowsOf(panel, acmeId)) t.ok(rows.length > 0, `${table} has a row of Acme’s`)
   return { panel, acmeId, petra, stella, olga }
 }

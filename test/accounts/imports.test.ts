@@ -5,7 +5,7 @@ import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { accounts, importRows, imports, invitations, letters, memberships, records } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
-import { type Client, castDatabase, newFolder, type Page, type Panel, startApp } from '../harness.ts'
+import { accountId, type Client, castDatabase, newFolder, type Page, type Panel, startApp } from '../harness.ts'
 import { startProcess } from '../process.ts'
 import { pause, until } from '../smtp.ts'
 
@@ -230,7 +230,7 @@ t.test('an import of another account is not found; who lost the right does not g
   t.equal((await max.get(customers)).status, 403)
   t.equal((await tom.get(users)).status, 403)
 
-  const cloudhaus = db.select().from(accounts).where(eq(accounts.identifier, 'cloudhaus')).get()?.id ?? 0
+  const cloudhaus = accountId({ db }, 'cloudhaus')
   db.update(imports).set({ state: 'running' }).where(eq(imports.id, id)).run()
   db.update(memberships).set({ role: 'member' }).where(eq(memberships.accountId, cloudhaus)).run()
   const other = await panel.signIn('riva')

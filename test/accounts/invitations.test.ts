@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { accounts, invitations, letters, memberships, projectAccess, projects, users } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
 import { resendGap } from '../../src/mail/allowance.ts'
-import { type Client, type Fields, type Page, type Panel, publicUrl, startApp } from '../harness.ts'
+import { type Client, type Fields, type Page, type Panel, projectId, publicUrl, startApp } from '../harness.ts'
 import { linkIn, type MailServer, startMailServer, until } from '../smtp.ts'
 
 const hour = 3_600_000
@@ -471,7 +471,7 @@ t.test('Home keeps silent about no invitation, however many wait', async (t) => 
 
 t.test('an invitation may give project access too', async (t) => {
   const panel = await startWithMail(t)
-  const website = String(panel.db.select().from(projects).where(eq(projects.identifier, 'website')).get()?.id)
+  const website = String(projectId(panel, 'website'))
   await invite(panel, { ...greta, projects: [website], projectRole: 'reader' })
   const link = linkIn((await panel.mail.letterTo(greta.email)).mail.text, publicUrl)
   const visitor = panel.visit()
@@ -501,7 +501,7 @@ t.test('an invitation gives no access to a project of another account', async (t
   const panel = await startWithMail(t)
   const ines = await panel.signIn('ines')
   await ines.submit('/projects', 'Create project', { name: 'Printer', identifier: 'printer' })
-  const printer = String(panel.db.select().from(projects).where(eq(projects.identifier, 'printer')).get()?.id)
+  const printer = String(projectId(panel, 'printer'))
   const stella = await panel.signIn('stella')
   const foreign = await stella.post('/customer/users', { ...greta, projects: printer, projectRole: 'admin' })
   const missing = await stella.post('/customer/users', { ...greta, projects: '99999', projectRole: 'admin' })
@@ -528,7 +528,7 @@ t.test('the invitation form keeps silent about no project', async (t) => {
 t.test('the role comes from the invitation, never from the form', async (t) => {
   const panel = await startWithMail(t)
   const link = await inviteByLetter(panel)
-  const website = String(panel.db.select().from(projects).where(eq(projects.identifier, 'website')).get()?.id)
+  const website = String(projectId(panel, 'website'))
   const visitor = panel.visit()
   await accept(visitor, link, { role: 'admin', projects: website, email: 'mallory@evil.example' })
   await accept(visitor, link).catch(() => undefined)

@@ -1,18 +1,14 @@
 import { eq } from 'drizzle-orm'
 import t from 'tap'
-import { memberships, users } from '../../src/db/schema.ts'
+import { memberships } from '../../src/db/schema.ts'
 import { type CastName, cast } from '../../src/demo.ts'
-import { type Panel, startApp } from '../harness.ts'
-
-function idOf(panel: Panel, who: CastName): number {
-  return panel.db.select().from(users).where(eq(users.email, cast[who].email)).get()?.id ?? 0
-}
+import { type Panel, startApp, userId } from '../harness.ts'
 
 function roleOf(panel: Panel, who: CastName): string[] {
   return panel.db
     .select()
     .from(memberships)
-    .where(eq(memberships.userId, idOf(panel, who)))
+    .where(eq(memberships.userId, userId(panel, who)))
     .all()
     .map(({ role }) => role)
 }
@@ -59,7 +55,7 @@ t.test('an account keeps an admin: demoting and removing the last one is refused
   const demoted = await stella.submit('/customer/users', 'Change', { role: 'member' }, cast.stella.email)
   t.equal(demoted.status, 422)
   t.match(demoted.problem, 'Acme keeps at least one Customer Admin')
-  const removed = await stella.submit(`/customer/users/${idOf(panel, 'stella')}/removal`, 'Remove Stella')
+  const removed = await stella.submit(`/customer/users/${userId(panel, 'stella')}/removal`, 'Remove Stella')
   t.equal(removed.status, 422)
   t.match(removed.problem, 'Acme keeps at least one Customer Admin')
   t.same(roleOf(panel, 'stella'), ['admin'])
@@ -96,11 +92,11 @@ t.test('a removed user loses all project access, and sees nothing on the next pa
   const panel = await startApp(t)
   const tom = await panel.signIn('tom')
   const stella = await panel.signIn('stella')
-  const page = await stella.open(`/customer/users/${idOf(panel, 'tom')}/removal`)
+  const page = await stella.open(`/customer/users/${userId(panel, 'tom')}/removal`)
   t.match(page.text, /Access to 1 project ends with it: Website website/)
   t.match((await stella.press(page, 'Remove Tom')).location, '/customer/users')
   t.same(roleOf(panel, 'tom'), [])
-  t.notOk((panel.rows().project_access as { user_id: number }[]).some((row) => row.user_id === idOf(panel, 'tom')))
+  t.notOk((panel.rows().project_access as { user_id: number }[]).some((row) => row.user_id === userId(panel, 'tom')))
   const next = await tom.get('/projects/website')
   t.equal(next.status, 403)
   t.notMatch(next.text, 'Website')
@@ -117,8 +113,8 @@ t.test('a Customer User sees the people, and changes nothing', async (t) => {
   const { sessions, ...before } = panel.rows()
   for (const [path, fields] of [
     ['/customer/users', { name: 'X', email: 'x@x.example', role: 'admin' }],
-    [`/customer/users/${idOf(panel, 'tom')}/role`, { role: 'admin', version: '1' }],
-    [`/customer/users/${idOf(panel, 'stella')}/removal`, {}],
+    [`/customer/users/${userId(panel, 'tom')}/role`, { role: 'admin', version: '1' }],
+    [`/customer/users/${userId(panel, 'stella')}/removal`, {}],
   ] as const) {
     t.equal((await tom.post(path, { ...fields })).status, 403, path)
   }

@@ -7,7 +7,7 @@ import { type CastName, cast } from '../../src/demo.ts'
 import { openBody } from '../../src/mail/outbox.ts'
 import { createUser } from '../../src/people/data/users.ts'
 import { atCommandLine } from '../../src/records/record.ts'
-import { type Client, type Panel, publicUrl, startApp } from '../harness.ts'
+import { accountId, type Client, type Panel, publicUrl, startApp, userId } from '../harness.ts'
 import { linkIn, startMailServer, until } from '../smtp.ts'
 
 // What others did to an account or to a person is told by e-mail: to the account's admins or to that person.
@@ -19,14 +19,6 @@ async function start<Name extends CastName>(t: Test, names: readonly Name[]) {
   const people = {} as Record<Name, Client>
   for (const name of names) people[name] = await panel.signIn(name)
   return { panel, ...people }
-}
-
-function idOf({ db }: Panel, who: CastName): number {
-  return db.select().from(users).where(eq(users.email, cast[who].email)).get()?.id ?? 0
-}
-
-function accountId({ db }: Panel, identifier: string): number {
-  return db.select().from(accounts).where(eq(accounts.identifier, identifier)).get()?.id ?? 0
 }
 
 /** Every e-mail that was written, the newest first: to whom, and its subject. */
@@ -217,7 +209,7 @@ t.test('a person reads that they were removed, or have another role; nobody read
       addMember(
         tx,
         by,
-        { accountId: accountId(panel, 'acme'), userId: idOf(panel, who), role: 'admin' },
+        { accountId: accountId(panel, 'acme'), userId: userId(panel, who), role: 'admin' },
         'member.joined',
       ),
     )
@@ -268,7 +260,8 @@ t.test('an import of customers with limits tells nobody but those it invites', a
   const text = 'name,identifier,admin name,admin e-mail,project limit\nBlue,blue,Ann,ann@blue.example,5\nRed,red,,,3'
   const checked = await petra.submitAndFollow('/partner/imports', 'Check the file', { text })
   await petra.press(checked, 'Import 2 customers')
-  await until('the import is done', () => accountId(panel, 'red') > 0)
+  const red = () => panel.db.select().from(accounts).where(eq(accounts.identifier, 'red')).get()
+  await until('the import is done', () => red() !== undefined)
   t.same(written(panel), ['ann@blue.example: Petra invites you to Blue'])
 })
 
@@ -287,10 +280,10 @@ t.test('an e-mail notes the people whom its text names beside its reader', async
       .where(eq(letters.subject, subject))
       .all()
       .map(({ userId }) => userId)
-  t.same(named('Petra joined Acme'), [idOf(panel, 'petra')])
-  t.same(named('Acme asks for more quota'), [idOf(panel, 'stella')])
-  t.same(named('More quota for Acme was declined'), [idOf(panel, 'petra')])
-  t.same(named('Stella invites you to Acme'), [idOf(panel, 'stella')])
+  t.same(named('Petra joined Acme'), [userId(panel, 'petra')])
+  t.same(named('Acme asks for more quota'), [userId(panel, 'stella')])
+  t.same(named('More quota for Acme was declined'), [userId(panel, 'petra')])
+  t.same(named('Stella invites you to Acme'), [userId(panel, 'stella')])
 })
 
 t.test('the former address is told of a new one, even if Support has stopped the login since', async (t) => {

@@ -46,7 +46,7 @@ import { addResource, changeResource, findResource } from '../../src/quotas/reso
 import { type Person, record } from '../../src/records/record.ts'
 import { hashToken } from '../../src/secrets.ts'
 import { emailKey } from '../../src/web/fields.ts'
-import { type Panel, startApp, undone } from '../harness.ts'
+import { type Panel, startApp, there, undone } from '../harness.ts'
 import { until } from '../smtp.ts'
 
 // A prepared insert lists its columns: one that is forgotten there is never saved, and nothing else says so. Here every
@@ -123,11 +123,6 @@ function worldOf(panel: Panel): World {
     },
     links,
   }
-}
-
-function there<Value>(value: Value | undefined): Value {
-  if (value === undefined) throw new Error('It is not there.')
-  return value
 }
 
 const guest = { name: 'Günter 9', email: 'Guenter@Acme.example' }

@@ -1,8 +1,7 @@
-import { eq } from 'drizzle-orm'
 import t from 'tap'
-import { accounts, records, users } from '../../src/db/schema.ts'
+import { records } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
-import { type Client, type Page, startApp } from '../harness.ts'
+import { accountId, type Client, type Page, startApp, userId } from '../harness.ts'
 
 // A history says who acted for whom by the record, never by a name, and names people as they were and as they are.
 
@@ -145,8 +144,8 @@ t.test('a rename stands in every history that it affects, and in no other', asyn
 t.test('renames are paged, counted, searched and narrowed down with the rest', async (t) => {
   const panel = await startApp(t)
   const stella = await panel.signIn('stella')
-  const acme = panel.db.select().from(accounts).where(eq(accounts.identifier, 'acme')).get()?.id ?? 0
-  const by = panel.db.select().from(users).where(eq(users.email, cast.stella.email)).get()?.id ?? 0
+  const acme = accountId(panel, 'acme')
+  const by = userId(panel, 'stella')
   const addRecords = (n: number) => {
     for (let one = 0; one < n; one++)
       panel.db
@@ -199,7 +198,7 @@ t.test('the names of a deleted user are gone, then and now', async (t) => {
   const [stella, tom] = [await panel.signIn('stella'), await panel.signIn('tom')]
   await rename(tom, 'Ferdinand')
   await stella.submit('/projects/shop', 'Give access', {
-    people: String(panel.db.select().from(users).where(eq(users.email, cast.tom.email)).get()?.id),
+    people: String(userId(panel, 'tom')),
     role: 'reader',
   })
   await rename(tom, 'Theodor')

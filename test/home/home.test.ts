@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { accounts, invitations, letters, memberships } from '../../src/db/schema.ts'
-import { startApp } from '../harness.ts'
+import { accountId, startApp } from '../harness.ts'
 import { until } from '../smtp.ts'
 
 const day = 24 * 3_600_000
@@ -36,7 +36,7 @@ t.test('Home says what needs a partner, with counts and links to just these cust
   )
   db.update(letters).set({ state: 'failed' }).where(eq(letters.email, 'eve@empty.example')).run()
   const long = Date.now() - 91 * day
-  const initech = db.select().from(accounts).where(eq(accounts.identifier, 'initech')).get()?.id ?? 0
+  const initech = accountId({ db }, 'initech')
   db.update(accounts).set({ createdAt: long }).where(eq(accounts.id, initech)).run()
   db.update(memberships).set({ lastUsedAt: long }).where(eq(memberships.accountId, initech)).run()
 
@@ -141,7 +141,7 @@ t.test('every list is downloaded as it is filtered and sorted, with formulas mad
 
 t.test('a long download is whole', async (t) => {
   const panel = await startApp(t)
-  const partnerId = panel.db.select().from(accounts).where(eq(accounts.identifier, 'cloudhaus')).get()?.id ?? 0
+  const partnerId = accountId(panel, 'cloudhaus')
   for (let n = 0; n < 1_203; n++)
     panel.db
       .insert(accounts)

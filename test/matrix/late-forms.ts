@@ -30,7 +30,7 @@ import { type Action, policy, type Standing } from '../../src/policy.ts'
 import { deleteProject } from '../../src/projects/deletion/data.ts'
 import { cancelRequest } from '../../src/quotas/requests/data/asking.ts'
 import { hashToken } from '../../src/secrets.ts'
-import type { Client, Fields, Page, Panel } from '../harness.ts'
+import { type Client, type Fields, type Page, type Panel, projectId } from '../harness.ts'
 import { fileBody, formBody, type Late, windowOf } from './held.ts'
 import {
   anotherHash,
@@ -38,7 +38,6 @@ import {
   deleteCustomer,
   type Loss,
   lossesOf,
-  projectId,
   setUpTwoFactor,
   token,
   totpSecret,

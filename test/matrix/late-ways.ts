@@ -14,7 +14,7 @@ import { type Action, can, type Standing } from '../../src/policy.ts'
 import { changeAccess, removeAccess } from '../../src/projects/access/data/giving.ts'
 import { deleteProject } from '../../src/projects/deletion/data.ts'
 import { hashToken, seal } from '../../src/secrets.ts'
-import type { Page } from '../harness.ts'
+import { type Page, projectId } from '../harness.ts'
 import { formBody, windowOf } from './held.ts'
 import { erasing, sessionOf, type Who, type World } from './late-world.ts'
 import type { Objects } from './objects.ts'
@@ -238,10 +238,6 @@ export function askForNewEmail(w: World, who: Who): void {
     .insert(emailChanges)
     .values({ hash: hashToken(token), userId: w.userId(who), email: 'changed@x.example', expiresAt })
     .run()
-}
-
-export function projectId({ db }: World, identifier: string): number {
-  return db.select().from(projects).where(eq(projects.identifier, identifier)).get()?.id ?? 0
 }
 
 /**

@@ -56,9 +56,9 @@ import { limitsOfProjects, usesOf } from '../../src/quotas/data/uses.ts'
 import { askForMore, cancelRequest } from '../../src/quotas/requests/data/asking.ts'
 import { approveRequest, declineRequest } from '../../src/quotas/requests/data/deciding.ts'
 import * as requests from '../../src/quotas/requests/data/reading.ts'
-import { type Client, type Page, type Panel, startApp } from '../harness.ts'
+import { accountId, type Client, type Page, type Panel, projectId, startApp, userId } from '../harness.ts'
 import { until } from '../smtp.ts'
-import { addressOf, formFor, idOf, lasting, missing, type Objects, prepare } from './objects.ts'
+import { addressOf, formFor, lasting, missing, type Objects, prepare } from './objects.ts'
 
 // Every route that the running application has, for every actor, on own, sibling, foreign, mixed and
 // missing objects. What is denied must leave every row of every table as it was, and show no byte of
@@ -488,7 +488,7 @@ t.test('lists count what they show, and no more', async (t) => {
   const mine = panel.rows().sessions?.filter((row) => (row as { user_id: number }).user_id === 4).length
   t.match((await stella.get('/profile')).text, `My sessions ${mine}`)
   const records = (panel.rows().records ?? []) as { account_id: number }[]
-  const acmeId = idOf(panel, 'acme')
+  const acmeId = accountId(panel, 'acme')
   const own = records.filter(({ account_id }) => account_id === acmeId).length
   t.match((await stella.get('/customer/history')).text, `${own} records`)
 })
@@ -544,7 +544,7 @@ t.test('a page of one’s own shows nothing of another tenant', async (t) => {
 t.test('people of another account are given no access, and invitations lead to no foreign project', async (t) => {
   const { panel, umbrella } = await prepare(t)
   const stella = await panel.signIn('stella')
-  const foreign = String(panel.db.select().from(projects).where(eq(projects.identifier, 'skunkworks')).get()?.id)
+  const foreign = String(projectId(panel, 'skunkworks'))
   const before = lasting(panel)
   const given = await stella.post('/projects/website/access', { people: umbrella.user, role: 'reader' })
   t.ok(given.status < 500)
@@ -556,12 +556,12 @@ t.test('people of another account are given no access, and invitations lead to n
 t.test('data functions that are given one tenant and another’s object find nothing, and change no row', async (t) => {
   const { panel, umbrella } = await prepare(t)
   const { db } = panel
-  const account = (identifier: string) => idOf(panel, identifier)
+  const account = (identifier: string) => accountId(panel, identifier)
   const [acmeId, cloudhausId] = [account('acme'), account('cloudhaus')]
   const umbrellaId = account('umbrella')
-  const stella = db.select().from(users).where(eq(users.email, cast.stella.email)).get()?.id ?? 0
+  const stella = userId({ db }, 'stella')
   const uma = Number(umbrella.user)
-  const skunkworks = db.select().from(projects).where(eq(projects.identifier, 'skunkworks')).get()?.id ?? 0
+  const skunkworks = projectId({ db }, 'skunkworks')
   const everything = { userId: stella, seesAll: true }
   const actor = {
     userId: stella,
@@ -618,7 +618,7 @@ t.test('data functions that are given one tenant and another’s object find not
     db.update(accounts).set({ deletedAt: gone.deletedAt }).where(eq(accounts.id, accountId)).run()
   }
   const goneId = account('gone')
-  const goneProject = db.select().from(projects).where(eq(projects.identifier, 'gone')).get()?.id ?? 0
+  const goneProject = projectId({ db }, 'gone')
   const riva = { ...actor, accountId: rivalId }
   const secret = {
     contactName: 'S',
@@ -784,7 +784,7 @@ t.test('data functions that are given one tenant and another’s object find not
 
 t.test('an export shows nothing of another tenant', async (t) => {
   const { panel } = await prepare(t)
-  const acmeId = idOf(panel, 'acme')
+  const acmeId = accountId(panel, 'acme')
   const tables = exportTables(panel.db, acmeId) ?? []
   t.ok(tables.length > 5)
   for (const { name, rows } of tables) {
@@ -800,7 +800,7 @@ t.test('an export shows nothing of another tenant', async (t) => {
 t.test('what the end of an account counts, ends, gives back and forgets is its own', async (t) => {
   const { panel, umbrella } = await prepare(t)
   const { db } = panel
-  const account = (identifier: string) => idOf(panel, identifier)
+  const account = (identifier: string) => accountId(panel, identifier)
   const [acmeId, umbrellaId, cloudhausId] = [account('acme'), account('umbrella'), account('cloudhaus')]
   const uma = Number(umbrella.user)
   const actor = {
@@ -890,7 +890,7 @@ t.test('changing the account touches one’s own session and membership alone', 
   await petra.submit('/partner/customers/acme/users', 'Add Myself')
   const others = () => {
     const rows = panel.rows()
-    const petraId = db.select().from(users).where(eq(users.email, cast.petra.email)).get()?.id
+    const petraId = userId({ db }, 'petra')
     const notPetras = (row: unknown) => (row as { user_id: number }).user_id !== petraId
     return [lasting(panel).sessions?.filter(notPetras), rows.memberships?.filter(notPetras)]
   }
@@ -907,8 +907,8 @@ t.test('changing the account touches one’s own session and membership alone', 
     .from(sessions)
     .where(eq(sessions.id, Number(acme.session)))
     .get()
-  const stellaId = db.select().from(users).where(eq(users.email, cast.stella.email)).get()?.id ?? 0
-  const umbrellaId = idOf(panel, 'umbrella')
+  const stellaId = userId({ db }, 'stella')
+  const umbrellaId = accountId(panel, 'umbrella')
   db.update(sessions)
     .set({ activeAccountId: umbrellaId })
     .where(eq(sessions.id, Number(acme.session)))
@@ -958,7 +958,7 @@ t.test('an expired invitation gives way to a new one of the same account and add
   const { panel } = await prepare(t)
   const { db } = panel
   const acme = db.select().from(accounts).where(eq(accounts.identifier, 'acme')).get()
-  const stellaId = db.select().from(users).where(eq(users.email, cast.stella.email)).get()?.id ?? 0
+  const stellaId = userId({ db }, 'stella')
   const at = panel.app.now() + 8 * 24 * 3_600_000
   const actor = {
     userId: stellaId,
@@ -1002,8 +1002,8 @@ t.test(
       await panel.signIn('stella'),
       await panel.signIn('ines'),
     ]
-    const petraId = String(panel.db.select().from(users).where(eq(users.email, cast.petra.email)).get()?.id)
-    const acmeId = idOf(panel, 'acme')
+    const petraId = String(userId(panel, 'petra'))
+    const acmeId = accountId(panel, 'acme')
     for (const customer of ['acme', 'initech']) await petra.submit(`/partner/customers/${customer}/users`, 'Add Myself')
     await ines.submit('/projects', 'Create project', { name: 'Intranet', identifier: 'intranet' })
     await ines.submit('/projects/intranet', 'Give access', { people: petraId, role: 'user' })
@@ -1037,7 +1037,7 @@ t.test('what one tenant does leaves all others’ rows as they were', async (t) 
   const [stella, tom, olga] = [await panel.signIn('stella'), await panel.signIn('tom'), await panel.signIn('olga')]
   const petra = await panel.signIn('petra')
   await panel.signIn('uma')
-  const ofUmbrella = () => rowsOf(panel, idOf(panel, 'umbrella'), Number(umbrella.user))
+  const ofUmbrella = () => rowsOf(panel, accountId(panel, 'umbrella'), Number(umbrella.user))
   const uma = await panel.signIn('uma')
   await uma.submit('/customer/account', 'Ask to become a partner')
   const asked = db.select().from(partnerRequests).all()

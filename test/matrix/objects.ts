@@ -1,17 +1,8 @@
 import { eq } from 'drizzle-orm'
-import {
-  accounts,
-  emailChanges,
-  imports,
-  invitations,
-  letters,
-  quotaRequests,
-  sessions,
-  users,
-} from '../../src/db/schema.ts'
+import { accounts, emailChanges, imports, invitations, letters, quotaRequests, sessions } from '../../src/db/schema.ts'
 import { type CastName, cast } from '../../src/demo.ts'
 import { hashToken } from '../../src/secrets.ts'
-import { type Fields, type Panel, startApp } from '../harness.ts'
+import { type Fields, type Panel, startApp, userId } from '../harness.ts'
 import { until } from '../smtp.ts'
 
 // Two accounts of different partners with one of everything, and a form for each route.
@@ -63,12 +54,11 @@ export async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepar
       .all()
       .every(({ state }) => state === 'kept'),
   )
-  const userId = (who: CastName) => db.select().from(users).where(eq(users.email, cast[who].email)).get()?.id ?? 0
   const objects = (customer: string, project: string, who: CastName, guest: string, token: string): Objects => {
     db.insert(emailChanges)
       .values({
         hash: hashToken(token),
-        userId: userId(who),
+        userId: userId(panel, who),
         email: `${customer}@new.example`,
         expiresAt: panel.app.now() + 3_600_000,
       })
@@ -77,14 +67,14 @@ export async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepar
       customer,
       identifier: customer,
       project,
-      user: String(userId(who)),
+      user: String(userId(panel, who)),
       id: String(db.select().from(invitations).where(eq(invitations.email, guest)).get()?.id),
       letter: String(db.select().from(letters).where(eq(letters.email, guest)).get()?.id),
       session: String(
         db
           .select()
           .from(sessions)
-          .where(eq(sessions.userId, userId(who)))
+          .where(eq(sessions.userId, userId(panel, who)))
           .get()?.id,
       ),
       token,
@@ -173,8 +163,4 @@ export function formFor(url: string, objects: Objects): Fields {
 export function lasting(panel: Panel) {
   const { sessions, throttles, ...rest } = panel.rows()
   return { ...rest, sessions: sessions?.map((row) => ({ ...(row as object), last_seen_at: 0 })) }
-}
-
-export function idOf(panel: Panel, identifier: string): number {
-  return panel.db.select().from(accounts).where(eq(accounts.identifier, identifier)).get()?.id ?? 0
 }

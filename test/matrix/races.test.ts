@@ -8,10 +8,9 @@ import {
   projects,
   quotaRequestAmounts,
   quotaRequests,
-  users,
 } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
-import { Client, type Page, type Panel, startApp } from '../harness.ts'
+import { accountId, Client, type Page, type Panel, startApp, userId } from '../harness.ts'
 import { freePort, overHttp } from '../process.ts'
 import { linkIn, startMailServer } from '../smtp.ts'
 
@@ -62,20 +61,18 @@ t.test('a hundred want the last free project: one gets it', async (t) => {
     refused.every((page) => /limit|quota/i.test(page.text)),
     'the others read of the limit',
   )
-  const acme = panel.db.select().from(accounts).where(eq(accounts.identifier, 'acme')).get()?.id ?? 0
+  const acme = accountId(panel, 'acme')
   const alive = and(eq(projects.accountId, acme), isNull(projects.deletedAt))
   t.equal(panel.db.select().from(projects).where(alive).all().length, 3)
 })
 
 /** Gives Acme a hundred projects, and Cloudhaus a hundred customers with one each. */
 function grow({ db }: Panel): { projects: string[]; customers: string[] } {
-  const [cloudhaus, acme] = ['cloudhaus', 'acme'].map(
-    (identifier) => db.select().from(accounts).where(eq(accounts.identifier, identifier)).get()?.id ?? 0,
-  )
+  const [cloudhaus, acme] = [accountId({ db }, 'cloudhaus'), accountId({ db }, 'acme')]
   const names = (what: string) => hundred.map((n) => `${what}-${n}`)
   for (const identifier of names('project'))
     db.insert(projects)
-      .values({ accountId: acme ?? 0, name: identifier, identifier, search: identifier, createdAt: 1 })
+      .values({ accountId: acme, name: identifier, identifier, search: identifier, createdAt: 1 })
       .run()
   for (const identifier of names('customer'))
     db.insert(accounts)
@@ -153,13 +150,15 @@ t.test(
     t.equal(withStatus(made, 422).filter((page) => /no project is left/.test(page.text)).length, 99)
 
     const db = panel.db
-    const petraId = db.select().from(users).where(eq(users.email, cast.petra.email)).get()?.id ?? 0
+    const petraId = userId({ db }, 'petra')
     const requests = customers.map((identifier) => {
-      const accountId = db.select().from(accounts).where(eq(accounts.identifier, identifier)).get()?.id ?? 0
-      db.insert(limits).values({ level: 'account', accountId, resourceId: 3, amount: 0, remark: '', setAt: 1 }).run()
+      const own = { accountId: accountId({ db }, identifier) }
+      db.insert(limits)
+        .values({ ...own, level: 'account', resourceId: 3, amount: 0, remark: '', setAt: 1 })
+        .run()
       const [request] = db
         .insert(quotaRequests)
-        .values({ accountId, requestedBy: petraId, reason: 'X', createdAt: 1 })
+        .values({ ...own, requestedBy: petraId, reason: 'X', createdAt: 1 })
         .returning()
         .all()
       db.insert(quotaRequestAmounts)
@@ -215,7 +214,7 @@ t.test('an invitation that is accepted a hundred times at once makes one members
   const answers = await Promise.all(hundred.map((n) => nils.press(page, 'Accept invitation', { _once: String(n) })))
   t.equal(withStatus(answers, 303).length, 1)
   t.equal(withStatus(answers, 409).filter((late) => /used|accepted/.test(late.text)).length, 99)
-  const nilsId = panel.db.select().from(users).where(eq(users.email, cast.nils.email)).get()?.id ?? 0
+  const nilsId = userId(panel, 'nils')
   t.equal(panel.db.select().from(memberships).where(eq(memberships.userId, nilsId)).all().length, 1)
   t.match(panel.db.select().from(invitations).all(), [{ state: 'accepted', acceptedBy: nilsId }])
 })
@@ -234,7 +233,7 @@ t.test('two last admins who demote and remove each other a hundred times leave o
     ),
   )
   t.ok(answers.every(({ status }) => status < 500))
-  const acme = panel.db.select().from(accounts).where(eq(accounts.identifier, 'acme')).get()?.id ?? 0
+  const acme = accountId(panel, 'acme')
   const admins = and(eq(memberships.accountId, acme), eq(memberships.role, 'admin'))
   t.equal(panel.db.select().from(memberships).where(admins).all().length, 1)
   t.ok(withStatus(answers, 403).length > 0, 'who was demoted first may do nothing more')

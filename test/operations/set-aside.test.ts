@@ -3,7 +3,7 @@ import Database from 'better-sqlite3'
 import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { accounts, importRows, imports, letters } from '../../src/db/schema.ts'
-import { type Panel, startApp } from '../harness.ts'
+import { accountId, type Panel, startApp } from '../harness.ts'
 import { until } from '../smtp.ts'
 
 // What fails in a way that nobody foresaw is set aside, and the rest goes on.
@@ -86,7 +86,7 @@ t.test('an account that cannot be purged holds up no other', async (t) => {
   const at = panel.app.now() - 31 * 24 * 3_600_000
   for (const identifier of ['initech', 'umbrella'])
     panel.db.update(accounts).set({ deletedAt: at }).where(eq(accounts.identifier, identifier)).run()
-  const odd = panel.db.select().from(accounts).where(eq(accounts.identifier, 'initech')).get()?.id ?? 0
+  const odd = accountId(panel, 'initech')
   await panel.close()
   const sqlite = new Database(join(panel.dataDir, 'panel.db'))
   // A start puts triggers right, so a row that nobody knows of holds on to the account.

@@ -2,7 +2,7 @@ import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { accounts, letters, memberships, users } from '../../src/db/schema.ts'
 import { type CastName, cast } from '../../src/demo.ts'
-import { type Client, type Panel, startApp } from '../harness.ts'
+import { type Client, type Panel, startApp, userId } from '../harness.ts'
 import { startMailServer, until } from '../smtp.ts'
 
 const page = '/support/accounts/acme/partner'
@@ -110,7 +110,7 @@ t.test(
     await (await panel.signIn('max')).submit('/', 'Accept')
     t.match((await olga.get(page)).text, 'Nobody of Cloudhaus is a user of it')
     await petra.submit('/partner/customers/acme/users', 'Add Myself')
-    const petraId = String(panel.db.select().from(users).where(eq(users.email, cast.petra.email)).get()?.id)
+    const petraId = String(userId(panel, 'petra'))
     await stella.submit('/projects/website', 'Give access', { people: petraId, role: 'user' })
     t.match((await olga.get(page)).text, 'People of Cloudhaus lose access: Petra (petra@cloudhaus.example)')
 

@@ -2,8 +2,7 @@ import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { named } from '../../src/db/fold.ts'
 import { accounts, memberships, users } from '../../src/db/schema.ts'
-import { cast } from '../../src/demo.ts'
-import { type Page, type Panel, startApp } from '../harness.ts'
+import { accountId, type Page, type Panel, startApp, userId } from '../harness.ts'
 
 // A customer is found by the e-mail of one of its people, an account by Support also by a person's name.
 
@@ -43,7 +42,7 @@ t.test('whoever is a user or invited no more finds nothing', async (t) => {
   await petra.submit('/partner/customers/blue/users', 'Cancel', {}, 'ann@sky.example')
   t.same(identifiers(await petra.get('/partner/customers?q=ann@sky')), [])
   const stella = await panel.signIn('stella')
-  const tom = panel.db.select().from(users).where(eq(users.email, cast.tom.email)).get()?.id ?? 0
+  const tom = userId(panel, 'tom')
   await stella.submit(`/customer/users/${tom}/removal`, 'Remove Tom')
   t.same(identifiers(await petra.get('/partner/customers?q=tom@acme')), [])
 })
@@ -84,7 +83,7 @@ t.test('what many people share, and somebody with many accounts, is found all th
   t.same(identifiers(await petra.get('/partner/customers?q=person-77@crowd')), ['crowd-77'])
   t.same(identifiers(await riva.get('/partner/customers?q=@crowd.example')), [])
 
-  const nils = db.select().from(users).where(eq(users.email, cast.nils.email)).get()?.id ?? 0
+  const nils = userId({ db }, 'nils')
   const many = db.select({ id: accounts.id }).from(accounts).where(eq(accounts.createdAt, 1)).all()
   db.transaction((tx) => {
     for (const { id } of many)
@@ -97,7 +96,7 @@ t.test('what many people share, and somebody with many accounts, is found all th
 
 /** Adds so many customers of Cloudhaus, with a user each. */
 function addPeople({ db }: Panel, many: number): void {
-  const partnerId = db.select().from(accounts).where(eq(accounts.identifier, 'cloudhaus')).get()?.id ?? 0
+  const partnerId = accountId({ db }, 'cloudhaus')
   db.transaction((tx) => {
     for (let n = 0; n < many; n++) {
       const [identifier, email] = [`crowd-${n}`, `person-${n}@crowd.example`]

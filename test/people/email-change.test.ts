@@ -2,7 +2,7 @@ import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { emailChanges, users } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
-import { type Panel, publicUrl, startApp } from '../harness.ts'
+import { type Panel, publicUrl, startApp, userId } from '../harness.ts'
 import { linkIn, type MailServer, startMailServer } from '../smtp.ts'
 
 const minute = 60_000
@@ -139,9 +139,8 @@ t.test('a confirmation of the address of before does not change the e-mail back'
 
 t.test('a confirmation that is sent anew ends no wish of another user for that address', async (t) => {
   const panel = await startApp(t)
-  const idOf = (email: string) => panel.db.select().from(users).where(eq(users.email, email)).get()?.id ?? 0
   panel.db.update(users).set({ emailProvedAt: null }).where(eq(users.email, cast.ines.email)).run()
-  const wish = { userId: idOf(cast.max.email), email: cast.ines.email, expiresAt: panel.app.now() + 60_000 }
+  const wish = { userId: userId(panel, 'max'), email: cast.ines.email, expiresAt: panel.app.now() + 60_000 }
   panel.db
     .insert(emailChanges)
     .values({ hash: 'of Max', ...wish })
@@ -154,6 +153,6 @@ t.test('a confirmation that is sent anew ends no wish of another user for that a
       .all()
       .map(({ userId }) => userId)
       .sort(),
-    [wish.userId, idOf(cast.ines.email)].sort(),
+    [wish.userId, userId(panel, 'ines')].sort(),
   )
 })

@@ -4,12 +4,8 @@ import { desc, eq } from 'drizzle-orm'
 import t from 'tap'
 import { memberships, records, users } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
-import { type Panel, startApp } from '../harness.ts'
+import { startApp, userId } from '../harness.ts'
 import { until } from '../smtp.ts'
-
-function idOf(panel: Panel, email: string): number {
-  return panel.db.select().from(users).where(eq(users.email, email)).get()?.id ?? 0
-}
 
 t.test('everybody downloads what the panel keeps about them', async (t) => {
   const panel = await startApp(t)
@@ -48,7 +44,7 @@ t.test('a user who is deleted leaves every account; name and e-mail go everywher
   await until('letters are kept', () =>
     panel.rows().letters?.every((row) => (row as { state: string }).state === 'kept'),
   )
-  const tomId = idOf(panel, cast.tom.email)
+  const tomId = userId(panel, 'tom')
   const recordsBefore = panel.db.select().from(records).all()
 
   const wrong = await tom.submit('/profile/removal', 'Delete my user', { email: 'tom' })
@@ -95,7 +91,7 @@ t.test('Support deletes users too, but not the last of Support', async (t) => {
   const panel = await startApp(t)
   const olga = await panel.signIn('olga')
   const uma = await panel.signIn('uma')
-  const umaId = idOf(panel, cast.uma.email)
+  const umaId = userId(panel, 'uma')
   const list = await olga.get('/support/users')
   const done = await olga.submitAndFollow(list.link('Delete', cast.uma.email) ?? '', 'Delete Uma', {
     email: cast.uma.email,
@@ -115,12 +111,13 @@ t.test('Support deletes users too, but not the last of Support', async (t) => {
 t.test('it is asked again who somebody is before a user is deleted', async (t) => {
   const panel = await startApp(t)
   const nils = await panel.signIn('nils')
+  const his = () => panel.db.select().from(users).where(eq(users.email, cast.nils.email)).get()
   panel.pass(11 * 60_000)
   const confirm = await nils.submit('/profile/removal', 'Delete my user', { email: cast.nils.email })
   t.match(confirm.title, 'Confirm that it is you')
-  t.ok(idOf(panel, cast.nils.email))
+  t.ok(his())
   t.equal((await nils.press(confirm, 'Confirm', { _proof: 'demo-demo-demo' })).status, 303)
-  t.notOk(idOf(panel, cast.nils.email))
+  t.notOk(his())
 })
 
 t.test('the download does not tell whether somebody logs in with a wished address', async (t) => {

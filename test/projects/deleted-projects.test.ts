@@ -2,7 +2,7 @@ import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { accounts, keptAccess, memberships, projects, users } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
-import { type Client, type Panel, startApp } from '../harness.ts'
+import { accountId, type Client, type Panel, startApp } from '../harness.ts'
 import { until } from '../smtp.ts'
 
 const day = 24 * 3_600_000
@@ -229,7 +229,7 @@ t.test('nothing comes into a deleted account: the database itself refuses it', a
   const stella = await panel.signIn('stella')
   await remove(stella, 'website')
   await remove(stella, 'shop')
-  const acme = db.select().from(accounts).where(eq(accounts.identifier, 'acme')).get()?.id ?? 0
+  const acme = accountId({ db }, 'acme')
   db.update(accounts).set({ deletedAt: panel.app.now() }).where(eq(accounts.id, acme)).run()
   t.throws(
     () =>

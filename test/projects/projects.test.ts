@@ -1,14 +1,10 @@
 import { and, eq } from 'drizzle-orm'
 import t from 'tap'
-import { accounts, projectAccess, projects, records, users } from '../../src/db/schema.ts'
+import { accounts, projectAccess, projects, records } from '../../src/db/schema.ts'
 import { type CastName, cast } from '../../src/demo.ts'
-import { type Client, type Page, type Panel, startApp } from '../harness.ts'
+import { type Client, type Page, type Panel, startApp, userId } from '../harness.ts'
 
 const minute = 60_000
-
-function userId({ db }: Panel, who: CastName): string {
-  return String(db.select().from(users).where(eq(users.email, cast[who].email)).get()?.id)
-}
 
 function projectNamed({ db }: Panel, account: string, identifier: string) {
   return db
@@ -23,7 +19,7 @@ function projectNamed({ db }: Panel, account: string, identifier: string) {
 function roleIn(panel: Panel, project: string, who: CastName): string | undefined {
   const own = and(
     eq(projectAccess.projectId, projectNamed(panel, 'acme', project)?.id ?? 0),
-    eq(projectAccess.userId, Number(userId(panel, who))),
+    eq(projectAccess.userId, userId(panel, who)),
   )
   return panel.db.select().from(projectAccess).where(own).get()?.role
 }
@@ -44,7 +40,7 @@ async function giveAccess(panel: Panel, by: Client, project: string, people: Cas
   return by.submitAndFollow(
     '/customer/projects',
     'Give access',
-    { people: people.map((who) => userId(panel, who)), role },
+    { people: people.map((who) => String(userId(panel, who))), role },
     project,
   )
 }
@@ -370,7 +366,7 @@ t.test('giving access wants people and a role from the list', async (t) => {
 
   t.equal((await stella.post('/projects/shop/access', { role: 'reader', from: 'settings' })).status, 422)
   const odd = await stella.post('/projects/shop/access', {
-    people: userId(panel, 'tom'),
+    people: String(userId(panel, 'tom')),
     role: 'owner',
     from: 'project',
   })
@@ -381,7 +377,11 @@ t.test('giving access wants people and a role from the list', async (t) => {
 t.test('giving access to who has it already changes no role', async (t) => {
   const panel = await startApp(t)
   const stella = await panel.signIn('stella')
-  await stella.post('/projects/website/access', { people: userId(panel, 'tom'), role: 'admin', from: 'project' })
+  await stella.post('/projects/website/access', {
+    people: String(userId(panel, 'tom')),
+    role: 'admin',
+    from: 'project',
+  })
   t.equal(roleIn(panel, 'website', 'tom'), 'user')
 })
 
@@ -431,7 +431,7 @@ t.test('a Project Admin who is a Customer User manages that project, and no othe
 
   t.notMatch((await tom.get('/customer/projects')).text, 'Shop')
   const before = panel.rows()
-  const ids = { nils: userId(panel, 'nils'), stella: userId(panel, 'stella') }
+  const ids = { nils: String(userId(panel, 'nils')), stella: String(userId(panel, 'stella')) }
   t.equal((await tom.post('/projects/shop/access', { people: ids.nils, role: 'admin' })).status, 404)
   t.equal((await tom.post('/projects/shop/name', { name: 'Mine', version: '1' })).status, 404)
   t.equal((await tom.post(`/projects/shop/access/${ids.stella}/removal`)).status, 404)
@@ -456,7 +456,7 @@ for (const role of ['user', 'reader']) {
       const own = userId(panel, 'tom')
       const version = String(projectNamed(panel, 'acme', 'website')?.version)
       t.equal((await tom.post('/projects/website/name', { name: 'Mine', version })).status, 403)
-      t.equal((await tom.post('/projects/website/access', { people: nils, role: 'reader' })).status, 403)
+      t.equal((await tom.post('/projects/website/access', { people: String(nils), role: 'reader' })).status, 403)
       t.equal((await tom.post(`/projects/website/access/${own}`, { role: 'admin', version: '1' })).status, 403)
       const stellas = `/projects/website/access/${userId(panel, 'stella')}/removal`
       t.equal((await tom.post(stellas)).status, 403)
@@ -489,7 +489,10 @@ t.test('a project one has no access to answers as one that does not exist', asyn
   t.equal(foreign.withoutTokens, none.withoutTokens)
   const removal = await stella.post('/projects/skunkworks/removal', { identifier: 'skunkworks' })
   t.equal(removal.status, 404)
-  const give = await stella.post('/projects/skunkworks/access', { people: userId(panel, 'stella'), role: 'admin' })
+  const give = await stella.post('/projects/skunkworks/access', {
+    people: String(userId(panel, 'stella')),
+    role: 'admin',
+  })
   t.equal(give.status, 404)
   t.same(panel.rows(), before)
 })
@@ -499,12 +502,12 @@ t.test('users of another account cannot be given access', async (t) => {
   const stella = await panel.signIn('stella')
   t.notMatch((await stella.get('/projects/shop')).text, 'ines@initech.example')
 
-  const people = [userId(panel, 'ines'), userId(panel, 'tom')]
+  const people = [userId(panel, 'ines'), userId(panel, 'tom')].map(String)
   const mixed = await stella.post('/projects/shop/access', { people, role: 'user', from: 'project' })
   t.equal(roleIn(panel, 'shop', 'ines'), undefined)
   const missing = await stella.post('/projects/shop/access', { people: ['99999'], role: 'user', from: 'project' })
   const foreign = await stella.post('/projects/shop/access', {
-    people: userId(panel, 'uma'),
+    people: String(userId(panel, 'uma')),
     role: 'user',
     from: 'project',
   })

@@ -1,8 +1,8 @@
 import { eq, isNull } from 'drizzle-orm'
 import t from 'tap'
-import { accounts, imports, invitations, limits, users } from '../../src/db/schema.ts'
+import { accounts, imports, invitations, limits } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
-import { type Panel, publicUrl, startApp } from '../harness.ts'
+import { type Panel, publicUrl, startApp, userId } from '../harness.ts'
 import { linkIn, startMailServer } from '../smtp.ts'
 
 const newAccount = {
@@ -225,7 +225,7 @@ t.test('disabling a user ends all sessions; enabling lets the user log in again'
   t.match((await stella.get('/projects')).location, '/login', 'the old session stays dead')
   t.equal((await panel.visit().logIn(cast.stella.email)).status, 303)
 
-  const olgaId = panel.db.select().from(users).where(eq(users.email, cast.olga.email)).get()?.id
+  const olgaId = userId(panel, 'olga')
   const self = await olga.post(`/support/users/${olgaId}/disabling`)
   t.equal(self.status, 422)
   t.match(self.problem, 'You cannot disable yourself')

@@ -1,18 +1,16 @@
 import { eq } from 'drizzle-orm'
 import t from 'tap'
-import { accounts, memberships, projects, quotaRequests, users } from '../../src/db/schema.ts'
-import { type Panel, startApp } from '../harness.ts'
+import { memberships, projects, quotaRequests, users } from '../../src/db/schema.ts'
+import { accountId, type Panel, projectId, startApp, userId } from '../harness.ts'
 
 // A form offers the first of many, and says so. What an address names or somebody has chosen is among its choices.
-
-const acmeOf = ({ db }: Panel) => db.select().from(accounts).where(eq(accounts.identifier, 'acme')).get()?.id ?? 0
 
 /** Projects of Acme that come before `zulu`, the last by name. */
 function addProjects(panel: Panel, n: number): void {
   const add = (name: string, identifier: string) =>
     panel.db
       .insert(projects)
-      .values({ accountId: acmeOf(panel), name, identifier, search: name.toLowerCase(), createdAt: 1 })
+      .values({ accountId: accountId(panel, 'acme'), name, identifier, search: name.toLowerCase(), createdAt: 1 })
       .run()
   for (let one = 0; one < n; one++) add(`Alpha ${one}`, `alpha-${one}`)
   add('Zulu', 'zulu')
@@ -83,7 +81,7 @@ t.test('an invitation that is corrected keeps the projects that were chosen', as
   const panel = await startApp(t)
   const stella = await panel.signIn('stella')
   const page = await stella.open('/customer/users')
-  const shop = panel.db.select().from(projects).where(eq(projects.identifier, 'shop')).get()?.id ?? 0
+  const shop = projectId(panel, 'shop')
   // Meanwhile others come before it in the list.
   addProjects(panel, 30)
   const again = await stella.press(page, 'Invite', { name: 'Greta', email: 'greta', projects: String(shop) })
@@ -94,7 +92,7 @@ t.test('an invitation that is corrected keeps the projects that were chosen', as
 t.test('who was found and chosen to be given access stays chosen, and who else there is can be found', async (t) => {
   const panel = await startApp(t)
   const { db } = panel
-  const accountId = acmeOf(panel)
+  const acme = accountId(panel, 'acme')
   for (let n = 0; n < 70; n++) {
     const [name, email] = [`Person ${String(n).padStart(2, '0')}`, `person${n}@acme.example`]
     const user = db
@@ -102,10 +100,12 @@ t.test('who was found and chosen to be given access stays chosen, and who else t
       .values({ name, email, emailKey: email, search: name.toLowerCase(), passwordHash: '', createdAt: 1 })
       .returning()
       .get()
-    db.insert(memberships).values({ accountId, userId: user.id, role: 'member', createdAt: 1, lastUsedAt: 1 }).run()
+    db.insert(memberships)
+      .values({ accountId: acme, userId: user.id, role: 'member', createdAt: 1, lastUsedAt: 1 })
+      .run()
   }
   const stella = await panel.signIn('stella')
-  const last = db.select().from(users).where(eq(users.email, 'person69@acme.example')).get()?.id ?? 0
+  const last = userId(panel, 'person69@acme.example')
   const found = await stella.open('/projects/shop?find=person+69')
   const again = await stella.press(found, 'Give access', { people: String(last), role: 'nothing' })
   t.equal(again.status, 422)

@@ -14,19 +14,14 @@ import {
   sessions,
   users,
 } from '../../src/db/schema.ts'
-import { type CastName, cast } from '../../src/demo.ts'
-import { type Client, type Page, type Panel, startApp } from '../harness.ts'
+import { cast } from '../../src/demo.ts'
+import { accountId, type Client, type Page, type Panel, startApp, userId } from '../harness.ts'
 
 // No page cuts a list silently: the count beside it is the whole one, and the others can be reached.
 
 const many = 30
 const cores = 3
 const numbers = Array.from({ length: many }, (_, n) => n)
-
-const userId = (panel: Panel, who: CastName) =>
-  panel.db.select().from(users).where(eq(users.email, cast[who].email)).get()?.id ?? 0
-const accountId = (panel: Panel, identifier: string) =>
-  panel.db.select().from(accounts).where(eq(accounts.identifier, identifier)).get()?.id ?? 0
 
 /** Thirty customers of a partner, or direct ones. */
 function addAccounts({ db }: Panel, prefix: string, partnerId: number | null): number[] {

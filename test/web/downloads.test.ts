@@ -3,14 +3,13 @@ import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import { mock } from 'node:test'
 import Database from 'better-sqlite3'
-import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { addMember, changeRole, findMember, removeMember } from '../../src/accounts/members/data.ts'
 import { write } from '../../src/db/open.ts'
-import { accounts, records, users } from '../../src/db/schema.ts'
+import { records } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
 import { atCommandLine } from '../../src/records/record.ts'
-import { type Client, formFields, type Panel, publicUrl, startApp } from '../harness.ts'
+import { accountId, type Client, formFields, type Panel, publicUrl, startApp, userId } from '../harness.ts'
 import { pause, until } from '../smtp.ts'
 
 // A download is made no faster than it is read, and nobody has more than a few open.
@@ -23,12 +22,10 @@ function sqliteOf({ dataDir }: Panel): Database.Database {
   return new Database(join(dataDir, 'panel.db'), { timeout: 5_000 })
 }
 
-const acmeOf = ({ db }: Panel) => db.select().from(accounts).where(eq(accounts.identifier, 'acme')).get()?.id ?? 0
-
 /** Writes so many records of acts of Stella’s, with random text: no buffer on the way takes them all. */
 function addRecords(panel: Panel, n = many): void {
-  const acme = acmeOf(panel)
-  const stella = panel.db.select().from(users).where(eq(users.email, cast.stella.email)).get()?.id ?? 0
+  const acme = accountId(panel, 'acme')
+  const stella = userId(panel, 'stella')
   sqliteOf(panel)
     .prepare(
       `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
@@ -115,7 +112,6 @@ for (const [path, encoding, rows] of [
 type Ended = { how: string; end: (panel: Panel, client: Client) => unknown }
 
 const olga = (panel: Panel) => panel.signIn('olga')
-const stellas = (panel: Panel) => panel.db.select().from(users).where(eq(users.email, cast.stella.email)).get()?.id ?? 0
 
 /** How the right to a download ends while it is read. */
 const endings: Ended[] = [
@@ -127,14 +123,20 @@ const endings: Ended[] = [
   {
     how: 'is removed',
     end: (panel) =>
-      removeMember(panel.db, atCommandLine(panel.app.now()), acmeOf(panel), stellas(panel), 'member.removed'),
+      removeMember(
+        panel.db,
+        atCommandLine(panel.app.now()),
+        accountId(panel, 'acme'),
+        userId(panel, 'stella'),
+        'member.removed',
+      ),
   },
   {
     how: 'is no longer an admin',
     end: (panel) => {
       const by = atCommandLine(panel.app.now())
-      const { version = 0 } = findMember(panel.db, acmeOf(panel), stellas(panel)) ?? {}
-      changeRole(panel.db, by, acmeOf(panel), stellas(panel), 'member', version)
+      const { version = 0 } = findMember(panel.db, accountId(panel, 'acme'), userId(panel, 'stella')) ?? {}
+      changeRole(panel.db, by, accountId(panel, 'acme'), userId(panel, 'stella'), 'member', version)
     },
   },
   {
@@ -158,9 +160,9 @@ for (const [path, encoding] of [
       const panel = await startApp(t)
       await panel.app.listen({ port: 0, host: '127.0.0.1' })
       const by = atCommandLine(panel.app.now())
-      const uma = panel.db.select().from(users).where(eq(users.email, cast.uma.email)).get()?.id ?? 0
+      const uma = userId(panel, 'uma')
       write(panel.db, by, (tx) =>
-        addMember(tx, by, { accountId: acmeOf(panel), userId: uma, role: 'admin' }, 'member.joined'),
+        addMember(tx, by, { accountId: accountId(panel, 'acme'), userId: uma, role: 'admin' }, 'member.joined'),
       )
       const stella = await panel.signIn('stella')
       addRecords(panel)
@@ -188,7 +190,7 @@ t.test('a partner’s download of a customer’s users breaks off when the custo
      INSERT INTO users (email, email_key, name, search, password_hash, created_at)
      SELECT hex(randomblob(1000)) || i, i, 'A', 'a', '', 1 FROM n;
      INSERT INTO memberships (account_id, user_id, role, created_at, last_used_at)
-     SELECT ${acmeOf(panel)}, id, 'member', 1, 1 FROM users WHERE name = 'A'`,
+     SELECT ${accountId(panel, 'acme')}, id, 'member', 1, 1 FROM users WHERE name = 'A'`,
   )
   const socket = await ask(t, panel, petra, '/partner/customers/acme/users?download=csv', 'identity')
   await support.submit('/support/accounts/acme/partner', 'Move', { partner: 'rival' })
@@ -206,7 +208,7 @@ t.test('what somebody downloads about themselves is whole, however long', async 
   const stella = await panel.signIn('stella')
   addRecords(panel, 1_203)
   const { history } = JSON.parse((await stella.submit('/profile', 'Download my data')).body)
-  const id = panel.db.select().from(users).where(eq(users.email, cast.stella.email)).get()?.id ?? 0
+  const id = userId(panel, 'stella')
   const own = panel.db.select().from(records).all()
   t.same(
     history.map(({ what, at }: { what: string; at: string }) => [what, at]),

@@ -15,8 +15,7 @@ import {
   records,
   users,
 } from '../../src/db/schema.ts'
-import { cast } from '../../src/demo.ts'
-import { type Client, type Page, type Panel, startApp } from '../harness.ts'
+import { accountId, type Client, type Page, type Panel, projectId, startApp, userId } from '../harness.ts'
 
 // Whoever acts on the last row of the last page sees the page before it, not an empty one.
 
@@ -27,11 +26,9 @@ const many = 60
 /** Fills every list beyond two pages. */
 function fillLists({ db, app, dataDir }: Panel): void {
   const at = app.now()
-  const idOf = (identifier: string) =>
-    db.select().from(accounts).where(eq(accounts.identifier, identifier)).get()?.id ?? 0
-  const [cloudhaus, acme] = [idOf('cloudhaus'), idOf('acme')]
-  const petra = db.select().from(users).where(eq(users.email, cast.petra.email)).get()?.id ?? 0
-  const website = db.select().from(projects).where(eq(projects.identifier, 'website')).get()?.id ?? 0
+  const [cloudhaus, acme] = [accountId({ db }, 'cloudhaus'), accountId({ db }, 'acme')]
+  const petra = userId({ db }, 'petra')
+  const website = projectId({ db }, 'website')
   const importOf = (accountId: number, kind: 'customers' | 'users') =>
     db
       .insert(imports)
@@ -225,7 +222,7 @@ t.test('acting on the last row of the last page leads to the page before it', as
   const { db } = panel
   const keep = 26
   const surplus = (names: string) => Array.from({ length: many }, (_, n) => `${names}${n}`)
-  const acme = db.select().from(accounts).where(eq(accounts.identifier, 'acme')).get()?.id ?? 0
+  const acme = accountId({ db }, 'acme')
   const fillers = db
     .select()
     .from(users)
@@ -299,7 +296,7 @@ t.test('a download in which the last rows go while it is written holds no row tw
   const { everyRow, firstPage } = await import('../../src/db/list.ts')
   const { listMembers, memberList } = await import('../../src/accounts/members/data.ts')
   fillLists(panel)
-  const acme = panel.db.select().from(accounts).where(eq(accounts.identifier, 'acme')).get()?.id ?? 0
+  const acme = accountId(panel, 'acme')
   const small = everyRow((query) => listMembers(panel.db, acme, { ...query, size: 25 }), firstPage(memberList))
   const read: number[] = []
   for (const { userId } of small) {

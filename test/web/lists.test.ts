@@ -5,7 +5,7 @@ import t from 'tap'
 import { searchText } from '../../src/db/fold.ts'
 import { accounts, users } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
-import { type Client, type Page, type Panel, startApp } from '../harness.ts'
+import { accountId, type Client, type Page, type Panel, startApp } from '../harness.ts'
 
 // What all lists have in common: search, filters, sorts, pages; tried on the list of customers, and
 // then on every other.
@@ -14,7 +14,7 @@ const list = '/partner/customers'
 
 /** Adds customers of Cloudhaus with these names; identifiers are c-0, c-1 … */
 function addCustomers({ db }: Panel, names: string[], more: (n: number) => object = () => ({})): void {
-  const partnerId = db.select().from(accounts).where(eq(accounts.identifier, 'cloudhaus')).get()?.id ?? 0
+  const partnerId = accountId({ db }, 'cloudhaus')
   names.forEach((name, n) => {
     const identifier = `c-${n}`
     db.insert(accounts)

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { eq, sql } from 'drizzle-orm'
+import { sql } from 'drizzle-orm'
 import t from 'tap'
 import { named, searchText, sortKey } from '../../src/db/fold.ts'
 import type { ListSpec } from '../../src/db/list.ts'
@@ -9,7 +9,7 @@ import { accounts } from '../../src/db/schema.ts'
 import { findMatches } from '../../src/db/search.ts'
 import type { cast } from '../../src/demo.ts'
 import { emailKey } from '../../src/web/fields.ts'
-import { type Client, newFolder, type Page, type Panel, startApp } from '../harness.ts'
+import { accountId, type Client, newFolder, type Page, type Panel, startApp } from '../harness.ts'
 import { unpackRelease } from '../releases/releases.ts'
 import { isData, sources, src } from '../sources.ts'
 
@@ -219,7 +219,7 @@ t.test('every list that is sorted by name is sorted so, page by page, there and 
   ])
 
   const many = [...order, ...Array.from({ length: 50 }, (_, n) => `Shop ${n}`)]
-  const partnerId = panel.db.select().from(accounts).where(eq(accounts.identifier, 'cloudhaus')).get()?.id ?? 0
+  const partnerId = accountId(panel, 'cloudhaus')
   for (const [n, each] of many.toReversed().entries()) {
     const row = { name: each, identifier: `x-${n}`, createdAt: 1, ...named(each, `x-${n}`) }
     panel.db

@@ -10,13 +10,12 @@ import {
   invitations,
   letters,
   projectAccess,
-  projects,
   records,
   users,
 } from '../../src/db/schema.ts'
 import { type CastName, cast, demoPassword } from '../../src/demo.ts'
 import { resendGap } from '../../src/mail/allowance.ts'
-import { type Client, type Fields, type Page, type Panel, startApp } from '../harness.ts'
+import { type Client, type Fields, type Page, type Panel, projectId, startApp, userId } from '../harness.ts'
 import { isData, readSource, sources, src } from '../sources.ts'
 
 // What a page says is what happened: a notice tells of the act’s result, never of what was asked for.
@@ -83,8 +82,6 @@ const deleteAcme = all(
 )
 const deleteDirect = as('olga', '/support/accounts/direct/removal', 'Delete account', { identifier: 'direct' })
 const secondSession = (who: CastName) => (panel: Panel) => panel.signIn(who)
-const userId = ({ db }: Panel, who: CastName) =>
-  db.select().from(users).where(eq(users.email, cast[who].email)).get()?.id
 
 async function enrol(panel: Panel, client: Client): Promise<void> {
   const page = await client.open('/profile/two-factor')
@@ -644,7 +641,7 @@ for (const [route, act] of Object.entries(acts)) {
 t.test('giving access names only users of the account, all or none, and counts whom it was given', async (t) => {
   const panel = await startApp(t)
   const stella = await panel.signIn('stella')
-  const shop = panel.db.select().from(projects).where(eq(projects.identifier, 'shop')).get()?.id ?? 0
+  const shop = projectId(panel, 'shop')
   const inShop = () =>
     panel.db
       .select()
@@ -741,7 +738,7 @@ t.test('no route passes over what an act says that it did', async (t) => {
 t.test('an invitation that a member accepts says that the role stays, and what it gave', async (t) => {
   const panel = await startApp(t)
   const [stella, tom] = [await panel.signIn('stella'), await panel.signIn('tom')]
-  const shop = panel.db.select().from(projects).where(eq(projects.identifier, 'shop')).get()?.id ?? 0
+  const shop = projectId(panel, 'shop')
   const email = 'tom@new.example'
   const invitation = { name: 'Tom', email, role: 'admin', projects: String(shop) }
   await stella.submit('/customer/users', 'Invite', { ...invitation, projectRole: 'reader' })

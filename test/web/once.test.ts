@@ -1,8 +1,7 @@
 import { eq } from 'drizzle-orm'
 import t from 'tap'
-import { accounts, memberships, records, users } from '../../src/db/schema.ts'
-import { cast } from '../../src/demo.ts'
-import { type Client, type Page, type Panel, startApp } from '../harness.ts'
+import { accounts, memberships, records } from '../../src/db/schema.ts'
+import { type Client, type Page, type Panel, startApp, userId } from '../harness.ts'
 
 // What a form says that is sent again: what the first said, while that is true for certain.
 
@@ -49,7 +48,7 @@ for (const [whose, undo] of [
   [
     'somebody else',
     async (panel: Panel) => {
-      const max = panel.db.select().from(users).where(eq(users.email, cast.max.email)).get()?.id ?? 0
+      const max = userId(panel, 'max')
       panel.db.update(memberships).set({ role: 'admin' }).where(eq(memberships.userId, max)).run()
       await (await panel.signIn('max')).submit('/partner/customers', 'Resume', {}, 'acme')
     },
