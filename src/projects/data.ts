@@ -1,6 +1,7 @@
 import { and, asc, count, eq, inArray, isNull, type Placeholder, type SQL, sql } from 'drizzle-orm'
 import { named } from '../db/fold.ts'
 import { proposeIdentifier } from '../db/identifiers.ts'
+import type { ProjectId } from '../db/ids.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { placeholdersOf } from '../db/prepared.ts'
@@ -112,7 +113,7 @@ export function findProject(db: Db, accountId: number, looker: Looker, identifie
 }
 
 /** The living projects of an account among these ids: for choices in forms. */
-export function findProjectsById(db: Db, accountId: number, ids: number[]): Project[] {
+export function findProjectsById(db: Db, accountId: number, ids: ProjectId[]): Project[] {
   if (ids.length === 0) return []
   return db
     .select()
@@ -185,7 +186,7 @@ export function renameProject(
   db: Db,
   actor: Actor,
   accountId: number,
-  projectId: number,
+  projectId: ProjectId,
   name: string,
   version: number,
 ): 'saved' | 'unchanged' | undefined {

@@ -1,4 +1,5 @@
 import { asc, gt, max } from 'drizzle-orm'
+import type { ProjectId } from '../db/ids.ts'
 import type { Authority, Db } from '../db/open.ts'
 import { type Placeholders, prepared, preparedInsert } from '../db/prepared.ts'
 import { personalChanges, records } from '../db/schema.ts'
@@ -40,7 +41,7 @@ export type What = {
   accountId?: number | null
   userId?: number
   invitationId?: number
-  projectId?: number
+  projectId?: ProjectId
   letterId?: number
   change?: Change
   /** The user’s own name or e-mail, before and after: kept until the user is deleted. */

@@ -19,6 +19,7 @@ import {
 } from '../../src/accounts/invitations/data/sending.ts'
 import { addMember, changeRole } from '../../src/accounts/members/data.ts'
 import { named, searchText } from '../../src/db/fold.ts'
+import { asProjectId, type ProjectId } from '../../src/db/ids.ts'
 import * as schema from '../../src/db/schema.ts'
 import { type CastName, cast } from '../../src/demo.ts'
 import { resendGap } from '../../src/mail/allowance.ts'
@@ -74,7 +75,7 @@ type World = {
   at: number
   user: (who: CastName) => User
   account: (identifier: string) => typeof schema.accounts.$inferSelect
-  website: number
+  website: ProjectId
   /** Petra of Cloudhaus, Stella of Acme, Olga of Support. */
   petra: Person
   stella: Person
@@ -624,7 +625,7 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
   records: [
     [
       ({ db, petra }) => {
-        const about = { accountId: 1, userId: 2, invitationId: 3, projectId: 4, letterId: 5 }
+        const about = { accountId: 1, userId: 2, invitationId: 3, projectId: asProjectId(4), letterId: 5 }
         const { userId, accountId, at, ip, requestId } = petra
         record(db, { ...petra, bySupport: true }, { kind: 'account.renamed', ...about, change: { name: ['A', 'B'] } })
         const by = { actorId: userId, actorAccountId: accountId, bySupport: true, at, ip, requestId }

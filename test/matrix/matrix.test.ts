@@ -56,7 +56,7 @@ import { limitsOfProjects, usesOf } from '../../src/quotas/data/uses.ts'
 import { askForMore, cancelRequest } from '../../src/quotas/requests/data/asking.ts'
 import { approveRequest, declineRequest } from '../../src/quotas/requests/data/deciding.ts'
 import * as requests from '../../src/quotas/requests/data/reading.ts'
-import { accountId, type Client, type Page, type Panel, projectId, startApp, userId } from '../harness.ts'
+import { accountId, type Client, type Page, type Panel, projectId, startApp, there, userId } from '../harness.ts'
 import { until } from '../smtp.ts'
 import { addressOf, formFor, lasting, missing, type Objects, prepare } from './objects.ts'
 
@@ -870,7 +870,7 @@ t.test('what the end of an account counts, ends, gives back and forgets is its o
   for (let id = due(); id !== undefined; id = due()) purge.purgeAccount(db, later, id, () => {})
   t.strictSame(Object.fromEntries(recorded('account.purged')), { [acmeId]: [2, 0], [goneId]: [1, 0] })
   t.strictSame(ofUmbrella(), before)
-  t.ok(purge.purgeDeletedProject(db, later, purge.nextDueProject(db, later) ?? 0))
+  t.ok(purge.purgeDeletedProject(db, later, there(purge.nextDueProject(db, later))))
   t.strictSame({ ...ofUmbrella(), projects: [], records: [] }, { ...before, projects: [], records: [] })
 })
 

@@ -2,7 +2,7 @@ import { and, eq } from 'drizzle-orm'
 import t from 'tap'
 import { accounts, projectAccess, projects, records } from '../../src/db/schema.ts'
 import { type CastName, cast } from '../../src/demo.ts'
-import { type Client, type Page, type Panel, startApp, userId } from '../harness.ts'
+import { type Client, type Page, type Panel, startApp, there, userId } from '../harness.ts'
 
 const minute = 60_000
 
@@ -18,7 +18,7 @@ function projectNamed({ db }: Panel, account: string, identifier: string) {
 /** The role that somebody has in a project of Acme, as it is stored. */
 function roleIn(panel: Panel, project: string, who: CastName): string | undefined {
   const own = and(
-    eq(projectAccess.projectId, projectNamed(panel, 'acme', project)?.id ?? 0),
+    eq(projectAccess.projectId, there(projectNamed(panel, 'acme', project)).id),
     eq(projectAccess.userId, userId(panel, who)),
   )
   return panel.db.select().from(projectAccess).where(own).get()?.role

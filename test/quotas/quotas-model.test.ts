@@ -8,6 +8,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { createAccount } from '../../src/accounts/data/account.ts'
 import { addMember } from '../../src/accounts/members/data.ts'
+import { asProjectId, type ProjectId } from '../../src/db/ids.ts'
 import { users } from '../../src/db/schema.ts'
 import { createProject } from '../../src/projects/data.ts'
 import { deleteProject } from '../../src/projects/deletion/data.ts'
@@ -27,7 +28,7 @@ const kinds = ['projects', 'cores', 'ram'] as const
 type Kind = (typeof kinds)[number]
 type Numbers = Partial<Record<Kind, number | null>>
 
-type ModelProject = { id: number; limits: Numbers }
+type ModelProject = { id: ProjectId; limits: Numbers }
 type Asked = { project: ModelProject | undefined; amounts: Partial<Record<Kind, number>> }
 type ModelCustomer = {
   id: number
@@ -281,7 +282,7 @@ t.test('random sequences of all quota acts come out as in a plain model', async 
           compare('project', set({ level: 'project', accountId, projectId: project.id }, rest), may)
         } else if (one.act === 'create') {
           const made = createProject(db, actor, accountId, userId, { name: 'P', identifier: `p-${acts}` })
-          const project = { id: typeof made === 'string' ? 0 : made.id, limits: {} }
+          const project = { id: typeof made === 'string' ? asProjectId(0) : made.id, limits: {} }
           // Without a number in the way at any level it is created; a level that is full, or over, refuses.
           compare(
             'create',

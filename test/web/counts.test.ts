@@ -15,7 +15,7 @@ import {
   users,
 } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
-import { accountId, type Client, type Page, type Panel, startApp, userId } from '../harness.ts'
+import { accountId, type Client, type Page, type Panel, startApp, there, userId } from '../harness.ts'
 
 // No page cuts a list silently: the count beside it is the whole one, and the others can be reached.
 
@@ -123,7 +123,7 @@ t.test('more is asked for any of a hundred and thirty projects, not for another 
   const acme = accountId(panel, 'acme')
   for (let n = 100; n < 230; n++) {
     const values = { accountId: acme, name: `P${n}`, identifier: `p-${n}`, search: `p${n}`, createdAt: n }
-    const projectId = Number(panel.db.insert(projects).values(values).run().lastInsertRowid)
+    const projectId = panel.db.insert(projects).values(values).returning().get().id
     panel.db
       .insert(limits)
       .values({ level: 'project', accountId: acme, projectId, resourceId: cores, amount: 1, remark: '', setAt: 1 })
@@ -139,7 +139,7 @@ t.test('more is asked for any of a hundred and thirty projects, not for another 
     panel.db
       .select()
       .from(projects)
-      .where(eq(projects.id, asked?.projectId ?? 0))
+      .where(eq(projects.id, there(asked?.projectId)))
       .get()?.identifier,
     'p-229',
   )
@@ -235,7 +235,7 @@ t.test('thirty of what is in a project are counted on Home, with a way to all', 
   const tomId = userId(panel, 'tom')
   for (const n of numbers) {
     const values = { accountId: acme, name: `P${n}`, identifier: `p-${n}`, search: `p${n}`, createdAt: n }
-    const projectId = Number(panel.db.insert(projects).values(values).run().lastInsertRowid)
+    const projectId = panel.db.insert(projects).values(values).returning().get().id
     panel.db
       .insert(projectAccess)
       .values({ accountId: acme, projectId, userId: tomId, role: 'user', createdAt: 1 })

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import type { ProjectId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { mayInvite } from '../../mail/allowance.ts'
 import { type ProjectRole, type Role, roleName } from '../../policy.ts'
@@ -11,7 +12,7 @@ import { type Checked, type Kind, RowFailed, role, usedBefore, withEvery, wordsO
 const address = z.object({ 'e-mail': email(), role })
 const userRow = z.object({ name: personName(), 'e-mail': email(), role, projects: z.string() })
 
-type UserInput = { name: string; email: string; role: Role; projects: { id: number; role: ProjectRole }[] }
+type UserInput = { name: string; email: string; role: Role; projects: { id: ProjectId; role: ProjectRole }[] }
 
 export const users: Kind = {
   action: 'member.import',
@@ -85,7 +86,7 @@ const everything = { userId: 0, seesAll: true }
 /** “website:user shop” → the account's own living projects, with roles. What is wrong, in words. */
 function readProjects(db: Db, accountId: number, text: string) {
   const roles: Record<string, ProjectRole> = { admin: 'admin', user: 'user', reader: 'reader' }
-  const projects: { id: number; role: ProjectRole; words: string }[] = []
+  const projects: { id: ProjectId; role: ProjectRole; words: string }[] = []
   for (const part of text
     .toLowerCase()
     .split(/[\s,;|]+/)

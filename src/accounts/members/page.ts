@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { asProjectId } from '../../db/ids.ts'
 import { type AccountKind, roleName } from '../../policy.ts'
 import { countProjects, findProjectsById, listProjectChoices, withChosen } from '../../projects/data.ts'
 import { found } from '../../web/answer/errors.ts'
@@ -27,7 +28,10 @@ export function showMembers(
 ) {
   const { db, now } = request.server
   const { account } = request.member
-  const chosen = [form?.values.projects ?? []].flat().flatMap((id) => readId(id) ?? [])
+  const chosen = [form?.values.projects ?? []]
+    .flat()
+    .flatMap((id) => readId(id) ?? [])
+    .map(asProjectId)
   return reply.page('accounts/members/index', {
     title: 'Users',
     form: form ?? newForm({ role: 'member', projectRole: 'user' }),

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import * as z from 'zod'
+import { asProjectId } from '../../db/ids.ts'
 import { orTooMany, TooMany } from '../../mail/pace.ts'
 import { requestConfirmation } from '../../people/email/data.ts'
 import { sessionAttempt, tooSoon } from '../../people/log-in/throttle/attempt.ts'
@@ -18,7 +19,7 @@ const invitation = z.strictObject({
   name: personName(),
   email: email(),
   role: z.enum(['admin', 'member'], { error: 'Choose a role.' }),
-  projects: several(idChoice()),
+  projects: several(idChoice().transform(asProjectId)),
   projectRole: z.enum(['admin', 'user', 'reader'], { error: 'Choose a project role.' }).default('user'),
 })
 const nothing = z.strictObject({})

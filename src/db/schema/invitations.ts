@@ -10,6 +10,7 @@ import {
   unique,
   uniqueIndex,
 } from 'drizzle-orm/sqlite-core'
+import type { ProjectId } from '../ids.ts'
 import { accounts } from './accounts.ts'
 import { users } from './people.ts'
 import { projects } from './projects.ts'
@@ -87,7 +88,7 @@ export const invitationProjects = sqliteTable(
   {
     accountId: integer('account_id').notNull(),
     invitationId: integer('invitation_id').notNull(),
-    projectId: integer('project_id').notNull(),
+    projectId: integer('project_id').$type<ProjectId>().notNull(),
     role: text({ enum: ['admin', 'user', 'reader'] }).notNull(),
   },
   (table) => [

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { check, foreignKey, index, integer, primaryKey, sqliteTable, text, unique } from 'drizzle-orm/sqlite-core'
+import type { ProjectId } from '../ids.ts'
 import { accounts, memberships } from './accounts.ts'
 import { restorable } from './deletion.ts'
 import { users } from './people.ts'
@@ -8,7 +9,7 @@ import { resources } from './quotas.ts'
 export const projects = sqliteTable(
   'projects',
   {
-    id: integer().primaryKey(),
+    id: integer().primaryKey().$type<ProjectId>(),
     accountId: integer('account_id')
       .notNull()
       .references(() => accounts.id),
@@ -37,7 +38,7 @@ export const projectAccess = sqliteTable(
   'project_access',
   {
     accountId: integer('account_id').notNull(),
-    projectId: integer('project_id').notNull(),
+    projectId: integer('project_id').$type<ProjectId>().notNull(),
     userId: integer('user_id').notNull(),
     role: text({ enum: ['admin', 'user', 'reader'] }).notNull(),
     // The user's, kept by triggers: a project's people are searched and sorted by them.
@@ -70,7 +71,7 @@ export const keptAccess = sqliteTable(
   'kept_access',
   {
     accountId: integer('account_id').notNull(),
-    projectId: integer('project_id').notNull(),
+    projectId: integer('project_id').$type<ProjectId>().notNull(),
     userId: integer('user_id').notNull(),
     role: text({ enum: ['admin', 'user', 'reader'] }).notNull(),
   },
@@ -95,7 +96,7 @@ export const keptLimits = sqliteTable(
   'kept_limits',
   {
     accountId: integer('account_id').notNull(),
-    projectId: integer('project_id').notNull(),
+    projectId: integer('project_id').$type<ProjectId>().notNull(),
     resourceId: integer('resource_id')
       .notNull()
       .references(() => resources.id),

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { check, foreignKey, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import type { ProjectId } from '../ids.ts'
 import { accounts } from './accounts.ts'
 import { users } from './people.ts'
 import { projects } from './projects.ts'
@@ -24,7 +25,7 @@ export const limits = sqliteTable(
     accountId: integer('account_id')
       .notNull()
       .references(() => accounts.id),
-    projectId: integer('project_id'),
+    projectId: integer('project_id').$type<ProjectId>(),
     resourceId: integer('resource_id')
       .notNull()
       .references(() => resources.id),
@@ -60,7 +61,7 @@ export const quotaRequests = sqliteTable(
     accountId: integer('account_id')
       .notNull()
       .references(() => accounts.id),
-    projectId: integer('project_id'),
+    projectId: integer('project_id').$type<ProjectId>(),
     requestedBy: integer('requested_by')
       .notNull()
       .references(() => users.id),

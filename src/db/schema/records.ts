@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { check, index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { ProjectId } from '../ids.ts'
 import { users } from './people.ts'
 
 // Append-only: triggers refuse UPDATE and DELETE. No foreign keys, so that a record outlives all it
@@ -16,7 +17,7 @@ export const records = sqliteTable(
     bySupport: integer('by_support', { mode: 'boolean' }).notNull(),
     userId: integer('user_id'),
     invitationId: integer('invitation_id'),
-    projectId: integer('project_id'),
+    projectId: integer('project_id').$type<ProjectId>(),
     letterId: integer('letter_id'),
     // JSON: { field: [before, after] }. What is personal stands in personal_changes.
     change: text().notNull(),

@@ -1,5 +1,6 @@
 import { and, eq, type Placeholder, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
+import type { ProjectId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { equals, type Placeholders, perConnection, prepared } from '../../db/prepared.ts'
 import { accounts, personalChanges } from '../../db/schema.ts'
@@ -44,7 +45,7 @@ type Past = {
   people: Map<number, number>
   from: Map<number, number>
   renames: Rename[]
-  projects: Map<number, Rename[]>
+  projects: Map<ProjectId, Rename[]>
 }
 
 const pasts = perConnection(() => new Map<number, Past>())
@@ -72,7 +73,7 @@ const newRenames = prepared((db, { asked }: Placeholders<{ asked: string }>) =>
   db
     .select({
       accountId: sql<number>`records.account_id`,
-      projectId: sql<number | null>`records.project_id`,
+      projectId: sql<ProjectId | null>`records.project_id`,
       recordId: sql<number>`records.id`,
       before: sql<string>`records.change ->> '$.name[0]'`,
     })
@@ -112,7 +113,7 @@ function note(firsts: Map<number, number>, id: number, recordId: number): void {
   firsts.set(id, Math.min(firsts.get(id) ?? recordId, recordId))
 }
 
-function push(renames: Map<number, Rename[]>, id: number, rename: Rename): void {
+function push<Id>(renames: Map<Id, Rename[]>, id: Id, rename: Rename): void {
   const own = renames.get(id)
   if (own) own.push(rename)
   else renames.set(id, [rename])

@@ -1,5 +1,6 @@
 import { and, eq, isNotNull, isNull, sql } from 'drizzle-orm'
 import { isRestorable, restorableUntil } from '../../db/deletion.ts'
+import type { ProjectId } from '../../db/ids.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import { type Db, write } from '../../db/open.ts'
 import { equals, placeholdersOf } from '../../db/prepared.ts'
@@ -86,7 +87,7 @@ export function restoreProject(
   db: Db,
   actor: Actor,
   accountId: number,
-  projectId: number,
+  projectId: ProjectId,
 ): RestoredProject | 'limit' | undefined {
   return write(db, actor, (tx) => {
     const own = and(eq(projects.accountId, accountId), isRestorable(projects, actor.at), eq(projects.id, projectId))
@@ -106,7 +107,7 @@ export function restoreProject(
   })
 }
 
-function bringBackPeople(tx: Db, actor: Actor, projectId: number): number {
+function bringBackPeople(tx: Db, actor: Actor, projectId: ProjectId): number {
   const kept = tx.delete(keptAccess).where(eq(keptAccess.projectId, projectId)).returning().all()
   for (const access of kept)
     tx.insert(projectAccess)
@@ -134,7 +135,7 @@ function bringBackLimits(tx: Db, actor: Actor, holder: Holder & { level: 'projec
  * Deletes a project. Who had access to it and what it was given is kept for its restoration, and counts
  * nowhere. Its identifier stays taken. Undefined when there is no such project.
  */
-export function deleteProject(db: Db, actor: Actor, accountId: number, projectId: number): Project | undefined {
+export function deleteProject(db: Db, actor: Actor, accountId: number, projectId: ProjectId): Project | undefined {
   return write(db, actor, (tx) => {
     const own = and(eq(projects.accountId, accountId), eq(projects.id, projectId))
     const project = tx

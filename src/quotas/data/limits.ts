@@ -1,5 +1,6 @@
 import { and, eq, isNull, or, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
+import type { ProjectId } from '../../db/ids.ts'
 import { type Db, write } from '../../db/open.ts'
 import { equals, type Placeholders, prepared } from '../../db/prepared.ts'
 import { accounts, limits, projects, users } from '../../db/schema.ts'
@@ -90,14 +91,15 @@ const accountPlace = prepared((db, { accountId }: Placeholders<{ accountId: numb
     .prepare(),
 )
 
-const projectPlace = prepared((db, { accountId, projectId }: Placeholders<{ accountId: number; projectId: number }>) =>
-  db
-    .select({ ...placeOfAccount, projectName: projects.name })
-    .from(projects)
-    .innerJoin(accounts, eq(accounts.id, projects.accountId))
-    .leftJoin(partner, eq(partner.id, accounts.partnerId))
-    .where(and(equals(projects.accountId, accountId), equals(projects.id, projectId), isNull(projects.deletedAt)))
-    .prepare(),
+const projectPlace = prepared(
+  (db, { accountId, projectId }: Placeholders<{ accountId: number; projectId: ProjectId }>) =>
+    db
+      .select({ ...placeOfAccount, projectName: projects.name })
+      .from(projects)
+      .innerJoin(accounts, eq(accounts.id, projects.accountId))
+      .leftJoin(partner, eq(partner.id, accounts.partnerId))
+      .where(and(equals(projects.accountId, accountId), equals(projects.id, projectId), isNull(projects.deletedAt)))
+      .prepare(),
 )
 
 function findPlace(db: Db, { level, accountId, projectId }: Holder): Place | undefined {
@@ -108,7 +110,7 @@ function findPlace(db: Db, { level, accountId, projectId }: Holder): Place | und
   return projectPlace(db).get({ accountId, projectId })
 }
 
-type LevelsOf = { accountId: number; projectId: number | null; partnerId: number | null }
+type LevelsOf = { accountId: number; projectId: ProjectId | null; partnerId: number | null }
 
 const limitsOf = prepared((db, { accountId, projectId, partnerId }: Placeholders<LevelsOf>) =>
   db
@@ -127,7 +129,7 @@ const limitsOf = prepared((db, { accountId, projectId, partnerId }: Placeholders
 )
 
 /** The limits set on a place and on the levels above it. */
-function listLimits(db: Db, accountId: number, projectId: number | undefined, partnerId: number | null) {
+function listLimits(db: Db, accountId: number, projectId: ProjectId | undefined, partnerId: number | null) {
   return limitsOf(db).all({ accountId, projectId: projectId ?? null, partnerId })
 }
 
@@ -199,7 +201,7 @@ export function changeLimits(tx: Db, actor: Actor, holder: Holder, amounts: Amou
 }
 
 /** A project goes: so does what was given to it. Nothing of it stays given out. */
-export function dropProjectLimits(tx: Db, accountId: number, projectId: number): void {
+export function dropProjectLimits(tx: Db, accountId: number, projectId: ProjectId): void {
   tx.delete(limits)
     .where(and(eq(limits.accountId, accountId), eq(limits.projectId, projectId)))
     .run()

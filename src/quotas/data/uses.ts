@@ -1,4 +1,5 @@
 import { and, asc, count, eq, inArray, isNull, type SQL, sql, sum } from 'drizzle-orm'
+import type { ProjectId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { type Placeholders, prepared } from '../../db/prepared.ts'
 import { limits, projects, resources } from '../../db/schema.ts'
@@ -114,7 +115,7 @@ export function hasLimitAt(percent: number, more = false): SQL {
 }
 
 /** What projects of an account were given, by project: only what has a number. */
-export function limitsOfProjects(db: Db, accountId: number, projectIds: number[]) {
+export function limitsOfProjects(db: Db, accountId: number, projectIds: ProjectId[]) {
   const rows = db
     .select({ projectId: limits.projectId, name: resources.name, unit: resources.unit, amount: limits.amount })
     .from(limits)

@@ -1,6 +1,7 @@
-import { and, eq, inArray, isNull, or, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNull, or, type SQL, sql } from 'drizzle-orm'
 import { type Deletable, isDue } from '../../../db/deletion.ts'
 import { named } from '../../../db/fold.ts'
+import type { ProjectId } from '../../../db/ids.ts'
 import { type Db, write } from '../../../db/open.ts'
 import {
   accounts,
@@ -39,17 +40,18 @@ const mostTraces = 500
 
 /** An account that is due at this time, but for these. */
 export function nextDueAccount(db: Db, at: number, without: number[] = []): number | undefined {
-  return nextDue(db, accounts, at, without)
+  const due = isDueBut(accounts, at, without)
+  return db.select({ id: accounts.id }).from(accounts).where(due).limit(1).get()?.id
 }
 
 /** A project that is due at this time, but for these. */
-export function nextDueProject(db: Db, at: number, without: number[] = []): number | undefined {
-  return nextDue(db, projects, at, without)
+export function nextDueProject(db: Db, at: number, without: ProjectId[] = []): ProjectId | undefined {
+  const due = isDueBut(projects, at, without)
+  return db.select({ id: projects.id }).from(projects).where(due).limit(1).get()?.id
 }
 
-function nextDue(db: Db, table: Deletable, at: number, without: number[]): number | undefined {
-  const due = and(isDue(table, at), sql`not ${isOneOf(table.id, without)}`)
-  return db.select({ id: table.id }).from(table).where(due).limit(1).get()?.id
+function isDueBut(table: Deletable, at: number, without: number[]): SQL | undefined {
+  return and(isDue(table, at), sql`not ${isOneOf(table.id, without)}`)
 }
 
 /**
@@ -146,7 +148,7 @@ function forgetTyped(tx: Db, accountId: number): void {
 }
 
 /** All of an account's requests, or those for one of its projects. */
-function forgetRequests(tx: Db, accountId: number, projectId?: number): void {
+function forgetRequests(tx: Db, accountId: number, projectId?: ProjectId): void {
   const which = and(
     eq(quotaRequests.accountId, accountId),
     projectId === undefined ? undefined : eq(quotaRequests.projectId, projectId),
@@ -157,7 +159,7 @@ function forgetRequests(tx: Db, accountId: number, projectId?: number): void {
 }
 
 /** Purges a deleted project. False when it is not due at this time. */
-export function purgeDeletedProject(db: Db, at: number, projectId: number): boolean {
+export function purgeDeletedProject(db: Db, at: number, projectId: ProjectId): boolean {
   return write(db, byItself(at), (tx) => {
     const project = tx
       .select()

@@ -1,5 +1,6 @@
 import { and, eq, gt } from 'drizzle-orm'
 import { searchText } from '../../../db/fold.ts'
+import type { ProjectId } from '../../../db/ids.ts'
 import { type Db, write } from '../../../db/open.ts'
 import { invitationProjects, invitations, invitationTokens, pendingInvitation, users } from '../../../db/schema.ts'
 import { allowInvitation } from '../../../mail/allowance.ts'
@@ -20,7 +21,12 @@ export type OnBehalf = 'support' | { partner: string }
 /** What an invitation's letter needs beside the row: who signs it, for whom, and where its link leads. */
 export type Sender = { post: Post; publicUrl: string; inviter: string; from?: OnBehalf; bulk?: boolean }
 
-export type NewInvitation = { name: string; email: string; role: Role; projects: { id: number; role: ProjectRole }[] }
+export type NewInvitation = {
+  name: string
+  email: string
+  role: Role
+  projects: { id: ProjectId; role: ProjectRole }[]
+}
 
 /** How long an invitation is open, in milliseconds. */
 export const invitationLifetime = 7 * 24 * 3_600_000

@@ -1,4 +1,5 @@
 import { and, eq, inArray, sql } from 'drizzle-orm'
+import type { ProjectId } from '../../../db/ids.ts'
 import { type Db, write } from '../../../db/open.ts'
 import { memberships, projectAccess, users } from '../../../db/schema.ts'
 import type { ProjectRole } from '../../../policy.ts'
@@ -13,7 +14,7 @@ export function giveAccess(
   db: Db,
   actor: Actor,
   accountId: number,
-  projectId: number,
+  projectId: ProjectId,
   userIds: number[],
   role: ProjectRole,
 ): { added: number; kept: number } | undefined {
@@ -34,7 +35,7 @@ export function addAccess(
   tx: Db,
   actor: Actor,
   accountId: number,
-  projectId: number,
+  projectId: ProjectId,
   userId: number,
   role: ProjectRole,
 ): boolean {
@@ -47,7 +48,7 @@ export function addAccess(
   return added === 1
 }
 
-export function findAccess(db: Db, accountId: number, projectId: number, userId: number): Access | undefined {
+export function findAccess(db: Db, accountId: number, projectId: ProjectId, userId: number): Access | undefined {
   return db
     .select(accessFields)
     .from(projectAccess)
@@ -61,7 +62,7 @@ export function changeAccess(
   db: Db,
   actor: Actor,
   accountId: number,
-  projectId: number,
+  projectId: ProjectId,
   userId: number,
   role: ProjectRole,
   version: number,
@@ -90,7 +91,7 @@ export function removeAccess(
   db: Db,
   actor: Actor,
   accountId: number,
-  projectId: number,
+  projectId: ProjectId,
   userId: number,
 ): Access | undefined {
   return write(db, actor, (tx) => {
@@ -104,7 +105,7 @@ export function removeAccess(
   })
 }
 
-function oneAccess(accountId: number, projectId: number, userId: number) {
+function oneAccess(accountId: number, projectId: ProjectId, userId: number) {
   return and(
     eq(projectAccess.accountId, accountId),
     eq(projectAccess.projectId, projectId),

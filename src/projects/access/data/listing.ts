@@ -1,4 +1,5 @@
 import { and, asc, eq, inArray, isNull, notExists, notInArray, or, sql } from 'drizzle-orm'
+import type { ProjectId } from '../../../db/ids.ts'
 import { type List, type ListQuery, type ListSpec, readPage } from '../../../db/list.ts'
 import type { Db } from '../../../db/open.ts'
 import { equals, placeholdersOf } from '../../../db/prepared.ts'
@@ -7,7 +8,7 @@ import { isOneOf, matches } from '../../../db/search.ts'
 import type { ProjectRole } from '../../../policy.ts'
 
 export type Access = {
-  projectId: number
+  projectId: ProjectId
   userId: number
   name: string
   email: string
@@ -42,7 +43,7 @@ export const accessList = {
 } as const satisfies ListSpec<Access>
 
 /** Who has access to a project. */
-export function listAccess(db: Db, accountId: number, projectId: number, query: ListQuery): List<Access> {
+export function listAccess(db: Db, accountId: number, projectId: ProjectId, query: ListQuery): List<Access> {
   const values = { accountId, projectId }
   const the = placeholdersOf(values)
   const own = and(equals(projectAccess.accountId, the.accountId), equals(projectAccess.projectId, the.projectId))
@@ -64,7 +65,7 @@ export function listAccess(db: Db, accountId: number, projectId: number, query: 
 }
 
 /** The first people of each of these projects, `each` at the most, in one query. */
-export function listAccessOf(db: Db, accountId: number, projectIds: number[], each: number): Access[] {
+export function listAccessOf(db: Db, accountId: number, projectIds: ProjectId[], each: number): Access[] {
   if (projectIds.length === 0) return []
   const numbered = db
     .select({
@@ -92,7 +93,7 @@ export function listAccessOf(db: Db, accountId: number, projectIds: number[], ea
 export function listCandidates(
   db: Db,
   accountId: number,
-  projectId: number,
+  projectId: ProjectId,
   q: string,
   limit: number,
   chosen: number[] = [],
@@ -124,9 +125,9 @@ export function listCandidates(
 export function listCandidatesOf(
   db: Db,
   accountId: number,
-  projectIds: number[],
+  projectIds: ProjectId[],
   each: number,
-): (Candidate & { projectId: number })[] {
+): (Candidate & { projectId: ProjectId })[] {
   if (projectIds.length === 0) return []
   const inside = db
     .select({ one: sql`1` })
@@ -135,7 +136,7 @@ export function listCandidatesOf(
   const numbered = db
     .select({
       // Both columns are called id: in a subquery each needs a name of its own.
-      projectId: sql<number>`${projects.id}`.as('project_id'),
+      projectId: sql<ProjectId>`${projects.id}`.as('project_id'),
       userId: sql<number>`${users.id}`.as('user_id'),
       name: users.name,
       email: users.email,

@@ -1,5 +1,6 @@
 import { and, between, count, eq } from 'drizzle-orm'
 import { caretakerOf } from '../../../accounts/data/caretaker.ts'
+import type { ProjectId } from '../../../db/ids.ts'
 import { allOrNothing, type Db, write } from '../../../db/open.ts'
 import { accounts, quotaRequestAmounts, quotaRequests } from '../../../db/schema.ts'
 import type { MailContext } from '../../../mail/outbox.ts'
@@ -27,7 +28,7 @@ export function askForMore(
   db: Db,
   actor: Person,
   accountId: number,
-  { projectId, amounts, reason }: { projectId: number | null; amounts: Map<number, number>; reason: string },
+  { projectId, amounts, reason }: { projectId: ProjectId | null; amounts: Map<number, number>; reason: string },
   tell: MailContext,
 ): Asked | undefined {
   return write(db, actor, (tx) => {

@@ -1,5 +1,6 @@
 import { and, eq } from 'drizzle-orm'
 import { isLookedAfterBy } from '../../../accounts/data/caretaker.ts'
+import type { ProjectId } from '../../../db/ids.ts'
 import { type Db, write } from '../../../db/open.ts'
 import { openQuotaRequest, quotaRequestAmounts, quotaRequests } from '../../../db/schema.ts'
 import type { MailContext } from '../../../mail/outbox.ts'
@@ -132,7 +133,7 @@ export function declineRequest(
 }
 
 /** Ends an open request whose project or partner goes, with the reason. */
-export function endRequestOf(tx: Db, actor: Actor, accountId: number, comment: string, projectId?: number): void {
+export function endRequestOf(tx: Db, actor: Actor, accountId: number, comment: string, projectId?: ProjectId): void {
   const request = findOpenRequest(tx, accountId)
   if (!request || (projectId !== undefined && request.projectId !== projectId)) return
   end(tx, actor, request, { state: 'cancelled', comment, automatic: false }, 'limit.cancelled', {
