@@ -134,7 +134,12 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
 
 const parsed = new Map(files.map((file) => [file, ts.createSourceFile(file, read(file), ts.ScriptTarget.Latest, true)]))
 
+const views = readdirSync(join(root, 'views'), { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.eta'))
+  .map((file) => ({ file, text: readFileSync(join(root, 'views', file), 'utf8') }))
+
 const mostLines = { file: 250, function: 80 }
+const longestLine = 140
 
 function longFunctions(file: string): string[] {
   const source = parsed.get(file)
@@ -157,6 +162,15 @@ t.test('a file has at most 250 lines and a function 80', async (t) => {
     t.ok(lines <= mostLines.file, `${file} has ${lines} lines`)
   }
   t.same(files.flatMap(longFunctions), [])
+})
+
+t.test('a line of a view has at most 140 characters', async (t) => {
+  for (const { file, text } of views)
+    t.same(
+      text.split('\n').filter((line) => line.length > longestLine),
+      [],
+      file,
+    )
 })
 
 /** Names that two files export, and why. */
@@ -209,18 +223,14 @@ t.test(
 )
 
 t.test('views print only what is escaped, but for other views and what tools.table writes', async (t) => {
-  const views = readdirSync(join(root, 'views'), { recursive: true, encoding: 'utf8' }).filter((file) =>
-    file.endsWith('.eta'),
-  )
-  for (const view of views) {
-    const text = readFileSync(join(root, 'views', view), 'utf8')
+  for (const { file, text } of views) {
     t.notMatch(
       text,
       /<%~(?! (?:include\(|it\.body|(?:\w+\.)?td\('[a-z -]+'\) %>>))/,
-      `${view} prints nothing unescaped`,
+      `${file} prints nothing unescaped`,
     )
-    if (!view.startsWith('mail/'))
-      t.notMatch(text, /\sstyle="|<script>|\son[a-z]+="/, `${view} has no inline style or script`)
+    if (!file.startsWith('mail/'))
+      t.notMatch(text, /\sstyle="|<script>|\son[a-z]+="/, `${file} has no inline style or script`)
   }
 })
 
