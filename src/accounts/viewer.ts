@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import type { AccountId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
 import { can, isOfPartnerArea, type Standing, standingsOf } from '../policy.ts'
 import { found } from '../web/answer/errors.ts'
@@ -104,7 +105,7 @@ function partnerAreaAccount(
 }
 
 /** Undefined also where the session has ended and its row could not be removed yet. */
-function findViewer({ server }: FastifyRequest, db: Db, hash: string, accountId?: number) {
+function findViewer({ server }: FastifyRequest, db: Db, hash: string, accountId?: AccountId) {
   return server.endedSessions.has(hash) ? undefined : findSessionViewer(db, hash, accountId)
 }
 

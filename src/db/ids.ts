@@ -1,11 +1,13 @@
-// Ids are numbers, and what keeps tenants apart takes two or three of them in a row. So those of projects have a type
-// of their own, which their columns give them (schema/): a number that is another's id, or none, does not compile.
+// Ids are numbers, and what keeps tenants apart takes two or three of them in a row. So those of accounts and projects have
+// types of their own, which their columns give them (schema/): a number that is another's id, or none, does not compile.
 
 declare const of: unique symbol
 
 type Id<Of extends string> = number & { readonly [of]: Of }
 
+export type AccountId = Id<'account'>
 export type ProjectId = Id<'project'>
 
-/** For numbers from outside, in the place where they are read. */
+// For numbers from outside, in the place where they are read.
+export const asAccountId = (id: number) => id as AccountId
 export const asProjectId = (id: number) => id as ProjectId

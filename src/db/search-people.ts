@@ -1,4 +1,5 @@
 import { and, or, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
+import { type AccountId, asAccountId } from './ids.ts'
 import type { Db } from './open.ts'
 import { accounts } from './schema.ts'
 import { candidates, frequent, holds, isOneOf, match, otherTexts, searchWords, type Word } from './search.ts'
@@ -62,7 +63,7 @@ const people = (text: SQLWrapper): People[] => [
 ]
 
 /** What a partner keeps about its customers. */
-const keptBy = (partnerId: number): People => ({
+const keptBy = (partnerId: AccountId): People => ({
   table: 'ties',
   from: sql`ties as person`,
   of: sql`person.account_id = accounts.id`,
@@ -77,7 +78,7 @@ const keptBy = (partnerId: number): People => ({
  * Support the name as well; or in what the partner keeps about it. People are looked for from three letters on.
  * Undefined for an empty search.
  */
-export function matchWithPeople(db: Db, q: string, by: 'Support' | { partnerId: number }): AccountMatch {
+export function matchWithPeople(db: Db, q: string, by: 'Support' | { partnerId: AccountId }): AccountMatch {
   const words = searchWords(q)
   const own = match(db, 'accounts', accounts.id, accounts.search, q)
   const itself = holds(accounts.search, words)
@@ -87,7 +88,7 @@ export function matchWithPeople(db: Db, q: string, by: 'Support' | { partnerId: 
   const searched =
     by === 'Support' ? people(sql`person.search`) : [...people(otherTexts(sql`person.search`)), keptBy(by.partnerId)]
   const kinds = searched.map((kind) => lookUp(db, kind, words))
-  const accountIds = candidates(db, 'accounts', words)
+  const accountIds = candidates(db, 'accounts', words)?.map(asAccountId)
   const few = accountIds !== undefined && kinds.every(({ accountIds }) => accountIds)
   const all = [accountIds ?? [], ...kinds.map(({ accountIds = [] }) => accountIds)].flat()
   const either = or(
@@ -105,7 +106,7 @@ export function matchWithPeople(db: Db, q: string, by: 'Support' | { partnerId: 
 
 type LookUp = People & {
   /** Of the few there are; undefined where these may be many. */
-  accountIds: number[] | undefined
+  accountIds: AccountId[] | undefined
   /** From a person of the row's account of whom this holds. */
   person: SQL
 }
@@ -117,7 +118,7 @@ function lookUp(db: Db, kind: People, words: Word[]): LookUp {
   const ids = candidates(db, table, words)
   const pairs =
     ids &&
-    db.all<{ account: number; id: number }>(
+    db.all<{ account: AccountId; id: number }>(
       sql`select person.account_id as account, ${id} as id from ${from} where ${isOneOf(id, ids)} and ${which} limit ${frequent + 1}`,
     )
   if (!pairs || pairs.length > frequent)

@@ -1,4 +1,4 @@
-import { and, or, type Placeholder, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
+import { and, type Column, type GetColumnData, or, type Placeholder, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { fold, readingsOf } from './fold.ts'
 import type { Db } from './open.ts'
@@ -58,8 +58,10 @@ export function otherTexts(text: SQLWrapper): SQL {
   return sql`substr(${text}, instr(${text} || char(10), char(10)) + 1)`
 }
 
+type IdOf<Of> = Of extends Column ? GetColumnData<Of, 'raw'> : number
+
 /** Whether a column holds one of these ids, however many they are: a placeholder stands for them as JSON. */
-export function isOneOf(column: SQLWrapper, ids: number[] | Placeholder): SQL {
+export function isOneOf<Of extends SQLWrapper>(column: Of, ids: IdOf<Of>[] | Placeholder): SQL {
   return sql`${column} in (select value from json_each(${Array.isArray(ids) ? JSON.stringify(ids) : ids}))`
 }
 

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { caretakerOf } from '../accounts/data/caretaker.ts'
 import { deletedMembershipList, listDeletedAccounts } from '../accounts/data/switcher.ts'
 import { invitationToList, listInvitationsTo } from '../accounts/invitations/data/listing.ts'
+import type { AccountId } from '../db/ids.ts'
 import { firstPage, type ListQuery } from '../db/list.ts'
 import type { Db } from '../db/open.ts'
 import { overdue } from '../operations/backups/folder.ts'
@@ -26,7 +27,7 @@ const invitationPrefix = 'invitations-'
 const deletedPrefix = 'deleted-'
 
 /** The customers at the end of each of the last twelve months, this one as it is now. */
-function growthOf(db: Db, partnerId: number, at: number): { at: number; n: number }[] {
+function growthOf(db: Db, partnerId: AccountId, at: number): { at: number; n: number }[] {
   const { year, month } = { year: new Date(at).getUTCFullYear(), month: new Date(at).getUTCMonth() }
   const ends = Array.from({ length: 11 }, (_, n) => Date.UTC(year, month - 10 + n, 1) - 1)
   const times = [...ends, at]

@@ -1,4 +1,5 @@
 import { eq } from 'drizzle-orm'
+import type { AccountId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
 import { accounts } from '../db/schema.ts'
 import type { Actor } from '../records/record.ts'
@@ -66,7 +67,7 @@ function ofInvitation(tx: Db, actor: Actor, emailKey: string): Allowance[] {
 }
 
 /** A partner and its customers are one sender: a partner makes as many customers as it likes. */
-function senderOf(tx: Db, accountId: number | null): number | null {
+function senderOf(tx: Db, accountId: AccountId | null): AccountId | null {
   if (accountId === null) return null
   const account = tx.select({ partnerId: accounts.partnerId }).from(accounts).where(eq(accounts.id, accountId)).get()
   return account?.partnerId ?? accountId
@@ -164,7 +165,7 @@ export function allowReset(tx: Db, at: number, emailKey: string, browser: string
 }
 
 /** Counts a request of an account to become a partner, and whoever asks: a partner can be in many accounts. Throws a TooMany. */
-export function allowPartnerRequest(tx: Db, { at, userId }: Actor, accountId: number): void {
+export function allowPartnerRequest(tx: Db, { at, userId }: Actor, accountId: AccountId): void {
   const pace = paces.partnerRequests
   allow(tx, at, [
     { key: `mail partner ${accountId}`, pace, why: 'This account has asked several times today.' },
@@ -173,7 +174,7 @@ export function allowPartnerRequest(tx: Db, { at, userId }: Actor, accountId: nu
 }
 
 /** Counts a file that an account has read. Throws a TooMany. */
-export function allowFile(tx: Db, at: number, accountId: number): void {
+export function allowFile(tx: Db, at: number, accountId: AccountId): void {
   allow(tx, at, [
     { key: `file ${accountId}`, pace: paces.files, why: 'This account has had many files checked today.' },
   ])

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { and, eq, inArray, sql } from 'drizzle-orm'
 import type { Config } from '../config.ts'
 import { searchText } from '../db/fold.ts'
+import type { AccountId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
 import { letterPeople, letters, users } from '../db/schema.ts'
 import { newEta } from '../eta.ts'
@@ -18,7 +19,7 @@ export type Letter<Kind extends LetterKind = LetterKind> = {
   /** Why its reader gets it: checked again right before it is sent. */
   reason: Reason
   /** The account that it tells about: once that is deleted, it is not sent. */
-  accountId?: number
+  accountId?: AccountId
   /** The users whom its text names beside its reader. */
   names?: (number | null)[]
   /** One of many that a file brought: all others go first. */
@@ -113,14 +114,14 @@ export function withdrawLetters(tx: Db, invitationId: number, at: number): void 
 }
 
 /** An account is deleted: what tells about it is not sent, nor sent again. */
-export function withdrawLettersAbout(tx: Db, accountId: number, at: number): void {
+export function withdrawLettersAbout(tx: Db, accountId: AccountId, at: number): void {
   const about = eq(letters.accountId, accountId)
   tx.update(letters).set(withdrawn('the account was deleted', at)).where(and(about, unsent)).run()
   tx.update(letters).set({ body: null }).where(about).run()
 }
 
 /** An act is undone: what it told about this account at that time, and was not sent since, would no longer be true. */
-export function withdrawLettersOfAct(tx: Db, accountId: number, actAt: number, why: string, at: number): void {
+export function withdrawLettersOfAct(tx: Db, accountId: AccountId, actAt: number, why: string, at: number): void {
   tx.update(letters)
     .set(withdrawn(why, at))
     .where(and(eq(letters.accountId, accountId), eq(letters.createdAt, actAt), unsent))
@@ -128,8 +129,8 @@ export function withdrawLettersOfAct(tx: Db, accountId: number, actAt: number, w
 }
 
 /** Letters about an account to users of another one do not go out, unless they are users of both. */
-export function withdrawLettersTo(tx: Db, accountId: number, otherId: number, at: number): void {
-  const users = (id: number) =>
+export function withdrawLettersTo(tx: Db, accountId: AccountId, otherId: AccountId, at: number): void {
+  const users = (id: AccountId) =>
     sql`(select users.email from memberships join users on users.id = memberships.user_id where memberships.account_id = ${id})`
   tx.update(letters)
     .set(withdrawn('its reader’s account no longer looks after this customer', at))

@@ -1,5 +1,6 @@
 import { and, eq } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
+import type { AccountId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
 import {
   accounts,
@@ -22,11 +23,11 @@ export type Reason =
   /** It carries another link that acts for its reader: of a password reset or a change of e-mail. */
   | { because: 'token'; userId: number; tokenHash: string }
   /** Its reader is a member of this account. */
-  | { because: 'member'; userId: number; readerOf: number }
+  | { because: 'member'; userId: number; readerOf: AccountId }
   /** Its reader is an admin of this account, which it tells about, or which is the partner of that one. */
-  | { because: 'admin'; userId: number; readerOf: number }
+  | { because: 'admin'; userId: number; readerOf: AccountId }
   /** It tells its reader about their own login, or what was done to them: that they are not in an account any more. */
-  | { because: 'user'; userId: number; readerOf?: number }
+  | { because: 'user'; userId: number; readerOf?: AccountId }
   /** It goes to Support's own address, or to one of its operators. */
   | { because: 'support'; userId?: number }
 
@@ -157,7 +158,8 @@ function whyNotReader(db: Db, letter: LetterRow, user = findReader(db, letter)):
 }
 
 function findMembership(db: Db, { userId, readerOf }: LetterRow) {
-  const own = and(eq(memberships.userId, userId ?? 0), eq(memberships.accountId, readerOf ?? 0))
+  if (userId === null || readerOf === null) return undefined
+  const own = and(eq(memberships.userId, userId), eq(memberships.accountId, readerOf))
   return db.select().from(memberships).where(own).get()
 }
 
@@ -187,7 +189,9 @@ function whyNotMember(db: Db, letter: LetterRow): string | undefined {
   const { userId, readerOf, accountId, reason } = letter
   const wrong = whyNotUser(db, letter)
   if (wrong) return wrong
-  const own = and(eq(memberships.userId, userId ?? 0), eq(memberships.accountId, readerOf ?? 0))
+  const gone = 'its reader is no longer a user of the account'
+  if (userId === null || readerOf === null) return gone
+  const own = and(eq(memberships.userId, userId), eq(memberships.accountId, readerOf))
   const row = db
     .select({ membership: memberships, account: accounts, partner })
     .from(memberships)
@@ -195,7 +199,7 @@ function whyNotMember(db: Db, letter: LetterRow): string | undefined {
     .leftJoin(partner, eq(partner.id, accounts.partnerId))
     .where(own)
     .get()
-  if (!row) return 'its reader is no longer a user of the account'
+  if (!row) return gone
   const { membership, account } = row
   if (reason === 'admin' && membership.role !== reason) return 'its reader is no longer an admin of the account'
   const sleeps = 'its reader’s partner account is suspended'

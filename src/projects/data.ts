@@ -1,7 +1,7 @@
 import { and, asc, count, eq, inArray, isNull, type Placeholder, type SQL, sql } from 'drizzle-orm'
 import { named } from '../db/fold.ts'
 import { proposeIdentifier } from '../db/identifiers.ts'
-import type { ProjectId } from '../db/ids.ts'
+import type { AccountId, ProjectId } from '../db/ids.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { placeholdersOf } from '../db/prepared.ts'
@@ -33,7 +33,11 @@ function seen(db: Db, userId: number | Placeholder) {
     .$dynamic()
 }
 
-function visible(accountId: number | Placeholder, { seesAll }: Pick<Looker, 'seesAll'>, more?: SQL): SQL | undefined {
+function visible(
+  accountId: AccountId | Placeholder,
+  { seesAll }: Pick<Looker, 'seesAll'>,
+  more?: SQL,
+): SQL | undefined {
   return and(
     eq(projects.accountId, accountId),
     isNull(projects.deletedAt),
@@ -69,7 +73,7 @@ export const projectList = {
 } as const satisfies ListSpec<SeenProject>
 
 /** The projects of an account that the looker sees. */
-export function listProjects(db: Db, accountId: number, looker: Looker, query: ListQuery): List<SeenProject> {
+export function listProjects(db: Db, accountId: AccountId, looker: Looker, query: ListQuery): List<SeenProject> {
   const values = { accountId, userId: looker.userId }
   const the = placeholdersOf(values)
   const own = visible(the.accountId, looker)
@@ -94,7 +98,7 @@ export function listProjects(db: Db, accountId: number, looker: Looker, query: L
 }
 
 /** How many projects an account has. */
-export function countProjects(db: Db, accountId: number): number {
+export function countProjects(db: Db, accountId: AccountId): number {
   return (
     db
       .select({ n: count() })
@@ -105,7 +109,7 @@ export function countProjects(db: Db, accountId: number): number {
 }
 
 /** Undefined for a foreign, deleted or missing project, and for one that the looker has no access to. */
-export function findProject(db: Db, accountId: number, looker: Looker, identifier: string): SeenProject | undefined {
+export function findProject(db: Db, accountId: AccountId, looker: Looker, identifier: string): SeenProject | undefined {
   const row = seen(db, looker.userId)
     .where(visible(accountId, looker, eq(projects.identifier, identifier)))
     .get()
@@ -113,7 +117,7 @@ export function findProject(db: Db, accountId: number, looker: Looker, identifie
 }
 
 /** The living projects of an account among these ids: for choices in forms. */
-export function findProjectsById(db: Db, accountId: number, ids: ProjectId[]): Project[] {
+export function findProjectsById(db: Db, accountId: AccountId, ids: ProjectId[]): Project[] {
   if (ids.length === 0) return []
   return db
     .select()
@@ -125,7 +129,7 @@ export function findProjectsById(db: Db, accountId: number, ids: ProjectId[]): P
 export type ProjectChoice = Pick<Project, 'id' | 'name' | 'identifier'>
 
 /** The first projects by name, for the choices of a form. */
-export function listProjectChoices(db: Db, accountId: number, limit: number): ProjectChoice[] {
+export function listProjectChoices(db: Db, accountId: AccountId, limit: number): ProjectChoice[] {
   return db
     .select({ id: projects.id, name: projects.name, identifier: projects.identifier })
     .from(projects)
@@ -144,7 +148,7 @@ export function withChosen(choices: ProjectChoice[], chosen: ProjectChoice[]): P
 export function createProject(
   db: Db,
   actor: Actor,
-  accountId: number,
+  accountId: AccountId,
   userId: number,
   project: { name: string; identifier: string },
 ): Project | 'limit' | 'taken' {
@@ -170,7 +174,7 @@ export function createProject(
   })
 }
 
-export function proposeProjectIdentifier(db: Db, accountId: number, taken: string): string {
+export function proposeProjectIdentifier(db: Db, accountId: AccountId, taken: string): string {
   return proposeIdentifier(taken, (candidates) =>
     db
       .select({ identifier: projects.identifier })
@@ -185,7 +189,7 @@ export function proposeProjectIdentifier(db: Db, accountId: number, taken: strin
 export function renameProject(
   db: Db,
   actor: Actor,
-  accountId: number,
+  accountId: AccountId,
   projectId: ProjectId,
   name: string,
   version: number,

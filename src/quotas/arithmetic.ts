@@ -1,4 +1,4 @@
-import type { ProjectId } from '../db/ids.ts'
+import type { AccountId, ProjectId } from '../db/ids.ts'
 import type { limits } from '../db/schema.ts'
 import { countedResource, type Resource } from './resources/data.ts'
 
@@ -10,11 +10,11 @@ export type Level = (typeof limits.$inferSelect)['level']
 
 /** Whose limits: an account named here is the one that the route found for its viewer. */
 export type Holder =
-  | { level: 'pool' | 'account'; accountId: number; projectId?: undefined }
-  | { level: 'project'; accountId: number; projectId: ProjectId }
+  | { level: 'pool' | 'account'; accountId: AccountId; projectId?: undefined }
+  | { level: 'project'; accountId: AccountId; projectId: ProjectId }
 
 /** Whose limits a request is about: the account’s, or one of its projects’. */
-export function holderOf(accountId: number, projectId: ProjectId | null): Holder {
+export function holderOf(accountId: AccountId, projectId: ProjectId | null): Holder {
   return projectId === null ? { level: 'account', accountId } : { level: 'project', accountId, projectId }
 }
 

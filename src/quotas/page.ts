@@ -4,6 +4,7 @@ import { findAccount } from '../accounts/data/account.ts'
 import { caretakerOf } from '../accounts/data/caretaker.ts'
 import { tellLimits } from '../accounts/notices/data.ts'
 import { supportedAccount } from '../accounts/scope.ts'
+import type { AccountId } from '../db/ids.ts'
 import { type Db, write } from '../db/open.ts'
 import { customerOf } from '../partners/scope.ts'
 import { can } from '../policy.ts'
@@ -139,7 +140,7 @@ function approvalForm(request: QuotaRequest | undefined): Form {
 export type QuotaForms = { limits?: Form; pool?: Form; approval?: Form; refusal?: Form; ask?: Form; problem?: string }
 
 /** An open request with the forms to decide it. */
-function decision(request: FastifyRequest, accountId: number, ofAccount: Quotas, forms: QuotaForms) {
+function decision(request: FastifyRequest, accountId: AccountId, ofAccount: Quotas, forms: QuotaForms) {
   const open = findOpenRequest(request.server.db, accountId)
   const ofProject = open && open.projectId !== null
   return {
@@ -184,7 +185,7 @@ export function showSupportQuotas(request: FastifyRequest, reply: FastifyReply, 
 }
 
 /** Throws while a partner looks after the account: its limits and requests are that partner’s then. */
-export function leftToSupport(db: Db, accountId: number): void {
+export function leftToSupport(db: Db, accountId: AccountId): void {
   const caretaker = caretakerOf(db, { id: accountId })
   if (caretaker)
     throw new Refusal(

@@ -1,5 +1,5 @@
 import { asc, gt, max } from 'drizzle-orm'
-import type { ProjectId } from '../db/ids.ts'
+import type { AccountId, ProjectId } from '../db/ids.ts'
 import type { Authority, Db } from '../db/open.ts'
 import { type Placeholders, prepared, preparedInsert } from '../db/prepared.ts'
 import { personalChanges, records } from '../db/schema.ts'
@@ -8,7 +8,7 @@ import type { RecordKind } from './kinds.ts'
 /** Who acts, from which account, when and from where. */
 export type Actor = Authority & {
   userId: number | null
-  accountId: number | null
+  accountId: AccountId | null
   bySupport: boolean
   /** Milliseconds since 1970: also the time stored in the rows that the act writes. */
   at: number
@@ -38,7 +38,7 @@ export type Change = Record<string, [before: string | number | null, after: stri
 export type What = {
   kind: RecordKind
   /** The account that the change happened in; none for what concerns a user alone. */
-  accountId?: number | null
+  accountId?: AccountId | null
   userId?: number
   invitationId?: number
   projectId?: ProjectId
@@ -68,7 +68,7 @@ type Typed = { userId: number; field: (typeof typedFields)[number]; before: stri
 const newRecord = preparedInsert(records, (insert) => insert.returning({ id: records.id }).prepare())
 
 /** What a record is about, and the request that made it. */
-export type RecordMark = { accountId: number | null; userId: number | null; requestId: string | null }
+export type RecordMark = { accountId: AccountId | null; userId: number | null; requestId: string | null }
 
 const newest = prepared((db) =>
   db

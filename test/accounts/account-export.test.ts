@@ -14,8 +14,7 @@ import { accountId, newFolder, type Panel, startApp } from '../harness.ts'
 import { jsonLines, unpack } from './archive.ts'
 
 async function exportOf(panel: Panel, identifier: string): Promise<Buffer> {
-  const account = panel.db.select().from(accounts).where(eq(accounts.identifier, identifier)).get()
-  const archive = exportAccount(panel.db, account?.id ?? 0, panel.app.now())
+  const archive = exportAccount(panel.db, accountId(panel, identifier), panel.app.now())
   if (!archive) throw new Error(`${identifier} has no export`)
   return buffer(archive)
 }

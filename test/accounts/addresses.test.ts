@@ -1,8 +1,8 @@
 import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
-import { accounts, invitations, memberships, recoveryCodes, sessions, users } from '../../src/db/schema.ts'
+import { invitations, memberships, recoveryCodes, sessions, users } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
-import { type Client, type Fields, type Panel, publicUrl, startApp } from '../harness.ts'
+import { accountId, type Client, type Fields, type Panel, publicUrl, startApp } from '../harness.ts'
 import { linkIn, type MailServer, startMailServer } from '../smtp.ts'
 
 // Only a link that was mailed to an address proves it (rule 14).
@@ -250,13 +250,12 @@ t.test('a confirmation asks for a new password, and ends all that was set up or 
 t.test('an invitation that the user of before sent to the own address ends when it proves that address', async (t) => {
   const panel = await startWithMail(t)
   const thief = await takeAddress(panel)
-  const acme = panel.db.select().from(accounts).where(eq(accounts.identifier, 'umbrella')).get()
   const link = await inviteOwner(panel)
   const id = rowOf(panel, cfo.email)?.id ?? 0
   panel.db
     .update(invitations)
     .set({ invitedBy: id })
-    .where(eq(invitations.accountId, acme?.id ?? 0))
+    .where(eq(invitations.accountId, accountId(panel, 'umbrella')))
     .run()
   const owner = panel.visit()
   t.match((await accept(owner, link, { password: another, repeated: another })).notice, 'The invitation ended')

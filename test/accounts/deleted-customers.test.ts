@@ -5,7 +5,7 @@ import t from 'tap'
 import { accounts, invitations, letters, projects, records } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
 import { resendGap } from '../../src/mail/allowance.ts'
-import { type Client, type Panel, startApp } from '../harness.ts'
+import { accountId, type Client, type Panel, startApp } from '../harness.ts'
 import { until } from '../smtp.ts'
 
 const day = 24 * 3_600_000
@@ -275,7 +275,7 @@ t.test('no letter about a deleted customer goes out, and its running imports sto
   const data = { account: 'Acme', granted: true, link: 'http://localhost:3000/' }
   const late = { kind: 'partner-decision', email: 'late@acme.example', name: 'Late', data } as const
   const reason = { because: 'support' } as const
-  panel.app.postLetter(panel.db, panel.app.now(), { ...late, reason, accountId: account(panel, 'acme')?.id ?? 0 })
+  panel.app.postLetter(panel.db, panel.app.now(), { ...late, reason, accountId: accountId(panel, 'acme') })
   await until('one that is written later is withdrawn too', () => {
     // The server is not there: the worker waits each time before it looks at the next.
     panel.pass(11 * 60_000)

@@ -4,6 +4,7 @@ import { SQLiteTable } from 'drizzle-orm/sqlite-core'
 import t, { type Test } from 'tap'
 import { nextDueAccount, purgeAccount } from '../../src/accounts/deletion/purge/data.ts'
 import { exportAccount } from '../../src/accounts/export/archive.ts'
+import type { AccountId } from '../../src/db/ids.ts'
 import * as schema from '../../src/db/schema.ts'
 import { accounts } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
@@ -143,14 +144,14 @@ const tables = Object.entries(schema).flatMap(([key, table]) =>
 type Row = Record<string, unknown>
 
 /** The rows of an account, by table. */
-function rowsOf(panel: Panel, accountId: number): Map<TableName, Row[]> {
+function rowsOf(panel: Panel, accountId: AccountId): Map<TableName, Row[]> {
   const all = panel.rows()
   return new Map(
     tables.map(({ key, table }) => [key, ((all[table] ?? []) as Row[]).filter((row) => row.account_id === accountId)]),
   )
 }
 
-type Filled = { panel: Panel; acmeId: number; petra: Client; stella: Client; olga: Client }
+type Filled = { panel: Panel; acmeId: AccountId; petra: Client; stella: Client; olga: Client }
 
 /** Acme with a row in every table that belongs to an account. */
 async function fill(t: Test): Promise<Filled> {

@@ -280,7 +280,7 @@ t.test('old imports go with their rows', async (t) => {
   panel.db.update(imports).set({ createdAt: 1 }).run()
   panel.db
     .insert(imports)
-    .values({ accountId: 1, kind: 'users', fileName: 'x', createdBy: 1, createdAt: Date.now() })
+    .values({ accountId: accountId(panel, 'acme'), kind: 'users', fileName: 'x', createdBy: 1, createdAt: Date.now() })
     .run()
   await panel.close()
   const again = await startApp(t, { dataDir: panel.dataDir })

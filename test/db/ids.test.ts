@@ -1,4 +1,5 @@
 import t from 'tap'
+import { findMember } from '../../src/accounts/members/data.ts'
 import { findAccess } from '../../src/projects/access/data/giving.ts'
 import { accountId, projectId, startApp, userId } from '../harness.ts'
 
@@ -13,8 +14,12 @@ t.test('ids that are swapped find nothing, and do not compile', async (t) => {
   t.equal(findAccess(db, acme, website, tom)?.name, 'Tom')
   // @ts-expect-error: a user’s id for a project’s
   t.equal(findAccess(db, acme, tom, website), undefined)
-  // @ts-expect-error: an account’s id for a project’s
+  // @ts-expect-error: a project’s id for an account’s, and the other way round
   t.equal(findAccess(db, website, acme, tom), undefined)
   // @ts-expect-error: any number for a project’s id
   t.equal(findAccess(db, acme, 1_000, tom), undefined)
+
+  t.equal(findMember(db, acme, tom)?.name, 'Tom')
+  // @ts-expect-error: a user’s id for an account’s
+  t.equal(findMember(db, tom, tom), undefined)
 })

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { accounts } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
-import { type Page, startApp } from '../harness.ts'
+import { accountId, type Page, startApp } from '../harness.ts'
 
 /** The names that were found, by group. */
 function found(page: Page): Record<string, string[]> {
@@ -107,11 +107,7 @@ t.test('one changes into an account from the search', async (t) => {
 t.test('short and frequent words are found, and where there are more the whole list is a link away', async (t) => {
   const panel = await startApp(t)
   const petra = await panel.signIn('petra')
-  const [cloudhaus] = panel.db
-    .select()
-    .from(accounts)
-    .all()
-    .filter(({ identifier }) => identifier === 'cloudhaus')
+  const partnerId = accountId(panel, 'cloudhaus')
   panel.db
     .insert(accounts)
     .values(
@@ -121,7 +117,7 @@ t.test('short and frequent words are found, and where there are more the whole l
         identifier: `kunde-${n}`,
         search: `kunde ${n}\nkunde-${n}`,
         sortKey: `kunde ${n}`,
-        partnerId: cloudhaus?.id ?? 0,
+        partnerId,
         createdAt: 1,
       })),
     )

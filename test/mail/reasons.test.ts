@@ -2,6 +2,7 @@ import { and, desc, eq, lte } from 'drizzle-orm'
 import { Secret, TOTP } from 'otpauth'
 import t, { type Test } from 'tap'
 import { addMember, changeRole, findMember, removeMember } from '../../src/accounts/members/data.ts'
+import type { AccountId } from '../../src/db/ids.ts'
 import { type Db, write } from '../../src/db/open.ts'
 import { accounts, invitations, letters, memberships, projects, users } from '../../src/db/schema.ts'
 import { type CastName, cast, demoPassword } from '../../src/demo.ts'
@@ -10,7 +11,7 @@ import { type LetterRow, openBody } from '../../src/mail/outbox.ts'
 import { whyNotSent } from '../../src/mail/reasons.ts'
 import { noteTroubles } from '../../src/operations/troubles/data.ts'
 import { atCommandLine } from '../../src/records/record.ts'
-import { type Client, type Panel, publicUrl, startApp, undone } from '../harness.ts'
+import { type Client, type Panel, publicUrl, startApp, there, undone } from '../harness.ts'
 import { linkIn, type MailServer, startMailServer, until } from '../smtp.ts'
 
 // Each kind of e-mail is written while the mail server takes none; then its reason ends, in each way in which it
@@ -83,7 +84,7 @@ const accountOf = ({ panel }: World, identifier: string) =>
   Promise.reject(new Error(identifier))
 
 /** Makes somebody a member, so that others can leave. */
-async function join(world: World, who: CastName, accountId: number, role: 'admin' | 'member'): Promise<void> {
+async function join(world: World, who: CastName, accountId: AccountId, role: 'admin' | 'member'): Promise<void> {
   const { db, app } = world.panel
   const user = db.select().from(users).where(eq(users.email, cast[who].email)).get()
   const by = atCommandLine(app.now())
@@ -324,7 +325,7 @@ const accountDeleted: Way = {
     const account = db
       .select()
       .from(accounts)
-      .where(eq(accounts.id, accountId ?? 0))
+      .where(eq(accounts.id, there(accountId)))
       .get()
     const { identifier = '', partnerId = null } = account ?? {}
     if (partnerId === null)
@@ -338,15 +339,15 @@ const accountDeleted: Way = {
 const removed: Way = {
   how: 'its reader is removed from the account',
   end: async ({ panel }, { userId, readerOf }) => {
-    removeMember(panel.db, atCommandLine(panel.app.now()), readerOf ?? 0, userId ?? 0, 'member.removed')
+    removeMember(panel.db, atCommandLine(panel.app.now()), there(readerOf), there(userId), 'member.removed')
   },
   why: 'its reader is no longer a user of the account',
 }
 const demoted: Way = {
   how: 'its reader is no longer an admin',
   end: async ({ panel }, { userId, readerOf }) => {
-    const { version = 0 } = findMember(panel.db, readerOf ?? 0, userId ?? 0) ?? {}
-    changeRole(panel.db, atCommandLine(panel.app.now()), readerOf ?? 0, userId ?? 0, 'member', version)
+    const { version = 0 } = findMember(panel.db, there(readerOf), there(userId)) ?? {}
+    changeRole(panel.db, atCommandLine(panel.app.now()), there(readerOf), there(userId), 'member', version)
   },
   why: 'its reader is no longer an admin of the account',
 }
@@ -386,7 +387,7 @@ const partnerSuspended: Way = {
       world.panel.db
         .select()
         .from(accounts)
-        .where(eq(accounts.id, readerOf ?? 0))
+        .where(eq(accounts.id, there(readerOf)))
         .get() ?? {}
     await (await olga(world)).submit(`/support/accounts/${identifier}/suspension`, 'Suspend', { reason: 'Abuse' })
   },
@@ -395,7 +396,7 @@ const partnerSuspended: Way = {
 const joinedAgain: Way = {
   how: 'its reader joins the account again',
   end: async (world, { userId, readerOf }) =>
-    userId === null ? undefined : join(world, whois(world, { userId } as LetterRow), readerOf ?? 0, 'member'),
+    userId === null ? undefined : join(world, whois(world, { userId } as LetterRow), there(readerOf), 'member'),
   why: 'its reader is a user of the account again',
 }
 const accountSuspended: Way = {
@@ -436,11 +437,10 @@ const newerLink = 'its link was used, or a newer one replaced it'
 
 /** How the reason of an e-mail can end: what the row itself says of it decides. */
 function waysOf(kind: LetterKind, letter: LetterRow, world: World): Way[] {
-  const account = world.panel.db
-    .select()
-    .from(accounts)
-    .where(eq(accounts.id, letter.accountId ?? 0))
-    .get()
+  const account =
+    letter.accountId === null
+      ? undefined
+      : world.panel.db.select().from(accounts).where(eq(accounts.id, letter.accountId)).get()
   const withAccount = kind === 'quota-request' ? { ...accountDeleted, why: 'the request has ended' } : accountDeleted
   const about = account?.kind === 'customer' && account.deletedAt === null ? [withAccount] : []
   switch (letter.reason) {
@@ -650,7 +650,7 @@ t.test('a reason is read from the rows themselves, whatever else withdraws an e-
   ).then((all) => all as [Account, Account, Account, Account])
   await join(world, 'ines', direct.id, 'member')
   db.update(accounts).set({ suspendedAt: null, suspendedReason: null }).where(eq(accounts.id, initechId)).run()
-  const remove = (tx: Db, id: number) => {
+  const remove = (tx: Db, id: AccountId) => {
     tx.update(projects).set({ deletedAt: app.now() }).where(eq(projects.accountId, id)).run()
     tx.update(accounts).set({ deletedAt: app.now() }).where(eq(accounts.id, id)).run()
   }

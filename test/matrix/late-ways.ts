@@ -2,6 +2,7 @@ import { eq } from 'drizzle-orm'
 import { suspendAccount } from '../../src/accounts/data/suspension.ts'
 import { deleteAccount } from '../../src/accounts/deletion/data/deleting.ts'
 import { changeRole, removeMember } from '../../src/accounts/members/data.ts'
+import type { AccountId } from '../../src/db/ids.ts'
 import { write } from '../../src/db/open.ts'
 import { emailChanges, projects, sessions, users } from '../../src/db/schema.ts'
 import { makePartner } from '../../src/partners/partnership/data.ts'
@@ -192,14 +193,14 @@ function mustGo(done: unknown): void {
   if (typeof done !== 'object') throw new Error(`This cannot be taken away: ${String(done)}.`)
 }
 
-export function deleteCustomer(w: World, accountId: number): void {
+export function deleteCustomer(w: World, accountId: AccountId): void {
   for (const { id } of w.db.select().from(projects).where(eq(projects.accountId, accountId)).all())
     deleteProject(w.db, w.support, accountId, id)
   const done = deleteAccount(w.db, w.person('Petra'), w.accountId('cloudhaus'), accountId, w.panel.app.mailContext)
   if (done !== 'deleted') throw new Error('The customer cannot be deleted.')
 }
 
-function moveToRival(w: World, accountId: number): void {
+function moveToRival(w: World, accountId: AccountId): void {
   const tell = { post: w.panel.app.postLetter, publicUrl: '', panelName: '', supportEmail: undefined }
   const done = moveAccount(w.db, w.support, accountId, 'rival', tell)
   if (done !== 'moved') throw new Error(`The customer cannot move: ${String(done)}.`)

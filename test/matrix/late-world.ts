@@ -2,6 +2,7 @@ import { eq } from 'drizzle-orm'
 import type { Test } from 'tap'
 import { createAccount } from '../../src/accounts/data/account.ts'
 import { addMember, changeRole } from '../../src/accounts/members/data.ts'
+import type { AccountId } from '../../src/db/ids.ts'
 import { type Connection, write } from '../../src/db/open.ts'
 import {
   accounts,
@@ -43,13 +44,13 @@ export type World = {
   base: string
   clients: Record<Who, Client>
   objects: Objects
-  accountId: (identifier: string) => number
+  accountId: (identifier: string) => AccountId
   userId: (name: string) => number
   /** Somebody of the cast as an actor whose rights nobody asks about. */
   person: (who: Who) => Person
   support: Person
   /** The account that somebody works in. */
-  accountOf: (who: Who) => number
+  accountOf: (who: Who) => AccountId
 }
 
 /**

@@ -962,7 +962,7 @@ t.test('an expired invitation gives way to a new one of the same account and add
   const at = panel.app.now() + 8 * 24 * 3_600_000
   const actor = {
     userId: stellaId,
-    accountId: acme?.id ?? 0,
+    accountId: accountId(panel, 'acme'),
     bySupport: false,
     at,
     ip: null,
@@ -1044,7 +1044,7 @@ t.test('what one tenant does leaves all others’ rows as they were', async (t) 
   // Umbrella has a quota of its own, has asked as often today as one may, and got some by its partner's rule.
   const riva = await panel.signIn('riva')
   await riva.submit('/partner/customers/umbrella/quotas', 'Save quotas', { volumes: '9' })
-  const [at, umbrellaId] = [panel.app.now(), Number(asked[0]?.accountId)]
+  const [at, umbrellaId] = [panel.app.now(), there(asked[0]?.accountId)]
   const more = { accountId: umbrellaId, requestedBy: Number(umbrella.user), reason: 'X', createdAt: at, endedAt: at }
   for (let n = 0; n < 30; n++)
     db.insert(quotaRequests)

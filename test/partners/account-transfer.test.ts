@@ -2,18 +2,14 @@ import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { accounts, letters, memberships, users } from '../../src/db/schema.ts'
 import { type CastName, cast } from '../../src/demo.ts'
-import { type Client, type Panel, startApp, userId } from '../harness.ts'
+import { type Client, type Panel, startApp, there, userId } from '../harness.ts'
 import { startMailServer, until } from '../smtp.ts'
 
 const page = '/support/accounts/acme/partner'
 
-const partnerOf = (panel: Panel, identifier: string) => {
-  const account = panel.db.select().from(accounts).where(eq(accounts.identifier, identifier)).get()
-  return panel.db
-    .select()
-    .from(accounts)
-    .where(eq(accounts.id, account?.partnerId ?? 0))
-    .get()?.identifier
+const partnerOf = ({ db }: Panel, identifier: string) => {
+  const { partnerId } = there(db.select().from(accounts).where(eq(accounts.identifier, identifier)).get())
+  return partnerId === null ? undefined : db.select().from(accounts).where(eq(accounts.id, partnerId)).get()?.identifier
 }
 
 const people = (panel: Panel, identifier: string) =>

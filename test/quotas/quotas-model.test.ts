@@ -8,7 +8,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { createAccount } from '../../src/accounts/data/account.ts'
 import { addMember } from '../../src/accounts/members/data.ts'
-import { asProjectId, type ProjectId } from '../../src/db/ids.ts'
+import { type AccountId, asProjectId, type ProjectId } from '../../src/db/ids.ts'
 import { users } from '../../src/db/schema.ts'
 import { createProject } from '../../src/projects/data.ts'
 import { deleteProject } from '../../src/projects/deletion/data.ts'
@@ -19,7 +19,7 @@ import { approveRequest, declineRequest } from '../../src/quotas/requests/data/d
 import { findOpenRequest } from '../../src/quotas/requests/data/reading.ts'
 import { listResources } from '../../src/quotas/resources/data.ts'
 import type { Person } from '../../src/records/record.ts'
-import { startApp } from '../harness.ts'
+import { startApp, there } from '../harness.ts'
 
 t.setTimeout(600_000)
 
@@ -31,7 +31,7 @@ type Numbers = Partial<Record<Kind, number | null>>
 type ModelProject = { id: ProjectId; limits: Numbers }
 type Asked = { project: ModelProject | undefined; amounts: Partial<Record<Kind, number>> }
 type ModelCustomer = {
-  id: number
+  id: AccountId
   limits: Numbers
   projects: ModelProject[]
   asked: Asked | undefined
@@ -48,7 +48,7 @@ class Model {
   now = 0
   readonly customers: ModelCustomer[]
 
-  constructor(ids: number[]) {
+  constructor(ids: AccountId[]) {
     this.customers = ids.map((id) => ({
       id,
       limits: {},
@@ -198,8 +198,8 @@ t.test('random sequences of all quota acts come out as in a plain model', async 
       requestId: null,
       stillMay: null,
     }
-    const account = (kind: 'partner' | 'customer', partnerId: number | null) =>
-      createAccount(db, actor, { kind, partnerId, name: 'X', identifier: `model-${++made}` })?.id ?? 0
+    const account = (kind: 'partner' | 'customer', partnerId: AccountId | null) =>
+      there(createAccount(db, actor, { kind, partnerId, name: 'X', identifier: `model-${++made}` })).id
     const partnerId = account('partner', null)
     const ids = [1, 2, 3].map(() => account('customer', partnerId))
     for (const id of ids) addMember(db, actor, { accountId: id, userId, role: 'admin' }, 'member.joined')

@@ -1,5 +1,6 @@
 import { eq } from 'drizzle-orm'
 import t from 'tap'
+import type { AccountId } from '../../src/db/ids.ts'
 import {
   accounts,
   invitations,
@@ -24,20 +25,24 @@ const cores = 3
 const numbers = Array.from({ length: many }, (_, n) => n)
 
 /** Thirty customers of a partner, or direct ones. */
-function addAccounts({ db }: Panel, prefix: string, partnerId: number | null): number[] {
+function addAccounts({ db }: Panel, prefix: string, partnerId: AccountId | null): AccountId[] {
   return numbers.map((n) => {
     const identifier = `${prefix}-${n}`
     const values = { kind: 'customer', name: identifier, identifier, search: identifier, partnerId } as const
-    return Number(
-      db
-        .insert(accounts)
-        .values({ ...values, createdAt: n + 1 })
-        .run().lastInsertRowid,
-    )
+    return db
+      .insert(accounts)
+      .values({ ...values, createdAt: n + 1 })
+      .returning()
+      .get().id
   })
 }
 
-function addRequest({ db }: Panel, accountId: number, requestedBy: number, state: 'open' | 'declined' = 'open'): void {
+function addRequest(
+  { db }: Panel,
+  accountId: AccountId,
+  requestedBy: number,
+  state: 'open' | 'declined' = 'open',
+): void {
   const ended = state === 'open' ? {} : { endedAt: 2, endedBy: requestedBy }
   const values = { accountId, requestedBy, reason: 'Growth', createdAt: 1, state, ...ended }
   const requestId = Number(db.insert(quotaRequests).values(values).run().lastInsertRowid)

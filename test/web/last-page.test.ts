@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { and, eq, inArray } from 'drizzle-orm'
 import t from 'tap'
+import type { AccountId } from '../../src/db/ids.ts'
 import {
   accounts,
   importRows,
@@ -29,7 +30,7 @@ function fillLists({ db, app, dataDir }: Panel): void {
   const [cloudhaus, acme] = [accountId({ db }, 'cloudhaus'), accountId({ db }, 'acme')]
   const petra = userId({ db }, 'petra')
   const website = projectId({ db }, 'website')
-  const importOf = (accountId: number, kind: 'customers' | 'users') =>
+  const importOf = (accountId: AccountId, kind: 'customers' | 'users') =>
     db
       .insert(imports)
       .values({ accountId, kind, fileName: 'list.csv', state: 'ready', createdBy: petra, createdAt: at })

@@ -3,6 +3,7 @@ import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import { named } from '../../db/fold.ts'
 import { proposeIdentifier } from '../../db/identifiers.ts'
+import type { AccountId } from '../../db/ids.ts'
 import type { Sort } from '../../db/list.ts'
 import { type Db, write } from '../../db/open.ts'
 import { equals, type Placeholders, prepared, preparedInsert } from '../../db/prepared.ts'
@@ -14,7 +15,7 @@ export type Account = typeof accounts.$inferSelect
 const partner = alias(accounts, 'partner')
 
 /** A living account. */
-export function findAccount(db: Db, accountId: number): (Account & { partnerName: string | null }) | undefined {
+export function findAccount(db: Db, accountId: AccountId): (Account & { partnerName: string | null }) | undefined {
   const row = db
     .select({ account: accounts, partnerName: partner.name })
     .from(accounts)
@@ -88,7 +89,7 @@ export function proposeAccountIdentifier(db: Db, taken: string): string {
 export function renameAccount(
   db: Db,
   actor: Actor,
-  accountId: number,
+  accountId: AccountId,
   name: string,
   version: number,
 ): 'saved' | 'unchanged' | undefined {

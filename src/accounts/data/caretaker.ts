@@ -1,5 +1,6 @@
 import { and, eq, isNull, type Placeholder, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
+import type { AccountId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { equals, type Placeholders, prepared } from '../../db/prepared.ts'
 import { accounts } from '../../db/schema.ts'
@@ -10,7 +11,7 @@ import { adminRole } from '../../policy.ts'
 // the partner's return.
 
 /** A partner account that can act. */
-export type Caretaker = { id: number; name: string; identifier: string }
+export type Caretaker = { id: AccountId; name: string; identifier: string }
 
 const partner = alias(accounts, 'partner')
 
@@ -32,7 +33,7 @@ export const partnerActs = sql<number>`partner.support_suspended_at is null and 
   select 1 from memberships as theirs cross join users as person on person.id = theirs.user_id
   where theirs.account_id = partner.id and theirs.role = ${adminRole} and person.disabled_at is null)`
 
-const caretaker = prepared((db, { accountId }: Placeholders<{ accountId: number }>) =>
+const caretaker = prepared((db, { accountId }: Placeholders<{ accountId: AccountId }>) =>
   db
     .select({ id: partner.id, name: partner.name, identifier: partner.identifier })
     .from(accounts)
@@ -42,11 +43,11 @@ const caretaker = prepared((db, { accountId }: Placeholders<{ accountId: number 
 )
 
 /** The partner account that looks after an account now; null is Support. */
-export function caretakerOf(db: Db, account: { id: number }): Caretaker | null {
+export function caretakerOf(db: Db, account: { id: AccountId }): Caretaker | null {
   return caretaker(db).get({ accountId: account.id }) ?? null
 }
 
-const actingPartner = prepared((db, { partnerId }: Placeholders<{ partnerId: number }>) =>
+const actingPartner = prepared((db, { partnerId }: Placeholders<{ partnerId: AccountId }>) =>
   db
     .select({ id: partner.id })
     .from(partner)
@@ -55,7 +56,7 @@ const actingPartner = prepared((db, { partnerId }: Placeholders<{ partnerId: num
 )
 
 /** Whether a partner account looks after its customers now; else Support does. */
-export function canAct(db: Db, partnerId: number): boolean {
+export function canAct(db: Db, partnerId: AccountId): boolean {
   return actingPartner(db).get({ partnerId }) !== undefined
 }
 
@@ -64,7 +65,7 @@ export const isOfSupport = sql<number>`(accounts.partner_id is null or not exist
   select 1 from accounts as partner where partner.id = accounts.partner_id and ${partnerActs}))`
 
 /** Whether the living account of a row is looked after by this partner now (null: by Support). For lists of `accounts`. */
-export function isLookedAfterBy(partnerId: number | Placeholder | null): SQL {
+export function isLookedAfterBy(partnerId: AccountId | Placeholder | null): SQL {
   return partnerId === null
     ? sql`(accounts.deleted_at is null and ${isOfSupport})`
     : // With the sign SQLite starts from the rows of the list, not from all customers of the partner.

@@ -1,5 +1,6 @@
 import { and, eq, isNotNull, isNull, type Placeholder, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
+import type { AccountId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { equals, type Placeholders, prepared } from '../../db/prepared.ts'
 import { accounts, memberships, sessions, users } from '../../db/schema.ts'
@@ -28,7 +29,7 @@ const ofPartner = {
 const leftToSupport = sql<number | null>`accounts.suspended_at is not null and not (${partnerActs})`
 const asMember = { role: memberships.role, fromPartner: memberships.fromPartner }
 
-const membership = prepared((db, { userId, accountId }: Placeholders<{ userId: number; accountId: number }>) =>
+const membership = prepared((db, { userId, accountId }: Placeholders<{ userId: number; accountId: AccountId }>) =>
   db
     .select({ account: memberOf, membership: asMember, partner: ofPartner, leftToSupport })
     .from(memberships)
@@ -39,7 +40,7 @@ const membership = prepared((db, { userId, accountId }: Placeholders<{ userId: n
 )
 
 /** An account as its member sees it; undefined for everybody else, and once it is deleted. */
-export function findMembership(db: Db, userId: number, accountId: number): ActiveAccount | undefined {
+export function findMembership(db: Db, userId: number, accountId: AccountId): ActiveAccount | undefined {
   const row = membership(db).get({ userId, accountId })
   return row && activeAccount(row.account, row.membership, row.partner, row.leftToSupport)
 }
@@ -101,12 +102,12 @@ function selectViewer(db: Db, hash: Placeholder<string, string>, account: SQLWra
 const viewingActive = prepared((db, { hash }: Placeholders<{ hash: string }>) =>
   selectViewer(db, hash, sessions.activeAccountId).prepare(),
 )
-const viewingIn = prepared((db, { hash, accountId }: Placeholders<{ hash: string; accountId: number }>) =>
+const viewingIn = prepared((db, { hash, accountId }: Placeholders<{ hash: string; accountId: AccountId }>) =>
   selectViewer(db, hash, accountId).prepare(),
 )
 
 /** Whose session it is and how they stand, to its active account or to `accountId`. Undefined when it has ended, or its user is disabled. */
-export function findSessionViewer(db: Db, hash: string, accountId?: number) {
+export function findSessionViewer(db: Db, hash: string, accountId?: AccountId) {
   const row = accountId === undefined ? viewingActive(db).get({ hash }) : viewingIn(db).get({ hash, accountId })
   if (!row) return undefined
   const { account, membership, partner, leftToSupport, ...rest } = row
@@ -126,6 +127,6 @@ function selectDeleted(db: Db, own: SQL | undefined) {
 }
 
 /** A deleted account as somebody sees it who is a member of it until it is purged; undefined for everybody else. */
-export function findDeletedMembership(db: Db, userId: number, accountId: number): DeletedAccount | undefined {
+export function findDeletedMembership(db: Db, userId: number, accountId: AccountId): DeletedAccount | undefined {
   return selectDeleted(db, and(eq(memberships.userId, userId), eq(memberships.accountId, accountId))).get()
 }

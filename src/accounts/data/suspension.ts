@@ -1,4 +1,5 @@
 import { and, eq, isNull } from 'drizzle-orm'
+import type { AccountId } from '../../db/ids.ts'
 import { type Db, write } from '../../db/open.ts'
 import { accounts } from '../../db/schema.ts'
 import { type Suspension, suspensionOf } from '../../db/suspension.ts'
@@ -26,7 +27,7 @@ const suspensionBy = ({ bySupport }: Actor) => suspensions[bySupport ? 'support'
  * Stops an account's members from working in it, with the reason that they are shown. Nothing is deleted. A partner
  * and Support each suspend for themselves. False when the actor's side had suspended it before.
  */
-export function suspendAccount(db: Db, actor: Actor, accountId: number, reason: string, mail: MailContext): boolean {
+export function suspendAccount(db: Db, actor: Actor, accountId: AccountId, reason: string, mail: MailContext): boolean {
   return write(db, actor, (tx) => {
     const own = suspensionBy(actor)
     const before = tx
@@ -46,7 +47,7 @@ export function suspendAccount(db: Db, actor: Actor, accountId: number, reason: 
 export function resumeAccount(
   db: Db,
   actor: Actor,
-  accountId: number,
+  accountId: AccountId,
   mail: MailContext,
 ): { done: 'resumed' | 'nothing'; other: Suspension | null } {
   return write(db, actor, (tx) => {

@@ -1,5 +1,6 @@
 import { and, desc, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
+import type { AccountId } from '../../db/ids.ts'
 import { type List, type ListQuery, type ListSpec, type PageOf, readPage } from '../../db/list.ts'
 import { type Authority, type Db, write } from '../../db/open.ts'
 import { equals, type Placeholders, placeholdersOf, prepared } from '../../db/prepared.ts'
@@ -138,14 +139,14 @@ export const deletedMembershipList = {
     'restored by': { file: ({ restorer }) => restorer ?? 'Support' },
   },
   filters: {},
-} as const satisfies ListSpec<DeletedAccount & { id: number; lastUsedAt: number }>
+} as const satisfies ListSpec<DeletedAccount & { id: AccountId; lastUsedAt: number }>
 
 /** A user's accounts that were deleted and may be restored. */
 export function listDeletedAccounts(
   db: Db,
   userId: number,
   query: ListQuery,
-): List<DeletedAccount & { id: number; lastUsedAt: number }> {
+): List<DeletedAccount & { id: AccountId; lastUsedAt: number }> {
   const values = { userId }
   const own = and(equals(memberships.userId, placeholdersOf(values).userId), isNotNull(accounts.deletedAt))
   return readPage(db, deletedMembershipList, query, {

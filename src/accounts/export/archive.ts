@@ -1,5 +1,6 @@
 import { PassThrough, pipeline, Readable } from 'node:stream'
 import { ZipFile } from 'yazl'
+import type { AccountId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { type Cell, csvParts } from '../../web/lists/csv.ts'
 import type { ExportTable } from './data/table.ts'
@@ -10,7 +11,7 @@ import { exportTables } from './data/tables.ts'
  * a README.txt that says what the fields are. `at` (milliseconds since 1970) is the time written into it.
  * Undefined when there is no such account. The stream fails when the database does.
  */
-export function exportAccount(db: Db, accountId: number, at: number): Readable | undefined {
+export function exportAccount(db: Db, accountId: AccountId, at: number): Readable | undefined {
   const tables = exportTables(db, accountId)
   if (!tables) return undefined
   const zip = new ZipFile()

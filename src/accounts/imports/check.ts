@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { searchText } from '../../db/fold.ts'
+import type { AccountId } from '../../db/ids.ts'
 import { write } from '../../db/open.ts'
 import { byItself, type Person } from '../../records/record.ts'
 import { emailKey } from '../../web/fields.ts'
@@ -22,7 +23,7 @@ const mostAtOnce = 100
 export async function checkFile(
   { db, storage, now }: Pick<FastifyInstance, 'db' | 'storage' | 'now'>,
   actor: () => Person,
-  accountId: number,
+  accountId: AccountId,
   { kind, bytes, name }: { kind: ImportKind; bytes: Uint8Array; name: string },
   sweep: () => void,
 ): Promise<{ id: number; leftOut: string[] }> {

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import type { AccountId } from '../../db/ids.ts'
 import { allOrNothing, type Db } from '../../db/open.ts'
 import { mayInvite } from '../../mail/allowance.ts'
 import {
@@ -144,7 +145,7 @@ const limitWords = (limit: number | null) =>
 
 function checkChange(
   db: Db,
-  partnerId: number,
+  partnerId: AccountId,
   customer: Customer,
   every: Record<string, string>,
   line: number,
@@ -178,7 +179,7 @@ function checkChange(
 }
 
 /** Takes so much more from what the rows before have left of the pool, as the act does. Returned is why it cannot. */
-function takeFromPool(db: Db, partnerId: number, used: Used, more: number): string | undefined {
+function takeFromPool(db: Db, partnerId: AccountId, used: Used, more: number): string | undefined {
   if (more === 0) return undefined
   if (used.poolLeft === undefined)
     used.poolLeft =
@@ -191,7 +192,7 @@ function takeFromPool(db: Db, partnerId: number, used: Used, more: number): stri
 
 const shortWords = (left: number) => `The pool has ${Math.max(0, left)} projects left.`
 
-function createWithAll(tx: Db, actor: Person, sender: Sender, partnerId: number, customer: NewInput): CarriedOut {
+function createWithAll(tx: Db, actor: Person, sender: Sender, partnerId: AccountId, customer: NewInput): CarriedOut {
   const { name, identifier, admin, limit } = customer
   const created = createCustomer(tx, actor, partnerId, { name, identifier })
   if (!created) throw new Taken(identifier)
@@ -200,7 +201,7 @@ function createWithAll(tx: Db, actor: Person, sender: Sender, partnerId: number,
   return { words: 'created', ...(typeof invited === 'object' ? { invitationId: invited.id } : {}) }
 }
 
-function change(tx: Db, actor: Person, partnerId: number, { change, name, limit }: ChangeInput): CarriedOut {
+function change(tx: Db, actor: Person, partnerId: AccountId, { change, name, limit }: ChangeInput): CarriedOut {
   const customer = findCustomer(tx, partnerId, change)
   if (!customer) throw new RowFailed(`There is no customer “${change}” any more.`)
   const renamed = name !== undefined && renameAccount(tx, actor, customer.id, name, customer.version) === 'saved'
@@ -209,7 +210,7 @@ function change(tx: Db, actor: Person, partnerId: number, { change, name, limit 
 }
 
 /** Throws a RowFailed where the pool has not enough left. False when the limit is that already. */
-function setProjectLimit(tx: Db, actor: Person, accountId: number, limit: number | null): boolean {
+function setProjectLimit(tx: Db, actor: Person, accountId: AccountId, limit: number | null): boolean {
   const projects = findResource(tx, countedResource)
   if (!projects) return false
   try {

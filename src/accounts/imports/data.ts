@@ -1,4 +1,5 @@
 import { and, asc, count, eq, gt, inArray, isNull, type SQL, sql } from 'drizzle-orm'
+import type { AccountId } from '../../db/ids.ts'
 import { type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import { type Authority, type Db, write } from '../../db/open.ts'
 import { equals, placeholdersOf, preparedInsert } from '../../db/prepared.ts'
@@ -16,7 +17,7 @@ export type NewRow = Omit<ImportRow, 'importId' | 'invitationId'>
 export function createImport(
   db: Db,
   actor: Person,
-  accountId: number,
+  accountId: AccountId,
   { kind, fileName }: { kind: ImportKind; fileName: string },
 ): number {
   return write(db, actor, (tx) => {
@@ -81,7 +82,7 @@ export const importList = {
 } as const satisfies ListSpec<Import>
 
 /** An account's imports of a kind. */
-export function listImports(db: Db, accountId: number, kind: ImportKind, query: ListQuery): List<Import> {
+export function listImports(db: Db, accountId: AccountId, kind: ImportKind, query: ListQuery): List<Import> {
   const values = { accountId }
   const own = and(
     equals(imports.accountId, placeholdersOf(values).accountId),
@@ -105,7 +106,7 @@ export function listImports(db: Db, accountId: number, kind: ImportKind, query: 
   })
 }
 
-export function findImport(db: Db, accountId: number, kind: ImportKind, id: number): Import | undefined {
+export function findImport(db: Db, accountId: AccountId, kind: ImportKind, id: number): Import | undefined {
   const row = db
     .select({ one: imports, creator: users.name })
     .from(imports)

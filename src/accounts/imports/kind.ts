@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import type { AccountId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import type { Action, Role } from '../../policy.ts'
 import type { Person } from '../../records/record.ts'
@@ -36,9 +37,9 @@ export type Kind = {
   /** The column with somebody’s e-mail. */
   emailColumn: string
   example: string
-  check: (db: Db, accountId: number, values: Record<string, string>, line: number, used: Used, at: number) => Checked
+  check: (db: Db, accountId: AccountId, values: Record<string, string>, line: number, used: Used, at: number) => Checked
   /** Throws a RowFailed, or a TooMany where it can be done later, and leaves nothing of the row then. */
-  carryOut: (tx: Db, actor: Person, sender: Sender, accountId: number, input: object) => CarriedOut
+  carryOut: (tx: Db, actor: Person, sender: Sender, accountId: AccountId, input: object) => CarriedOut
 }
 
 /** A field that may be left empty. */

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { ProjectId } from '../../db/ids.ts'
+import type { AccountId, ProjectId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { mayInvite } from '../../mail/allowance.ts'
 import { type ProjectRole, type Role, roleName } from '../../policy.ts'
@@ -67,7 +67,7 @@ export const users: Kind = {
 const refusalWords = { member: 'Is a user of this account already.', pending: 'Is invited already.' }
 
 /** Whoever is in the account, or invited, stays as they are: a name is its person's, and a role is changed on purpose. */
-function checkKnown(db: Db, accountId: number, every: Record<string, string>, at: number) {
+function checkKnown(db: Db, accountId: AccountId, every: Record<string, string>, at: number) {
   const row = address.safeParse(every)
   const known = row.success && whyNotInvited(db, accountId, row.data['e-mail'], at)
   if (!known) return undefined
@@ -84,7 +84,7 @@ function checkKnown(db: Db, accountId: number, every: Record<string, string>, at
 const everything = { userId: 0, seesAll: true }
 
 /** “website:user shop” → the account's own living projects, with roles. What is wrong, in words. */
-function readProjects(db: Db, accountId: number, text: string) {
+function readProjects(db: Db, accountId: AccountId, text: string) {
   const roles: Record<string, ProjectRole> = { admin: 'admin', user: 'user', reader: 'reader' }
   const projects: { id: ProjectId; role: ProjectRole; words: string }[] = []
   for (const part of text

@@ -1,4 +1,5 @@
 import { and, count, desc, eq, sql } from 'drizzle-orm'
+import type { AccountId } from '../../db/ids.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import { type Db, write } from '../../db/open.ts'
 import { equals, type Placeholders, placeholdersOf, prepared, preparedInsert } from '../../db/prepared.ts'
@@ -65,7 +66,7 @@ export const memberList = {
 export type MemberFilter = keyof typeof memberList.filters
 
 /** An account's users. */
-export function listMembers(db: Db, accountId: number, query: ListQuery<MemberFilter>): List<Member> {
+export function listMembers(db: Db, accountId: AccountId, query: ListQuery<MemberFilter>): List<Member> {
   const { role } = query.filters
   const values = { accountId }
   const own = equals(memberships.accountId, placeholdersOf(values).accountId)
@@ -89,11 +90,11 @@ export function listMembers(db: Db, accountId: number, query: ListQuery<MemberFi
   })
 }
 
-export function countMembers(db: Db, accountId: number): number {
+export function countMembers(db: Db, accountId: AccountId): number {
   return db.select({ n: count() }).from(memberships).where(eq(memberships.accountId, accountId)).get()?.n ?? 0
 }
 
-const oneMember = prepared((db, { accountId, userId }: Placeholders<{ accountId: number; userId: number }>) =>
+const oneMember = prepared((db, { accountId, userId }: Placeholders<{ accountId: AccountId; userId: number }>) =>
   db
     .select(memberFields)
     .from(memberships)
@@ -102,7 +103,7 @@ const oneMember = prepared((db, { accountId, userId }: Placeholders<{ accountId:
     .prepare(),
 )
 
-export function findMember(db: Db, accountId: number, userId: number): Member | undefined {
+export function findMember(db: Db, accountId: AccountId, userId: number): Member | undefined {
   return oneMember(db).get({ accountId, userId })
 }
 
@@ -110,7 +111,7 @@ export function findMember(db: Db, accountId: number, userId: number): Member | 
 export const hasAdmin = sql`exists (select 1 from memberships as own join users as person on person.id = own.user_id
   where own.account_id = accounts.id and ${worksAsAdmin(sql`own`, sql`person`)})`
 
-const admins = prepared((db, { accountId }: Placeholders<{ accountId: number }>) =>
+const admins = prepared((db, { accountId }: Placeholders<{ accountId: AccountId }>) =>
   db
     .select({ n: count() })
     .from(memberships)
@@ -120,14 +121,14 @@ const admins = prepared((db, { accountId }: Placeholders<{ accountId: number }>)
 )
 
 /** Admins who can log in and act: neither a disabled one counts, nor one of a suspended partner’s people. */
-export function countAdmins(db: Db, accountId: number): number {
+export function countAdmins(db: Db, accountId: AccountId): number {
   return admins(db).get({ accountId })?.n ?? 0
 }
 
 const newMember = preparedInsert(memberships, (insert) => insert.onConflictDoNothing().prepare())
 
 /** `fromPartner`: one of the partner's people, whose membership ends with the tie to the partner. */
-export type NewMember = { accountId: number; userId: number; role: Role; fromPartner?: boolean }
+export type NewMember = { accountId: AccountId; userId: number; role: Role; fromPartner?: boolean }
 
 /** Adds a member. False when the user is one already: then nothing changes, the role neither. */
 export function addMember(
@@ -156,7 +157,7 @@ export type RoleChanged = { member: Member; changed: boolean; ended: number }
 export function changeRole(
   db: Db,
   actor: Actor,
-  accountId: number,
+  accountId: AccountId,
   userId: number,
   role: Role,
   version: number,
@@ -185,7 +186,7 @@ export function changeRole(
 export function removeMember(
   db: Db,
   actor: Actor,
-  accountId: number,
+  accountId: AccountId,
   userId: number,
   exit: Exit,
   { mayEmpty = false, keptBy }: { mayEmpty?: boolean; keptBy?: Person | undefined } = {},
@@ -206,16 +207,16 @@ export function isActiveAdmin({ role, active }: Member): boolean {
 }
 
 /** Whether an admin may be given another role, or go. */
-export function mayDemote(db: Db, accountId: number, member: Member): boolean {
+export function mayDemote(db: Db, accountId: AccountId, member: Member): boolean {
   return member.role === adminRole && !isLastAdmin(db, accountId, member)
 }
 
-function isLastAdmin(tx: Db, accountId: number, member: Member): boolean {
+function isLastAdmin(tx: Db, accountId: AccountId, member: Member): boolean {
   return isActiveAdmin(member) && countAdmins(tx, accountId) === 1
 }
 
 /** Whom a member of an account can ask, and who is told about it: its admins who can log in and act, the first ones. */
-export function listAdmins(db: Db, accountId: number, limit = 3): { userId: number; name: string; email: string }[] {
+export function listAdmins(db: Db, accountId: AccountId, limit = 3): { userId: number; name: string; email: string }[] {
   return db
     .select({ userId: users.id, name: users.name, email: users.email })
     .from(memberships)

@@ -1,5 +1,6 @@
 import { eq } from 'drizzle-orm'
 import { restorableUntil } from '../../db/deletion.ts'
+import type { AccountId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { accounts, users } from '../../db/schema.ts'
 import { allowNotice } from '../../mail/allowance.ts'
@@ -29,7 +30,7 @@ type Reader = { userId: number; name: string; email: string }
 const mostLetters = 20
 
 /** A partner's admin has added themselves. */
-export function tellJoined(tx: Db, actor: Actor, accountId: number, role: Role, mail: MailContext): void {
+export function tellJoined(tx: Db, actor: Actor, accountId: AccountId, role: Role, mail: MailContext): void {
   const account = accountOf(tx, accountId)
   const who = doer(tx, actor, mail)
   tellAdmins(tx, actor, account, mail, {
@@ -48,7 +49,7 @@ export type ChangedLimit = { resource: Resource; before: number | null; after: n
 export function tellLimits(
   tx: Db,
   actor: Actor,
-  { level, accountId }: { level: 'pool' | 'account' | 'project'; accountId: number },
+  { level, accountId }: { level: 'pool' | 'account' | 'project'; accountId: AccountId },
   changed: ChangedLimit[],
   note: string,
   mail: MailContext,
@@ -80,7 +81,7 @@ export function tellLimits(
   })
 }
 
-export function tellSuspended(tx: Db, actor: Actor, accountId: number, reason: string, mail: MailContext): void {
+export function tellSuspended(tx: Db, actor: Actor, accountId: AccountId, reason: string, mail: MailContext): void {
   const account = accountOf(tx, accountId)
   tellAdmins(tx, actor, account, mail, {
     what: 'suspension',
@@ -94,7 +95,7 @@ export function tellSuspended(tx: Db, actor: Actor, accountId: number, reason: s
   })
 }
 
-export function tellResumed(tx: Db, actor: Actor, accountId: number, mail: MailContext): void {
+export function tellResumed(tx: Db, actor: Actor, accountId: AccountId, mail: MailContext): void {
   const account = accountOf(tx, accountId)
   tellAdmins(tx, actor, account, mail, {
     what: 'suspension',
@@ -106,7 +107,7 @@ export function tellResumed(tx: Db, actor: Actor, accountId: number, mail: MailC
   })
 }
 
-export function tellDeleted(tx: Db, actor: Actor, accountId: number, mail: MailContext): void {
+export function tellDeleted(tx: Db, actor: Actor, accountId: AccountId, mail: MailContext): void {
   const account = accountOf(tx, accountId)
   tellAdmins(tx, actor, account, mail, {
     what: 'deletion',
@@ -119,7 +120,7 @@ export function tellDeleted(tx: Db, actor: Actor, accountId: number, mail: MailC
 }
 
 /** A person was removed from an account. */
-export function tellRemoved(tx: Db, actor: Actor, accountId: number, person: Reader, mail: MailContext): void {
+export function tellRemoved(tx: Db, actor: Actor, accountId: AccountId, person: Reader, mail: MailContext): void {
   const account = accountOf(tx, accountId)
   const who = doer(tx, actor, mail)
   const own = !actor.bySupport && actor.accountId === accountId
@@ -139,7 +140,7 @@ export function tellRemoved(tx: Db, actor: Actor, accountId: number, person: Rea
 export function tellRole(
   tx: Db,
   actor: Actor,
-  accountId: number,
+  accountId: AccountId,
   person: Reader & { role: Role },
   role: Role,
   mail: MailContext,
@@ -177,7 +178,7 @@ function tellPerson(
   post(tx, actor.at, { kind: 'notice', name, email, reason, accountId: account.id, names: [actor.userId], data })
 }
 
-function accountOf(tx: Db, accountId: number): Account {
+function accountOf(tx: Db, accountId: AccountId): Account {
   const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
   if (!account) throw new Error(`There is no account ${accountId}.`)
   return account
@@ -202,7 +203,7 @@ export function sideOf(tx: Db, actor: Actor, account: Pick<Account, 'id' | 'name
 }
 
 /** The partner of this id, else Support. */
-function contact(tx: Db, partnerId: number | null, { panelName, supportEmail }: MailContext): string {
+function contact(tx: Db, partnerId: AccountId | null, { panelName, supportEmail }: MailContext): string {
   if (partnerId !== null) return accountOf(tx, partnerId).name
   return supportEmail ? `${panelName} Support (${supportEmail})` : `${panelName} Support`
 }

@@ -11,6 +11,7 @@ import {
   unique,
   uniqueIndex,
 } from 'drizzle-orm/sqlite-core'
+import type { AccountId } from '../ids.ts'
 import { living, restorable } from './deletion.ts'
 import { invitations } from './invitations.ts'
 import { users } from './people.ts'
@@ -18,13 +19,13 @@ import { users } from './people.ts'
 export const accounts = sqliteTable(
   'accounts',
   {
-    id: integer().primaryKey(),
+    id: integer().primaryKey().$type<AccountId>(),
     kind: text({ enum: ['customer', 'partner'] }).notNull(),
     name: text().notNull(),
     identifier: text().notNull().unique(),
     search: text().notNull(),
     sortKey: text('sort_key').notNull().default(''),
-    partnerId: integer('partner_id'),
+    partnerId: integer('partner_id').$type<AccountId>(),
     // Always 'partner': with the foreign key below, only a partner account can have customers,
     // and one that has customers cannot become a customer account.
     partnerKind: text('partner_kind', { enum: ['partner'] })
@@ -74,6 +75,7 @@ export const memberships = sqliteTable(
   'memberships',
   {
     accountId: integer('account_id')
+      .$type<AccountId>()
       .notNull()
       .references(() => accounts.id),
     userId: integer('user_id')
@@ -104,6 +106,7 @@ export const partnerRequests = sqliteTable(
   {
     id: integer().primaryKey(),
     accountId: integer('account_id')
+      .$type<AccountId>()
       .notNull()
       .references(() => accounts.id),
     requestedBy: integer('requested_by')
@@ -130,6 +133,7 @@ export const imports = sqliteTable(
   {
     id: integer().primaryKey(),
     accountId: integer('account_id')
+      .$type<AccountId>()
       .notNull()
       .references(() => accounts.id),
     kind: text({ enum: ['customers', 'users'] }).notNull(),

@@ -10,7 +10,7 @@ import {
   unique,
   uniqueIndex,
 } from 'drizzle-orm/sqlite-core'
-import type { ProjectId } from '../ids.ts'
+import type { AccountId, ProjectId } from '../ids.ts'
 import { accounts } from './accounts.ts'
 import { users } from './people.ts'
 import { projects } from './projects.ts'
@@ -20,6 +20,7 @@ export const invitations = sqliteTable(
   {
     id: integer().primaryKey(),
     accountId: integer('account_id')
+      .$type<AccountId>()
       .notNull()
       .references(() => accounts.id),
     email: text().notNull(),
@@ -31,7 +32,9 @@ export const invitations = sqliteTable(
     invitedBy: integer('invited_by')
       .notNull()
       .references(() => users.id),
-    invitedFrom: integer('invited_from').references(() => accounts.id),
+    invitedFrom: integer('invited_from')
+      .$type<AccountId>()
+      .references(() => accounts.id),
     state: text({ enum: ['pending', 'accepted', 'cancelled', 'expired'] })
       .notNull()
       .default('pending'),
@@ -72,7 +75,9 @@ export const invitationTokens = sqliteTable(
       .default('mailed'),
     // Who had it made, and from which account; none for Support.
     madeBy: integer('made_by').references(() => users.id),
-    madeFrom: integer('made_from').references(() => accounts.id),
+    madeFrom: integer('made_from')
+      .$type<AccountId>()
+      .references(() => accounts.id),
     createdAt: integer('created_at').notNull(),
     supersededAt: integer('superseded_at'),
   },
@@ -86,7 +91,7 @@ export const invitationTokens = sqliteTable(
 export const invitationProjects = sqliteTable(
   'invitation_projects',
   {
-    accountId: integer('account_id').notNull(),
+    accountId: integer('account_id').$type<AccountId>().notNull(),
     invitationId: integer('invitation_id').notNull(),
     projectId: integer('project_id').$type<ProjectId>().notNull(),
     role: text({ enum: ['admin', 'user', 'reader'] }).notNull(),

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { check, index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { AccountId } from '../ids.ts'
 import { accounts } from './accounts.ts'
 import { invitations } from './invitations.ts'
 import { users } from './people.ts'
@@ -20,13 +21,17 @@ export const letters = sqliteTable(
     // Whose letter it is, where that is known: it forgets the person when the user is deleted.
     userId: integer('user_id').references(() => users.id),
     // The account that it tells about: while that is deleted, the letter does not go out.
-    accountId: integer('account_id').references(() => accounts.id),
+    accountId: integer('account_id')
+      .$type<AccountId>()
+      .references(() => accounts.id),
     // Why its reader gets it: checked again before it is sent (mail/reasons.ts).
     reason: text({ enum: ['none', 'invitation', 'token', 'member', 'admin', 'user', 'support'] })
       .notNull()
       .default('none'),
     // The account whose member or admin the reader must still be; of a removal, must not be again.
-    readerOf: integer('reader_of').references(() => accounts.id),
+    readerOf: integer('reader_of')
+      .$type<AccountId>()
+      .references(() => accounts.id),
     // SHA-256 of the token in its link: of a password reset or a change of e-mail.
     tokenHash: text('token_hash'),
     state: text({ enum: ['waiting', 'sent', 'kept', 'failed', 'withdrawn'] })

@@ -1,4 +1,5 @@
 import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { AccountId } from '../ids.ts'
 import { accounts } from './accounts.ts'
 
 export const users = sqliteTable(
@@ -70,7 +71,9 @@ export const sessions = sqliteTable(
       .references(() => users.id),
     // A column of its own, so that a slow request cannot undo a switch. It may name an account that
     // the user is no longer in: then the user is asked to choose.
-    activeAccountId: integer('active_account_id').references(() => accounts.id),
+    activeAccountId: integer('active_account_id')
+      .$type<AccountId>()
+      .references(() => accounts.id),
     createdAt: integer('created_at').notNull(),
     lastSeenAt: integer('last_seen_at').notNull(),
     // The second factor was given too. Without it, a user who has one is not logged in yet.

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { check, foreignKey, index, integer, primaryKey, sqliteTable, text, unique } from 'drizzle-orm/sqlite-core'
-import type { ProjectId } from '../ids.ts'
+import type { AccountId, ProjectId } from '../ids.ts'
 import { accounts, memberships } from './accounts.ts'
 import { restorable } from './deletion.ts'
 import { users } from './people.ts'
@@ -11,6 +11,7 @@ export const projects = sqliteTable(
   {
     id: integer().primaryKey().$type<ProjectId>(),
     accountId: integer('account_id')
+      .$type<AccountId>()
       .notNull()
       .references(() => accounts.id),
     name: text().notNull(),
@@ -37,7 +38,7 @@ export const projects = sqliteTable(
 export const projectAccess = sqliteTable(
   'project_access',
   {
-    accountId: integer('account_id').notNull(),
+    accountId: integer('account_id').$type<AccountId>().notNull(),
     projectId: integer('project_id').$type<ProjectId>().notNull(),
     userId: integer('user_id').notNull(),
     role: text({ enum: ['admin', 'user', 'reader'] }).notNull(),
@@ -70,7 +71,7 @@ export const projectAccess = sqliteTable(
 export const keptAccess = sqliteTable(
   'kept_access',
   {
-    accountId: integer('account_id').notNull(),
+    accountId: integer('account_id').$type<AccountId>().notNull(),
     projectId: integer('project_id').$type<ProjectId>().notNull(),
     userId: integer('user_id').notNull(),
     role: text({ enum: ['admin', 'user', 'reader'] }).notNull(),
@@ -95,7 +96,7 @@ export const keptAccess = sqliteTable(
 export const keptLimits = sqliteTable(
   'kept_limits',
   {
-    accountId: integer('account_id').notNull(),
+    accountId: integer('account_id').$type<AccountId>().notNull(),
     projectId: integer('project_id').$type<ProjectId>().notNull(),
     resourceId: integer('resource_id')
       .notNull()

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { check, foreignKey, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
-import type { ProjectId } from '../ids.ts'
+import type { AccountId, ProjectId } from '../ids.ts'
 import { accounts } from './accounts.ts'
 import { users } from './people.ts'
 import { projects } from './projects.ts'
@@ -23,6 +23,7 @@ export const limits = sqliteTable(
     id: integer().primaryKey(),
     level: text({ enum: ['pool', 'account', 'project'] }).notNull(),
     accountId: integer('account_id')
+      .$type<AccountId>()
       .notNull()
       .references(() => accounts.id),
     projectId: integer('project_id').$type<ProjectId>(),
@@ -33,7 +34,9 @@ export const limits = sqliteTable(
     remark: text().notNull(),
     setBy: integer('set_by').references(() => users.id),
     // The account that it was set from; none for Support.
-    setFrom: integer('set_from').references(() => accounts.id),
+    setFrom: integer('set_from')
+      .$type<AccountId>()
+      .references(() => accounts.id),
     setAt: integer('set_at').notNull(),
     version: integer().notNull().default(1),
   },
@@ -59,6 +62,7 @@ export const quotaRequests = sqliteTable(
   {
     id: integer().primaryKey(),
     accountId: integer('account_id')
+      .$type<AccountId>()
       .notNull()
       .references(() => accounts.id),
     projectId: integer('project_id').$type<ProjectId>(),

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { check, index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
-import type { ProjectId } from '../ids.ts'
+import type { AccountId, ProjectId } from '../ids.ts'
 import { users } from './people.ts'
 
 // Append-only: triggers refuse UPDATE and DELETE. No foreign keys, so that a record outlives all it
@@ -11,9 +11,9 @@ export const records = sqliteTable(
     id: integer().primaryKey(),
     at: integer().notNull(),
     kind: text().notNull(),
-    accountId: integer('account_id'),
+    accountId: integer('account_id').$type<AccountId>(),
     actorId: integer('actor_id'),
-    actorAccountId: integer('actor_account_id'),
+    actorAccountId: integer('actor_account_id').$type<AccountId>(),
     bySupport: integer('by_support', { mode: 'boolean' }).notNull(),
     userId: integer('user_id'),
     invitationId: integer('invitation_id'),

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import type { AccountId } from '../ids.ts'
 import { accounts } from './accounts.ts'
 
 /** What a partner keeps about a customer, and nobody else sees. It ends with the tie of the two. */
@@ -8,10 +9,12 @@ export const ties = sqliteTable(
   {
     id: integer().primaryKey(),
     accountId: integer('account_id')
+      .$type<AccountId>()
       .notNull()
       .unique()
       .references(() => accounts.id),
     partnerId: integer('partner_id')
+      .$type<AccountId>()
       .notNull()
       .references(() => accounts.id),
     contactName: text('contact_name').notNull(),
@@ -35,7 +38,7 @@ export const tieTags = sqliteTable(
     tieId: integer('tie_id')
       .notNull()
       .references(() => ties.id),
-    partnerId: integer('partner_id').notNull(),
+    partnerId: integer('partner_id').$type<AccountId>().notNull(),
     tag: text().notNull(),
     tagKey: text('tag_key').notNull(),
   },

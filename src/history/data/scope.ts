@@ -1,15 +1,16 @@
 import { and, isNotNull, ne, type SQL, sql } from 'drizzle-orm'
+import type { AccountId } from '../../db/ids.ts'
 import { equals, placeholdersOf } from '../../db/prepared.ts'
 import { records } from '../../db/schema.ts'
 
 /** Whose records: an account's, those of the acts from a partner account in its customers, or all. */
-export type Scope = { accountId: number } | { fromAccountId: number } | 'all'
+export type Scope = { accountId: AccountId } | { fromAccountId: AccountId } | 'all'
 
-export function isOfAccount(scope: Scope): scope is { accountId: number } {
+export function isOfAccount(scope: Scope): scope is { accountId: AccountId } {
   return typeof scope === 'object' && 'accountId' in scope
 }
 
-export function isFromPartner(scope: Scope): scope is { fromAccountId: number } {
+export function isFromPartner(scope: Scope): scope is { fromAccountId: AccountId } {
   return typeof scope === 'object' && 'fromAccountId' in scope
 }
 

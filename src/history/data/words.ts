@@ -1,3 +1,4 @@
+import type { AccountId } from '../../db/ids.ts'
 import { readJson } from '../../db/json.ts'
 import type { Db } from '../../db/open.ts'
 import { type Placeholders, prepared } from '../../db/prepared.ts'
@@ -14,7 +15,7 @@ import { isFromPartner, isOfAccount, type Scope } from './scope.ts'
 const unreadable: Change = { details: [null, 'cannot be read'] }
 
 /** Records with what they tell of in words, and with names as they were then and are now. */
-export function inFull(db: Db, scope: Scope, partnerId: number | undefined, rows: RawRecord[]) {
+export function inFull(db: Db, scope: Scope, partnerId: AccountId | undefined, rows: RawRecord[]) {
   const personal = listPersonalChanges(
     db,
     rows.map(({ id }) => id),
@@ -23,7 +24,7 @@ export function inFull(db: Db, scope: Scope, partnerId: number | undefined, rows
   const personAt = (id: number | null, name: string | null, recordId: number) =>
     id === null || name === null ? null : nameAt(name, recordId, renames.users.get(id))
   /** What was purged has lost its name, and what a partner’s customer that has left is called is not the partner’s: the identifier stands for it. */
-  const placeAt = (row: Place | null, own: boolean, recordId: number, of: Map<number, Rename[]>) =>
+  const placeAt = <Id>(row: Place<Id> | null, own: boolean, recordId: number, of: Map<Id, Rename[]>) =>
     row && (own && row.name ? nameAt(row.name, recordId, of.get(row.id)) : { name: row.identifier, now: null })
 
   return rows.map((row) => {
@@ -67,7 +68,7 @@ export function inFull(db: Db, scope: Scope, partnerId: number | undefined, rows
   })
 }
 
-type Place = { id: number; name: string; identifier: string }
+type Place<Id> = { id: Id; name: string; identifier: string }
 
 /** Which account somebody acted from is told where it is the account itself or its partner; Support sees all. */
 function showsFrom(scope: Scope, side: Side | null, { actorAccount, accountId, bySupport }: RawRecord): boolean {
@@ -88,7 +89,7 @@ function renamesOf(db: Db, rows: RawRecord[]) {
 const partnersOwn = ['member.added-self', 'member.removed-self']
 
 /** Whether somebody acted as Support, or from the partner’s account: by the record’s columns, whatever they are called. */
-function sideOf(scope: Scope, partnerId: number | undefined, row: RawRecord): Side | null {
+function sideOf(scope: Scope, partnerId: AccountId | undefined, row: RawRecord): Side | null {
   if (row.bySupport) return 'support'
   const { kind, actorAccount, accountId, actorId, subjectId } = row
   if (isOfAccount(scope) && accountId === null) {

@@ -1,6 +1,6 @@
 import { and, eq, type Placeholder, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
-import type { ProjectId } from '../../db/ids.ts'
+import type { AccountId, ProjectId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { equals, type Placeholders, perConnection, prepared } from '../../db/prepared.ts'
 import { accounts, personalChanges } from '../../db/schema.ts'
@@ -43,12 +43,12 @@ type Past = {
   newest: number
   /** Who acted in it or was acted on, and the accounts that others acted from: with their first record. */
   people: Map<number, number>
-  from: Map<number, number>
+  from: Map<AccountId, number>
   renames: Rename[]
   projects: Map<ProjectId, Rename[]>
 }
 
-const pasts = perConnection(() => new Map<number, Past>())
+const pasts = perConnection(() => new Map<AccountId, Past>())
 const mostPasts = 1_000
 
 /** Each asked account's records behind those that were read before. */
@@ -58,9 +58,9 @@ const sinceThen = (asked: Placeholder) =>
 const newPeople = prepared((db, { asked }: Placeholders<{ asked: string }>) =>
   db
     .select({
-      accountId: sql<number>`records.account_id`,
+      accountId: sql<AccountId>`records.account_id`,
       actorId: sql<number | null>`records.actor_id`,
-      actorAccountId: sql<number | null>`records.actor_account_id`,
+      actorAccountId: sql<AccountId | null>`records.actor_account_id`,
       userId: sql<number | null>`records.user_id`,
       first: sql<number>`min(records.id)`,
       last: sql<number>`max(records.id)`,
@@ -72,7 +72,7 @@ const newPeople = prepared((db, { asked }: Placeholders<{ asked: string }>) =>
 const newRenames = prepared((db, { asked }: Placeholders<{ asked: string }>) =>
   db
     .select({
-      accountId: sql<number>`records.account_id`,
+      accountId: sql<AccountId>`records.account_id`,
       projectId: sql<ProjectId | null>`records.project_id`,
       recordId: sql<number>`records.id`,
       before: sql<string>`records.change ->> '$.name[0]'`,
@@ -85,7 +85,7 @@ const newRenames = prepared((db, { asked }: Placeholders<{ asked: string }>) =>
  * Reads the pasts of accounts. Records never change, so what was read is kept in memory, and only newer ones are
  * read again: there is no index by kind, and a long history is not read through for every page.
  */
-function readPasts(db: Db, accountIds: Iterable<number>): Map<number, Past> {
+function readPasts(db: Db, accountIds: Iterable<AccountId>): Map<AccountId, Past> {
   const known = pasts(db)
   const read = new Map([...accountIds].map((id) => [id, known.get(id) ?? newPast()]))
   if (read.size === 0) return read
@@ -109,7 +109,7 @@ function readPasts(db: Db, accountIds: Iterable<number>): Map<number, Past> {
 
 const newPast = (): Past => ({ newest: 0, people: new Map(), from: new Map(), renames: [], projects: new Map() })
 
-function note(firsts: Map<number, number>, id: number, recordId: number): void {
+function note<Id>(firsts: Map<Id, number>, id: Id, recordId: number): void {
   firsts.set(id, Math.min(firsts.get(id) ?? recordId, recordId))
 }
 
@@ -120,7 +120,7 @@ function push<Id>(renames: Map<Id, Rename[]>, id: Id, rename: Rename): void {
 }
 
 /** The renames of accounts and of their projects. */
-export function accountRenames(db: Db, accountIds: Iterable<number>) {
+export function accountRenames(db: Db, accountIds: Iterable<AccountId>) {
   const read = [...readPasts(db, accountIds)]
   return {
     accounts: new Map(read.map(([id, { renames }]) => [id, renames])),
@@ -132,7 +132,10 @@ export function accountRenames(db: Db, accountIds: Iterable<number>) {
  * The records of renames that affect an account's history, though they are no records of the account: of people
  * who had appeared in it before, and of its partner, once that had acted in it.
  */
-export function affectingRenames(db: Db, accountId: number): { recordIds: number[]; partnerId: number | undefined } {
+export function affectingRenames(
+  db: Db,
+  accountId: AccountId,
+): { recordIds: number[]; partnerId: AccountId | undefined } {
   const { people, from } = readPasts(db, [accountId]).get(accountId) ?? newPast()
   const recordIds: number[] = []
   const add = (renames: Rename[] | undefined, first: number) => {
@@ -147,7 +150,7 @@ export function affectingRenames(db: Db, accountId: number): { recordIds: number
 
 const partner = alias(accounts, 'partner')
 
-const partnerOf = prepared((db, { accountId }: Placeholders<{ accountId: number }>) =>
+const partnerOf = prepared((db, { accountId }: Placeholders<{ accountId: AccountId }>) =>
   db
     .select({ id: partner.id, version: partner.version })
     .from(accounts)

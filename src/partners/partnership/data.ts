@@ -2,6 +2,7 @@ import { and, count, eq, isNull, type SQL } from 'drizzle-orm'
 import type { Account } from '../../accounts/data/account.ts'
 import { endSuspensionByPartner, endTie } from '../../accounts/endings/data/ending.ts'
 import { discardImport, endImport } from '../../accounts/imports/ending/data.ts'
+import type { AccountId } from '../../db/ids.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import { type Db, write } from '../../db/open.ts'
 import { accounts, imports, partnerRequests, pendingPartnerRequest, users } from '../../db/schema.ts'
@@ -16,7 +17,12 @@ import { type Actor, type Person, record } from '../../records/record.ts'
 export type PartnerRequest = typeof partnerRequests.$inferSelect
 
 /** Asks Support to make a customer account a partner account. False when it was asked already. Throws a TooMany. */
-export function requestPartnership(db: Db, actor: Person, accountId: number, tellSupport: (tx: Db) => void): boolean {
+export function requestPartnership(
+  db: Db,
+  actor: Person,
+  accountId: AccountId,
+  tellSupport: (tx: Db) => void,
+): boolean {
   return write(db, actor, (tx) => {
     const asked = tx
       .insert(partnerRequests)
@@ -31,7 +37,7 @@ export function requestPartnership(db: Db, actor: Person, accountId: number, tel
   })
 }
 
-export function findPendingRequest(db: Db, accountId: number): PartnerRequest | undefined {
+export function findPendingRequest(db: Db, accountId: AccountId): PartnerRequest | undefined {
   return db
     .select()
     .from(partnerRequests)
@@ -107,7 +113,7 @@ type Tell = { post: Post; publicUrl: string }
  * Rule 9: turns a customer account into a partner account, which nobody looks after but Support. What ties it to a
  * former partner ends. False where it is one already.
  */
-export function makePartner(db: Db, actor: Actor, accountId: number, tell: Tell): boolean {
+export function makePartner(db: Db, actor: Actor, accountId: AccountId, tell: Tell): boolean {
   return write(db, actor, (tx) => {
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
     if (account?.kind !== 'customer' || account.deletedAt !== null) return false
@@ -140,7 +146,7 @@ export function makePartner(db: Db, actor: Actor, accountId: number, tell: Tell)
   })
 }
 
-export function declinePartnerRequest(db: Db, actor: Actor, accountId: number, tell: Tell): boolean {
+export function declinePartnerRequest(db: Db, actor: Actor, accountId: AccountId, tell: Tell): boolean {
   return write(db, actor, (tx) => {
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
     if (!account || !decide(tx, actor, account, 'declined', tell)) return false
@@ -183,7 +189,11 @@ function decide(
  * Turns a partner account back into a customer account. 'customers' while it has customers, 'deleted'
  * while it has ones that can still be restored: the schema refuses both. 'unchanged' when it is no partner account.
  */
-export function makeCustomer(db: Db, actor: Actor, accountId: number): 'made' | 'unchanged' | 'customers' | 'deleted' {
+export function makeCustomer(
+  db: Db,
+  actor: Actor,
+  accountId: AccountId,
+): 'made' | 'unchanged' | 'customers' | 'deleted' {
   return write(db, actor, (tx) => {
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
     if (account?.kind !== 'partner') return 'unchanged'
@@ -205,7 +215,7 @@ export function makeCustomer(db: Db, actor: Actor, accountId: number): 'made' | 
 }
 
 /** Files of customers that were read, or are being imported, would wait for the account to be a partner again. */
-function endCustomerImports(tx: Db, actor: Actor, accountId: number): void {
+function endCustomerImports(tx: Db, actor: Actor, accountId: AccountId): void {
   const own = and(eq(imports.accountId, accountId), eq(imports.kind, 'customers'))
   for (const { id, state } of tx.select({ id: imports.id, state: imports.state }).from(imports).where(own).all())
     if (state === 'running') endImport(tx, actor, id, accountId, 'stopped')
@@ -213,7 +223,7 @@ function endCustomerImports(tx: Db, actor: Actor, accountId: number): void {
 }
 
 /** Ends what belongs to a partner account alone: its pool, and its rule for requests of customers. */
-function endPoolAndRule(tx: Db, actor: Actor, accountId: number): void {
+function endPoolAndRule(tx: Db, actor: Actor, accountId: AccountId): void {
   const pool = { level: 'pool', accountId } as const
   const amounts = new Map((findQuotas(tx, pool)?.quotas ?? []).map(({ resource }) => [resource.id, null]))
   changeLimits(tx, actor, pool, amounts, '')

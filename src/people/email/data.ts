@@ -1,5 +1,6 @@
 import { and, eq, gt, ne } from 'drizzle-orm'
 import { named } from '../../db/fold.ts'
+import type { AccountId } from '../../db/ids.ts'
 import { type Db, write } from '../../db/open.ts'
 import { emailChanges, passwordResets, sessions, users } from '../../db/schema.ts'
 import { allowConfirmation, allowEmailChange } from '../../mail/allowance.ts'
@@ -51,7 +52,7 @@ export function requestConfirmation(
   db: Db,
   actor: Person,
   userId: number,
-  accountId: number | null,
+  accountId: AccountId | null,
   { post, publicUrl }: Pick<ConfirmationSender, 'post' | 'publicUrl'>,
 ): User | undefined {
   const token = newToken()

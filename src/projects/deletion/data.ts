@@ -1,6 +1,6 @@
 import { and, eq, isNotNull, isNull, sql } from 'drizzle-orm'
 import { isRestorable, restorableUntil } from '../../db/deletion.ts'
-import type { ProjectId } from '../../db/ids.ts'
+import type { AccountId, ProjectId } from '../../db/ids.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import { type Db, write } from '../../db/open.ts'
 import { equals, placeholdersOf } from '../../db/prepared.ts'
@@ -41,7 +41,7 @@ export const deletedProjectList = {
 const people = sql<number>`(select count(*) from kept_access as own where own.project_id = projects.id)`
 
 /** The projects of an account that were deleted and can be restored at this time. */
-export function listDeletedProjects(db: Db, accountId: number, query: ListQuery, at: number): List<DeletedProject> {
+export function listDeletedProjects(db: Db, accountId: AccountId, query: ListQuery, at: number): List<DeletedProject> {
   const values = { accountId }
   const own = equals(projects.accountId, placeholdersOf(values).accountId)
   return readPage(db, deletedProjectList, query, {
@@ -65,7 +65,7 @@ export function listDeletedProjects(db: Db, accountId: number, query: ListQuery,
 }
 
 /** Undefined for a foreign, living or missing project, and for one that was purged or is about to be. */
-export function findDeletedProject(db: Db, accountId: number, identifier: string, at: number): Project | undefined {
+export function findDeletedProject(db: Db, accountId: AccountId, identifier: string, at: number): Project | undefined {
   return db
     .select()
     .from(projects)
@@ -86,7 +86,7 @@ export type RestoredProject = { project: Project; people: number; reduced: Reduc
 export function restoreProject(
   db: Db,
   actor: Actor,
-  accountId: number,
+  accountId: AccountId,
   projectId: ProjectId,
 ): RestoredProject | 'limit' | undefined {
   return write(db, actor, (tx) => {
@@ -135,7 +135,7 @@ function bringBackLimits(tx: Db, actor: Actor, holder: Holder & { level: 'projec
  * Deletes a project. Who had access to it and what it was given is kept for its restoration, and counts
  * nowhere. Its identifier stays taken. Undefined when there is no such project.
  */
-export function deleteProject(db: Db, actor: Actor, accountId: number, projectId: ProjectId): Project | undefined {
+export function deleteProject(db: Db, actor: Actor, accountId: AccountId, projectId: ProjectId): Project | undefined {
   return write(db, actor, (tx) => {
     const own = and(eq(projects.accountId, accountId), eq(projects.id, projectId))
     const project = tx

@@ -1,6 +1,6 @@
 import { and, eq, isNull, or, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
-import type { ProjectId } from '../../db/ids.ts'
+import type { AccountId, ProjectId } from '../../db/ids.ts'
 import { type Db, write } from '../../db/open.ts'
 import { equals, type Placeholders, prepared } from '../../db/prepared.ts'
 import { accounts, limits, projects, users } from '../../db/schema.ts'
@@ -19,7 +19,7 @@ import {
 import { countedResource } from '../resources/data.ts'
 import { givenBy, listLimitable, poolGiven } from './uses.ts'
 
-type Place = { name: string; partnerId: number | null; partnerName: string | null; projectName: string | null }
+type Place = { name: string; partnerId: AccountId | null; partnerName: string | null; projectName: string | null }
 
 const partner = alias(accounts, 'partner')
 const setter = alias(users, 'setter')
@@ -74,7 +74,7 @@ export function findQuotas(db: Db, holder: Holder, key?: string): Quotas | undef
 }
 
 /** How many projects an account has and may have. */
-export function projectQuota(db: Db, accountId: number): Quota {
+export function projectQuota(db: Db, accountId: AccountId): Quota {
   const quota = findQuotas(db, { level: 'account', accountId }, countedResource)?.quotas[0]
   if (!quota) throw new Error('The catalogue has lost its projects.')
   return quota
@@ -82,7 +82,7 @@ export function projectQuota(db: Db, accountId: number): Quota {
 
 const placeOfAccount = { name: accounts.name, partnerId: accounts.partnerId, partnerName: partner.name }
 
-const accountPlace = prepared((db, { accountId }: Placeholders<{ accountId: number }>) =>
+const accountPlace = prepared((db, { accountId }: Placeholders<{ accountId: AccountId }>) =>
   db
     .select({ ...placeOfAccount, kind: accounts.kind })
     .from(accounts)
@@ -92,7 +92,7 @@ const accountPlace = prepared((db, { accountId }: Placeholders<{ accountId: numb
 )
 
 const projectPlace = prepared(
-  (db, { accountId, projectId }: Placeholders<{ accountId: number; projectId: ProjectId }>) =>
+  (db, { accountId, projectId }: Placeholders<{ accountId: AccountId; projectId: ProjectId }>) =>
     db
       .select({ ...placeOfAccount, projectName: projects.name })
       .from(projects)
@@ -110,7 +110,7 @@ function findPlace(db: Db, { level, accountId, projectId }: Holder): Place | und
   return projectPlace(db).get({ accountId, projectId })
 }
 
-type LevelsOf = { accountId: number; projectId: ProjectId | null; partnerId: number | null }
+type LevelsOf = { accountId: AccountId; projectId: ProjectId | null; partnerId: AccountId | null }
 
 const limitsOf = prepared((db, { accountId, projectId, partnerId }: Placeholders<LevelsOf>) =>
   db
@@ -129,7 +129,7 @@ const limitsOf = prepared((db, { accountId, projectId, partnerId }: Placeholders
 )
 
 /** The limits set on a place and on the levels above it. */
-function listLimits(db: Db, accountId: number, projectId: ProjectId | undefined, partnerId: number | null) {
+function listLimits(db: Db, accountId: AccountId, projectId: ProjectId | undefined, partnerId: AccountId | null) {
   return limitsOf(db).all({ accountId, projectId: projectId ?? null, partnerId })
 }
 
@@ -201,7 +201,7 @@ export function changeLimits(tx: Db, actor: Actor, holder: Holder, amounts: Amou
 }
 
 /** A project goes: so does what was given to it. Nothing of it stays given out. */
-export function dropProjectLimits(tx: Db, accountId: number, projectId: ProjectId): void {
+export function dropProjectLimits(tx: Db, accountId: AccountId, projectId: ProjectId): void {
   tx.delete(limits)
     .where(and(eq(limits.accountId, accountId), eq(limits.projectId, projectId)))
     .run()

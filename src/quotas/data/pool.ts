@@ -1,4 +1,5 @@
 import { and, asc, eq, gt, isNull } from 'drizzle-orm'
+import { type AccountId, asAccountId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { equals, type Placeholders, prepared } from '../../db/prepared.ts'
 import { accounts, limits, resources } from '../../db/schema.ts'
@@ -8,7 +9,7 @@ import { findQuotas } from './limits.ts'
 import { usesOf } from './uses.ts'
 
 /** What a partner's pool cannot give of this: for an account that comes, or comes back, to it. */
-export function poolShortages(db: Db, partnerId: number, wants: Want[]): PoolShortage[] {
+export function poolShortages(db: Db, partnerId: AccountId, wants: Want[]): PoolShortage[] {
   const pool = findQuotas(db, { level: 'pool', accountId: partnerId })?.quotas ?? []
   return wants.flatMap(({ resource, amount: takes }) => {
     const left = pool.find((quota) => quota.resource.id === resource.id)?.own.left ?? null
@@ -16,7 +17,7 @@ export function poolShortages(db: Db, partnerId: number, wants: Want[]): PoolSho
   })
 }
 
-const poolOfProjects = prepared((db, { partnerId }: Placeholders<{ partnerId: number }>) =>
+const poolOfProjects = prepared((db, { partnerId }: Placeholders<{ partnerId: AccountId }>) =>
   db
     .select({ amount: limits.amount })
     .from(limits)
@@ -26,7 +27,7 @@ const poolOfProjects = prepared((db, { partnerId }: Placeholders<{ partnerId: nu
 )
 
 /** Whether a partner's pool has a number for projects: then customers without one share it. */
-export function poolBoundsProjects(db: Db, partnerId: number): boolean {
+export function poolBoundsProjects(db: Db, partnerId: AccountId): boolean {
   const row = poolOfProjects(db).get({ partnerId })
   return row !== undefined && row.amount !== null
 }
@@ -34,7 +35,7 @@ export function poolBoundsProjects(db: Db, partnerId: number): boolean {
 export const quotaColumns = ['level', 'name', 'identifier', 'resource', 'unit', 'limit', 'given out', 'left']
 
 /** A partner's pool and every customer's quotas, row by row: for a file. */
-export function* quotaRows(db: Db, partnerId: number) {
+export function* quotaRows(db: Db, partnerId: AccountId) {
   const row = (level: string, { name, identifier }: { name: string; identifier: string }, use: Use) => [
     level,
     name,
@@ -49,7 +50,7 @@ export function* quotaRows(db: Db, partnerId: number) {
   const pool = findQuotas(db, { level: 'pool', accountId: partnerId })
   for (const quota of pool?.quotas ?? [])
     yield row('pool', own ?? { name: '', identifier: '' }, { resource: quota.resource, ...quota.own })
-  let after = 0
+  let after = asAccountId(0)
   for (;;) {
     const customers = db
       .select({ id: accounts.id, name: accounts.name, identifier: accounts.identifier })

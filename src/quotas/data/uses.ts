@@ -1,5 +1,5 @@
 import { and, asc, count, eq, inArray, isNull, type SQL, sql, sum } from 'drizzle-orm'
-import type { ProjectId } from '../../db/ids.ts'
+import type { AccountId, ProjectId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { type Placeholders, prepared } from '../../db/prepared.ts'
 import { limits, projects, resources } from '../../db/schema.ts'
@@ -35,8 +35,8 @@ const projectsOf = prepared((db, { ids }: Placeholders<{ ids: string }>) =>
 )
 
 /** What accounts have given to their projects, and how many projects they have: by account and resource. */
-export function givenBy(db: Db, accountIds: number[]): Map<number, Map<number, number>> {
-  const given = new Map<number, Map<number, number>>(accountIds.map((id) => [id, new Map()]))
+export function givenBy(db: Db, accountIds: AccountId[]): Map<AccountId, Map<number, number>> {
+  const given = new Map<AccountId, Map<number, number>>(accountIds.map((id) => [id, new Map()]))
   const ids = JSON.stringify(accountIds)
   for (const { accountId, resourceId, n } of givenToProjects(db).all({ ids }))
     given.get(accountId)?.set(resourceId, n ?? 0)
@@ -49,7 +49,7 @@ export function givenBy(db: Db, accountIds: number[]): Map<number, Map<number, n
  * more or there is none, what it has given to its projects or has in use itself. Deleted customers hold
  * nothing of it.
  */
-export function poolGiven(db: Db, partnerId: number): Map<number, number> {
+export function poolGiven(db: Db, partnerId: AccountId): Map<number, number> {
   const living = sql`accounts.partner_id = ${partnerId} and accounts.deleted_at is null`
   const rows = db.all<{ resourceId: number; n: number }>(sql`
     select taken.resource_id as "resourceId", sum(taken.n) as n from (
@@ -82,10 +82,10 @@ const limitsOfAccounts = prepared((db, { ids }: Placeholders<{ ids: string }>) =
 )
 
 /** The limits of several accounts with what is given out of each: for lists. */
-export function usesOf(db: Db, accountIds: number[]): Map<number, Use[]> {
+export function usesOf(db: Db, accountIds: AccountId[]): Map<AccountId, Use[]> {
   const catalogue = listLimitable(db, 'account')
   const given = givenBy(db, accountIds)
-  const amounts = new Map<number, Map<number, number | null>>(accountIds.map((id) => [id, new Map()]))
+  const amounts = new Map<AccountId, Map<number, number | null>>(accountIds.map((id) => [id, new Map()]))
   for (const { accountId, resourceId, amount } of limitsOfAccounts(db).all({ ids: JSON.stringify(accountIds) }))
     amounts.get(accountId)?.set(resourceId, amount)
   return new Map(
@@ -115,7 +115,7 @@ export function hasLimitAt(percent: number, more = false): SQL {
 }
 
 /** What projects of an account were given, by project: only what has a number. */
-export function limitsOfProjects(db: Db, accountId: number, projectIds: ProjectId[]) {
+export function limitsOfProjects(db: Db, accountId: AccountId, projectIds: ProjectId[]) {
   const rows = db
     .select({ projectId: limits.projectId, name: resources.name, unit: resources.unit, amount: limits.amount })
     .from(limits)

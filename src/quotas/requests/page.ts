@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import type { AccountId } from '../../db/ids.ts'
 import { found } from '../../web/answer/errors.ts'
 import { readId } from '../../web/fields.ts'
 import type { Form } from '../../web/request/forms.ts'
@@ -10,7 +11,7 @@ import { findRequest, type QuotaRequest } from './data/reading.ts'
 export const endedMeanwhile = 'This request has ended meanwhile: it was cancelled, or somebody else has decided it.'
 
 /** The request that the address names, if it is this account’s. */
-export function requestOf(request: FastifyRequest, accountId: number): QuotaRequest {
+export function requestOf(request: FastifyRequest, accountId: AccountId): QuotaRequest {
   const id = found(readId((request.params as { request: string }).request))
   return found(findRequest(request.server.db, accountId, id))
 }

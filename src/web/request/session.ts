@@ -3,6 +3,7 @@ import session, { type SessionStore } from '@fastify/session'
 import { and, eq, isNull, lt, or } from 'drizzle-orm'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import type { AccountId } from '../../db/ids.ts'
 import { type Db, writeUnchecked } from '../../db/open.ts'
 import { equals, type Placeholders, prepared } from '../../db/prepared.ts'
 import { memberships, sessions, users } from '../../db/schema.ts'
@@ -135,7 +136,7 @@ export function noteProof(request: FastifyRequest): void {
 
 export type SignIn = {
   userId: number
-  accountId: number | null
+  accountId: AccountId | null
   /** The password that was proved right: another one since then ends the attempt. */
   passwordHash: string
   secondFactor?: boolean

@@ -1,11 +1,12 @@
 import type { FastifyRequest } from 'fastify'
+import type { AccountId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import type { Suspension } from '../../db/suspension.ts'
 import type { AccountKind, Role, Standing } from '../../policy.ts'
 import type { Actor, Person } from '../../records/record.ts'
 
 export type ActiveAccount = {
-  id: number
+  id: AccountId
   kind: AccountKind
   name: string
   identifier: string

@@ -1,5 +1,6 @@
 import { and, eq, isNull, type SQL } from 'drizzle-orm'
 import { isRestorable } from '../../../db/deletion.ts'
+import type { AccountId } from '../../../db/ids.ts'
 import { countWhere } from '../../../db/list.ts'
 import { type Db, write } from '../../../db/open.ts'
 import { accounts, imports, memberships, partnerRequests, pendingPartnerRequest, projects } from '../../../db/schema.ts'
@@ -21,7 +22,7 @@ import { listOwnLimits } from './losses.ts'
 // without a partner, and restores those too whose partner cannot act now.
 
 /** To be deleted by this partner; null is Support. */
-function deletableBy(partnerId: number | null): SQL | undefined {
+function deletableBy(partnerId: AccountId | null): SQL | undefined {
   return and(
     eq(accounts.kind, 'customer'),
     partnerId === null ? isNull(accounts.partnerId) : eq(accounts.partnerId, partnerId),
@@ -30,7 +31,7 @@ function deletableBy(partnerId: number | null): SQL | undefined {
 }
 
 /** To be restored by this partner (null: Support) at this time. */
-function restorableBy(partnerId: number | null, at: number): SQL | undefined {
+function restorableBy(partnerId: AccountId | null, at: number): SQL | undefined {
   return and(
     eq(accounts.kind, 'customer'),
     partnerId === null ? isOfSupport : eq(accounts.partnerId, partnerId),
@@ -46,8 +47,8 @@ function restorableBy(partnerId: number | null, at: number): SQL | undefined {
 export function deleteAccount(
   db: Db,
   actor: Actor,
-  partnerId: number | null,
-  accountId: number,
+  partnerId: AccountId | null,
+  accountId: AccountId,
   mail: MailContext,
 ): 'deleted' | 'projects' | undefined {
   return write(db, actor, (tx) => {
@@ -79,14 +80,19 @@ export function deleteAccount(
 }
 
 /** What an import has done stays done. */
-function endImports(tx: Db, actor: Actor, accountId: number): void {
+function endImports(tx: Db, actor: Actor, accountId: AccountId): void {
   const running = and(eq(imports.accountId, accountId), eq(imports.state, 'running'))
   for (const { id } of tx.select({ id: imports.id }).from(imports).where(running).all())
     endImport(tx, actor, id, accountId, 'stopped')
 }
 
 /** A deleted account that this partner (null: Support) can restore at this time. */
-export function findRestorable(db: Db, partnerId: number | null, identifier: string, at: number): Account | undefined {
+export function findRestorable(
+  db: Db,
+  partnerId: AccountId | null,
+  identifier: string,
+  at: number,
+): Account | undefined {
   return db
     .select()
     .from(accounts)
@@ -103,8 +109,8 @@ export function findRestorable(db: Db, partnerId: number | null, identifier: str
 export function restoreAccount(
   db: Db,
   actor: Actor,
-  partnerId: number | null,
-  accountId: number,
+  partnerId: AccountId | null,
+  accountId: AccountId,
 ): 'restored' | 'without-admin' | PoolShortage[] | undefined {
   return write(db, actor, (tx) => {
     const own = and(eq(accounts.id, accountId), restorableBy(partnerId, actor.at))

@@ -1,5 +1,6 @@
 import { and, eq, sql } from 'drizzle-orm'
 import { isRestorable, restorableUntil } from '../../../db/deletion.ts'
+import type { AccountId } from '../../../db/ids.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../../db/list.ts'
 import type { Db } from '../../../db/open.ts'
 import { equals, placeholdersOf } from '../../../db/prepared.ts'
@@ -35,7 +36,12 @@ export const deletedCustomerList = {
 const deletedUsers = sql<number>`(select count(*) from memberships as own where own.account_id = accounts.id)`
 
 /** The customers of a partner that were deleted and can be restored at this time. */
-export function listDeletedCustomers(db: Db, partnerId: number, query: ListQuery, at: number): List<DeletedCustomer> {
+export function listDeletedCustomers(
+  db: Db,
+  partnerId: AccountId,
+  query: ListQuery,
+  at: number,
+): List<DeletedCustomer> {
   const values = { partnerId }
   const own = equals(accounts.partnerId, placeholdersOf(values).partnerId)
   return readPage(db, deletedCustomerList, query, {

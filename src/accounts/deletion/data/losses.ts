@@ -1,6 +1,7 @@
 import { and, asc, desc, eq, isNotNull, isNull, ne, notExists, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import { isDeleted } from '../../../db/deletion.ts'
+import type { AccountId } from '../../../db/ids.ts'
 import { countRows, countWhere } from '../../../db/list.ts'
 import type { Db } from '../../../db/open.ts'
 import {
@@ -42,7 +43,7 @@ export type Losses = {
 }
 
 /** What would go with an account that the caller has found for its viewer. */
-export function foreseeLosses(db: Db, accountId: number): Losses {
+export function foreseeLosses(db: Db, accountId: AccountId): Losses {
   const alive = and(eq(projects.accountId, accountId), isNull(projects.deletedAt))
   const pending = and(eq(invitations.accountId, accountId), pendingInvitation)
   const running = and(eq(imports.accountId, accountId), eq(imports.state, 'running'))
@@ -78,7 +79,7 @@ export function foreseeLosses(db: Db, accountId: number): Losses {
   }
 }
 
-function strandedUsers(db: Db, accountId: number): Some {
+function strandedUsers(db: Db, accountId: AccountId): Some {
   const other = alias(memberships, 'other')
   const elsewhere = db
     .select({ one: sql`1` })
@@ -109,7 +110,7 @@ function some(first: { name: string; detail: string }[], countUpTo: (most: numbe
 }
 
 /** The numbers that an account itself has. */
-export function listOwnLimits(db: Db, accountId: number): { resource: Resource; amount: number }[] {
+export function listOwnLimits(db: Db, accountId: AccountId): { resource: Resource; amount: number }[] {
   return db
     .select({ resource: resources, amount: limits.amount })
     .from(limits)

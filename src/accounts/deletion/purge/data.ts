@@ -1,7 +1,7 @@
-import { and, eq, inArray, isNull, or, type SQL, sql } from 'drizzle-orm'
-import { type Deletable, isDue } from '../../../db/deletion.ts'
+import { and, eq, inArray, isNull, or, sql } from 'drizzle-orm'
+import { isDue } from '../../../db/deletion.ts'
 import { named } from '../../../db/fold.ts'
-import type { ProjectId } from '../../../db/ids.ts'
+import type { AccountId, ProjectId } from '../../../db/ids.ts'
 import { type Db, write } from '../../../db/open.ts'
 import {
   accounts,
@@ -39,19 +39,15 @@ import { deleteSomeRows } from '../../imports/ending/data.ts'
 const mostTraces = 500
 
 /** An account that is due at this time, but for these. */
-export function nextDueAccount(db: Db, at: number, without: number[] = []): number | undefined {
-  const due = isDueBut(accounts, at, without)
+export function nextDueAccount(db: Db, at: number, without: AccountId[] = []): AccountId | undefined {
+  const due = and(isDue(accounts, at), sql`not ${isOneOf(accounts.id, without)}`)
   return db.select({ id: accounts.id }).from(accounts).where(due).limit(1).get()?.id
 }
 
 /** A project that is due at this time, but for these. */
 export function nextDueProject(db: Db, at: number, without: ProjectId[] = []): ProjectId | undefined {
-  const due = isDueBut(projects, at, without)
+  const due = and(isDue(projects, at), sql`not ${isOneOf(projects.id, without)}`)
   return db.select({ id: projects.id }).from(projects).where(due).limit(1).get()?.id
-}
-
-function isDueBut(table: Deletable, at: number, without: number[]): SQL | undefined {
-  return and(isDue(table, at), sql`not ${isOneOf(table.id, without)}`)
 }
 
 /**
@@ -62,7 +58,7 @@ function isDueBut(table: Deletable, at: number, without: number[]): SQL | undefi
 export function purgeAccount(
   db: Db,
   at: number,
-  accountId: number,
+  accountId: AccountId,
   removeFiles: (letterIds: number[]) => void,
   eraseTraces: (tx: Db, texts: string[]) => void = oweCleaning,
 ): boolean {
@@ -114,7 +110,7 @@ export function purgeAccount(
   })
 }
 
-function forgetInvitationsAndLetters(tx: Db, accountId: number): number[] {
+function forgetInvitationsAndLetters(tx: Db, accountId: AccountId): number[] {
   const own = tx.select({ id: invitations.id }).from(invitations).where(eq(invitations.accountId, accountId))
   const about = or(eq(letters.accountId, accountId), inArray(letters.invitationId, own))
   const told = tx.select({ id: letters.id }).from(letters).where(about)
@@ -128,7 +124,7 @@ function forgetInvitationsAndLetters(tx: Db, accountId: number): number[] {
 }
 
 /** E-mails that were invited to an account and are no user’s. */
-function listStrangers(tx: Db, accountId: number): string[] {
+function listStrangers(tx: Db, accountId: AccountId): string[] {
   return tx
     .selectDistinct({ email: invitations.email })
     .from(invitations)
@@ -140,7 +136,7 @@ function listStrangers(tx: Db, accountId: number): string[] {
 }
 
 /** What people typed into acts in an account; names and e-mails of users are theirs, and go with them. */
-function forgetTyped(tx: Db, accountId: number): void {
+function forgetTyped(tx: Db, accountId: AccountId): void {
   const own = tx.select({ id: records.id }).from(records).where(eq(records.accountId, accountId))
   tx.delete(personalChanges)
     .where(and(inArray(personalChanges.recordId, own), inArray(personalChanges.field, [...typedFields])))
@@ -148,7 +144,7 @@ function forgetTyped(tx: Db, accountId: number): void {
 }
 
 /** All of an account's requests, or those for one of its projects. */
-function forgetRequests(tx: Db, accountId: number, projectId?: ProjectId): void {
+function forgetRequests(tx: Db, accountId: AccountId, projectId?: ProjectId): void {
   const which = and(
     eq(quotaRequests.accountId, accountId),
     projectId === undefined ? undefined : eq(quotaRequests.projectId, projectId),

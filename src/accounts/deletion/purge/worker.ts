@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Cleaning } from '../../../db/cleaning.ts'
-import type { ProjectId } from '../../../db/ids.ts'
+import type { AccountId, ProjectId } from '../../../db/ids.ts'
 import type { Db } from '../../../db/open.ts'
 import type { Storage } from '../../../db/storage.ts'
 import { removeLetterFiles } from '../../../mail/files.ts'
@@ -42,7 +42,7 @@ export function startPurge(
   const removeFiles = (letterIds: number[]) => removeLetterFiles(dataDir, letterIds)
 
   async function work(): Promise<void> {
-    const left = { accounts: [] as number[], projects: [] as ProjectId[] }
+    const left = { accounts: [] as AccountId[], projects: [] as ProjectId[] }
     while (!stopped && !clock.look()) {
       const accountId = nextDueAccount(db, now(), left.accounts)
       const projectId = accountId === undefined ? nextDueProject(db, now(), left.projects) : undefined

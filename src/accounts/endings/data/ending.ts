@@ -1,5 +1,6 @@
 import { and, eq, inArray, isNull, or, type SQL, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
+import type { AccountId } from '../../../db/ids.ts'
 import type { Db } from '../../../db/open.ts'
 import {
   accounts,
@@ -46,12 +47,12 @@ export function cancelInvitations(tx: Db, actor: Actor, which: SQL | undefined):
 }
 
 /** Made from this account (null: as Support); from any where none is given. */
-function isFrom(column: SQLiteColumn, from: number | null | undefined): SQL | undefined {
+function isFrom(column: SQLiteColumn, from: AccountId | null | undefined): SQL | undefined {
   if (from === undefined) return undefined
   return from === null ? isNull(column) : eq(column, from)
 }
 
-export function sentBy(userId: number, from: number | null | undefined): SQL | undefined {
+export function sentBy(userId: number, from: AccountId | null | undefined): SQL | undefined {
   return and(eq(invitations.invitedBy, userId), isFrom(invitations.invitedFrom, from))
 }
 
@@ -59,7 +60,7 @@ export function sentBy(userId: number, from: number | null | undefined): SQL | u
  * Ends what somebody has sent from an account, having lost the right to send it: pending invitations, and every link
  * they copied. `keptBy` takes the invitations over instead. Returns how many invitations ended.
  */
-export function endSent(tx: Db, actor: Actor, userId: number, from?: number | null, keptBy?: Person): number {
+export function endSent(tx: Db, actor: Actor, userId: number, from?: AccountId | null, keptBy?: Person): number {
   const own = sentBy(userId, from)
   if (keptBy) {
     tx.update(invitations)
@@ -83,7 +84,7 @@ export function endSent(tx: Db, actor: Actor, userId: number, from?: number | nu
 }
 
 /** Pending invitations to somebody into an account: to their address, or one they had before. */
-export function sentTo(db: Db, accountId: number, userId: number): SQL | undefined {
+export function sentTo(db: Db, accountId: AccountId, userId: number): SQL | undefined {
   return and(eq(invitations.accountId, accountId), isTo(db, userId))
 }
 
@@ -99,7 +100,7 @@ function isTo(db: Db, userId: number): SQL {
 }
 
 /** Pending invitations to one of a partner’s people into its customers, sent by it or by another of its people there. */
-export function sentToCustomers(db: Db, partnerId: number, userId: number): SQL | undefined {
+export function sentToCustomers(db: Db, partnerId: AccountId, userId: number): SQL | undefined {
   const customers = db.select({ id: accounts.id }).from(accounts).where(eq(accounts.partnerId, partnerId))
   // An update writes its columns without their table, so the names stand here.
   const byPeople = sql`exists (select 1 from memberships as theirs where theirs.account_id = invitations.account_id
@@ -109,12 +110,12 @@ export function sentToCustomers(db: Db, partnerId: number, userId: number): SQL 
 }
 
 /** Ends pending invitations to somebody into an account: to their address, or one they had before. */
-export function endInvitationsTo(tx: Db, actor: Actor, accountId: number, userId: number): void {
+export function endInvitationsTo(tx: Db, actor: Actor, accountId: AccountId, userId: number): void {
   cancelInvitations(tx, actor, sentTo(tx, accountId, userId))
 }
 
 /** Requests that somebody made for an account and that nobody has decided: they end with the membership. */
-function endRequestsOf(tx: Db, actor: Actor, accountId: number, userId: number): void {
+function endRequestsOf(tx: Db, actor: Actor, accountId: AccountId, userId: number): void {
   const ended = [
     ...tx
       .update(quotaRequests)
@@ -147,7 +148,7 @@ function endRequestsOf(tx: Db, actor: Actor, accountId: number, userId: number):
 export function endMembership(
   tx: Db,
   actor: Actor,
-  accountId: number,
+  accountId: AccountId,
   userId: number,
   exit: Exit,
   keptBy?: Person,
@@ -177,7 +178,7 @@ export function endMembership(
 }
 
 /** The customers of a partner account in which one of its people is. */
-export function customersOf(tx: Db, partnerId: number, userId: number): number[] {
+export function customersOf(tx: Db, partnerId: AccountId, userId: number): AccountId[] {
   return tx
     .select({ id: memberships.accountId })
     .from(memberships)
@@ -191,7 +192,7 @@ export function customersOf(tx: Db, partnerId: number, userId: number): number[]
  * Parts a customer from its partner: the partner’s people, its invitations and links, e-mails to its people, and
  * what it keeps about the customer end. The customer’s partner itself is for the caller to set.
  */
-export function endTie(tx: Db, actor: Actor, { id, partnerId }: { id: number; partnerId: number | null }): void {
+export function endTie(tx: Db, actor: Actor, { id, partnerId }: { id: AccountId; partnerId: AccountId | null }): void {
   if (partnerId === null) return
   const people = tx
     .select({ userId: memberships.userId })
@@ -220,7 +221,7 @@ export function endTie(tx: Db, actor: Actor, { id, partnerId }: { id: number; pa
 }
 
 /** A partner that looks after the customer no longer has nothing suspended. A deleted customer stays as it was. */
-export function endSuspensionByPartner(tx: Db, actor: Actor, id: number): void {
+export function endSuspensionByPartner(tx: Db, actor: Actor, id: AccountId): void {
   const [before] = tx.select().from(accounts).where(eq(accounts.id, id)).all()
   if (before && before.suspendedAt !== null) {
     tx.update(accounts).set({ suspendedAt: null, suspendedReason: null }).where(eq(accounts.id, id)).run()

@@ -1,4 +1,5 @@
 import { and, asc, count, eq, inArray, ne, or, type SQL, sql } from 'drizzle-orm'
+import type { AccountId } from '../../../db/ids.ts'
 import type { Db } from '../../../db/open.ts'
 import {
   accounts,
@@ -61,7 +62,7 @@ export type Foreseen = {
 }
 
 /** What the end of a membership would take along. */
-export function foreseeEnd(db: Db, accountId: number, userId: number): Foreseen {
+export function foreseeEnd(db: Db, accountId: AccountId, userId: number): Foreseen {
   const own = and(eq(memberships.userId, userId), eq(memberships.fromPartner, true), eq(accounts.partnerId, accountId))
   const others = sql<number>`not exists (select 1 from memberships as other join users as person on person.id = other.user_id
     where other.account_id = ${accounts.id} and other.user_id <> ${userId} and ${worksAsAdmin(sql`other`, sql`person`)})`
@@ -78,7 +79,7 @@ export function foreseeEnd(db: Db, accountId: number, userId: number): Foreseen 
 }
 
 /** Pending invitations that somebody sent from an account (from any where none is given): they end with the right to send them. */
-export function listSent(db: Db, userId: number, accountId?: number): FirstOf<PendingTo> {
+export function listSent(db: Db, userId: number, accountId?: AccountId): FirstOf<PendingTo> {
   return listPending(db, sentBy(userId, accountId))
 }
 
@@ -111,7 +112,7 @@ function listLost(db: Db, which: SQL | undefined, alone: SQL<number>): Foreseen[
   return named(customers, total?.n ?? 0)
 }
 
-function listRequestsOf(db: Db, accountIds: number[], userId: number): Foreseen['requests'] {
+function listRequestsOf(db: Db, accountIds: AccountId[], userId: number): Foreseen['requests'] {
   const names = (table: typeof quotaRequests | typeof partnerRequests, which: SQL) =>
     db
       .select({ name: accounts.name })
@@ -135,7 +136,7 @@ export type Ties = {
 }
 
 /** What would end with the tie between a customer and its partner. */
-export function findTies(db: Db, { id, partnerId }: { id: number; partnerId: number | null }): Ties {
+export function findTies(db: Db, { id, partnerId }: { id: AccountId; partnerId: AccountId | null }): Ties {
   if (partnerId === null) return { people: named([], 0), invitations: named([], 0), withoutAdmin: false }
   const own = and(eq(memberships.accountId, id), eq(memberships.fromPartner, true))
   const people = db
@@ -172,7 +173,7 @@ export function findTies(db: Db, { id, partnerId }: { id: number; partnerId: num
 }
 
 /** The projects of an account that a member has access to. */
-export function listProjectsOf(db: Db, accountId: number, userId: number): { name: string; identifier: string }[] {
+export function listProjectsOf(db: Db, accountId: AccountId, userId: number): { name: string; identifier: string }[] {
   return db
     .select({ name: projects.name, identifier: projects.identifier })
     .from(projectAccess)

@@ -1,11 +1,12 @@
 import { and, asc, eq, gt, inArray } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
+import type { AccountId } from '../../../db/ids.ts'
 import { isoTime } from '../../../db/list.ts'
 import type { Db } from '../../../db/open.ts'
 import { accounts, limits, projects, quotaRequestAmounts, quotaRequests, resources, users } from '../../../db/schema.ts'
 import { type ExportTable, everyPage, rowsAtOnce } from './table.ts'
 
-export function ofLimits(db: Db, accountId: number): ExportTable {
+export function ofLimits(db: Db, accountId: AccountId): ExportTable {
   return {
     name: 'limits',
     words: 'The quotas that were set: of the account, of its projects and, for a partner, of its pool for customers',
@@ -24,7 +25,7 @@ export function ofLimits(db: Db, accountId: number): ExportTable {
   }
 }
 
-export function ofRequests(db: Db, accountId: number): ExportTable {
+export function ofRequests(db: Db, accountId: AccountId): ExportTable {
   return {
     name: 'quota-requests',
     words: 'Requests for more quota: a row for each resource that was asked for',
@@ -48,7 +49,7 @@ export function ofRequests(db: Db, accountId: number): ExportTable {
 const setter = alias(users, 'setter')
 const setFrom = alias(accounts, 'set_from')
 
-function listLimits(db: Db, accountId: number, after: number) {
+function listLimits(db: Db, accountId: AccountId, after: number) {
   return db
     .select({
       limit: limits,
@@ -84,7 +85,7 @@ function listLimits(db: Db, accountId: number, after: number) {
 
 const requester = alias(users, 'requester')
 
-function listRequests(db: Db, accountId: number, after: number) {
+function listRequests(db: Db, accountId: AccountId, after: number) {
   const some = db
     .select({ request: quotaRequests, project: projects.identifier, by: requester.name })
     .from(quotaRequests)

@@ -1,4 +1,5 @@
 import { and, asc, eq, gt } from 'drizzle-orm'
+import type { AccountId } from '../../../db/ids.ts'
 import { everyRow, fileColumns, firstPage, isoTime } from '../../../db/list.ts'
 import type { Db } from '../../../db/open.ts'
 import { invitations, users } from '../../../db/schema.ts'
@@ -16,7 +17,7 @@ import { type ExportTable, everyPage, rowsAtOnce } from './table.ts'
 // size takes the same memory.
 
 /** The tables of an account's export. Undefined when there is no such living account. */
-export function exportTables(db: Db, accountId: number): ExportTable[] | undefined {
+export function exportTables(db: Db, accountId: AccountId): ExportTable[] | undefined {
   const account = findAccount(db, accountId)
   if (!account) return undefined
   return [
@@ -33,7 +34,7 @@ export function exportTables(db: Db, accountId: number): ExportTable[] | undefin
 
 type ExportedAccount = NonNullable<ReturnType<typeof findAccount>>
 
-function everyProject(db: Db, accountId: number) {
+function everyProject(db: Db, accountId: AccountId) {
   const everything = { userId: 0, seesAll: true }
   return everyRow((query) => listProjects(db, accountId, everything, query), firstPage(projectList))
 }
@@ -89,7 +90,7 @@ function ofUsers(db: Db, account: ExportedAccount): ExportTable {
   }
 }
 
-function ofProjects(db: Db, accountId: number): ExportTable {
+function ofProjects(db: Db, accountId: AccountId): ExportTable {
   return {
     name: 'projects',
     words: 'The projects of the account; deleted ones are not in it',
@@ -106,7 +107,7 @@ function ofProjects(db: Db, accountId: number): ExportTable {
   }
 }
 
-function ofAccess(db: Db, accountId: number): ExportTable {
+function ofAccess(db: Db, accountId: AccountId): ExportTable {
   return {
     name: 'project-access',
     words: 'Who may do what in which project',
@@ -172,7 +173,7 @@ function ofInvitations(db: Db, account: ExportedAccount): ExportTable {
   }
 }
 
-function ofHistory(db: Db, accountId: number): ExportTable {
+function ofHistory(db: Db, accountId: AccountId): ExportTable {
   return {
     name: 'history',
     words: 'Everything that was changed in the account, the newest first',

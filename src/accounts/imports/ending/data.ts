@@ -1,4 +1,5 @@
 import { and, count, eq, inArray, isNotNull, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
+import type { AccountId } from '../../../db/ids.ts'
 import { type Authority, type Db, write, writeUnchecked } from '../../../db/open.ts'
 import { imports, invitations, pendingInvitation } from '../../../db/schema.ts'
 import { isOneOf } from '../../../db/search.ts'
@@ -21,7 +22,13 @@ const cancelledAtOnce = 25
 type One = Pick<Import, 'id' | 'accountId'>
 
 /** What is done stays done. */
-export function endImport(db: Db, actor: Actor, importId: number, accountId: number, state: 'done' | 'stopped'): void {
+export function endImport(
+  db: Db,
+  actor: Actor,
+  importId: number,
+  accountId: AccountId,
+  state: 'done' | 'stopped',
+): void {
   write(db, actor, (tx) => {
     tx.update(imports).set({ state, endedAt: actor.at }).where(eq(imports.id, importId)).run()
     recordEnd(tx, actor, 'import.ended', { id: importId, accountId })

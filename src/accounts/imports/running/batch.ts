@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
+import type { AccountId } from '../../../db/ids.ts'
 import { allOrNothing, type Db, write } from '../../../db/open.ts'
 import type { Storage } from '../../../db/storage.ts'
 import { storageProblem } from '../../../db/storage-problem.ts'
@@ -66,7 +67,7 @@ function carryOutSome(tx: Db, batch: Batch, carefully: boolean): void {
   const running = findRunning(tx, imports.keys())
   if (!running) return
   const { id, kind, accountId, createdBy, ip, requestId } = running
-  const actor: Person = { ...byItself(now()), userId: createdBy, accountId, ip, requestId }
+  const actor: Importer = { ...byItself(now()), userId: createdBy, accountId, ip, requestId }
   const end = (how: 'done' | 'stopped') => {
     waitingRows.delete(id)
     endImport(tx, actor, id, accountId, how)
@@ -99,7 +100,8 @@ function carryOutSome(tx: Db, batch: Batch, carefully: boolean): void {
   }
 }
 
-type Carry = [tx: Db, actor: Person, sender: Sender, kind: Import['kind'], row: ImportRow]
+type Importer = Person & { accountId: AccountId }
+type Carry = [tx: Db, actor: Importer, sender: Sender, kind: Import['kind'], row: ImportRow]
 
 function carryOutAlone(...[tx, actor, sender, kind, row, { log, setAside }]: [...Carry, Batch]): TooMany | undefined {
   try {
@@ -115,9 +117,8 @@ function carryOutAlone(...[tx, actor, sender, kind, row, { log, setAside }]: [..
 
 /** Returned is why a row must wait. */
 function carryOutRow(...[tx, actor, sender, kind, row]: Carry): TooMany | undefined {
-  const accountId = actor.accountId ?? 0
   try {
-    markRow(tx, row, 'done', kinds[kind].carryOut(tx, actor, sender, accountId, JSON.parse(row.input)))
+    markRow(tx, row, 'done', kinds[kind].carryOut(tx, actor, sender, actor.accountId, JSON.parse(row.input)))
   } catch (error) {
     if (error instanceof TooMany) return error
     if (!(error instanceof RowFailed)) throw error

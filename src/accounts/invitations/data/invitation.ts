@@ -1,4 +1,5 @@
 import { and, eq, type Placeholder } from 'drizzle-orm'
+import type { AccountId } from '../../../db/ids.ts'
 import { invitations, type invitationTokens, pendingInvitation } from '../../../db/schema.ts'
 import type { Account } from '../../data/account.ts'
 
@@ -10,6 +11,6 @@ export type LinkKind = (typeof invitationTokens.$inferSelect)['kind']
 export type Inviting = Pick<Account, 'id' | 'kind' | 'name'>
 
 /** An account's invitations that are pending. */
-export function pendingOf(accountId: number | Placeholder) {
+export function pendingOf(accountId: AccountId | Placeholder) {
   return and(eq(invitations.accountId, accountId), pendingInvitation)
 }

@@ -1,4 +1,5 @@
 import { and, eq, gt, isNull, sql } from 'drizzle-orm'
+import type { AccountId } from '../../../db/ids.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../../db/list.ts'
 import type { Db } from '../../../db/open.ts'
 import { placeholdersOf } from '../../../db/prepared.ts'
@@ -43,7 +44,7 @@ export const invitationList = {
 /** The pending ones, with how the last letter of each fares. Expired ones stay listed until they are resent or cancelled. */
 export function listInvitations(
   db: Db,
-  accountId: number,
+  accountId: AccountId,
   query: ListQuery,
   mayDo: (invitation: Invitation) => { handled: boolean; copied: boolean } = toItsAdmins,
 ): List<PendingInvitation> {

@@ -1,4 +1,5 @@
 import { eq } from 'drizzle-orm'
+import type { AccountId } from '../../../db/ids.ts'
 import type { Db } from '../../../db/open.ts'
 import { accounts, invitations, invitationTokens, users } from '../../../db/schema.ts'
 import { linkAsleep, senderAsleep, suspensionOf } from '../../../db/suspension.ts'
@@ -50,7 +51,7 @@ export function findOffer(db: Db, token: string, at: number): Offer | undefined 
 }
 
 function contactOf(db: Db, { invitedFrom }: Invitation, { id, partnerId }: Account, inviter: User): Offer['contact'] {
-  const acts = (accountId: number) => findMember(db, accountId, inviter.id)?.active === 1
+  const acts = (accountId: AccountId) => findMember(db, accountId, inviter.id)?.active === 1
   const still =
     invitedFrom === null
       ? inviter.operator && inviter.disabledAt === null

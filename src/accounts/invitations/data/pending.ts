@@ -1,5 +1,6 @@
 import { and, eq, isNull } from 'drizzle-orm'
 import { searchText } from '../../../db/fold.ts'
+import type { AccountId } from '../../../db/ids.ts'
 import { type Db, write } from '../../../db/open.ts'
 import { invitations, invitationTokens } from '../../../db/schema.ts'
 import { allowResend } from '../../../mail/allowance.ts'
@@ -16,7 +17,7 @@ import { addToken, expireOld, invitationLifetime, isMember, type Sender, send } 
  * Who handles an account’s invitations: its own admins all of them; whoever looks after it (a partner; null is
  * Support) those that it sent, and those of admins while the account has no admin who can log in.
  */
-export type Handler = 'own' | { from: number | null }
+export type Handler = 'own' | { from: AccountId | null }
 
 /** Whether a pending invitation is the handler’s to resend, correct and cancel. `admins` are those who can log in. */
 export function mayHandle(handler: Handler, { invitedFrom, role }: Invitation, admins: number): boolean {
@@ -31,7 +32,7 @@ export function mayCopyLink(handler: Handler, { invitedFrom }: Invitation, admin
 /** A pending invitation of the account that is the handler’s. */
 export function findPending(
   tx: Db,
-  accountId: number,
+  accountId: AccountId,
   id: number,
   handler: Handler,
   may = mayHandle,
@@ -116,7 +117,7 @@ function sendAnew(tx: Db, actor: Person, sender: Sender, account: Inviting, befo
 export function cancelInvitation(
   db: Db,
   actor: Actor,
-  accountId: number,
+  accountId: AccountId,
   id: number,
   handler: Handler,
 ): Invitation | undefined {
@@ -135,7 +136,7 @@ export function cancelInvitation(
 export function copyLink(
   db: Db,
   actor: Actor,
-  accountId: number,
+  accountId: AccountId,
   id: number,
   handler: Handler,
 ): { invitation: Invitation; token: string } | undefined {

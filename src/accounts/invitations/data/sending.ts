@@ -1,6 +1,6 @@
 import { and, eq, gt } from 'drizzle-orm'
 import { searchText } from '../../../db/fold.ts'
-import type { ProjectId } from '../../../db/ids.ts'
+import type { AccountId, ProjectId } from '../../../db/ids.ts'
 import { type Db, write } from '../../../db/open.ts'
 import { invitationProjects, invitations, invitationTokens, pendingInvitation, users } from '../../../db/schema.ts'
 import { allowInvitation } from '../../../mail/allowance.ts'
@@ -126,7 +126,7 @@ function promote(
 }
 
 /** The account’s user with this address. */
-export function findMemberByEmail(tx: Db, accountId: number, email: string): Member | undefined {
+export function findMemberByEmail(tx: Db, accountId: AccountId, email: string): Member | undefined {
   const user = tx
     .select({ id: users.id })
     .from(users)
@@ -135,19 +135,24 @@ export function findMemberByEmail(tx: Db, accountId: number, email: string): Mem
   return user && findMember(tx, accountId, user.id)
 }
 
-export function isMember(tx: Db, accountId: number, email: string): boolean {
+export function isMember(tx: Db, accountId: AccountId, email: string): boolean {
   return findMemberByEmail(tx, accountId, email) !== undefined
 }
 
 /** Why somebody cannot be invited now: as `invite` says it. Undefined where nothing stands in the way. */
-export function whyNotInvited(db: Db, accountId: number, email: string, at: number): 'member' | 'pending' | undefined {
+export function whyNotInvited(
+  db: Db,
+  accountId: AccountId,
+  email: string,
+  at: number,
+): 'member' | 'pending' | undefined {
   if (isMember(db, accountId, email)) return 'member'
   const open = and(pendingOf(accountId), eq(invitations.emailKey, emailKey(email)), gt(invitations.expiresAt, at))
   return db.select({ id: invitations.id }).from(invitations).where(open).get() ? 'pending' : undefined
 }
 
 /** An expired invitation gives way to a new one. */
-export function expireOld(tx: Db, accountId: number, email: string, at: number): void {
+export function expireOld(tx: Db, accountId: AccountId, email: string, at: number): void {
   const pending = and(
     eq(invitations.accountId, accountId),
     eq(invitations.emailKey, emailKey(email)),

@@ -1,5 +1,6 @@
 import { and, or, type Placeholder, sql } from 'drizzle-orm'
 import { type Account, createAccount, type NewAccount } from '../../../accounts/data/account.ts'
+import type { AccountId } from '../../../db/ids.ts'
 import { type Db, write } from '../../../db/open.ts'
 import { equals, type Placeholders, prepared } from '../../../db/prepared.ts'
 import { accounts } from '../../../db/schema.ts'
@@ -8,11 +9,11 @@ import { type Actor, record } from '../../../records/record.ts'
 
 export type Customer = Account
 /** A deleted customer is none, until it is restored. */
-export const livingOf = (partnerId: number | Placeholder) =>
+export const livingOf = (partnerId: AccountId | Placeholder) =>
   sql`${accounts.partnerId} = ${partnerId} and ${accounts.deletedAt} is null`
 
 /** How many of its present customers a partner had at each of these times (milliseconds, rising). */
-export function countCustomersAt(db: Db, partnerId: number, times: number[]): number[] {
+export function countCustomersAt(db: Db, partnerId: AccountId, times: number[]): number[] {
   const rows = db.all<{
     n: number
   }>(sql`select (select count(*) from ${accounts} where ${livingOf(partnerId)}
@@ -20,16 +21,17 @@ export function countCustomersAt(db: Db, partnerId: number, times: number[]): nu
   return rows.map(({ n }) => n)
 }
 
-const ownCustomer = prepared((db, { partnerId, identifier }: Placeholders<{ partnerId: number; identifier: string }>) =>
-  db
-    .select()
-    .from(accounts)
-    .where(and(livingOf(partnerId), equals(accounts.identifier, identifier)))
-    .prepare(),
+const ownCustomer = prepared(
+  (db, { partnerId, identifier }: Placeholders<{ partnerId: AccountId; identifier: string }>) =>
+    db
+      .select()
+      .from(accounts)
+      .where(and(livingOf(partnerId), equals(accounts.identifier, identifier)))
+      .prepare(),
 )
 
 /** Partners see only their own customers; everyone else's and deleted ones are not found. */
-export function findCustomer(db: Db, partnerId: number, identifier: string): Customer | undefined {
+export function findCustomer(db: Db, partnerId: AccountId, identifier: string): Customer | undefined {
   return ownCustomer(db).get({ partnerId, identifier })
 }
 
@@ -37,7 +39,7 @@ export function findCustomer(db: Db, partnerId: number, identifier: string): Cus
  * Creates a customer without any member. Undefined when the identifier was ever given out, to any account: that is
  * recorded and counted, since it tells what others have. Throws a TooMany for a partner that has met many.
  */
-export function createCustomer(db: Db, actor: Actor, partnerId: number, customer: NewAccount): Customer | undefined {
+export function createCustomer(db: Db, actor: Actor, partnerId: AccountId, customer: NewAccount): Customer | undefined {
   return write(db, actor, (tx) => {
     mayTryIdentifier(tx, actor)
     const created = createAccount(tx, actor, { ...customer, kind: 'customer', partnerId })
@@ -47,7 +49,7 @@ export function createCustomer(db: Db, actor: Actor, partnerId: number, customer
 }
 
 /** Records and counts that a partner was told of an identifier that it is taken. */
-export function noteTaken(tx: Db, actor: Actor, partnerId: number, identifier: string): void {
+export function noteTaken(tx: Db, actor: Actor, partnerId: AccountId, identifier: string): void {
   countTaken(tx, actor)
   record(tx, actor, {
     kind: 'account.identifier-taken',
@@ -57,7 +59,7 @@ export function noteTaken(tx: Db, actor: Actor, partnerId: number, identifier: s
 }
 
 const knownIdentifier = prepared(
-  (db, { identifier, partnerId }: Placeholders<{ identifier: string; partnerId: number }>) =>
+  (db, { identifier, partnerId }: Placeholders<{ identifier: string; partnerId: AccountId }>) =>
     db
       .select({ id: accounts.id })
       .from(accounts)
@@ -71,6 +73,6 @@ const knownIdentifier = prepared(
 )
 
 /** Whether an identifier is one that a partner knows: its own, or that of a customer it has or can still restore. */
-export function isOwnIdentifier(db: Db, partnerId: number, identifier: string): boolean {
+export function isOwnIdentifier(db: Db, partnerId: AccountId, identifier: string): boolean {
   return knownIdentifier(db).get({ partnerId, identifier }) !== undefined
 }

@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import type { AccountId } from '../../../db/ids.ts'
 import type { Db } from '../../../db/open.ts'
 import { candidates, holds, isOneOf, searchWords } from '../../../db/search.ts'
 import type { Searched } from '../../../db/triggers.ts'
@@ -12,7 +13,7 @@ export type InCustomer = { name: string; customer: string; identifier: string }
 const lookedThrough = 2_000
 
 /** Users of a partner’s customers whose name or e-mail holds all the words. */
-export function findPeopleOfCustomers(db: Db, partnerId: number, q: string, limit: number) {
+export function findPeopleOfCustomers(db: Db, partnerId: AccountId, q: string, limit: number) {
   return find<InCustomer & { email: string }>(db, 'users', partnerId, q, limit, {
     rows: sql`memberships as found`,
     id: sql`found.user_id`,
@@ -23,7 +24,7 @@ export function findPeopleOfCustomers(db: Db, partnerId: number, q: string, limi
 }
 
 /** Projects of a partner’s customers whose name or identifier holds all the words. */
-export function findProjectsOfCustomers(db: Db, partnerId: number, q: string, limit: number) {
+export function findProjectsOfCustomers(db: Db, partnerId: AccountId, q: string, limit: number) {
   return find<InCustomer & { project: string }>(db, 'projects', partnerId, q, limit, {
     rows: sql`projects as found`,
     id: sql`found.id`,
@@ -36,7 +37,7 @@ export function findProjectsOfCustomers(db: Db, partnerId: number, q: string, li
 type Kind = { rows: SQL; id: SQL; living: SQL; name: SQL; more: SQL }
 
 /** CROSS JOIN reads the tables in the order written: first what is few. */
-function find<Row>(db: Db, table: Searched, partnerId: number, q: string, limit: number, kind: Kind): Row[] {
+function find<Row>(db: Db, table: Searched, partnerId: AccountId, q: string, limit: number, kind: Kind): Row[] {
   const words = searchWords(q)
   const holdsAll = holds(sql`found.search`, words)
   if (!holdsAll) return []

@@ -2,6 +2,7 @@ import { and, lt, not, type SQL, sql } from 'drizzle-orm'
 import { accountSorts } from '../../../accounts/data/account.ts'
 import { hasAdmin } from '../../../accounts/members/data.ts'
 import { foldCase } from '../../../db/fold.ts'
+import type { AccountId } from '../../../db/ids.ts'
 import {
   betweenDays,
   firstPage,
@@ -91,7 +92,7 @@ export type CustomerFilter = keyof typeof customerList.filters
 /** A partner's customers, as they are at this time. They are found by their people's e-mails as well. */
 export function listCustomers(
   db: Db,
-  partnerId: number,
+  partnerId: AccountId,
   query: ListQuery<CustomerFilter>,
   at: number,
 ): List<CustomerRow> {
@@ -157,7 +158,7 @@ function narrowed(filters: ListQuery<CustomerFilter>['filters'], at: number): SQ
 }
 
 /** A tag in any spelling of upper and lower case. */
-const hasTag = (partnerId: number, tag: string) =>
+const hasTag = (partnerId: AccountId, tag: string) =>
   tag
     ? sql`exists (select 1 from ties as own cross join tie_tags on tie_tags.tie_id = own.id
         where own.account_id = accounts.id and tie_tags.partner_id = ${partnerId} and tie_tags.tag_key = ${foldCase(tag)})`
@@ -194,7 +195,7 @@ const attention = [
 const mostCounted = 1_000
 
 /** What needs a partner now: how many of its customers, and the filter that shows them. */
-export function listAttention(db: Db, partnerId: number, at: number) {
+export function listAttention(db: Db, partnerId: AccountId, at: number) {
   // One query for all of them.
   const counts = attention.map(({ filter }) => {
     const filters = { ...firstPage(customerList).filters, ...filter }

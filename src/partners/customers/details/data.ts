@@ -1,5 +1,6 @@
 import { and, asc, eq, ne, sql } from 'drizzle-orm'
 import { foldCase, tieSearch } from '../../../db/fold.ts'
+import type { AccountId } from '../../../db/ids.ts'
 import { type Db, write } from '../../../db/open.ts'
 import { accounts, ties, tieTags } from '../../../db/schema.ts'
 import { type Actor, record } from '../../../records/record.ts'
@@ -30,12 +31,12 @@ const nothing: KeptDetails = {
 }
 
 /** What the partner keeps about the customer; empty texts where it keeps nothing. */
-export function findDetails(db: Db, partnerId: number, accountId: number): KeptDetails {
+export function findDetails(db: Db, partnerId: AccountId, accountId: AccountId): KeptDetails {
   const tie = db.select().from(ties).where(ofTie(partnerId, accountId)).get()
   return tie ? { ...tie, tags: tagsOf(db, tie.id) } : nothing
 }
 
-const ofTie = (partnerId: number, accountId: number) =>
+const ofTie = (partnerId: AccountId, accountId: AccountId) =>
   and(eq(ties.partnerId, partnerId), eq(ties.accountId, accountId))
 
 function tagsOf(db: Db, tieId: number): string[] {
@@ -49,7 +50,12 @@ function tagsOf(db: Db, tieId: number): string[] {
 }
 
 /** The name of another customer of the partner with this reference. */
-export function findByReference(db: Db, partnerId: number, accountId: number, reference: string): string | undefined {
+export function findByReference(
+  db: Db,
+  partnerId: AccountId,
+  accountId: AccountId,
+  reference: string,
+): string | undefined {
   const same = and(
     eq(ties.partnerId, partnerId),
     eq(ties.referenceKey, foldCase(reference)),
@@ -71,7 +77,7 @@ export function findByReference(db: Db, partnerId: number, accountId: number, re
 export function changeDetails(
   db: Db,
   actor: Actor,
-  customer: { partnerId: number; identifier: string },
+  customer: { partnerId: AccountId; identifier: string },
   wanted: Details,
   version: number,
 ): 'changed' | 'same' | 'stale' | 'taken' | undefined {
@@ -128,7 +134,7 @@ const words: Record<keyof Details, string> = {
 }
 
 /** The tags that a partner uses, the most frequent first. */
-export function listTags(db: Db, partnerId: number, limit: number): string[] {
+export function listTags(db: Db, partnerId: AccountId, limit: number): string[] {
   return db
     .select({ tag: sql<string>`min(${tieTags.tag})` })
     .from(tieTags)

@@ -3,6 +3,7 @@ import type { Account } from '../../../accounts/data/account.ts'
 import { endSuspensionByPartner, endTie } from '../../../accounts/endings/data/ending.ts'
 import { findTies } from '../../../accounts/endings/data/foreseeing.ts'
 import { listAdmins } from '../../../accounts/members/data.ts'
+import type { AccountId } from '../../../db/ids.ts'
 import { type Db, write } from '../../../db/open.ts'
 import { accounts } from '../../../db/schema.ts'
 import { suspensionOf } from '../../../db/suspension.ts'
@@ -34,7 +35,7 @@ function findPartner(db: Db, identifier: string): Account | undefined {
 export function moveAccount(
   db: Db,
   actor: Actor,
-  accountId: number,
+  accountId: AccountId,
   to: string | null,
   tell: MailContext,
 ): Moved | undefined {
@@ -76,7 +77,7 @@ export function moveAccount(
 }
 
 /** What the customer takes from the pool of its new partner: its number or, where that is more, what it has given out. */
-function takes(tx: Db, accountId: number): Want[] {
+function takes(tx: Db, accountId: AccountId): Want[] {
   const own = findQuotas(tx, { level: 'account', accountId })?.quotas ?? []
   return own.map(({ resource, own: { limit, given } }) => ({ resource, amount: taken(limit, given) }))
 }

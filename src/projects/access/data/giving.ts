@@ -1,5 +1,5 @@
 import { and, eq, inArray, sql } from 'drizzle-orm'
-import type { ProjectId } from '../../../db/ids.ts'
+import type { AccountId, ProjectId } from '../../../db/ids.ts'
 import { type Db, write } from '../../../db/open.ts'
 import { memberships, projectAccess, users } from '../../../db/schema.ts'
 import type { ProjectRole } from '../../../policy.ts'
@@ -13,7 +13,7 @@ import { type Access, accessFields } from './listing.ts'
 export function giveAccess(
   db: Db,
   actor: Actor,
-  accountId: number,
+  accountId: AccountId,
   projectId: ProjectId,
   userIds: number[],
   role: ProjectRole,
@@ -34,7 +34,7 @@ export function giveAccess(
 export function addAccess(
   tx: Db,
   actor: Actor,
-  accountId: number,
+  accountId: AccountId,
   projectId: ProjectId,
   userId: number,
   role: ProjectRole,
@@ -48,7 +48,7 @@ export function addAccess(
   return added === 1
 }
 
-export function findAccess(db: Db, accountId: number, projectId: ProjectId, userId: number): Access | undefined {
+export function findAccess(db: Db, accountId: AccountId, projectId: ProjectId, userId: number): Access | undefined {
   return db
     .select(accessFields)
     .from(projectAccess)
@@ -61,7 +61,7 @@ export function findAccess(db: Db, accountId: number, projectId: ProjectId, user
 export function changeAccess(
   db: Db,
   actor: Actor,
-  accountId: number,
+  accountId: AccountId,
   projectId: ProjectId,
   userId: number,
   role: ProjectRole,
@@ -90,7 +90,7 @@ export function changeAccess(
 export function removeAccess(
   db: Db,
   actor: Actor,
-  accountId: number,
+  accountId: AccountId,
   projectId: ProjectId,
   userId: number,
 ): Access | undefined {
@@ -105,7 +105,7 @@ export function removeAccess(
   })
 }
 
-function oneAccess(accountId: number, projectId: ProjectId, userId: number) {
+function oneAccess(accountId: AccountId, projectId: ProjectId, userId: number) {
   return and(
     eq(projectAccess.accountId, accountId),
     eq(projectAccess.projectId, projectId),

@@ -1,5 +1,5 @@
 import { and, asc, eq, inArray, isNull, notExists, notInArray, or, sql } from 'drizzle-orm'
-import type { ProjectId } from '../../../db/ids.ts'
+import type { AccountId, ProjectId } from '../../../db/ids.ts'
 import { type List, type ListQuery, type ListSpec, readPage } from '../../../db/list.ts'
 import type { Db } from '../../../db/open.ts'
 import { equals, placeholdersOf } from '../../../db/prepared.ts'
@@ -43,7 +43,7 @@ export const accessList = {
 } as const satisfies ListSpec<Access>
 
 /** Who has access to a project. */
-export function listAccess(db: Db, accountId: number, projectId: ProjectId, query: ListQuery): List<Access> {
+export function listAccess(db: Db, accountId: AccountId, projectId: ProjectId, query: ListQuery): List<Access> {
   const values = { accountId, projectId }
   const the = placeholdersOf(values)
   const own = and(equals(projectAccess.accountId, the.accountId), equals(projectAccess.projectId, the.projectId))
@@ -65,7 +65,7 @@ export function listAccess(db: Db, accountId: number, projectId: ProjectId, quer
 }
 
 /** The first people of each of these projects, `each` at the most, in one query. */
-export function listAccessOf(db: Db, accountId: number, projectIds: ProjectId[], each: number): Access[] {
+export function listAccessOf(db: Db, accountId: AccountId, projectIds: ProjectId[], each: number): Access[] {
   if (projectIds.length === 0) return []
   const numbered = db
     .select({
@@ -92,7 +92,7 @@ export function listAccessOf(db: Db, accountId: number, projectIds: ProjectId[],
  */
 export function listCandidates(
   db: Db,
-  accountId: number,
+  accountId: AccountId,
   projectId: ProjectId,
   q: string,
   limit: number,
@@ -124,7 +124,7 @@ export function listCandidates(
 /** The first candidates of each of these projects, `each` at the most, in one query. */
 export function listCandidatesOf(
   db: Db,
-  accountId: number,
+  accountId: AccountId,
   projectIds: ProjectId[],
   each: number,
 ): (Candidate & { projectId: ProjectId })[] {

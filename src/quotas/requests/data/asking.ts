@@ -1,6 +1,6 @@
 import { and, between, count, eq } from 'drizzle-orm'
 import { caretakerOf } from '../../../accounts/data/caretaker.ts'
-import type { ProjectId } from '../../../db/ids.ts'
+import type { AccountId, ProjectId } from '../../../db/ids.ts'
 import { allOrNothing, type Db, write } from '../../../db/open.ts'
 import { accounts, quotaRequestAmounts, quotaRequests } from '../../../db/schema.ts'
 import type { MailContext } from '../../../mail/outbox.ts'
@@ -27,7 +27,7 @@ const automaticEvery = 30 * day
 export function askForMore(
   db: Db,
   actor: Person,
-  accountId: number,
+  accountId: AccountId,
   { projectId, amounts, reason }: { projectId: ProjectId | null; amounts: Map<number, number>; reason: string },
   tell: MailContext,
 ): Asked | undefined {
@@ -127,14 +127,14 @@ function approveAutomatically(
 }
 
 /** A partner's rule: up to which share of the present limit, in per cent, a request is approved by itself. */
-export function findAutomaticShare(db: Db, partnerId: number): number | null {
+export function findAutomaticShare(db: Db, partnerId: AccountId): number | null {
   return (
     db.select({ share: accounts.automaticShare }).from(accounts).where(eq(accounts.id, partnerId)).get()?.share ?? null
   )
 }
 
 /** Null switches it off. False when it is so already. */
-export function setAutomaticShare(db: Db, actor: Actor, partnerId: number, share: number | null): boolean {
+export function setAutomaticShare(db: Db, actor: Actor, partnerId: AccountId, share: number | null): boolean {
   return write(db, actor, (tx) => {
     const before = findAutomaticShare(tx, partnerId)
     if (before === share) return false
@@ -145,7 +145,7 @@ export function setAutomaticShare(db: Db, actor: Actor, partnerId: number, share
 }
 
 /** Takes an account's request back. False when it has ended meanwhile. */
-export function cancelRequest(db: Db, actor: Person, accountId: number, id: number): boolean {
+export function cancelRequest(db: Db, actor: Person, accountId: AccountId, id: number): boolean {
   return write(db, actor, (tx) => {
     const request = findOpenRequest(tx, accountId)
     if (request?.id !== id) return false

@@ -1,6 +1,6 @@
 import { and, eq } from 'drizzle-orm'
 import { isLookedAfterBy } from '../../../accounts/data/caretaker.ts'
-import type { ProjectId } from '../../../db/ids.ts'
+import type { AccountId, ProjectId } from '../../../db/ids.ts'
 import { type Db, write } from '../../../db/open.ts'
 import { openQuotaRequest, quotaRequestAmounts, quotaRequests } from '../../../db/schema.ts'
 import type { MailContext } from '../../../mail/outbox.ts'
@@ -22,7 +22,12 @@ export function raises({ limit, given }: QuotaLevel, amount: number): boolean {
 }
 
 /** The open request of this number, if its account is looked after by this partner now (null: by Support). */
-function findDecidable(db: Db, partnerId: number | null, accountId: number, id: number): QuotaRequest | undefined {
+function findDecidable(
+  db: Db,
+  partnerId: AccountId | null,
+  accountId: AccountId,
+  id: number,
+): QuotaRequest | undefined {
   const own = and(eq(quotaRequests.id, id), eq(quotaRequests.accountId, accountId))
   return findOne(db, and(own, openQuotaRequest, isLookedAfterBy(partnerId)))
 }
@@ -35,7 +40,7 @@ function findDecidable(db: Db, partnerId: number | null, accountId: number, id: 
 export function approveRequest(
   db: Db,
   actor: Person,
-  { partnerId, accountId, id }: { partnerId: number | null; accountId: number; id: number },
+  { partnerId, accountId, id }: { partnerId: AccountId | null; accountId: AccountId; id: number },
   { amounts, comment }: { amounts: Map<number, number>; comment: string },
   tell: MailContext,
 ): Approved {
@@ -117,7 +122,7 @@ function grantedChange(request: QuotaRequest, amounts: Map<number, number>): Cha
 export function declineRequest(
   db: Db,
   actor: Person,
-  { partnerId, accountId, id }: { partnerId: number | null; accountId: number; id: number },
+  { partnerId, accountId, id }: { partnerId: AccountId | null; accountId: AccountId; id: number },
   comment: string,
   tell: MailContext,
 ): boolean {
@@ -133,7 +138,7 @@ export function declineRequest(
 }
 
 /** Ends an open request whose project or partner goes, with the reason. */
-export function endRequestOf(tx: Db, actor: Actor, accountId: number, comment: string, projectId?: ProjectId): void {
+export function endRequestOf(tx: Db, actor: Actor, accountId: AccountId, comment: string, projectId?: ProjectId): void {
   const request = findOpenRequest(tx, accountId)
   if (!request || (projectId !== undefined && request.projectId !== projectId)) return
   end(tx, actor, request, { state: 'cancelled', comment, automatic: false }, 'limit.cancelled', {

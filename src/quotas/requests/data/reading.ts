@@ -1,6 +1,7 @@
 import { and, asc, count, eq, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import { isLookedAfterBy } from '../../../accounts/data/caretaker.ts'
+import type { AccountId } from '../../../db/ids.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, type PageOf, readPage } from '../../../db/list.ts'
 import type { Db } from '../../../db/open.ts'
 import { equals, type Placeholders, placeholdersOf, prepared } from '../../../db/prepared.ts'
@@ -92,12 +93,12 @@ export function findOne(db: Db, where: SQL | undefined): QuotaRequest | undefine
   return withAmounts(db, selectRequests(db, { where, orderBy: [asc(quotaRequests.id)], limit: 1 }).all())[0]
 }
 
-export function findOpenRequest(db: Db, accountId: number): QuotaRequest | undefined {
+export function findOpenRequest(db: Db, accountId: AccountId): QuotaRequest | undefined {
   return findOne(db, and(eq(quotaRequests.accountId, accountId), openQuotaRequest))
 }
 
 /** An account's own request, however it stands. */
-export function findRequest(db: Db, accountId: number, id: number): QuotaRequest | undefined {
+export function findRequest(db: Db, accountId: AccountId, id: number): QuotaRequest | undefined {
   return findOne(db, and(eq(quotaRequests.accountId, accountId), eq(quotaRequests.id, id)))
 }
 
@@ -128,7 +129,7 @@ export const openRequestList = {
 const isOpen = sql`${quotaRequests.id} in (select waiting.id from quota_requests as waiting where waiting.state = 'open')`
 
 /** The open requests that this partner (null: Support) decides now. */
-export function listOpenRequests(db: Db, partnerId: number | null, query: ListQuery): List<QuotaRequest> {
+export function listOpenRequests(db: Db, partnerId: AccountId | null, query: ListQuery): List<QuotaRequest> {
   const values = partnerId === null ? {} : { partnerId }
   const own = and(isOpen, isLookedAfterBy(placeholdersOf(values).partnerId ?? null))
   return readPage(db, openRequestList, query, {
@@ -167,7 +168,7 @@ export const ownRequestList = {
   filters: {},
 } as const satisfies ListSpec<QuotaRequest>
 
-export function listRequestsOf(db: Db, accountId: number, query: ListQuery): List<QuotaRequest> {
+export function listRequestsOf(db: Db, accountId: AccountId, query: ListQuery): List<QuotaRequest> {
   const values = { accountId }
   const own = equals(quotaRequests.accountId, placeholdersOf(values).accountId)
   return readPage(db, ownRequestList, query, {
@@ -180,7 +181,7 @@ export function listRequestsOf(db: Db, accountId: number, query: ListQuery): Lis
   })
 }
 
-export function countOpenRequests(db: Db, partnerId: number | null): number {
+export function countOpenRequests(db: Db, partnerId: AccountId | null): number {
   return (
     db
       .select({ n: count() })

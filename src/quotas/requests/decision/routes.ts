@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { supportedAccount } from '../../../accounts/scope.ts'
+import type { AccountId } from '../../../db/ids.ts'
 import { customerOf } from '../../../partners/scope.ts'
 import { line, optionalLine } from '../../../web/fields.ts'
 import { readForm } from '../../../web/request/forms.ts'
@@ -24,8 +25,8 @@ type Show = (request: FastifyRequest, reply: FastifyReply, forms?: Parameters<ty
 
 /** What a request is decided as: by whom, for which account, and where that is shown. */
 type Desk = {
-  partnerId: number | null
-  account: { id: number; name: string }
+  partnerId: AccountId | null
+  account: { id: AccountId; name: string }
   by: ReturnType<typeof actor>
   page: string
   show: Show

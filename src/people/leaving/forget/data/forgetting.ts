@@ -1,6 +1,7 @@
 import { and, eq, inArray, isNull, or, type SQL, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { searchText, sortKey, tieSearch } from '../../../../db/fold.ts'
+import type { AccountId } from '../../../../db/ids.ts'
 import type { Db } from '../../../../db/open.ts'
 import {
   accounts,
@@ -144,7 +145,7 @@ function mentioned(columns: SQLiteColumn[], { names, emails }: Mentioned): SQL |
 export function forgetMentions(tx: Db, person: Known): void {
   const byMail = mentionsOf({ names: [], emails: person.emails })
   const inOwn = mentionsOf(person)
-  const rewrite = (accountId: number | null, text: string) => {
+  const rewrite = (accountId: AccountId | null, text: string) => {
     if (accountId !== null && person.accountIds.includes(accountId)) return inOwn.replaced(text)
     const theirs = person.keys.length > 0 || person.joined.some((one) => one.accountId === accountId)
     return theirs ? byMail.replaced(text) : text
@@ -228,7 +229,7 @@ export function spellingsOf({ names, emails }: Known): string[] {
 }
 
 /** What a partner keeps about a customer. */
-function forgetDetails(tx: Db, which: SQL | undefined, rewrite: (accountId: number, text: string) => string): void {
+function forgetDetails(tx: Db, which: SQL | undefined, rewrite: (accountId: AccountId, text: string) => string): void {
   for (const tie of tx.select().from(ties).where(which).all()) {
     const said = (text: string) => rewrite(tie.accountId, text)
     const contact = { contactName: said(tie.contactName), contactEmail: said(tie.contactEmail) }

@@ -1,5 +1,6 @@
 import { and, eq, inArray, isNotNull, lt, ne, or, type SQL, sql } from 'drizzle-orm'
 import { fold } from '../../../../db/fold.ts'
+import type { AccountId } from '../../../../db/ids.ts'
 import type { Db } from '../../../../db/open.ts'
 import {
   importRows,
@@ -25,12 +26,12 @@ export type Known = Mentioned & {
   /** Their proved addresses, present and former, that nobody else has now. What is sent to others is its mailbox’s owner’s. */
   keys: string[]
   /** The accounts that they were in, acted in or were invited to: where a name is theirs. */
-  accountIds: number[]
+  accountIds: AccountId[]
   /**
    * Addresses with which they joined an account by a link, proved or not, that nobody else has now: each in that account, and
    * in the one that had invited them from outside.
    */
-  joined: { key: string; accountId: number }[]
+  joined: { key: string; accountId: AccountId }[]
 }
 
 export function recognise(db: Db, user: typeof users.$inferSelect): Known {
@@ -87,8 +88,8 @@ function isFirstProved(db: Db, { id, createdAt }: typeof users.$inferSelect, rec
   return db.select({ id: records.id }).from(records).where(proof).get() !== undefined
 }
 
-function accountsOf(db: Db, userId: number, keys: string[]): number[] {
-  const rows = db.all<{ id: number }>(sql`
+function accountsOf(db: Db, userId: number, keys: string[]): AccountId[] {
+  const rows = db.all<{ id: AccountId }>(sql`
     select account_id as id from records where actor_id = ${userId} and account_id is not null
     union select account_id from records where user_id = ${userId} and account_id is not null
     union select account_id from memberships where user_id = ${userId}
