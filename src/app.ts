@@ -90,7 +90,7 @@ export type AppOptions = {
   secrets: Secrets
   /** The time in milliseconds since 1970; tests bring their own clock. */
   now?: () => number
-  /** The replica on another machine; whoever opened it stops it after the application. */
+  /** The replica on another machine; the caller that opened it stops it after the application. */
   replica?: Replica | undefined
   /** How long requests may take to arrive; tests bring shorter times. */
   times?: Deadlines

@@ -35,7 +35,7 @@ export type Config = {
   trustProxy: string[]
   twoFactor: 'support' | 'partners' | 'optional'
   logLevel: string
-  /** Whoever shows it may read /metrics. */
+  /** Requests with this token may read /metrics. */
   metricsToken: string | undefined
   /** 0 when the panel makes no backups by itself. */
   backupEveryHours: number

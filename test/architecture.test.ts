@@ -198,7 +198,7 @@ t.test('an exported name is exported by one file', async (t) => {
   t.same(shared, [])
 })
 
-t.test('each write asks for its actor’s right, but for those with a reason', async (t) => {
+t.test('each write asks for its actor’s right, except those with a reason', async (t) => {
   for (const [what, { pattern, where }] of Object.entries(unasked)) {
     const found = files.filter((file) => pattern.test(read(file)))
     t.same(found.sort(), Object.keys(where).sort(), what)
@@ -222,7 +222,7 @@ t.test(
   },
 )
 
-t.test('views print only what is escaped, but for other views and what tools.table writes', async (t) => {
+t.test('views print only what is escaped, except other views and what tools.table writes', async (t) => {
   for (const { file, text } of views) {
     t.notMatch(
       text,

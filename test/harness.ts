@@ -37,7 +37,7 @@ export type Panel = {
   visit: () => Client
   /** Logs in one of the cast, through the form. */
   signIn: (who: CastName) => Promise<Client>
-  /** Every row of every table, but for when the panel was last seen: to show that nothing has changed. */
+  /** Every row of every table, except when the panel was last seen: to show that nothing has changed. */
   rows: () => Record<string, unknown[]>
   close: () => Promise<void>
 }
@@ -432,7 +432,7 @@ export class Page {
     return clean(this.root.querySelector('h1'))
   }
 
-  /** The page as it was sent, but for the tokens of its forms, which differ on every page. */
+  /** The page as it was sent, without the tokens of its forms, which differ on every page. */
   get withoutTokens(): string {
     return this.body.replace(/(name="_(?:csrf|once)" value=")[^"]*/g, '$1')
   }

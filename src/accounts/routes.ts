@@ -56,7 +56,7 @@ export default async function accountRoutes(app: FastifyInstance) {
       )
 
     const current = found(findAccount(db, id))
-    form.errors.name = `Somebody has renamed the account to “${current.name}” meanwhile. Save again to call it “${name}”.`
+    form.errors.name = `Somebody has renamed the account to “${current.name}”. Save again to call it “${name}”.`
     form.values.version = String(current.version)
     return show(request, reply.code(409), form)
   })

@@ -21,7 +21,7 @@ export type Cleaning = {
   stop: () => Promise<void>
 }
 
-/** Cleans up after erasures, a piece at a time, so that requests come between. `apart` keeps others from the log meanwhile. */
+/** Cleans up after erasures, a piece at a time, so that requests come between. `apart` keeps others from the log during that time. */
 export function startCleaning(
   db: Connection,
   storage: Storage,

@@ -45,7 +45,7 @@ export function keepStatements(sqlite: Database.Database): void {
   const statements = new Map<string, Database.Statement>()
   sqlite.prepare = ((source: string) => {
     const kept = statements.get(source)
-    // Whoever had it last may have asked for rows as lists.
+    // The previous user may have asked for rows as lists.
     if (kept) return kept.reader ? kept.raw(false) : kept
     // SQLite plans by the number of a bare `limit ?`, and so would compile the statement anew each time; it sees no number behind a sign.
     const statement = prepare(source.replaceAll('limit ?', 'limit +?'))

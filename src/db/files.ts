@@ -120,7 +120,7 @@ function runs(pid: number): boolean {
   }
 }
 
-/** Root’s commands make files for the user whom the panel runs as: the owner of the folder. */
+/** When root runs a command, its files go to the user that the panel runs as: the owner of the folder. */
 export function giveToOwnerOf(folder: string, file: string): void {
   if (process.getuid?.() !== 0) return
   const { uid, gid } = statSync(folder)

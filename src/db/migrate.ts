@@ -35,7 +35,7 @@ export function migrateOnce(sqlite: Database.Database, { folder, backups }: Migr
   }
   const copy = backups && copyBefore(sqlite, backups)
 
-  // A rebuilt table must not empty its children, so foreign keys are off meanwhile and checked after.
+  // A rebuilt table must not empty its children, so foreign keys are off during the migration and checked after it.
   // Inside of a transaction they cannot be switched.
   sqlite.pragma('foreign_keys = OFF')
   try {

@@ -129,13 +129,13 @@ function refuseForeign(sqlite: Database.Database, dataDir: string): void {
 }
 
 const writes = channel('meshpanel:write')
-/** Opens a database file as it is. Whoever needs it alone takes the lock first. */
+/** Opens a database file as it is. A caller that needs it alone takes the lock first. */
 export function openFile(file: string): OpenDatabase {
   const sqlite = connect(file)
   return { db: drizzle(sqlite), close: () => sqlite.close() }
 }
 
-/** Whoever acts. `stillMay` throws where the right to act is gone; null is the panel itself, and what a token decides. */
+/** Who acts. `stillMay` throws if the right to act is gone; null means the panel itself, or an act that a token allows. */
 export type Authority = { stillMay: ((tx: Db) => void) | null }
 
 /**

@@ -86,7 +86,7 @@ export function preparedInsert<Table extends SQLiteTable, Query extends Ways>(
 
 const queries = perConnection(() => new Map<string, unknown>())
 
-/** The same for queries of which there are several shapes: built once for each connection and shape. */
+/** The same for queries that have several shapes: built once for each connection and shape. */
 export function preparedAs<Query>(db: Db, shape: string, build: () => Query): Query {
   const built = queries(db)
   const query = (built.get(shape) as Query | undefined) ?? build()

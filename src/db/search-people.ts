@@ -7,7 +7,7 @@ import { candidates, frequent, holds, isOneOf, match, otherTexts, searchWords, t
 // A list of accounts is also searched by their people: users, and those with a pending invitation. A partner also finds
 // its customers by what it keeps about them (ties).
 
-/** Somebody by whom a row was found that does not show what was looked for. */
+/** The person by which a row was found, if the row itself does not show the search term. */
 export type FoundBy = {
   name: string
   email: string
@@ -107,11 +107,11 @@ export function matchWithPeople(db: Db, q: string, by: 'Support' | { partnerId: 
 type LookUp = People & {
   /** Of the few there are; undefined where these may be many. */
   accountIds: AccountId[] | undefined
-  /** From a person of the row's account of whom this holds. */
+  /** From a person of the row's account who matches this condition. */
   person: SQL
 }
 
-/** So many are looked up in the whole installation at the most, whoever has how many accounts. */
+/** At most so many are looked up in the whole installation, however many accounts anybody has. */
 function lookUp(db: Db, kind: People, words: Word[]): LookUp {
   const { table, from, of, id, living, text } = kind
   const which = and(holds(text, words), living) ?? living

@@ -33,7 +33,7 @@ const aFormful = 'x'.repeat(64 * 1024)
 
 /**
  * Knows whether things can be saved. What fails is logged when it begins and when it ends, not each time;
- * meanwhile a write is tried every five seconds, and what waited for that then goes on.
+ * until then a write is tried every five seconds, and everything that waited continues when one succeeds.
  */
 export function watchStorage(db: Connection, log: FastifyBaseLogger): Storage {
   const waiting = new Set<() => void>()

@@ -25,7 +25,7 @@ export const isSuspended = sql`(${accounts.suspendedAt} is not null or ${account
 export const isActive: SQL = sql`${accounts.suspendedAt} is null and ${accounts.supportSuspendedAt} is null`
 
 /**
- * The name of the suspended partner whose side made something in one of its customers: by whom, and from which account.
+ * The name of the suspended partner whose side made something in one of its customers: who made it, and from which account.
  * It sleeps with the partner. Null where nobody’s partner is suspended. Names of columns come with their table.
  */
 const sleepingPartner = (account: SQL, by: SQL, from: SQL) =>

@@ -18,7 +18,7 @@ const paces = {
   // A partner creates customers, and helpers in them, as it likes: they do not multiply what it sends. A large one
   // moves in with 500 customers on one day, and 2,000 on the next; nobody needs more of people who know nothing of it.
   invitationsOfTree: { atOnce: 500, every: day / 2_000 },
-  // Inviting, correcting and resending, all on one day. A sender is a partner with its customers, or whoever asks.
+  // Inviting, correcting and resending, all on one day. A sender is a partner with its customers, or the person who asks.
   toAddressFromSender: { atOnce: 4, every: day / 4 },
   // Somebody works for several. One sender alone does not use it up.
   toAddress: { atOnce: 8, every: day / 8 },
@@ -30,7 +30,7 @@ const paces = {
   confirmations: { atOnce: 20, every: day / 50 },
   // Of one kind, from one account to one reader: what is done and undone over and over is told a few times.
   notices: { atOnce: 5, every: 10 * minute },
-  // Whoever asks, the address gets a link that works for 30 minutes: its owner is never without one for long.
+  // No matter who asks, the address gets a link that works for 30 minutes: its owner never waits long for one.
   passwordResets: { atOnce: 6, every: 2 * hour },
   passwordResetGap: { atOnce: 1, every: 5 * minute },
   // Each one writes to Support.
@@ -111,7 +111,7 @@ export function allowEmailChange(tx: Db, actor: Actor, emailKey: string): void {
   const why = 'You have asked for several changes of your e-mail today.'
   allow(tx, actor.at, [
     { key: `mail change ${actor.userId}`, pace: paces.emailChanges, why },
-    // Apart from invitations: whoever sends those must not keep anybody from their own new address.
+    // Counted apart from invitations: somebody who sends those must not keep people from confirming a new address.
     ...toAddress(tx, actor.at, 'change', String(actor.userId), emailKey),
   ])
 }
@@ -164,7 +164,7 @@ export function allowReset(tx: Db, at: number, emailKey: string, browser: string
   ])
 }
 
-/** Counts a request of an account to become a partner, and whoever asks: a partner can be in many accounts. Throws a TooMany. */
+/** Counts a request to become a partner for the account and for the person who asks, who can be in many accounts. Throws a TooMany. */
 export function allowPartnerRequest(tx: Db, { at, userId }: Actor, accountId: AccountId): void {
   const pace = paces.partnerRequests
   allow(tx, at, [

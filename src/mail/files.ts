@@ -31,7 +31,7 @@ export function removeStaleFiles(db: Db, dataDir: string): void {
   )
 }
 
-/** Letters that were kept as files go with the person whom they were for. */
+/** E-mails kept as files are deleted with the person they were for. */
 export function removeLetterFiles(dataDir: string, letterIds: number[]): void {
   for (const id of letterIds) rmSync(join(dataDir, 'mail', `${id}.eml`), { force: true })
 }

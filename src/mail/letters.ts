@@ -1,6 +1,6 @@
 type InvitationLetter = {
   inviter: string
-  /** For whom it was sent into an account that is not the inviter’s own. */
+  /** The side that the inviter acted for, in an account that is not their own. */
   from: 'support' | { partner: string } | undefined
   account: string
   role: string

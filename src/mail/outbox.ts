@@ -20,7 +20,7 @@ export type Letter<Kind extends LetterKind = LetterKind> = {
   reason: Reason
   /** The account that it tells about: once that is deleted, it is not sent. */
   accountId?: AccountId
-  /** The users whom its text names beside its reader. */
+  /** The users that its text names besides its reader. */
   names?: (number | null)[]
   /** One of many that a file brought: all others go first. */
   bulk?: boolean

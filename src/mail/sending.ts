@@ -72,7 +72,7 @@ export function newLetterSender({
     }
     if (closed) return
     server.wentWell()
-    // Its text may have been erased meanwhile.
+    // Its text may have been erased in the meantime.
     if (!smtp && isWaiting(db, letter)) keepAsFile(config.dataDir, letter, (info as { message: Buffer }).message)
     const done = () => endLetter(db, now(), letter, smtp ? 'sent' : 'kept', null)
     if (!storage.attempt(done)) storage.afterwards(done)

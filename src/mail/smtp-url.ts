@@ -9,7 +9,7 @@ export type SmtpOptions = {
   port: number
   secure: boolean
   auth?: { user: string; pass: string }
-  /** So many connections at once, at the most. */
+  /** At most so many connections at once. */
   maxConnections: number
 } & Partial<Record<Flag, boolean> & Record<Count, number> & Record<Text, string>> & {
     tls?: Pick<ConnectionOptions, TlsFlag | TlsText>

@@ -54,7 +54,7 @@ export function startMailWorker(
     }
   }
 
-  /** Sleeps for so long, a minute at the most. */
+  /** Sleeps for so long, at most a minute. */
   function rest(time: number): void {
     timer = setTimeout(wake, Math.min(minute, Math.max(10, time)))
     timer.unref()

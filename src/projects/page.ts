@@ -19,7 +19,7 @@ export function showProject(request: FastifyRequest, reply: FastifyReply, forms:
   const project = projectOf(request)
   const find = String((request.query as Record<string, unknown>).find ?? '').slice(0, 200)
   const may = (action: ProjectAction) => canInProject(request.viewer.standings, project.role, action)
-  // Whoever is chosen in a form that is shown again stays among the choices.
+  // People already chosen stay among the choices when the form is shown again.
   const chosen = [forms.give?.values.people ?? []].flat().flatMap((id) => readId(id) ?? [])
   const candidates = may('access.change') ? listCandidates(db, account.id, project.id, find, choices + 1, chosen) : []
   const limits = quotasOf(request, { level: 'project', accountId: account.id, projectId: project.id })

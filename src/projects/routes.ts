@@ -67,7 +67,7 @@ export default async function projectRoutes(app: FastifyInstance) {
             : `The project is already called ${name}. Nothing was changed.`,
         )
       }
-      form.errors.name = `Somebody has renamed the project to “${project.name}” meanwhile. Save again to call it “${name}”.`
+      form.errors.name = `Somebody has renamed the project to “${project.name}”. Save again to call it “${name}”.`
       form.values.version = String(project.version)
       return showProject(request, reply.code(409), { rename: form })
     },

@@ -49,7 +49,7 @@ export function limitForm({ quotas, version }: Quotas): Form {
   return newForm({ ...Object.fromEntries(values), version: String(version), remark: '' })
 }
 
-/** What a level above cannot give, for whoever typed it. */
+/** What a level above cannot give, in words for the person who typed it. */
 function shortageWords({ resource, bound, left, more, most }: Shortage, typedHere: boolean): string {
   const pool = bound.level === 'pool'
   const whose = pool ? `The pool of ${bound.name}` : bound.name
@@ -111,7 +111,7 @@ export function saveLimits(
     const typed = amounts.get(resource.id)
     if (typed !== undefined && typed !== own.limit)
       form.errors[resource.key] =
-        `Somebody has changed these quotas meanwhile: here it is ${words(own.limit)} now. Save again to set it to ${words(typed)}.`
+        `Somebody has changed these quotas: here it is ${words(own.limit)} now. Save again to set it to ${words(typed)}.`
   }
   // What was typed is what is there by now: nothing is left to do.
   if (Object.keys(form.errors).length === 0) return { saved: true, changed: false }

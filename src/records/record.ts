@@ -48,7 +48,7 @@ export type What = {
   personal?: { field: 'name' | 'email'; before: string; after: string }
 }
 
-/** The fields of a change that hold what somebody typed. It may name people, whom records never forget. */
+/** The fields of a change that hold what somebody typed. It may name people, and records never forget those names. */
 export const typedFields = ['reason', 'comment', 'remark'] as const
 
 /** A change without what its author typed, and that. Nobody's acts hold only the panel's words. */

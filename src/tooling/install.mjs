@@ -84,7 +84,7 @@ export function fetchNode(folder) {
 export function npm(args, cwd, more = {}) {
   // npm's own settings for the script that runs this one are none of this one's.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.toLowerCase().startsWith('npm_')))
-  // npm runs on the machine's Node: the one that was brought may be removed meanwhile.
+  // npm runs on the machine's Node: npm may remove the downloaded one while it works.
   const PATH = env.PATH?.split(delimiter).filter((folder) => folder !== commands)
   const settings = { ...env, ...(PATH && { PATH: PATH.join(delimiter) }), ...more }
   const { status, error } = spawnSync('npm', args, { cwd, env: settings, stdio: ['ignore', 2, 2] })
@@ -102,7 +102,7 @@ function ci(folder, ...more) {
 
 function installPackages() {
   console.error('Installing what the panel needs, once …')
-  // Packages of which some are missing must not pass for installed.
+  // Packages that are only partly there must not count as installed.
   rmSync(record, { force: true })
   // What the bundle is made of is there for development alone; NODE_ENV=production would leave it out.
   ci(root, '--include=dev')

@@ -146,7 +146,7 @@ async function makeExecutable(source) {
   return executable
 }
 
-/** What `npm pack` makes, of a copy: the archive holds the files’ permissions, which follow whoever checked them out. */
+/** What `npm pack` makes, of a copy: the archive holds the files’ permissions, which depend on the person who checked them out. */
 function makePackage() {
   const work = join(into, 'package')
   rmSync(work, { recursive: true, force: true })

@@ -19,7 +19,7 @@ const shown = (most: number, legible = isLegible) =>
 
 const kept = (missing: string) => z.string({ error: missing }).transform((text) => trimmed(text.normalize('NFC')))
 
-/** A line of text of `most` characters at the most. */
+/** A line of text of at most `most` characters. */
 export const line = (missing: string, most: number) => kept(missing).pipe(shown(most).refine(showsSomething, missing))
 
 /** A line that may be left empty. */

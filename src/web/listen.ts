@@ -34,7 +34,7 @@ const whyNot: Record<string, string> = {
 async function bind(app: FastifyInstance, options: ListenOptions & { fd?: number }): Promise<void> {
   const { server } = app
   await app.ready()
-  // A Unix socket is for its owner and group: whoever may connect is taken for this machine's proxy.
+  // A Unix socket is for its owner and group: anyone who may connect is treated as this machine's proxy.
   const before = process.umask(0o117)
   const listening = new Promise<void>((resolve, reject) => {
     server.once('error', reject)

@@ -82,7 +82,7 @@ export function reserveNamesOf(panelName: string): void {
   if (word) products.add(word)
 }
 
-/** After these a name says what its bearer is, or for whom: Olga (Support), Olga – Support, Olga of Support. */
+/** After these a name says what its bearer is, or who they work for: Olga (Support), Olga – Support, Olga of Support. */
 const breaks =
   /[^\p{L}\p{N}\s\p{Pd}&+.!$€'‘’]|[–—―]|(?<=\s)\p{Pd}|\p{Pd}(?=\s)|\.\s|(?<!\p{L})['‘’]|['‘’](?!\p{L})|(?<=\s)(?:of|from|at|von|vom|de)(?=\s)/u
 

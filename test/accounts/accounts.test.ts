@@ -137,7 +137,7 @@ t.test('the Partner Area acts in the only partner account, whatever account is a
   t.equal((await dora.get('/partner/customers')).status, 403)
 })
 
-t.test('whoever works in several partner accounts is asked which', async (t) => {
+t.test('people with several partner accounts are asked which one', async (t) => {
   const panel = await startApp(t)
   const petra = await petraInAcme(panel)
   const rival = { userId: userId(panel, 'petra'), accountId: accountId(panel, 'rival'), role: 'admin' } as const

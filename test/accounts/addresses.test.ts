@@ -191,7 +191,7 @@ async function shareLogIn(panel: Panel): Promise<{ thief: Client; owner: Client 
   return { thief, owner }
 }
 
-/** Whoever knew the password of before has nothing left; `owner` stays logged in. */
+/** The person who knew the earlier password has nothing left; `owner` stays logged in. */
 async function endedForOthers(t: Test, panel: Panel, thief: Client, owner: Client): Promise<void> {
   t.type(provedAt(panel, cfo.email), 'number')
   t.equal((await thief.get('/')).location, '/login?next=%2F', 'the thief’s session ended')

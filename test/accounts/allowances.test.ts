@@ -137,12 +137,12 @@ t.test('an address gets four e-mails a day from a partner and its customers toge
     adminName: 'Greta',
     adminEmail: greta,
   })
-  t.equal(lettersTo(panel, greta), 5, 'Support can help whoever must not wait')
+  t.equal(lettersTo(panel, greta), 5, 'Support can help people who cannot wait')
   panel.pass(6 * hour)
   t.equal((await invite(await panel.signIn('ines'), greta)).status, 303)
 })
 
-t.test('an address gets eight a day from all, and a first one from whoever has not written to it', async (t) => {
+t.test('an address gets eight a day from all senders, and a first one from each new sender', async (t) => {
   const panel = await startApp(t)
   const greta = 'greta@x.example'
   const address = hashToken(greta)
@@ -228,7 +228,7 @@ t.test('an invitation is sent again after five minutes, by whomever', async (t) 
       [after.letters, after.invitations, after.invitation_tokens],
       [before.letters, before.invitations, before.invitation_tokens],
     )
-    t.match((await who.open(page)).text, 'five minutes after the last e-mail', 'the page says so beforehand')
+    t.match((await who.open(page)).text, 'five minutes after the last e-mail', 'the page says so in advance')
   }
   panel.pass(5 * minute)
   const page = await stella.open('/customer/users')
@@ -321,7 +321,7 @@ t.test('an import waits until more invitations are allowed, says so, and then go
   )
   t.equal(panel.db.select().from(importRows).where(eq(importRows.state, 'failed')).all().length, 0, 'nothing fails')
 
-  // Another’s import goes on meanwhile, and wakes the worker.
+  // Another person’s import goes on, and wakes the worker.
   const uma = await panel.signIn('uma')
   const wake = async (n: number) => {
     const other = await startImport(uma, `name,e-mail\nHank,hank-${n}@umbrella.example\n`, '/customer/imports')

@@ -180,7 +180,7 @@ t.test(
   },
 )
 
-t.test('whoever logs in after the deletion reads on Home whom to ask', async (t) => {
+t.test('users who log in after the deletion read on Home who to ask', async (t) => {
   const panel = await startApp(t)
   const petra = await panel.signIn('petra')
   await deleteAcme(panel, petra)
@@ -292,7 +292,7 @@ t.test('no letter about a deleted customer goes out, and its running imports sto
   t.match(again.notice, 'Invitation sent again to nora@acme.example')
 })
 
-t.test('after 30 days a deleted customer goes for good, but for its identifier and the records', async (t) => {
+t.test('after 30 days a deleted customer goes for good, except for its identifier and the records', async (t) => {
   const panel = await startApp(t)
   const [petra, stella] = [await panel.signIn('petra'), await panel.signIn('stella')]
   await stella.submit('/customer/users', 'Invite', { name: 'Nora Guest', email: 'nora@acme.example' })

@@ -79,7 +79,7 @@ t.test('who leaves the partner account leaves its customers with it; the page sa
   }
 })
 
-t.test('whom the customer invited itself stays when that person leaves the partner', async (t) => {
+t.test('a person the customer itself invited stays when they leave the partner', async (t) => {
   const panel = await startApp(t)
   const [petra, stella, max] = (await everybody(panel, 'petra', 'stella', 'max')) as [Client, Client, Client]
   await stella.submit('/customer/users', 'Invite', { name: 'Max', email: cast.max.email })
@@ -89,7 +89,7 @@ t.test('whom the customer invited itself stays when that person leaves the partn
   t.ok(isIn(panel, 'max', 'acme'))
 })
 
-t.test('a badge marks the partner’s people, also those whom they invite of their own', async (t) => {
+t.test('a badge marks the partner’s people, also colleagues that they invite', async (t) => {
   const panel = await startApp(t)
   const [petra, stella, max] = (await everybody(panel, 'petra', 'stella', 'max')) as [Client, Client, Client]
   await petra.submit('/partner/customers/acme/users', 'Add Myself')
@@ -215,7 +215,7 @@ t.test(
   },
 )
 
-t.test('requests end with whoever made them, and the page says so', async (t) => {
+t.test('requests end with the person who made them, and the page says so', async (t) => {
   const panel = await startApp(t)
   const [petra, stella, tom, olga] = (await everybody(panel, 'petra', 'stella', 'tom', 'olga')) as [
     Client,
@@ -265,7 +265,7 @@ t.test('a demoted and a disabled admin’s invitations end, and the notice says 
   t.equal(stateOf(panel, 'two@acme.example'), 'cancelled')
 })
 
-t.test('whoever demotes an admin may take over their invitations', async (t) => {
+t.test('a person who demotes an admin may take over their invitations', async (t) => {
   const panel = await startApp(t)
   const [stella, tom] = (await everybody(panel, 'stella', 'tom')) as [Client, Client]
   await stella.submit('/customer/users', 'Change', { role: 'admin' }, cast.tom.email)

@@ -242,7 +242,7 @@ t.test('a move changes of each table what it must, and nothing else', async (t) 
   compare(t, before, rowsOf(panel, acmeId), 'moved')
 })
 
-t.test('a deleted customer comes back with each table as it was, but for what ends for good', async (t) => {
+t.test('a deleted customer comes back with each table as it was, except for what ends for good', async (t) => {
   const { panel, acmeId, petra, stella } = await fill(t)
   await deleteProjects(stella)
   const before = rowsOf(panel, acmeId)

@@ -163,7 +163,7 @@ t.test('a known person logs in first, and comes back to the invitation', async (
   t.ok((await nils.get('/projects')).hasButton('Create project'), 'as what the letter said')
 })
 
-t.test('whoever is logged in as another address is told so, and cannot accept', async (t) => {
+t.test('a person logged in with another address is told so, and cannot accept', async (t) => {
   const panel = await startWithMail(t)
   const links = {
     nils: await inviteByLetter(panel, as(cast.nils, 'admin')),
@@ -176,7 +176,7 @@ t.test('whoever is logged in as another address is told so, and cannot accept', 
     const page = await ines.get(link)
     t.match(page.text, 'ines@initech.example')
     t.notOk(page.hasButton('Accept invitation'))
-    t.match(page.text, 'Stella', 'and whom to ask')
+    t.match(page.text, 'Stella', 'and who to ask')
     t.not((await ines.post(`${link}/acceptance`)).status, 303)
   }
   t.match((await ines.get(links.nils)).text, 'nils@nowhere.example')
@@ -195,7 +195,7 @@ t.test('what is in the letter’s link is a token that nobody can guess', async 
   t.equal((await visitor.get(link.toUpperCase().replace('/INVITATIONS/', '/invitations/'))).status, 404)
 })
 
-/** Opens a dead link and checks that it says why and whom to ask, and that nothing can be accepted. */
+/** Opens a dead link and checks that it says why and who to ask, and that nothing can be accepted. */
 async function isDead(t: Test, panel: Panel, link: string, why: RegExp): Promise<void> {
   const page = await panel.visit().get(link)
   t.match(page.text, why)
@@ -204,7 +204,7 @@ async function isDead(t: Test, panel: Panel, link: string, why: RegExp): Promise
   t.notOk(page.hasButton('Accept invitation'))
 }
 
-t.test('a used link says that it was used, and whom to ask', async (t) => {
+t.test('a used link says that it was used, and who to ask', async (t) => {
   const panel = await startWithMail(t)
   const link = await inviteByLetter(panel)
   await accept(panel.visit(), link)
@@ -214,7 +214,7 @@ t.test('a used link says that it was used, and whom to ask', async (t) => {
   t.equal(membersNamed(panel, 'acme', greta.email).length, 1)
 })
 
-t.test('a cancelled link says that it was cancelled, and whom to ask', async (t) => {
+t.test('a cancelled link says that it was cancelled, and who to ask', async (t) => {
   const panel = await startWithMail(t)
   const link = await inviteByLetter(panel)
   const open = await panel.visit().get(link)
@@ -227,12 +227,12 @@ t.test('a cancelled link says that it was cancelled, and whom to ask', async (t)
   const visitor = panel.visit()
   await visitor.get('/login')
   const late = await visitor.post(`${open.path}/user`, { name: 'G', password, repeated: password })
-  t.equal(late.status, 409, 'a form that was open meanwhile comes too late')
+  t.equal(late.status, 409, 'a form that was still open comes too late')
   t.same(membersNamed(panel, 'acme', greta.email), [])
   t.equal(panel.db.select().from(users).where(eq(users.email, greta.email)).get(), undefined)
 })
 
-t.test('a link expires after seven days, says so, and whom to ask', async (t) => {
+t.test('a link expires after seven days, and says so and who to ask', async (t) => {
   const panel = await startWithMail(t)
   const link = await inviteByLetter(panel)
   panel.pass(7 * day - 60_000)
@@ -481,7 +481,7 @@ t.test('an invitation may give project access too', async (t) => {
   t.notMatch(dashboard.text, 'Shop')
 })
 
-t.test('a project that was deleted meanwhile is left out of what is accepted', async (t) => {
+t.test('a project deleted before acceptance is left out', async (t) => {
   const panel = await startWithMail(t)
   const ids = panel.db
     .select()
@@ -782,7 +782,7 @@ t.test('who invites, resends, copies, cancels and accepts is recorded', async (t
   t.ok(has('Stella', 'cancelled', 'second@acme.example'))
 })
 
-t.test('an invitation acts on the account that was open, not on the one switched to meanwhile', async (t) => {
+t.test('an invitation acts on the account that was open, not on the one that another tab switched to', async (t) => {
   const panel = await startWithMail(t)
   const petra = await panel.signIn('petra')
   await petra.submit('/partner/customers/acme/users', 'Add Myself')

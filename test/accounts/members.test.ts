@@ -40,7 +40,7 @@ t.test('an admin makes a user Customer Admin and back; a stale change is refused
 
   const stale = await stella.press(before, 'Change', { role: 'admin' }, cast.tom.email)
   t.equal(stale.status, 409)
-  t.match(stale.problem, 'Somebody has changed this role meanwhile')
+  t.match(stale.problem, 'Somebody has changed this role')
   t.same(roleOf(panel, 'tom'), ['member'])
   for (const role of ['owner', '', ['admin', 'member']]) {
     const answer = await stella.submit('/customer/users', 'Change', { role }, cast.tom.email)

@@ -9,7 +9,7 @@ const suspend = (petra: Client) =>
   petra.submit('/partner/customers/acme/suspension', 'Suspend', { reason: 'The bill of May is open.' })
 const resume = (petra: Client) => petra.submit('/partner/customers', 'Resume', {}, 'acme')
 
-/** All that is Acme's but for the account's own row, its records and its letters. */
+/** All that is Acme's, except the account's own row, its records and its e-mails. */
 function belongings(panel: Panel) {
   const { memberships, projects, project_access, invitations, limits, quota_requests, import_rows } = panel.rows()
   return { memberships, projects, project_access, invitations, limits, quota_requests, import_rows }
@@ -164,7 +164,7 @@ t.test('a suspended partner’s customers go on working, its people cannot act i
 })
 
 t.test(
-  'whoever looks after an account now is named, and is whom to ask: Support while the partner cannot act',
+  'the page names who looks after an account now, and who to ask: Support while the partner cannot act',
   async (t) => {
     const panel = await startApp(t, { settings: { SUPPORT_EMAIL: 'help@meshpanel.example' } })
     const [olga, petra, stella] = [
@@ -192,7 +192,7 @@ t.test(
 )
 
 t.test(
-  'people of a suspended partner are no admins meanwhile: nobody counts on them, names them or writes to them',
+  'people of a suspended partner do not count as admins: nobody relies on them, names them or writes to them',
   async (t) => {
     const panel = await startApp(t)
     const [olga, petra, stella] = [

@@ -21,7 +21,7 @@ async function start<Name extends CastName>(t: Test, names: readonly Name[]) {
   return { panel, ...people }
 }
 
-/** Every e-mail that was written, the newest first: to whom, and its subject. */
+/** Every e-mail that was written, the newest first: its recipient and its subject. */
 function written({ db }: Panel): string[] {
   const rows = db.select().from(letters).orderBy(desc(letters.id)).all()
   return rows.map(({ email, subject }) => `${email}: ${subject}`)
@@ -265,7 +265,7 @@ t.test('an import of customers with limits tells nobody but those it invites', a
   t.same(written(panel), ['ann@blue.example: Petra invites you to Blue'])
 })
 
-t.test('an e-mail notes the people whom its text names beside its reader', async (t) => {
+t.test('an e-mail notes the people that its text names besides its reader', async (t) => {
   const { panel, petra, stella } = await start(t, ['petra', 'stella'])
   await petra.submit('/partner/customers/acme/users', 'Add Myself')
   await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { cores: '4' })

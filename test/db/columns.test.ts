@@ -725,7 +725,7 @@ const newestId = (db: Panel['db'], table: SQLiteTable) =>
 const readRow = (db: Panel['db'], table: SQLiteTable, id: number): Cells =>
   there(db.select().from(table).where(eq(rowid, id)).get())
 
-/** What a row holds of which no column is set. */
+/** The values of a row when none of its columns is set. */
 const unset = (table: SQLiteTable): Cells =>
   Object.fromEntries(Object.entries(getTableColumns(table)).map(([name, column]) => [name, column.default ?? null]))
 

@@ -3,7 +3,7 @@ import { records } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
 import { accountId, type Client, type Page, startApp, userId } from '../harness.ts'
 
-// A history says who acted for whom by the record, never by a name, and names people as they were and as they are.
+// A history says who acted for which side by the record, never by a name, and names people as they were and as they are.
 
 const history = '/customer/history'
 
@@ -232,33 +232,26 @@ t.test('the partner of another account is not named as its own', async (t) => {
   t.notMatch((await stella.get(history)).text, /\bRival\b/)
 })
 
-t.test(
-  'an invitation says in a sentence of its own for whom it was sent, whatever the inviter is called',
-  async (t) => {
-    const panel = await startApp(t)
-    const [petra, stella, olga] = [
-      await panel.signIn('petra'),
-      await panel.signIn('stella'),
-      await panel.signIn('olga'),
-    ]
-    await rename(petra, 'Petra (Acme)')
-    await petra.submit('/partner/customers', 'Create customer', { name: 'New', identifier: 'new' })
-    await petra.submit('/partner/customers/new/users', 'Invite', { name: 'One', email: 'one@new.example' })
-    await stella.submit('/customer/users', 'Invite', { name: 'Two', email: 'two@acme.example' })
-    const account = { name: 'Other', identifier: 'other', kind: 'partner', adminName: 'Three' }
-    await olga.submit('/support/accounts', 'Create account', { ...account, adminEmail: 'three@other.example' })
-    const letterTo = async (email: string) => {
-      const list = await olga.get('/support/mail')
-      const row = list.root.querySelectorAll('main tbody tr').find((one) => one.text.includes(email))
-      return (await olga.get(row?.querySelector('a')?.getAttribute('href') ?? '')).text
-    }
-    const ofPartner = await letterTo('one@new.example')
-    t.match(ofPartner, 'Petra (Acme) invites you to the account New on Meshpanel, as Customer Admin.')
-    t.match(ofPartner, 'This invitation comes from the partner account Cloudhaus.')
-    t.match(await letterTo('two@acme.example'), 'This invitation comes from the account Acme itself.')
-    t.match(
-      await letterTo('three@other.example'),
-      /Olga invites you to the account Other.*This invitation comes from Support, who operate Meshpanel\./,
-    )
-  },
-)
+t.test('an invitation says in a sentence of its own which side sent it, whatever the inviter is called', async (t) => {
+  const panel = await startApp(t)
+  const [petra, stella, olga] = [await panel.signIn('petra'), await panel.signIn('stella'), await panel.signIn('olga')]
+  await rename(petra, 'Petra (Acme)')
+  await petra.submit('/partner/customers', 'Create customer', { name: 'New', identifier: 'new' })
+  await petra.submit('/partner/customers/new/users', 'Invite', { name: 'One', email: 'one@new.example' })
+  await stella.submit('/customer/users', 'Invite', { name: 'Two', email: 'two@acme.example' })
+  const account = { name: 'Other', identifier: 'other', kind: 'partner', adminName: 'Three' }
+  await olga.submit('/support/accounts', 'Create account', { ...account, adminEmail: 'three@other.example' })
+  const letterTo = async (email: string) => {
+    const list = await olga.get('/support/mail')
+    const row = list.root.querySelectorAll('main tbody tr').find((one) => one.text.includes(email))
+    return (await olga.get(row?.querySelector('a')?.getAttribute('href') ?? '')).text
+  }
+  const ofPartner = await letterTo('one@new.example')
+  t.match(ofPartner, 'Petra (Acme) invites you to the account New on Meshpanel, as Customer Admin.')
+  t.match(ofPartner, 'This invitation comes from the partner account Cloudhaus.')
+  t.match(await letterTo('two@acme.example'), 'This invitation comes from the account Acme itself.')
+  t.match(
+    await letterTo('three@other.example'),
+    /Olga invites you to the account Other.*This invitation comes from Support, who operate Meshpanel\./,
+  )
+})

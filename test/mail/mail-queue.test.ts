@@ -200,7 +200,7 @@ t.test('connections are kept for the next e-mails', async (t) => {
   t.ok(panel.mail.connections <= 2, `${panel.mail.connections} connections`)
 })
 
-t.test('Support sends all that failed again, but for what no longer holds', async (t) => {
+t.test('Support sends all that failed again, except what no longer applies', async (t) => {
   const panel = await startWithMail(t)
   panel.mail.refuse({ at: 'recipient', code: 550, words: 'no such user' })
   const [stella, olga] = [await panel.signIn('stella'), await panel.signIn('olga')]

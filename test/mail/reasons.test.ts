@@ -46,7 +46,7 @@ async function startWorld(t: Test): Promise<World> {
   return { panel, mail, clients, as }
 }
 
-/** Runs something in a world and takes it back: what it wrote, the time that passed, and whom the mail server refuses. */
+/** Runs something in a world and takes it back: what it wrote, the time that passed, and who the mail server refuses. */
 async function takenBack(world: World, act: () => Promise<void>): Promise<void> {
   const { panel, mail, clients } = world
   const { refusing } = mail
@@ -91,7 +91,7 @@ async function join(world: World, who: CastName, accountId: AccountId, role: 'ad
   write(db, by, (tx) => addMember(tx, by, { accountId, userId: user?.id ?? 0, role }, 'member.joined'))
 }
 
-/** Does what writes the e-mail, and returns to whom. */
+/** Does what writes the e-mail, and returns its recipient. */
 type Scenario = (world: World) => Promise<string>
 
 const initech = '/partner/customers/initech'

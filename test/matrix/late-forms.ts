@@ -46,12 +46,12 @@ import {
 import { erasing, idIn, sessionOf, type Who, type World } from './late-world.ts'
 import { addressOf, formFor, type Objects } from './objects.ts'
 
-// Every form of the running application, as it is sent by whoever may send it, and what they can lose on the way.
+// Every form of the running application, as somebody who may send it does, and what they can lose on the way.
 
 const codeOf = (panel: Panel, secret: string) =>
   new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: panel.app.now() })
 
-/** What a form needs to do something: what must be there first, whom it is about, and its fields, where the matrix's are not enough. */
+/** What a form needs to do something: what must be there first, who it is about, and its fields, where the matrix's are not enough. */
 type Act = {
   /** Who sends it, where that does not follow from its action. */
   who?: Who[]

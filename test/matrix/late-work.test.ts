@@ -152,7 +152,7 @@ const eachImporter = places.flatMap(({ who, ...place }) =>
   who.map((one: Who) => ({ ...place, who: one, losses: lossesOf(place.base, place.action, one) })),
 )
 
-/** These rows, but for imports that were not there at first: a deletion changes those that were. */
+/** These rows, except imports that were not there at first: a deletion changes those that were. */
 function withoutNewImports(rows: Rows, atFirst: Rows): Rows {
   const list = (of: Rows, table: string) => JSON.parse(of[table] ?? '[]') as Record<string, unknown>[]
   const known = new Set(list(atFirst, 'imports').map(({ id }) => id))

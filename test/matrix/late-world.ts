@@ -24,7 +24,7 @@ import { type Objects, prepare } from './objects.ts'
 
 // The cast with all that a late request may need, and ways back to it.
 
-/** Whoever sends late requests, in the account where they do. */
+/** The people who send late requests, in the account where they do. */
 export const people = ['Stella', 'Petra in Acme', 'Tom', 'Petra', 'Olga', 'Nils'] as const
 export type Who = (typeof people)[number]
 
@@ -151,7 +151,7 @@ const delivery = ['state', 'attempts', 'error', 'due_at', 'done_at', 'body']
 
 export type Rows = Record<string, string>
 
-/** Every row of every table, but for tries that are counted, when somebody was seen or proved who they are, and how e-mails fare. */
+/** Every row of every table, except counted tries, when somebody was seen or proved who they are, and the delivery of e-mails. */
 export function rowsNow({ $client }: Connection): Rows {
   const tables = $client
     .prepare(

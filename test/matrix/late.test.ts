@@ -11,7 +11,7 @@ import { acts, allSendings, apart, byVisitors, ofReset, ofUser, postsOf, sending
 import { anotherHash, words, wrongAnswer } from './late-ways.ts'
 import { changed, makeWorld, type Rows, rowsNow, type World } from './late-world.ts'
 
-// D-16: a right counts at the moment of the act. Every form of the running application, sent by whoever may send it, and every way in which
+// D-16: a right counts at the moment of the act. Every form of the running application, sent by somebody who may send it, and every way in which
 // that right goes between the head of the request and its body, or between the panel's first look and the act.
 
 t.setTimeout(600_000)
@@ -107,7 +107,7 @@ t.test('a first operator’s form that comes after another first operator’s do
 })
 
 t.test(
-  'no letter with a link to a new password goes to whoever is disabled, deleted or has another e-mail since it was asked for',
+  'no e-mail with a link to a new password goes to a user who was disabled, deleted or got another e-mail since it was asked for',
   async (t) => {
     const w = await makeWorld(t)
     const { panel, db } = w
@@ -142,7 +142,7 @@ t.test(
         await undone(db, async () => {
           const id = w.userId('Stella')
           const page = await loseInside(panel, await ask(cast.stella.email), () => lose(w), when)
-          t.equal(page.location, '/login', 'and whoever asks is told nothing')
+          t.equal(page.location, '/login', 'and the person who asks is told nothing')
           await afterAllBefore()
           t.same(
             db.select().from(passwordResets).where(eq(passwordResets.userId, id)).all(),

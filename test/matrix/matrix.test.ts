@@ -374,7 +374,7 @@ t.test('a Project User and a Project Reader change nothing in the project that t
   }
 })
 
-// Whose objects are foreign to whom; Support sees all.
+// Which objects are foreign to each person; Support sees all.
 const foreignTo: Partial<Record<CastName, ('acme' | 'umbrella')[]>> = {
   petra: ['umbrella'],
   max: ['umbrella'],
@@ -445,7 +445,7 @@ t.test('no page without an object in its address shows anything of another tenan
   const { panel } = await prepare(t)
   const routes = routesOf(panel).filter(({ method, url }) => method === 'GET' && !url.includes(':'))
   for (const [who, whose] of Object.entries(foreignTo) as [CastName, ('acme' | 'umbrella')[]][]) {
-    // Nils is invited to Acme, and may read by whom.
+    // Nils is invited to Acme, and may read who invited him.
     const foreign = who === 'nils' ? ['umbrella' as const] : whose
     const client = await panel.signIn(who)
     for (const route of routes.filter(({ group }) => isIn(who, group))) {

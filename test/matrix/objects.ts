@@ -159,7 +159,7 @@ export function formFor(url: string, objects: Objects): Fields {
   return fields
 }
 
-/** Every row, but for what a request may touch without a change: the use of a session, and the count of tries. */
+/** Every row, except what a request may touch without a change: the use of a session, and the count of tries. */
 export function lasting(panel: Panel) {
   const { sessions, throttles, ...rest } = panel.rows()
   return { ...rest, sessions: sessions?.map((row) => ({ ...(row as object), last_seen_at: 0 })) }

@@ -468,7 +468,7 @@ t.test('missing rights are said in one line', async (t) => {
   t.same(readdirSync(target), [])
 })
 
-t.test('what root makes belongs to whom the panel’s folder belongs to', async (t) => {
+t.test('files created by root belong to the owner of the panel’s folder', async (t) => {
   if (process.getuid?.() !== 0) return t.comment('this user is not root')
   const { dataDir, file } = await someBackup(t)
   const place = newFolder()

@@ -97,7 +97,7 @@ t.test('one start with the clock 31 days ahead purges nothing, and Support and t
 
   const right = await startApp(t, { dataDir })
   await pause(50)
-  t.match(right.app.clock.trouble, { kind: 'behind' }, 'what was recorded meanwhile is later than now')
+  t.match(right.app.clock.trouble, { kind: 'behind' }, 'what was recorded in that time is later than now')
   t.equal(initech(right)?.purgedAt, null)
   await right.close()
   t.match(await runCommand(['doctor'], dataDir).done, { code: 1, out: /^problem {2}clock: The server’s clock says/m })
@@ -167,7 +167,7 @@ t.test('a session outlives a clock that was ahead for longer than it lives unuse
   const kept = panel.visit()
   for (const [name, value] of tom.cookies) kept.cookies.set(name, value)
   panel.jump(2 * day)
-  t.match((await tom.get('/projects')).location, '/login', 'meanwhile it counts as ended')
+  t.match((await tom.get('/projects')).location, '/login', 'until then it counts as ended')
   panel.jump(-2 * day)
   t.equal((await kept.get('/projects')).status, 200)
 })

@@ -42,7 +42,7 @@ t.test('a backup made under load is restored after a crash: every row of every t
   running = false
   await Promise.all(work)
   t.comment(`${before.length} writes before the backup, ${during} while it was made`)
-  t.ok(during > 0, 'writing went on meanwhile')
+  t.ok(during > 0, 'writing went on during the drill')
 
   const place = newFolder()
   t.match(await runCommand(['restore', backup], place).done, { code: 0, err: '' })

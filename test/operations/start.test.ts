@@ -183,7 +183,7 @@ t.test('a client that dawdles over its request is cut off, and holds nothing', a
     socket.on('error', () => {}).resume()
     return once(socket, 'close')
   })
-  t.equal((await panel.visit().get('/login')).status, 200, 'others are answered meanwhile')
+  t.equal((await panel.visit().get('/login')).status, 200, 'other requests are still answered')
   await Promise.all(cutOff)
   t.equal(await panel.stop(), 0)
 })

@@ -101,7 +101,7 @@ for (const [what, status, words] of [
     const left = await people.get('tom')?.submit('/', 'Log out')
     t.equal(left?.location, '/login')
     t.notOk(people.get('tom')?.cookies.has('meshpanel'), 'the cookie is gone')
-    t.match((await tom.get('/projects')).location, '/login', 'and dead for whoever kept it')
+    t.match((await tom.get('/projects')).location, '/login', 'and useless to anybody who kept it')
 
     end?.()
     t.match((await tom.get('/projects')).location, '/login')

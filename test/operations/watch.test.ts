@@ -111,7 +111,7 @@ t.test('a panel that stops is not ready first, ends what is under way, and close
   after.close()
 })
 
-t.test('a panel stops within ten seconds, whoever dawdles', async (t) => {
+t.test('a panel stops within ten seconds, however slow its clients are', async (t) => {
   const dataDir = newFolder()
   copyFileSync(await castDatabase(), join(dataDir, 'panel.db'))
   const mail = await startOddServer(t, (socket) => socket.write('220 and nothing more\r\n'))
@@ -236,7 +236,7 @@ t.test('without a token only this machine reads the metrics, and through no prox
   t.equal((await behind.app.inject({ url: '/metrics' })).statusCode, 404, 'with a proxy it takes a token')
 })
 
-t.test('with a token whoever shows it reads the metrics, and nobody else', async (t) => {
+t.test('with a token set, only requests that carry it read the metrics', async (t) => {
   const { app } = await startApp(t, { settings: { METRICS_TOKEN: token, TRUST_PROXY: '127.0.0.1' } })
   const ask = (authorization?: string) =>
     app.inject({
@@ -386,7 +386,7 @@ function withoutForms(page: Page): string {
   return page.body.replaceAll(/value="[^"]*"/g, '')
 }
 
-/** Sends a request but for its last line. */
+/** Sends a request without its last line. */
 async function beginRequest(panel: PanelProcess, path: string) {
   const socket = connect(Number(new URL(panel.url).port), 'localhost')
   socket.on('error', () => {})

@@ -98,7 +98,7 @@ t.test('a pool without room refuses a customer, resource by resource, and nothin
 })
 
 t.test(
-  'who added themselves from the old partner goes, whom the customer invited stays; the page says so first',
+  'people of the old partner who added themselves go, people the customer invited stay; the page says so first',
   async (t) => {
     const panel = await startApp(t)
     const [olga, petra, stella] = (await everybody(panel, 'olga', 'petra', 'stella')) as [Client, Client, Client]
@@ -119,7 +119,7 @@ t.test(
   },
 )
 
-t.test('of the people whom the old partner invited, and of the links that it sent, nothing stays open', async (t) => {
+t.test('nothing stays open of the people the old partner invited and of the links it sent', async (t) => {
   const panel = await startApp(t)
   const [olga, petra, max] = (await everybody(panel, 'olga', 'petra', 'max')) as [Client, Client, Client]
   await petra.submit('/partner/customers', 'Create customer', { name: 'One', identifier: 'one' })
@@ -207,7 +207,7 @@ t.test('a move that leaves users without an admin says so first, and the new par
   t.same(people(panel, 'empty'), [], 'one whose users all go is moved empty')
 })
 
-t.test('a customer is moved to nobody, whom Support stands for, and back', async (t) => {
+t.test('a customer is moved to no partner, so that Support looks after it, and back', async (t) => {
   const panel = await startApp(t)
   const [olga, riva, dora] = (await everybody(panel, 'olga', 'riva', 'dora')) as [Client, Client, Client]
   t.equal((await olga.submit(page, 'Move', { to: 'none' })).status, 303)

@@ -247,7 +247,7 @@ t.test('Customer Projects shows them, without a way in', async (t) => {
 })
 
 t.test(
-  'a suspended customer’s users read why and whom to ask; nothing is deleted; resuming opens it again',
+  'a suspended customer’s users read why and who to ask; nothing is deleted; resuming opens it again',
   async (t) => {
     const panel = await startApp(t)
     const petra = await panel.signIn('petra')

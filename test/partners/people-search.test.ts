@@ -37,7 +37,7 @@ t.test('a partner finds a customer by the e-mail of a user or of somebody invite
   t.same(identifiers(await find('Grün')), [], 'names of people are not searched here')
 })
 
-t.test('whoever is a user or invited no more finds nothing', async (t) => {
+t.test('people who are no longer users or invited are not found', async (t) => {
   const { petra, panel } = await world(t)
   await petra.submit('/partner/customers/blue/users', 'Cancel', {}, 'ann@sky.example')
   t.same(identifiers(await petra.get('/partner/customers?q=ann@sky')), [])

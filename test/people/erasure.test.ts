@@ -25,7 +25,7 @@ import { randomFrom } from '../proofs/random.ts'
 import { releases, unpackRelease } from '../releases/releases.ts'
 import { linkIn, startMailServer, until } from '../smtp.ts'
 
-/** A name and an e-mail of which every part is nowhere else, with what JSON, HTML, CSV and mail write differently. */
+/** A name and an e-mail whose every part occurs nowhere else, with characters that JSON, HTML, CSV and mail write differently. */
 const name = 'Quixwen "Zed" Zbvnmtöp'
 const email = 'Quixwen.Zbvnmt@wxjq-mail.example'
 const nextEmail = 'zbvnmt-next@wxjq-mail.example'
@@ -459,7 +459,7 @@ t.test('a former address that somebody else has now is theirs', async (t) => {
   t.match(panel.db.select().from(invitations).all(), [{ email: formerEmail, state: 'pending' }])
 })
 
-t.test('the purge of an account leaves nothing of those whom it knew', async (t) => {
+t.test('the purge of an account leaves nothing of the people it knew', async (t) => {
   const panel = await startApp(t)
   const ines = await panel.signIn('ines')
   await ines.submit('/customer/users', 'Invite', { name, email })

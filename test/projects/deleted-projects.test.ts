@@ -92,7 +92,7 @@ t.test('a restored project has its people and limits again', async (t) => {
   t.match(history.row('restored the project'), 'Stella restored the project: Website')
 })
 
-t.test('whoever has left the account meanwhile does not come back with a project', async (t) => {
+t.test('users who have left the account do not come back with a restored project', async (t) => {
   const panel = await startApp(t)
   const [stella, tom] = [await panel.signIn('stella'), await panel.signIn('tom')]
   await remove(stella, 'website')
@@ -172,7 +172,7 @@ t.test('another’s deleted project answers as a missing one', async (t) => {
   t.not(project(panel, 'website')?.deletedAt, null)
 })
 
-t.test('after 30 days a deleted project goes for good, but for its identifier and the records', async (t) => {
+t.test('after 30 days a deleted project goes for good, except for its identifier and the records', async (t) => {
   const panel = await startApp(t)
   const stella = await panel.signIn('stella')
   await stella.submit('/projects/website', 'Save quotas', { cores: '8' })

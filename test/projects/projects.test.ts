@@ -402,7 +402,7 @@ t.test('an admin changes a project role and removes access, with effect on the v
   t.notMatch((await tom.get('/projects')).text, 'Website')
 })
 
-t.test('a role changed meanwhile is not overwritten', async (t) => {
+t.test('a role that somebody else has just changed is not overwritten', async (t) => {
   const panel = await startApp(t)
   const stella = await panel.signIn('stella')
   const old = await stella.get('/projects/website')

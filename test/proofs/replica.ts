@@ -165,7 +165,7 @@ export async function comparePages(slices: number): Promise<{ without: number; w
   return { without, with: withIt, ratio: withIt / without }
 }
 
-/** 600 pages, ten of a hundred of which follow a write. */
+/** 600 pages; ten in a hundred follow a write. */
 async function pagesOf(panel: PanelProcess): Promise<number[]> {
   const petra = panel.visit()
   await petra.logIn(cast.petra.email)

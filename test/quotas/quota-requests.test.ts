@@ -103,7 +103,7 @@ t.test('a request is declined with a comment, or cancelled', async (t) => {
   t.same(numbers(panel), { 'acme account cores': 4 })
 })
 
-t.test('one request is open at a time, and what ended meanwhile says so', async (t) => {
+t.test('one request is open at a time, and one that has already ended says so', async (t) => {
   const { panel, petra, stella } = await start(t, ['petra', 'stella'])
   await petra.submit(customer, 'Save quotas', { cores: '4', ram: '0' })
   const form = await stella.open(own)

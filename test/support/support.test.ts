@@ -188,7 +188,7 @@ t.test('requests to become a partner stand on top, and are granted or declined; 
   t.match((await dora.get('/customer/history')).row('made this a partner account'), /Olga Support/)
 })
 
-t.test('a suspended account opens for nobody, and says why and whom to ask', async (t) => {
+t.test('a suspended account opens for nobody, and says why and who to ask', async (t) => {
   const panel = await startApp(t, { settings: { SUPPORT_EMAIL: 'support@panel.example' } })
   const olga = await panel.signIn('olga')
   const stella = await panel.signIn('stella')
@@ -240,7 +240,7 @@ t.test('Support ends the sessions of a user', async (t) => {
   for (const client of [one, two]) t.match((await client.get('/')).location, '/login')
 })
 
-t.test('the history says who did what, on whom, before and after, when and from where', async (t) => {
+t.test('the history says who did what, to which person, before and after, when and from where', async (t) => {
   const panel = await startApp(t)
   const stella = await panel.signIn('stella')
   await stella.submit('/customer/users', 'Change', { role: 'admin' }, cast.tom.email)

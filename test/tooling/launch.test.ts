@@ -133,7 +133,7 @@ t.test('another lockfile is installed, whatever the times of the files', async (
   t.equal(calls().length, 2)
 })
 
-t.test('nothing runs on packages of which npm installed a part', async (t) => {
+t.test('nothing runs on packages that npm installed only in part', async (t) => {
   const { run, calls, bin, modules, folder, edit } = checkout()
   run()
   const before = readFileSync(join(folder, 'package-lock.json'), 'utf8')

@@ -245,7 +245,7 @@ t.test('the release’s lockfile has one Node for each kind of Linux, which the 
     t.equal(locked[`node_modules/${name}`]?.version, version, `${name} is asked for by its exact version`)
 })
 
-t.test('what is made lies beside its sums, and whoever changes a byte is found out', async (t) => {
+t.test('packages come with checksums, and a changed byte is detected', async (t) => {
   const check = (folder: string) =>
     spawnSync('sha256sum', ['--check', '--strict', 'SHA256SUMS'], { cwd: folder, encoding: 'utf8' })
   t.equal(check(made).status, 0)

@@ -24,7 +24,7 @@ const requestedFor = ({ db }: Panel) =>
     .innerJoin(projects, eq(projects.id, quotaRequests.projectId))
     .get()?.identifier
 
-/** Many projects, of which the last by name has a limit, so that more can be asked for. */
+/** Many projects; the last by name has a limit, so that more can be asked for. */
 async function withLimitedZulu(panel: Panel) {
   addProjects(panel, 120)
   const stella = await panel.signIn('stella')
@@ -82,7 +82,7 @@ t.test('an invitation that is corrected keeps the projects that were chosen', as
   const stella = await panel.signIn('stella')
   const page = await stella.open('/customer/users')
   const shop = projectId(panel, 'shop')
-  // Meanwhile others come before it in the list.
+  // Other rows have come before it in the list by now.
   addProjects(panel, 30)
   const again = await stella.press(page, 'Invite', { name: 'Greta', email: 'greta', projects: String(shop) })
   t.equal(again.status, 422)

@@ -49,7 +49,7 @@ function addRequest(
   db.insert(quotaRequestAmounts).values({ requestId, resourceId: cores, asked: 8 }).run()
 }
 
-/** Whoever reads all pages of a list finds this many of what it lists, none twice. */
+/** Reading all pages of a list finds this many rows, none twice. */
 async function all(t: Test, client: Client, page: Page, find: RegExp): Promise<void> {
   const found: string[] = []
   let next: string | undefined = page.url

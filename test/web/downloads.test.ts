@@ -174,7 +174,7 @@ for (const [path, encoding] of [
       })
       socket.resume()
       await new Promise((resolve) => socket.once('close', resolve))
-      // Each record has 4,000 characters at random, of which a compressor leaves half.
+      // Each record has 4,000 random characters; compression halves them.
       t.ok(got < many * 1_000, `${got} bytes had been made before`)
       const last = await panel.signIn('uma')
       t.equal((await last.get('/profile')).status, 200, 'the panel goes on')

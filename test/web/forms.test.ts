@@ -91,7 +91,7 @@ t.test('a form of another session changes nothing, says why, and keeps what was 
 })
 
 t.test(
-  'a form without a valid token is not offered again to whom it may be foreign, nor with a password in it',
+  'a form without a valid token is offered again only to the person who typed it, and never with a password in it',
   async (t) => {
     const panel = await startApp(t)
     const stella = await panel.signIn('stella')

@@ -18,7 +18,7 @@ import {
 } from '../../src/db/schema.ts'
 import { accountId, type Client, type Page, type Panel, projectId, startApp, userId } from '../harness.ts'
 
-// Whoever acts on the last row of the last page sees the page before it, not an empty one.
+// Acting on the last row of the last page leads to the page before it, not to an empty one.
 
 t.setTimeout(600_000)
 

@@ -151,7 +151,7 @@ t.test('every sort pages through all rows once, there and back, with equal value
   t.match(first.text, '133 customers')
 })
 
-t.test('rows that come or go meanwhile move no other row to another page', async (t) => {
+t.test('rows that come or go while somebody pages move no other row to another page', async (t) => {
   const panel = await startApp(t)
   addCustomers(
     panel,

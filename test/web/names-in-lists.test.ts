@@ -20,7 +20,7 @@ t.setTimeout(600_000)
 const name = 'Łukasz Müller-Nguyễn O’Brien'
 const typed = ['muller', 'MUELLER', 'Müller', 'müll', 'lukasz', 'ŁUKASZ', 'nguyen', "o'brien", 'O’Brien', 'obrien']
 
-/** Where each list is read, by whom, and under which prefix. */
+/** Where each list is read, who reads it, and under which prefix. */
 const searched: Record<string, [who: keyof typeof cast, path: string, prefix?: string][]> = {
   customers: [['petra', '/partner/customers']],
   users: [

@@ -638,7 +638,7 @@ for (const [route, act] of Object.entries(acts)) {
   })
 }
 
-t.test('giving access names only users of the account, all or none, and counts whom it was given', async (t) => {
+t.test('giving access names only users of the account, all or none, and counts who got it', async (t) => {
   const panel = await startApp(t)
   const stella = await panel.signIn('stella')
   const shop = projectId(panel, 'shop')

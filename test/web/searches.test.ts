@@ -130,7 +130,7 @@ t.test('every list finds rows by what it shows of them, and by nothing else', as
     t.ok(searched.has(list), `${list} was searched`)
 })
 
-t.test('a history does not tell the e-mail of whoever acted in it', async (t) => {
+t.test('a history does not reveal the e-mail of the people who acted in it', async (t) => {
   const panel = await startApp(t)
   await fill(panel)
   const [stella, petra, olga] = [await panel.signIn('stella'), await panel.signIn('petra'), await panel.signIn('olga')]

@@ -170,7 +170,7 @@ t.test(
       })
       t.equal(made.location?.split('?')[0], `${path}/projects/behind`)
       t.match((await visitor.get(made.location ?? '')).text, 'Behind')
-      t.match((await visitor.get(`${path}/profile`)).text, '198.51.100.7', 'the address of whoever asks comes through')
+      t.match((await visitor.get(`${path}/profile`)).text, '198.51.100.7', 'the address of the client comes through')
       const script = (await visitor.get(`${path}/`)).root.querySelector('script')?.getAttribute('src') ?? ''
       t.equal((await visitor.get(script)).status, 200)
     }

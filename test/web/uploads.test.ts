@@ -48,7 +48,7 @@ async function statusOf(socket: Socket): Promise<number> {
 
 const part = (name: string) => `--x\r\nContent-Disposition: form-data; ${name}\r\n\r\n`
 
-t.test('a large body is answered before any of it was read, whatever the route, whoever sends it', async (t) => {
+t.test('a large body is answered before any of it is read, on any route, from any sender', async (t) => {
   const panel = await startApp(t)
   const port = await listen(panel)
   const routes = panel.routes.filter(({ method }) => method === 'POST')
@@ -93,7 +93,7 @@ t.test(
   },
 )
 
-t.test('whoever may not send a file is told so before its first byte, also where its size would do', async (t) => {
+t.test('a sender who may not send a file is told so before its first byte, even if its size is allowed', async (t) => {
   const panel = await startApp(t)
   const port = await listen(panel)
   for (const who of ['nils', 'tom', 'max', 'olga'] as const) {
@@ -175,7 +175,7 @@ t.test('of one user two files are read at once, of all users six; the others rea
   t.equal(status, 200, 'who goes away makes room')
 })
 
-t.test('whoever may not import holds no place of those who may, however slowly they send', async (t) => {
+t.test('people who may not import take no place from those who may, however slowly they send', async (t) => {
   const panel = await startApp(t)
   const port = await listen(panel)
   for (const who of ['nils', 'tom', 'max', 'olga'] as const) {

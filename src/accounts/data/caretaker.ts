@@ -15,7 +15,7 @@ export type Caretaker = { id: AccountId; name: string; identifier: string }
 
 const partner = alias(accounts, 'partner')
 
-/** One of the people of a suspended partner: they cannot work in its customers meanwhile. */
+/** One of the people of a suspended partner: they cannot work in its customers during the suspension. */
 const sleeps = (membership: SQL) =>
   sql`(${membership}.from_partner and exists (select 1 from accounts as customer join accounts as sponsor
     on sponsor.id = customer.partner_id where customer.id = ${membership}.account_id and sponsor.support_suspended_at is not null))`

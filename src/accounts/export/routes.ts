@@ -15,7 +15,7 @@ export default async function accountExportRoutes(app: FastifyInstance) {
     reply.seeOther('/customer/account'),
   )
 
-  // All that an account has at once: whoever takes it proves who they are, and its history says so.
+  // This is all the data of an account at once: the person who takes it proves who they are, and the history says so.
   app.post(
     '/customer/account/export',
     { config: { can, inAccount: true, confirm: 'download' } },

@@ -13,7 +13,7 @@ import { UnreadableFile } from './unreadable.ts'
 
 /** So long other requests wait while a file is checked, in milliseconds; what was checked is then written. */
 const longestSlice = 8
-/** So many rows are written at once at the most: a slice of rows that are checked in no time takes long to write. */
+/** At most so many rows are written at once: rows that are quick to check can still be slow to write. */
 const mostAtOnce = 100
 
 /**

@@ -50,7 +50,7 @@ export function addRows(tx: Db, importId: number, rows: NewRow[]): boolean {
   return true
 }
 
-/** The file was read to its end, or up to the line of which a quotation mark is never closed. */
+/** The file was read to its end, or up to the line whose quotation mark is never closed. */
 export function finishChecking(
   db: Db,
   actor: Authority,

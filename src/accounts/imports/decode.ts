@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer'
 /** Stands in a text for bytes that are no character. */
 export const noCharacter = '\ufffd'
 
-/** So many bytes are decoded at a time: as text a file takes up to three times its size, and others wait meanwhile. */
+/** So many bytes are decoded at a time: as text a file takes up to three times its size, and other requests wait while it is decoded. */
 const decodedAtOnce = 16 * 1024
 
 /**
@@ -77,7 +77,7 @@ function holdsUtf8(start: Uint8Array): boolean {
   return false
 }
 
-/** A line that is UTF-8 but for some bytes is no other encoding, where other lines are UTF-8 too. */
+/** A line with only a few bytes that are not UTF-8 is still UTF-8 if other lines are. */
 function decodeLine(line: Uint8Array, beside: boolean): string {
   if (isUtf8(line)) return utf8.decode(line)
   const latin1 = asLatin1(line)

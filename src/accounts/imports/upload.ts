@@ -37,7 +37,7 @@ export function acceptUploads(app: FastifyInstance): void {
   app.addHook('preParsing', async (request, reply) => {
     const { can: action, upload } = request.routeOptions.config
     if (upload === undefined) return
-    // Whoever is refused once their small form is read keeps no place from others: guard.ts reads no large one.
+    // A sender who is refused after a small form was read takes no place from others: guard.ts reads no large form first.
     if (action && !can(request.viewer.standings, action)) return
     const userId = request.signedIn.id
     const own = [...reading.values()].filter((reader) => reader === userId).length

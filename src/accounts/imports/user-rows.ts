@@ -66,7 +66,7 @@ export const users: Kind = {
 
 const refusalWords = { member: 'Is a user of this account already.', pending: 'Is invited already.' }
 
-/** Whoever is in the account, or invited, stays as they are: a name is its person's, and a role is changed on purpose. */
+/** Existing users and invited people stay as they are: people choose their own name, and an import changes no role. */
 function checkKnown(db: Db, accountId: AccountId, every: Record<string, string>, at: number) {
   const row = address.safeParse(every)
   const known = row.success && whyNotInvited(db, accountId, row.data['e-mail'], at)
@@ -80,7 +80,7 @@ function checkKnown(db: Db, accountId: AccountId, every: Record<string, string>,
   return { unchanged: words.join(' ') } satisfies Omit<Checked, 'subject'>
 }
 
-/** Whoever imports users is an admin, who sees all projects. */
+/** Only admins import users, and they see all projects. */
 const everything = { userId: 0, seesAll: true }
 
 /** “website:user shop” → the account's own living projects, with roles. What is wrong, in words. */

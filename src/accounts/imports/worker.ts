@@ -17,7 +17,7 @@ export type ImportWorker = {
 }
 
 const cleanEvery = 6 * 3_600_000
-/** The clock may be set meanwhile: it looks again after so long at the latest. */
+/** The clock may be changed while it waits: it looks again after so long at the latest. */
 const longestSleep = 60_000
 
 /**

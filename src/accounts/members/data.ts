@@ -215,7 +215,7 @@ function isLastAdmin(tx: Db, accountId: AccountId, member: Member): boolean {
   return isActiveAdmin(member) && countAdmins(tx, accountId) === 1
 }
 
-/** Whom a member of an account can ask, and who is told about it: its admins who can log in and act, the first ones. */
+/** The people that a member of an account can ask, and who are told about it: its first admins who can log in and act. */
 export function listAdmins(db: Db, accountId: AccountId, limit = 3): { userId: number; name: string; email: string }[] {
   return db
     .select({ userId: users.id, name: users.name, email: users.email })

@@ -178,7 +178,7 @@ export const importRows = sqliteTable(
     line: integer().notNull(),
     // What was read, checked: JSON. It is emptied with the rows when the import is old.
     input: text().notNull(),
-    // Whom or what the row is about.
+    // The person or thing that the row is about.
     subject: text().notNull(),
     // Whose e-mail is in it: it is emptied when that user is deleted.
     emailKey: text('email_key'),

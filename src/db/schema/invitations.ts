@@ -69,7 +69,7 @@ export const invitationTokens = sqliteTable(
     invitationId: integer('invitation_id')
       .notNull()
       .references(() => invitations.id),
-    // Only a mailed link proves the mailbox of whoever follows it.
+    // Only a mailed link proves that the person who follows it owns the mailbox.
     kind: text({ enum: ['mailed', 'copied'] })
       .notNull()
       .default('mailed'),

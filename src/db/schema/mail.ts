@@ -59,7 +59,7 @@ export const letters = sqliteTable(
   ],
 )
 
-// The people whom a letter’s text names, beside its reader: its text goes when one of them is deleted.
+// The people that an e-mail’s text names besides its reader: the text is deleted with any of them.
 export const letterPeople = sqliteTable(
   'letter_people',
   {

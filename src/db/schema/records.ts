@@ -47,7 +47,7 @@ export const personalChanges = sqliteTable(
     userId: integer('user_id')
       .notNull()
       .references(() => users.id),
-    // The last three are what the user typed into an act: they stay, but for the names of deleted people in them.
+    // The last three are what the user typed into an act: they stay, except for the names of deleted people in them.
     field: text({ enum: ['name', 'email', 'reason', 'comment', 'remark'] }).notNull(),
     before: text().notNull(),
     after: text().notNull(),
@@ -69,7 +69,7 @@ export const replication = sqliteTable(
   {
     id: integer().primaryKey(),
     epoch: integer().notNull(),
-    // Random: which start of which machine claimed the epoch.
+    // Random: identifies the start and the machine that claimed the epoch.
     claim: text().notNull(),
   },
   () => [check('replication_one', sql`id = 1`)],

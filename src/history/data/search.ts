@@ -25,7 +25,7 @@ const nameIn = (text: SQLWrapper) => sql`coalesce(nullif(${firstText(text)}, '')
 /**
  * What a record names, by which it is found: the columns that hold the ids of rows with these texts. `shown` is what
  * the page shows of a text. Nobody but Support, who sees all of it elsewhere, finds a record by more than that: it
- * would tell, letter by letter, the e-mail of whoever acted here.
+ * would tell, letter by letter, the e-mail of the person who acted here.
  */
 const people = [
   { table: 'users', id: users.id, text: users.search, shown: firstText(users.search), column: records.actorId },

@@ -57,7 +57,7 @@ export function inFull(db: Db, scope: Scope, partnerId: AccountId | undefined, r
         })),
         ...personal.filter(({ recordId }) => recordId === id),
       ],
-      // Whom or what it was done to, unless somebody did it to themselves.
+      // The person or thing it was done to, unless people did it to themselves.
       on: [
         elsewhere ? account : null,
         subjectId === actorId ? null : personAt(subjectId, row.subject, id),
@@ -85,7 +85,7 @@ function renamesOf(db: Db, rows: RawRecord[]) {
   return { users: userRenames(db, people), ...accountRenames(db, renamed) }
 }
 
-/** What people do to their own membership they do as themselves, but for what only a partner’s people can do. */
+/** People act on their own membership as themselves, except for acts that only a partner’s people can do. */
 const partnersOwn = ['member.added-self', 'member.removed-self']
 
 /** Whether somebody acted as Support, or from the partner’s account: by the record’s columns, whatever they are called. */

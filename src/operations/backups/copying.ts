@@ -17,7 +17,7 @@ export type Copying = {
   /** The newest backup that was found there; undefined before the first look, or where there is none. */
   readonly newest: BackupFile | undefined
   readonly failure: CopyFailure | undefined
-  /** Looks for what is to be copied. */
+  /** Looks for backups that must be copied. */
   wake: () => void
   stop: () => Promise<void>
 }

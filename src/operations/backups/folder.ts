@@ -118,7 +118,7 @@ export function surplus<File extends Pick<BackupFile, 'kind' | 'state' | 'at'>>(
 }
 
 /**
- * Removes the oldest scheduled backups but for so many, and what was left of attempts that were cut off.
+ * Removes the oldest scheduled backups, except the newest so many, and leftovers of interrupted attempts.
  * Other files are nobody’s to remove but the operator’s. Throws the first error once all others are removed.
  */
 export function pruneBackups(dataDir: string, keep: number, at: number): void {

@@ -15,7 +15,7 @@ type Seen = {
   certificate: { expires: number; distrusted: string | undefined } | undefined
 }
 
-/** The panel as its users see it, through PUBLIC_URL: certificate, headers, and the clock of whoever answers. */
+/** The panel as its users see it, through PUBLIC_URL: certificate, headers, and the clock of the server that answers. */
 export async function examineOutside(
   { publicUrl, https }: Config,
   running: boolean,

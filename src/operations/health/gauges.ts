@@ -11,7 +11,7 @@ import type { ReplicaState } from '../replica/replica.ts'
 import { countLetters, countSessions, oldestWaitingLetter } from './data.ts'
 import type { SetAside } from './set-aside.ts'
 
-/** Milliseconds that a count is good for: whoever asks more often costs no more. */
+/** Milliseconds for which a count is reused, so that frequent requests cost no more. */
 const countedEvery = 15_000
 const lastHours = 8 * 3_600_000
 

@@ -61,7 +61,7 @@ export async function stillHeld(place: Place, own: Claim, signal?: AbortSignal):
   refuseNewer(place, await readHeld(place, signal), own)
 }
 
-/** Lets a restored database go on from whoever holds the replica: its next start takes over. */
+/** Lets a restored database continue the replica that another machine holds: its next start takes over. */
 export async function adoptEpoch(db: Db, place: Place): Promise<void> {
   const held = await readHeld(place)
   if (held && held.epoch >= readClaim(db).epoch) saveClaim(db, held)

@@ -91,7 +91,7 @@ function superviseReplica(
     }
   }
 
-  /** Whoever has taken over must not be written against: nothing can be saved here from now on. */
+  /** Another machine has taken over, and nothing may be written against it: nothing can be saved here from now on. */
   function lose(error: TakenOver): void {
     held.lose()
     trouble.begins(error.message)

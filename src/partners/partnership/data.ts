@@ -155,7 +155,7 @@ export function declinePartnerRequest(db: Db, actor: Actor, accountId: AccountId
   })
 }
 
-/** Ends a pending request and writes to whoever made it. */
+/** Ends a pending request and e-mails the person who made it. */
 function decide(
   tx: Db,
   actor: Actor,

@@ -61,7 +61,7 @@ export function endSession(db: Db, actor: Person, id: number): boolean {
   })
 }
 
-/** Ends the actor’s own sessions but for the current one; returns how many. */
+/** Ends the actor’s own sessions except the current one; returns how many. */
 export function endOtherSessions(db: Db, actor: Person, currentHash: string): number {
   return write(db, actor, (tx) => {
     const ended = tx

@@ -43,7 +43,7 @@ export function foreseeDeletion(db: Db, userId: number): { needed: AccountName[]
     )
     .orderBy(asc(accounts.sortKey), asc(accounts.id))
     .all()
-  // Where they cannot act themselves, nobody is missed whom the account has now.
+  // If they cannot act themselves, the account loses nobody who looks after it.
   return {
     needed: last.filter((own) => own.others > 0 && own.works === 1),
     emptied: last.filter((own) => own.others === 0),

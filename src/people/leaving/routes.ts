@@ -43,7 +43,7 @@ export default async function userRemovalRoutes(app: FastifyInstance) {
     return reply.seeOther('/support/users', `${user.name} was deleted.`)
   })
 
-  /** Deletes whom the form names; otherwise sends the page that says what stands in the way. */
+  /** Deletes the user that the form names; otherwise sends the page that says what prevents it. */
   async function remove(request: FastifyRequest, reply: FastifyReply, user: User): Promise<boolean> {
     const form = readForm(typed, request.body)
     if (!form.input || emailKey(form.input.email) !== user.emailKey) {

@@ -8,7 +8,7 @@ import { type Attempt, networkOf } from './throttle/data.ts'
 /** Algorithm 2 is argon2id. The cost is that of OWASP’s Password Storage Cheat Sheet: argon2id with 19 MiB, two passes, one lane. */
 export const cost = { algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism: 1 }
 
-/** Two at a time leave a core for everybody else; whoever finds a long queue is asked to come back. */
+/** Two at a time leave a core for everybody else; people who find a long queue are asked to come back. */
 const atOnce = 2
 const longestQueue = 32
 const mostPerAccount = 4
@@ -16,7 +16,7 @@ const mostPerAccount = 4
 const mostPerOwner = 4
 const mostPerNetwork = 8
 
-/** Published when a hash begins: tests let things happen meanwhile. */
+/** Published when a hash begins, so that tests can act while it runs. */
 const hashes = channel('meshpanel:hash')
 
 type Job = { account: string; network: string | undefined; owner: number | undefined; run: () => Promise<void> }

@@ -59,7 +59,7 @@ export default async function passwordResetRoutes(app: FastifyInstance) {
     const form = readForm(passwordChoice, request.body)
     const user = findReset(db, tokenOf(request), now())
     if (form.input && user) {
-      // Whoever set up an address that is not proved knows the password of before.
+      // The person who set up an unconfirmed address knows the earlier password.
       const earlier = user.emailProvedAt === null ? user.passwordHash : undefined
       const passwordHash = await readNewPassword(form, ownerOf(db, user), panelName, request.ip, earlier)
       if (passwordHash) {

@@ -38,7 +38,7 @@ export default async function profileRoutes(app: FastifyInstance) {
         renamed === 'saved' ? 'Your name was changed.' : `Your name is already ${name}. Nothing was changed.`,
       )
     const current = found(findUser(db, request.signedIn.id))
-    form.errors.name = `You have changed your name to “${current.name}” in another window meanwhile. Save again to make it “${name}”.`
+    form.errors.name = `You have changed your name to “${current.name}” in another window. Save again to make it “${name}”.`
     form.values.version = String(current.version)
     return showProfile(request, reply.code(409), { name: form })
   })

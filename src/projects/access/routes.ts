@@ -50,7 +50,7 @@ export default async function accessRoutes(app: FastifyInstance) {
     )
     if (changed === 'stale') {
       return showProject(request, reply.code(409), {
-        problem: 'Somebody has changed this role meanwhile. The list shows it as it is now; nothing else was changed.',
+        problem: 'Somebody has changed this role. The list shows it as it is now; nothing else was changed.',
       })
     }
     const roleNow = `${projectRoleNames[role]} of ${project.name}`

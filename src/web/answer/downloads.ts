@@ -48,7 +48,7 @@ export function sendFile(reply: FastifyReply, name: string, type: string, make: 
 /** The file up to the part before which the right to it, or its time, has ended: there its connection breaks off. */
 function whileAllowed({ raw, request, server }: FastifyReply, file: Readable): Readable {
   const { mustStillMay } = request
-  // The server's clock may be set meanwhile.
+  // The server's clock may be changed during the download.
   const until = performance.now() + longestDownload
   const ask = () => {
     mustStillMay(server.db)

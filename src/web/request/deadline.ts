@@ -5,7 +5,7 @@ import { plural } from '../format.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Gives the body of a request longer to arrive, because whoever sends it may send a file. */
+    /** Gives the body of a request longer to arrive, because the sender may send a file. */
     allowUpload: () => void
   }
 }
@@ -55,7 +55,7 @@ function refuse({ raw, log }: FastifyRequest, reply: FastifyReply, time: number)
     'This took too long',
     `It did not arrive within ${inWords(time)}. Nothing was changed. Try again, on a faster connection if you can.`,
   )
-  // Whoever reads the body hears of it as of any other that does not come whole.
+  // The reader of the body gets this error as for any body that does not arrive complete.
   if (raw.listenerCount('error') > 0) raw.emit('error', late)
   else reply.send(late)
 }

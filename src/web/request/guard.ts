@@ -50,7 +50,7 @@ export default fp<GuardOptions>(async (app: FastifyInstance, options) => {
     for (const one of [method].flat()) routeTable.push({ method: one, url, config })
   })
 
-  // A visitor is sent to log in before any of the form is read, but for one that was typed while a session lasted.
+  // A visitor is sent to log in before any of the form is read, unless it was filled in during a session.
   app.addHook('onRequest', async (request, reply) => {
     const action = request.routeOptions.config.can
     if (!action || can(request.viewer.standings, action)) return
@@ -143,7 +143,7 @@ function mayBeKept(request: FastifyRequest): boolean {
   return method === 'POST' && form && !isLarge(request)
 }
 
-/** Its length is said beforehand; one that is sent in parts without saying so may become anything. */
+/** Its length is known from the header; a chunked body has none and may grow to any size. */
 function isLarge({ headers, routeOptions }: FastifyRequest): boolean {
   const length = headers['content-length']
   if (length === undefined)

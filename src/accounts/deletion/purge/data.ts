@@ -38,13 +38,13 @@ import { deleteSomeRows } from '../../imports/ending/data.ts'
 /** So many texts are looked for in the files of the database. */
 const mostTraces = 500
 
-/** An account that is due at this time, but for these. */
+/** An account that is due at this time, except these. */
 export function nextDueAccount(db: Db, at: number, without: AccountId[] = []): AccountId | undefined {
   const due = and(isDue(accounts, at), sql`not ${isOneOf(accounts.id, without)}`)
   return db.select({ id: accounts.id }).from(accounts).where(due).limit(1).get()?.id
 }
 
-/** A project that is due at this time, but for these. */
+/** A project that is due at this time, except these. */
 export function nextDueProject(db: Db, at: number, without: ProjectId[] = []): ProjectId | undefined {
   const due = and(isDue(projects, at), sql`not ${isOneOf(projects.id, without)}`)
   return db.select({ id: projects.id }).from(projects).where(due).limit(1).get()?.id

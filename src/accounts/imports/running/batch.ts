@@ -127,7 +127,7 @@ function carryOutRow(...[tx, actor, sender, kind, row]: Carry): TooMany | undefi
   return undefined
 }
 
-/** Whoever began an import, in its account. Undefined once they may not import there any more. */
+/** The person who started an import, in its account. Undefined once they may no longer import there. */
 function findImporter(tx: Db, { createdBy, accountId, kind }: Pick<Import, 'createdBy' | 'accountId' | 'kind'>) {
   const user = findActiveUser(tx, createdBy)
   const account = findMembership(tx, createdBy, accountId)

@@ -18,7 +18,7 @@ export function findRunning(db: Db, waiting: number[]): typeof imports.$inferSel
     .get()
 }
 
-/** What is to be carried out now: not the lines that wait. */
+/** The imports that run now, without those that wait. */
 export function listReadyRows(db: Db, importId: number, waiting: number[], limit: number): ImportRow[] {
   return db
     .select()

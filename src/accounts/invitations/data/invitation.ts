@@ -5,7 +5,7 @@ import type { Account } from '../../data/account.ts'
 
 export type Invitation = typeof invitations.$inferSelect
 
-/** Only a mailed link proves the mailbox of whoever follows it. */
+/** Only a mailed link proves that the person who follows it owns the mailbox. */
 export type LinkKind = (typeof invitationTokens.$inferSelect)['kind']
 
 export type Inviting = Pick<Account, 'id' | 'kind' | 'name'>

@@ -12,7 +12,7 @@ import type { Account } from '../../data/account.ts'
 import type { Invitation } from './invitation.ts'
 import { pendingOf } from './invitation.ts'
 
-/** `handled` and `copied`: whoever looks may resend, correct and cancel it, or copy its link. */
+/** `handled` and `copied`: the viewer may resend, correct and cancel it, or copy its link. */
 export type PendingInvitation = Invitation & {
   letterState: string | null
   letterError: string | null

@@ -13,7 +13,7 @@ export type Offer = {
   invitation: Invitation
   account: Account
   inviter: { name: string; email: string }
-  /** Whom to ask about it: the inviter, while they can act there; else an admin of the account, if it has one. */
+  /** Who to ask about it: the inviter, while they can act there; otherwise an admin of the account, if it has one. */
   contact: { name: string; email: string } | undefined
   link: LinkKind
   state: 'open' | 'used' | 'cancelled' | 'expired' | 'superseded' | 'deleted' | 'suspended' | 'asleep'

@@ -95,7 +95,7 @@ export function correctInvitation(
   })
 }
 
-/** From now on it is the invitation of whoever sent it last. */
+/** From now on the invitation belongs to the person who sent it last. */
 function sendAnew(tx: Db, actor: Person, sender: Sender, account: Inviting, before: Invitation): Invitation {
   const sent = {
     sentAt: actor.at,

@@ -15,10 +15,10 @@ import { changeRole, countAdmins, findMember, type Member } from '../../members/
 import { tellRole } from '../../notices/data.ts'
 import { type Invitation, type Inviting, type LinkKind, pendingOf } from './invitation.ts'
 
-/** For whom somebody invites into an account that is not their own. */
+/** The side that somebody invites for, into an account that is not their own. */
 export type OnBehalf = 'support' | { partner: string }
 
-/** What an invitation's letter needs beside the row: who signs it, for whom, and where its link leads. */
+/** What an invitation's e-mail needs besides the row: who signs it, for which side, and where its link leads. */
 export type Sender = { post: Post; publicUrl: string; inviter: string; from?: OnBehalf; bulk?: boolean }
 
 export type NewInvitation = {

@@ -95,7 +95,7 @@ function whoIs(request: FastifyRequest, { invitation, link }: Offer): Who {
   return owner.emailProvedAt === null && owner.disabledAt === null ? 'unproved' : 'known'
 }
 
-/** The password of a user whom a mailed link takes over. A copied one must not tell whether it was guessed. */
+/** The password of a user that a mailed link takes over. A copied link must not reveal whether the password was guessed. */
 function earlierOf(request: FastifyRequest, { invitation, link }: Offer): string | undefined {
   const owner = link === 'mailed' ? findUserByEmail(request.server.db, invitation.email) : undefined
   return owner?.emailProvedAt === null ? owner.passwordHash : undefined

@@ -9,7 +9,7 @@ import { tellRemoved } from '../../notices/data.ts'
 import { findMember, removeMember } from '../data.ts'
 import { lastAdminWords, userIdOf } from '../page.ts'
 
-/** `keep`: the invitations that the person sent become those of whoever removes them. */
+/** `keep`: the invitations that the person sent go over to the admin who removes them. */
 const removal = z.strictObject({ keep: z.literal('yes').optional() })
 
 export default async function memberRemovalRoutes(app: FastifyInstance) {

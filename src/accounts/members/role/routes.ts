@@ -12,7 +12,7 @@ import { tellRole } from '../../notices/data.ts'
 import { changeRole, findMember, type Member, mayDemote } from '../data.ts'
 import { lastAdminWords, showMembers, userIdOf } from '../page.ts'
 
-/** `keep`: the invitations that the person sent become those of whoever changes their role. */
+/** `keep`: the invitations that the person sent go over to the admin who changes the role. */
 const roleChange = z.strictObject({
   role: z.enum(['admin', 'member'], { error: 'Choose a role.' }),
   version: version(),
@@ -57,8 +57,7 @@ export default async function memberRoleRoutes(app: FastifyInstance) {
       if (changed === 'last-admin') return showMembers(request, reply.code(422), { problem: lastAdminWords(account) })
       if (changed === 'stale')
         return showMembers(request, reply.code(409), {
-          problem:
-            'Somebody has changed this role meanwhile. The list shows it as it is now; nothing else was changed.',
+          problem: 'Somebody has changed this role. The list shows it as it is now; nothing else was changed.',
         })
       const { member, ended } = changed
       const roleNow = roleName(account.kind, member.role)

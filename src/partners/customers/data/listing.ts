@@ -122,7 +122,7 @@ const idleAfter = 90 * day
 /** An invitation that expires so soon needs somebody. */
 const endingSoon = 2 * day
 
-/** A pending invitation of the account, of which this holds. */
+/** Whether the account has a pending invitation that matches this condition. */
 const invitation = (condition: SQL) =>
   sql`exists (select 1 from invitations as own where own.account_id = accounts.id and own.state = 'pending' and ${condition})`
 

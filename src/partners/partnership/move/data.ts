@@ -21,7 +21,7 @@ const mostLetters = 20
 
 export type Moved = 'moved' | 'same' | 'no-partner' | 'suspended-partner' | PoolShortage[]
 
-/** A living partner account, for the choice of whom to move to. */
+/** A partner account that is not deleted, to move a customer to. */
 function findPartner(db: Db, identifier: string): Account | undefined {
   const own = and(eq(accounts.identifier, identifier), eq(accounts.kind, 'partner'), isNull(accounts.deletedAt))
   return db.select().from(accounts).where(own).get()

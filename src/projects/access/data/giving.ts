@@ -7,7 +7,7 @@ import { type Actor, record } from '../../../records/record.ts'
 import { type Access, accessFields } from './listing.ts'
 
 /**
- * Gives users of the account access, all or none. Whoever has access keeps the role, and is counted apart.
+ * Gives users of the account access, all or none. Users who already have access keep their role and are counted separately.
  * Undefined when one of them is no user of the account.
  */
 export function giveAccess(
@@ -30,7 +30,7 @@ export function giveAccess(
   })
 }
 
-/** The schema itself keeps out whoever is not of the account. False when there was access already. */
+/** The schema itself rejects users of other accounts. False if the user already had access. */
 export function addAccess(
   tx: Db,
   actor: Actor,

@@ -64,7 +64,7 @@ export function listAccess(db: Db, accountId: AccountId, projectId: ProjectId, q
   })
 }
 
-/** The first people of each of these projects, `each` at the most, in one query. */
+/** The first people of each of these projects, at most `each`, in one query. */
 export function listAccessOf(db: Db, accountId: AccountId, projectIds: ProjectId[], each: number): Access[] {
   if (projectIds.length === 0) return []
   const numbered = db
@@ -87,7 +87,7 @@ export function listAccessOf(db: Db, accountId: AccountId, projectIds: ProjectId
 }
 
 /**
- * The account's users without access to a project, found by name or e-mail: whom access can be given to. Those of
+ * The account's users without access to a project, found by name or e-mail: those who can be given access. Those of
  * `chosen` come first, found or not.
  */
 export function listCandidates(
@@ -121,7 +121,7 @@ export function listCandidates(
     .all()
 }
 
-/** The first candidates of each of these projects, `each` at the most, in one query. */
+/** The first candidates of each of these projects, at most `each`, in one query. */
 export function listCandidatesOf(
   db: Db,
   accountId: AccountId,

@@ -144,7 +144,7 @@ export function setAutomaticShare(db: Db, actor: Actor, partnerId: AccountId, sh
   })
 }
 
-/** Takes an account's request back. False when it has ended meanwhile. */
+/** Takes an account's request back. False if it has already ended. */
 export function cancelRequest(db: Db, actor: Person, accountId: AccountId, id: number): boolean {
   return write(db, actor, (tx) => {
     const request = findOpenRequest(tx, accountId)

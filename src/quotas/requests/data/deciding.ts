@@ -75,7 +75,7 @@ export function approveRequest(
   }
 }
 
-/** Changes the limits, ends the request and writes to whoever made it. Throws NotEnough. */
+/** Changes the limits, ends the request and e-mails the person who made it. Throws NotEnough. */
 export function grant(
   tx: Db,
   actor: Actor,
@@ -118,7 +118,7 @@ function grantedChange(request: QuotaRequest, amounts: Map<number, number>): Cha
   )
 }
 
-/** Declines a request with the reason that its people read. False when it has ended meanwhile. */
+/** Declines a request with a reason that the account reads. False if it has already ended. */
 export function declineRequest(
   db: Db,
   actor: Person,

@@ -15,7 +15,7 @@ const mostLetters = 20
 
 const unitOf = ({ name, unit }: Resource) => (unit ? `${name} (${unit})` : name)
 
-/** Whoever decides reads that somebody asks, or that the rule has approved it already. */
+/** Tells the people who decide that somebody asks, or that the rule has already approved it. */
 export function tellDeciders(
   tx: Db,
   at: number,

@@ -23,7 +23,7 @@ const refusal = z.strictObject({ comment: line('Say why: the customer will read 
 
 type Show = (request: FastifyRequest, reply: FastifyReply, forms?: Parameters<typeof showCustomerQuotas>[2]) => unknown
 
-/** What a request is decided as: by whom, for which account, and where that is shown. */
+/** Who decides a request, for which account, and on which page. */
 type Desk = {
   partnerId: AccountId | null
   account: { id: AccountId; name: string }

@@ -19,7 +19,7 @@ const automaticApproval = z.strictObject({
   ),
 })
 
-/** What was asked for and is to be decided, for a partner and for Support. */
+/** Requests that wait for a decision, for a partner and for Support. */
 export default async function openRequestRoutes(app: FastifyInstance) {
   const { db } = app
 

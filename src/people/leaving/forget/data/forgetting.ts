@@ -32,7 +32,7 @@ import { importRowsAbout, invitationsTo, type Known, lettersNaming, lettersTo } 
 
 const deleted = 'Deleted user'
 
-/** Open invitations to somebody end; all of them forget whom they were for. */
+/** Open invitations to the person end, and no invitation remembers who it was for. */
 export function forgetInvitations(tx: Db, actor: Actor, person: Known): void {
   const to = isOneOf(invitations.id, invitationsTo(tx, person))
   for (const { id, accountId, state } of tx.select().from(invitations).where(to).all()) {
