@@ -18,6 +18,7 @@ import { watchStorage } from './db/storage.ts'
 import historyRoutes from './history/routes.ts'
 import homeRoutes from './home/routes.ts'
 import searchRoutes from './home/search/routes.ts'
+import { waitingFor } from './home/waiting.ts'
 import { newPost } from './mail/outbox.ts'
 import { startMailWorker } from './mail/worker.ts'
 import { startCopying } from './operations/backups/copying.ts'
@@ -182,7 +183,7 @@ export async function buildApp({
   await app.register(viewer)
   await app.register(unsent)
   await app.register(forms)
-  await app.register(page, { recentAccounts })
+  await app.register(page, { recentAccounts, waitingFor })
   await app.register(errors)
   await app.register(guard, {
     switchAccount: (request, identifier) => switchTo(request, identifier) !== undefined,

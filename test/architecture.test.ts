@@ -37,7 +37,7 @@ const wingOf = (file: string) => (file.includes('/') ? (file.split('/')[0] ?? ''
 const edges: Record<string, string[]> = {
   accounts: ['history', 'operations', 'partners', 'people', 'projects', 'quotas'],
   history: [],
-  home: ['accounts', 'operations', 'partners', 'projects', 'quotas', 'support'],
+  home: ['accounts', 'history', 'operations', 'partners', 'projects', 'quotas', 'support'],
   operations: ['accounts', 'people'],
   partners: ['accounts', 'projects', 'quotas'],
   people: ['accounts', 'operations'],

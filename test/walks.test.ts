@@ -98,7 +98,7 @@ t.test(
 
     const asked = await dora.submitAndFollow('/customer/account', 'Ask to become a partner')
     t.match(asked.text, 'Waiting for Support.')
-    t.match((await olga.open('/')).text, '1 request to become a partner waits for you')
+    t.match((await olga.open('/')).text, 'Direct asks to become a partner')
     t.match(
       (await olga.submitAndFollow('/support/accounts', 'Make partner', {}, 'asked on')).notice,
       'Direct is a partner account now',

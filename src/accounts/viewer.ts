@@ -6,7 +6,7 @@ import { can, isOfPartnerArea, type Standing, standingsOf } from '../policy.ts'
 import { found } from '../web/answer/errors.ts'
 import { lateAnswer } from '../web/request/guard.ts'
 import { sessionKey } from '../web/request/session.ts'
-import { type ActiveAccount, type Viewer, visitor } from '../web/request/viewer.ts'
+import { type ActiveAccount, type PartnerAccount, type Viewer, visitor } from '../web/request/viewer.ts'
 import { findDeletedMembership, findMembership, findSessionViewer } from './data/membership.ts'
 import {
   findOwnAccount,
@@ -56,11 +56,13 @@ function readViewer(request: FastifyRequest): Viewer {
   }
 
   const recentAccounts = once(() => listRecentAccounts(db, user.id, switcherSize + 1))
-  const partnerAccounts = once(() =>
-    recentAccounts().length > switcherSize
-      ? listPartnerAccounts(db, user.id, switcherSize)
-      : recentAccounts().filter(({ kind }) => kind === 'partner'),
-  )
+  const partnerAccounts = once(() => {
+    const own =
+      recentAccounts().length > switcherSize
+        ? listPartnerAccounts(db, user.id, switcherSize)
+        : recentAccounts().filter(({ kind }) => kind === 'partner')
+    return own.map((one) => ({ ...one, standings: standingsOf(false, { ...one, suspended: one.suspended === 1 }) }))
+  })
   const inPartnerArea = partnerAreaAccount(request, row, partnerAccounts)
   const acting = inPartnerArea ? { ...row, account: inPartnerArea } : row
   const lost = activeAccountId != null && !acting.account
@@ -96,7 +98,7 @@ function readViewer(request: FastifyRequest): Viewer {
 function partnerAreaAccount(
   request: FastifyRequest,
   { user, account }: SessionViewer,
-  partnerAccounts: () => OwnAccount[],
+  partnerAccounts: () => PartnerAccount[],
 ): ActiveAccount | undefined {
   const action = request.routeOptions.config.can
   if (!action || !isOfPartnerArea(action) || account?.kind === 'partner') return undefined

@@ -14,6 +14,26 @@ const writtenSoFar = prepared((db) =>
 const totals = perConnection(() => new Map<string, { written: string; n: number }>())
 const mostTotals = 1_000
 
+type Kept = { mark: number; at: number; value: unknown }
+const keptValues = perConnection(() => new Map<string, Kept>())
+const keptFor = 60_000
+
+/**
+ * What was made less than a minute before `at` (milliseconds), unless its mark is another now: for what takes a look at
+ * much, and for which a minute ago is good enough until the viewer's own act, which changes the mark.
+ */
+export function forAMinute<Value>(db: Db, key: string, mark: number, at: number, make: () => Value): Value {
+  const all = keptValues(db)
+  const known = all.get(key)
+  if (known?.mark === mark && at >= known.at && at - known.at < keptFor) return known.value as Value
+  const value = make()
+  if (all.size >= mostTotals) all.clear()
+  all.set(key, { mark, at, value })
+  // What failed is made again.
+  if (value instanceof Promise) value.catch(() => all.delete(key))
+  return value
+}
+
 /** A number that was counted before, if nothing at all was written since, by this process or another. */
 export function whileUnwritten(db: Db, key: string, count: () => number): number {
   const { here, elsewhere } = writtenSoFar(db).get() ?? { here: Number.NaN, elsewhere: Number.NaN }

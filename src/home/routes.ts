@@ -1,47 +1,36 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { caretakerOf } from '../accounts/data/caretaker.ts'
 import { deletedMembershipList, listDeletedAccounts } from '../accounts/data/switcher.ts'
 import { invitationToList, listInvitationsTo } from '../accounts/invitations/data/listing.ts'
-import type { AccountId } from '../db/ids.ts'
 import { firstPage, type ListQuery } from '../db/list.ts'
-import type { Db } from '../db/open.ts'
-import { overdue } from '../operations/backups/folder.ts'
-import { countCustomersAt } from '../partners/customers/data/customers.ts'
-import { listAttention } from '../partners/customers/data/listing.ts'
-import { countPendingRequests, findPendingRequest } from '../partners/partnership/data.ts'
+import { listRecords, recordList } from '../history/data/records.ts'
+import { overviewOf } from '../partners/customers/data/attention.ts'
+import { customerList, listCustomers } from '../partners/customers/data/listing.ts'
+import { findPendingRequest } from '../partners/partnership/data.ts'
 import { can } from '../policy.ts'
 import { listProjects, projectList } from '../projects/data.ts'
-import {
-  countOpenRequests,
-  findOpenRequest,
-  listOpenRequests,
-  openRequestList,
-} from '../quotas/requests/data/reading.ts'
+import { projectPool } from '../quotas/data/pool.ts'
+import { findOpenRequest } from '../quotas/requests/data/reading.ts'
 import { listDownload } from '../web/lists/csv.ts'
 import { readList } from '../web/lists/list.ts'
+import type { PartnerAccount, Viewer } from '../web/request/viewer.ts'
+import { checklistsOf } from './checklists.ts'
+import { workOfPartner, workOfSupport } from './work.ts'
 
 /** So many of what has a page of its own are shown. */
 const shown = 10
+const fewest = 4
 /** What the other lists are called in the address of Home. */
 const invitationPrefix = 'invitations-'
 const deletedPrefix = 'deleted-'
 
-/** The customers at the end of each of the last twelve months, this one as it is now. */
-function growthOf(db: Db, partnerId: AccountId, at: number): { at: number; n: number }[] {
-  const { year, month } = { year: new Date(at).getUTCFullYear(), month: new Date(at).getUTCMonth() }
-  const ends = Array.from({ length: 11 }, (_, n) => Date.UTC(year, month - 10 + n, 1) - 1)
-  const times = [...ends, at]
-  const counts = countCustomersAt(db, partnerId, times)
-  return times.map((at, n) => ({ at, n: counts[n] ?? 0 }))
-}
-
 export default async function homeRoutes(app: FastifyInstance) {
+  const { db, now } = app
+
   app.get('/', { config: { can: 'home.see' } }, async (request, reply) => {
-    const { db, config, now } = app
     const { viewer, signedIn } = request
     const { account } = viewer
     const own = { userId: signedIn.id, seesAll: false }
-    const partnerId = account && can(viewer.standings, 'customer.see') ? account.id : undefined
     const inAccount = account && can(viewer.standings, 'project.list')
     const deleted = (query: ListQuery) => listDeletedAccounts(db, signedIn.id, query)
     const invitations = (query: ListQuery) => listInvitationsTo(db, signedIn, now(), query)
@@ -49,6 +38,8 @@ export default async function homeRoutes(app: FastifyInstance) {
       listDownload(request, reply, invitationToList, invitations, invitationPrefix) ??
       listDownload(request, reply, deletedMembershipList, deleted, deletedPrefix)
     if (file) return file
+    const partners = await Promise.all(partnersOf(viewer).map((partner) => partnerSide(request, partner)))
+    const support = can(viewer.standings, 'support.see')
     return reply.page('home/index', {
       title: 'Home',
       // People of a partner have many accounts, and delete customers themselves.
@@ -57,24 +48,49 @@ export default async function homeRoutes(app: FastifyInstance) {
       invitations: invitations(readList(request, invitationToList, invitationPrefix)),
       deletedPrefix,
       invitationPrefix,
-      requests: can(viewer.standings, 'support.see') ? countPendingRequests(db) : 0,
-      backup: can(viewer.standings, 'support.backup')
-        ? (overdue(config.dataDir, config.backupEveryHours, now()) ?? null)
-        : null,
-      clockInDoubt: can(viewer.standings, 'support.clock') && app.clock.trouble !== undefined,
-      attention: partnerId === undefined ? [] : listAttention(db, partnerId, now()),
-      growth: partnerId === undefined ? [] : growthOf(db, partnerId, now()),
-      quotaRequests: {
-        toDecide: can(viewer.standings, 'customer.limit') && account ? countOpenRequests(db, account.id) : 0,
-        ofSupport: can(viewer.standings, 'support.quota')
-          ? listOpenRequests(db, null, firstPage(openRequestList, shown))
-          : null,
-        own: can(viewer.standings, 'quota.request') && account ? (findOpenRequest(db, account.id) ?? null) : null,
-      },
+      support,
+      work: [...(support ? workOfSupport(request) : []), ...partners.flatMap(({ work }) => work)],
+      partners,
+      checklists: checklistsOf(request),
+      own: can(viewer.standings, 'quota.request') && account ? (findOpenRequest(db, account.id) ?? null) : null,
       caretaker: account && can(viewer.standings, 'quota.request') ? caretakerOf(db, account) : null,
       partnerRequest:
         account && can(viewer.standings, 'partner.request') ? (findPendingRequest(db, account.id) ?? null) : null,
       projects: inAccount ? listProjects(db, account.id, own, firstPage(projectList, shown)) : null,
     })
   })
+}
+
+/** The partner accounts whose customers somebody may see now, the active one first. */
+function partnersOf({ account, partnerAccounts }: Viewer): PartnerAccount[] {
+  const open = partnerAccounts.filter(({ standings }) => can(standings, 'customer.see'))
+  return [...open.filter(({ id }) => id === account?.id), ...open.filter(({ id }) => id !== account?.id)]
+}
+
+/** What Home says of a partner account: what needs the viewer, its figures, its newest customers and changes. */
+async function partnerSide(request: FastifyRequest, partner: PartnerAccount) {
+  const { db, now } = request.server
+  const ends = monthEnds(now())
+  const overview = await overviewOf(db, partner.id, now(), ends)
+  // With several partner accounts, a page has to be told which.
+  const several = request.viewer.partnerAccounts.length > 1 && request.viewer.account?.id !== partner.id
+  const query: Record<string, string> = several ? { account: partner.identifier } : {}
+  return {
+    ...partner,
+    query,
+    work: workOfPartner(request, partner, overview, query),
+    overview,
+    growth: [...ends, overview.at].map((at, n) => ({ at, n: overview.growth[n] ?? overview.customers })),
+    pool: projectPool(db, partner.id),
+    newest: listCustomers(db, partner.id, firstPage(customerList, fewest), now()).rows,
+    changes: can(partner.standings, 'partner-history.see')
+      ? listRecords(db, { fromAccountId: partner.id }, firstPage(recordList, fewest)).rows
+      : [],
+  }
+}
+
+/** The ends of the eleven months before this one. */
+function monthEnds(at: number): number[] {
+  const { year, month } = { year: new Date(at).getUTCFullYear(), month: new Date(at).getUTCMonth() }
+  return Array.from({ length: 11 }, (_, n) => Date.UTC(year, month - 10 + n, 1) - 1)
 }

@@ -1,7 +1,7 @@
-import { asc, gt, max } from 'drizzle-orm'
+import { asc, desc, gt, max } from 'drizzle-orm'
 import type { AccountId, ProjectId } from '../db/ids.ts'
 import type { Authority, Db } from '../db/open.ts'
-import { type Placeholders, prepared, preparedInsert } from '../db/prepared.ts'
+import { equals, type Placeholders, prepared, preparedInsert } from '../db/prepared.ts'
 import { personalChanges, records } from '../db/schema.ts'
 import type { RecordKind } from './kinds.ts'
 
@@ -80,6 +80,36 @@ const newest = prepared((db) =>
 /** The number of the newest record; 0 where there is none. */
 export function newestRecord(db: Db): number {
   return newest(db).get()?.id ?? 0
+}
+
+const newestFrom = prepared((db, { accountId }: Placeholders<{ accountId: AccountId }>) =>
+  db
+    .select({ id: records.id })
+    .from(records)
+    .where(equals(records.actorAccountId, accountId))
+    .orderBy(desc(records.id))
+    .limit(1)
+    .prepare(),
+)
+
+/** The newest record of an act from this account; 0 without one. */
+export function newestRecordFrom(db: Db, accountId: AccountId): number {
+  return newestFrom(db).get({ accountId })?.id ?? 0
+}
+
+const newestOf = prepared((db, { userId }: Placeholders<{ userId: number }>) =>
+  db
+    .select({ id: records.id })
+    .from(records)
+    .where(equals(records.actorId, userId))
+    .orderBy(desc(records.id))
+    .limit(1)
+    .prepare(),
+)
+
+/** The newest record of an act of this user; 0 without one. */
+export function newestRecordOf(db: Db, userId: number): number {
+  return newestOf(db).get({ userId })?.id ?? 0
 }
 
 const after = prepared((db, { id }: Placeholders<{ id: number }>) =>

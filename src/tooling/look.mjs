@@ -21,6 +21,7 @@ const icons = {
   account: 'building-2',
   backup: 'archive',
   check: 'check',
+  circle: 'circle',
   customers: 'users',
   dashboard: 'layout-grid',
   deleted: 'trash-2',

@@ -26,10 +26,14 @@ const poolOfProjects = prepared((db, { partnerId }: Placeholders<{ partnerId: Ac
     .prepare(),
 )
 
+/** How many projects a partner's customers may have together; null where nothing bounds them. */
+export function projectPool(db: Db, partnerId: AccountId): number | null {
+  return poolOfProjects(db).get({ partnerId })?.amount ?? null
+}
+
 /** Whether a partner's pool has a number for projects: then customers without one share it. */
 export function poolBoundsProjects(db: Db, partnerId: AccountId): boolean {
-  const row = poolOfProjects(db).get({ partnerId })
-  return row !== undefined && row.amount !== null
+  return projectPool(db, partnerId) !== null
 }
 
 export const quotaColumns = ['level', 'name', 'identifier', 'resource', 'unit', 'limit', 'given out', 'left']

@@ -34,6 +34,8 @@ export type PageOptions = {
     accounts: { name: string; identifier: string; kind: string }[]
     more: boolean
   }
+  /** How much waits for the viewer, by the page of a menu that shows it. */
+  waitingFor: (request: FastifyRequest) => Partial<Record<string, number>>
 }
 
 /** What every page's view can call, as `tools`. */
@@ -51,7 +53,7 @@ export const tools = {
   pageSizes,
 }
 
-export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts }) => {
+export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts, waitingFor }) => {
   const { panelName, supportEmail, base, reload } = app.config
   const noticeCookie = { ...cookieOptions(app.config), signed: true }
   const noticeName = cookieName(app.config, 'meshpanel-notice')
@@ -95,8 +97,10 @@ export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts }) 
       notice: takeNotice(this),
       warnings: can(viewer.standings, 'support.see') ? app.warnings() : [],
       switcher: viewer.user ? recentAccounts(request) : { accounts: [], more: false },
+      waiting: viewer.user ? waitingFor(request) : {},
       panelName,
       version,
+      now: app.now(),
       supportEmail: supportEmail ?? '',
       assets: app.assets,
     }

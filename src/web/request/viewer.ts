@@ -22,6 +22,11 @@ export type ActiveAccount = {
 /** An account that a member cannot work in any more, and its partner where that can restore it; else Support can. */
 export type DeletedAccount = Pick<ActiveAccount, 'name' | 'identifier'> & { restorer: string | null }
 
+/** A partner account of the viewer's, and how they stand in it. */
+export type PartnerAccount = Pick<ActiveAccount, 'id' | 'identifier' | 'name' | 'kind'> & {
+  standings: readonly Standing[]
+}
+
 /** Who asks, in which account: read from the database at every request. */
 export type Viewer = {
   user:
@@ -48,7 +53,7 @@ export type Viewer = {
   /** The accounts last used, one more than the switcher lists. Read when they are asked for, and once. */
   readonly recentAccounts: { identifier: string; name: string; kind: AccountKind }[]
   /** The partner accounts last used, at most as many as the switcher lists. Read likewise. */
-  readonly partnerAccounts: { identifier: string; name: string; kind: AccountKind }[]
+  readonly partnerAccounts: PartnerAccount[]
   standings: readonly Standing[]
   /** What forms are bound to: the hash of the session's id, or 'visitor'. */
   sessionKey: string

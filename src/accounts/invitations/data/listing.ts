@@ -1,8 +1,8 @@
-import { and, eq, gt, isNull, sql } from 'drizzle-orm'
+import { and, count, eq, gt, isNull, sql } from 'drizzle-orm'
 import type { AccountId } from '../../../db/ids.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../../db/list.ts'
 import type { Db } from '../../../db/open.ts'
-import { placeholdersOf } from '../../../db/prepared.ts'
+import { equals, type Placeholders, placeholdersOf, prepared } from '../../../db/prepared.ts'
 import { accounts, invitations, pendingInvitation, users } from '../../../db/schema.ts'
 import { matches } from '../../../db/search.ts'
 import { isSuspended, senderAsleep } from '../../../db/suspension.ts'
@@ -105,6 +105,24 @@ export const invitationToList = {
   },
   filters: {},
 } as const satisfies ListSpec<InvitationTo>
+
+const invitationsTo = prepared((db, { key, at }: Placeholders<{ key: string; at: number }>) =>
+  db
+    .select({ n: count() })
+    .from(invitations)
+    .innerJoin(accounts, and(eq(accounts.id, invitations.accountId), isNull(accounts.deletedAt)))
+    .where(and(equals(invitations.emailKey, key), pendingInvitation, sql`${invitations.expiresAt} > ${at}`))
+    .prepare(),
+)
+
+/** How many open invitations wait for the owner of an address, which must be proved. */
+export function countInvitationsTo(
+  db: Db,
+  { email, emailProved }: { email: string; emailProved: boolean },
+  at: number,
+): number {
+  return emailProved ? (invitationsTo(db).get({ key: emailKey(email), at })?.n ?? 0) : 0
+}
 
 /** Open invitations to an address: what waits for its owner. */
 export function listInvitationsTo(

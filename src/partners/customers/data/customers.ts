@@ -12,15 +12,6 @@ export type Customer = Account
 export const livingOf = (partnerId: AccountId | Placeholder) =>
   sql`${accounts.partnerId} = ${partnerId} and ${accounts.deletedAt} is null`
 
-/** How many of its present customers a partner had at each of these times (milliseconds, rising). */
-export function countCustomersAt(db: Db, partnerId: AccountId, times: number[]): number[] {
-  const rows = db.all<{
-    n: number
-  }>(sql`select (select count(*) from ${accounts} where ${livingOf(partnerId)}
-    and ${accounts.createdAt} <= value) as n from json_each(${JSON.stringify(times)})`)
-  return rows.map(({ n }) => n)
-}
-
 const ownCustomer = prepared(
   (db, { partnerId, identifier }: Placeholders<{ partnerId: AccountId; identifier: string }>) =>
     db

@@ -3,15 +3,7 @@ import { accountSorts } from '../../../accounts/data/account.ts'
 import { hasAdmin } from '../../../accounts/members/data.ts'
 import { foldCase } from '../../../db/fold.ts'
 import type { AccountId } from '../../../db/ids.ts'
-import {
-  betweenDays,
-  firstPage,
-  isoTime,
-  type List,
-  type ListQuery,
-  type ListSpec,
-  readPage,
-} from '../../../db/list.ts'
+import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../../db/list.ts'
 import type { Db } from '../../../db/open.ts'
 import { placeholdersOf } from '../../../db/prepared.ts'
 import { accounts } from '../../../db/schema.ts'
@@ -102,7 +94,7 @@ export function listCustomers(
   const own = few ? amongFew(ofPartner) : ofPartner
   return readPage(db, customerList, query, {
     values,
-    narrowed: and(found, narrowed(query.filters, at), hasTag(partnerId, query.filters.tag)),
+    narrowed: and(found, narrowCustomers(query.filters, at), hasTag(partnerId, query.filters.tag)),
     rows: ({ where, orderBy, limit }) =>
       db
         .select({ ...columns, users, projectLimit, foundBy })
@@ -126,7 +118,8 @@ const endingSoon = 2 * day
 const invitation = (condition: SQL) =>
   sql`exists (select 1 from invitations as own where own.account_id = accounts.id and own.state = 'pending' and ${condition})`
 
-function narrowed(filters: ListQuery<CustomerFilter>['filters'], at: number): SQL | undefined {
+/** What holds of the customers that filters leave; but for the tag, which is a partner's own. */
+export function narrowCustomers(filters: ListQuery<CustomerFilter>['filters'], at: number): SQL | undefined {
   const { status, limits, admin, invitations, used, from, until } = filters
   return and(
     status === 'active' ? isActive : undefined,
@@ -163,53 +156,3 @@ const hasTag = (partnerId: AccountId, tag: string) =>
     ? sql`exists (select 1 from ties as own cross join tie_tags on tie_tags.tie_id = own.id
         where own.account_id = accounts.id and tie_tags.partner_id = ${partnerId} and tie_tags.tag_key = ${foldCase(tag)})`
     : undefined
-
-/** What needs a partner, by the filter that finds it. */
-const attention = [
-  { words: ['customer over a limit', 'customers over a limit'], filter: { limits: 'over' } },
-  { words: ['customer near a limit', 'customers near a limit'], filter: { limits: 'close' } },
-  {
-    words: [
-      'customer without a Customer Admin, and none invited',
-      'customers without a Customer Admin, and none invited',
-    ],
-    filter: { admin: 'missing' },
-  },
-  {
-    words: ['customer whose invitation was never accepted', 'customers whose invitation was never accepted'],
-    filter: { invitations: 'expired' },
-  },
-  {
-    words: ['customer whose invitation expires within 48 hours', 'customers whose invitation expires within 48 hours'],
-    filter: { invitations: 'ending' },
-  },
-  { words: ['customer whose letter failed', 'customers whose letter failed'], filter: { invitations: 'failed' } },
-  { words: ['customer suspended', 'customers suspended'], filter: { status: 'suspended' } },
-  {
-    words: ['customer idle for 90 days', 'customers idle for 90 days'],
-    filter: { used: 'idle' },
-  },
-] as const satisfies { words: [string, string]; filter: Partial<Record<CustomerFilter, string>> }[]
-
-/** So many customers are counted of each. */
-const mostCounted = 1_000
-
-/** What needs a partner now: how many of its customers, and the filter that shows them. */
-export function listAttention(db: Db, partnerId: AccountId, at: number) {
-  // One query for all of them.
-  const counts = attention.map(({ filter }) => {
-    const filters = { ...firstPage(customerList).filters, ...filter }
-    const own = and(livingOf(partnerId), narrowed(filters, at))
-    const found = db
-      .select({ one: accounts.id })
-      .from(accounts)
-      .where(own)
-      .limit(mostCounted + 1)
-    return sql`select count(*) as n from ${found}`
-  })
-  const rows = db.all<{ n: number }>(sql.join(counts, sql` union all `))
-  return attention.flatMap(({ words, filter }, at) => {
-    const n = rows[at]?.n ?? 0
-    return n > 0 ? [{ n: Math.min(n, mostCounted), more: n > mostCounted, words, filter }] : []
-  })
-}

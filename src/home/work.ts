@@ -1,0 +1,163 @@
+import type { FastifyRequest } from 'fastify'
+import { firstPage } from '../db/list.ts'
+import { overdue } from '../operations/backups/folder.ts'
+import {
+  allNeeds,
+  listNeedy,
+  type NeedyCustomer,
+  namedNeeds,
+  needs,
+  type Overview,
+} from '../partners/customers/data/attention.ts'
+import { listPendingRequests, partnerRequestList } from '../partners/partnership/data.ts'
+import { can } from '../policy.ts'
+import { listOpenRequests, openRequestList, type QuotaRequest } from '../quotas/requests/data/reading.ts'
+import { address, duration, number, plural, withUnit } from '../web/format.ts'
+import type { PartnerAccount } from '../web/request/viewer.ts'
+
+/** So many requests are named; a line leads to the others. */
+const shown = 5
+const quotaWords = ['request for more quota', 'requests for more quota'] as const
+
+/** Something that needs the viewer, and where it is settled. */
+export type Line = {
+  title: string
+  detail?: string
+  /** Whose initials stand before it. */
+  account?: { name: string; identifier: string }
+  /** Since when it waits. */
+  at?: number
+  /** What settles it: a page, or a form. */
+  act?: { label: string; href: string } | { label: string; action: string }
+}
+
+/** What needs Support now, the newest first. */
+export function workOfSupport({ server, viewer }: FastifyRequest): Line[] {
+  const { db, config, now, clock } = server
+  const may = (action: Parameters<typeof can>[1]) => can(viewer.standings, action)
+  const lines: Line[] = []
+  if (may('support.clock') && clock.trouble !== undefined)
+    lines.push({
+      title: 'The clock of this server may be wrong',
+      act: { label: 'The clock is right', action: '/support/clock' },
+    })
+  const backup = may('support.backup') ? overdue(config.dataDir, config.backupEveryHours, now()) : undefined
+  if (backup)
+    lines.push({
+      title: backup.last ? `The last good backup is ${duration(backup.age)} old` : 'There is no good backup',
+      act: { label: 'Look at the backups', href: '/support/backups' },
+    })
+  if (may('support.transform')) {
+    const { rows, total } = listPendingRequests(db, firstPage(partnerRequestList, shown))
+    lines.push(
+      ...rows.map(({ account, identifier, requester, at }) => ({
+        title: `${account} asks to become a partner`,
+        detail: requester,
+        account: { name: account, identifier },
+        at,
+        act: { label: 'Review', href: '/support/accounts' },
+      })),
+      ...othersOf(
+        total - rows.length,
+        ['request to become a partner', 'requests to become a partner'],
+        '/support/accounts',
+      ),
+    )
+  }
+  if (may('support.quota')) {
+    const { rows, total } = listOpenRequests(db, null, firstPage(openRequestList, shown))
+    lines.push(
+      ...rows.map((request) => lineOfRequest(request, `/support/accounts/${request.identifier}/quotas`)),
+      ...othersOf(total - rows.length, quotaWords, '/support/quotas'),
+    )
+  }
+  return lines.sort(newestFirst)
+}
+
+/** What needs one of the people of a partner, the newest first; then how many customers need somebody, with links to them. */
+export function workOfPartner(
+  { server }: FastifyRequest,
+  partner: PartnerAccount,
+  overview: Overview,
+  query: Record<string, string>,
+): Line[] {
+  const { db, now } = server
+  const admin = can(partner.standings, 'customer.limit')
+  const at = (identifier: string, page: string) => address(`/partner/customers/${identifier}/${page}`, query)
+  const lines: Line[] = []
+  if (admin) {
+    const { rows, total } = listOpenRequests(db, partner.id, firstPage(openRequestList, shown))
+    lines.push(
+      ...rows.map((request) => lineOfRequest(request, at(request.identifier, 'quotas'))),
+      ...othersOf(total - rows.length, quotaWords, address('/partner/quotas', query)),
+    )
+  }
+  const needy = listNeedy(db, partner.id, overview, now())
+  lines.push(...needy.map((customer) => lineOfCustomer(customer, admin, now(), at)))
+  return [...lines.sort(newestFirst), ...othersByNeed(overview, query)]
+}
+
+function lineOfRequest(request: QuotaRequest, href: string): Line {
+  const asked = request.amounts
+    .map(({ resource, asked }) => `${resource.name}: ${withUnit(asked, resource)}`)
+    .join(', ')
+  return {
+    title: `${request.account} asks for more quota`,
+    detail: [request.project, asked, request.reason && `“${request.reason}”`].filter(Boolean).join(' · '),
+    account: { name: request.account, identifier: request.identifier },
+    at: request.createdAt,
+    act: { label: 'Review', href },
+  }
+}
+
+function lineOfCustomer(
+  { need, name, identifier, use, invitation }: NeedyCustomer,
+  admin: boolean,
+  at: number,
+  addressOf: (identifier: string, page: string) => string,
+): Line {
+  const ofLimit = use && `${use.resource.name}: ${number(use.given)} of ${withUnit(use.limit ?? 0, use.resource)}`
+  const whom = invitation ? `to ${invitation.name}` : 'of a user'
+  const [title, detail, label, page] = {
+    failed: [`The e-mail ${whom} was not delivered`, `Invitation to ${name}`, 'Correct', 'users'],
+    expired: [`The invitation ${whom} has expired`, `Nobody accepted it in ${name}`, 'Resend', 'users'],
+    ending: [
+      `The invitation ${whom} expires in ${duration(Math.max(0, (invitation?.expiresAt ?? at) - at))}`,
+      `Not yet accepted in ${name}`,
+      'Resend',
+      'users',
+    ],
+    over: [`${name} is over a limit`, ofLimit, 'Quotas', 'quotas'],
+    near: [`${name} is near a limit`, ofLimit, 'Quotas', 'quotas'],
+    missing: [`${name} has no admin`, 'Nobody is invited either', 'Invite', 'users'],
+    suspended: [`${name} is suspended`, '', 'Open', ''],
+    idle: [`${name} is idle`, '', 'Open', ''],
+  }[need] as [string, string | undefined, string, string]
+  return {
+    title,
+    ...(detail && { detail }),
+    account: { name, identifier },
+    ...(invitation && need === 'expired' && { at: invitation.expiresAt }),
+    act: { label: admin ? label : 'Open', href: addressOf(identifier, page) },
+  }
+}
+
+/** How many more customers need what a line says of some, and how many need what no line says. */
+function othersByNeed(overview: Overview, query: Record<string, string>): Line[] {
+  return allNeeds.flatMap((need) => {
+    const { words, filter } = needs[need]
+    const { n, newest } = overview.needs[need]
+    const named = namedNeeds.includes(need) ? newest.length : 0
+    return othersOf(n - named, words, address('/partner/customers', { ...filter, ...query }), named > 0)
+  })
+}
+
+/** A line for the rest, or none. */
+function othersOf(n: number, [one, many]: readonly [string, string], href: string, more = true): Line[] {
+  const title = plural(n, more ? `more ${one}` : one, more ? `more ${many}` : many)
+  return n > 0 ? [{ title, act: { label: 'Show', href } }] : []
+}
+
+function newestFirst(one: Line, other: Line): number {
+  return (other.at ?? 0) - (one.at ?? 0)
+}
