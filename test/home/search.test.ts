@@ -1,7 +1,7 @@
 import t from 'tap'
-import { accounts } from '../../src/db/schema.ts'
+import { accounts, memberships } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
-import { accountId, type Page, startApp } from '../harness.ts'
+import { accountId, type Page, startApp, userId } from '../harness.ts'
 
 /** The names that were found, by group. */
 function found(page: Page): Record<string, string[]> {
@@ -32,6 +32,26 @@ t.test('a partner finds customers, their people and their projects, each with it
   t.match(found(website), { 'Projects of customers': ['Website'] })
   const project = website.root.querySelector('a.name')?.getAttribute('href') ?? ''
   t.match((await petra.get(project)).tableRows.join(), 'Website')
+})
+
+t.test('customers are found while somebody works in one of them', async (t) => {
+  const panel = await startApp(t)
+  const petra = await panel.signIn('petra')
+  await petra.submit('/partner/customers/acme/users', 'Add Myself')
+  await petra.switchTo('acme')
+  const initech = await petra.get('/search?q=initech')
+  t.match(found(initech), { Customers: ['Initech'] })
+  t.equal((await petra.open(initech.link('Initech') ?? '')).activeAccount, 'Acme')
+  t.match(found(await petra.get('/search?q=deleted')), { Pages: ['Deleted customers'] })
+
+  const rival = { accountId: accountId(panel, 'rival'), userId: userId(panel, 'petra'), role: 'admin' } as const
+  panel.db
+    .insert(memberships)
+    .values({ ...rival, createdAt: 1, lastUsedAt: 1 })
+    .run()
+  const both = await petra.get('/search?q=umbrella')
+  t.match(found(both), { 'Customers of Rival': ['Umbrella'] })
+  t.equal((await petra.open(both.link('Umbrella') ?? '')).activeAccount, 'Rival')
 })
 
 t.test('nobody finds what they may not see', async (t) => {

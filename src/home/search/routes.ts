@@ -6,11 +6,13 @@ import { beginsWords } from '../../db/search.ts'
 import type { FoundBy } from '../../db/search-people.ts'
 import { findPeopleOfCustomers, findProjectsOfCustomers } from '../../partners/customers/data/finding.ts'
 import { customerList, listCustomers } from '../../partners/customers/data/listing.ts'
-import { can, roleName } from '../../policy.ts'
+import { type Action, can, isOfPartnerArea, roleName } from '../../policy.ts'
 import { listProjects, projectList } from '../../projects/data.ts'
 import { accountList, listAccounts } from '../../support/accounts/data.ts'
 import { listUsers, userList } from '../../support/users/data.ts'
 import { areas, otherPages } from '../../web/answer/areas.ts'
+import { address } from '../../web/format.ts'
+import type { PartnerAccount } from '../../web/request/viewer.ts'
 
 /** So many results are shown of each kind; a link leads to the list with all of them. */
 const shown = 5
@@ -50,7 +52,7 @@ export default async function searchRoutes(app: FastifyInstance) {
 function groupsOf(request: FastifyRequest, q: string): Group[] {
   return [
     ...ofSupport(request, q),
-    ...ofPartner(request, q),
+    ...request.viewer.partnerAccounts.flatMap((partner) => ofPartner(request, q, partner)),
     ...ofAccount(request, q),
     { title: 'Your accounts', results: ownAccounts(request, q) },
     { title: 'Pages', results: menuPages(request, q) },
@@ -61,10 +63,17 @@ function groupsOf(request: FastifyRequest, q: string): Group[] {
 const first = <Filters extends string>(spec: ListSpec<never, Filters>, q: string) => ({ ...firstPage(spec, shown), q })
 
 /** The results of a list, and the address of the whole list where there are more. */
-function resultsOf<Row>(list: List<Row>, path: string, result: (row: Row) => Result): Pick<Group, 'results' | 'all'> {
+function resultsOf<Row>(
+  list: List<Row>,
+  addressOf: (typed: { q: string }) => string,
+  result: (row: Row) => Result,
+): Pick<Group, 'results' | 'all'> {
   const { rows, total, q } = list
-  return { results: rows.map(result), ...(total > rows.length && { all: `${path}${query(q)}` }) }
+  return { results: rows.map(result), ...(total > rows.length && { all: addressOf({ q }) }) }
 }
+
+/** The address of a list, with a search. */
+const searched = (path: string) => (typed: { q: string }) => address(path, typed)
 
 const query = (q: string) => `?${new URLSearchParams({ q })}`
 
@@ -73,7 +82,7 @@ function ofSupport({ server: { db }, viewer }: FastifyRequest, q: string): Group
   if (can(viewer.standings, 'support.account'))
     groups.push({
       title: 'Accounts',
-      ...resultsOf(listAccounts(db, first(accountList, q)), '/support/accounts', (account) => ({
+      ...resultsOf(listAccounts(db, first(accountList, q)), searched('/support/accounts'), (account) => ({
         name: account.name,
         code: account.identifier,
         href: `/support/accounts${query(account.identifier)}`,
@@ -84,7 +93,7 @@ function ofSupport({ server: { db }, viewer }: FastifyRequest, q: string): Group
   if (can(viewer.standings, 'support.user'))
     groups.push({
       title: 'Users',
-      ...resultsOf(listUsers(db, first(userList, q)), '/support/users', (user) => ({
+      ...resultsOf(listUsers(db, first(userList, q)), searched('/support/users'), (user) => ({
         name: user.name,
         code: user.email,
         href: `/support/users${query(user.email)}`,
@@ -93,42 +102,46 @@ function ofSupport({ server: { db }, viewer }: FastifyRequest, q: string): Group
   return groups
 }
 
-function ofPartner({ server: { db, now }, viewer: { account, standings } }: FastifyRequest, q: string): Group[] {
-  if (!account || !can(standings, 'customer.see')) return []
-  const at = (identifier: string) => `/partner/customers/${identifier}`
+/** The customers of a partner account, whatever account is active, with their people and projects. */
+function ofPartner({ server: { db, now }, viewer }: FastifyRequest, q: string, partner: PartnerAccount): Group[] {
+  if (!can(partner.standings, 'customer.see')) return []
+  const several = viewer.partnerAccounts.length > 1
+  const own = several ? ` of ${partner.name}` : ''
+  // With several partner accounts, a page has to be told which.
+  const which = several && viewer.account?.id !== partner.id ? { account: partner.identifier } : {}
+  const at = (path: string, query: Record<string, string> = {}) =>
+    address(`/partner/customers${path}`, { ...query, ...which })
+  const customers = resultsOf(
+    listCustomers(db, partner.id, first(customerList, q), now()),
+    (typed) => at('', typed),
+    (found) => ({
+      name: found.name,
+      code: found.identifier,
+      href: at(`/${found.identifier}`),
+      ...(found.foundBy && { by: found.foundBy }),
+      acts: [
+        { label: 'Customer Users', href: at(`/${found.identifier}/users`) },
+        { label: 'Customer Projects', href: at(`/${found.identifier}/projects`) },
+        { label: 'Project Quotas', href: at(`/${found.identifier}/quotas`) },
+      ],
+    }),
+  )
+  const people = findPeopleOfCustomers(db, partner.id, q, shown).map((person) => ({
+    name: person.name,
+    code: person.email,
+    about: person.customer,
+    href: at(`/${person.identifier}/users`, { q: person.email }),
+  }))
+  const projects = findProjectsOfCustomers(db, partner.id, q, shown).map((project) => ({
+    name: project.name,
+    code: project.project,
+    about: project.customer,
+    href: at(`/${project.identifier}/projects`, { q: project.project }),
+  }))
   return [
-    {
-      title: 'Customers',
-      ...resultsOf(listCustomers(db, account.id, first(customerList, q), now()), '/partner/customers', (found) => ({
-        name: found.name,
-        code: found.identifier,
-        href: at(found.identifier),
-        ...(found.foundBy && { by: found.foundBy }),
-        acts: [
-          { label: 'Customer Users', href: `${at(found.identifier)}/users` },
-          { label: 'Customer Projects', href: `${at(found.identifier)}/projects` },
-          { label: 'Project Quotas', href: `${at(found.identifier)}/quotas` },
-        ],
-      })),
-    },
-    {
-      title: 'People of customers',
-      results: findPeopleOfCustomers(db, account.id, q, shown).map((person) => ({
-        name: person.name,
-        code: person.email,
-        about: person.customer,
-        href: `${at(person.identifier)}/users${query(person.email)}`,
-      })),
-    },
-    {
-      title: 'Projects of customers',
-      results: findProjectsOfCustomers(db, account.id, q, shown).map((project) => ({
-        name: project.name,
-        code: project.project,
-        about: project.customer,
-        href: `${at(project.identifier)}/projects${query(project.project)}`,
-      })),
-    },
+    { title: `Customers${own}`, ...customers },
+    { title: `People of customers${own}`, results: people },
+    { title: `Projects of customers${own}`, results: projects },
   ]
 }
 
@@ -141,7 +154,7 @@ function ofAccount({ server: { db }, viewer, signedIn }: FastifyRequest, q: stri
   if (can(standings, 'project.list'))
     groups.push({
       title: 'Projects',
-      ...resultsOf(listProjects(db, account.id, looker, first(projectList, q)), '/projects', (project) => ({
+      ...resultsOf(listProjects(db, account.id, looker, first(projectList, q)), searched('/projects'), (project) => ({
         name: project.name,
         code: project.identifier,
         href: `/projects/${project.identifier}`,
@@ -150,7 +163,7 @@ function ofAccount({ server: { db }, viewer, signedIn }: FastifyRequest, q: stri
   if (can(standings, 'people.see'))
     groups.push({
       title: 'People',
-      ...resultsOf(listMembers(db, account.id, first(memberList, q)), '/customer/users', (member) => ({
+      ...resultsOf(listMembers(db, account.id, first(memberList, q)), searched('/customer/users'), (member) => ({
         name: member.name,
         code: member.email,
         about: roleName(account.kind, member.role),
@@ -170,12 +183,15 @@ function ownAccounts({ server: { db }, viewer, signedIn }: FastifyRequest, q: st
   }))
 }
 
-function menuPages({ viewer: { standings } }: FastifyRequest, q: string): Result[] {
+function menuPages({ viewer }: FastifyRequest, q: string): Result[] {
+  // The Partner Area opens from every account.
+  const standings = [viewer, ...viewer.partnerAccounts].flatMap((side) => side.standings)
+  const may = (action: Action) => can(isOfPartnerArea(action) ? standings : viewer.standings, action)
   const inAreas = Object.values(areas).flatMap(({ name, pages }) =>
     pages.map((page) => ({ ...page, about: name, also: name })),
   )
   return [...inAreas, ...otherPages.map((page) => ({ ...page, about: undefined }))]
-    .filter((page) => can(standings, page.can) && beginsWords(`${page.label} ${page.also}`, q))
+    .filter((page) => may(page.can) && beginsWords(`${page.label} ${page.also}`, q))
     .slice(0, shown)
     .map(({ label, href, icon, about }) => ({ name: label, href, icon, ...(about && { about }) }))
 }
