@@ -136,7 +136,8 @@ export const accountId = ({ db }: { db: Db }, identifier: string) =>
 export const projectId = ({ db }: { db: Db }, identifier: string) =>
   there(db.select().from(projects).where(eq(projects.identifier, identifier)).get()).id
 
-export const userId = ({ db }: { db: Db }, who: CastName | `${string}@${string}`) =>
+/** One of the cast, or who has this e-mail. */
+export const userId = ({ db }: { db: Db }, who: string) =>
   there(
     db
       .select()

@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { AccountId } from '../db/ids.ts'
+import type { AccountId, UserId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
 
 // What has been done before in an installation, a partner account or a customer account: for the checklists.
@@ -20,7 +20,7 @@ export function factsOfPartner(db: Db, partnerId: AccountId) {
 }
 
 /** `userId` is the admin who begins: what others have counts. */
-export function factsOfAccount(db: Db, accountId: AccountId, userId: number) {
+export function factsOfAccount(db: Db, accountId: AccountId, userId: UserId) {
   return factsOf(db, {
     projects: sql`select 1 from projects where account_id = ${accountId}`,
     people: sql`select 1 from memberships where account_id = ${accountId} and user_id <> ${userId} and not from_partner`,

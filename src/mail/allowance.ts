@@ -1,5 +1,5 @@
 import { eq } from 'drizzle-orm'
-import type { AccountId } from '../db/ids.ts'
+import type { AccountId, UserId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
 import { accounts } from '../db/schema.ts'
 import type { Actor } from '../records/record.ts'
@@ -120,7 +120,7 @@ export function allowEmailChange(tx: Db, actor: Actor, emailKey: string): void {
  * Counts an e-mail that asks somebody to confirm their address. What they ask for themselves has a count of its own:
  * nobody else can use it up. Throws a TooMany.
  */
-export function allowConfirmation(tx: Db, actor: Actor, { id, emailKey }: { id: number; emailKey: string }): void {
+export function allowConfirmation(tx: Db, actor: Actor, { id, emailKey }: { id: UserId; emailKey: string }): void {
   const why = 'You have asked for many confirmations today.'
   const ofActor = { key: `mail confirmation ${actor.userId}`, pace: paces.confirmations, why }
   allow(
@@ -139,7 +139,7 @@ export function allowConfirmation(tx: Db, actor: Actor, { id, emailKey }: { id: 
 export function allowNotice(
   tx: Db,
   { at, userId, accountId, bySupport }: Actor,
-  readerId: number,
+  readerId: UserId,
   what: string,
 ): boolean {
   if (bySupport || userId === null) return true

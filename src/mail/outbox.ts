@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { and, eq, inArray, sql } from 'drizzle-orm'
 import type { Config } from '../config.ts'
 import { searchText } from '../db/fold.ts'
-import type { AccountId } from '../db/ids.ts'
+import type { AccountId, UserId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
 import { letterPeople, letters, users } from '../db/schema.ts'
 import { newEta } from '../eta.ts'
@@ -21,7 +21,7 @@ export type Letter<Kind extends LetterKind = LetterKind> = {
   /** The account that it tells about: once that is deleted, it is not sent. */
   accountId?: AccountId
   /** The users that its text names besides its reader. */
-  names?: (number | null)[]
+  names?: (UserId | null)[]
   /** One of many that a file brought: all others go first. */
   bulk?: boolean
 }
@@ -87,7 +87,7 @@ export function newPost(config: Config, secrets: Secrets, wake: () => void): Pos
   }
 }
 
-function isProved(tx: Db, userId: number): boolean {
+function isProved(tx: Db, userId: UserId): boolean {
   const user = tx.select({ provedAt: users.emailProvedAt }).from(users).where(eq(users.id, userId)).get()
   return user !== undefined && user.provedAt !== null
 }

@@ -1,6 +1,6 @@
 import { and, eq } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
-import type { AccountId } from '../db/ids.ts'
+import type { AccountId, UserId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
 import {
   accounts,
@@ -21,15 +21,15 @@ export type Reason =
   /** It carries the link of an invitation. */
   | { because: 'invitation'; invitationId: number; tokenHash: string }
   /** It carries another link that acts for its reader: of a password reset or a change of e-mail. */
-  | { because: 'token'; userId: number; tokenHash: string }
+  | { because: 'token'; userId: UserId; tokenHash: string }
   /** Its reader is a member of this account. */
-  | { because: 'member'; userId: number; readerOf: AccountId }
+  | { because: 'member'; userId: UserId; readerOf: AccountId }
   /** Its reader is an admin of this account, which it tells about, or which is the partner of that one. */
-  | { because: 'admin'; userId: number; readerOf: AccountId }
+  | { because: 'admin'; userId: UserId; readerOf: AccountId }
   /** It tells its reader about their own login, or what was done to them: that they are not in an account any more. */
-  | { because: 'user'; userId: number; readerOf?: AccountId }
+  | { because: 'user'; userId: UserId; readerOf?: AccountId }
   /** It goes to Support's own address, or to one of its operators. */
-  | { because: 'support'; userId?: number }
+  | { because: 'support'; userId?: UserId }
 
 /**
  * Whether an e-mail goes to proved addresses alone: somebody may have given an address that is not theirs, and its
@@ -41,7 +41,7 @@ export function needsProof(reason: Reason): reason is ToProved {
   return because === 'member' || because === 'admin' || because === 'user'
 }
 
-type ToProved = Extract<Reason, { because: 'member' | 'admin' | 'user' }> | { because: 'support'; userId: number }
+type ToProved = Extract<Reason, { because: 'member' | 'admin' | 'user' }> | { because: 'support'; userId: UserId }
 
 /** A reason as the columns of a row. */
 export function reasonColumns({ because, ...of }: Reason) {
@@ -121,11 +121,7 @@ const within = ({ expiresAt }: { expiresAt: number }, at: number) => (expiresAt 
 type Reader = typeof users.$inferSelect | undefined
 
 function findReader(db: Db, { userId }: LetterRow): Reader {
-  return db
-    .select()
-    .from(users)
-    .where(eq(users.id, userId ?? 0))
-    .get()
+  return userId === null ? undefined : db.select().from(users).where(eq(users.id, userId)).get()
 }
 
 function whyNoLogin(user: Reader): string | undefined {
@@ -168,8 +164,9 @@ function findMembership(db: Db, { userId, readerOf }: LetterRow) {
  * goes out whatever happened since, because it is how a stolen login comes to light.
  */
 function tellsFormerAddress(db: Db, { userId, email, createdAt }: LetterRow): boolean {
+  if (userId === null) return false
   const change = and(
-    eq(personalChanges.userId, userId ?? 0),
+    eq(personalChanges.userId, userId),
     eq(personalChanges.field, 'email'),
     eq(personalChanges.before, email),
     eq(records.at, createdAt),

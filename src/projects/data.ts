@@ -1,7 +1,7 @@
 import { and, asc, count, eq, inArray, isNull, type Placeholder, type SQL, sql } from 'drizzle-orm'
 import { named } from '../db/fold.ts'
 import { proposeIdentifier } from '../db/identifiers.ts'
-import type { AccountId, ProjectId } from '../db/ids.ts'
+import { type AccountId, asUserId, type ProjectId, type UserId } from '../db/ids.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { placeholdersOf } from '../db/prepared.ts'
@@ -18,14 +18,17 @@ export type Project = typeof projects.$inferSelect
 export type SeenProject = Project & { role: ProjectRole | null; people: number }
 
 /** Who looks: members see the projects they have access to, admins all. */
-export type Looker = { userId: number; seesAll: boolean }
+export type Looker = { userId: UserId; seesAll: boolean }
+
+/** Sees all projects, and is nobody in them: the panel itself, for an admin of the account. */
+export const everything: Looker = { userId: asUserId(0), seesAll: true }
 
 const people = sql<number>`(select count(*) from project_access as own where own.project_id = projects.id)`
 
-const accessOf = (userId: number | Placeholder) =>
+const accessOf = (userId: UserId | Placeholder) =>
   and(eq(projectAccess.projectId, projects.id), eq(projectAccess.userId, userId))
 
-function seen(db: Db, userId: number | Placeholder) {
+function seen(db: Db, userId: UserId | Placeholder) {
   return db
     .select({ project: projects, role: projectAccess.role, people })
     .from(projects)
@@ -149,7 +152,7 @@ export function createProject(
   db: Db,
   actor: Actor,
   accountId: AccountId,
-  userId: number,
+  userId: UserId,
   project: { name: string; identifier: string },
 ): Project | 'limit' | 'taken' {
   return write(db, actor, (tx) => {

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { asUserId } from '../db/ids.ts'
 import { canInProject, type ProjectAction } from '../policy.ts'
 import { limitForm, quotasOf } from '../quotas/page.ts'
 import { readId } from '../web/fields.ts'
@@ -20,7 +21,10 @@ export function showProject(request: FastifyRequest, reply: FastifyReply, forms:
   const find = String((request.query as Record<string, unknown>).find ?? '').slice(0, 200)
   const may = (action: ProjectAction) => canInProject(request.viewer.standings, project.role, action)
   // People already chosen stay among the choices when the form is shown again.
-  const chosen = [forms.give?.values.people ?? []].flat().flatMap((id) => readId(id) ?? [])
+  const chosen = [forms.give?.values.people ?? []]
+    .flat()
+    .flatMap((id) => readId(id) ?? [])
+    .map(asUserId)
   const candidates = may('access.change') ? listCandidates(db, account.id, project.id, find, choices + 1, chosen) : []
   const limits = quotasOf(request, { level: 'project', accountId: account.id, projectId: project.id })
   return reply.page('projects/show', {

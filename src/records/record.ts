@@ -1,5 +1,5 @@
 import { asc, desc, gt, max } from 'drizzle-orm'
-import type { AccountId, ProjectId } from '../db/ids.ts'
+import type { AccountId, ProjectId, UserId } from '../db/ids.ts'
 import type { Authority, Db } from '../db/open.ts'
 import { equals, type Placeholders, prepared, preparedInsert } from '../db/prepared.ts'
 import { personalChanges, records } from '../db/schema.ts'
@@ -7,7 +7,7 @@ import type { RecordKind } from './kinds.ts'
 
 /** Who acts, from which account, when and from where. */
 export type Actor = Authority & {
-  userId: number | null
+  userId: UserId | null
   accountId: AccountId | null
   bySupport: boolean
   /** Milliseconds since 1970: also the time stored in the rows that the act writes. */
@@ -31,7 +31,7 @@ export const byItself = (at: number): Actor => ({
 export const atCommandLine = (at: number): Actor => ({ ...byItself(at), bySupport: true })
 
 /** A signed-in user who acts. */
-export type Person = Actor & { userId: number }
+export type Person = Actor & { userId: UserId }
 
 export type Change = Record<string, [before: string | number | null, after: string | number | null]>
 
@@ -39,7 +39,7 @@ export type What = {
   kind: RecordKind
   /** The account that the change happened in; none for what concerns a user alone. */
   accountId?: AccountId | null
-  userId?: number
+  userId?: UserId
   invitationId?: number
   projectId?: ProjectId
   letterId?: number
@@ -63,12 +63,12 @@ function apart(actor: Actor, change: Change): { change: Change; typed: Typed[] }
   return { change: Object.fromEntries(rest), typed }
 }
 
-type Typed = { userId: number; field: (typeof typedFields)[number]; before: string; after: string }
+type Typed = { userId: UserId; field: (typeof typedFields)[number]; before: string; after: string }
 
 const newRecord = preparedInsert(records, (insert) => insert.returning({ id: records.id }).prepare())
 
 /** What a record is about, and the request that made it. */
-export type RecordMark = { accountId: AccountId | null; userId: number | null; requestId: string | null }
+export type RecordMark = { accountId: AccountId | null; userId: UserId | null; requestId: string | null }
 
 const newest = prepared((db) =>
   db
@@ -97,7 +97,7 @@ export function newestRecordFrom(db: Db, accountId: AccountId): number {
   return newestFrom(db).get({ accountId })?.id ?? 0
 }
 
-const newestOf = prepared((db, { userId }: Placeholders<{ userId: number }>) =>
+const newestOf = prepared((db, { userId }: Placeholders<{ userId: UserId }>) =>
   db
     .select({ id: records.id })
     .from(records)
@@ -108,7 +108,7 @@ const newestOf = prepared((db, { userId }: Placeholders<{ userId: number }>) =>
 )
 
 /** The newest record of an act of this user; 0 without one. */
-export function newestRecordOf(db: Db, userId: number): number {
+export function newestRecordOf(db: Db, userId: UserId): number {
   return newestOf(db).get({ userId })?.id ?? 0
 }
 

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import type { UserId } from '../db/ids.ts'
 import { observeWrites } from '../db/open.ts'
 
 /** How an attempt to log in ended. */
@@ -56,7 +57,7 @@ export default fp(async (app: FastifyInstance) => {
 })
 
 /** Notes an attempt to log in, in the log and the count: whose it was where that is known, never the address typed. */
-export function noteLogInResult(request: FastifyRequest, result: LogInResult, userId?: number): void {
+export function noteLogInResult(request: FastifyRequest, result: LogInResult, userId?: UserId): void {
   request.server.logIns.inc({ result })
   request.log.info({ result, user: userId }, result === 'succeeded' ? 'logged in' : 'log-in')
 }

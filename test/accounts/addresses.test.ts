@@ -2,7 +2,7 @@ import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { invitations, memberships, recoveryCodes, sessions, users } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
-import { accountId, type Client, type Fields, type Panel, publicUrl, startApp } from '../harness.ts'
+import { accountId, type Client, type Fields, type Panel, publicUrl, startApp, userId } from '../harness.ts'
 import { linkIn, type MailServer, startMailServer } from '../smtp.ts'
 
 // Only a link that was mailed to an address proves it (rule 14).
@@ -48,7 +48,7 @@ const accountsOf = (panel: Panel, email: string) =>
   panel.db
     .select({ id: memberships.accountId })
     .from(memberships)
-    .where(eq(memberships.userId, rowOf(panel, email)?.id ?? 0))
+    .where(eq(memberships.userId, userId(panel, email)))
     .all().length
 
 t.test('who set up an address with a copied link sees and accepts no other account’s invitation', async (t) => {
@@ -89,7 +89,7 @@ t.test('the mailbox’s owner who follows a mailed link ends everything that was
     panel.db
       .select()
       .from(sessions)
-      .where(eq(sessions.userId, rowOf(panel, cfo.email)?.id ?? 0))
+      .where(eq(sessions.userId, userId(panel, cfo.email)))
       .all().length,
     2,
   )
@@ -100,7 +100,7 @@ t.test('the mailbox’s owner who follows a mailed link ends everything that was
 t.test('a password reset proves an address too, and ends the second factor that another had set up', async (t) => {
   const panel = await startWithMail(t)
   await takeAddress(panel)
-  const id = rowOf(panel, cfo.email)?.id ?? 0
+  const id = userId(panel, cfo.email)
   panel.db.update(users).set({ totpSecret: 'sealed', totpStep: 1 }).where(eq(users.id, id)).run()
   panel.db.insert(recoveryCodes).values({ userId: id, hash: 'x' }).run()
   const owner = panel.visit()
@@ -118,7 +118,7 @@ t.test('a password reset proves an address too, and ends the second factor that 
 
 t.test('a reset of a proved address leaves its second factor', async (t) => {
   const panel = await startWithMail(t)
-  const id = rowOf(panel, cast.nils.email)?.id ?? 0
+  const id = userId(panel, 'nils')
   panel.db.update(users).set({ totpSecret: 'sealed', totpStep: 1 }).where(eq(users.id, id)).run()
   const nils = panel.visit()
   await nils.submit('/password-reset', 'Send link', { email: cast.nils.email })
@@ -251,7 +251,7 @@ t.test('an invitation that the user of before sent to the own address ends when 
   const panel = await startWithMail(t)
   const thief = await takeAddress(panel)
   const link = await inviteOwner(panel)
-  const id = rowOf(panel, cfo.email)?.id ?? 0
+  const id = userId(panel, cfo.email)
   panel.db
     .update(invitations)
     .set({ invitedBy: id })

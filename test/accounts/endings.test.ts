@@ -1,5 +1,6 @@
 import { and, eq } from 'drizzle-orm'
 import t from 'tap'
+import type { UserId } from '../../src/db/ids.ts'
 import {
   accounts,
   invitations,
@@ -20,7 +21,7 @@ import { deadAddress } from '../smtp.ts'
 
 const password = 'correct horse battery staple'
 
-function isIn(panel: Panel, who: CastName | number, account: string): boolean {
+function isIn(panel: Panel, who: CastName | UserId, account: string): boolean {
   const id = typeof who === 'number' ? who : userId(panel, who)
   const own = and(eq(memberships.accountId, accountId(panel, account)), eq(memberships.userId, id))
   return panel.db.select().from(memberships).where(own).get() !== undefined
@@ -525,13 +526,9 @@ t.test('what ends for somebody with one account leaves the rest of theirs, and e
   const { db } = panel
   const petra = await panel.signIn('petra')
   await petra.submit('/partner/customers/acme/users', 'Add Myself')
-  const [maxId, rivaId, doraId] = (['max', 'riva', 'dora'] as const).map((who) => userId(panel, who)) as [
-    number,
-    number,
-    number,
-  ]
+  const [maxId, rivaId, doraId] = [userId(panel, 'max'), userId(panel, 'riva'), userId(panel, 'dora')]
   const at = panel.app.now()
-  const belong = (account: string, user: number, fromPartner: boolean) =>
+  const belong = (account: string, user: UserId, fromPartner: boolean) =>
     db
       .insert(memberships)
       .values({
@@ -549,7 +546,7 @@ t.test('what ends for somebody with one account leaves the rest of theirs, and e
   belong('rival', maxId, false)
   belong('umbrella', maxId, true)
   belong('umbrella', rivaId, true)
-  const invite = (account: string, from: string, by: number, email: string) =>
+  const invite = (account: string, from: string, by: UserId, email: string) =>
     db
       .insert(invitations)
       .values({

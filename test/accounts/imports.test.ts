@@ -5,7 +5,7 @@ import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { accounts, importRows, imports, invitations, letters, memberships, records } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
-import { accountId, type Client, castDatabase, newFolder, type Page, type Panel, startApp } from '../harness.ts'
+import { accountId, type Client, castDatabase, newFolder, type Page, type Panel, startApp, userId } from '../harness.ts'
 import { startProcess } from '../process.ts'
 import { pause, until } from '../smtp.ts'
 
@@ -280,7 +280,13 @@ t.test('old imports go with their rows', async (t) => {
   panel.db.update(imports).set({ createdAt: 1 }).run()
   panel.db
     .insert(imports)
-    .values({ accountId: accountId(panel, 'acme'), kind: 'users', fileName: 'x', createdBy: 1, createdAt: Date.now() })
+    .values({
+      accountId: accountId(panel, 'acme'),
+      kind: 'users',
+      fileName: 'x',
+      createdBy: userId(panel, 'olga'),
+      createdAt: Date.now(),
+    })
     .run()
   await panel.close()
   const again = await startApp(t, { dataDir: panel.dataDir })

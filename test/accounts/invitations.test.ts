@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { accounts, invitations, letters, memberships, projectAccess, projects, users } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
 import { resendGap } from '../../src/mail/allowance.ts'
-import { type Client, type Fields, type Page, type Panel, projectId, publicUrl, startApp } from '../harness.ts'
+import { type Client, type Fields, type Page, type Panel, projectId, publicUrl, startApp, userId } from '../harness.ts'
 import { linkIn, type MailServer, startMailServer, until } from '../smtp.ts'
 
 const hour = 3_600_000
@@ -534,7 +534,7 @@ t.test('the role comes from the invitation, never from the form', async (t) => {
   await accept(visitor, link).catch(() => undefined)
   t.same(membersNamed(panel, 'acme', greta.email), [{ email: greta.email, role: 'member' }])
   t.equal(panel.db.select().from(users).where(eq(users.email, 'mallory@evil.example')).get(), undefined)
-  const id = panel.db.select().from(users).where(eq(users.email, greta.email)).get()?.id ?? 0
+  const id = userId(panel, greta.email)
   t.same(panel.db.select().from(projectAccess).where(eq(projectAccess.userId, id)).all(), [])
 })
 

@@ -7,7 +7,7 @@ import { type CastName, cast } from '../../src/demo.ts'
 import { openBody } from '../../src/mail/outbox.ts'
 import { createUser } from '../../src/people/data/users.ts'
 import { atCommandLine } from '../../src/records/record.ts'
-import { accountId, type Client, type Panel, publicUrl, startApp, userId } from '../harness.ts'
+import { accountId, type Client, type Panel, publicUrl, startApp, there, userId } from '../harness.ts'
 import { linkIn, startMailServer, until } from '../smtp.ts'
 
 // What others did to an account or to a person is told by e-mail: to the account's admins or to that person.
@@ -246,8 +246,8 @@ t.test('at most twenty admins are told, and none who cannot log in', async (t) =
   for (let n = 0; n < 30; n++)
     write(panel.db, by, (tx) => {
       const person = { name: `Admin ${n}`, email: `admin-${n}@acme.example`, passwordHash: '', emailProved: true }
-      const user = createUser(tx, by, person)
-      addMember(tx, by, { accountId: accountId(panel, 'acme'), userId: user?.id ?? 0, role: 'admin' }, 'member.joined')
+      const user = there(createUser(tx, by, person))
+      addMember(tx, by, { accountId: accountId(panel, 'acme'), userId: user.id, role: 'admin' }, 'member.joined')
     })
   await olga.submit('/support/users?q=stella', 'Disable', {}, cast.stella.email)
   await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { cores: '4' })

@@ -1,9 +1,10 @@
 import { eq } from 'drizzle-orm'
 import { Secret, TOTP } from 'otpauth'
 import type { Browser } from 'playwright-core'
-import { accounts, installation, memberships, sessions, users } from '../../src/db/schema.ts'
+import { accounts, installation, memberships, sessions } from '../../src/db/schema.ts'
 import { type CastName, cast, demoPassword } from '../../src/demo.ts'
 import { readId } from '../../src/web/fields.ts'
+import { userId } from '../harness.ts'
 import { type LivePanel, Person } from './chromium.ts'
 
 /** A page as somebody sees it: how to get there, and what to do on it before it is looked at. */
@@ -452,8 +453,9 @@ async function afterLoggingInAgain(nils: Person): Promise<void> {
 function afterTheSession({ db }: LivePanel) {
   return async (nils: Person) => {
     await nils.fill({ 'Full name': 'Nils Dacke' })
-    const { id } = db.select().from(users).where(eq(users.email, cast.nils.email)).get() ?? { id: 0 }
-    db.delete(sessions).where(eq(sessions.userId, id)).run()
+    db.delete(sessions)
+      .where(eq(sessions.userId, userId({ db }, 'nils')))
+      .run()
     await nils.press('Save name')
     await nils.fillLogIn('nils')
   }
@@ -465,9 +467,14 @@ const inTwoPartners =
   ({ db }: LivePanel) =>
   async (petra: Person): Promise<void> => {
     const both = db.select().from(accounts).where(eq(accounts.kind, 'partner')).all()
-    const user = db.select().from(users).where(eq(users.email, cast.petra.email)).get()
     for (const { id } of both) {
-      const joining = { accountId: id, userId: user?.id ?? 0, role: 'admin', createdAt: 1, lastUsedAt: 1 } as const
+      const joining = {
+        accountId: id,
+        userId: userId({ db }, 'petra'),
+        role: 'admin',
+        createdAt: 1,
+        lastUsedAt: 1,
+      } as const
       db.insert(memberships).values(joining).onConflictDoNothing().run()
     }
     await petra.goto('/partner/customers')

@@ -19,7 +19,7 @@ import {
 } from '../../src/accounts/invitations/data/sending.ts'
 import { addMember, changeRole } from '../../src/accounts/members/data.ts'
 import { named, searchText } from '../../src/db/fold.ts'
-import { asAccountId, asProjectId, type ProjectId } from '../../src/db/ids.ts'
+import { asAccountId, asProjectId, asUserId, type ProjectId } from '../../src/db/ids.ts'
 import * as schema from '../../src/db/schema.ts'
 import { type CastName, cast } from '../../src/demo.ts'
 import { resendGap } from '../../src/mail/allowance.ts'
@@ -625,7 +625,13 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
   records: [
     [
       ({ db, petra }) => {
-        const about = { accountId: asAccountId(1), userId: 2, invitationId: 3, projectId: asProjectId(4), letterId: 5 }
+        const about = {
+          accountId: asAccountId(1),
+          userId: asUserId(2),
+          invitationId: 3,
+          projectId: asProjectId(4),
+          letterId: 5,
+        }
         const { userId, accountId, at, ip, requestId } = petra
         record(db, { ...petra, bySupport: true }, { kind: 'account.renamed', ...about, change: { name: ['A', 'B'] } })
         const by = { actorId: userId, actorAccountId: accountId, bySupport: true, at, ip, requestId }

@@ -1,5 +1,6 @@
 import { and, asc } from 'drizzle-orm'
 import t from 'tap'
+import { asUserId } from '../../src/db/ids.ts'
 import { openDatabase } from '../../src/db/open.ts'
 import { equals, type Placeholders, placeholdersOf, prepared, preparedInsert } from '../../src/db/prepared.ts'
 import { memberships, resources, users } from '../../src/db/schema.ts'
@@ -47,12 +48,12 @@ t.test('a prepared insert writes every column, and the default of those that are
     totpSecret: null,
     totpStep: null,
   }
-  const plain = { id: 1, ...tom, ...nothing, sortKey: '', operator: false, version: 1 }
+  const plain = { id: asUserId(1), ...tom, ...nothing, sortKey: '', operator: false, version: 1 }
   t.same(newUser(db).all(tom), [plain])
   t.same(newUser(db).all(tom), [], 'and what comes behind the values holds')
   const full = {
     ...plain,
-    id: 9,
+    id: asUserId(9),
     email: 'o@x.example',
     emailKey: 'o@x.example',
     operator: true,
@@ -60,7 +61,7 @@ t.test('a prepared insert writes every column, and the default of those that are
     totpStep: 7,
   }
   t.same(newUser(db).get(full), full)
-  const { operator, ...rest } = { ...full, id: 10, emailKey: 'p@x.example' }
+  const { operator, ...rest } = { ...full, id: asUserId(10), emailKey: 'p@x.example' }
   t.equal(newUser(db).get({ ...rest, operator: undefined })?.operator, false)
 })
 

@@ -1,8 +1,8 @@
 import { and, eq } from 'drizzle-orm'
 import t from 'tap'
-import { accounts, invitations, letters, memberships, users } from '../../src/db/schema.ts'
+import { accounts, invitations, letters, memberships } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
-import { accountId, type Page, startApp } from '../harness.ts'
+import { accountId, type Page, startApp, userId } from '../harness.ts'
 import { until } from '../smtp.ts'
 
 const day = 24 * 3_600_000
@@ -115,7 +115,7 @@ t.test(
     t.match((await petra.open(work['Acme asks for more quota']?.href ?? '')).text, 'Approve')
 
     const rival = accountId(panel, 'rival')
-    const user = panel.db.select().from(users).where(eq(users.email, cast.petra.email)).get()?.id ?? 0
+    const user = userId(panel, 'petra')
     panel.db
       .insert(memberships)
       .values({ accountId: rival, userId: user, role: 'member', createdAt: 1, lastUsedAt: 1 })
@@ -177,7 +177,7 @@ t.test('whoever begins finds what to do first, ticked off by what is done', asyn
   const admin = { adminName: 'Fay', adminEmail: 'fay@fresh.example' }
   await olga.submit('/support/accounts', 'Create account', { ...fresh, ...admin })
   const id = accountId(panel, 'fresh')
-  const nils = panel.db.select().from(users).where(eq(users.email, cast.nils.email)).get()?.id ?? 0
+  const nils = userId(panel, 'nils')
   panel.db.insert(memberships).values({ accountId: id, userId: nils, role: 'admin', createdAt: 1, lastUsedAt: 1 }).run()
   const partner = await panel.signIn('nils')
   await partner.switchTo('fresh')

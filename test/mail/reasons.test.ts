@@ -11,7 +11,7 @@ import { type LetterRow, openBody } from '../../src/mail/outbox.ts'
 import { whyNotSent } from '../../src/mail/reasons.ts'
 import { noteTroubles } from '../../src/operations/troubles/data.ts'
 import { atCommandLine } from '../../src/records/record.ts'
-import { type Client, type Panel, publicUrl, startApp, there, undone } from '../harness.ts'
+import { type Client, type Panel, publicUrl, startApp, there, undone, userId } from '../harness.ts'
 import { linkIn, type MailServer, startMailServer, until } from '../smtp.ts'
 
 // Each kind of e-mail is written while the mail server takes none; then its reason ends, in each way in which it
@@ -86,9 +86,8 @@ const accountOf = ({ panel }: World, identifier: string) =>
 /** Makes somebody a member, so that others can leave. */
 async function join(world: World, who: CastName, accountId: AccountId, role: 'admin' | 'member'): Promise<void> {
   const { db, app } = world.panel
-  const user = db.select().from(users).where(eq(users.email, cast[who].email)).get()
   const by = atCommandLine(app.now())
-  write(db, by, (tx) => addMember(tx, by, { accountId, userId: user?.id ?? 0, role }, 'member.joined'))
+  write(db, by, (tx) => addMember(tx, by, { accountId, userId: userId({ db }, who), role }, 'member.joined'))
 }
 
 /** Does what writes the e-mail, and returns its recipient. */
@@ -276,13 +275,13 @@ async function linkOf(world: World, email: string, path = '/profile/email/'): Pr
 type Way = { how: string; end: (world: World, letter: LetterRow) => Promise<unknown>; why: string }
 
 const readerOf = ({ panel }: World, { userId }: LetterRow) => {
-  const reader = panel.db
-    .select()
-    .from(users)
-    .where(eq(users.id, userId ?? 0))
-    .get()
-  if (!reader) throw new Error('The e-mail names no reader.')
-  return reader
+  return there(
+    panel.db
+      .select()
+      .from(users)
+      .where(eq(users.id, there(userId)))
+      .get(),
+  )
 }
 const whois = (world: World, letter: LetterRow): CastName => {
   const { email } = readerOf(world, letter)
@@ -419,7 +418,7 @@ const late = (time: number): Way => ({
 const unconfirmed: Way = {
   how: 'its address turns out not to be confirmed',
   end: async ({ panel }, { userId }) => {
-    const reader = eq(users.id, userId ?? 0)
+    const reader = eq(users.id, there(userId))
     panel.db.update(users).set({ emailProvedAt: null }).where(reader).run()
   },
   why: 'its address is not confirmed',
@@ -427,7 +426,7 @@ const unconfirmed: Way = {
 const leftSupport: Way = {
   how: 'its reader leaves Support',
   end: async ({ panel }, { userId }) => {
-    const reader = eq(users.id, userId ?? 0)
+    const reader = eq(users.id, there(userId))
     panel.db.update(users).set({ operator: false }).where(reader).run()
   },
   why: 'its reader is not of Support any more',
@@ -553,7 +552,8 @@ const invitationWays: Way[] = [
 /** Brings the scenario about, so that others could do without its reader. */
 async function bringAbout(world: World, scenario: Scenario): Promise<LetterRow> {
   const letter = await waitingTo(world, await scenario(world))
-  const admin = and(eq(memberships.userId, letter.userId ?? 0), eq(memberships.role, 'admin'))
+  if (letter.userId === null) return letter
+  const admin = and(eq(memberships.userId, letter.userId), eq(memberships.role, 'admin'))
   for (const { accountId } of world.panel.db.select().from(memberships).where(admin).all()) {
     const account = world.panel.db.select().from(accounts).where(eq(accounts.id, accountId)).get()
     if (account?.deletedAt === null) await join(world, 'uma', accountId, 'admin')

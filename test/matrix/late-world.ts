@@ -2,7 +2,7 @@ import { eq } from 'drizzle-orm'
 import type { Test } from 'tap'
 import { createAccount } from '../../src/accounts/data/account.ts'
 import { addMember, changeRole } from '../../src/accounts/members/data.ts'
-import type { AccountId } from '../../src/db/ids.ts'
+import type { AccountId, UserId } from '../../src/db/ids.ts'
 import { type Connection, write } from '../../src/db/open.ts'
 import {
   accounts,
@@ -45,7 +45,7 @@ export type World = {
   clients: Record<Who, Client>
   objects: Objects
   accountId: (identifier: string) => AccountId
-  userId: (name: string) => number
+  userId: (name: string) => UserId
   /** Somebody of the cast as an actor whose rights nobody asks about. */
   person: (who: Who) => Person
   support: Person

@@ -21,6 +21,7 @@ import * as importEnding from '../../src/accounts/imports/ending/data.ts'
 import * as pendingData from '../../src/accounts/invitations/data/pending.ts'
 import * as invitationData from '../../src/accounts/invitations/data/sending.ts'
 import * as members from '../../src/accounts/members/data.ts'
+import type { AccountId, UserId } from '../../src/db/ids.ts'
 import { firstPage } from '../../src/db/list.ts'
 import {
   accounts,
@@ -303,7 +304,7 @@ function lettersKept({ db }: Panel) {
 }
 
 /** Every row of an account and of a user, by table. */
-function rowsOf(panel: Panel, accountId: number, userId: number) {
+function rowsOf(panel: Panel, accountId: AccountId, userId: UserId) {
   const rows = panel.rows() as Record<string, Record<string, unknown>[]>
   const ids = (table: string) =>
     rows[table]?.filter(({ account_id }) => account_id === accountId).map(({ id }) => id) ?? []
@@ -560,7 +561,7 @@ t.test('data functions that are given one tenant and another’s object find not
   const [acmeId, cloudhausId] = [account('acme'), account('cloudhaus')]
   const umbrellaId = account('umbrella')
   const stella = userId({ db }, 'stella')
-  const uma = Number(umbrella.user)
+  const uma = userId(panel, 'uma')
   const skunkworks = projectId({ db }, 'skunkworks')
   const everything = { userId: stella, seesAll: true }
   const actor = {
@@ -577,7 +578,7 @@ t.test('data functions that are given one tenant and another’s object find not
   const invitation = Number(umbrella.id)
   // Somebody of Umbrella who could be given access there.
   db.insert(memberships)
-    .values({ accountId: umbrellaId, userId: 10, role: 'member', createdAt: 1, lastUsedAt: 1 })
+    .values({ accountId: umbrellaId, userId: userId(panel, 'nils'), role: 'member', createdAt: 1, lastUsedAt: 1 })
     .run()
   db.insert(partnerRequests).values({ accountId: umbrellaId, requestedBy: uma, createdAt: 1 }).run()
   const rivalId = account('rival')
@@ -593,7 +594,7 @@ t.test('data functions that are given one tenant and another’s object find not
   const foreignRequest = { partnerId: cloudhausId, accountId: umbrellaId, id: Number(umbrella.request) }
   const [siblings] = db
     .insert(quotaRequests)
-    .values({ accountId: account('initech'), requestedBy: 6, reason: 'X', createdAt: 1 })
+    .values({ accountId: account('initech'), requestedBy: userId(panel, 'ines'), reason: 'X', createdAt: 1 })
     .returning()
     .all()
   db.insert(quotaRequests)
@@ -798,11 +799,11 @@ t.test('an export shows nothing of another tenant', async (t) => {
 })
 
 t.test('what the end of an account counts, ends, gives back and forgets is its own', async (t) => {
-  const { panel, umbrella } = await prepare(t)
+  const { panel } = await prepare(t)
   const { db } = panel
   const account = (identifier: string) => accountId(panel, identifier)
   const [acmeId, umbrellaId, cloudhausId] = [account('acme'), account('umbrella'), account('cloudhaus')]
-  const uma = Number(umbrella.user)
+  const uma = userId(panel, 'uma')
   const actor = {
     userId: uma,
     accountId: null,
@@ -815,7 +816,9 @@ t.test('what the end of an account counts, ends, gives back and forgets is its o
   // Nils is a user of a deleted account alone.
   db.insert(accounts).values({ name: 'Gone', identifier: 'gone', search: 'gone', kind: 'customer', createdAt: 1 }).run()
   const goneId = account('gone')
-  db.insert(memberships).values({ accountId: goneId, userId: 10, role: 'member', createdAt: 1, lastUsedAt: 1 }).run()
+  db.insert(memberships)
+    .values({ accountId: goneId, userId: userId(panel, 'nils'), role: 'member', createdAt: 1, lastUsedAt: 1 })
+    .run()
   db.update(accounts).set({ deletedAt: actor.at }).where(eq(accounts.id, goneId)).run()
   // All that an account can have, Umbrella has.
   db.insert(partnerRequests).values({ accountId: umbrellaId, requestedBy: uma, createdAt: 1 }).run()
@@ -1032,12 +1035,12 @@ t.test(
 )
 
 t.test('what one tenant does leaves all others’ rows as they were', async (t) => {
-  const { panel, acme, umbrella } = await prepare(t)
+  const { panel, acme } = await prepare(t)
   const { db } = panel
   const [stella, tom, olga] = [await panel.signIn('stella'), await panel.signIn('tom'), await panel.signIn('olga')]
   const petra = await panel.signIn('petra')
   await panel.signIn('uma')
-  const ofUmbrella = () => rowsOf(panel, accountId(panel, 'umbrella'), Number(umbrella.user))
+  const ofUmbrella = () => rowsOf(panel, accountId(panel, 'umbrella'), userId(panel, 'uma'))
   const uma = await panel.signIn('uma')
   await uma.submit('/customer/account', 'Ask to become a partner')
   const asked = db.select().from(partnerRequests).all()
@@ -1045,7 +1048,7 @@ t.test('what one tenant does leaves all others’ rows as they were', async (t) 
   const riva = await panel.signIn('riva')
   await riva.submit('/partner/customers/umbrella/quotas', 'Save quotas', { volumes: '9' })
   const [at, umbrellaId] = [panel.app.now(), there(asked[0]?.accountId)]
-  const more = { accountId: umbrellaId, requestedBy: Number(umbrella.user), reason: 'X', createdAt: at, endedAt: at }
+  const more = { accountId: umbrellaId, requestedBy: userId(panel, 'uma'), reason: 'X', createdAt: at, endedAt: at }
   for (let n = 0; n < 30; n++)
     db.insert(quotaRequests)
       .values({ ...more, state: 'approved', automatic: true })
@@ -1080,7 +1083,7 @@ t.test('what one tenant does leaves all others’ rows as they were', async (t) 
   await panel.visit().logIn('acme@new.example', words)
   db.update(users)
     .set({ totpSecret: 'sealed' })
-    .where(eq(users.id, Number(acme.user)))
+    .where(eq(users.id, userId(panel, 'acme@new.example')))
     .run()
   await olga.submit('/support/users', 'Reset two-factor', {}, 'Thomas')
   await olga.submit('/support/users', 'Disable', {}, 'Thomas')
@@ -1149,7 +1152,7 @@ t.test('a removed member, a demoted admin and a disabled user do nothing more wi
     }
     t.strictSame(lasting(panel), before, name)
   }
-  const ofTom = eq(memberships.userId, Number(acme.user))
+  const ofTom = eq(memberships.userId, userId(panel, 'tom'))
   t.equal(panel.db.select().from(memberships).where(ofTom).all().length, 0)
   t.same(panel.db.select().from(partnerRequests).all(), [])
   t.equal(panel.db.select().from(projects).all().length, 3)

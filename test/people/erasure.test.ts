@@ -7,6 +7,7 @@ import { simpleParser } from 'mailparser'
 import { Secret, TOTP } from 'otpauth'
 import t, { type Test } from 'tap'
 import { nextDueAccount, purgeAccount } from '../../src/accounts/deletion/purge/data.ts'
+import type { UserId } from '../../src/db/ids.ts'
 import { openDatabase, writeUnchecked } from '../../src/db/open.ts'
 import * as schema from '../../src/db/schema.ts'
 import { accounts, imports, invitations, letterPeople, letters, users } from '../../src/db/schema.ts'
@@ -20,7 +21,7 @@ import { erasure, type Fate } from '../../src/people/leaving/erasure.ts'
 import { logInCounter, resetCounter } from '../../src/people/log-in/throttle/attempt.ts'
 import { byItself } from '../../src/records/record.ts'
 import { hashToken } from '../../src/secrets.ts'
-import { type Client, newFolder, type Panel, publicUrl, startApp } from '../harness.ts'
+import { type Client, newFolder, type Panel, publicUrl, startApp, userId } from '../harness.ts'
 import { randomFrom } from '../proofs/random.ts'
 import { releases, unpackRelease } from '../releases/releases.ts'
 import { linkIn, startMailServer, until } from '../smtp.ts'
@@ -66,13 +67,13 @@ t.test('the list names every text column of the database, and no other', async (
   t.ok(inDatabase.length > 60)
 })
 
-type Filled = { panel: Panel; tom: Client; tomId: number; olga: Client }
+type Filled = { panel: Panel; tom: Client; tomId: UserId; olga: Client }
 
 /** Fills every column that can hold a name or an e-mail with Tom’s, who is called otherwise by then. */
 async function fill(t: Test): Promise<Filled> {
   const settings = { SUPPORT_EMAIL: 'help@meshpanel.example' }
   const first = await startApp(t, { settings })
-  const tomId = first.db.select().from(users).where(eq(users.email, formerEmail)).get()?.id ?? 0
+  const tomId = userId(first, 'tom')
   const kept = () =>
     until('the e-mails are kept', () =>
       first.db
@@ -442,7 +443,7 @@ t.test('who came by a copied link and an import has proved nothing, and leaves n
 t.test('a former address that somebody else has now is theirs', async (t) => {
   const panel = await startApp(t)
   const uma = await panel.signIn('uma')
-  const tomId = panel.db.select().from(users).where(eq(users.email, formerEmail)).get()?.id ?? 0
+  const tomId = userId(panel, 'tom')
   panel.db.update(users).set({ email, emailKey: email.toLowerCase() }).where(eq(users.id, tomId)).run()
   panel.db
     .insert(schema.personalChanges)
@@ -564,12 +565,12 @@ t.test('an e-mail that is being written while its reader is deleted leaves no fi
   const panel = await startApp(t)
   for (let turns = 0; turns < 25; turns++) {
     const reader = `zbvnmt${turns}@x.example`
-    const [user] = panel.db
+    const user = panel.db
       .insert(users)
       .values({ email: reader, emailKey: reader, name: reader, search: '', passwordHash: '', createdAt: 1 })
       .returning()
-      .all()
-    const post = (to: string, userId?: number) =>
+      .get()
+    const post = (to: string, userId?: UserId) =>
       writeUnchecked(panel.db, (tx) =>
         panel.app.postLetter(tx, panel.app.now(), {
           kind: 'password-changed',
@@ -579,9 +580,9 @@ t.test('an e-mail that is being written while its reader is deleted leaves no fi
           reason: userId === undefined ? { because: 'support' } : { because: 'user', userId },
         }),
       )
-    post(reader, user?.id)
+    post(reader, user.id)
     for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve))
-    deleteUser(panel.db, byItself(panel.app.now()), user?.id ?? 0, {
+    deleteUser(panel.db, byItself(panel.app.now()), user.id, {
       secrets: panel.app.secrets,
       removeFiles: () => removeStaleFiles(panel.db, panel.dataDir),
       eraseTraces: panel.app.eraseTraces,
@@ -612,8 +613,7 @@ for (const release of releases)
     const panel = await startApp(t, { dataDir })
     const words = [tom.email, tom.name.toLowerCase(), 'tom@new.example']
     t.same((await found(panel, words)).length, 3)
-    const { id } = panel.db.select().from(users).where(eq(users.email, tom.email)).get() ?? { id: 0 }
-    const done = deleteUser(panel.db, byItself(panel.app.now()), id, {
+    const done = deleteUser(panel.db, byItself(panel.app.now()), userId(panel, tom.email), {
       secrets: panel.app.secrets,
       removeFiles: () => {},
       eraseTraces: panel.app.eraseTraces,

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { asUserId } from '../../src/db/ids.ts'
 import { cast, demoPassword } from '../../src/demo.ts'
 import { hashPassword } from '../../src/people/log-in/passwords.ts'
 import { type Attempt, admit, forgive } from '../../src/people/log-in/throttle/data.ts'
@@ -309,8 +310,12 @@ t.test('one account, one address and all strangers together have a part of the q
   t.equal(await strangers(), 34, 'all strangers wait in one queue')
   t.equal(await known(), 6, 'and those who are known in another')
 
-  const owner = await served(60, (n) => ({ account: `browser ${n}`, address: undefined, owner: 1 }))
-  const others = await served(20, (n) => ({ account: `browser ${n} of another`, address: undefined, owner: 2 + n }))
+  const owner = await served(60, (n) => ({ account: `browser ${n}`, address: undefined, owner: asUserId(1) }))
+  const others = await served(20, (n) => ({
+    account: `browser ${n} of another`,
+    address: undefined,
+    owner: asUserId(2 + n),
+  }))
   t.equal(await owner(), 6, 'all browsers of one user together')
   t.equal(await others(), 20)
 })

@@ -2,7 +2,7 @@ import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { accounts, keptAccess, memberships, projects, users } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
-import { accountId, type Client, type Panel, startApp } from '../harness.ts'
+import { accountId, type Client, type Panel, startApp, userId } from '../harness.ts'
 import { until } from '../smtp.ts'
 
 const day = 24 * 3_600_000
@@ -242,7 +242,10 @@ t.test('nothing comes into a deleted account: the database itself refuses it', a
   )
   t.throws(
     () =>
-      db.insert(memberships).values({ accountId: acme, userId: 1, role: 'admin', createdAt: 1, lastUsedAt: 1 }).run(),
+      db
+        .insert(memberships)
+        .values({ accountId: acme, userId: userId(panel, 'olga'), role: 'admin', createdAt: 1, lastUsedAt: 1 })
+        .run(),
     /nobody joins/,
   )
   t.throws(

@@ -3,6 +3,7 @@
 // more: after each act the answer, every number and what each level has given out must be the same. Asking for more
 // never gives less: after each request and approval no limit is lower than before, none is there that was not, and
 // nothing that fitted is over its limit.
+
 import { eq } from 'drizzle-orm'
 import fc from 'fast-check'
 import t from 'tap'
@@ -19,7 +20,7 @@ import { approveRequest, declineRequest } from '../../src/quotas/requests/data/d
 import { findOpenRequest } from '../../src/quotas/requests/data/reading.ts'
 import { listResources } from '../../src/quotas/resources/data.ts'
 import type { Person } from '../../src/records/record.ts'
-import { startApp, there } from '../harness.ts'
+import { startApp, there, userId } from '../harness.ts'
 
 t.setTimeout(600_000)
 
@@ -178,11 +179,7 @@ t.test('random sequences of all quota acts come out as in a plain model', async 
   const { db } = panel
   const resources = new Map(listResources(db).map(({ key, id }) => [key, id]))
   const idOf = (kind: Kind) => resources.get(kind) ?? 0
-  const [userId = 0, partnerAdmin = 0] = db
-    .select()
-    .from(users)
-    .all()
-    .map(({ id }) => id)
+  const [member, partnerAdmin] = [userId(panel, 'olga'), userId(panel, 'petra')]
   const tell = { post: () => {}, publicUrl: '', supportEmail: undefined, panelName: '' }
   let made = 0
   let acts = 0
@@ -190,7 +187,7 @@ t.test('random sequences of all quota acts come out as in a plain model', async 
 
   function setUp() {
     const actor: Person = {
-      userId,
+      userId: member,
       accountId: null,
       bySupport: false,
       at: 0,
@@ -202,7 +199,7 @@ t.test('random sequences of all quota acts come out as in a plain model', async 
       there(createAccount(db, actor, { kind, partnerId, name: 'X', identifier: `model-${++made}` })).id
     const partnerId = account('partner', null)
     const ids = [1, 2, 3].map(() => account('customer', partnerId))
-    for (const id of ids) addMember(db, actor, { accountId: id, userId, role: 'admin' }, 'member.joined')
+    for (const id of ids) addMember(db, actor, { accountId: id, userId: member, role: 'admin' }, 'member.joined')
     addMember(db, actor, { accountId: partnerId, userId: partnerAdmin, role: 'admin' }, 'member.joined')
     db.update(users).set({ disabledAt: null }).where(eq(users.id, partnerAdmin)).run()
     return { actor, partnerId, ids }
@@ -281,7 +278,7 @@ t.test('random sequences of all quota acts come out as in a plain model', async 
           const may = model.allows(() => Object.assign(project.limits, rest))
           compare('project', set({ level: 'project', accountId, projectId: project.id }, rest), may)
         } else if (one.act === 'create') {
-          const made = createProject(db, actor, accountId, userId, { name: 'P', identifier: `p-${acts}` })
+          const made = createProject(db, actor, accountId, member, { name: 'P', identifier: `p-${acts}` })
           const project = { id: typeof made === 'string' ? asProjectId(0) : made.id, limits: {} }
           // Without a number in the way at any level it is created; a level that is full, or over, refuses.
           compare(

@@ -1,6 +1,6 @@
 import { eq } from 'drizzle-orm'
 import t from 'tap'
-import type { AccountId } from '../../src/db/ids.ts'
+import type { AccountId, UserId } from '../../src/db/ids.ts'
 import {
   accounts,
   invitations,
@@ -40,7 +40,7 @@ function addAccounts({ db }: Panel, prefix: string, partnerId: AccountId | null)
 function addRequest(
   { db }: Panel,
   accountId: AccountId,
-  requestedBy: number,
+  requestedBy: UserId,
   state: 'open' | 'declined' = 'open',
 ): void {
   const ended = state === 'open' ? {} : { endedAt: 2, endedBy: requestedBy }
@@ -222,7 +222,7 @@ t.test('an account’s page says how many admins it does not name', async (t) =>
   for (const n of numbers) {
     const email = `admin${n}@acme.example`
     const values = { email, emailKey: email, name: `Admin ${n}`, search: `admin ${n}`, passwordHash: '', createdAt: 1 }
-    const id = Number(panel.db.insert(users).values(values).run().lastInsertRowid)
+    const id = panel.db.insert(users).values(values).returning().get().id
     panel.db
       .insert(memberships)
       .values({ accountId: accountId(panel, 'acme'), userId: id, role: 'admin', createdAt: 1, lastUsedAt: 1 })

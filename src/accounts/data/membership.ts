@@ -1,6 +1,6 @@
 import { and, eq, isNotNull, isNull, type Placeholder, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
-import type { AccountId } from '../../db/ids.ts'
+import type { AccountId, UserId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { equals, type Placeholders, prepared } from '../../db/prepared.ts'
 import { accounts, memberships, sessions, users } from '../../db/schema.ts'
@@ -29,7 +29,7 @@ const ofPartner = {
 const leftToSupport = sql<number | null>`accounts.suspended_at is not null and not (${partnerActs})`
 const asMember = { role: memberships.role, fromPartner: memberships.fromPartner }
 
-const membership = prepared((db, { userId, accountId }: Placeholders<{ userId: number; accountId: AccountId }>) =>
+const membership = prepared((db, { userId, accountId }: Placeholders<{ userId: UserId; accountId: AccountId }>) =>
   db
     .select({ account: memberOf, membership: asMember, partner: ofPartner, leftToSupport })
     .from(memberships)
@@ -40,7 +40,7 @@ const membership = prepared((db, { userId, accountId }: Placeholders<{ userId: n
 )
 
 /** An account as its member sees it; undefined for everybody else, and once it is deleted. */
-export function findMembership(db: Db, userId: number, accountId: AccountId): ActiveAccount | undefined {
+export function findMembership(db: Db, userId: UserId, accountId: AccountId): ActiveAccount | undefined {
   const row = membership(db).get({ userId, accountId })
   return row && activeAccount(row.account, row.membership, row.partner, row.leftToSupport)
 }
@@ -127,6 +127,6 @@ function selectDeleted(db: Db, own: SQL | undefined) {
 }
 
 /** A deleted account as somebody sees it who is a member of it until it is purged; undefined for everybody else. */
-export function findDeletedMembership(db: Db, userId: number, accountId: AccountId): DeletedAccount | undefined {
+export function findDeletedMembership(db: Db, userId: UserId, accountId: AccountId): DeletedAccount | undefined {
   return selectDeleted(db, and(eq(memberships.userId, userId), eq(memberships.accountId, accountId))).get()
 }

@@ -1,6 +1,6 @@
 import { and, desc, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
-import type { AccountId } from '../../db/ids.ts'
+import type { AccountId, UserId } from '../../db/ids.ts'
 import { type List, type ListQuery, type ListSpec, type PageOf, readPage } from '../../db/list.ts'
 import { type Authority, type Db, write } from '../../db/open.ts'
 import { equals, type Placeholders, placeholdersOf, prepared } from '../../db/prepared.ts'
@@ -29,7 +29,7 @@ export type OwnAccount = Pick<ActiveAccount, 'id' | 'name' | 'identifier' | 'kin
   lastUsedAt: number
 }
 
-export function findOwnAccount(db: Db, userId: number, identifier: string): OwnAccount | undefined {
+export function findOwnAccount(db: Db, userId: UserId, identifier: string): OwnAccount | undefined {
   return db
     .select(ownAccount)
     .from(accounts)
@@ -38,7 +38,7 @@ export function findOwnAccount(db: Db, userId: number, identifier: string): OwnA
     .get()
 }
 
-const partnerAccounts = prepared((db, { userId, limit }: Placeholders<{ userId: number; limit: number }>) =>
+const partnerAccounts = prepared((db, { userId, limit }: Placeholders<{ userId: UserId; limit: number }>) =>
   db
     .select(ownAccount)
     .from(memberships)
@@ -50,7 +50,7 @@ const partnerAccounts = prepared((db, { userId, limit }: Placeholders<{ userId: 
 )
 
 /** The partner accounts that a user has used last. */
-export function listPartnerAccounts(db: Db, userId: number, limit: number): OwnAccount[] {
+export function listPartnerAccounts(db: Db, userId: UserId, limit: number): OwnAccount[] {
   return partnerAccounts(db).all({ userId, limit })
 }
 
@@ -75,7 +75,7 @@ export const ownAccountList = {
   filters: {},
 } as const satisfies ListSpec<OwnAccount>
 
-export function listOwnAccounts(db: Db, userId: number, query: ListQuery): List<OwnAccount> {
+export function listOwnAccounts(db: Db, userId: UserId, query: ListQuery): List<OwnAccount> {
   const values = { userId }
   const own = and(equals(memberships.userId, placeholdersOf(values).userId), isNull(accounts.deletedAt))
   return readPage(db, ownAccountList, query, {
@@ -105,7 +105,7 @@ const countOwn =
       .where(and(own, where))
       .limit(limit)
 
-const recentAccounts = prepared((db, { userId, limit }: Placeholders<{ userId: number; limit: number }>) =>
+const recentAccounts = prepared((db, { userId, limit }: Placeholders<{ userId: UserId; limit: number }>) =>
   db
     .select(ownAccount)
     .from(memberships)
@@ -117,7 +117,7 @@ const recentAccounts = prepared((db, { userId, limit }: Placeholders<{ userId: n
 )
 
 /** The accounts that a user has used last. */
-export function listRecentAccounts(db: Db, userId: number, limit: number): OwnAccount[] {
+export function listRecentAccounts(db: Db, userId: UserId, limit: number): OwnAccount[] {
   return recentAccounts(db).all({ userId, limit })
 }
 
@@ -144,7 +144,7 @@ export const deletedMembershipList = {
 /** A user's accounts that were deleted and may be restored. */
 export function listDeletedAccounts(
   db: Db,
-  userId: number,
+  userId: UserId,
   query: ListQuery,
 ): List<DeletedAccount & { id: AccountId; lastUsedAt: number }> {
   const values = { userId }
@@ -177,7 +177,7 @@ export function switchAccount(
   db: Db,
   actor: Authority,
   sessionHash: string,
-  userId: number,
+  userId: UserId,
   identifier: string,
   at: number,
 ): OwnAccount | undefined {

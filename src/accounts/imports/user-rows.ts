@@ -3,7 +3,7 @@ import type { AccountId, ProjectId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { mayInvite } from '../../mail/allowance.ts'
 import { type ProjectRole, type Role, roleName } from '../../policy.ts'
-import { findProject } from '../../projects/data.ts'
+import { everything, findProject } from '../../projects/data.ts'
 import { email, emailKey, personName } from '../../web/fields.ts'
 import { findAccount } from '../data/account.ts'
 import { findMemberByEmail, invite, whyNotInvited } from '../invitations/data/sending.ts'
@@ -79,9 +79,6 @@ function checkKnown(db: Db, accountId: AccountId, every: Record<string, string>,
   }
   return { unchanged: words.join(' ') } satisfies Omit<Checked, 'subject'>
 }
-
-/** Only admins import users, and they see all projects. */
-const everything = { userId: 0, seesAll: true }
 
 /** “website:user shop” → the account's own living projects, with roles. What is wrong, in words. */
 function readProjects(db: Db, accountId: AccountId, text: string) {

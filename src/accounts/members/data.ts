@@ -1,5 +1,5 @@
 import { and, count, desc, eq, sql } from 'drizzle-orm'
-import type { AccountId } from '../../db/ids.ts'
+import type { AccountId, UserId } from '../../db/ids.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import { type Db, write } from '../../db/open.ts'
 import { equals, type Placeholders, placeholdersOf, prepared, preparedInsert } from '../../db/prepared.ts'
@@ -12,7 +12,7 @@ import { works, worksAsAdmin } from '../data/caretaker.ts'
 import { type Exit, endInvitationsTo, endMembership, endSent } from '../endings/data/ending.ts'
 
 export type Member = {
-  userId: number
+  userId: UserId
   name: string
   email: string
   role: Role
@@ -94,7 +94,7 @@ export function countMembers(db: Db, accountId: AccountId): number {
   return db.select({ n: count() }).from(memberships).where(eq(memberships.accountId, accountId)).get()?.n ?? 0
 }
 
-const oneMember = prepared((db, { accountId, userId }: Placeholders<{ accountId: AccountId; userId: number }>) =>
+const oneMember = prepared((db, { accountId, userId }: Placeholders<{ accountId: AccountId; userId: UserId }>) =>
   db
     .select(memberFields)
     .from(memberships)
@@ -103,7 +103,7 @@ const oneMember = prepared((db, { accountId, userId }: Placeholders<{ accountId:
     .prepare(),
 )
 
-export function findMember(db: Db, accountId: AccountId, userId: number): Member | undefined {
+export function findMember(db: Db, accountId: AccountId, userId: UserId): Member | undefined {
   return oneMember(db).get({ accountId, userId })
 }
 
@@ -128,7 +128,7 @@ export function countAdmins(db: Db, accountId: AccountId): number {
 const newMember = preparedInsert(memberships, (insert) => insert.onConflictDoNothing().prepare())
 
 /** `fromPartner`: one of the partner's people, whose membership ends with the tie to the partner. */
-export type NewMember = { accountId: AccountId; userId: number; role: Role; fromPartner?: boolean }
+export type NewMember = { accountId: AccountId; userId: UserId; role: Role; fromPartner?: boolean }
 
 /** Adds a member. False when the user is one already: then nothing changes, the role neither. */
 export function addMember(
@@ -158,7 +158,7 @@ export function changeRole(
   db: Db,
   actor: Actor,
   accountId: AccountId,
-  userId: number,
+  userId: UserId,
   role: Role,
   version: number,
   keptBy?: Person,
@@ -187,7 +187,7 @@ export function removeMember(
   db: Db,
   actor: Actor,
   accountId: AccountId,
-  userId: number,
+  userId: UserId,
   exit: Exit,
   { mayEmpty = false, keptBy }: { mayEmpty?: boolean; keptBy?: Person | undefined } = {},
 ): Member | 'last-admin' | undefined {
@@ -216,7 +216,7 @@ function isLastAdmin(tx: Db, accountId: AccountId, member: Member): boolean {
 }
 
 /** The people that a member of an account can ask, and who are told about it: its first admins who can log in and act. */
-export function listAdmins(db: Db, accountId: AccountId, limit = 3): { userId: number; name: string; email: string }[] {
+export function listAdmins(db: Db, accountId: AccountId, limit = 3): { userId: UserId; name: string; email: string }[] {
   return db
     .select({ userId: users.id, name: users.name, email: users.email })
     .from(memberships)

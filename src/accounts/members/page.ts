@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { asProjectId } from '../../db/ids.ts'
+import { asProjectId, asUserId, type UserId } from '../../db/ids.ts'
 import { type AccountKind, roleName } from '../../policy.ts'
 import { countProjects, findProjectsById, listProjectChoices, withChosen } from '../../projects/data.ts'
 import { found } from '../../web/answer/errors.ts'
@@ -16,8 +16,8 @@ const choices = 20
 export const invitedPrefix = 'invited-'
 
 /** The id of the user that the address names. */
-export function userIdOf(request: FastifyRequest): number {
-  return found(readId((request.params as { user: string }).user))
+export function userIdOf(request: FastifyRequest): UserId {
+  return asUserId(found(readId((request.params as { user: string }).user)))
 }
 
 /** The account's users and invitations, with the form that invites. */

@@ -1,6 +1,6 @@
 import { eq } from 'drizzle-orm'
 import { restorableUntil } from '../../db/deletion.ts'
-import type { AccountId } from '../../db/ids.ts'
+import type { AccountId, UserId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { accounts, users } from '../../db/schema.ts'
 import { allowNotice } from '../../mail/allowance.ts'
@@ -24,7 +24,7 @@ type Notice = Omit<NoticeLetter, 'facts' | 'link'> & {
   link?: NoticeLetter['link']
 }
 type Fact = NoticeLetter['facts'][number]
-type Reader = { userId: number; name: string; email: string }
+type Reader = { userId: UserId; name: string; email: string }
 
 /** So many admins of an account get an e-mail. */
 const mostLetters = 20

@@ -11,7 +11,7 @@ import {
   unique,
   uniqueIndex,
 } from 'drizzle-orm/sqlite-core'
-import type { AccountId } from '../ids.ts'
+import type { AccountId, UserId } from '../ids.ts'
 import { living, restorable } from './deletion.ts'
 import { invitations } from './invitations.ts'
 import { users } from './people.ts'
@@ -43,7 +43,9 @@ export const accounts = sqliteTable(
     // A deleted account can be restored for 30 days; then it is purged: its row stays for its identifier,
     // without a name and without a partner.
     deletedAt: integer('deleted_at'),
-    deletedBy: integer('deleted_by').references(() => users.id),
+    deletedBy: integer('deleted_by')
+      .$type<UserId>()
+      .references(() => users.id),
     purgedAt: integer('purged_at'),
     version: integer().notNull().default(1),
   },
@@ -79,6 +81,7 @@ export const memberships = sqliteTable(
       .notNull()
       .references(() => accounts.id),
     userId: integer('user_id')
+      .$type<UserId>()
       .notNull()
       .references(() => users.id),
     role: text({ enum: ['admin', 'member'] }).notNull(),
@@ -110,6 +113,7 @@ export const partnerRequests = sqliteTable(
       .notNull()
       .references(() => accounts.id),
     requestedBy: integer('requested_by')
+      .$type<UserId>()
       .notNull()
       .references(() => users.id),
     state: text({ enum: ['pending', 'granted', 'declined'] })
@@ -142,6 +146,7 @@ export const imports = sqliteTable(
       .notNull()
       .default('checking'),
     createdBy: integer('created_by')
+      .$type<UserId>()
       .notNull()
       .references(() => users.id),
     createdAt: integer('created_at').notNull(),
@@ -156,7 +161,9 @@ export const imports = sqliteTable(
     unreadAfter: integer('unread_after'),
     // Nobody sees it any more; its rows are deleted some at a time.
     discardedAt: integer('discarded_at'),
-    stoppedBy: integer('stopped_by').references(() => users.id),
+    stoppedBy: integer('stopped_by')
+      .$type<UserId>()
+      .references(() => users.id),
   },
   (table) => [
     index('imports_discarded').on(table.discardedAt).where(sql`discarded_at is not null`),

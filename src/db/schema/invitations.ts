@@ -10,7 +10,7 @@ import {
   unique,
   uniqueIndex,
 } from 'drizzle-orm/sqlite-core'
-import type { AccountId, ProjectId } from '../ids.ts'
+import type { AccountId, ProjectId, UserId } from '../ids.ts'
 import { accounts } from './accounts.ts'
 import { users } from './people.ts'
 import { projects } from './projects.ts'
@@ -30,6 +30,7 @@ export const invitations = sqliteTable(
     role: text({ enum: ['admin', 'member'] }).notNull(),
     // Who sent it last, and from which account; none for Support. It ends when they lose the right to send it.
     invitedBy: integer('invited_by')
+      .$type<UserId>()
       .notNull()
       .references(() => users.id),
     invitedFrom: integer('invited_from')
@@ -42,7 +43,9 @@ export const invitations = sqliteTable(
     sentAt: integer('sent_at').notNull(),
     expiresAt: integer('expires_at').notNull(),
     endedAt: integer('ended_at'),
-    acceptedBy: integer('accepted_by').references(() => users.id),
+    acceptedBy: integer('accepted_by')
+      .$type<UserId>()
+      .references(() => users.id),
   },
   (table) => [
     unique('invitations_account_id').on(table.accountId, table.id),
@@ -74,7 +77,9 @@ export const invitationTokens = sqliteTable(
       .notNull()
       .default('mailed'),
     // Who had it made, and from which account; none for Support.
-    madeBy: integer('made_by').references(() => users.id),
+    madeBy: integer('made_by')
+      .$type<UserId>()
+      .references(() => users.id),
     madeFrom: integer('made_from')
       .$type<AccountId>()
       .references(() => accounts.id),

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { check, index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
-import type { AccountId } from '../ids.ts'
+import type { AccountId, UserId } from '../ids.ts'
 import { accounts } from './accounts.ts'
 import { invitations } from './invitations.ts'
 import { users } from './people.ts'
@@ -19,7 +19,9 @@ export const letters = sqliteTable(
     body: text(),
     invitationId: integer('invitation_id').references(() => invitations.id),
     // Whose letter it is, where that is known: it forgets the person when the user is deleted.
-    userId: integer('user_id').references(() => users.id),
+    userId: integer('user_id')
+      .$type<UserId>()
+      .references(() => users.id),
     // The account that it tells about: while that is deleted, the letter does not go out.
     accountId: integer('account_id')
       .$type<AccountId>()
@@ -67,6 +69,7 @@ export const letterPeople = sqliteTable(
       .notNull()
       .references(() => letters.id),
     userId: integer('user_id')
+      .$type<UserId>()
       .notNull()
       .references(() => users.id),
   },

@@ -1,11 +1,11 @@
 import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
-import type { AccountId } from '../ids.ts'
+import type { AccountId, UserId } from '../ids.ts'
 import { accounts } from './accounts.ts'
 
 export const users = sqliteTable(
   'users',
   {
-    id: integer().primaryKey(),
+    id: integer().primaryKey().$type<UserId>(),
     email: text().notNull(),
     emailKey: text('email_key').notNull().unique(),
     name: text().notNull(),
@@ -38,6 +38,7 @@ export const passwordResets = sqliteTable(
     // SHA-256 of the token in the letter's link.
     hash: text().primaryKey(),
     userId: integer('user_id')
+      .$type<UserId>()
       .notNull()
       .references(() => users.id),
     expiresAt: integer('expires_at').notNull(),
@@ -52,6 +53,7 @@ export const emailChanges = sqliteTable(
     // SHA-256 of the token in the letter's link.
     hash: text().primaryKey(),
     userId: integer('user_id')
+      .$type<UserId>()
       .notNull()
       .references(() => users.id),
     email: text().notNull(),
@@ -67,6 +69,7 @@ export const sessions = sqliteTable(
     // SHA-256 of the id in the cookie.
     hash: text().notNull().unique(),
     userId: integer('user_id')
+      .$type<UserId>()
       .notNull()
       .references(() => users.id),
     // A column of its own, so that a slow request cannot undo a switch. It may name an account that
@@ -94,6 +97,7 @@ export const recoveryCodes = sqliteTable(
   'recovery_codes',
   {
     userId: integer('user_id')
+      .$type<UserId>()
       .notNull()
       .references(() => users.id),
     hash: text().notNull(),

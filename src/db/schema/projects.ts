@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { check, foreignKey, index, integer, primaryKey, sqliteTable, text, unique } from 'drizzle-orm/sqlite-core'
-import type { AccountId, ProjectId } from '../ids.ts'
+import type { AccountId, ProjectId, UserId } from '../ids.ts'
 import { accounts, memberships } from './accounts.ts'
 import { restorable } from './deletion.ts'
 import { users } from './people.ts'
@@ -22,7 +22,9 @@ export const projects = sqliteTable(
     // A deleted project can be restored for 30 days; then it is purged. It keeps its row, so that its
     // identifier is never given out again.
     deletedAt: integer('deleted_at'),
-    deletedBy: integer('deleted_by').references(() => users.id),
+    deletedBy: integer('deleted_by')
+      .$type<UserId>()
+      .references(() => users.id),
     purgedAt: integer('purged_at'),
     version: integer().notNull().default(1),
   },
@@ -40,7 +42,7 @@ export const projectAccess = sqliteTable(
   {
     accountId: integer('account_id').$type<AccountId>().notNull(),
     projectId: integer('project_id').$type<ProjectId>().notNull(),
-    userId: integer('user_id').notNull(),
+    userId: integer('user_id').$type<UserId>().notNull(),
     role: text({ enum: ['admin', 'user', 'reader'] }).notNull(),
     // The user's, kept by triggers: a project's people are searched and sorted by them.
     search: text().notNull().default(''),
@@ -73,7 +75,7 @@ export const keptAccess = sqliteTable(
   {
     accountId: integer('account_id').$type<AccountId>().notNull(),
     projectId: integer('project_id').$type<ProjectId>().notNull(),
-    userId: integer('user_id').notNull(),
+    userId: integer('user_id').$type<UserId>().notNull(),
     role: text({ enum: ['admin', 'user', 'reader'] }).notNull(),
   },
   (table) => [

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { check, foreignKey, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
-import type { AccountId, ProjectId } from '../ids.ts'
+import type { AccountId, ProjectId, UserId } from '../ids.ts'
 import { accounts } from './accounts.ts'
 import { users } from './people.ts'
 import { projects } from './projects.ts'
@@ -32,7 +32,9 @@ export const limits = sqliteTable(
       .references(() => resources.id),
     amount: integer(),
     remark: text().notNull(),
-    setBy: integer('set_by').references(() => users.id),
+    setBy: integer('set_by')
+      .$type<UserId>()
+      .references(() => users.id),
     // The account that it was set from; none for Support.
     setFrom: integer('set_from')
       .$type<AccountId>()
@@ -67,6 +69,7 @@ export const quotaRequests = sqliteTable(
       .references(() => accounts.id),
     projectId: integer('project_id').$type<ProjectId>(),
     requestedBy: integer('requested_by')
+      .$type<UserId>()
       .notNull()
       .references(() => users.id),
     reason: text().notNull(),
@@ -75,7 +78,9 @@ export const quotaRequests = sqliteTable(
       .default('open'),
     createdAt: integer('created_at').notNull(),
     endedAt: integer('ended_at'),
-    endedBy: integer('ended_by').references(() => users.id),
+    endedBy: integer('ended_by')
+      .$type<UserId>()
+      .references(() => users.id),
     comment: text().notNull().default(''),
     // Approved by the partner’s rule, not by a person.
     automatic: integer({ mode: 'boolean' }).notNull().default(false),

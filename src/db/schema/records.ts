@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { check, index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
-import type { AccountId, ProjectId } from '../ids.ts'
+import type { AccountId, ProjectId, UserId } from '../ids.ts'
 import { users } from './people.ts'
 
 // Append-only: triggers refuse UPDATE and DELETE. No foreign keys, so that a record outlives all it
@@ -12,10 +12,10 @@ export const records = sqliteTable(
     at: integer().notNull(),
     kind: text().notNull(),
     accountId: integer('account_id').$type<AccountId>(),
-    actorId: integer('actor_id'),
+    actorId: integer('actor_id').$type<UserId>(),
     actorAccountId: integer('actor_account_id').$type<AccountId>(),
     bySupport: integer('by_support', { mode: 'boolean' }).notNull(),
-    userId: integer('user_id'),
+    userId: integer('user_id').$type<UserId>(),
     invitationId: integer('invitation_id'),
     projectId: integer('project_id').$type<ProjectId>(),
     letterId: integer('letter_id'),
@@ -45,6 +45,7 @@ export const personalChanges = sqliteTable(
       .notNull()
       .references(() => records.id),
     userId: integer('user_id')
+      .$type<UserId>()
       .notNull()
       .references(() => users.id),
     // The last three are what the user typed into an act: they stay, except for the names of deleted people in them.

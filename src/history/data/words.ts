@@ -1,4 +1,4 @@
-import type { AccountId } from '../../db/ids.ts'
+import type { AccountId, UserId } from '../../db/ids.ts'
 import { readJson } from '../../db/json.ts'
 import type { Db } from '../../db/open.ts'
 import { type Placeholders, prepared } from '../../db/prepared.ts'
@@ -21,7 +21,7 @@ export function inFull(db: Db, scope: Scope, partnerId: AccountId | undefined, r
     rows.map(({ id }) => id),
   )
   const renames = renamesOf(db, rows)
-  const personAt = (id: number | null, name: string | null, recordId: number) =>
+  const personAt = (id: UserId | null, name: string | null, recordId: number) =>
     id === null || name === null ? null : nameAt(name, recordId, renames.users.get(id))
   /** What was purged has lost its name, and what a partner’s customer that has left is called is not the partner’s: the identifier stands for it. */
   const placeAt = <Id>(row: Place<Id> | null, own: boolean, recordId: number, of: Map<Id, Rename[]>) =>

@@ -1,6 +1,6 @@
 import { and, eq, type Placeholder, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
-import type { AccountId, ProjectId } from '../../db/ids.ts'
+import type { AccountId, ProjectId, UserId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { equals, type Placeholders, perConnection, prepared } from '../../db/prepared.ts'
 import { accounts, personalChanges } from '../../db/schema.ts'
@@ -30,8 +30,8 @@ const renamesOfUsers = prepared((db, { userIds }: Placeholders<{ userIds: string
 )
 
 /** The renames of these users, by user. */
-export function userRenames(db: Db, userIds: Iterable<number>): Map<number, Rename[]> {
-  const renames = new Map<number, Rename[]>()
+export function userRenames(db: Db, userIds: Iterable<UserId>): Map<UserId, Rename[]> {
+  const renames = new Map<UserId, Rename[]>()
   const found = renamesOfUsers(db).all({ userIds: JSON.stringify([...new Set(userIds)]) })
   for (const { userId, ...rename } of found.sort((one, other) => one.recordId - other.recordId))
     push(renames, userId, rename)
@@ -42,7 +42,7 @@ export function userRenames(db: Db, userIds: Iterable<number>): Map<number, Rena
 type Past = {
   newest: number
   /** Who acted in it or was acted on, and the accounts that others acted from: with their first record. */
-  people: Map<number, number>
+  people: Map<UserId, number>
   from: Map<AccountId, number>
   renames: Rename[]
   projects: Map<ProjectId, Rename[]>
@@ -59,9 +59,9 @@ const newPeople = prepared((db, { asked }: Placeholders<{ asked: string }>) =>
   db
     .select({
       accountId: sql<AccountId>`records.account_id`,
-      actorId: sql<number | null>`records.actor_id`,
+      actorId: sql<UserId | null>`records.actor_id`,
       actorAccountId: sql<AccountId | null>`records.actor_account_id`,
-      userId: sql<number | null>`records.user_id`,
+      userId: sql<UserId | null>`records.user_id`,
       first: sql<number>`min(records.id)`,
       last: sql<number>`max(records.id)`,
     })

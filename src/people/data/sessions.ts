@@ -1,4 +1,5 @@
 import { and, eq, ne } from 'drizzle-orm'
+import type { UserId } from '../../db/ids.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import { type Db, write } from '../../db/open.ts'
 import { equals, placeholdersOf } from '../../db/prepared.ts'
@@ -29,7 +30,7 @@ export const sessionList = {
 } as const satisfies ListSpec<OwnSession>
 
 /** A user’s sessions, the newest first; `current` is the one with this hash. */
-export function listSessions(db: Db, userId: number, currentHash: string, query: ListQuery): List<OwnSession> {
+export function listSessions(db: Db, userId: UserId, currentHash: string, query: ListQuery): List<OwnSession> {
   const values = { userId }
   const own = equals(sessions.userId, placeholdersOf(values).userId)
   return readPage(db, sessionList, query, {
@@ -75,7 +76,7 @@ export function endOtherSessions(db: Db, actor: Person, currentHash: string): nu
 }
 
 /** Ends all sessions of a user; returns how many there were. */
-export function endSessions(db: Db, actor: Actor, userId: number): number {
+export function endSessions(db: Db, actor: Actor, userId: UserId): number {
   return write(db, actor, (tx) => {
     const ended = tx.delete(sessions).where(eq(sessions.userId, userId)).run().changes
     if (ended) record(tx, actor, { kind: 'user.sessions-ended', userId, change: { sessions: [ended, 0] } })

@@ -2,6 +2,7 @@ import { and, eq, isNull, ne, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { endSent } from '../../accounts/endings/data/ending.ts'
 import { named } from '../../db/fold.ts'
+import type { UserId } from '../../db/ids.ts'
 import { type Db, write, writeUnchecked } from '../../db/open.ts'
 import { equals, type Placeholders, prepared } from '../../db/prepared.ts'
 import {
@@ -18,7 +19,7 @@ import { emailKey } from '../../web/fields.ts'
 
 export type User = typeof users.$inferSelect
 
-const activeUser = prepared((db, { userId }: Placeholders<{ userId: number }>) =>
+const activeUser = prepared((db, { userId }: Placeholders<{ userId: UserId }>) =>
   db
     .select()
     .from(users)
@@ -27,7 +28,7 @@ const activeUser = prepared((db, { userId }: Placeholders<{ userId: number }>) =
 )
 
 /** A user who may log in and act: a disabled one is not found. */
-export function findActiveUser(db: Db, userId: number): User | undefined {
+export function findActiveUser(db: Db, userId: UserId): User | undefined {
   return activeUser(db).get({ userId })
 }
 
@@ -86,7 +87,7 @@ export function hasOperator(db: Db): boolean {
 export function renameUser(
   db: Db,
   actor: Actor,
-  userId: number,
+  userId: UserId,
   name: string,
   version: number,
 ): 'saved' | 'unchanged' | undefined {
@@ -109,7 +110,7 @@ export function renameUser(
 }
 
 /** Sets the password, and ends all sessions of the user and what was asked for in them. In the caller’s transaction. */
-export function setPassword(tx: Db, actor: Actor, userId: number, passwordHash: string): void {
+export function setPassword(tx: Db, actor: Actor, userId: UserId, passwordHash: string): void {
   tx.update(users).set({ passwordHash }).where(eq(users.id, userId)).run()
   tx.delete(sessions).where(eq(sessions.userId, userId)).run()
   tx.delete(emailChanges).where(eq(emailChanges.userId, userId)).run()
@@ -143,7 +144,7 @@ export function setPasswordByMail(tx: Db, actor: Actor, user: User, passwordHash
 export function setDisabled(
   db: Db,
   actor: Actor,
-  userId: number,
+  userId: UserId,
   disabled: boolean,
 ): number | 'last-operator' | undefined {
   return write(db, actor, (tx) => {
@@ -161,7 +162,7 @@ export function setDisabled(
 }
 
 /** Whether another user of Support can log in. */
-export function hasOtherOperator(db: Db, userId: number): boolean {
+export function hasOtherOperator(db: Db, userId: UserId): boolean {
   const other = and(eq(users.operator, true), ne(users.id, userId), isNull(users.disabledAt))
   return db.select({ id: users.id }).from(users).where(other).limit(1).get() !== undefined
 }
@@ -204,6 +205,6 @@ export function rekeyEmails(db: Db): string[] {
   })
 }
 
-export function findUser(db: Db, userId: number): User | undefined {
+export function findUser(db: Db, userId: UserId): User | undefined {
   return db.select().from(users).where(eq(users.id, userId)).get()
 }

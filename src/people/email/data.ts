@@ -1,6 +1,6 @@
 import { and, eq, gt, ne } from 'drizzle-orm'
 import { named } from '../../db/fold.ts'
-import type { AccountId } from '../../db/ids.ts'
+import type { AccountId, UserId } from '../../db/ids.ts'
 import { type Db, write } from '../../db/open.ts'
 import { emailChanges, passwordResets, sessions, users } from '../../db/schema.ts'
 import { allowConfirmation, allowEmailChange } from '../../mail/allowance.ts'
@@ -51,7 +51,7 @@ export function requestEmailChange(db: Db, actor: Person, user: User, email: str
 export function requestConfirmation(
   db: Db,
   actor: Person,
-  userId: number,
+  userId: UserId,
   accountId: AccountId | null,
   { post, publicUrl }: Pick<ConfirmationSender, 'post' | 'publicUrl'>,
 ): User | undefined {
@@ -129,7 +129,7 @@ export function findEmailChange(
 export function changeEmail(
   db: Db,
   actor: Person,
-  userId: number,
+  userId: UserId,
   token: string,
   { sessionHash, passwordHash }: { sessionHash: string; passwordHash?: string | undefined },
   sender: ConfirmationSender,
@@ -168,6 +168,6 @@ export function changeEmail(
   })
 }
 
-function open(userId: number, token: string, at: number) {
+function open(userId: UserId, token: string, at: number) {
   return and(eq(emailChanges.hash, hashToken(token)), eq(emailChanges.userId, userId), gt(emailChanges.expiresAt, at))
 }

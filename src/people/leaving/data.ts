@@ -1,6 +1,7 @@
 import { and, asc, eq, isNull, sql } from 'drizzle-orm'
 import { works, worksAsAdmin } from '../../accounts/data/caretaker.ts'
 import { endMembership, endSent } from '../../accounts/endings/data/ending.ts'
+import type { UserId } from '../../db/ids.ts'
 import { type Db, write } from '../../db/open.ts'
 import { accounts, emailChanges, memberships, passwordResets, recoveryCodes, sessions, users } from '../../db/schema.ts'
 import { adminRole } from '../../policy.ts'
@@ -20,7 +21,7 @@ import { recognise } from './forget/data/recognising.ts'
 type AccountName = { name: string; identifier: string }
 
 /** What a user's deletion would do to living accounts: `needed` forbid it, since others are left there without an admin. */
-export function foreseeDeletion(db: Db, userId: number): { needed: AccountName[]; emptied: AccountName[] } {
+export function foreseeDeletion(db: Db, userId: UserId): { needed: AccountName[]; emptied: AccountName[] } {
   const others = sql<number>`(select count(*) from memberships as other where other.account_id = memberships.account_id and other.user_id <> ${userId})`
   const otherAdmins = sql<number>`(select count(*) from memberships as other join users as person on person.id = other.user_id where other.account_id = memberships.account_id and other.user_id <> ${userId} and ${worksAsAdmin(sql`other`, sql`person`)})`
   const last = db
@@ -65,7 +66,7 @@ export type Erasing = {
 export function deleteUser(
   db: Db,
   actor: Actor,
-  userId: number,
+  userId: UserId,
   { secrets, removeFiles, eraseTraces }: Erasing,
 ): 'deleted' | 'needed' | 'last-operator' {
   return write(db, actor, (tx) => {
@@ -112,7 +113,7 @@ export function deleteUser(
   })
 }
 
-function endMemberships(tx: Db, actor: Actor, userId: number): void {
+function endMemberships(tx: Db, actor: Actor, userId: UserId): void {
   const own = tx.select({ accountId: memberships.accountId }).from(memberships).where(eq(memberships.userId, userId))
   for (const { accountId } of own.all()) endMembership(tx, actor, accountId, userId, 'member.deleted')
   endSent(tx, actor, userId)

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { foreseeEndOfAll } from '../../accounts/endings/data/foreseeing.ts'
+import { asUserId } from '../../db/ids.ts'
 import { removeStaleFiles } from '../../mail/files.ts'
 import { found } from '../../web/answer/errors.ts'
 import { emailKey, readId } from '../../web/fields.ts'
@@ -73,7 +74,7 @@ export default async function userRemovalRoutes(app: FastifyInstance) {
   }
 
   function userOf(request: FastifyRequest): User {
-    const user = found(findUser(db, found(readId((request.params as { user: string }).user))))
+    const user = found(findUser(db, asUserId(found(readId((request.params as { user: string }).user)))))
     return found(user.deletedAt === null ? user : undefined)
   }
 

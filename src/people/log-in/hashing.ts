@@ -1,5 +1,6 @@
 import { channel } from 'node:diagnostics_channel'
 import { hash, verify } from '@node-rs/argon2'
+import type { UserId } from '../../db/ids.ts'
 import { Refusal } from '../../web/answer/errors.ts'
 import { type Attempt, networkOf } from './throttle/data.ts'
 
@@ -19,7 +20,7 @@ const mostPerNetwork = 8
 /** Published when a hash begins, so that tests can act while it runs. */
 const hashes = channel('meshpanel:hash')
 
-type Job = { account: string; network: string | undefined; owner: number | undefined; run: () => Promise<void> }
+type Job = { account: string; network: string | undefined; owner: UserId | undefined; run: () => Promise<void> }
 
 /**
  * Those who are known (their attempts have a counter of their own, whatever their address) and strangers take turns:

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { listRecentAccounts } from '../../accounts/data/switcher.ts'
+import type { UserId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { emailKey, personName } from '../../web/fields.ts'
 import type { ReadForm } from '../../web/request/forms.ts'
@@ -37,7 +38,7 @@ export async function readNewPassword(
   form: ReadForm<{ password: string; repeated: string }>,
   owner: Owner,
   panelName: string,
-  from: string | { userId: number },
+  from: string | { userId: UserId },
   earlier?: string,
 ): Promise<string | undefined> {
   if (!form.input) return undefined

@@ -1,4 +1,5 @@
 import { and, count, eq, gt, isNull, lt, or } from 'drizzle-orm'
+import type { UserId } from '../../db/ids.ts'
 import { type Db, write } from '../../db/open.ts'
 import { recoveryCodes, sessions, users } from '../../db/schema.ts'
 import { type Actor, type Person, record } from '../../records/record.ts'
@@ -35,7 +36,7 @@ export function switchOn(
 export function switchOff(
   db: Db,
   actor: Actor,
-  userId: number,
+  userId: UserId,
   kind: 'user.two-factor-off' | 'user.two-factor-reset',
   tell: (tx: Db) => void,
 ): boolean {
@@ -61,7 +62,7 @@ export function renewCodes(db: Db, actor: Person, codes: string[]): void {
   })
 }
 
-function putCodes(tx: Db, userId: number, codes: string[]): void {
+function putCodes(tx: Db, userId: UserId, codes: string[]): void {
   tx.delete(recoveryCodes).where(eq(recoveryCodes.userId, userId)).run()
   for (const code of codes)
     tx.insert(recoveryCodes)
@@ -69,7 +70,7 @@ function putCodes(tx: Db, userId: number, codes: string[]): void {
       .run()
 }
 
-export function countCodes(db: Db, userId: number): number {
+export function countCodes(db: Db, userId: UserId): number {
   return db.select({ n: count() }).from(recoveryCodes).where(eq(recoveryCodes.userId, userId)).get()?.n ?? 0
 }
 

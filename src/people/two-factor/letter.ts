@@ -1,11 +1,12 @@
 import type { FastifyInstance } from 'fastify'
+import type { UserId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { dateTime } from '../../web/format.ts'
 
 /** Tells a user what has become of their two-factor log-in: within the transaction that changes it. */
 export function tellTwoFactor(
   { postLetter, now, config }: FastifyInstance,
-  { id: userId, email, name }: { id: number; email: string; name: string },
+  { id: userId, email, name }: { id: UserId; email: string; name: string },
   what: 'switched on' | 'switched off' | 'reset by Support',
 ): (tx: Db) => void {
   return (tx) =>

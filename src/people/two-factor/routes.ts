@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
+import type { UserId } from '../../db/ids.ts'
 import { seal, unseal } from '../../secrets.ts'
 import { badRequest, notFound } from '../../web/answer/errors.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
@@ -67,7 +68,7 @@ export default async function twoFactorRoutes(app: FastifyInstance) {
 }
 
 /** The secret travels sealed in the form, bound to its user: looking at the page stores nothing. */
-function openEnrolment({ secrets }: FastifyInstance, sealed: string, userId: number): string {
+function openEnrolment({ secrets }: FastifyInstance, sealed: string, userId: UserId): string {
   try {
     const [id, secret] = unseal(secrets, sealed).split(' ')
     if (id === String(userId) && secret) return secret

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
+import { asUserId, type UserId } from '../../db/ids.ts'
 import { type ProjectRole, projectRoleNames } from '../../policy.ts'
 import { found } from '../../web/answer/errors.ts'
 import { idChoice, readId, several, version } from '../../web/fields.ts'
@@ -16,7 +17,7 @@ const role = () => z.enum(['admin', 'user', 'reader'], { error: 'Choose a role.'
 const from = () => z.enum(['project', 'settings']).default('project')
 
 const gift = z.strictObject({
-  people: several(idChoice()).refine((people) => people.length > 0, 'Choose at least one person.'),
+  people: several(idChoice().transform(asUserId)).refine((people) => people.length > 0, 'Choose at least one person.'),
   role: role(),
   from: from(),
 })
@@ -72,8 +73,8 @@ export default async function accessRoutes(app: FastifyInstance) {
   })
 }
 
-function userOf(request: FastifyRequest): number {
-  return found(readId((request.params as { user: string }).user))
+function userOf(request: FastifyRequest): UserId {
+  return asUserId(found(readId((request.params as { user: string }).user)))
 }
 
 /** Who has just removed their own access cannot return to the project's page. */

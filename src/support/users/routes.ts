@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { listSent } from '../../accounts/endings/data/foreseeing.ts'
+import { asUserId } from '../../db/ids.ts'
 import { endSessions } from '../../people/data/sessions.ts'
 import { findUser, setDisabled } from '../../people/data/users.ts'
 import { found } from '../../web/answer/errors.ts'
@@ -77,7 +78,7 @@ export default async function supportUserRoutes(app: FastifyInstance) {
 }
 
 function userOf(request: FastifyRequest) {
-  const user = found(findUser(request.server.db, found(readId((request.params as { user: string }).user))))
+  const user = found(findUser(request.server.db, asUserId(found(readId((request.params as { user: string }).user)))))
   return found(user.deletedAt === null ? user : undefined)
 }
 

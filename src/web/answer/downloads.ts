@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 import { pipeline, type Readable, Transform } from 'node:stream'
 import type { FastifyReply } from 'fastify'
+import type { UserId } from '../../db/ids.ts'
 import { Refusal } from './errors.ts'
 
 /** A slow reader holds what is between the database and the network: so many of them a user has at once. */
@@ -13,7 +14,7 @@ const longestDownload = 30 * 60_000
 const askEvery = 10_000
 
 /** How many each user has open, by the panel’s HTTP server: plugins have instances of their own. */
-const open = new WeakMap<Server, Map<number, number>>()
+const open = new WeakMap<Server, Map<UserId, number>>()
 
 /**
  * Sends a file as it is made, no faster than it is read, and only as long as its reader may have it: asked before
@@ -23,7 +24,7 @@ const open = new WeakMap<Server, Map<number, number>>()
 export function sendFile(reply: FastifyReply, name: string, type: string, make: () => Readable): FastifyReply {
   const { signedIn } = reply.request
   const { server } = reply.server
-  const counts = open.get(server) ?? new Map<number, number>()
+  const counts = open.get(server) ?? new Map<UserId, number>()
   open.set(server, counts)
   const now = counts.get(signedIn.id) ?? 0
   if (now >= atOnce) {

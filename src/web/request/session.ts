@@ -3,7 +3,7 @@ import session, { type SessionStore } from '@fastify/session'
 import { and, eq, isNull, lt, or } from 'drizzle-orm'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { AccountId } from '../../db/ids.ts'
+import type { AccountId, UserId } from '../../db/ids.ts'
 import { type Db, writeUnchecked } from '../../db/open.ts'
 import { equals, type Placeholders, prepared } from '../../db/prepared.ts'
 import { memberships, sessions, users } from '../../db/schema.ts'
@@ -17,7 +17,7 @@ import { cookieName, cookieOptions } from './cookies.ts'
 
 declare module 'fastify' {
   interface Session {
-    userId?: number
+    userId?: UserId
     provedAt?: number
   }
   interface FastifyInstance {
@@ -106,7 +106,7 @@ function sessionStore(db: Db, storage: Storage, now: () => number, clock: Clock,
     storage.afterwards(remove)
   }
 
-  function touch(hash: string, userId: number): void {
+  function touch(hash: string, userId: UserId): void {
     const at = now()
     const update = () => {
       db.update(sessions).set({ lastSeenAt: at }).where(eq(sessions.hash, hash)).run()
@@ -135,7 +135,7 @@ export function noteProof(request: FastifyRequest): void {
 }
 
 export type SignIn = {
-  userId: number
+  userId: UserId
   accountId: AccountId | null
   /** The password that was proved right: another one since then ends the attempt. */
   passwordHash: string

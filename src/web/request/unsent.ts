@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { asUserId, type UserId } from '../../db/ids.ts'
 import { ownPath } from '../answer/redirects.ts'
 import { ofRow, type Values } from './forms.ts'
 
@@ -33,9 +34,9 @@ export type UnsentForms = {
   /** Keeps what was typed into the form of a request. False where there is nothing, or nobody, to keep it for. */
   keep: (request: FastifyRequest, page: string) => boolean
   /** The ones of a user, the newest first. */
-  of: (userId: number) => UnsentForm[]
+  of: (userId: UserId) => UnsentForm[]
   /** Forgets a form that has been sent. */
-  forget: (userId: number, once: string) => void
+  forget: (userId: UserId, once: string) => void
 }
 
 /** Never sent back into a page. */
@@ -47,7 +48,7 @@ const mostOfUser = 5
 const mostUsers = 200
 
 export default fp(async (app) => {
-  const forms = new Map<number, (UnsentForm & { at: number })[]>()
+  const forms = new Map<UserId, (UnsentForm & { at: number })[]>()
   app.decorate('unsentForms', {
     keep(request, page) {
       const userId = authorOf(request)
@@ -70,22 +71,22 @@ export default fp(async (app) => {
     },
   } satisfies UnsentForms)
 
-  function living(userId: number) {
+  function living(userId: UserId) {
     return (forms.get(userId) ?? []).filter(({ at }) => app.now() - at < kept)
   }
 })
 
 /** Whose page a form stands on, as its field `_user` says it. */
-export function authorSeal(key: string, userId: number): string {
+export function authorSeal(key: string, userId: UserId): string {
   return `${userId}.${createHmac('sha256', key).update(`form of user ${userId}`).digest('base64url')}`
 }
 
 /** The user on whose page the form of this request stood; undefined where it does not say so truly. */
-export function authorOf({ body, formMeta, server }: FastifyRequest): number | undefined {
+export function authorOf({ body, formMeta, server }: FastifyRequest): UserId | undefined {
   const given = formMeta?.author ?? (body as Values | undefined)?._user
   const [, id] = typeof given === 'string' ? (/^(\d{1,15})\.[\w-]{43}$/.exec(given) ?? []) : []
   if (typeof given !== 'string' || id === undefined) return undefined
-  const userId = Number(id)
+  const userId = asUserId(Number(id))
   return timingSafeEqual(Buffer.from(given), Buffer.from(authorSeal(server.secrets.forms, userId))) ? userId : undefined
 }
 

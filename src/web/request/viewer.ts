@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { AccountId } from '../../db/ids.ts'
+import type { AccountId, UserId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import type { Suspension } from '../../db/suspension.ts'
 import type { AccountKind, Role, Standing } from '../../policy.ts'
@@ -31,7 +31,7 @@ export type PartnerAccount = Pick<ActiveAccount, 'id' | 'identifier' | 'name' | 
 export type Viewer = {
   user:
     | {
-        id: number
+        id: UserId
         name: string
         email: string
         /** A link that was mailed to the e-mail was followed. */
@@ -41,7 +41,7 @@ export type Viewer = {
       }
     | undefined
   /** Has given the password, but not yet the second factor: nobody, for all else. */
-  halfSignedIn: { id: number; email: string } | undefined
+  halfSignedIn: { id: UserId; email: string } | undefined
   /** The one that the request acts in: the active account; in the Partner Area, the only partner account. */
   account: ActiveAccount | undefined
   /** The one that the switcher shows: the session's. */

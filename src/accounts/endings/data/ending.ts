@@ -1,6 +1,6 @@
 import { and, eq, inArray, isNull, or, type SQL, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
-import type { AccountId } from '../../../db/ids.ts'
+import type { AccountId, UserId } from '../../../db/ids.ts'
 import type { Db } from '../../../db/open.ts'
 import {
   accounts,
@@ -52,7 +52,7 @@ function isFrom(column: SQLiteColumn, from: AccountId | null | undefined): SQL |
   return from === null ? isNull(column) : eq(column, from)
 }
 
-export function sentBy(userId: number, from: AccountId | null | undefined): SQL | undefined {
+export function sentBy(userId: UserId, from: AccountId | null | undefined): SQL | undefined {
   return and(eq(invitations.invitedBy, userId), isFrom(invitations.invitedFrom, from))
 }
 
@@ -60,7 +60,7 @@ export function sentBy(userId: number, from: AccountId | null | undefined): SQL 
  * Ends what somebody has sent from an account, having lost the right to send it: pending invitations, and every link
  * they copied. `keptBy` takes the invitations over instead. Returns how many invitations ended.
  */
-export function endSent(tx: Db, actor: Actor, userId: number, from?: AccountId | null, keptBy?: Person): number {
+export function endSent(tx: Db, actor: Actor, userId: UserId, from?: AccountId | null, keptBy?: Person): number {
   const own = sentBy(userId, from)
   if (keptBy) {
     tx.update(invitations)
@@ -84,11 +84,11 @@ export function endSent(tx: Db, actor: Actor, userId: number, from?: AccountId |
 }
 
 /** Pending invitations to somebody into an account: to their address, or one they had before. */
-export function sentTo(db: Db, accountId: AccountId, userId: number): SQL | undefined {
+export function sentTo(db: Db, accountId: AccountId, userId: UserId): SQL | undefined {
   return and(eq(invitations.accountId, accountId), isTo(db, userId))
 }
 
-function isTo(db: Db, userId: number): SQL {
+function isTo(db: Db, userId: UserId): SQL {
   const user = db.select({ emailKey: users.emailKey }).from(users).where(eq(users.id, userId)).get()
   const earlier = db
     .select({ email: personalChanges.before })
@@ -100,7 +100,7 @@ function isTo(db: Db, userId: number): SQL {
 }
 
 /** Pending invitations to one of a partner’s people into its customers, sent by it or by another of its people there. */
-export function sentToCustomers(db: Db, partnerId: AccountId, userId: number): SQL | undefined {
+export function sentToCustomers(db: Db, partnerId: AccountId, userId: UserId): SQL | undefined {
   const customers = db.select({ id: accounts.id }).from(accounts).where(eq(accounts.partnerId, partnerId))
   // An update writes its columns without their table, so the names stand here.
   const byPeople = sql`exists (select 1 from memberships as theirs where theirs.account_id = invitations.account_id
@@ -110,12 +110,12 @@ export function sentToCustomers(db: Db, partnerId: AccountId, userId: number): S
 }
 
 /** Ends pending invitations to somebody into an account: to their address, or one they had before. */
-export function endInvitationsTo(tx: Db, actor: Actor, accountId: AccountId, userId: number): void {
+export function endInvitationsTo(tx: Db, actor: Actor, accountId: AccountId, userId: UserId): void {
   cancelInvitations(tx, actor, sentTo(tx, accountId, userId))
 }
 
 /** Requests that somebody made for an account and that nobody has decided: they end with the membership. */
-function endRequestsOf(tx: Db, actor: Actor, accountId: AccountId, userId: number): void {
+function endRequestsOf(tx: Db, actor: Actor, accountId: AccountId, userId: UserId): void {
   const ended = [
     ...tx
       .update(quotaRequests)
@@ -149,7 +149,7 @@ export function endMembership(
   tx: Db,
   actor: Actor,
   accountId: AccountId,
-  userId: number,
+  userId: UserId,
   exit: Exit,
   keptBy?: Person,
 ): boolean {
@@ -178,7 +178,7 @@ export function endMembership(
 }
 
 /** The customers of a partner account in which one of its people is. */
-export function customersOf(tx: Db, partnerId: AccountId, userId: number): AccountId[] {
+export function customersOf(tx: Db, partnerId: AccountId, userId: UserId): AccountId[] {
   return tx
     .select({ id: memberships.accountId })
     .from(memberships)

@@ -1,5 +1,5 @@
 import { and, asc, count, eq, inArray, ne, or, type SQL, sql } from 'drizzle-orm'
-import type { AccountId } from '../../../db/ids.ts'
+import type { AccountId, UserId } from '../../../db/ids.ts'
 import type { Db } from '../../../db/open.ts'
 import {
   accounts,
@@ -62,7 +62,7 @@ export type Foreseen = {
 }
 
 /** What the end of a membership would take along. */
-export function foreseeEnd(db: Db, accountId: AccountId, userId: number): Foreseen {
+export function foreseeEnd(db: Db, accountId: AccountId, userId: UserId): Foreseen {
   const own = and(eq(memberships.userId, userId), eq(memberships.fromPartner, true), eq(accounts.partnerId, accountId))
   const others = sql<number>`not exists (select 1 from memberships as other join users as person on person.id = other.user_id
     where other.account_id = ${accounts.id} and other.user_id <> ${userId} and ${worksAsAdmin(sql`other`, sql`person`)})`
@@ -79,12 +79,12 @@ export function foreseeEnd(db: Db, accountId: AccountId, userId: number): Forese
 }
 
 /** Pending invitations that somebody sent from an account (from any where none is given): they end with the right to send them. */
-export function listSent(db: Db, userId: number, accountId?: AccountId): FirstOf<PendingTo> {
+export function listSent(db: Db, userId: UserId, accountId?: AccountId): FirstOf<PendingTo> {
   return listPending(db, sentBy(userId, accountId))
 }
 
 /** What a user's deletion would take along: in all accounts, living or deleted. */
-export function foreseeEndOfAll(db: Db, userId: number): Pick<Foreseen, 'sent' | 'customers'> {
+export function foreseeEndOfAll(db: Db, userId: UserId): Pick<Foreseen, 'sent' | 'customers'> {
   const own = and(eq(memberships.userId, userId), eq(memberships.fromPartner, true))
   return {
     sent: listSent(db, userId),
@@ -112,7 +112,7 @@ function listLost(db: Db, which: SQL | undefined, alone: SQL<number>): Foreseen[
   return named(customers, total?.n ?? 0)
 }
 
-function listRequestsOf(db: Db, accountIds: AccountId[], userId: number): Foreseen['requests'] {
+function listRequestsOf(db: Db, accountIds: AccountId[], userId: UserId): Foreseen['requests'] {
   const names = (table: typeof quotaRequests | typeof partnerRequests, which: SQL) =>
     db
       .select({ name: accounts.name })
@@ -129,7 +129,7 @@ function listRequestsOf(db: Db, accountIds: AccountId[], userId: number): Forese
 }
 
 export type Ties = {
-  people: FirstOf<{ userId: number; name: string; email: string; role: Role }>
+  people: FirstOf<{ userId: UserId; name: string; email: string; role: Role }>
   invitations: FirstOf<PendingTo>
   /** The customer would be left with users, but without an admin who can log in. */
   withoutAdmin: boolean
@@ -173,7 +173,7 @@ export function findTies(db: Db, { id, partnerId }: { id: AccountId; partnerId: 
 }
 
 /** The projects of an account that a member has access to. */
-export function listProjectsOf(db: Db, accountId: AccountId, userId: number): { name: string; identifier: string }[] {
+export function listProjectsOf(db: Db, accountId: AccountId, userId: UserId): { name: string; identifier: string }[] {
   return db
     .select({ name: projects.name, identifier: projects.identifier })
     .from(projectAccess)

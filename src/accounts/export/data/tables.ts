@@ -6,7 +6,7 @@ import { invitations, users } from '../../../db/schema.ts'
 import { listRecords, recordList } from '../../../history/data/records.ts'
 import { projectRoleNames, roleName } from '../../../policy.ts'
 import { accessList, listAccess } from '../../../projects/access/data/listing.ts'
-import { listProjects, projectList } from '../../../projects/data.ts'
+import { everything, listProjects, projectList } from '../../../projects/data.ts'
 import { findAccount } from '../../data/account.ts'
 import { listMembers, memberList } from '../../members/data.ts'
 import { ofLimits, ofRequests } from './quotas.ts'
@@ -35,7 +35,6 @@ export function exportTables(db: Db, accountId: AccountId): ExportTable[] | unde
 type ExportedAccount = NonNullable<ReturnType<typeof findAccount>>
 
 function everyProject(db: Db, accountId: AccountId) {
-  const everything = { userId: 0, seesAll: true }
   return everyRow((query) => listProjects(db, accountId, everything, query), firstPage(projectList))
 }
 

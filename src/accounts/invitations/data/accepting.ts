@@ -1,4 +1,5 @@
 import { and, eq, exists, gt, isNull } from 'drizzle-orm'
+import type { UserId } from '../../../db/ids.ts'
 import { type Db, write } from '../../../db/open.ts'
 import {
   accounts,
@@ -30,7 +31,7 @@ export type Way = LinkKind | 'home'
  * deleted or suspended, the partner that sent it is suspended, or the address is not proved: such a user can only use
  * a copied link, and a mailed one proves the address first (`joinWithPassword`).
  */
-export function acceptInvitation(tx: Db, actor: Actor, id: number, userId: number, way: Way): Accepted | undefined {
+export function acceptInvitation(tx: Db, actor: Actor, id: number, userId: UserId, way: Way): Accepted | undefined {
   const user = tx
     .select()
     .from(users)
@@ -94,7 +95,7 @@ export type Accepted = { account: Account; joined: boolean; role: Role; gained: 
 function isForPartner(
   tx: Db,
   { accountId, emailKey: key, invitedBy, invitedFrom }: Invitation,
-  userId: number,
+  userId: UserId,
   at: number,
 ): boolean {
   const partnerId = tx.select({ id: accounts.partnerId }).from(accounts).where(eq(accounts.id, accountId)).get()?.id
@@ -120,14 +121,14 @@ export function joinWithPassword(
   actor: Actor,
   token: string,
   { name, passwordHash }: { name: string; passwordHash: string },
-): { userId: number; account: Account | undefined } | 'log-in' | undefined {
+): { userId: UserId; account: Account | undefined } | 'log-in' | undefined {
   return write(db, actor, (tx) => {
     const offer = findOffer(tx, token, actor.at)
     if (offer?.state !== 'open') return undefined
     const { link, invitation } = offer
     const there = findUserByEmail(tx, invitation.email)
     if (there && (link === 'copied' || there.emailProvedAt !== null || there.disabledAt !== null)) return 'log-in'
-    const by = (userId: number) => ({ ...actor, userId })
+    const by = (userId: UserId) => ({ ...actor, userId })
     if (there) {
       setPasswordByMail(tx, by(there.id), there, passwordHash)
       renameUser(tx, by(there.id), there.id, name, there.version)

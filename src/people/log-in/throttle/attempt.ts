@@ -1,10 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { UserId } from '../../../db/ids.ts'
 import { emailKey } from '../../../web/fields.ts'
 import { plural } from '../../../web/format.ts'
 import { knownBrowser } from './browser.ts'
 import { type Attempt, admit } from './data.ts'
 
-type Owner = { id: number; passwordHash: string }
+type Owner = { id: UserId; passwordHash: string }
 
 /** An attempt to log in with a password. `user` is whose address it is, if anybody's. */
 export function logInAttempt(request: FastifyRequest, email: string, user: Owner | undefined): Attempt {

@@ -1,5 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { asUserId, type UserId } from '../../../db/ids.ts'
 import { cookieName, cookieOptions } from '../../../web/request/cookies.ts'
 
 // A browser in which somebody has logged in keeps a cookie that says so, and no more. Its attempts then count apart
@@ -13,10 +14,10 @@ const mostUsers = 8
 
 const nameIn = ({ config }: FastifyInstance) => cookieName(config, 'meshpanel-browser')
 
-type Owner = { id: number; passwordHash: string }
+type Owner = { id: UserId; passwordHash: string }
 
 /** Nobody has this number, so that an unknown address takes the same time as a known one. */
-const nobody: Owner = { id: 0, passwordHash: '' }
+const nobody: Owner = { id: asUserId(0), passwordHash: '' }
 
 /** The browser's own random name, where this user has logged in with it since the password was set; else undefined. */
 export function knownBrowser(request: FastifyRequest, user: Owner | undefined): string | undefined {

@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net'
 import { eq, lt } from 'drizzle-orm'
+import type { UserId } from '../../../db/ids.ts'
 import { type Db, writeUnchecked } from '../../../db/open.ts'
 import { throttles } from '../../../db/schema.ts'
 import { hashToken } from '../../../secrets.ts'
@@ -20,7 +21,7 @@ const triesPerAddress = 30
  * from. Those that are known to be their user's have no address, so that nobody else at it can use up their tries, but
  * an owner: the user's id, the same in all their browsers and sessions.
  */
-export type Attempt = { account: string; address: string | undefined; owner?: number | undefined }
+export type Attempt = { account: string; address: string | undefined; owner?: UserId | undefined }
 
 /**
  * Counts an attempt before it is made, so that parallel ones count too. Returns 0 when it may be

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { asUserId } from '../../../db/ids.ts'
 import { found } from '../../../web/answer/errors.ts'
 import { readId } from '../../../web/fields.ts'
 import { supportActor } from '../../../web/request/viewer.ts'
@@ -13,7 +14,7 @@ export default async function twoFactorResetRoutes(app: FastifyInstance) {
     '/support/users/:user/two-factor/removal',
     { config: { can: 'support.user', confirm: true } },
     async (request, reply) => {
-      const user = found(findUser(db, found(readId((request.params as { user: string }).user))))
+      const user = found(findUser(db, asUserId(found(readId((request.params as { user: string }).user)))))
       const tell = tellTwoFactor(app, user, 'reset by Support')
       const done = switchOff(db, supportActor(request), user.id, 'user.two-factor-reset', tell)
       return reply.seeOther(

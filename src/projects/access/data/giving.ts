@@ -1,5 +1,5 @@
 import { and, eq, inArray, sql } from 'drizzle-orm'
-import type { AccountId, ProjectId } from '../../../db/ids.ts'
+import type { AccountId, ProjectId, UserId } from '../../../db/ids.ts'
 import { type Db, write } from '../../../db/open.ts'
 import { memberships, projectAccess, users } from '../../../db/schema.ts'
 import type { ProjectRole } from '../../../policy.ts'
@@ -15,7 +15,7 @@ export function giveAccess(
   actor: Actor,
   accountId: AccountId,
   projectId: ProjectId,
-  userIds: number[],
+  userIds: UserId[],
   role: ProjectRole,
 ): { added: number; kept: number } | undefined {
   return write(db, actor, (tx) => {
@@ -36,7 +36,7 @@ export function addAccess(
   actor: Actor,
   accountId: AccountId,
   projectId: ProjectId,
-  userId: number,
+  userId: UserId,
   role: ProjectRole,
 ): boolean {
   const added = tx
@@ -48,7 +48,7 @@ export function addAccess(
   return added === 1
 }
 
-export function findAccess(db: Db, accountId: AccountId, projectId: ProjectId, userId: number): Access | undefined {
+export function findAccess(db: Db, accountId: AccountId, projectId: ProjectId, userId: UserId): Access | undefined {
   return db
     .select(accessFields)
     .from(projectAccess)
@@ -63,7 +63,7 @@ export function changeAccess(
   actor: Actor,
   accountId: AccountId,
   projectId: ProjectId,
-  userId: number,
+  userId: UserId,
   role: ProjectRole,
   version: number,
 ): (Access & { changed: boolean }) | 'stale' | undefined {
@@ -92,7 +92,7 @@ export function removeAccess(
   actor: Actor,
   accountId: AccountId,
   projectId: ProjectId,
-  userId: number,
+  userId: UserId,
 ): Access | undefined {
   return write(db, actor, (tx) => {
     const access = findAccess(tx, accountId, projectId, userId)
@@ -105,7 +105,7 @@ export function removeAccess(
   })
 }
 
-function oneAccess(accountId: AccountId, projectId: ProjectId, userId: number) {
+function oneAccess(accountId: AccountId, projectId: ProjectId, userId: UserId) {
   return and(
     eq(projectAccess.accountId, accountId),
     eq(projectAccess.projectId, projectId),

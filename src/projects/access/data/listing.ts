@@ -1,5 +1,5 @@
 import { and, asc, eq, inArray, isNull, notExists, notInArray, or, sql } from 'drizzle-orm'
-import type { AccountId, ProjectId } from '../../../db/ids.ts'
+import type { AccountId, ProjectId, UserId } from '../../../db/ids.ts'
 import { type List, type ListQuery, type ListSpec, readPage } from '../../../db/list.ts'
 import type { Db } from '../../../db/open.ts'
 import { equals, placeholdersOf } from '../../../db/prepared.ts'
@@ -9,7 +9,7 @@ import type { ProjectRole } from '../../../policy.ts'
 
 export type Access = {
   projectId: ProjectId
-  userId: number
+  userId: UserId
   name: string
   email: string
   role: ProjectRole
@@ -17,7 +17,7 @@ export type Access = {
   /** What the list is sorted by. */
   sortKey: string
 }
-export type Candidate = { userId: number; name: string; email: string }
+export type Candidate = { userId: UserId; name: string; email: string }
 
 export const accessFields = {
   projectId: projectAccess.projectId,
@@ -96,7 +96,7 @@ export function listCandidates(
   projectId: ProjectId,
   q: string,
   limit: number,
-  chosen: number[] = [],
+  chosen: UserId[] = [],
 ): Candidate[] {
   const inside = db
     .select({ id: projectAccess.userId })
@@ -137,7 +137,7 @@ export function listCandidatesOf(
     .select({
       // Both columns are called id: in a subquery each needs a name of its own.
       projectId: sql<ProjectId>`${projects.id}`.as('project_id'),
-      userId: sql<number>`${users.id}`.as('user_id'),
+      userId: sql<UserId>`${users.id}`.as('user_id'),
       name: users.name,
       email: users.email,
       n: sql<number>`row_number() over (partition by ${projects.id} order by ${memberships.sortKey})`.as('n'),

@@ -1,4 +1,5 @@
 import { and, asc, eq, gt } from 'drizzle-orm'
+import type { UserId } from '../../../../db/ids.ts'
 import type { Db } from '../../../../db/open.ts'
 import {
   accounts,
@@ -20,7 +21,7 @@ import type { Section } from './section.ts'
 
 const account = accounts.identifier
 
-export function ofMemberships(db: Db, userId: number): Section[] {
+export function ofMemberships(db: Db, userId: UserId): Section[] {
   return [
     {
       name: 'accounts',
@@ -69,7 +70,7 @@ export function ofMemberships(db: Db, userId: number): Section[] {
   ]
 }
 
-export function ofInvitations(db: Db, userId: number, person: Known): Section[] {
+export function ofInvitations(db: Db, userId: UserId, person: Known): Section[] {
   return [
     {
       name: 'invitations',
@@ -112,7 +113,7 @@ export function ofInvitations(db: Db, userId: number, person: Known): Section[] 
   ]
 }
 
-export function ofQuotas(db: Db, userId: number): Section[] {
+export function ofQuotas(db: Db, userId: UserId): Section[] {
   return [
     {
       name: 'quotaRequests',
@@ -165,7 +166,7 @@ export function ofQuotas(db: Db, userId: number): Section[] {
   ]
 }
 
-export function ofImports(db: Db, userId: number, person: Known): Section[] {
+export function ofImports(db: Db, userId: UserId, person: Known): Section[] {
   return [
     {
       name: 'imports',

@@ -1,4 +1,5 @@
 import { and, asc, desc, eq, gt, inArray, isNull, ne, or, type SQL } from 'drizzle-orm'
+import type { UserId } from '../../../../db/ids.ts'
 import type { Db } from '../../../../db/open.ts'
 import {
   accounts,
@@ -23,7 +24,7 @@ import type { Held, Section } from './section.ts'
  * somebody else: who was invited by the user is left out. A change of e-mail that is not done yet is left out as well,
  * with its e-mail: both are there only where nobody else logs in with the wished address, which is not told.
  */
-export function collectPersonalData(db: Db, userId: number): Section[] | undefined {
+export function collectPersonalData(db: Db, userId: UserId): Section[] | undefined {
   const user = db.select().from(users).where(eq(users.id, userId)).get()
   if (!user) return undefined
   const person = recognise(db, user)
@@ -74,7 +75,7 @@ function ofMail(db: Db, person: Known, addresses: Set<string>): Section[] {
   ]
 }
 
-function ofLogIns(db: Db, userId: number, email: string): Section[] {
+function ofLogIns(db: Db, userId: UserId, email: string): Section[] {
   return [
     {
       name: 'emailChanges',
@@ -112,7 +113,7 @@ function ofLogIns(db: Db, userId: number, email: string): Section[] {
   ]
 }
 
-function changesOf(db: Db, userId: number, fields: readonly (typeof personalChanges.$inferSelect.field)[]) {
+function changesOf(db: Db, userId: UserId, fields: readonly (typeof personalChanges.$inferSelect.field)[]) {
   return pages((after) =>
     db
       .select({
@@ -134,7 +135,7 @@ function changesOf(db: Db, userId: number, fields: readonly (typeof personalChan
 }
 
 /** What somebody did, and what was done to them; from where somebody came only in what they did themselves. */
-function historyOf(db: Db, userId: number): Iterable<Held> {
+function historyOf(db: Db, userId: UserId): Iterable<Held> {
   const read = (which: SQL | undefined, byMe: boolean) =>
     withIds((after) =>
       db

@@ -1,6 +1,6 @@
 import { and, eq, inArray, isNotNull, lt, ne, or, type SQL, sql } from 'drizzle-orm'
 import { fold } from '../../../../db/fold.ts'
-import type { AccountId } from '../../../../db/ids.ts'
+import type { AccountId, UserId } from '../../../../db/ids.ts'
 import type { Db } from '../../../../db/open.ts'
 import {
   importRows,
@@ -22,7 +22,7 @@ import { type Mentioned, mentionsOf } from '../../mentions.ts'
 
 /** Somebody as the rows know them. */
 export type Known = Mentioned & {
-  id: number
+  id: UserId
   /** Their proved addresses, present and former, that nobody else has now. What is sent to others is its mailbox’s owner’s. */
   keys: string[]
   /** The accounts that they were in, acted in or were invited to: where a name is theirs. */
@@ -88,7 +88,7 @@ function isFirstProved(db: Db, { id, createdAt }: typeof users.$inferSelect, rec
   return db.select({ id: records.id }).from(records).where(proof).get() !== undefined
 }
 
-function accountsOf(db: Db, userId: number, keys: string[]): AccountId[] {
+function accountsOf(db: Db, userId: UserId, keys: string[]): AccountId[] {
   const rows = db.all<{ id: AccountId }>(sql`
     select account_id as id from records where actor_id = ${userId} and account_id is not null
     union select account_id from records where user_id = ${userId} and account_id is not null
