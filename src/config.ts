@@ -37,9 +37,9 @@ export type Config = {
   logLevel: string
   /** Requests with this token may read /metrics. */
   metricsToken: string | undefined
-  /** 0 when the panel makes no backups by itself. */
+  /** 0 if the panel makes no backups automatically. */
   backupEveryHours: number
-  /** So many of the backups that it makes by itself are kept. */
+  /** How many of its automatic backups are kept. */
   backupKeep: number
   /** Where backups are copied to. */
   backupTo: Place | undefined
@@ -47,7 +47,7 @@ export type Config = {
   replicateTo: Place | undefined
   /** How far back the replica goes. */
   replicateKeepHours: number
-  /** For development: views and public/ are read anew for each page. */
+  /** For development: views and public/ are read again for each page. */
   reload: boolean
   /** What places share, for one that a command names. */
   access: PlaceAccess

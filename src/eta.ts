@@ -3,8 +3,8 @@ import { Eta } from 'eta'
 import { root } from './config.ts'
 
 /**
- * The Eta of pages and letters; `tools` is what its views can call under that name, `base` the path that the panel's
- * own addresses in them get, `reload` whether templates are read anew each time. A value that is missing fails the page
+ * The Eta of pages and e-mails; `tools` is what its views can call under that name, `base` the path that the panel's
+ * own addresses in them get, `reload` whether templates are read again each time. A value that is missing fails the page
  * instead of printing “undefined”.
  */
 export function newEta(reload: boolean, tools: object = {}, base = ''): Eta {

@@ -35,7 +35,7 @@ const key: [string, string] = [
 // biome-ignore format: a line a command
 const commands: Line[] = [
   ['start', 'run the panel (npm start)', async () => void await serve(readConfig())],
-  ['demo', 'run it on a throw-away database with a demo cast (npm run demo)', demo, ['--reload', 'read views and public/ anew for each page, to work on them']],
+  ['demo', 'run it on a throw-away database with a demo cast (npm run demo)', demo, ['--reload', 'read views and public/ again for each page, to work on them']],
   ['create-operator', 'create a user of Support; the password is read from standard input', createOperator, ['--email <e-mail>', needed], ['--name <name>', needed]],
   ['backup [file]', 'copy database and key, also while the panel runs, and check the copy', backUp],
   ['restore [file]', 'bring a backup, or a replica, into an empty DATA_DIR; sessions and links end', restore, key, ['--from <place>', 'the replica to bring: what REPLICATE_TO says'], ['--at <time>', 'as the replica was at that time']],

@@ -10,7 +10,7 @@ export type Secrets = {
   /** Seals what a browser keeps to show who has logged in with it. */
   browsers: Buffer
   seal: Buffer
-  /** Keys of before, which open what is not sealed anew yet: while secrets are being rotated. */
+  /** Earlier keys, for what the new key has not yet sealed: only while secrets are being rotated. */
   olderSeals: Buffer[]
 }
 

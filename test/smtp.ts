@@ -163,7 +163,7 @@ export async function until<Result>(
     if (seen) return seen
     await pause(10)
   }
-  throw new Error(`Waited in vain: ${what}`)
+  throw new Error(`Timed out waiting for ${what}`)
 }
 
 export function pause(time: number): Promise<void> {

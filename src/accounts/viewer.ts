@@ -92,7 +92,7 @@ function readViewer(request: FastifyRequest): Viewer {
 }
 
 /**
- * Pages of the Partner Area act in a partner account whatever account is active. Whoever has several chooses one
+ * Pages of the Partner Area act in a partner account whatever account is active. People with several choose one
  * (guard.ts), unless one of them is active.
  */
 function partnerAreaAccount(
@@ -134,7 +134,7 @@ function standings(
 }
 
 /**
- * Asks once more, in the transaction of the act: does the session live, is the user enabled, and do standing and
+ * Checks again, in the transaction of the act: is the session still open, is the user enabled, and do standing and
  * tenant still allow what the route is for? (D-16)
  */
 function mustStillMay(request: FastifyRequest, tx: Db): void {

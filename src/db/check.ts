@@ -137,8 +137,8 @@ function readContents(sqlite: Database.Database): Omit<Contents, 'migrations'> {
 }
 
 /**
- * In a thread of its own, since SQLite reads the whole file in one go and nothing else would be answered
- * meanwhile. It is a text, because its module is none of the bundle’s files.
+ * In a thread of its own, because SQLite reads the whole file in one go and the process would answer nothing else
+ * until then. The code is a string, because the bundle has no file for a module of its own.
  */
 const thread = `
 const { parentPort, workerData } = require('node:worker_threads')

@@ -37,7 +37,7 @@ export function waitForLock(db: Connection, time: number): void {
 const mostStatements = 500
 
 /**
- * Keeps statements compiled. Drizzle writes the SQL of a query anew each time and has it compiled each
+ * Keeps statements compiled. Drizzle writes the SQL of a query again each time and has it compiled each
  * time, which costs more than most queries do.
  */
 export function keepStatements(sqlite: Database.Database): void {
@@ -47,7 +47,7 @@ export function keepStatements(sqlite: Database.Database): void {
     const kept = statements.get(source)
     // The previous user may have asked for rows as lists.
     if (kept) return kept.reader ? kept.raw(false) : kept
-    // SQLite plans by the number of a bare `limit ?`, and so would compile the statement anew each time; it sees no number behind a sign.
+    // SQLite plans by the number of a bare `limit ?`, and so would compile the statement again each time; it sees no number behind a sign.
     const statement = prepare(source.replaceAll('limit ?', 'limit +?'))
     if (statements.size >= mostStatements) statements.clear()
     statements.set(source, statement)

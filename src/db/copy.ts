@@ -8,8 +8,8 @@ const pagesAtOnce = 100
 
 /**
  * Copies a database that is in use into an empty file, as it was at one moment, and notes in the copy when
- * and by which version it was made. A read transaction keeps that moment: without it, SQLite would begin
- * anew whenever another connection writes, and not end under load.
+ * and by which version it was made. A read transaction keeps that moment: without it, SQLite would start
+ * again whenever another connection writes, and never finish under load.
  * Rejects with the signal’s reason when the signal aborts.
  */
 export async function copyDatabase(

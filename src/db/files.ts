@@ -64,7 +64,7 @@ export function writePrivate(file: string, text: string): void {
 export function privateFolder(dataDir: string, name: string): string {
   const folder = join(dataDir, name)
   if (!isThere(folder)) {
-    // DATA_DIR itself is never made anew: where it is missing, it was moved away.
+    // DATA_DIR itself is never created again: if it is missing, it was moved away.
     if (!isThere(dataDir)) throw new Unusable('DATABASE_MOVED')
     mkdirSync(folder)
     chmodSync(folder, 0o700)

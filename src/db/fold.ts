@@ -14,8 +14,8 @@ export function foldForms(text: string): string {
 
 /**
  * Folds upper and lower case, and nothing else: other letters that only look alike stay different. `İ` stays as it
- * is, since its lower case is two characters, or the `i` of another letter. Each letter by itself, and `ς` as `σ`:
- * the lower case of `Σ` depends on what stands around it.
+ * is, since its lower case is two characters, or the `i` of another letter. Each letter is folded alone, and `ς` as `σ`,
+ * because the lower case of `Σ` depends on the letters around it.
  */
 export function foldCase(text: string): string {
   return text

@@ -1,4 +1,4 @@
-/** A free identifier like the one that is taken: by itself acme-2, acme-3 … */
+/** A free identifier similar to the one that is taken, by default acme-2, acme-3 … */
 export function proposeIdentifier(
   taken: string,
   isTaken: (candidates: string[]) => string[],

@@ -5,8 +5,8 @@ import { preparedAs } from './prepared.ts'
 import { whileUnwritten } from './totals.ts'
 
 // Lists page by keys: a page begins after the last row of the one before it (or ends before its first),
-// wherever that is in the list, so that page 4,000 costs what page 1 costs and a row that comes or goes
-// meanwhile moves no other.
+// wherever that is in the list, so that page 4,000 costs what page 1 costs, and a row that is added or
+// removed moves no other row to another page.
 
 /** For a download: a time in UTC (ISO 8601), or nothing. */
 export const isoTime = (at: number | null) => (at === null ? null : new Date(at).toISOString())
@@ -33,7 +33,7 @@ export type Heading = {
 /** A column of a page’s table, of the list’s file, or of both. In files, times are in UTC (ISO 8601). */
 export type Column<Row> = Partial<Heading> & { file?: (row: Row) => string | number | null }
 
-/** What a list is: its name (a cursor names it), its sorts, the first of which is used by itself, and its filters. */
+/** What a list is: its name (a cursor names it), its sorts (the first is the default) and its filters. */
 export type ListSpec<Row, Filters extends string = string> = {
   name: string
   id: SQLiteColumn
@@ -119,7 +119,7 @@ export const pageSizes = [25, 50, 100, 200] as const
 const counted = 10_000
 const countedOfFound = 1_000
 
-/** The first rows of a list, as they are sorted by themselves. */
+/** The first rows of a list in its default order. */
 export function firstPage<Filters extends string>(
   spec: ListSpec<never, Filters>,
   size: number = pageSizes[0],

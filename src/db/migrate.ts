@@ -90,7 +90,7 @@ function removeParts(backups: string): void {
 }
 
 function applyAndCheck(sqlite: Database.Database, migrations: Migration[]): void {
-  // What rows of before are searched and sorted by: SQLite itself folds ASCII only.
+  // The keys that older rows are searched and sorted by: SQLite itself folds only ASCII.
   sqlite.function('search_text', { deterministic: true, directOnly: true, varargs: true }, (...texts) =>
     searchText(...texts.map(String)),
   )

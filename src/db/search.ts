@@ -82,7 +82,7 @@ export function holds(text: SQLWrapper, words: Word[]): SQL | undefined {
   return and(...words.map((readings) => or(...readings.map((reading) => sql`instr(${text}, ${reading}) > 0`))))
 }
 
-/** Whether a word of a text at hand begins with each of the words that are looked for. */
+/** Whether each search word is the beginning of a word in this text. */
 export function beginsWords(text: string, q: string): boolean {
   const folded = ` ${fold(text)}`
   return searchWords(q).every((readings) => readings.some((reading) => folded.includes(` ${reading}`)))

@@ -148,7 +148,7 @@ export function allowNotice(
 }
 
 /**
- * Counts a request for a new password, whether or not the address is anybody’s. The browser that its owner is known by
+ * Counts a request for a new password, whether or not a user has the address. The browser that its owner is known by
  * (people/log-in/throttle/browser.ts) has a count of its own: strangers cannot use it up. Throws a TooMany.
  */
 export function allowReset(tx: Db, at: number, emailKey: string, browser: string | undefined): void {

@@ -99,7 +99,7 @@ function whyNotInvitation(db: Db, { invitationId, tokenHash, email }: LetterRow,
   if (!isSame(invitation.email, email)) return 'the invitation now goes to another address'
   if (suspensionOf(account)) return 'the account is suspended'
   if (found.senderAsleep !== null) return 'the partner that sent it is suspended'
-  // Rows of before 0.3.0 do not know their link.
+  // Rows from versions before 0.3.0 do not know their link.
   if (tokenHash === null) return undefined
   const token = db.select().from(invitationTokens).where(eq(invitationTokens.hash, tokenHash)).get()
   return token?.supersededAt === null ? undefined : 'a newer link replaced the one in it'

@@ -6,7 +6,7 @@ import { canGoAgain, findLetter } from './listing.ts'
 import { giveUpAfter, withdrawn } from './outbox.ts'
 import { whyNotSent } from './reasons.ts'
 
-/** Sends a failed or kept letter once more, as soon as possible: unless there is nothing to send, or its reason has gone. */
+/** Sends a failed or kept e-mail again, as soon as possible, unless there is nothing to send or its reason is gone. */
 export function sendAgain(db: Db, actor: Actor, id: number): 'again' | 'nothing' | { whyNot: string } {
   return write(db, actor, (tx) => {
     const letter = findLetter(tx, id)
@@ -35,7 +35,7 @@ export function sendAgain(db: Db, actor: Actor, id: number): 'again' | 'nothing'
 /** So many are sent again in one transaction: other requests come between. */
 const againAtOnce = 100
 
-/** Sends every failed letter once more, as `sendAgain` does. Returns how many go, and how many were withdrawn instead. */
+/** Sends every failed e-mail again, as `sendAgain` does. Returns how many are sent, and how many were withdrawn instead. */
 export async function sendAllFailedAgain(db: Db, actor: Actor): Promise<{ again: number; withdrawn: number }> {
   const done = { again: 0, withdrawn: 0 }
   for (let last = 0; ; ) {

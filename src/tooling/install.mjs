@@ -40,8 +40,8 @@ export class InstallError extends Error {
 }
 
 /**
- * Installs what is missing, and nothing when all is there. `asked` says that somebody wants it in this folder, whoever
- * it belongs to. Throws an InstallError.
+ * Installs what is missing, and nothing when all is there. `asked`: somebody wants it in this folder, even if
+ * another user owns the folder. Throws an InstallError.
  */
 export function installMissing({ asked }) {
   const isOnBrought = process.execPath.startsWith(broughtInto)
@@ -63,7 +63,7 @@ export function isOld() {
 /** Runs this same command on the Node that was brought. Resolves with its exit code. */
 export function runOnBroughtNode() {
   const child = spawn(brought, process.argv.slice(1), { stdio: 'inherit' })
-  // A terminal interrupts both by itself, and a second interrupt would cut the stop short.
+  // A terminal already interrupts both processes, and a second interrupt would cut the stop short.
   process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'))
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   return new Promise((resolve, reject) => {

@@ -217,7 +217,7 @@ t.test('a form of an account that one has left, or never was in, answers 409 and
 })
 
 t.test(
-  'when the membership is gone the user is asked to choose, and no other account is taken by itself',
+  'when the membership is gone the user is asked to choose, and no other account is chosen automatically',
   async (t) => {
     const panel = await startApp(t)
     const petra = await petraInAcme(panel)

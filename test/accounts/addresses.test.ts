@@ -200,7 +200,7 @@ async function endedForOthers(t: Test, panel: Panel, thief: Client, owner: Clien
   t.equal((await owner.get('/profile')).status, 200, 'this browser is signed in anew')
 }
 
-t.test('an invitation in the e-mail asks for a new password also while logged in with the one of before', async (t) => {
+t.test('an invitation in the e-mail asks for a new password also while logged in with the earlier one', async (t) => {
   const panel = await startWithMail(t)
   const { thief, owner } = await shareLogIn(panel)
   const link = await inviteOwner(panel)
@@ -247,7 +247,7 @@ t.test('a confirmation asks for a new password, and ends all that was set up or 
   )
 })
 
-t.test('an invitation that the user of before sent to the own address ends when it proves that address', async (t) => {
+t.test('an invitation that the earlier user sent to their own address ends when it proves that address', async (t) => {
   const panel = await startWithMail(t)
   const thief = await takeAddress(panel)
   const link = await inviteOwner(panel)

@@ -123,7 +123,7 @@ t.test('an address gets four e-mails a day from a partner and its customers toge
     (['stella', 'ines', 'petra'] as const).map((who) => panel.signIn(who)),
   )
   for (const who of [stella, ines, petra, stella]) {
-    t.equal((await invite(who as Client, greta)).status, 303, 'inviting anew, with another role')
+    t.equal((await invite(who as Client, greta)).status, 303, 'inviting again, with another role')
     await who?.submit('/customer/users', 'Cancel', {}, greta)
   }
   const fifth = await invite(ines as Client, 'GRETA@x.example')
@@ -308,7 +308,7 @@ async function whenWaiting(who: Client, path: string): Promise<Page> {
   return page
 }
 
-t.test('an import waits until more invitations are allowed, says so, and then goes on by itself', async (t) => {
+t.test('an import waits until more invitations are allowed, says so, and then continues automatically', async (t) => {
   const panel = await startApp(t)
   const stella = await panel.signIn('stella')
   const rows = Array.from({ length: 103 }, (_, n) => `Greta ${n},greta-${n}@acme.example\n`).join('')

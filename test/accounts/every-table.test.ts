@@ -75,7 +75,7 @@ type Columns = {
 }
 
 const ourNumber = { not: 'a number of ours, without a meaning elsewhere' }
-const searched = { not: 'the name once more, folded for comparison' }
+const searched = { not: 'the name again, folded for comparison' }
 const rowVersion = { not: 'it tells two forms apart that were sent at the same time' }
 const noneLeft = { not: 'a deleted one has no archive' }
 const secret = { not: 'a secret' }
@@ -253,7 +253,7 @@ t.test('a deleted customer comes back with each table as it was, except for what
   compare(t, before, rowsOf(panel, acmeId), 'deleted')
 })
 
-t.test('a purge leaves of each table nothing but what is named', async (t) => {
+t.test('a purge leaves only the named rows of each table', async (t) => {
   const { panel, acmeId, petra, stella } = await fill(t)
   await deleteProjects(stella)
   await petra.submit('/partner/customers/acme/removal', 'Delete customer', { identifier: 'acme' })

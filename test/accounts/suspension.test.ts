@@ -128,7 +128,7 @@ t.test('a running import of an account stops when that is suspended, and says so
   t.ok(then < 3_000)
   await resume(petra)
   t.match((await stella.get(checked.path)).text, 'or the account was suspended or deleted.')
-  t.equal(invited(), then, 'and it does not go on by itself')
+  t.equal(invited(), then, 'and it does not continue automatically')
 })
 
 t.test('a suspended account’s request for more quota stays, and its partner can decide it', async (t) => {

@@ -15,7 +15,7 @@ export async function bulk({ panel, clients: { partner } }: Stage) {
 
   const carrying = performance.now()
   await partner.press(ready, `Import ${imported.toLocaleString('en')} customers`)
-  // While it is under way, the page says that it follows by itself.
+  // While the import runs, the page says that it follows by itself.
   while ((await partner.open(ready.path)).root.querySelector('meta[http-equiv="refresh"]')) await pause(100)
   const carriedIn = performance.now() - carrying
 

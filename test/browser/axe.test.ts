@@ -43,7 +43,7 @@ const isAt = (route: string, address: string) =>
 const axe = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8')
 const wide = 1280
 const narrow = 360
-/** All that can differ between light and dark: the style sheet changes nothing but colours. */
+/** All that can differ between light and dark: the style sheet changes only colours. */
 const rulesOfColours = ['color-contrast', 'link-in-text-block']
 const withoutColours = Object.fromEntries(rulesOfColours.map((rule) => [rule, { enabled: false }]))
 

@@ -31,7 +31,7 @@ export function launchBrowser(t: Test): Promise<Browser> {
 
 export type LivePanel = Panel & {
   url: string
-  /** The link in the first letter to an address, as a path; it begins with `path`, that of invitations by itself. */
+  /** The link in the first letter to an address, as a path; it begins with `path`, by default that of invitations. */
   linkTo: (email: string, path?: string) => Promise<string>
 }
 

@@ -247,7 +247,7 @@ t.test('a start puts triggers and search indexes right that are missing, changed
     t.ok(db.$client.prepare("SELECT count(*) FROM users_index WHERE users_index MATCH 'acm'").pluck().get(), what)
     close()
     t.same(look(dataDir), before, what)
-    t.equal(copies(), earlier + 1, `${what}: a copy of before is kept`)
+    t.equal(copies(), earlier + 1, `${what}: a copy from before the upgrade is kept`)
   }
 })
 

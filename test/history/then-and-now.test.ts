@@ -118,7 +118,7 @@ t.test('a rename stands in every history that it affects, and in no other', asyn
   t.same(
     acme.map(({ change }) => change),
     ['name: Cloudhaus → Helpers', 'name: Olga → Petra', 'name: Petra → Olga', 'name: Nelson → Norbert'],
-    'Nils’ name of before, and Max, who never acted here, are not told',
+    'Nils’ earlier name, and Max, who never acted here, are not revealed',
   )
   const [account, ofOlga, ofPetra, ofNils] = acme
   t.match(account, {

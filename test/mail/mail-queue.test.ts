@@ -103,7 +103,7 @@ for (const [what, at, code] of [
     await until('it is tried again', () => panel.mail.asked > before)
 
     panel.mail.refuse(undefined)
-    // One that was under way may still bring the answer of before.
+    // A request that was under way may still bring the earlier answer.
     await until('all are taken', async () => {
       later(panel, 10 * minute)
       await pause(100)

@@ -186,7 +186,7 @@ for (const at of ['data', 'recipient'] as const) {
 
     later(panel, 7 * hour)
     await pause(50)
-    t.equal((await letterIs(panel, 'failed')).attempts, 1, 'it is not tried again by itself')
+    t.equal((await letterIs(panel, 'failed')).attempts, 1, 'it is not retried automatically')
 
     panel.mail.refuse(undefined)
     const again = await panel.signIn('olga')

@@ -146,7 +146,7 @@ export function idIn(
   )
 }
 
-/** How e-mails fare is the mail worker's to write, at any time. */
+/** The mail worker writes the delivery of e-mails at any time. */
 const delivery = ['state', 'attempts', 'error', 'due_at', 'done_at', 'body']
 
 export type Rows = Record<string, string>

@@ -63,7 +63,7 @@ import { addressOf, formFor, lasting, missing, type Objects, prepare } from './o
 
 // Every route that the running application has, for every actor, on own, sibling, foreign, mixed and
 // missing objects. What is denied must leave every row of every table as it was, and show no byte of
-// what is another's. Who may do what is written down here once more, by route, so that a slip in
+// what is another's. Who may do what is written down here again, by route, so that a slip in
 // policy.ts or in a route shows.
 
 t.setTimeout(600_000)

@@ -88,7 +88,7 @@ t.test('the list of backups is searched, narrowed down, sorted and paged like ev
   t.match((await olga.get(`${path}?sort=size`)).tableRows[0], '39 B')
 })
 
-t.test('the panel makes a backup a day by itself, and keeps as many as it is told', async (t) => {
+t.test('the panel makes a backup a day automatically, and keeps as many as configured', async (t) => {
   const panel = await startWithTimers(t, { settings: { BACKUP_KEEP: '3' } })
   const folder = join(panel.dataDir, 'backups')
   mkdirSync(folder)

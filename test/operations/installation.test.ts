@@ -119,7 +119,7 @@ const losses: Loss[] = [
 ]
 
 for (const { what, lose, says } of losses) {
-  t.test(`where ${what}, nothing starts, and nothing is made anew`, async (t) => {
+  t.test(`where ${what}, nothing starts, and nothing is created again`, async (t) => {
     const dataDir = await usedFolder(t)
     lose(dataDir)
     const names = readdirSync(dataDir).sort()

@@ -31,7 +31,7 @@ const codeOf = (secret: string, at: number) =>
   new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: at })
 const keysIn = (dataDir: string) => readFileSync(join(dataDir, 'secrets'), 'utf8').trim().split('\n')
 
-/** That a panel on this data opens all that was sealed, and that no session of before goes on. */
+/** Checks that a panel on this data opens all that was sealed, and that no earlier session continues. */
 async function works(t: Test, { dataDir, secret, cookies }: Awaited<ReturnType<typeof stopped>>, minutes = 1) {
   const panel = await startApp(t, { dataDir })
   // A code works once.
@@ -56,7 +56,7 @@ async function works(t: Test, { dataDir, secret, cookies }: Awaited<ReturnType<t
   await panel.close()
 }
 
-t.test('rotating makes new secrets, seals everything anew and ends all sessions', async (t) => {
+t.test('rotating makes new secrets, seals everything again and ends all sessions', async (t) => {
   const panel = await stopped(t)
   const [before] = keysIn(panel.dataDir)
   const sealedBefore = readFileSync(join(panel.dataDir, 'panel.db'))
@@ -87,7 +87,7 @@ for (const step of ['keys written', 'sealed', 'committed', 'old key gone'] as co
   })
 }
 
-t.test('a backup of before keeps its key, and a copy without one gets it', async (t) => {
+t.test('an earlier backup keeps its key, and a copy without one gets it', async (t) => {
   const { dataDir } = await stopped(t)
   const file = join(newFolder(), 'before.db')
   await makeBackup(dataDir, file, { at: Date.now() })

@@ -60,7 +60,7 @@ for (const [what, status, words] of [
   ['locked', 503, /The database is busy Another program holds it/],
   ['full', 507, /The disk is full .* until Support makes room/],
 ] as const) {
-  t.test(`while the database is ${what}, a form says so, changes nothing, and is offered once more`, async (t) => {
+  t.test(`while the database is ${what}, a form says so, changes nothing, and is offered again`, async (t) => {
     const panel = await startApp(t)
     const stella = await panel.signIn('stella')
     const end = failures[what]?.(panel)
@@ -146,7 +146,7 @@ t.test('somebody who goes on reading stays logged in, though it cannot be noted'
   t.match((await olga.get('/support/accounts')).location, '/login')
 })
 
-t.test('what is secret is not offered once more, and nobody logs in', async (t) => {
+t.test('secrets are not offered again, and nobody logs in', async (t) => {
   const panel = await startApp(t)
   const tom = await panel.signIn('tom')
   sqlite(panel).pragma('query_only = ON')
@@ -410,7 +410,7 @@ t.test(
     t.match(await stella.get('/health/ready'), { status: 503, body: 'not ready: nothing can be saved (moved)\n' })
     t.match((await stella.get('/metrics')).body, /^meshpanel_writable 0$/m)
     t.equal((await stella.get('/projects')).status, 200, 'reading goes on')
-    t.notOk(existsSync(dataDir), 'it is not made anew')
+    t.notOk(existsSync(dataDir), 'it is not created again')
 
     renameSync(`${dataDir}-away`, dataDir)
     await until('it is noticed', async () => (await stella.get('/health/ready')).status === 200)

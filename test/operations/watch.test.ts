@@ -13,7 +13,7 @@ import { pause, startMailServer, startOddServer, until } from '../smtp.ts'
 const hour = 3_600_000
 const token = 'a-token-for-prometheus'
 
-t.test('the probes are plain and tiny, and have nothing to do with anybody’s session', async (t) => {
+t.test('the probes are plain and tiny, and use no session', async (t) => {
   const panel = await startApp(t)
   const tom = await panel.signIn('tom')
   const before = panel.rows()
@@ -54,7 +54,7 @@ t.test('the panel is not ready when a migration is missing', async (t) => {
   t.match(ready.body, 'migrations are missing')
 })
 
-t.test('the panel is not ready when nothing can be saved, which a probe finds out by itself', async (t) => {
+t.test('the panel is not ready when nothing can be saved, and a probe detects that', async (t) => {
   const panel = await startApp(t)
   const visitor = panel.visit()
   t.equal((await visitor.get('/health/ready')).status, 200)

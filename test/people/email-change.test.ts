@@ -121,7 +121,7 @@ t.test('the account’s history shows the user under the new name and e-mail onl
   t.match(row, 'tom@acme.example → tom@new.example')
 })
 
-t.test('a confirmation of the address of before does not change the e-mail back', async (t) => {
+t.test('a confirmation of the earlier address does not change the e-mail back', async (t) => {
   const { panel, mail } = await startWithMail(t)
   const old = 'tom@acme.example'
   panel.db.update(users).set({ emailProvedAt: null }).where(eq(users.email, old)).run()
@@ -137,7 +137,7 @@ t.test('a confirmation of the address of before does not change the e-mail back'
   t.match((await tom.open('/profile')).text, `log in as ${newAddress}`)
 })
 
-t.test('a confirmation that is sent anew ends no wish of another user for that address', async (t) => {
+t.test('resending a confirmation does not end another user’s change to that address', async (t) => {
   const panel = await startApp(t)
   panel.db.update(users).set({ emailProvedAt: null }).where(eq(users.email, cast.ines.email)).run()
   const wish = { userId: userId(panel, 'max'), email: cast.ines.email, expiresAt: panel.app.now() + 60_000 }

@@ -41,7 +41,7 @@ t.test('a restart forgets no attempt', async (t) => {
   t.equal((await second.visit().logIn(cast.tom.email)).status, 429)
 })
 
-t.test('who logs in begins anew, and others are not slowed down by it', async (t) => {
+t.test('the count starts again with a log-in, and others are not slowed down', async (t) => {
   const panel = await startApp(t)
   await guess(panel, cast.tom.email, 4)
   t.equal((await panel.visit().logIn(cast.tom.email)).status, 303)
@@ -213,7 +213,7 @@ t.test('a mailed reset lets its owner in at once, whatever strangers do', async 
   await tom.submit('/password-reset', 'Send link', { email: cast.tom.email })
   const link = linkIn((await mail.letterTo(cast.tom.email)).mail.text, 'http://localhost:3000', '/password-reset/')
   await tom.submit(link, 'Change password', { password: words, repeated: words })
-  t.equal((await at(panel, '192.0.2.2').logIn(cast.tom.email, words)).status, 303, 'the count begins anew')
+  t.equal((await at(panel, '192.0.2.2').logIn(cast.tom.email, words)).status, 303, 'the count starts again')
   await besiege(panel, cast.tom.email)
   t.equal((await at(panel, '192.0.2.2').logIn(cast.tom.email, words)).status, 429, 'strangers are at it again')
   t.equal((await tom.logIn(cast.tom.email, words)).status, 303, 'but the browser that followed the link is known')

@@ -88,7 +88,7 @@ export async function eventually<Result>(
     if (seen) return seen
     await pause(100)
   }
-  throw new Error(`Waited in vain: ${what}`)
+  throw new Error(`Timed out waiting for ${what}`)
 }
 
 export async function isReplicated({ url }: PanelProcess): Promise<boolean> {

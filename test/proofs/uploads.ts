@@ -17,7 +17,7 @@ const petra = panel.visit()
 await petra.logIn(cast.petra.email)
 const imports = '/partner/imports'
 
-/** Milliseconds since it was last asked; the panel begins anew with each answer. */
+/** Milliseconds since it was last asked; the panel starts again with each answer. */
 async function longestStall(): Promise<number> {
   const { body } = await panel.visit().get('/metrics')
   return 1_000 * Number(/^nodejs_eventloop_lag_max_seconds (\S+)/m.exec(body)?.[1])

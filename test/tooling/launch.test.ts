@@ -282,7 +282,7 @@ t.test('the Node that was brought is replaced when another is pinned, and outliv
   t.match(calls().slice(2), [`npm ci --prefix ${modules}/.node`])
   edit('package-lock.json', (text) => `${text}\n`)
   t.match(run(['start'], [node]), { status: 0, stdout: 'the panel runs: start\n' })
-  t.equal(calls().length, 5, 'npm ci removes it with everything else, so it is brought once more')
+  t.equal(calls().length, 5, 'npm ci removes it with everything else, so it is downloaded again')
   t.match(spawnSync(node, ['--version'], { encoding: 'utf8' }), { stdout: `v${process.versions.node}\n` })
 })
 

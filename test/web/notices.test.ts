@@ -101,7 +101,7 @@ const acts: Record<string, Act | string> = {
   'POST /invitations/:token/user': 'nobody is signed in, and it works once',
   'POST /invitations/:token/acceptance': 'its link is only in the e-mail; test/accounts/invitations.test.ts',
   'POST /profile/email/:token': 'its link is only in the e-mail; test/people/email-change.test.ts',
-  'POST /active-account': 'it changes nothing but the session, and says which account is active',
+  'POST /active-account': 'it changes only the session, and says which account is active',
   'POST /profile/password': 'it ends the session that the other form belongs to',
   'POST /profile/removal': 'it ends the session that the other form belongs to',
   'POST /profile/two-factor': 'it answers with the codes themselves',

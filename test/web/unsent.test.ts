@@ -45,7 +45,7 @@ t.test('what was typed when the session had ended is there after the log-in, and
     t.match(page.text, 'Nothing was changed')
     t.match(page.text, project.name)
     t.equal(page.link('/projects?q=shop'), '/projects?q=shop', 'the page it was typed into')
-    t.notOk(intranet(panel), 'and nothing is sent by itself')
+    t.notOk(intranet(panel), 'and nothing is sent automatically')
 
     const sent = await stella.press(page, 'Send it again')
     t.equal(sent.status, 303)

@@ -25,7 +25,7 @@ export function findAccount(db: Db, accountId: AccountId): (Account & { partnerN
   return row && { ...row.account, partnerName: row.partnerName }
 }
 
-/** How lists of accounts are sorted, the first by itself. */
+/** How lists of accounts can be sorted; the first is the default. */
 export const accountSorts = {
   created: {
     words: 'Newest first',

@@ -11,7 +11,7 @@ import { findAccountByIdentifier } from '../data/account.ts'
 import { archiveName, exportAccount } from './archive.ts'
 
 /**
- * Writes the archive of an account, beside a running panel too: by itself as IDENTIFIER-DAY.zip in this
+ * Writes the archive of an account, also while the panel runs: by default as IDENTIFIER-DAY.zip in this
  * folder. The file is there whole or not at all, for its owner alone, and never over another.
  */
 export async function exportToFile(identifier: string, { to }: { to?: string }): Promise<void> {

@@ -7,7 +7,7 @@ import type { Sender } from '../invitations/data/sending.ts'
 import type { Columns } from './header.ts'
 
 // What each kind of import brings in is in a file of its own: what becomes of a row is said when the file is checked,
-// and once more when it is carried out, since the world moves on in between.
+// and again when it is carried out, because things change in between.
 
 /** Why a row cannot be carried out. */
 export class RowFailed extends Error {}

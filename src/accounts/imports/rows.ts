@@ -7,8 +7,8 @@ const mostOfRow = 64 * 1024
 export type FileRow = { line: number; cells: string[]; problem?: 'unclosed' | 'too-long' }
 
 /**
- * The rows of a text that comes in parts and begins at a line. Undefined stands between parts, so that whoever reads can
- * pause. A row with a quotation mark that is never closed is the last one: nothing after it can be told apart.
+ * The rows of a text that comes in parts and begins at a line. Yields undefined between parts, so that the caller can
+ * pause. A row whose quotation mark is never closed is the last one: the rows after it cannot be told apart.
  */
 export function* readRows(parts: Iterable<string>, delimiter: string, from = 1): Generator<FileRow | undefined> {
   let line = from - 1

@@ -78,7 +78,7 @@ function readParts(payload: IncomingMessage, contentType: string): Promise<Recor
       if (payload.readableEnded || payload.destroyed) reject(reason)
       else payload.resume()
     }
-    const unreadable = () => refuse(badRequest('Its file did not come whole. Send it once more.'))
+    const unreadable = () => refuse(badRequest('Its file did not arrive completely. Send it again.'))
     let length = 0
     payload.on('data', (part: Buffer) => {
       length += part.length

@@ -15,7 +15,7 @@ import type { Account } from '../data/account.ts'
 import { listAdmins } from '../members/data.ts'
 
 // What others did to an account or to a person, by e-mail: to the account's admins or to that person, never to
-// whoever did it. Call these in the transaction of the act. Each says when it was, so that it stays true on its way.
+// the person who did it. Call these in the transaction of the act. Each says when it was, so that it stays true on its way.
 
 type Notice = Omit<NoticeLetter, 'facts' | 'link'> & {
   /** The kind of act: those of each are counted apart, so that none keeps another from being told. */

@@ -32,7 +32,7 @@ export const accounts = sqliteTable(
       .notNull()
       .default('partner'),
     // A partner’s rule for requests of its customers: up to this share of the current limit, in per cent,
-    // they are approved by themselves.
+    // they are approved automatically.
     automaticShare: integer('automatic_share'),
     createdAt: integer('created_at').notNull(),
     // A partner’s suspension and Support’s are two facts: each lifts only its own.

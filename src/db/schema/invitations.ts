@@ -59,8 +59,8 @@ export const invitations = sqliteTable(
 )
 
 /**
- * The state is written out here and below, not bound: an index of these rows alone serves only where SQLite sees
- * the state, and a bound one it looks at, and compiles the statement anew, each time.
+ * The state is written out here and below, not bound: SQLite uses an index of only these rows if it sees the state. With
+ * a bound state it would look at the value, and compile the statement again, each time.
  */
 export const pendingInvitation = sql`${invitations.state} = 'pending'`
 

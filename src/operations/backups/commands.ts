@@ -45,7 +45,7 @@ export async function restore(
   console.log(
     `Ended: ${plural(ended.sessions, 'session')}, ${plural(ended.links, 'link')} that waited in letters; ${plural(ended.letters, 'letter')} with such a link will not go out.`,
   )
-  for (const aside of movedAside) console.log(`A file of before lay in the way and is now ${aside}.`)
+  for (const aside of movedAside) console.log(`An earlier file was in the way and is now ${aside}.`)
   console.log(
     `Users who were deleted after ${from === undefined ? 'the backup was made' : 'that time'} are back: delete them again.`,
   )

@@ -76,7 +76,7 @@ export async function copyBackups(
   return { copies: after, error: errors[0] }
 }
 
-/** Those of before 0.3.0 have none. */
+/** Those from before 0.3.0 have none. */
 const hasSum = (dataDir: string, name: string) => isThere(companionOf(join(backupFolder(dataDir), name)))
 
 /** Copies backups to BACKUP_TO: each when it was made, and what is missing every hour, also after a failure. */

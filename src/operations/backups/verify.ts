@@ -8,7 +8,7 @@ import { keyOf } from './folder.ts'
 
 export type BackupContents = Contents & {
   masters: string[]
-  /** What was compared with the companion: a backup of before 0.3.0 has none, and a changed value is not noticed. */
+  /** What was compared with the companion: a backup from before 0.3.0 has none, and a changed value is not noticed. */
   checked: 'content' | 'structure'
 }
 

@@ -73,7 +73,7 @@ function examineCertificate({ certificate }: Seen, at: number): Finding[] {
       ),
     ]
   const what = `certificate: good until ${date(expires)}, another ${duration(left)}`
-  return [left < 14 * day ? warning(what, 'see why it is not renewed by itself') : ok(what)]
+  return [left < 14 * day ? warning(what, 'see why it is not renewed automatically') : ok(what)]
 }
 
 /** What the panel sends and a proxy must leave as it is. */
@@ -107,7 +107,7 @@ function examineDate({ headers }: Seen, at: number): Finding[] {
   if (Number.isNaN(off) || off <= 30_000) return []
   return [
     problem(
-      `clock: it is ${Math.round(off / 1_000)} seconds off that of ${headers.server ?? 'whoever answers'}`,
+      `clock: it is ${Math.round(off / 1_000)} seconds off that of ${headers.server ?? 'the server that answers'}`,
       'keep both with NTP: codes of two-factor log-in last 30 seconds',
     ),
   ]

@@ -10,8 +10,8 @@ loopback.addAddress('::1', 'ipv6')
 const proxyHeaders = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip']
 
 /**
- * Whether a request may read the metrics: with METRICS_TOKEN whoever shows it; without, whoever asks on
- * this machine and not through a proxy, behind which anybody may be.
+ * Whether a request may read the metrics: with METRICS_TOKEN set, requests that carry it; without, requests from this
+ * machine that came through no proxy, because behind a proxy anybody could ask.
  */
 export function mayReadMetrics(request: FastifyRequest): boolean {
   const { metricsToken, trustProxy } = request.server.config

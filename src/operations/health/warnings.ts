@@ -11,7 +11,7 @@ export function warningsOf({ mailTrouble, copying, replica, setAside, clock }: F
     ...(clock.trouble ? [`${clockWords(clock.trouble)} ${untilConfirmed}`] : []),
     ...(mail
       ? [
-          `The mail server has taken no e-mail since ${dateTime(mail.since)}: ${mail.words}. All e-mails wait, and go out by themselves once it does.`,
+          `The mail server has taken no e-mail since ${dateTime(mail.since)}: ${mail.words}. All e-mails wait, and go out automatically once it does.`,
         ]
       : []),
     ...(failure

@@ -17,6 +17,6 @@ export async function migrate(): Promise<void> {
   console.log(
     made === 0
       ? `${file} is up to date: nothing was changed.`
-      : `${file} is up to date: ${plural(made, 'migration')} applied. A copy of before is in ${join(dataDir, 'backups')}.`,
+      : `${file} is up to date: ${plural(made, 'migration')} applied. A copy from before the migration is in ${join(dataDir, 'backups')}.`,
   )
 }

@@ -33,7 +33,7 @@ export type Replica = {
 const second = 1_000
 /** Between two looks at how far it is behind, and at who holds the replica. */
 const [lookEvery, claimEvery] = [second, 10 * second]
-/** A lag of so much, in milliseconds, makes Litestream start anew. */
+/** Litestream is restarted at a lag of so many milliseconds. */
 const hungLag = 120 * second
 const [shortestPause, longestPause] = [second, 60 * second]
 const longestStop = 4 * second
@@ -132,7 +132,7 @@ function superviseReplica(
   }
 }
 
-/** Looks how far the replica is behind, and starts Litestream anew where it hangs. */
+/** Checks how far the replica is behind, and restarts Litestream if it hangs. */
 async function look(runner: Runner, touch: () => void, trouble: Trouble): Promise<void> {
   const lag = await runner.look(touch)
   if (lag === undefined) return

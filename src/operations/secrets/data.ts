@@ -5,7 +5,7 @@ import { atCommandLine, record } from '../../records/record.ts'
 import { type Secrets, seal, unsealed } from '../../secrets.ts'
 import { tie } from '../installation/data.ts'
 
-/** What was sealed anew, the sessions that ended, and how much was left as it is, since no key opens it. */
+/** What was sealed again, the sessions that ended, and how much stayed as it is because no key opens it. */
 export type Resealed = { secondFactors: number; letters: number; sessions: number; unreadable: number }
 
 const rowsAtOnce = 500
@@ -17,8 +17,8 @@ const sealed = {
 } as const
 
 /**
- * Seals everything anew with the key in use, and ends all sessions: all of it or nothing. What none of the keys opens
- * is lost already, and stays as it is.
+ * Seals everything again with the current key, and ends all sessions: all of it or nothing. What none of the keys opens
+ * is already lost, and stays as it is.
  */
 export function sealAnew(db: Db, secrets: Secrets, at: number, beforeCommit: () => void): Resealed {
   return write(db, atCommandLine(at), (tx) => {

@@ -168,9 +168,9 @@ export function hasOtherOperator(db: Db, userId: UserId): boolean {
 }
 
 /**
- * Makes the keys of addresses anew that an earlier version folded otherwise: `ı` to `i`, `ß` to `ss`, `Σ` to `ς`. Whoever has such
- * an address could not log in otherwise. Only letters beyond ASCII were concerned, so this reads few rows, and it can
- * be repeated. Returns the addresses that now equal another user's: their users keep the key of before.
+ * Makes new keys for addresses that an earlier version folded differently: `ı` to `i`, `ß` to `ss`, `Σ` to `ς`. Without
+ * them, people with such an address could not log in. Only letters beyond ASCII are affected, so this reads few rows,
+ * and it can be repeated. Returns the addresses that now equal another user's: those users keep their earlier key.
  */
 export function rekeyEmails(db: Db): string[] {
   const beyondAscii = (email: SQLiteColumn) => sql`${email} glob '*[^' || char(1) || '-~]*'`

@@ -148,7 +148,7 @@ export function changeEmail(
         .run()
       return 'taken'
     }
-    // Also a confirmation of the address of before: it must not change the e-mail back.
+    // Also a confirmation of the earlier address: it must not change the e-mail back.
     tx.delete(emailChanges).where(eq(emailChanges.userId, user.id)).run()
     if (!confirms) {
       tx.update(users)

@@ -47,7 +47,7 @@ const identifier = kept(
 const tenantName = kept('the name of an account or project is its tenant’s, who can rename it; it goes with the purge')
 const secret = { not: 'a secret of the log-in, of no use outside of it' }
 const partners = { not: 'it is the partner’s' }
-const again = { not: 'the name and e-mail once more, folded for comparison' }
+const again = { not: 'the name and e-mail again, folded for comparison' }
 
 export const erasure: Erasure = {
   users: {

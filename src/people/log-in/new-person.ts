@@ -30,9 +30,9 @@ export function ownerOf(db: Db, { id, name, email }: Pick<User, 'id' | 'name' | 
 }
 
 /**
- * Hashes the password of a form, unless it is easy to guess, was not repeated alike or is the `earlier` one, of which
- * the hash is given: then the form says so. `from` is the address of whoever follows a link, or the user in a session.
- * Undefined where the form has errors.
+ * Hashes the password of a form, unless it is easy to guess, was repeated differently or matches the hash `earlier`:
+ * then the form says so. `from` is the address of the person who follows a link, or the user in a session. Undefined if
+ * the form has errors.
  */
 export async function readNewPassword(
   form: ReadForm<{ password: string; repeated: string }>,

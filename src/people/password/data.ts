@@ -54,8 +54,8 @@ export function findReset(db: Db, token: string, at: number): User | undefined {
 }
 
 /**
- * Claims the link, sets the password, ends all sessions, and forgets what strangers had tried. False when the link was
- * claimed, or the user disabled, meanwhile.
+ * Claims the link, sets the password, ends all sessions, and forgets what strangers had tried. False if the link was
+ * already claimed, or the user disabled.
  */
 export function resetPassword(
   db: Db,

@@ -9,7 +9,7 @@ import { forgive } from '../log-in/throttle/data.ts'
 import { takeCode } from './data.ts'
 
 /**
- * Whether a signed-in person proves to be the user once more: by a code, or by the password where there
+ * Whether a signed-in person confirms who they are: by a code, or by the password where there
  * is no second factor. Returns what is wrong, or undefined when it is proved.
  */
 export async function prove(request: FastifyRequest, reply: FastifyReply, proof: string): Promise<string | undefined> {

@@ -109,7 +109,7 @@ const frameworkRefusals: Record<string, readonly [status: number, title: string,
   FST_CSRF_MISSING_SECRET: [
     403,
     'This form is out of date',
-    'Nothing was changed. Open the page again and send the form once more. The panel needs cookies for this.',
+    'Nothing was changed. Open the page again and send the form again. The panel needs cookies for this.',
   ],
   FST_CSRF_INVALID_TOKEN: [
     403,
@@ -179,7 +179,7 @@ function show(refusal: Refusal, request: FastifyRequest, reply: FastifyReply) {
   })
 }
 
-/** The disk is full, or the like: the form is offered once more, unless something secret was typed. */
+/** The disk is full, or something similar: the form is offered again, unless something secret was typed. */
 function notSaved(error: FastifyError, request: FastifyRequest): Refusal | undefined {
   const problem = request.server.storage.note(error)
   if (!problem) return undefined
@@ -191,7 +191,7 @@ function notSaved(error: FastifyError, request: FastifyRequest): Refusal | undef
   return new Refusal(status, title, message, 'errors/not-saved', { formAction: request.url, fields, account })
 }
 
-/** What was typed into a form, to be offered once more. Undefined where something secret, or a file, is in it. */
+/** What was typed into a form, to be offered again. Undefined if it holds something secret, or a file. */
 function typedFields(request: FastifyRequest): Record<string, string | string[]> | undefined {
   const { _csrf, _once, _switch, _user, ...fields } = (request.body ?? {}) as Record<string, string | string[]>
   return Object.entries(fields).some(([name, value]) => value !== '' && secretFields.includes(name))
@@ -200,7 +200,7 @@ function typedFields(request: FastifyRequest): Record<string, string | string[]>
 }
 
 /**
- * A form whose token is of another session, or of none: it is shown once more with what was typed. Only
+ * A form whose token is of another session, or of none: it is shown again with what was typed. Only
  * where the browser says that it came from a page of ours, or another site could fill in the form that
  * somebody then sends. Undefined for every other error, and where what was typed is secret.
  */

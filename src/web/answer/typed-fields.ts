@@ -25,7 +25,7 @@ const labels: Record<string, string> = {
   reference: 'Reference',
   remark: 'Note',
   role: 'Role',
-  share: 'Approved by itself up to, in per cent',
+  share: 'Approved automatically up to, in per cent',
   tags: 'Tags',
   text: 'Pasted lines',
   unit: 'Unit',

@@ -2,7 +2,7 @@ import type { ListSpec } from '../../db/list.ts'
 import { escaped } from '../answer/bare-page.ts'
 
 type Options = {
-  /** The columns that a page shows, in its order; all that have a heading by themselves. */
+  /** The columns that a page shows, in its order; by default all that have a heading. */
   show?: string[]
   /** The last column holds what can be done with a row, or what these words say. */
   acts?: boolean | string

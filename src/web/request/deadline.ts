@@ -17,8 +17,8 @@ export type Deadlines = { form: number; upload: number }
 export const deadlines: Deadlines = { form: 10_000, upload: 5 * 60_000 }
 
 /**
- * Node has one time limit for all requests, which is the one of an upload: what is shorter is kept here. Whoever sends
- * too slowly reads so; where nobody reads, or the answer has begun, the connection is closed.
+ * Node has one time limit for all requests, and uploads need a long one; the shorter limits are enforced here. A client
+ * that sends too slowly is told so. If it does not read, or the answer has begun, the connection is closed.
  */
 export default fp<{ times: Deadlines }>(async (app: FastifyInstance, { times }) => {
   const timers = new WeakMap<FastifyRequest, NodeJS.Timeout>()

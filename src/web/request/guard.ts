@@ -15,7 +15,7 @@ declare module 'fastify' {
     can?: Action
     /** Its forms act in the active account, and so carry it (`_account`). */
     inAccount?: boolean
-    /** It is asked once more who somebody is, when that was long ago; a file may be what they get then. */
+    /** The user must confirm who they are if the log-in was long ago; the answer may be a file. */
     confirm?: boolean | 'download'
     /** Its address holds a token: not logged, no referrer. */
     secret?: boolean

@@ -124,7 +124,7 @@ function sweepSessions(db: Db, now: number): void {
     .run()
 }
 
-/** The session's owner has just proved to be the user once more. */
+/** The session's owner has just confirmed who they are. */
 export function noteProof(request: FastifyRequest): void {
   const { db, now } = request.server
   request.session.provedAt = now()

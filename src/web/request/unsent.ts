@@ -6,8 +6,8 @@ import { ownPath } from '../answer/redirects.ts'
 import { ofRow, type Values } from './forms.ts'
 
 // What somebody typed into a page whose session had ended when the form was sent. It is kept in memory for its author
-// alone, whoever logs in next in that browser: each form says, under the installation's key, whose page it stood on.
-// So nobody without a log-in can fill this memory, and nobody fills it for others.
+// only, not for the next person who logs in with that browser: each form says, sealed with the installation's key, whose
+// page it was on. So nobody can fill this memory without logging in, or for somebody else.
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -46,13 +46,13 @@ export type Viewer = {
   account: ActiveAccount | undefined
   /** The one that the switcher shows: the session's. */
   activeAccount: ActiveAccount | undefined
-  /** The active account was taken from the user: another must be chosen, never by itself. */
+  /** The active account was taken from the user, who must choose another: none is chosen automatically. */
   accountLost: boolean
   /** It was lost because it was deleted, and may still be restored. */
   deletedAccount: DeletedAccount | undefined
   /** The accounts last used, one more than the switcher lists. Read when they are asked for, and once. */
   readonly recentAccounts: { identifier: string; name: string; kind: AccountKind }[]
-  /** The partner accounts last used, at most as many as the switcher lists. Read likewise. */
+  /** The partner accounts last used, at most as many as the switcher lists. Read in the same way. */
   readonly partnerAccounts: PartnerAccount[]
   standings: readonly Standing[]
   /** What forms are bound to: the hash of the session's id, or 'visitor'. */

@@ -7,7 +7,7 @@ import { type Actor, type Person, record } from '../../../records/record.ts'
 import { cancelInvitations } from '../../endings/data/ending.ts'
 import { countImportRows, type Import } from '../data.ts'
 
-// How imports end: by themselves, by somebody who stops or discards them, or by their age. An import may have 50,000
+// How imports end: when they are done, when somebody stops or discards them, or when they are old. An import may have 50,000
 // rows and as many invitations: what concerns all of them is done some at a time, and others have their turn between.
 
 const day = 24 * 3_600_000

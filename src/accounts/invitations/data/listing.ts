@@ -41,7 +41,7 @@ export const invitationList = {
   filters: {},
 } as const satisfies ListSpec<PendingInvitation>
 
-/** The pending ones, with how the last letter of each fares. Expired ones stay listed until they are resent or cancelled. */
+/** The pending ones, with the delivery of their last e-mail. Expired ones stay listed until they are resent or cancelled. */
 export function listInvitations(
   db: Db,
   accountId: AccountId,

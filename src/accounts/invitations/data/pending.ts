@@ -14,8 +14,8 @@ import { type Invitation, type Inviting, pendingOf } from './invitation.ts'
 import { addToken, expireOld, invitationLifetime, isMember, type Sender, send } from './sending.ts'
 
 /**
- * Who handles an account’s invitations: its own admins all of them; whoever looks after it (a partner; null is
- * Support) those that it sent, and those of admins while the account has no admin who can log in.
+ * Who handles an account’s invitations: its own admins handle all of them. Its partner (null is Support) handles those
+ * that it sent, and invitations of admins while the account has no admin who can log in.
  */
 export type Handler = 'own' | { from: AccountId | null }
 

@@ -28,9 +28,9 @@ function findPartner(db: Db, identifier: string): Account | undefined {
 }
 
 /**
- * Moves a living customer to the partner of this identifier, or to none (null). Its limits stay, and the
- * pool of the new partner must have them; an open request for more is decided by whoever looks after it
- * from now on. The admins of all three accounts get a letter. Undefined when there is no such customer.
+ * Moves a customer that is not deleted to the partner with this identifier, or to none (null). Its limits stay, and the
+ * pool of the new partner must have them; from now on the new partner or Support decides an open request for more. The
+ * admins of all three accounts get an e-mail. Undefined when there is no such customer.
  */
 export function moveAccount(
   db: Db,

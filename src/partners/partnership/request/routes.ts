@@ -32,7 +32,7 @@ export default async function partnerRequestRoutes(app: FastifyInstance) {
       })
       return reply.seeOther(
         '/customer/account',
-        `${asked ? 'Support has your request.' : 'Support already had a request of this account.'} An e-mail goes to whoever asked when it is decided.`,
+        `${asked ? 'Support has your request.' : 'Support already had a request of this account.'} The person who asked gets an e-mail when it is decided.`,
       )
     },
   )

@@ -29,7 +29,7 @@ export default async function emailLinkRoutes(app: FastifyInstance) {
   })
 }
 
-/** Somebody else may have set up an address that is not proved, and be logged in: all sessions end, this one anew. */
+/** Somebody else may have set up an unconfirmed address and be logged in: all sessions end, and this one gets a new id. */
 async function proveAnew(request: FastifyRequest, reply: FastifyReply, user: User): Promise<FastifyReply> {
   const { db, now, mailContext } = request.server
   const form = readForm(passwordChoice, request.body)

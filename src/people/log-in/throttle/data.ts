@@ -90,7 +90,7 @@ function find(tx: Db, key: string) {
   return tx.select().from(throttles).where(eq(throttles.key, key)).get()
 }
 
-/** A time in the future comes from a clock that was wrong: it is now from here on, or the wait would begin anew each time. */
+/** A time in the future comes from a clock that was wrong: it counts as now from here on, or the wait would start again each time. */
 function findUntil(tx: Db, key: string, at: number) {
   const row = find(tx, key)
   if (!row || row.at <= at) return row

@@ -126,7 +126,7 @@ function approveAutomatically(
   }
 }
 
-/** A partner's rule: up to which share of the present limit, in per cent, a request is approved by itself. */
+/** A partner's rule: requests for at most this share of the current limit, in per cent, are approved automatically. */
 export function findAutomaticShare(db: Db, partnerId: AccountId): number | null {
   return (
     db.select({ share: accounts.automaticShare }).from(accounts).where(eq(accounts.id, partnerId)).get()?.share ?? null

@@ -17,8 +17,8 @@ import {
 import { isOneOf, matches } from '../../../db/search.ts'
 import type { Resource } from '../../resources/data.ts'
 
-// A customer asks for more than its limits are, for the account or for one of its projects. Whoever looks after
-// the account now decides: its partner, or Support (accounts/data/caretaker.ts).
+// A customer asks for more than its limits are, for the account or for one of its projects. Its partner decides,
+// or Support in its place (accounts/data/caretaker.ts).
 // Asking for more never gives less: what has no limit cannot be asked for and gets none, and no limit ends up lower
 // than it was, or lower than what is allocated.
 
