@@ -200,7 +200,7 @@ export async function buildApp({
   return app
 }
 
-/** Starts what goes on between requests, and tells the plugins of it. */
+/** Starts the work between requests, and tells the plugins about it. */
 function startWork(
   app: FastifyInstance,
   { config, db, secrets, now, replica }: Required<Omit<AppOptions, 'times'>>,

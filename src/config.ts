@@ -66,7 +66,7 @@ const twoFactors = ['support', 'partners', 'optional'] as const
 
 /**
  * Reads the settings from environment variables; the README lists them.
- * `defaults` stand in for what is not given.
+ * `defaults` replace settings that are not given.
  * Throws a ConfigError that names the variable.
  */
 export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.ProcessEnv = process.env): Config {
@@ -228,7 +228,7 @@ export function takeHandedOver(environment: NodeJS.ProcessEnv = process.env): nu
   return 3
 }
 
-/** Variables that are set and one letter off a setting: `[what is set, what may be meant]`. */
+/** Variables that are set and one letter away from a setting: `[variable, setting it may mean]`. */
 export function misspeltSettings(environment: NodeJS.ProcessEnv = process.env): [string, string][] {
   return Object.keys(environment).flatMap((name) => {
     if (settingNames.includes(name)) return []

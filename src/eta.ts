@@ -40,7 +40,9 @@ const blocks =
   'table|thead|tbody|tr|t[hd]|[uo]l|li|d[ltd]|div|p|h[1-6]|section|main|header|nav|form|details|summary|fieldset|legend|option'
 const besideBlock = new RegExp(`(</?(?:${blocks})(?: [^<>]*)?>)\\s*\\n\\s*|\\s*\\n\\s*(?=</?(?:${blocks})\\b)`, 'g')
 
-/** Line breaks and indentation are a fifth of a page. In HTML, they mean nothing beside blocks, and a space elsewhere. */
+/**
+ * Line breaks and indentation are a fifth of a page. In HTML, they mean nothing next to blocks, and a space elsewhere.
+ */
 function withoutIndentation(template: string): string {
   return template
     .replaceAll(besideBlock, '$1')

@@ -14,7 +14,7 @@ export type Secrets = {
   olderSeals: Buffer[]
 }
 
-/** The file of an installation's master key; a backup's stands beside it, under its name. */
+/** The file of an installation's master key. A backup has its key next to it, under the same name. */
 export const secretsFile = (dataDir: string) => join(dataDir, 'secrets')
 
 /** A file of secrets that holds something else. */

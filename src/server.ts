@@ -71,7 +71,7 @@ function say(app: FastifyInstance): void {
     )
 }
 
-/** A large database is checked beside the running panel; what is found stops all writes. */
+/** A large database is checked while the panel runs; damage stops all writes. */
 function lookForDamage({ storage, log, config: { dataDir } }: FastifyInstance): void {
   const file = join(dataDir, 'panel.db')
   if (statSync(file).size <= checkedAtStart) return

@@ -9,7 +9,7 @@ import { StartError } from './start-error.ts'
 
 /** What a database file holds. Times are in milliseconds since 1970. */
 export type Contents = {
-  /** When and by which version of the panel it was made, where it is a backup. */
+  /** When and by which version of the panel it was made, if it is a backup. */
   madeAt: number | undefined
   version: string | undefined
   /** How many migrations were applied, of those that this version has. */

@@ -16,7 +16,7 @@ const mostRebuilt = 64 * 1024 * 1024
 const retryAfter = 60_000
 
 export type Cleaning = {
-  /** Removes what is left of erased texts; these are looked for in the file. Call it in the erasing transaction. */
+  /** Removes leftovers of erased texts, which it looks for in the file. Call it in the erasing transaction. */
   erase: (tx: Db, texts: string[]) => void
   stop: () => Promise<void>
 }

@@ -16,7 +16,7 @@ export type Companion = {
   version: string
   bytes: number
   sha256: string
-  /** Of the key beside it, where it has one: 256 random bits, so that the sum gives nothing away. */
+  /** Of the key next to it, if there is one: 256 random bits, so that the sum reveals nothing. */
   secretsSha256?: string
 }
 
@@ -70,7 +70,7 @@ export function writeCompanion(file: string, name: string, made: { at: number; s
   return companionOf(file)
 }
 
-/** The companion beside a file; undefined where there is none. Throws a Failure for one that is damaged. */
+/** The companion next to a file; undefined if there is none. Throws a Failure if it is damaged. */
 export function readCompanion(file: string): Companion | undefined {
   const path = companionOf(file)
   if (!isThere(path)) return undefined

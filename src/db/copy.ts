@@ -32,7 +32,7 @@ export async function copyDatabase(
   }
   const copy = new Database(to)
   try {
-    // One file, that is read without another beside it and on a read-only disk too.
+    // One file that can be read without another next to it, also on a read-only disk.
     copy.pragma('journal_mode = delete')
     copy.exec(
       'DROP TABLE IF EXISTS __backup; CREATE TABLE __backup (made_at INTEGER NOT NULL, version TEXT NOT NULL) STRICT',

@@ -60,7 +60,7 @@ export function writePrivate(file: string, text: string): void {
   }
 }
 
-/** Makes a folder of DATA_DIR, where it is missing, that only its owner may look into. Returns its path. */
+/** Creates a folder in DATA_DIR, if missing, that only its owner may read. Returns its path. */
 export function privateFolder(dataDir: string, name: string): string {
   const folder = join(dataDir, name)
   if (!isThere(folder)) {

@@ -63,7 +63,7 @@ function spellingsOf(text: string): string[] {
   return [...new Set([folded, isAscii(text) ? folded : foldToTwo(text), folded.replaceAll("'", '')])]
 }
 
-/** What a typed word may stand for: `Müller` is looked for as `muller` and as `mueller`. */
+/** The spellings that a typed word may mean: a search for `Müller` finds `muller` and `mueller`. */
 export function readingsOf(word: string): string[] {
   return isAscii(word) ? [fold(word)] : [...new Set([fold(word), foldToTwo(word)])]
 }
@@ -73,7 +73,7 @@ export function searchText(...texts: string[]): string {
   return texts.map((text) => spellingsOf(text).join('\t')).join('\n')
 }
 
-/** What a partner finds a customer by, beside the customer’s own names and people. */
+/** What a partner finds a customer by, besides the customer’s own names and people. */
 export function tieSearch(
   tie: { contactName: string; contactEmail: string; reference: string },
   tags: string[],

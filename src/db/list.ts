@@ -78,7 +78,7 @@ export type List<Row> = ListQuery & {
   next: Cursor | undefined
 }
 
-/** The beginning of a day (UTC) in milliseconds; undefined for what is no day such as 2026-11-24. */
+/** The beginning of a day (UTC) in milliseconds; undefined if the text is not a day such as 2026-11-24. */
 export function dayAt(text: string): number | undefined {
   const at = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN
   return Number.isNaN(at) ? undefined : at
@@ -102,7 +102,7 @@ type Runs<Raw> = { prepare: () => { all: (values?: Record<string, unknown>) => R
 export type Source<Raw, Row> = {
   /** The placeholders' values. */
   values: Record<string, number | string>
-  /** Tells apart what is read by different queries under the list's name. */
+  /** Distinguishes different queries under the list's name. */
   shape?: string
   /** The condition of a search and of filters; undefined when nothing narrows the list. */
   narrowed: SQL | undefined

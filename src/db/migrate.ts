@@ -58,7 +58,7 @@ function copyBefore(sqlite: Database.Database, backups: string): string {
   const part = `${copy}.partial`
   try {
     privateFolder(dirname(backups), basename(backups))
-    // This process alone migrates: what is there was left by one that was killed.
+    // Only this process migrates, so an existing file was left by one that was killed.
     removeParts(backups)
     createPrivate(part)
     sqlite.prepare('VACUUM INTO ?').run(part)

@@ -3,7 +3,7 @@ import type Database from 'better-sqlite3'
 
 // A process goes on writing to files that were moved away or deleted under it, and nobody would ever read that again.
 
-/** Nothing may be written to this database any more; `code` says why, as those of SQLite do. */
+/** Nothing may be written to this database now; `code` says why, like the codes of SQLite. */
 export class Unusable extends Error {
   readonly code: 'DATABASE_MOVED' | 'DATABASE_DAMAGED'
 
@@ -23,7 +23,7 @@ export function rememberPlace(sqlite: Database.Database): void {
   places.set(sqlite, { files: new Map(files), damaged: false })
 }
 
-/** Nothing is written any more until the process starts again: damage does not heal. */
+/** Nothing is written until the process starts again: damage does not heal. */
 export function noteDamage(sqlite: Database.Database): void {
   const place = places.get(sqlite)
   if (place) place.damaged = true

@@ -60,12 +60,12 @@ export function otherTexts(text: SQLWrapper): SQL {
 
 type IdOf<Of> = Of extends Column ? GetColumnData<Of, 'raw'> : number
 
-/** Whether a column holds one of these ids, however many they are: a placeholder stands for them as JSON. */
+/** Whether a column holds one of these ids, however many there are: one placeholder takes them as JSON. */
 export function isOneOf<Of extends SQLWrapper>(column: Of, ids: IdOf<Of>[] | Placeholder): SQL {
   return sql`${column} in (select value from json_each(${Array.isArray(ids) ? JSON.stringify(ids) : ids}))`
 }
 
-/** A word that is looked for: what it may stand for. */
+/** A search word: the spellings that it may mean. */
 export type Word = string[]
 
 /** The words of a search. */

@@ -12,7 +12,7 @@ type Facts = Pick<
   'suspendedAt' | 'suspendedReason' | 'supportSuspendedAt' | 'supportSuspendedReason'
 >
 
-/** The suspension of an account: Support's, else the partner's. Null where it is active. */
+/** The suspension of an account: Support's, otherwise the partner's. Null if the account is active. */
 export function suspensionOf(account: Facts): Suspension | null {
   if (account.supportSuspendedAt !== null)
     return { by: 'support', reason: account.supportSuspendedReason ?? '', ofPartner: false }

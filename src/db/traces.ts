@@ -21,7 +21,7 @@ export function isCleaningOwed(db: Connection): boolean {
   return db.$client.pragma('user_version', { simple: true }) === owed
 }
 
-/** None is owed any more. */
+/** No cleaning is left to do. */
 export function noteClean(sqlite: Database.Database): void {
   sqlite.pragma(`user_version = ${clean}`)
 }

@@ -110,13 +110,13 @@ export function makeTriggers(sqlite: Database.Database): void {
   for (const name of made.keys()) if (made.get(name) !== indexes.get(name)) sqlite.exec(`DROP TABLE ${name}`)
   for (const [name, source] of indexes) {
     if (made.get(name) !== source) sqlite.exec(source)
-    // A migration may have written what is searched.
+    // A migration may have written columns that are searched.
     sqlite.exec(`INSERT INTO ${name} (${name}) VALUES ('rebuild')`)
   }
   for (const source of triggers.values()) sqlite.exec(source)
 }
 
-/** The names of triggers and search indexes that are missing, differ from what is written here, or are not written here. */
+/** The names of triggers and search indexes that are missing, differ from this file, or are not in it. */
 export function findWrongTriggers(sqlite: Database.Database): string[] {
   const wanted = new Map([...triggers, ...indexes])
   const made = new Map([...madeOf(sqlite, 'trigger'), ...madeOf(sqlite, 'index')])

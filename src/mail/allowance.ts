@@ -28,7 +28,7 @@ const paces = {
   emailChanges: { atOnce: 5, every: day / 5 },
   // An admin whose team came by copied links asks all of them on one day.
   confirmations: { atOnce: 20, every: day / 50 },
-  // Of one kind, from one account to one reader: what is done and undone over and over is told a few times.
+  // Of one kind, from one account to one reader: an act that is done and undone over and over is told a few times.
   notices: { atOnce: 5, every: 10 * minute },
   // No matter who asks, the address gets a link that works for 30 minutes: its owner never waits long for one.
   passwordResets: { atOnce: 6, every: 2 * hour },

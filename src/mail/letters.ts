@@ -13,7 +13,7 @@ type QuotaRequestLetter = {
   requester: string
   requesterEmail: string
   account: string
-  /** Empty where it is for the account. */
+  /** Empty if it is for the account. */
   project: string
   reason: string
   automatic: boolean

@@ -113,7 +113,7 @@ export function withdrawLetters(tx: Db, invitationId: number, at: number): void 
     .run()
 }
 
-/** An account is deleted: what tells about it is not sent, nor sent again. */
+/** An account is deleted: e-mails about it are neither sent nor sent again. */
 export function withdrawLettersAbout(tx: Db, accountId: AccountId, at: number): void {
   const about = eq(letters.accountId, accountId)
   tx.update(letters).set(withdrawn('the account was deleted', at)).where(and(about, unsent)).run()

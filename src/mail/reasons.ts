@@ -26,7 +26,7 @@ export type Reason =
   | { because: 'member'; userId: UserId; readerOf: AccountId }
   /** Its reader is an admin of this account, which it tells about, or which is the partner of that one. */
   | { because: 'admin'; userId: UserId; readerOf: AccountId }
-  /** It tells its reader about their own login, or what was done to them: that they are not in an account any more. */
+  /** It tells its reader about their own login, or about an act on them: that they are no longer in an account. */
   | { because: 'user'; userId: UserId; readerOf?: AccountId }
   /** It goes to Support's own address, or to one of its operators. */
   | { because: 'support'; userId?: UserId }

@@ -140,7 +140,7 @@ function wait(db: Db, letter: LetterRow, attempts: number, error: string, dueAt:
     .run()
 }
 
-/** Notes how an e-mail ended. Only what is sent or withdrawn loses its text. */
+/** Notes how an e-mail ended. Only e-mails that were sent or withdrawn lose their text. */
 export function endLetter(
   db: Db,
   at: number,

@@ -142,7 +142,7 @@ export function listProjectChoices(db: Db, accountId: AccountId, limit: number):
     .all()
 }
 
-/** Choices, and behind them what is chosen already. */
+/** The choices, followed by those that are already chosen. */
 export function withChosen(choices: ProjectChoice[], chosen: ProjectChoice[]): ProjectChoice[] {
   return [...choices, ...chosen.filter(({ id }) => !choices.some((one) => one.id === id))]
 }

@@ -72,7 +72,7 @@ export type Want = { resource: Resource; amount: number }
 /** What an account would take from a pool that has no more than this left. */
 export type PoolShortage = { resource: Resource; takes: number; left: number }
 
-/** A resource of an account: its number, and what is given out of it. */
+/** A resource of an account: its limit, and how much of it is allocated. */
 export type Use = { resource: Resource; limit: number | null; given: number }
 
 /** Projects: what the panel counts itself. */
@@ -91,7 +91,7 @@ export function nearestLimit(uses: Use[]): Use | undefined {
 /** From here on, in per cent of its number, a limit is near. */
 export const nearLimit = 80
 
-/** What a number takes from the levels above: itself or, where that is more, what is given out of it already. */
+/** What a limit takes from the levels above: itself, or what is already allocated from it if that is more. */
 export function taken(amount: number | null, given: number): number {
   return Math.max(amount ?? 0, given)
 }

@@ -113,7 +113,7 @@ export function saveLimits(
       form.errors[resource.key] =
         `Somebody has changed these quotas: here it is ${words(own.limit)} now. Save again to set it to ${words(typed)}.`
   }
-  // What was typed is what is there by now: nothing is left to do.
+  // The stored limits already equal the typed ones: nothing is left to do.
   if (Object.keys(form.errors).length === 0) return { saved: true, changed: false }
   form.values.version = String(current.version)
   return { saved: false, status: 409, form }

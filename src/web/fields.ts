@@ -10,7 +10,7 @@ import { isLegible, isPlain, showsSomething, trimmed } from './visible.ts'
 const invisible =
   'Delete the invisible or control characters, or the accents without a letter: type this instead of pasting it.'
 
-/** Text as it is kept: NFC, of `most` characters at most, all of which can be seen; without marks at its ends. */
+/** Text as it is stored: NFC, at most `most` characters, all of them visible, without marks at its ends. */
 const shown = (most: number, legible = isLegible) =>
   z
     .string()
@@ -155,7 +155,7 @@ export const version = () => z.string().regex(digits, 'Open the page again.').tr
 export const several = <Item extends z.ZodType<unknown, string>>(item: Item) =>
   z.union([z.array(item), item.transform((one) => [one])], { error: 'Choose from the list.' }).default([])
 
-/** An id in an address or a choice: undefined where it is none, so that it is not found. */
+/** An id in an address or a choice: undefined if it is not an id, so that it is not found. */
 export function readId(text: string): number | undefined {
   return digits.test(text) ? Number(text) : undefined
 }

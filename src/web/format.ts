@@ -73,7 +73,7 @@ export function fileSize(bytes: number): string {
   return `${unit > 0 && value < 10 ? value.toFixed(1) : number(Math.round(value))} ${units[unit]}`
 }
 
-/** An address with a query, leaving out what is empty. */
+/** An address with a query, without empty values. */
 export function address(path: string, query: Record<string, string | number>): string {
   const given = Object.entries(query).filter(([, value]) => value !== '' && value !== 1)
   return given.length > 0

@@ -26,7 +26,7 @@ declare module 'fastify' {
     postLetter: Post
     /** For acts that write to people about themselves. */
     mailContext: MailContext
-    /** Removes what is left of erased texts in the files of the database: within the transaction that erases. */
+    /** Removes leftovers of erased texts from the database's files: call it in the transaction that erases. */
     eraseTraces: Cleaning['erase']
     /** Lets the mail worker look for letters now. */
     wakeMail: () => void

@@ -49,12 +49,15 @@ async function bind(app: FastifyInstance, options: ListenOptions & { fd?: number
   await listening
 }
 
-/** A Unix socket knows no address of who connects: it is this machine, for TRUST_PROXY and all that counts by address. */
+/**
+ * A Unix socket has no address for its clients: they count as this machine, for TRUST_PROXY and every limit by
+ * address.
+ */
 function nameLocal(socket: Socket): void {
   Object.defineProperty(socket, 'remoteAddress', { value: '127.0.0.1' })
 }
 
-/** Removes the file of a socket on which nobody listens any more, as a crash leaves it. Returns the path. */
+/** Removes a socket file that a crash left behind, if nothing listens on it. Returns the path. */
 async function freed(path: string): Promise<string> {
   const there = lstatSync(path, { throwIfNoEntry: false })
   if (!there) return path

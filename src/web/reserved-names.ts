@@ -22,7 +22,7 @@ const looks = new Map(
     }),
 )
 
-/** Digits and signs that can stand for a letter, or for nothing: each with that letter. */
+/** Digits and signs that look like a letter, or like nothing: each with that letter. */
 const signs = new Map(
   [...'0o1l3e4a5s6b7t8b9g$s@a|l!l+t€e'.matchAll(/(.)(.)/gu)].map(
     ([, sign = '', letter = '']) => [sign, letter] as const,
@@ -75,7 +75,7 @@ const fillers = wordsOf(
   ...'official hotline online live number no nr your our of from tm sm kunden der das die'.split(' '),
 )
 
-/** Reserves the name of the panel as it is configured, and what is built with it. For the whole process. */
+/** Reserves the configured name of the panel, and names built with it. For the whole process. */
 export function reserveNamesOf(panelName: string): void {
   const word = wordOf(panelName)
   // A name of signs alone looks like nothing, and would reserve all such names.

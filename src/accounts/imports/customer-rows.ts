@@ -77,7 +77,7 @@ type NewInput = {
   limit: number | null
 }
 
-/** What is to change of a customer that the partner has; what is not named stays. */
+/** The changes to an existing customer of the partner; columns that are not named stay. */
 type ChangeInput = { change: string; name?: string; limit?: number | null }
 
 export const customers: Kind = {

@@ -213,7 +213,7 @@ export function listFailedRows(db: Db, importId: number, after: number, limit: n
     .all()
 }
 
-/** Lets the worker carry out what is ready. False when it was begun or discarded before. */
+/** Lets the worker carry out the ready rows. False if it was already started or discarded. */
 export function startImport(db: Db, actor: Person, { id, accountId }: Import): boolean {
   return write(db, actor, (tx) => {
     const started = tx

@@ -8,7 +8,7 @@ export type Columns = {
   own: readonly string[]
 }
 
-/** The known column that each cell of a row is; what is left out of the file, as it names it. */
+/** The known column of each cell in a row, and the columns that are ignored, as the file names them. */
 export type Header = { names: (string | undefined)[]; leftOut: string[] }
 
 /** Downloads of failed rows say why in it; they are read without it when they are sent again. */

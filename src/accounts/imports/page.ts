@@ -59,7 +59,7 @@ export function showImports(request: FastifyRequest, reply: FastifyReply, kind: 
   })
 }
 
-/** An import: what is read of its file, or what became of it. */
+/** An import: what was read from its file, or its result. */
 export function showImport(
   request: FastifyRequest,
   reply: FastifyReply,

@@ -29,7 +29,7 @@ const upload = z.strictObject({
 
 const cancelling = z.strictObject({ confirmed: z.literal('yes').optional() })
 
-/** What a kind's routes need beside the panel. */
+/** What the routes of a kind need besides the panel. */
 type Imports = { kind: ImportKind; worker: ImportWorker }
 
 export default async function importRoutes(app: FastifyInstance) {

@@ -57,7 +57,7 @@ function* linesOf(parts: Iterable<string>): Generator<string | undefined> {
   if (rest) yield rest.endsWith('\r') ? rest.slice(0, -1) : rest
 }
 
-/** Undefined where the line goes on in the next part; a CR at the end may be half of what ends it. */
+/** Undefined if the line continues in the next part; a CR at the end may be half of its line break. */
 function endOfLine(part: string, from: number): { at: number; next: number } | undefined {
   for (let at = from; at < part.length; at++) {
     const code = part.charCodeAt(at)
@@ -105,7 +105,7 @@ function startOfQuoted(text: string, at: number): number | undefined {
   return text[at] === '"' ? at + 1 : undefined
 }
 
-/** Where a quoted cell closes; undefined where it goes on in the next line. */
+/** Where a quoted cell closes; undefined if it continues in the next line. */
 function findClosing(text: string, delimiter: string, from: number): number | undefined {
   let later = from
   for (let at = text.indexOf('"', from); at >= 0; at = text.indexOf('"', at + 1)) {

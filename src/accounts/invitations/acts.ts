@@ -112,7 +112,9 @@ export function adminWords(
     : `${done.promoted.name} was a user of ${name} already, and is ${roleName(kind, 'admin')} now.`
 }
 
-/** Why nobody was invited as an admin from outside, at the address; that there is one is said above the form. */
+/**
+ * Why nobody was invited as an admin from outside, for the e-mail field. The page itself says when there is an admin.
+ */
 export const noAdminWords: Record<Exclude<NoAdmin, 'has-admin'>, string> = {
   pending: 'This address has a pending invitation already. Resend, correct or cancel it below.',
   inactive: 'This person is a user of this account already, but cannot log in or work in it now.',

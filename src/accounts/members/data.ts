@@ -120,7 +120,7 @@ const admins = prepared((db, { accountId }: Placeholders<{ accountId: AccountId 
     .prepare(),
 )
 
-/** Admins who can log in and act: neither a disabled one counts, nor one of a suspended partner’s people. */
+/** Admins who can log in and act: disabled users and people of a suspended partner do not count. */
 export function countAdmins(db: Db, accountId: AccountId): number {
   return admins(db).get({ accountId })?.n ?? 0
 }

@@ -44,6 +44,6 @@ export function showMembers(
   })
 }
 
-/** Why the last admin can neither go nor get another role. */
+/** Why the last admin can neither leave nor get another role. */
 export const lastAdminWords = (account: { name: string; kind: AccountKind }) =>
   `${account.name} keeps at least one ${roleName(account.kind, 'admin')}. Make somebody else one first.`

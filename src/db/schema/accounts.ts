@@ -159,7 +159,7 @@ export const imports = sqliteTable(
     leftOut: text('left_out'),
     // The line whose quotation mark is never closed: what comes after it was not read.
     unreadAfter: integer('unread_after'),
-    // Nobody sees it any more; its rows are deleted some at a time.
+    // Nobody can see it now; its rows are deleted a few at a time.
     discardedAt: integer('discarded_at'),
     stoppedBy: integer('stopped_by')
       .$type<UserId>()

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 
-// Lists of accounts and projects leave out what is deleted, and so do their indexes.
+// Lists of accounts and projects leave out deleted ones, and so do their indexes.
 
 export const living = sql`deleted_at is null`
 

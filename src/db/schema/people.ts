@@ -105,7 +105,7 @@ export const recoveryCodes = sqliteTable(
   (table) => [primaryKey({ columns: [table.userId, table.hash] })],
 )
 
-// How often somebody tried what is throttled: kept here, so that a restart forgets nothing.
+// How often somebody tried a throttled act: stored, so that a restart forgets nothing.
 export const throttles = sqliteTable(
   'throttles',
   {

@@ -10,7 +10,7 @@ export const resources = sqliteTable('resources', {
   id: integer().primaryKey(),
   key: text().notNull().unique(),
   name: text().notNull(),
-  // Empty for what is counted in pieces.
+  // Empty if it is counted in pieces.
   unit: text().notNull(),
   version: integer().notNull().default(1),
 })

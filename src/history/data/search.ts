@@ -69,7 +69,7 @@ function namesIn(scope: Scope) {
   return isOfAccount(scope) ? ownNames.filter(({ table }) => table !== 'accounts') : ownNames
 }
 
-/** Whether one of these texts matches. Records of what is rare are looked up, others found on the way. */
+/** Whether one of these texts matches. Records with rare words are looked up; others are found by scanning. */
 function either(
   db: Db,
   scope: Scope,

@@ -11,7 +11,7 @@ import { accountRenames, nameAt, type Rename, userRenames } from '../names/data.
 import type { RawRecord, Side } from './records.ts'
 import { isFromPartner, isOfAccount, type Scope } from './scope.ts'
 
-/** What stands for a change that cannot be read any more. */
+/** Shown in place of a change that can no longer be read. */
 const unreadable: Change = { details: [null, 'cannot be read'] }
 
 /** Records with what they tell of in words, and with names as they were then and are now. */
@@ -23,7 +23,10 @@ export function inFull(db: Db, scope: Scope, partnerId: AccountId | undefined, r
   const renames = renamesOf(db, rows)
   const personAt = (id: UserId | null, name: string | null, recordId: number) =>
     id === null || name === null ? null : nameAt(name, recordId, renames.users.get(id))
-  /** What was purged has lost its name, and what a partner’s customer that has left is called is not the partner’s: the identifier stands for it. */
+  /**
+   * Purged accounts have lost their name, and the current name of a customer that left is not for its former partner:
+   * both are shown by identifier.
+   */
   const placeAt = <Id>(row: Place<Id> | null, own: boolean, recordId: number, of: Map<Id, Rename[]>) =>
     row && (own && row.name ? nameAt(row.name, recordId, of.get(row.id)) : { name: row.identifier, now: null })
 
@@ -70,7 +73,7 @@ export function inFull(db: Db, scope: Scope, partnerId: AccountId | undefined, r
 
 type Place<Id> = { id: Id; name: string; identifier: string }
 
-/** Which account somebody acted from is told where it is the account itself or its partner; Support sees all. */
+/** The account that somebody acted from is shown if it is the account itself or its partner; Support sees all. */
 function showsFrom(scope: Scope, side: Side | null, { actorAccount, accountId, bySupport }: RawRecord): boolean {
   return !bySupport && (side === 'partner' || scope === 'all' || isFromPartner(scope) || actorAccount?.id === accountId)
 }

@@ -9,7 +9,7 @@ import { makeBackup, ownBackupFolder } from './make.ts'
 import { restoreBackup, restoreReplica } from './restore.ts'
 import { type BackupContents, verifyBackup } from './verify.ts'
 
-/** Makes a backup, in DATA_DIR/backups or as the file named, beside a running panel too. */
+/** Makes a backup, in DATA_DIR/backups or as the named file, also while the panel runs. */
 export async function backUp(given: string | undefined): Promise<void> {
   const { dataDir } = readConfig()
   const at = Date.now()
@@ -61,7 +61,7 @@ function readTime(text: string, now: number): number {
   return at
 }
 
-/** Reads a backup from end to end and says what is in it. */
+/** Reads a backup from end to end and prints its contents. */
 export async function verify(file: string, { secrets: key }: { secrets?: string }): Promise<void> {
   const contents = await verifyBackup(file, { key })
   console.log(`${file} is whole, and its key fits.\n${checkedWords(contents)}\n${wordsOf(contents)}`)

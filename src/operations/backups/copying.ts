@@ -24,7 +24,7 @@ export type Copying = {
 
 const hour = 3_600_000
 
-/** The good backups of a place, the newest first: those that have their checksum beside them. */
+/** The good backups of a place, the newest first: those with their checksum next to them. */
 export async function listCopies(store: Store): Promise<BackupFile[]> {
   const files = await store.list()
   return [...files]
@@ -79,7 +79,7 @@ export async function copyBackups(
 /** Those from before 0.3.0 have none. */
 const hasSum = (dataDir: string, name: string) => isThere(companionOf(join(backupFolder(dataDir), name)))
 
-/** Copies backups to BACKUP_TO: each when it was made, and what is missing every hour, also after a failure. */
+/** Copies each backup to BACKUP_TO when it is made, and missing ones every hour, also after a failure. */
 export function startCopying(
   { backupTo, backupKeep, dataDir }: Config,
   now: () => number,

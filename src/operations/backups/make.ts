@@ -9,7 +9,7 @@ import { version } from '../../version.ts'
 import { keyOf } from './folder.ts'
 import { type BackupContents, verifyBackup } from './verify.ts'
 
-/** The folder of an installation’s own backups, made where it is missing. */
+/** The folder of an installation’s own backups; created if missing. */
 export const ownBackupFolder = (dataDir: string) => privateFolder(dataDir, 'backups')
 
 /**

@@ -67,7 +67,7 @@ export async function restoreReplica(
 
 type Source = {
   at: number
-  /** Whose epoch the restored database goes on from. */
+  /** The replica whose epoch the restored database continues. */
   replica: Place | undefined
   /** Writes the database into a file. */
   bring: (file: string) => Promise<void>
@@ -105,7 +105,7 @@ function refuseUnlessEmpty(dataDir: string): void {
     throw new StartError(`${database} is there already, and not empty. Move it away first, or set DATA_DIR.`)
 }
 
-/** A database that was copied by hand may have its newest writes in a log beside it. */
+/** A database that was copied by hand may have its newest writes in a log next to it. */
 function copyIn(backup: string, restoring: string): void {
   for (const end of ['', '-wal'].filter((end) => isThere(backup + end))) {
     createPrivate(restoring + end)

@@ -15,7 +15,10 @@ import { examinePlace } from './place.ts'
 import { examineReplica } from './replica.ts'
 import { examineSettings } from './settings.ts'
 
-/** Examines an installation, beside a running panel too, and prints a line a finding. Exit code 1 when one is a problem. */
+/**
+ * Examines an installation, also while the panel runs, and prints one line per finding. Exit code 1 if one is a
+ * problem.
+ */
 export async function doctor({ send }: { send?: string }): Promise<void> {
   const address = send === undefined ? undefined : email().safeParse(send).data
   if (send !== undefined && !address) throw new StartError('--send: Enter one e-mail address.')

@@ -9,7 +9,7 @@ import { findClockTrouble } from '../clock/data.ts'
 import { clockWords } from '../health/warnings.ts'
 import { type Finding, ok, problem, saidBy, warning } from './finding.ts'
 
-/** The database as a restore would check it, beside a running panel too. */
+/** Checks the database as a restore does, also while the panel runs. */
 export async function examineDatabase(dataDir: string, at: number): Promise<Finding[]> {
   const file = join(dataDir, 'panel.db')
   let contents: BackupContents

@@ -1,6 +1,6 @@
 import { inOneLine } from '../../db/failure.ts'
 
-/** What the doctor found, and what to do about it where it is not well. */
+/** What the doctor found, and what to do about it if it is a problem. */
 export type Finding = { level: 'ok' | 'warning' | 'problem'; what: string; todo?: string }
 
 export const ok = (what: string): Finding => ({ level: 'ok', what })

@@ -6,7 +6,7 @@ import { type Finding, ok, problem, saidBy, warning } from './finding.ts'
 
 const mebibyte = 1024 ** 2
 
-/** Who may read and write DATA_DIR and what is in it, and how much room there is. */
+/** Who may read and write DATA_DIR and its contents, and how much room there is. */
 export function examinePlace(dataDir: string): Finding[] {
   return [...examineRights(dataDir), ...examineSecrets(dataDir), examineRoom(dataDir)]
 }

@@ -27,7 +27,7 @@ export function warningsOf({ mailTrouble, copying, replica, setAside, clock }: F
 const untilConfirmed =
   'Nothing that was deleted is removed for good, and no old backup is removed, until the clock is set or Support confirms on Home that it is right.'
 
-/** What a clock that cannot be right says, and what is known besides. */
+/** The words for a clock that cannot be right, and what else is known. */
 export function clockWords({ kind, at, seen }: ClockTrouble): string {
   return kind === 'behind'
     ? `The server’s clock says ${dateTime(at)}, but the panel was used until ${dateTime(seen)}.`

@@ -35,7 +35,7 @@ export function opensAnything(db: Db, secrets: Secrets): boolean {
   return found.length === 0 || found.some((sealed) => opens(secrets, sealed))
 }
 
-/** Whether it matters to a database which secrets lie beside it: something is sealed, or somebody has logged in. */
+/** Whether a database depends on the secrets next to it: something is sealed, or somebody has logged in. */
 export function needsItsSecrets(db: Db): boolean {
   const used = db.select({ id: users.id }).from(users).where(isNotNull(users.lastSeenAt)).limit(1).get()
   return used !== undefined || sealedValues(db).length > 0

@@ -36,7 +36,7 @@ function secretsOf(dataDir: string, db: Db, at: number): Secrets {
       throw new StartError(
         `${file} is missing, and what is sealed in ${database} opens with nothing else. Bring it back from a backup (its FILE.secrets).`,
       )
-    // The database is there first: secrets without one are what is left of an installation.
+    // The database is created first: secrets without one are leftovers of an installation.
     writePrivate(file, `${newMaster()}\n`)
   }
   const secrets = deriveSecrets(readMasters(file))

@@ -11,7 +11,7 @@ export type Child = {
   metrics: () => Promise<string>
   /** Resolves when it has ended, with the last error that it said. */
   ended: Promise<string>
-  /** Lets it send what is written, and end; after `longest` milliseconds it is ended as it is. */
+  /** Lets it send everything that is written, and end; after `longest` milliseconds it is killed. */
   stop: (longest: number) => Promise<void>
 }
 

@@ -7,7 +7,7 @@ import { type Place, placeWords } from '../elsewhere/place.ts'
 import { openStore } from '../elsewhere/store.ts'
 import { type Claim, readClaim, saveClaim } from './data.ts'
 
-/** What stands beside a replica: who writes to it. */
+/** The file next to a replica: who writes to it. */
 const claimFile = 'epoch.json'
 
 type Held = Claim & { host: string; at: string }

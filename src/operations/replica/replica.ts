@@ -21,12 +21,12 @@ export type ReplicaState = {
 }
 
 export type Replica = {
-  /** Begins to replicate, and goes on until `stop`. */
+  /** Starts to replicate, and continues until `stop`. */
   start: (log: FastifyBaseLogger) => void
   state: () => ReplicaState
   /** Does something that the replica must not watch, such as emptying the log; then begins a new copy. */
   apart: <Result>(act: () => Promise<Result>) => Promise<Result>
-  /** Sends what is written, and ends. */
+  /** Sends everything that is written, and ends. */
   stop: () => Promise<void>
 }
 

@@ -57,7 +57,7 @@ export function newRunner(
       const at = Date.now()
       const metrics = await child.metrics().catch(() => '')
       const found = metrics === '' ? undefined : lookAt(metrics, at)
-      // Litestream that goes on where another ended says nothing until something is written.
+      // If Litestream continues where another one ended, it says nothing until something is written.
       if (found === undefined) touch()
       lag = found ?? (at - startedAt > longLag ? at - startedAt : lag)
       return lag

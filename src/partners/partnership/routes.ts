@@ -18,7 +18,7 @@ export default async function partnershipRoutes(app: FastifyInstance) {
     const account = accountOf(request)
     const { input } = readForm(confirmation, request.body)
     const ties = findTies(db, account)
-    // What ends with the tie to its partner is said first.
+    // The page first says what ends with the tie to its partner.
     if (input?.confirmed !== 'yes' && ties.people.total + ties.invitations.total > 0) {
       const { partnerName } = found(findAccount(db, account.id))
       return reply.page('partners/partnership/confirmation', {

@@ -9,7 +9,7 @@ import { createUser } from '../data/users.ts'
 import { whyGuessable } from '../log-in/guessable.ts'
 import { hashPassword, newPassword } from '../log-in/passwords.ts'
 
-/** Creates an operator, beside a running panel too. The password is read from standard input. */
+/** Creates an operator, also while the panel runs. The password is read from standard input. */
 export async function createOperator(given: { email: string; name: string }): Promise<void> {
   if (process.stdin.isTTY) console.error('Type the password, then Enter and Ctrl-D:')
   const typed = (await text(process.stdin)).replace(/\r?\n$/, '')

@@ -55,7 +55,7 @@ export type Erasing = {
   secrets: Secrets
   /** Removes the files of e-mails whose text is gone, before the deletion is done. */
   removeFiles: () => void
-  /** Removes what is left of these texts in the files of the database, once it is done. */
+  /** Removes leftovers of these texts from the database's files, after the erasure. */
   eraseTraces: (tx: Db, texts: string[]) => void
 }
 

@@ -8,7 +8,7 @@ import type { User } from '../data/users.ts'
 import { type Owner, whyGuessable } from './guessable.ts'
 import { hashPassword, newPassword, verifyPassword } from './passwords.ts'
 
-/** What a new person enters, beside an e-mail that is known or asked for too. */
+/** What a new person enters, besides an e-mail that is known or also asked for. */
 export const newPersonFields = {
   name: personName(),
   password: newPassword(),

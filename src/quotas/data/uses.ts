@@ -81,7 +81,7 @@ const limitsOfAccounts = prepared((db, { ids }: Placeholders<{ ids: string }>) =
     .prepare(),
 )
 
-/** The limits of several accounts with what is given out of each: for lists. */
+/** The limits of several accounts with the allocated amount of each: for lists. */
 export function usesOf(db: Db, accountIds: AccountId[]): Map<AccountId, Use[]> {
   const catalogue = listLimitable(db, 'account')
   const given = givenBy(db, accountIds)

@@ -16,7 +16,10 @@ export function requestOf(request: FastifyRequest, accountId: AccountId): QuotaR
   return found(findRequest(request.server.db, accountId, id))
 }
 
-/** Puts what is not more at its fields. What has no limit has no field, and so comes back in words. */
+/**
+ * Puts an error at each field that asks for no more than now. A resource without a limit has no field, so its error is
+ * returned.
+ */
 export function sayNotMore(form: Form, wrong: NotMore, resources: Resource[], outcome: string): string {
   const unlimited = resources.filter(({ id }) => wrong.get(id)?.limit === null)
   for (const resource of resources) {

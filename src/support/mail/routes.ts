@@ -59,7 +59,7 @@ export default async function supportMailRoutes(app: FastifyInstance) {
   })
 }
 
-/** Undefined where it is not kept any more, or damaged. */
+/** Undefined if it is no longer kept, or damaged. */
 function textOf(secrets: Secrets, letter: LetterRow): string | undefined {
   try {
     return openBody(secrets, letter)?.text

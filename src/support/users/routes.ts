@@ -32,7 +32,7 @@ export default async function supportUserRoutes(app: FastifyInstance) {
     if (id === request.signedIn.id)
       return showUsers(request, reply.code(422), 'You cannot disable yourself: another of Support has to.')
     const sent = listSent(db, id)
-    // What ends with the log-in is said first.
+    // The page first says what ends with the log-in.
     if (readForm(disabling, request.body).input?.confirmed !== 'yes' && sent.total > 0 && isEnabled)
       return reply.page('accounts/endings/confirmation', {
         title: `Disable ${name}`,

@@ -56,7 +56,7 @@ export function answerUnreadable(home: string) {
   }
 }
 
-/** Answers what is no whole HTTP request; `home` is the panel's address. An answer that has begun is broken off. */
+/** Answers an incomplete HTTP request; `home` is the panel's address. An answer that has begun is cut off. */
 export function answerBroken(home: string) {
   return (error: NodeJS.ErrnoException, socket: Socket): void => {
     if (error.code === 'ECONNRESET' || socket.destroyed) return

@@ -4,7 +4,7 @@ import type { FastifyReply } from 'fastify'
 import type { UserId } from '../../db/ids.ts'
 import { Refusal } from './errors.ts'
 
-/** A slow reader holds what is between the database and the network: so many of them a user has at once. */
+/** A slow reader holds data between the database and the network, so a user may have only so many downloads at once. */
 const atOnce = 4
 /** Milliseconds without a byte taken: the reader is gone, or wants to hold the panel up. */
 const longestPause = 60_000

@@ -60,7 +60,7 @@ export function isTurnedAway({ viewer, routeOptions }: FastifyRequest): boolean 
   return action !== undefined && !viewer.user && !can(viewer.standings, action)
 }
 
-/** For what does not exist and for what is another's: the two cannot be told apart. */
+/** For things that do not exist and things of other accounts: the answers cannot be told apart. */
 export function notFound(): Refusal {
   return new Refusal(404, 'Page not found', 'There is nothing here, or nothing that you may see.')
 }
@@ -173,7 +173,7 @@ function show(refusal: Refusal, request: FastifyRequest, reply: FastifyReply) {
     title: refusal.title,
     message: refusal.message,
     status: refusal.status,
-    // A 404 reads the same for all that is not there, so it carries no id in the page.
+    // A 404 reads the same for everything that is not there, so the page carries no id.
     requestId: refusal.status >= 500 ? request.id : '',
     ...refusal.data,
   })

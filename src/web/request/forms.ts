@@ -22,7 +22,7 @@ declare module 'fastify' {
 
 export type Values = Record<string, string | string[] | undefined>
 
-/** A form as a page shows it: what was typed, and what is wrong with it. */
+/** A form as a page shows it: the typed values and their errors. */
 export type Form = { values: Values; errors: Record<string, string | undefined> }
 
 export type ReadForm<Input> = (Form & { input: Input }) | (Form & { input: undefined })

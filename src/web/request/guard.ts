@@ -35,7 +35,7 @@ export type GuardOptions = {
   switchAccount: (request: FastifyRequest, identifier: string) => boolean
   /** The user's account of this identifier, however it stands. */
   findOwnAccount: (request: FastifyRequest, identifier: string) => { name: string; identifier: string } | undefined
-  /** Whether a code or password proves who somebody is: what is wrong, or undefined. */
+  /** Checks a code or password that confirms who somebody is. Returns what is wrong, or undefined. */
   prove: (request: FastifyRequest, reply: FastifyReply, proof: string) => Promise<string | undefined>
 }
 

@@ -92,7 +92,7 @@ function concernSame(one: RecordMark, other: RecordMark): boolean {
         (other.userId !== null && other.userId === one.userId)
 }
 
-/** Undefined for what is no form of a signed-in user’s page. */
+/** Undefined if it is not a form from a signed-in user’s page. */
 function keyOf(request: FastifyRequest): string | undefined {
   const once = request.formMeta?.once
   if (!once || !request.viewer.user || request.routeOptions.config.repeatable) return undefined

@@ -19,7 +19,7 @@ export type ActiveAccount = {
   leftToSupport: boolean
 }
 
-/** An account that a member cannot work in any more, and its partner where that can restore it; else Support can. */
+/** An account that its members can no longer work in, and its partner if that can restore it; otherwise Support can. */
 export type DeletedAccount = Pick<ActiveAccount, 'name' | 'identifier'> & { restorer: string | null }
 
 /** A partner account of the viewer's, and how they stand in it. */

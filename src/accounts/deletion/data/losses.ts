@@ -24,7 +24,7 @@ import type { Resource } from '../../../quotas/resources/data.ts'
 const mostNamed = 20
 const mostCounted = 10_000
 
-/** Some of a list, and how many there are: of more than 10,000 no more than that is said. */
+/** Part of a list, and how many there are: beyond 10,000, only that there are more. */
 export type Some = { names: string[]; total: number; more: boolean }
 
 /** What an account's deletion would take from its people. */

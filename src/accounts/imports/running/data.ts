@@ -7,7 +7,7 @@ import type { ImportRow } from '../data.ts'
 
 // What the worker reads and writes while it carries imports out.
 
-/** The import that the worker goes on with: the oldest but those that wait. */
+/** The import that the worker continues: the oldest that does not wait. */
 export function findRunning(db: Db, waiting: number[]): typeof imports.$inferSelect | undefined {
   return db
     .select()

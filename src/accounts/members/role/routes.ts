@@ -34,7 +34,7 @@ export default async function memberRoleRoutes(app: FastifyInstance) {
       const by = actor(request)
       const who = found(findMember(db, account.id, userIdOf(request)))
       const isOwn = who.userId === request.member.user.id
-      // What ends with the role is said first.
+      // The page first says what ends with the role.
       const sent = listSent(db, who.userId, account.id)
       if (
         input.confirmed !== 'yes' &&

@@ -36,7 +36,7 @@ export function findProjectsOfCustomers(db: Db, partnerId: AccountId, q: string,
 
 type Kind = { rows: SQL; id: SQL; living: SQL; name: SQL; more: SQL }
 
-/** CROSS JOIN reads the tables in the order written: first what is few. */
+/** CROSS JOIN reads the tables in the order written: the small one first. */
 function find<Row>(db: Db, table: Searched, partnerId: AccountId, q: string, limit: number, kind: Kind): Row[] {
   const words = searchWords(q)
   const holdsAll = holds(sql`found.search`, words)

@@ -15,7 +15,8 @@ export default async function personalDataRoutes(app: FastifyInstance) {
   // Its form stands there.
   app.get('/profile/data', { config: { can: 'profile.see' } }, async (_request, reply) => reply.seeOther('/profile'))
 
-  // All that is held about somebody at once: a stolen session alone must not get it, nor without a trace.
+  // This is all the data about a person at once: a stolen session alone must not get it, and each download leaves a
+  // record.
   app.post('/profile/data', { config: { can: 'profile.see', confirm: 'download' } }, async (request, reply) => {
     const { id } = request.signedIn
     return sendFile(reply, 'my-data.json', 'application/json; charset=utf-8', () => {

@@ -16,7 +16,7 @@ export type NotMore = Map<number, Pick<QuotaLevel, 'limit' | 'given'>>
 
 export type Approved = 'approved' | 'ended' | { shortages: Shortage[] } | { notMore: NotMore }
 
-/** A higher limit that holds what is allocated already. What has no limit gets none. */
+/** A higher limit that holds what is already allocated. A resource without a limit gets none. */
 export function raises({ limit, given }: QuotaLevel, amount: number): boolean {
   return limit !== null && amount > limit && amount >= given
 }

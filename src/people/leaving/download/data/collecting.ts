@@ -151,7 +151,7 @@ function historyOf(db: Db, userId: UserId): Iterable<Held> {
         .all()
         .map(({ id, row }) => ({ id, row: { ...row, byMe, ip: byMe ? row.ip : null } })),
     )
-  // Two indexes, each in order: one query for both would sort all that is left for each page.
+  // Two indexes, each in order: one query for both would sort all remaining rows for each page.
   const toMe = and(eq(records.userId, userId), or(isNull(records.actorId), ne(records.actorId, userId)))
   return inOrder(read(eq(records.actorId, userId), true), read(toMe, false))
 }

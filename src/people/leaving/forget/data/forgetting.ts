@@ -28,7 +28,7 @@ import { forgive } from '../../../log-in/throttle/data.ts'
 import { type Mentioned, mentionsOf } from '../../mentions.ts'
 import { importRowsAbout, invitationsTo, type Known, lettersNaming, lettersTo } from './recognising.ts'
 
-// How what is kept about a person is found, and how it is forgotten: as erasure.ts lists it.
+// Finds the data about a person and forgets it, as erasure.ts lists it.
 
 const deleted = 'Deleted user'
 
@@ -52,7 +52,7 @@ export function forgetInvitations(tx: Db, actor: Actor, person: Known): void {
   }
 }
 
-/** E-mails to somebody lose all that they say; e-mails that name somebody lose subject and text. None of them goes out. */
+/** E-mails to the person lose everything; e-mails that name the person lose subject and text. None of them is sent. */
 export function forgetLetters(tx: Db, actor: Actor, secrets: Secrets, person: Known): void {
   const to = lettersTo(tx, person)
   const naming = lettersNaming(tx, secrets, person).filter((id) => !to.includes(id))
