@@ -58,7 +58,7 @@ export function environmentOf(...names: string[]): NodeJS.ProcessEnv {
   return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])))
 }
 
-/** The folder of package.json: this file lies one folder below it, and so does the bundle. */
+/** The folder of package.json: this file is one folder below it, and so is the bundle. */
 export const root = fileURLToPath(new URL('..', import.meta.url))
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']

@@ -5,9 +5,8 @@ export type Role = typeof memberships.$inferSelect.role
 export type ProjectRole = typeof projectAccess.$inferSelect.role
 
 /**
- * How a viewer stands to the active account. `unattached` is signed in with no account active,
- * `suspended` has one active that is suspended,
- * `enrolling` must set up two-factor log-in before anything else. Support stands as `support` besides.
+ * What a viewer is in the active account. `unattached` is signed in with no account active, `suspended` has one
+ * active that is suspended, `enrolling` must set up two-factor log-in before anything else. Support also has `support`.
  */
 export type Standing = 'visitor' | 'enrolling' | 'unattached' | 'suspended' | 'support' | `${AccountKind} ${Role}`
 

@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 
 export class ConfigError extends Error {}
 
-/** Every setting. What is secret may stand in a file instead, which NAME_FILE names. */
+/** Every setting. A secret may be in a file instead, which NAME_FILE names. */
 export const settings = {
   PUBLIC_URL: 'plain',
   HOST: 'plain',
@@ -46,7 +46,7 @@ export function readAddress(text: string): { name: string; address: string } | u
 /** In bytes; far more than any secret has. */
 const largestSecret = 64 * 1024
 
-/** A secret stands in the variable, or in the file that NAME_FILE names. */
+/** A secret is in the variable, or in the file that NAME_FILE names. */
 export function secretValue(name: Setting, typed: (name: string) => string | undefined): string | undefined {
   const variable = `${name}_FILE`
   const file = typed(variable)

@@ -81,7 +81,7 @@ export function startCleaning(
       oweCleaning(tx)
       asked = true
       for (const text of texts) wanted.add(text)
-      // Transactions are synchronous, so this one has ended by then.
+      // Transactions are synchronous, so this one has ended when the callback runs.
       setImmediate(wake)
     },
     stop: async () => {

@@ -5,7 +5,7 @@ import { version } from '../version.ts'
 import { Failure } from './failure.ts'
 import { isThere, writePrivate } from './files.ts'
 
-// What a backup is told by, in FILE.json beside it: SQLite's own check looks at the structure of a file and misses a
+// What identifies a backup, in FILE.json next to it: SQLite's own check looks at the structure of a file and misses a
 // changed value.
 
 export type Companion = {

@@ -38,7 +38,7 @@ function sync(path: string): void {
   }
 }
 
-/** Puts a finished file in its place, over one that is there: after a crash it is there whole, or not at all. */
+/** Moves a finished file to its place, over an existing one: after a crash it is there completely or not at all. */
 export function moveIntoPlace(from: string, to: string): void {
   giveToOwnerOf(dirname(to), from)
   sync(from)
@@ -46,7 +46,7 @@ export function moveIntoPlace(from: string, to: string): void {
   sync(dirname(to))
 }
 
-/** Writes a file that only its owner reads, whole or not at all. */
+/** Writes a file that only its owner can read, completely or not at all. */
 export function writePrivate(file: string, text: string): void {
   const partial = `${file}.partial`
   try {

@@ -98,7 +98,7 @@ export function named(name: string, other: string): { search: string; sortKey: s
   return { search: searchText(name, other), sortKey: sortKey(name) }
 }
 
-/** Each letter of a list, with what stands before it: `ae æ · oe œ`. */
+/** Each letter of a list, with its spelling before it: `ae æ · oe œ`. */
 function lettersOf(list: string): Map<string, string> {
   return new Map(
     list.split(' · ').flatMap((entry) => {

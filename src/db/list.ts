@@ -22,7 +22,7 @@ export type Sort<Row> = {
 /** A filter’s values with their words, or the kind of value that it takes. */
 export type Filter = Record<string, string> | 'day' | 'text'
 
-/** What stands over a column of a page’s table: words, and classes of the style sheet for all its cells. */
+/** The heading of a column of a page’s table: its words, and the style sheet's classes for all its cells. */
 export type Heading = {
   head: string
   look?: string
@@ -43,7 +43,7 @@ export type ListSpec<Row, Filters extends string = string> = {
   filters: Record<Filters, Filter>
 }
 
-/** `from` is how many rows stand before its page, as far as that is known: it is told, and decides nothing. */
+/** `from` is how many rows come before its page, if known: it is only shown, and decides nothing. */
 export type Cursor = { direction: 'after' | 'before'; value: string | number; id: number; from?: number | undefined }
 
 /** The columns of a list’s file: their names, and how their cells are made. */
@@ -64,7 +64,7 @@ export type ListQuery<Filters extends string = string> = {
 
 /**
  * A page of a list: never the whole, always with how many there are, as far as they are counted. `cursor` is
- * where the page really begins: undefined where the asked one is empty now, and the last page stands in for it.
+ * where the page really begins: undefined if the requested page is empty now, and the last page replaces it.
  */
 export type List<Row> = ListQuery & {
   spec: ListSpec<never>
@@ -72,7 +72,7 @@ export type List<Row> = ListQuery & {
   total: number
   /** There are more than `total`: counting all of them would cost more than the page. */
   more: boolean
-  /** How many rows stand before this page; undefined where that is not known. */
+  /** How many rows come before this page; undefined if unknown. */
   from: number | undefined
   previous: Cursor | undefined
   next: Cursor | undefined
@@ -159,7 +159,7 @@ export function readPage<Raw, Row>(db: Db, spec: ListSpec<Row>, query: ListQuery
   let { cursor } = query
   let backwards = cursor?.direction === 'before'
   let found = rowsFrom(cursor, backwards)
-  // All rows of this page have gone: the page at that end of the list stands in for it.
+  // All rows of this page are gone: the page at that end of the list replaces it.
   if (cursor && found.length === 0) {
     cursor = undefined
     backwards = !backwards

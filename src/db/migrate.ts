@@ -11,7 +11,7 @@ import { dropTriggers, findWrongTriggers, makeTriggers } from './triggers.ts'
 type Migration = ReturnType<typeof readMigrationFiles>[number]
 
 export type Migrating = {
-  /** Where the migrations lie, with drizzle-kit's journal. */
+  /** The folder of the migrations, with drizzle-kit's journal. */
   folder: string
   /** Where a copy goes before anything is changed; none of a database that was made just now. */
   backups: string | undefined
@@ -123,7 +123,7 @@ function mustBeWhole(sqlite: Database.Database): void {
   if (found !== 'ok') throw new Error(`integrity_check says: ${found}`)
 }
 
-/** The time of the newest migration in a folder: a database's version. 0 where there is none. */
+/** The time of the newest migration in a folder: a database's version. 0 if there is none. */
 export function newestMigration(folder: string): number {
   return readMigrationFiles({ migrationsFolder: folder }).at(-1)?.folderMillis ?? 0
 }

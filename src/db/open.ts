@@ -112,7 +112,7 @@ function refuseDamaged(sqlite: Database.Database): void {
   if (found !== 'ok') throw new Unusable('DATABASE_DAMAGED')
 }
 
-/** A new installation has no secrets yet: where they lie, the database was lost. */
+/** A new installation has no secrets yet: if they exist, the database was lost. */
 function refuseAnew(dataDir: string): void {
   const secrets = secretsFile(dataDir)
   if (isThere(secrets))
@@ -139,8 +139,8 @@ export function openFile(file: string): OpenDatabase {
 export type Authority = { stillMay: ((tx: Db) => void) | null }
 
 /**
- * Runs an act: IMMEDIATE, so that what is checked and what is written is one step, and nobody else's write
- * comes between. The actor's right is read in it first (D-16): what was true when the request
+ * Runs an act: IMMEDIATE, so that checking and writing is one step, and no other write comes
+ * between. The actor's right is read in it first (D-16): what was true when the request
  * arrived counts for nothing. Within another write it is a part of that one.
  */
 export function write<Result>(db: Db, { stillMay }: Authority, act: (tx: Db) => Result): Result {

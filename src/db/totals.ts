@@ -34,7 +34,7 @@ export function forAMinute<Value>(db: Db, key: string, mark: number, at: number,
   return value
 }
 
-/** A number that was counted before, if nothing at all was written since, by this process or another. */
+/** An earlier count, if nothing has been written since, by this process or another. */
 export function whileUnwritten(db: Db, key: string, count: () => number): number {
   const { here, elsewhere } = writtenSoFar(db).get() ?? { here: Number.NaN, elsewhere: Number.NaN }
   const written = `${here} ${elsewhere}`

@@ -23,7 +23,7 @@ const quotaWords = ['request for more quota', 'requests for more quota'] as cons
 export type Line = {
   title: string
   detail?: string
-  /** Whose initials stand before it. */
+  /** Whose initials are shown before it. */
   account?: { name: string; identifier: string }
   /** Since when it waits. */
   at?: number

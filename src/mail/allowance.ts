@@ -134,7 +134,7 @@ export function allowConfirmation(tx: Db, actor: Actor, { id, emailKey }: { id: 
 
 /**
  * Counts an e-mail that tells somebody what an account did. False when it has told them so often that this one is left
- * out: a notice never stands in the way of the act. Support's are always told.
+ * out: a notice never prevents the act. Support's acts are always told.
  */
 export function allowNotice(
   tx: Db,

@@ -82,7 +82,7 @@ export function newPost(config: Config, secrets: Secrets, wake: () => void): Pos
     for (const userId of new Set(names))
       if (letter && userId !== null && userId !== of.userId)
         tx.insert(letterPeople).values({ letterId: letter.id, userId }).run()
-    // Transactions are synchronous, so this one has ended by then.
+    // Transactions are synchronous, so this one has ended when the callback runs.
     setImmediate(wake)
   }
 }

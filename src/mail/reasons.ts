@@ -63,7 +63,7 @@ export function notSent(why: string): string {
   return `Not sent: ${why}.`
 }
 
-/** About a deleted account only that is told which was written by the act that deleted it. */
+/** About a deleted account, only e-mails that the deletion itself wrote are sent. */
 function whyNotAbout(db: Db, { accountId, createdAt }: LetterRow): string | undefined {
   if (accountId === null) return undefined
   const account = db.select().from(accounts).where(eq(accounts.id, accountId)).get()

@@ -17,7 +17,7 @@ export function mailServer(smtp: SmtpOptions, { publicUrl }: Pick<Config, 'publi
   })
 }
 
-/** Addresses stand in brackets (RFC 5321, 4.1.3). */
+/** Addresses are in brackets (RFC 5321, 4.1.3). */
 function heloName(hostname: string): string {
   const address = hostname.replace(/^\[|\]$/g, '')
   if (isIP(address) === 0) return hostname

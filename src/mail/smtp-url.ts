@@ -3,7 +3,7 @@ import { type ConnectionOptions, createSecureContext } from 'node:tls'
 
 // SMTP_URL: smtp://USER:PASSWORD@HOST:PORT?OPTION=VALUE, or smtps:// for TLS from the first byte.
 
-/** What nodemailer is told about the mail server. */
+/** The settings of the mail server for nodemailer. */
 export type SmtpOptions = {
   host: string
   port: number

@@ -2,9 +2,9 @@ import type { AccountId, ProjectId } from '../db/ids.ts'
 import type { limits } from '../db/schema.ts'
 import { countedResource, type Resource } from './resources/data.ts'
 
-// Limits stand on three levels: a partner's pool (for all its customers together), an account, a
-// project. A number is given out of the level above; without one, a level shares what the level above
-// has left. What is given out below a level is never raised above its number.
+// Limits have three levels: a partner's pool (for all its customers together), an account and a
+// project. A limit is allocated from the level above; without one, a level shares what the level above
+// has available. Allocations below a level are never raised above its limit.
 
 export type Level = (typeof limits.$inferSelect)['level']
 

@@ -70,8 +70,8 @@ export function sayShortages(form: Form, shortages: Shortage[], typedHere: boole
 }
 
 /**
- * Reads a form of limits and saves it, all fields or none: `changed` is false when all are as they were. What
- * stands in the way comes back in the form.
+ * Reads a form of limits and saves it, all fields or none: `changed` is false if all are as they were.
+ * Problems are returned in the form.
  */
 export function saveLimits(
   request: FastifyRequest,

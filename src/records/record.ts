@@ -77,7 +77,7 @@ const newest = prepared((db) =>
     .prepare(),
 )
 
-/** The number of the newest record; 0 where there is none. */
+/** The number of the newest record; 0 if there is none. */
 export function newestRecord(db: Db): number {
   return newest(db).get()?.id ?? 0
 }

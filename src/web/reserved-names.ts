@@ -112,8 +112,8 @@ function tails(text: string): string[] {
 
 /**
  * Whether a look begins with reserved words, `least` of them, among fillers; or is `whole` made of them. Digits and signs may
- * stand for letters or for nothing, so all readings are followed at once: each is what is left of its word, after a
- * mark for every reserved word that it has had.
+ * mean letters or nothing, so all readings are followed at once: each is the rest of its word, after a mark for every
+ * reserved word that it has had.
  */
 function says(look: string, reserved: string[], { whole = false, least = 1 } = {}): boolean {
   const mark = '+'

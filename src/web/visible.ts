@@ -40,17 +40,17 @@ export function trimmed(text: string): string {
   return text.slice(from, to)
 }
 
-/** Whether every character can be seen and has its place, and none at all is allowed to be invisible: for addresses. */
+/** Whether every character is visible and in its place, without any exceptions: for addresses. */
 export function isPlain(text: string): boolean {
   return !invisible.test(text) && !astray.test(text)
 }
 
-/** Whether every character can be seen and has its place, or is one that a script or an emoji needs where it stands. */
+/** Whether every character is visible and in its place, or is one that a script or an emoji needs in this position. */
 export function isLegible(text: string): boolean {
   return isPlain([joiners, afterDigits, flags, variants].reduce((left, one) => left.replaceAll(one, ''), text))
 }
 
-/** Whether there is anything to be seen at all. */
+/** Whether anything is visible at all. */
 export function showsSomething(text: string): boolean {
   return /[\p{L}\p{N}\p{P}\p{S}]/u.test(text)
 }

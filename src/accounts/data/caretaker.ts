@@ -24,7 +24,10 @@ const sleeps = (membership: SQL) =>
 export const works = (membership: SQL, person: SQL) =>
   sql<number>`(${person}.disabled_at is null and not ${sleeps(membership)})`
 
-/** Whether a member is an admin who can log in and act now: what “admin” means wherever one counts, is named or is told. */
+/**
+ * Whether a member is an admin who can log in and act now: the meaning of “admin” wherever admins are counted, named
+ * or told.
+ */
 export const worksAsAdmin = (membership: SQL, person: SQL) =>
   sql<number>`(${membership}.role = ${adminRole} and ${works(membership, person)})`
 

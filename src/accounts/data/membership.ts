@@ -106,7 +106,10 @@ const viewingIn = prepared((db, { hash, accountId }: Placeholders<{ hash: string
   selectViewer(db, hash, accountId).prepare(),
 )
 
-/** Whose session it is and how they stand, to its active account or to `accountId`. Undefined when it has ended, or its user is disabled. */
+/**
+ * Whose session it is, and their standings in its active account or in `accountId`. Undefined if the session has ended
+ * or its user is disabled.
+ */
 export function findSessionViewer(db: Db, hash: string, accountId?: AccountId) {
   const row = accountId === undefined ? viewingActive(db).get({ hash }) : viewingIn(db).get({ hash, accountId })
   if (!row) return undefined

@@ -172,7 +172,7 @@ export function listDeletedAccounts(
   })
 }
 
-/** Makes an account of the user's the active one of a session. Undefined when it is none of theirs. */
+/** Makes an account of the user the active one of a session. Undefined if the user is not in it. */
 export function switchAccount(
   db: Db,
   actor: Authority,

@@ -12,7 +12,7 @@ import { archiveName, exportAccount } from './archive.ts'
 
 /**
  * Writes the archive of an account, also while the panel runs: by default as IDENTIFIER-DAY.zip in this
- * folder. The file is there whole or not at all, for its owner alone, and never over another.
+ * folder. The file is complete or not there, readable only by its owner, and never overwrites another.
  */
 export async function exportToFile(identifier: string, { to }: { to?: string }): Promise<void> {
   const { db, close } = joinInstallation(readConfig().dataDir, Date.now())

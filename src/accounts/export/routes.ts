@@ -10,7 +10,7 @@ export default async function accountExportRoutes(app: FastifyInstance) {
   const { db } = app
   const can = 'account.export'
 
-  // Its form stands there.
+  // Its form is on that page.
   app.get('/customer/account/export', { config: { can } }, async (_request, reply) =>
     reply.seeOther('/customer/account'),
   )

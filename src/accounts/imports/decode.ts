@@ -7,8 +7,8 @@ export const noCharacter = '\ufffd'
 const decodedAtOnce = 16 * 1024
 
 /**
- * The text of a file, a part at a time, which ends with a line where it can. A byte order mark says what the file is;
- * without one it is told line by line, since files are put together from others: UTF-8, or what Excel writes on Windows.
+ * The text of a file, a part at a time, which ends with a line where it can. A byte order mark names its encoding.
+ * Without one each line is judged alone, because files are pasted together: UTF-8, or what Excel writes on Windows.
  */
 export function* decode(file: Uint8Array): Generator<string> {
   const encoding = markedEncoding(file)

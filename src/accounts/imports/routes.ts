@@ -33,7 +33,7 @@ const cancelling = z.strictObject({ confirmed: z.literal('yes').optional() })
 type Imports = { kind: ImportKind; worker: ImportWorker }
 
 export default async function importRoutes(app: FastifyInstance) {
-  // A context of its own: nobody else's forms carry files.
+  // A context of its own: no other forms carry files.
   await app.register(withUploads)
 }
 

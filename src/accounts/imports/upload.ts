@@ -7,7 +7,7 @@ import { badRequest, fileTooLarge, Refusal } from '../../web/answer/errors.ts'
 import { httpLimits } from '../../web/answer/http.ts'
 
 export const mostBytes = 10 * 1024 * 1024
-/** Of a field: a page shows pasted lines again, and a form sent twice is told by them. */
+/** For a field: a page shows pasted lines again, and they identify a form that is sent twice. */
 const mostText = 1024 * 1024
 /** Of a form with a file, in bytes: for the `upload` of a route. */
 export const mostOfForm = mostBytes + httpLimits.bodyLimit
@@ -15,7 +15,7 @@ export const mostOfForm = mostBytes + httpLimits.bodyLimit
 /** A file is kept in memory while it is read: so many at once, of one user and of all. Two, for a form that is sent twice. */
 const atOnce = { ofOne: 2, ofAll: 6 }
 
-/** A file that a form carries. As JSON it is its digest, by which a form sent twice is told. */
+/** A file in a form. As JSON it is its digest, which identifies a form that is sent twice. */
 export class Upload {
   readonly name: string
   readonly bytes: Buffer

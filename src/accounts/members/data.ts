@@ -180,7 +180,7 @@ export function changeRole(
 }
 
 /**
- * Ends a membership with all that hangs on it. Undefined when there is no such member. `mayEmpty`: the last admin may
+ * Ends a membership with everything that depends on it. Undefined when there is no such member. `mayEmpty`: the last admin may
  * go when nobody else is left (a partner's Remove Myself). `keptBy` takes over the invitations that the member sent.
  */
 export function removeMember(

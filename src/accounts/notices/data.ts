@@ -184,13 +184,13 @@ function accountOf(tx: Db, accountId: AccountId): Account {
   return account
 }
 
-/** Who acted, by name alone: on whose side stands in a line of its own, since a name may say anything. */
+/** Who acted, by name only: their side has a line of its own, because a name may say anything. */
 function doer(tx: Db, { userId, bySupport }: Actor, { panelName }: MailContext): string {
   const person = userId === null ? undefined : tx.select().from(users).where(eq(users.id, userId)).get()
   return person?.name ?? (bySupport ? `${panelName} Support` : panelName)
 }
 
-/** The line that says on whose side somebody acted. Every e-mail has it, so that nothing that is typed can stand in for it. */
+/** The line that says on whose side somebody acted. Every e-mail has it, so that no typed text can imitate it. */
 export function sideOf(tx: Db, actor: Actor, account: Pick<Account, 'id' | 'name' | 'partnerId'>): Fact {
   const { bySupport, userId, accountId: from } = actor
   if (bySupport) return { name: 'Acted as', value: 'Support' }

@@ -3,8 +3,8 @@ import { check, index, integer, primaryKey, sqliteTable, text } from 'drizzle-or
 import type { AccountId, ProjectId, UserId } from '../ids.ts'
 import { users } from './people.ts'
 
-// Append-only: triggers refuse UPDATE and DELETE. No foreign keys, so that a record outlives all it
-// speaks of; people are named by id, so that what is shown follows the user's row.
+// Append-only: triggers refuse UPDATE and DELETE. No foreign keys, so that a record outlives everything
+// it names; people are named by id, so that the history shows them as the user's row does.
 export const records = sqliteTable(
   'records',
   {
@@ -19,7 +19,7 @@ export const records = sqliteTable(
     invitationId: integer('invitation_id'),
     projectId: integer('project_id').$type<ProjectId>(),
     letterId: integer('letter_id'),
-    // JSON: { field: [before, after] }. What is personal stands in personal_changes.
+    // JSON: { field: [before, after] }. Personal data is in personal_changes.
     change: text().notNull(),
     ip: text(),
     requestId: text('request_id'),

@@ -3,7 +3,7 @@ import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'driz
 import type { AccountId } from '../ids.ts'
 import { accounts } from './accounts.ts'
 
-/** What a partner keeps about a customer, and nobody else sees. It ends with the tie of the two. */
+/** What a partner stores about a customer, visible to nobody else. It is deleted when the two part. */
 export const ties = sqliteTable(
   'ties',
   {

@@ -19,7 +19,7 @@ export function narrowed(db: Db, scope: Scope, { q, filters }: ListQuery<RecordF
   )
 }
 
-/** What was purged is shown by its identifier, which stands after the empty name. */
+/** Purged accounts and projects are shown by their identifier, which follows the empty name. */
 const nameIn = (text: SQLWrapper) => sql`coalesce(nullif(${firstText(text)}, ''), ${otherTexts(text)})`
 
 /**

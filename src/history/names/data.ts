@@ -6,8 +6,8 @@ import { equals, type Placeholders, perConnection, prepared } from '../../db/pre
 import { accounts, personalChanges } from '../../db/schema.ts'
 import { isOneOf } from '../../db/search.ts'
 
-// Names as they were. What is shown of a person, an account or a project follows its row; what it was called
-// when something happened is told by the first rename since. A person's renames go with the person.
+// Names as they were. The current name of a person, an account or a project is in its row; the first rename after
+// an event tells the name at that time. A person's renames are deleted with the person.
 
 /** A rename: the record of it, and the name before. */
 export type Rename = { recordId: number; before: string }

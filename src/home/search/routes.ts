@@ -19,7 +19,7 @@ const shown = 5
 /** A longer search is cut: no name or address is longer. */
 const longest = 200
 
-/** Something that was found: where its name leads, what stands beside it, and what can be done with it. */
+/** A search result: where its name leads, what is shown next to it, and what can be done with it. */
 type Result = {
   name: string
   href: string

@@ -14,7 +14,7 @@ export type CopyFailure = { since: number; at: number; words: string }
 export type Copying = {
   /** Where to, in words; undefined where backups are not copied. */
   readonly where: string | undefined
-  /** The newest backup that was found there; undefined before the first look, or where there is none. */
+  /** The newest backup that was found there; undefined before the first look, or if there is none. */
   readonly newest: BackupFile | undefined
   readonly failure: CopyFailure | undefined
   /** Looks for backups that must be copied. */

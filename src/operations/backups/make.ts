@@ -13,9 +13,9 @@ import { type BackupContents, verifyBackup } from './verify.ts'
 export const ownBackupFolder = (dataDir: string) => privateFolder(dataDir, 'backups')
 
 /**
- * Makes a backup of an installation, beside a running panel too: a copy of the database under a passing
- * name, the key to what is sealed in it, its SHA-256, all checked as for a restore, and only then their names.
- * Nothing is written over. Throws a StartError when it cannot begin, a Failure when the copy is not good.
+ * Makes a backup of an installation, also while the panel runs: a copy of the database under a temporary name,
+ * the key to its sealed values, and its SHA-256. All are checked as for a restore before they get their names.
+ * Nothing is overwritten. Throws a StartError when it cannot begin, a Failure when the copy is not good.
  */
 export async function makeBackup(
   dataDir: string,

@@ -118,7 +118,7 @@ function keyFor(dataDir: string, backup: string): string {
   return !isThere(keyOf(backup)) && isThere(secretsFile(dataDir)) ? secretsFile(dataDir) : keyOf(backup)
 }
 
-/** Errors speak of the backup, not of its copy. */
+/** Errors name the backup, not its copy. */
 async function verifyCopy(copy: string, backup: string, key: string): Promise<BackupContents> {
   try {
     return await verifyBackup(copy, { beside: backup, key })

@@ -14,8 +14,8 @@ export type BackupContents = Contents & {
 
 /**
  * Reads a backup from end to end: its bytes against its companion, its database, and whether its key opens what is
- * sealed in it. `beside` is the backup where `file` is a copy of it; the key is the file named here, or else the one
- * beside the backup. Throws as checkDatabase does, and for content and key.
+ * sealed in it. `beside` is the backup if `file` is a copy of it; the key is the file named here, or otherwise
+ * the one next to the backup. Throws as checkDatabase does, and for content and key.
  */
 export async function verifyBackup(
   file: string,

@@ -3,13 +3,13 @@ import type { Place } from './place.ts'
 import { s3Store } from './s3.ts'
 import { sftpStore } from './sftp.ts'
 
-/** The files of a place: of its own folder, not of those in it. A file is there whole or not at all. */
+/** The files of a place: only in its own folder, not in folders inside it. A file is either complete or not there. */
 export type Store = {
   /** The names and their sizes in bytes. */
   list: () => Promise<Map<string, number>>
   /** Writes a file under a name, over one that is there. */
   put: (name: string, file: string) => Promise<void>
-  /** The text of a small file; undefined where there is none. */
+  /** The text of a small file; undefined if there is none. */
   read: (name: string) => Promise<string | undefined>
   /** Writes a small file, over one that is there. */
   write: (name: string, text: string) => Promise<void>

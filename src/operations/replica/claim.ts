@@ -104,7 +104,7 @@ export function holdClaim(db: Db, place: Place, begun: Claim | undefined, signal
       try {
         saveClaim(db, own)
       } catch {
-        // What cannot be saved is told elsewhere.
+        // A failed save is reported elsewhere.
       }
     },
   }

@@ -151,7 +151,9 @@ export async function bringFromReplica(
   }
 }
 
-/** How far the newest copy in a replica is behind the database, as Litestream says it; undefined where there is none. */
+/**
+ * How far the newest copy in a replica is behind the database, as Litestream reports it; undefined if there is none.
+ */
 export async function replicaLag(
   { dataDir, replicateKeepHours: keepHours }: Config,
   place: Place,
@@ -172,7 +174,7 @@ export async function replicaLag(
   }
 }
 
-/** The last error among lines of Litestream's log; empty where there is none. */
+/** The last error among lines of Litestream's log; empty if there is none. */
 export function lastErrorIn(log: string): string {
   const lines = log.split('\n').flatMap((line) => {
     try {

@@ -11,8 +11,8 @@ import { type Resealed, sealAnew } from './data.ts'
 export type Step = 'keys written' | 'sealed' | 'committed' | 'old key gone'
 
 /**
- * Gives an installation new secrets. The old key stays in the file, behind the new one, until nothing in
- * the database needs it any more; at every moment the keys in the file open all that is sealed. Throws a
+ * Gives an installation new secrets. The old key stays in the file, after the new one, until nothing in
+ * the database needs it; at every moment the keys in the file open everything that is sealed. Throws a
  * StartError when a panel runs on the data or the key does not fit, a Failure when it fails: nothing has changed then.
  */
 export function rotateSecrets(dataDir: string, at: number, reached: (step: Step) => void = () => {}): Resealed {

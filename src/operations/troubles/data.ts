@@ -12,8 +12,8 @@ export type Trouble = { kind: Kind; since: number; words: string }
 const day = 24 * 3_600_000
 
 /**
- * Notes what fails at this time, and forgets what does not any more. What has failed for a day is told to Support by
- * one e-mail, to each operator whose address is confirmed.
+ * Notes what fails now, and forgets what no longer fails. Once something has failed for a day, each operator with a
+ * confirmed address gets one e-mail about it.
  */
 export function noteTroubles(db: Db, found: Trouble[], at: number, mail: MailContext): void {
   const known = db.select().from(troubles).all()

@@ -8,7 +8,7 @@ const day = 86_400_000
 export default async function wellKnownRoutes(app: FastifyInstance) {
   const { supportEmail, publicUrl, https } = app.config
 
-  /** RFC 9116. The file needs a contact, so an installation without one has no such file. */
+  /** RFC 9116. The file needs a contact, so an installation without one does not have it. */
   app.get(
     '/.well-known/security.txt',
     { config: { can: 'security-contact.see', sessionless: true } },
@@ -17,7 +17,7 @@ export default async function wellKnownRoutes(app: FastifyInstance) {
       const lines = [
         `Contact: ${mailto(supportEmail)}`,
         `Expires: ${expiry(app.now())}`,
-        // An address that is not https is none for this field (section 2.5.2).
+        // This field allows only https addresses (section 2.5.2).
         ...(https ? [`Canonical: ${publicUrl}/.well-known/security.txt`] : []),
         'Preferred-Languages: en',
       ]

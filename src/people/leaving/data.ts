@@ -60,8 +60,8 @@ export type Erasing = {
 }
 
 /**
- * Deletes a user: memberships, project access, sessions, codes and open links go, and with them the
- * name and the e-mail wherever they stand (erasure.ts). The records stay, and speak of a deleted user.
+ * Deletes a user: memberships, project access, sessions, codes and open links, and the name and the
+ * e-mail everywhere they occur (erasure.ts). The records stay, and name a deleted user.
  */
 export function deleteUser(
   db: Db,

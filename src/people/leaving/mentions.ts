@@ -1,7 +1,7 @@
 /** By what somebody is recognised in a text. */
 export type Mentioned = { names: string[]; emails: string[] }
 
-/** What stands in a text in their place. */
+/** What replaces them in a text. */
 export const stranger = 'a deleted user'
 
 /** A look at texts for somebody: e-mails in any case, a name of several words too, a single word as it is written. */

@@ -13,7 +13,7 @@ import { looker, projectOf } from '../scope.ts'
 import { changeAccess, giveAccess, removeAccess } from './data/giving.ts'
 
 const role = () => z.enum(['admin', 'user', 'reader'], { error: 'Choose a role.' })
-/** Where the form stands: on the project's page or under Account Settings → Projects, to which it returns. */
+/** Where the form is, and where it returns to: the project's page, or Account Settings → Projects. */
 const from = () => z.enum(['project', 'settings']).default('project')
 
 const gift = z.strictObject({

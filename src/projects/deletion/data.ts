@@ -132,8 +132,8 @@ function bringBackLimits(tx: Db, actor: Actor, holder: Holder & { level: 'projec
 }
 
 /**
- * Deletes a project. Who had access to it and what it was given is kept for its restoration, and counts
- * nowhere. Its identifier stays taken. Undefined when there is no such project.
+ * Deletes a project. Its access and its limits are kept for a restoration, and count nowhere until then.
+ * Its identifier stays taken. Undefined when there is no such project.
  */
 export function deleteProject(db: Db, actor: Actor, accountId: AccountId, projectId: ProjectId): Project | undefined {
   return write(db, actor, (tx) => {

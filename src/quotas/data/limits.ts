@@ -26,8 +26,8 @@ const setter = alias(users, 'setter')
 const setFrom = alias(accounts, 'set_from')
 
 /**
- * The quotas of a partner's pool, an account or a living project: each resource's, or one's; and the
- * version that an edit of them is made on. Undefined when there is no such place.
+ * The quotas of a partner's pool, an account or a project that is not deleted: of all resources, or of one;
+ * and the version that an edit of them is based on. Undefined if the holder does not exist.
  */
 export function findQuotas(db: Db, holder: Holder, key?: string): Quotas | undefined {
   const place = findPlace(db, holder)

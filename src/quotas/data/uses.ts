@@ -45,9 +45,9 @@ export function givenBy(db: Db, accountIds: AccountId[]): Map<AccountId, Map<num
 }
 
 /**
- * What a partner's pool has given out, by resource: of each customer its number or, where that is
- * more or there is none, what it has given to its projects or has in use itself. Deleted customers hold
- * nothing of it.
+ * What a partner's pool has allocated, by resource: for each customer its limit or, if that is more or there is
+ * no limit, what the customer has allocated to its projects or uses itself. Deleted customers hold nothing of
+ * the pool.
  */
 export function poolGiven(db: Db, partnerId: AccountId): Map<number, number> {
   const living = sql`accounts.partner_id = ${partnerId} and accounts.deleted_at is null`

@@ -19,9 +19,9 @@ const least = 1_024
 const encodings: Encoding[] = ['br', 'gzip']
 
 /**
- * Compresses answers where the browser takes it, except where their length could betray a secret: a page
- * holds the form’s token beside words of its address, and grows less the more the two have in common
- * (BREACH). To use that, another site must ask for pages again and again, and browsers say so.
+ * Compresses answers if the browser accepts it, except where their length could reveal a secret: a page holds the
+ * form’s token and words of its address, and is the shorter the more the two have in common (BREACH). To use that,
+ * another site must request pages again and again, and browsers say so.
  */
 export default fp(async (app: FastifyInstance) => {
   app.addHook('onSend', async (request, reply, payload) => {

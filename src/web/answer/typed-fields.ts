@@ -38,7 +38,7 @@ const choices: Record<string, Record<string, string>> = {
   role: { ...projectRoleNames, admin: 'Admin', member: 'User' },
 }
 
-/** Not typed: numbers of rows, and where a form leads. Passwords are in no such form. */
+/** Not typed: numbers of rows, and where a form leads. These forms contain no passwords. */
 const hidden = [
   'version',
   'from',

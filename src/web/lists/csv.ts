@@ -12,7 +12,9 @@ const format: Options = { record_delimiter: 'windows', quoted_match: /[\r\n]/ }
 /** So many rows are written at once: other requests come between. */
 const rowsAtOnce = 500
 
-/** What makes a spreadsheet take a cell for a formula, also behind marks that say that it is none (OWASP: CSV Injection). */
+/**
+ * What makes a spreadsheet read a cell as a formula, even after marks that should prevent it (OWASP: CSV Injection).
+ */
 const formula = /^'*[=+\-@\t\r\n＝＋－＠]/
 const neutralised = /^'+[=+\-@\t\r\n＝＋－＠]/
 
@@ -31,8 +33,8 @@ export function csvDownload(reply: FastifyReply, name: string, columns: string[]
 }
 
 /**
- * A CSV file, some rows at a time, with its columns' names on top: UTF-8 with a BOM, since spreadsheets take it for
- * something else without one; before cells that would start a formula stands an apostrophe.
+ * A CSV file, a few rows at a time, with its columns' names on top: UTF-8 with a BOM, because spreadsheets guess another
+ * encoding without one. Cells that would start a formula begin with an apostrophe.
  */
 export function* csvParts(columns: string[], rows: Iterable<Cell[]>): Generator<string> {
   let bom = true

@@ -14,7 +14,7 @@ export function readList<Filters extends string>(
   prefix = '',
 ): ListQuery<Filters> {
   if (request.method === 'GET') return readQuery(request.query as Record<string, unknown>, spec, prefix)
-  // A form that is shown again stands on the page that it was sent from, which may be another one.
+  // A form that is shown again is on the page that it was sent from, which may be another one.
   try {
     return readQuery(refererQuery(request), spec, prefix)
   } catch (error) {
@@ -98,7 +98,7 @@ export function listAddress(
 function readCursor(text: string, name: string, sort: string): Cursor | undefined {
   try {
     const parts: unknown = JSON.parse(Buffer.from(text, 'base64url').toString())
-    // Five parts, of an address from before 0.3.0, do not say how many rows stand before the page.
+    // Addresses from before 0.3.0 have five parts and do not say how many rows come before the page.
     if (!Array.isArray(parts) || parts.length < 5 || parts.length > 6) return undefined
     const [ofList, ofSort, direction, value, id, from] = parts
     const known = ofList === name && ofSort === sort && (direction === 'after' || direction === 'before')

@@ -13,8 +13,8 @@ type Options = {
 const hiddenOnPhones = /\b(?:wide|mid|not-narrow)\b/
 
 /**
- * A page’s table: its headings, and what the tag of each cell holds. It throws where the cells of a row stand in another
- * order than the headings.
+ * A page’s table: its headings, and the attributes of each cell. It throws if the cells of a row are in another order than
+ * the headings.
  */
 export function tableOf(columns: ListSpec<never>['columns'], { show, acts, looks = {} }: Options = {}) {
   const names = show ?? Object.keys(columns).filter((name) => columns[name]?.head !== undefined)

@@ -31,9 +31,9 @@ export type RouteEntry = {
 }
 
 export type GuardOptions = {
-  /** Makes another of the user's accounts the active one. False when it is none of theirs. */
+  /** Makes another of the user's accounts the active one. False if the user is not in it. */
   switchAccount: (request: FastifyRequest, identifier: string) => boolean
-  /** The user's account of this identifier, however it stands. */
+  /** The user's account with this identifier, also if it is suspended or deleted. */
   findOwnAccount: (request: FastifyRequest, identifier: string) => { name: string; identifier: string } | undefined
   /** Checks a code or password that confirms who somebody is. Returns what is wrong, or undefined. */
   prove: (request: FastifyRequest, reply: FastifyReply, proof: string) => Promise<string | undefined>

@@ -33,7 +33,7 @@ declare module 'fastify' {
 const minute = 60_000
 const hour = 60 * minute
 
-/** How long a session lives unused, and at all (ASVS 7.3: shorter for those who may do more). */
+/** How long a session lasts unused, and in total (ASVS 7.3: shorter for people who may do more). */
 const lifetimes = {
   user: { idle: 8 * hour, absolute: 7 * 24 * hour },
   support: { idle: 30 * minute, absolute: 12 * hour },

@@ -76,7 +76,7 @@ export default fp(async (app) => {
   }
 })
 
-/** Whose page a form stands on, as its field `_user` says it. */
+/** Whose page a form is on, according to its field `_user`. */
 export function authorSeal(key: string, userId: UserId): string {
   return `${userId}.${createHmac('sha256', key).update(`form of user ${userId}`).digest('base64url')}`
 }

@@ -22,7 +22,7 @@ export type ActiveAccount = {
 /** An account that its members can no longer work in, and its partner if that can restore it; otherwise Support can. */
 export type DeletedAccount = Pick<ActiveAccount, 'name' | 'identifier'> & { restorer: string | null }
 
-/** A partner account of the viewer's, and how they stand in it. */
+/** A partner account of the viewer, and their standings in it. */
 export type PartnerAccount = Pick<ActiveAccount, 'id' | 'identifier' | 'name' | 'kind'> & {
   standings: readonly Standing[]
 }

@@ -24,9 +24,9 @@ import { type Actor, type Change, type Person, record } from '../../../records/r
 import { emailKey } from '../../../web/fields.ts'
 import { listProjectsOf } from './foreseeing.ts'
 
-// What hangs on a person, a role or a tie ends with it, in the same transaction (A-12). Every
-// exit goes through these functions: removing, leaving, demoting, disabling and deleting somebody, and whatever
-// parts a customer from its partner.
+// Everything that depends on a person, a role or a tie ends with it, in the same transaction (A-12). Every exit
+// goes through these functions: removing, leaving, demoting, disabling and deleting somebody, and everything that
+// separates a customer from its partner.
 
 /** How a membership ended. */
 export type Exit = 'member.removed' | 'member.left' | 'member.removed-self' | 'member.deleted'
@@ -102,7 +102,7 @@ function isTo(db: Db, userId: UserId): SQL {
 /** Pending invitations to one of a partner’s people into its customers, sent by it or by another of its people there. */
 export function sentToCustomers(db: Db, partnerId: AccountId, userId: UserId): SQL | undefined {
   const customers = db.select({ id: accounts.id }).from(accounts).where(eq(accounts.partnerId, partnerId))
-  // An update writes its columns without their table, so the names stand here.
+  // An update writes its columns without their table, so the names are written out here.
   const byPeople = sql`exists (select 1 from memberships as theirs where theirs.account_id = invitations.account_id
     and theirs.user_id = invitations.invited_by and theirs.from_partner)`
   const byPartner = or(eq(invitations.invitedFrom, partnerId), byPeople)
@@ -141,7 +141,7 @@ function endRequestsOf(tx: Db, actor: Actor, accountId: AccountId, userId: UserI
 }
 
 /**
- * Ends a membership with all that hangs on it: project access, requests, invitations to the person and those they
+ * Ends a membership with everything that depends on it: project access, requests, invitations to the person and those they
  * sent, and, in a partner account, their membership of its customers and its invitations of them there. `keptBy` takes
  * over what they sent from this account; what they sent inside customers ends. False when there is none.
  */

@@ -16,7 +16,7 @@ import { type ExportTable, everyPage, rowsAtOnce } from './table.ts'
 // another one. Never a password, a token or a secret. Rows are read page by page, so that an account of any
 // size takes the same memory.
 
-/** The tables of an account's export. Undefined when there is no such living account. */
+/** The tables of an account's export. Undefined if there is no such account, or it is deleted. */
 export function exportTables(db: Db, accountId: AccountId): ExportTable[] | undefined {
   const account = findAccount(db, accountId)
   if (!account) return undefined

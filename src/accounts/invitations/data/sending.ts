@@ -139,7 +139,7 @@ export function isMember(tx: Db, accountId: AccountId, email: string): boolean {
   return findMemberByEmail(tx, accountId, email) !== undefined
 }
 
-/** Why somebody cannot be invited now: as `invite` says it. Undefined where nothing stands in the way. */
+/** Why somebody cannot be invited now, in the terms of `invite`. Undefined if nothing prevents it. */
 export function whyNotInvited(
   db: Db,
   accountId: AccountId,

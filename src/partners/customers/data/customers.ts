@@ -8,7 +8,7 @@ import { countTaken, mayTryIdentifier } from '../../../mail/allowance.ts'
 import { type Actor, record } from '../../../records/record.ts'
 
 export type Customer = Account
-/** A deleted customer is none, until it is restored. */
+/** A deleted customer does not count as one until it is restored. */
 export const livingOf = (partnerId: AccountId | Placeholder) =>
   sql`${accounts.partnerId} = ${partnerId} and ${accounts.deletedAt} is null`
 

@@ -36,7 +36,7 @@ export default async function customerUserRoutes(app: FastifyInstance) {
 
   app.get('/partner/customers/:customer/users', see, async (request, reply) => {
     customerOf(request)
-    // Asked for each page of a download: it may be another partner's by then.
+    // Asked for each page of a download: another partner may look after the customer by then.
     const members = (query: ListQuery<MemberFilter>) => listMembers(db, customerOf(request).id, query)
     const invitations = (query: ListQuery) => listInvitations(db, customerOf(request).id, query)
     return (

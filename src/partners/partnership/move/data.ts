@@ -107,7 +107,7 @@ function tellEverybody(
         kind: 'customer-moved',
         name,
         email,
-        // The old partner is told what it lost: it looks after the customer no more.
+        // The old partner is told what it lost: it no longer looks after the customer.
         reason: { because: side === 'before' ? 'member' : 'admin', userId, readerOf: reader.id },
         accountId: account.id,
         data: { ...names, side, asks, ended, link },

@@ -12,7 +12,7 @@ import type { Section } from './data/section.ts'
 export default async function personalDataRoutes(app: FastifyInstance) {
   const { db } = app
 
-  // Its form stands there.
+  // Its form is on that page.
   app.get('/profile/data', { config: { can: 'profile.see' } }, async (_request, reply) => reply.seeOther('/profile'))
 
   // This is all the data about a person at once: a stolen session alone must not get it, and each download leaves a

@@ -11,7 +11,7 @@ import { changeLimits, findQuotas } from '../../data/limits.ts'
 import { findOne, findOpenRequest, type QuotaRequest } from './reading.ts'
 import { tellRequester } from './telling.ts'
 
-/** Amounts that would give nothing more, or less than is allocated: how each of them stands now, by resource. */
+/** Amounts that would give nothing more, or less than is allocated: the current state of each, by resource. */
 export type NotMore = Map<number, Pick<QuotaLevel, 'limit' | 'given'>>
 
 export type Approved = 'approved' | 'ended' | { shortages: Shortage[] } | { notMore: NotMore }

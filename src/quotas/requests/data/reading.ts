@@ -97,7 +97,7 @@ export function findOpenRequest(db: Db, accountId: AccountId): QuotaRequest | un
   return findOne(db, and(eq(quotaRequests.accountId, accountId), openQuotaRequest))
 }
 
-/** An account's own request, however it stands. */
+/** An account's own request, in any state. */
 export function findRequest(db: Db, accountId: AccountId, id: number): QuotaRequest | undefined {
   return findOne(db, and(eq(quotaRequests.accountId, accountId), eq(quotaRequests.id, id)))
 }

@@ -32,7 +32,7 @@ type Desk = {
   show: Show
 }
 
-/** A request is approved or declined by the account's partner, or by Support where nobody else can. */
+/** A request is approved or declined by the account's partner, or by Support if nobody else can. */
 export default async function quotaDecisionRoutes(app: FastifyInstance) {
   const deciding = { config: { can: 'customer.limit', inAccount: true } } as const
   const support = { config: { can: 'support.quota' } } as const

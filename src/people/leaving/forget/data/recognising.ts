@@ -23,7 +23,10 @@ import { type Mentioned, mentionsOf } from '../../mentions.ts'
 /** Somebody as the rows know them. */
 export type Known = Mentioned & {
   id: UserId
-  /** Their proved addresses, present and former, that nobody else has now. What is sent to others is its mailbox’s owner’s. */
+  /**
+   * Their confirmed addresses, current and former, that nobody else has now. E-mails to other addresses belong to the
+   * owner of that mailbox.
+   */
   keys: string[]
   /** The accounts that they were in, acted in or were invited to: where a name is theirs. */
   accountIds: AccountId[]
