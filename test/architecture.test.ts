@@ -206,7 +206,7 @@ t.test('each write asks for its actor’s right, except those with a reason', as
 })
 
 t.test(
-  'only policy.ts asks about roles, only config.ts reads the environment, no raw SQL or placeholder stands outside of db/',
+  'only policy.ts asks about roles, only config.ts reads the environment, no raw SQL or placeholder is outside of db/',
   async (t) => {
     for (const file of files) {
       const text = read(file)

@@ -84,7 +84,7 @@ t.test('of more than ten accounts the switcher lists ten, and the others are fou
   t.equal((await petra.open(into.location ?? '')).activeAccount, 'Künde 27')
 })
 
-t.test('a link that names an account switches to it, says so, and goes on to the clean address', async (t) => {
+t.test('a link that names an account switches to it, says so, and continues to the clean address', async (t) => {
   const panel = await startApp(t)
   const petra = await petraInAcme(panel)
   const answer = await petra.get('/projects?q=web&account=acme')

@@ -217,7 +217,7 @@ t.test('an invitation in the e-mail asks for a new password also while logged in
   await endedForOthers(t, panel, thief, owner)
 })
 
-t.test('a confirmation asks for a new password, and ends all that was set up or sent before', async (t) => {
+t.test('a confirmation asks for a new password, and ends everything that was set up or sent before', async (t) => {
   const panel = await startWithMail(t)
   const { thief, owner } = await shareLogIn(panel)
   const stella = await panel.signIn('stella')
@@ -243,7 +243,7 @@ t.test('a confirmation asks for a new password, and ends all that was set up or 
   )
   t.notOk(
     (await panel.visit().get(copied)).hasButton('Accept invitation'),
-    'nor does a link that the thief copied work',
+    'a link that the thief copied does not work either',
   )
 })
 

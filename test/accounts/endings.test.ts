@@ -136,7 +136,7 @@ async function inviteInAcme(petra: Client, person: { name: string; email: string
   await petra.switchTo('cloudhaus')
 }
 
-t.test('who leaves the partner account cannot accept its invitations to its customers any more', async (t) => {
+t.test('people who leave the partner account can no longer accept its invitations to its customers', async (t) => {
   for (const exit of ['removed', 'left'] as const) {
     const panel = await startApp(t)
     const [petra, max, ines] = (await everybody(panel, 'petra', 'max', 'ines')) as [Client, Client, Client]

@@ -80,7 +80,7 @@ t.test('each file that failed before is right now', async (t) => {
   t.notOk(own.hasButton('Import'), 'and no button')
 })
 
-t.test('a row that cannot be used fails, and its file goes on', async (t) => {
+t.test('a row that cannot be used fails, and the rest of the file continues', async (t) => {
   const panel = await startApp(t)
   const petra = await panel.signIn('petra')
   const page = await check(
@@ -166,7 +166,7 @@ t.test('what the panel writes it reads again, byte for byte, with the lines of t
   )
 })
 
-t.test('lines are those of the file, however they end and whatever stands in cells', async () => {
+t.test('lines are those of the file, however they end and whatever cells contain', async () => {
   const columns = { known: ['one', 'two'], required: ['one'], also: {}, own: [] }
   const ends = fc.constantFrom('\n', '\r\n', '\r')
   const pieces = fc.constantFrom('x,y', '"a""b",c', 'q "in" it,z', '', ',', '"two@lines",t', '"three@@lines",u')

@@ -132,7 +132,7 @@ t.test('files of Excel and LibreOffice work: semicolons, tabs, BOM, UTF-16, Wind
   t.match(pasted.row('cafe-zoe'), 'to be carried out')
 })
 
-t.test('what is no file of this kind is refused with the reason, and nothing is kept', async (t) => {
+t.test('a file of another kind is refused with the reason, and nothing is kept', async (t) => {
   const panel = await startApp(t)
   const petra = await panel.signIn('petra')
   const many = `name\n${'x\n'.repeat(50_001)}`
@@ -242,7 +242,7 @@ t.test('an import of another account is not found; who lost the right does not g
   t.ok(checked)
 })
 
-t.test('a killed process goes on where it was, and does each row once', { timeout: 120_000 }, async (t) => {
+t.test('after a crash an import continues where it was, and does each row once', { timeout: 120_000 }, async (t) => {
   const dataDir = newFolder()
   copyFileSync(await castDatabase(), join(dataDir, 'panel.db'))
   const settings = { TWO_FACTOR: 'optional', LOG_LEVEL: 'silent' }

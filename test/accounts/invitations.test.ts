@@ -538,7 +538,7 @@ t.test('the role comes from the invitation, never from the form', async (t) => {
   t.same(panel.db.select().from(projectAccess).where(eq(projectAccess.userId, id)).all(), [])
 })
 
-t.test('a Customer User invites nobody, nor touches an invitation', async (t) => {
+t.test('a Customer User can neither invite nor change invitations', async (t) => {
   const panel = await startWithMail(t)
   await inviteByLetter(panel)
   const id = panel.db.select().from(invitations).get()?.id
@@ -643,7 +643,7 @@ t.test('what is not one address is refused, and what was typed is kept', async (
   t.same(panel.db.select().from(letters).all(), [])
 })
 
-t.test('a new password must be long, and neither common nor one’s own name', async (t) => {
+t.test('a new password must be long, uncommon, and not the user’s own name', async (t) => {
   const panel = await startWithMail(t)
   const link = await inviteByLetter(panel)
   const wrong = [

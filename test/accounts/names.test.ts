@@ -382,7 +382,7 @@ t.test('no name holds a link or an e-mail address', async (t) => {
     t.equal((await stella.submit('/customer/account', 'Save name', { name })).status, 303, name)
 })
 
-t.test('a link is told from a name that only looks a little like one', async (t) => {
+t.test('a link is recognised, a name that only resembles one is not', async (t) => {
   const name = accountName('Enter a name.')
   for (const link of [
     'bit.ly/win',

@@ -75,43 +75,50 @@ t.test('a partner and Support suspend each for themselves, and lift only their o
   t.equal((await stella.get('/projects')).status, 200)
 })
 
-t.test('an invitation to a suspended account waits: it cannot be accepted, says why, and goes on after', async (t) => {
-  const panel = await startApp(t)
-  const [petra, stella, nils] = [await panel.signIn('petra'), await panel.signIn('stella'), await panel.signIn('nils')]
-  await stella.submit('/customer/users', 'Invite', { name: 'Nora', email: 'nora@acme.example' })
-  await stella.submit('/customer/users', 'Invite', { name: 'Nils', email: cast.nils.email })
-  const copied = await stella.submit('/customer/users', 'Copy link', {}, 'nora@acme.example')
-  const link = /\/invitations\/[\w-]{43}/.exec(copied.body)?.[0] ?? ''
-  const visitor = panel.visit()
-  const [open, home] = [await visitor.get(link), await nils.get('/')]
-  await suspend(petra)
-  const before = belongings(panel)
+t.test(
+  'an invitation to a suspended account waits: it cannot be accepted, says why, and works again later',
+  async (t) => {
+    const panel = await startApp(t)
+    const [petra, stella, nils] = [
+      await panel.signIn('petra'),
+      await panel.signIn('stella'),
+      await panel.signIn('nils'),
+    ]
+    await stella.submit('/customer/users', 'Invite', { name: 'Nora', email: 'nora@acme.example' })
+    await stella.submit('/customer/users', 'Invite', { name: 'Nils', email: cast.nils.email })
+    const copied = await stella.submit('/customer/users', 'Copy link', {}, 'nora@acme.example')
+    const link = /\/invitations\/[\w-]{43}/.exec(copied.body)?.[0] ?? ''
+    const visitor = panel.visit()
+    const [open, home] = [await visitor.get(link), await nils.get('/')]
+    await suspend(petra)
+    const before = belongings(panel)
 
-  const words = 'correct horse battery staple'
-  const refused = await visitor.press(open, 'Accept invitation', { name: 'Nora', password: words, repeated: words })
-  t.equal(refused.status, 409)
-  t.match(refused.problem, 'Acme is suspended. The invitation stays open until')
-  t.match(refused.text, 'Ask Stella (stella@acme.example).')
-  await nils.press(home, 'Accept')
-  t.match(
-    (await nils.get('/')).text,
-    'invites you to Acme as Customer User. The account is suspended. You can accept once it is resumed.',
-  )
-  t.notOk((await nils.get('/')).hasButton('Accept'))
-  t.strictSame(belongings(panel), before, 'nobody has joined')
-  await resume(petra)
-  t.match((await nils.submitAndFollow('/', 'Accept')).activeAccount, 'Acme')
-  const joined = await visitor.submit(link, 'Accept invitation', { name: 'Nora', password: words, repeated: words })
-  t.equal(joined.status, 303)
-  t.same(
-    panel.db
-      .select()
-      .from(invitations)
-      .all()
-      .map(({ state }) => state),
-    ['accepted', 'accepted'],
-  )
-})
+    const words = 'correct horse battery staple'
+    const refused = await visitor.press(open, 'Accept invitation', { name: 'Nora', password: words, repeated: words })
+    t.equal(refused.status, 409)
+    t.match(refused.problem, 'Acme is suspended. The invitation stays open until')
+    t.match(refused.text, 'Ask Stella (stella@acme.example).')
+    await nils.press(home, 'Accept')
+    t.match(
+      (await nils.get('/')).text,
+      'invites you to Acme as Customer User. The account is suspended. You can accept once it is resumed.',
+    )
+    t.notOk((await nils.get('/')).hasButton('Accept'))
+    t.strictSame(belongings(panel), before, 'nobody has joined')
+    await resume(petra)
+    t.match((await nils.submitAndFollow('/', 'Accept')).activeAccount, 'Acme')
+    const joined = await visitor.submit(link, 'Accept invitation', { name: 'Nora', password: words, repeated: words })
+    t.equal(joined.status, 303)
+    t.same(
+      panel.db
+        .select()
+        .from(invitations)
+        .all()
+        .map(({ state }) => state),
+      ['accepted', 'accepted'],
+    )
+  },
+)
 
 t.test('a running import of an account stops when that is suspended, and says so', async (t) => {
   const panel = await startApp(t)

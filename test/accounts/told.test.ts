@@ -79,7 +79,7 @@ t.test('changed limits are one e-mail with all numbers, before and after', async
   t.equal((await petra.open(linkIn(textTo(panel, 'petra').text, publicUrl, '/partner/quotas'))).status, 200)
 })
 
-t.test('an address that nobody has confirmed gets no more than links to confirm it', async (t) => {
+t.test('an unconfirmed address gets only links to confirm it', async (t) => {
   const { panel, petra, olga } = await start(t, ['petra', 'olga'])
   const victim = 'victim@bank.example'
   const to = () => written(panel).filter((letter) => letter.startsWith(victim))
@@ -240,7 +240,7 @@ t.test('no name can say on whose side somebody acts', async (t) => {
   t.match(real, /\nOlga suspended Acme\.[\s\S]*\n {1,2}Acted as: Support\n/)
 })
 
-t.test('at most twenty admins are told, and none who cannot log in', async (t) => {
+t.test('at most twenty admins are told, only those who can log in', async (t) => {
   const { panel, petra, olga } = await start(t, ['petra', 'olga'])
   const by = atCommandLine(panel.app.now())
   for (let n = 0; n < 30; n++)
@@ -286,7 +286,7 @@ t.test('an e-mail notes the people that its text names besides its reader', asyn
   t.same(named('Stella invites you to Acme'), [userId(panel, 'stella')])
 })
 
-t.test('the former address is told of a new one, even if Support has stopped the login since', async (t) => {
+t.test('the former address is told about a new one, even if Support has since disabled the login', async (t) => {
   const mail = await startMailServer(t)
   mail.refuse({ at: 'data', code: 451, words: 'not now' }, cast.tom.email)
   const panel = await startApp(t, { settings: { SMTP_URL: mail.url } })

@@ -60,7 +60,7 @@ function typeOf(column: SQLiteColumn): string | undefined {
   return named.find(([pattern]) => pattern.test(column.name))?.[1]
 }
 
-t.test('every column that holds such an id says whose', async (t) => {
+t.test('every column that holds such an id has its type', async (t) => {
   const tables = Object.values(schema).filter((value) => is(value, SQLiteTable))
   for (const table of tables) {
     const { name, columns } = getTableConfig(table)

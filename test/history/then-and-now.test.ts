@@ -87,7 +87,7 @@ t.test('a person and an account are named as they were, and as they are now', as
   )
 })
 
-t.test('a rename stands in every history that it affects, and in no other', async (t) => {
+t.test('a rename is in every history that it affects, and in no other', async (t) => {
   const panel = await startApp(t)
   const [petra, max, nils, stella, uma, dora, olga] = [
     await panel.signIn('petra'),

@@ -100,45 +100,42 @@ t.test('of many customers that need the same, four are named and the others coun
   t.equal(rest.tableRows.length, 6)
 })
 
-t.test(
-  'the work of a partner does not go away while somebody works in a customer, nor that of a second partner',
-  async (t) => {
-    const panel = await startApp(t)
-    const petra = await panel.signIn('petra')
-    await petra.submit('/partner/customers/acme/users', 'Add Myself')
-    const stella = await panel.signIn('stella')
-    await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { projects: '2' })
-    await stella.submit('/customer/quotas', 'Send request', { projects: '5', reason: 'X' })
-    await petra.switchTo('acme')
-    const work = workOf(await petra.open('/'))
-    t.ok(work['Acme asks for more quota'])
-    t.match((await petra.open(work['Acme asks for more quota']?.href ?? '')).text, 'Approve')
+t.test('the work of a partner, and of a second one, stays while somebody works in a customer', async (t) => {
+  const panel = await startApp(t)
+  const petra = await panel.signIn('petra')
+  await petra.submit('/partner/customers/acme/users', 'Add Myself')
+  const stella = await panel.signIn('stella')
+  await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { projects: '2' })
+  await stella.submit('/customer/quotas', 'Send request', { projects: '5', reason: 'X' })
+  await petra.switchTo('acme')
+  const work = workOf(await petra.open('/'))
+  t.ok(work['Acme asks for more quota'])
+  t.match((await petra.open(work['Acme asks for more quota']?.href ?? '')).text, 'Approve')
 
-    const rival = accountId(panel, 'rival')
-    const user = userId(panel, 'petra')
-    panel.db
-      .insert(memberships)
-      .values({ accountId: rival, userId: user, role: 'member', createdAt: 1, lastUsedAt: 1 })
-      .run()
-    await (await panel.signIn('riva')).submit('/partner/customers', 'Create customer', {
-      name: 'Bare',
-      identifier: 'bare',
-    })
-    const both = workOf(await petra.open('/'))
-    t.same(Object.keys(both), ['Acme asks for more quota', 'Acme is near a limit', 'Bare has no admin'])
-    t.equal(both['Bare has no admin']?.act, 'Open', 'a Partner User may only look')
-    const page = await petra.open(both['Bare has no admin']?.href ?? '')
-    t.equal(page.status, 200)
-    t.equal(page.activeAccount, 'Rival')
+  const rival = accountId(panel, 'rival')
+  const user = userId(panel, 'petra')
+  panel.db
+    .insert(memberships)
+    .values({ accountId: rival, userId: user, role: 'member', createdAt: 1, lastUsedAt: 1 })
+    .run()
+  await (await panel.signIn('riva')).submit('/partner/customers', 'Create customer', {
+    name: 'Bare',
+    identifier: 'bare',
+  })
+  const both = workOf(await petra.open('/'))
+  t.same(Object.keys(both), ['Acme asks for more quota', 'Acme is near a limit', 'Bare has no admin'])
+  t.equal(both['Bare has no admin']?.act, 'Open', 'a Partner User may only look')
+  const page = await petra.open(both['Bare has no admin']?.href ?? '')
+  t.equal(page.status, 200)
+  t.equal(page.activeAccount, 'Rival')
 
-    // The right goes, and what it showed goes with it.
-    panel.db
-      .delete(memberships)
-      .where(and(eq(memberships.accountId, rival), eq(memberships.userId, user)))
-      .run()
-    t.notMatch((await petra.open('/')).text, 'Bare')
-  },
-)
+  // The right goes, and what it showed goes with it.
+  panel.db
+    .delete(memberships)
+    .where(and(eq(memberships.accountId, rival), eq(memberships.userId, user)))
+    .run()
+  t.notMatch((await petra.open('/')).text, 'Bare')
+})
 
 t.test('the bar and the menus count what waits, for those who can settle it', async (t) => {
   const panel = await startApp(t)

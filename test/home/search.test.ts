@@ -75,7 +75,7 @@ t.test('nobody finds what they may not see', async (t) => {
   t.equal((await panel.visit().get('/search?q=acme')).location, '/login?next=%2Fsearch%3Fq%3Dacme')
 })
 
-t.test('what a partner has lost is found no more', async (t) => {
+t.test('a partner no longer finds the customers that it has lost', async (t) => {
   const panel = await startApp(t)
   const [olga, petra] = [await panel.signIn('olga'), await panel.signIn('petra')]
   t.match(found(await petra.get('/search?q=tom')), { 'People of customers': ['Tom'] })

@@ -43,7 +43,7 @@ function sendForm(panel: Panel, { client, path, body }: Late) {
 // A link that ended while its reader’s password was hashed still makes the membership.
 const superseded = /invitations\/:token\/user – was sent again/
 
-t.test('what is lost while a password is hashed is not used any more: nothing changes', async (t) => {
+t.test('a right that is lost while a password is hashed is not used: nothing changes', async (t) => {
   const w = await makeWorld(t)
   const hashing: string[] = []
   for (const { name, arrange, losses } of allSendings(w)) {
@@ -199,7 +199,7 @@ t.test('a file whose sender loses the right while its rows are checked leaves no
 /** An import works on while nobody is logged in: what ends a session alone does not stop it. */
 const sessionsEnd = ['session', 'logged out', 'log-in', 'logs out', 'password']
 
-t.test('an import stops where its importer loses the right to it, and goes on when they only log out', async (t) => {
+t.test('an import stops when its importer loses the right to it, and continues when they only log out', async (t) => {
   const w = await makeWorld(t)
   // A batch is a row: each time that the worker asks for, a second has gone by.
   let seconds = 0
@@ -268,7 +268,7 @@ t.test('a partner’s rule approves nothing while the partner is suspended', asy
   t.equal(await ask(), 'open')
 })
 
-t.test('who logs out while nothing can be saved acts no more, even once things can be saved again', async (t) => {
+t.test('a log-out while nothing can be saved stays in force once things can be saved again', async (t) => {
   const w = await makeWorld(t)
   const stella = w.clients.Stella
   const late = {

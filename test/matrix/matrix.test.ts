@@ -413,7 +413,7 @@ const wordsOf = {
   ],
 }
 
-t.test('what is another’s answers as what does not exist, shows none of it, and changes no row', async (t) => {
+t.test('objects of other accounts answer like missing ones, show nothing, and change no row', async (t) => {
   const prepared = await prepare(t)
   const { panel } = prepared
   for (const [who, whose] of Object.entries(foreignTo) as [CastName, ('acme' | 'umbrella')[]][]) {
@@ -460,7 +460,7 @@ t.test('no page without an object in its address shows anything of another tenan
   }
 })
 
-t.test('lists count what they show, and no more', async (t) => {
+t.test('lists count exactly what they show', async (t) => {
   const { panel } = await prepare(t)
   const counts = {
     petra: {

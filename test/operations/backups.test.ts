@@ -136,7 +136,7 @@ t.test('a last good backup older than two days is warned of, until there is a ne
   t.match(await home(), 'You’re all caught up.')
 })
 
-t.test('an installation without any backup warns after two days, unless it is to make none', async (t) => {
+t.test('an installation without any backup warns after two days, unless backups are switched off', async (t) => {
   for (const [hours, warns] of [
     ['24', true],
     ['0', false],
@@ -166,7 +166,7 @@ t.test('a backup that fails says why, leaves nothing behind, and is tried again 
   t.equal((await made(panel, 1, 'scheduled')).problem, '')
 })
 
-t.test('a backup is made beside a running panel, is verified, and is restored into an empty place', async (t) => {
+t.test('a backup is made while the panel runs, is verified, and is restored into an empty place', async (t) => {
   const dataDir = newFolder()
   copyFileSync(await castDatabase(), join(dataDir, 'panel.db'))
   const panel = await startProcess(dataDir, { settings: { TWO_FACTOR: 'optional' } })
@@ -254,7 +254,7 @@ t.test('a restore ends sessions, links and waiting letters that hold one, and fo
   t.match((await after.visit().get(await linkOf(after, 'nora@acme.example'))).text, 'Accept')
 })
 
-t.test('without the key beside it a backup is restored with one named, or with the one that is there', async (t) => {
+t.test('without the key next to it a backup is restored with a named key, or with the existing one', async (t) => {
   const { dataDir, file } = await someBackup(t)
   const key = join(newFolder(), 'apart')
   renameSync(`${file}.secrets`, key)
@@ -302,7 +302,7 @@ t.test('a log that a moved database left behind, and other secrets, are put asid
   })
 })
 
-t.test('what is no good backup is refused in one line, and nothing is there afterwards', async (t) => {
+t.test('a bad backup is refused in one line, and leaves nothing behind', async (t) => {
   const { file, dataDir } = await someBackup(t)
   const folder = newFolder()
   const bad = (name: string, make: (bad: string) => void) => {

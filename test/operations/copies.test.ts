@@ -115,92 +115,98 @@ t.test('a place that cannot be is refused at the start, by the name of its setti
   t.equal(backupTo && placeWords(backupTo), 's3://bucket/x')
 })
 
-t.test('each backup is copied without its key, as many are kept there as here, and its age is told', async (t) => {
-  const there = newFolder()
-  const panel = await startWithTimers(t, { settings: { BACKUP_TO: there, BACKUP_KEEP: '2' } })
-  writeFileSync(join(there, 'mine.txt'), 'mine')
-  for (let days = 1; days <= 4; days++) {
-    const before = newest(there)
-    panel.tick()
-    await until('a copy', () => newest(there) !== before && panel.app.copying.newest?.name === newest(there))
-    panel.pass(day + 1)
-  }
-  const names = readdirSync(there).sort()
-  t.same(
-    names.filter((name) => name.endsWith('.secrets')),
-    [],
-    'no key',
-  )
-  t.equal(names.length, 5, 'two backups with their checksums, and what was there')
-  t.ok(names.includes('mine.txt'))
-  for (const name of copiesIn(there)) {
-    t.ok(readFileSync(join(there, name)).equals(readFileSync(join(panel.dataDir, 'backups', name))))
-    t.equal(statSync(join(there, name)).mode & 0o777, 0o600)
-  }
-  const olga = await panel.signIn('olga')
-  t.match(
-    (await olga.get('/support/backups')).text,
-    `Backups are copied to ${there}, without their keys. The newest copy is 24 hours old`,
-  )
-  t.match((await panel.visit().get('/metrics')).body, /^meshpanel_last_copied_backup_timestamp_seconds [1-9]\d+$/m)
-})
+t.test(
+  'each backup is copied without its key, as many copies as backups are kept, and the page tells their age',
+  async (t) => {
+    const there = newFolder()
+    const panel = await startWithTimers(t, { settings: { BACKUP_TO: there, BACKUP_KEEP: '2' } })
+    writeFileSync(join(there, 'mine.txt'), 'mine')
+    for (let days = 1; days <= 4; days++) {
+      const before = newest(there)
+      panel.tick()
+      await until('a copy', () => newest(there) !== before && panel.app.copying.newest?.name === newest(there))
+      panel.pass(day + 1)
+    }
+    const names = readdirSync(there).sort()
+    t.same(
+      names.filter((name) => name.endsWith('.secrets')),
+      [],
+      'no key',
+    )
+    t.equal(names.length, 5, 'two backups with their checksums, and what was there')
+    t.ok(names.includes('mine.txt'))
+    for (const name of copiesIn(there)) {
+      t.ok(readFileSync(join(there, name)).equals(readFileSync(join(panel.dataDir, 'backups', name))))
+      t.equal(statSync(join(there, name)).mode & 0o777, 0o600)
+    }
+    const olga = await panel.signIn('olga')
+    t.match(
+      (await olga.get('/support/backups')).text,
+      `Backups are copied to ${there}, without their keys. The newest copy is 24 hours old`,
+    )
+    t.match((await panel.visit().get('/metrics')).body, /^meshpanel_last_copied_backup_timestamp_seconds [1-9]\d+$/m)
+  },
+)
 
-t.test('copying that fails is told on every page, is tried again, and after a day by one e-mail', async (t) => {
-  const parent = newFolder()
-  const there = join(parent, 'mount')
-  const panel = await startWithTimers(t, { settings: { BACKUP_TO: there } })
-  panel.tick()
-  const olga = await panel.signIn('olga')
-  await until('a warning', async () => (await olga.get('/')).text.includes('Backups have not been copied to'))
-  t.match(
-    (await olga.get('/')).text,
-    /Backups have not been copied to .*: There is no folder .*mount\. See that it is mounted\./,
-  )
-  t.notMatch((await (await panel.signIn('petra')).get('/')).text, 'Backups have')
-  const told = () =>
-    panel.db
+t.test(
+  'failed copying is shown on every page, is tried again, and is reported by one e-mail after a day',
+  async (t) => {
+    const parent = newFolder()
+    const there = join(parent, 'mount')
+    const panel = await startWithTimers(t, { settings: { BACKUP_TO: there } })
+    panel.tick()
+    const olga = await panel.signIn('olga')
+    await until('a warning', async () => (await olga.get('/')).text.includes('Backups have not been copied to'))
+    t.match(
+      (await olga.get('/')).text,
+      /Backups have not been copied to .*: There is no folder .*mount\. See that it is mounted\./,
+    )
+    t.notMatch((await (await panel.signIn('petra')).get('/')).text, 'Backups have')
+    const told = () =>
+      panel.db
+        .select()
+        .from(letters)
+        .all()
+        .filter(({ subject }) => subject.includes('Backups were not copied'))
+    panel.tick(10)
+    t.same(told(), [], 'not at once')
+    t.equal(panel.db.select().from(troubles).all().length, 1)
+    panel.pass(day)
+    panel.tick(10)
+    panel.pass(day)
+    panel.tick(10)
+    const proved = panel.db
       .select()
-      .from(letters)
+      .from(users)
       .all()
-      .filter(({ subject }) => subject.includes('Backups were not copied'))
-  panel.tick(10)
-  t.same(told(), [], 'not at once')
-  t.equal(panel.db.select().from(troubles).all().length, 1)
-  panel.pass(day)
-  panel.tick(10)
-  panel.pass(day)
-  panel.tick(10)
-  const proved = panel.db
-    .select()
-    .from(users)
-    .all()
-    .filter(({ operator, emailProvedAt }) => operator && emailProvedAt !== null)
-  t.same(
-    told()
-      .map(({ email }) => email)
-      .sort(),
-    proved.map(({ email }) => email).sort(),
-    'one e-mail to each operator',
-  )
-  const [letter] = told()
-  t.match(letter && openBody(panel.app.secrets, letter)?.text, /Copying to .*mount fails: There is no folder/)
-  mkdirSync(there)
-  panel.pass(3_600_001)
-  panel.tick()
-  await until('the copies', () => copiesIn(there).length > 0)
-  await until('the end of the failure', () => panel.app.copying.failure === undefined)
-  // Her session has ended in these days.
-  t.notMatch((await (await panel.signIn('olga')).get('/')).text, 'Backups have not been copied to')
-  panel.tick(10)
-  t.notOk(
-    panel.db
-      .select()
-      .from(troubles)
-      .all()
-      .some(({ kind }) => kind === 'copies'),
-    'and it is over',
-  )
-})
+      .filter(({ operator, emailProvedAt }) => operator && emailProvedAt !== null)
+    t.same(
+      told()
+        .map(({ email }) => email)
+        .sort(),
+      proved.map(({ email }) => email).sort(),
+      'one e-mail to each operator',
+    )
+    const [letter] = told()
+    t.match(letter && openBody(panel.app.secrets, letter)?.text, /Copying to .*mount fails: There is no folder/)
+    mkdirSync(there)
+    panel.pass(3_600_001)
+    panel.tick()
+    await until('the copies', () => copiesIn(there).length > 0)
+    await until('the end of the failure', () => panel.app.copying.failure === undefined)
+    // Her session has ended in these days.
+    t.notMatch((await (await panel.signIn('olga')).get('/')).text, 'Backups have not been copied to')
+    panel.tick(10)
+    t.notOk(
+      panel.db
+        .select()
+        .from(troubles)
+        .all()
+        .some(({ kind }) => kind === 'copies'),
+      'and it is over',
+    )
+  },
+)
 
 t.test('backups and mail that fail for a day are told to operators with a confirmed address alone', async (t) => {
   const panel = await startWithTimers(t, { settings: { SMTP_URL: await deadAddress(), BACKUP_EVERY_HOURS: '1' } })

@@ -27,7 +27,7 @@ async function examine(
   return runCommand(['doctor', ...args], panel.dataDir, '', { PUBLIC_URL: 'http://localhost:1', ...settings }).done
 }
 
-t.test('beside a running panel in good order the doctor finds no problem, and says so line by line', async (t) => {
+t.test('the doctor finds no problem while a healthy panel runs, and says so line by line', async (t) => {
   const dataDir = newFolder()
   copyFileSync(await castDatabase(), join(dataDir, 'panel.db'))
   const panel = await startProcess(dataDir)
@@ -281,20 +281,23 @@ function scribble(dataDir: string): void {
   writeFileSync(file, bytes)
 }
 
-t.test('doctor says how old the newest copy of the backups is, or that there is none or no way to it', async (t) => {
-  const { dataDir } = await startApp(t)
-  const there = newFolder()
-  const asked = async (settings: Record<string, string>) =>
-    (await runCommand(['doctor'], dataDir, '', { ...settings, LOG_LEVEL: 'silent' }).done).out
-  t.match(await asked({ BACKUP_TO: there }), /^warning {2}copies: there is none yet in /m)
-  t.match(await asked({ BACKUP_TO: there }), /^warning {2}copies: .* is on the same disk as DATA_DIR/m)
-  t.match(await asked({ BACKUP_TO: join(there, 'gone') }), /^problem {2}copies: .*gone/m)
-  for (const [days, words] of [
-    [9, /^problem {2}copies: the newest in .* is 9 days old/m],
-    [0, /^ok +copies: the newest in .* is .* old/m],
-  ] as const) {
-    const at = Date.now() - days * 24 * 3_600_000
-    await makeBackup(dataDir, join(there, backupName('scheduled', at)), { at })
-    t.match(await asked({ BACKUP_TO: there }), words)
-  }
-})
+t.test(
+  'doctor says how old the newest copy of the backups is, or that it is missing or cannot be reached',
+  async (t) => {
+    const { dataDir } = await startApp(t)
+    const there = newFolder()
+    const asked = async (settings: Record<string, string>) =>
+      (await runCommand(['doctor'], dataDir, '', { ...settings, LOG_LEVEL: 'silent' }).done).out
+    t.match(await asked({ BACKUP_TO: there }), /^warning {2}copies: there is none yet in /m)
+    t.match(await asked({ BACKUP_TO: there }), /^warning {2}copies: .* is on the same disk as DATA_DIR/m)
+    t.match(await asked({ BACKUP_TO: join(there, 'gone') }), /^problem {2}copies: .*gone/m)
+    for (const [days, words] of [
+      [9, /^problem {2}copies: the newest in .* is 9 days old/m],
+      [0, /^ok +copies: the newest in .* is .* old/m],
+    ] as const) {
+      const at = Date.now() - days * 24 * 3_600_000
+      await makeBackup(dataDir, join(there, backupName('scheduled', at)), { at })
+      t.match(await asked({ BACKUP_TO: there }), words)
+    }
+  },
+)

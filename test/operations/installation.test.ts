@@ -180,19 +180,22 @@ t.test('what was lost can be brought back', async (t) => {
   }
 })
 
-t.test('a restore with other secrets is refused before anything is replaced, sealed values or none', async (t) => {
-  const fresh = newFolder()
-  const panel = await startProcess(fresh)
-  t.teardown(panel.kill)
-  const backup = join(newFolder(), 'b.db')
-  t.match(await runCommand(['backup', backup], fresh).done, { code: 0 })
-  const key = join(newFolder(), 'key')
-  writeFileSync(key, otherKey)
-  const place = newFolder()
-  t.match(await runCommand(['restore', backup, '--secrets', key], place).done, { code: 1, err: /is not the key/ })
-  t.notOk(existsSync(join(place, 'panel.db')) || existsSync(join(place, 'secrets')))
-  t.match(await runCommand(['restore', backup], place).done, { code: 0 })
-})
+t.test(
+  'a restore with other secrets is refused before anything is replaced, with or without sealed values',
+  async (t) => {
+    const fresh = newFolder()
+    const panel = await startProcess(fresh)
+    t.teardown(panel.kill)
+    const backup = join(newFolder(), 'b.db')
+    t.match(await runCommand(['backup', backup], fresh).done, { code: 0 })
+    const key = join(newFolder(), 'key')
+    writeFileSync(key, otherKey)
+    const place = newFolder()
+    t.match(await runCommand(['restore', backup, '--secrets', key], place).done, { code: 1, err: /is not the key/ })
+    t.notOk(existsSync(join(place, 'panel.db')) || existsSync(join(place, 'secrets')))
+    t.match(await runCommand(['restore', backup], place).done, { code: 0 })
+  },
+)
 
 t.test('a first start that is killed at any moment begins again without harm', async (t) => {
   const steps = new Set<string>()
@@ -219,7 +222,7 @@ t.test('a first start that is killed at any moment begins again without harm', a
 })
 
 t.test(
-  'a first start that ended between database and secrets, or between secrets and their note, goes on',
+  'a first start that ended between database and secrets, or between secrets and their note, continues',
   async (t) => {
     const dataDir = newFolder()
     openDatabase(dataDir).close()

@@ -105,7 +105,7 @@ t.test('an account that cannot be purged holds up no other', async (t) => {
   t.match((await again.visit().get('/metrics')).body, /^meshpanel_set_aside 1$/m)
 })
 
-t.test('one damaged record keeps neither the history nor a download from the others', async (t) => {
+t.test('one damaged record hides the others neither in the history nor in a download', async (t) => {
   const panel = await startApp(t)
   const stella = await panel.signIn('stella')
   await stella.submit('/projects', 'Create project', { name: 'First', identifier: 'first' })
@@ -121,7 +121,7 @@ t.test('one damaged record keeps neither the history nor a download from the oth
   t.equal(csv.status, 200)
 })
 
-t.test('an e-mail that cannot be opened any more has its page all the same', async (t) => {
+t.test('an e-mail that can no longer be opened still has its page', async (t) => {
   const panel = await startApp(t, { settings: { SMTP_URL: '' } })
   await panel.visit().submit('/password-reset', 'Send link', { email: 'tom@acme.example' })
   const letter = await until('the e-mail', () => panel.db.select().from(letters).all()[0])

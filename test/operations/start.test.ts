@@ -295,7 +295,7 @@ t.test('HOST takes an IPv6 address with its brackets', (t) => {
   t.end()
 })
 
-t.test('a variable one letter off a setting is told apart from others', (t) => {
+t.test('a variable one letter away from a setting is noticed', (t) => {
   const set = {
     PUBLIC_ULR: 'x',
     SMPT_URL: 'x',

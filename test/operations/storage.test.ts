@@ -130,7 +130,7 @@ async function readEverything(panel: Panel, people: Map<CastName, Client>): Prom
   return answers
 }
 
-t.test('somebody who goes on reading stays logged in, though it cannot be noted', async (t) => {
+t.test('people who keep reading stay logged in, although their visits cannot be saved', async (t) => {
   const panel = await startApp(t)
   const olga = await panel.signIn('olga')
   sqlite(panel).pragma('query_only = ON')
@@ -198,7 +198,7 @@ function hiddenFields(page: Page): Record<string, string> {
   )
 }
 
-t.test('an import stops where the disk is full, and goes on when there is room: each row once', async (t) => {
+t.test('an import stops when the disk is full, and continues when there is room: each row once', async (t) => {
   const panel = await startApp(t)
   const petra = await panel.signIn('petra')
   // As many invitations as may go out at once.
@@ -290,7 +290,7 @@ t.test('an error page comes also when nothing can be read any more', async (t) =
   t.notMatch(page.body, /secret|SQLITE|I\/O/)
 })
 
-t.test('on a disk that is really full one reads and logs out, and all goes on when there is room', async (t) => {
+t.test('on a full disk people can read and log out, and everything continues when there is room', async (t) => {
   const dataDir = smallDisk(t)
   if (!dataDir) return
   copyFileSync(await castDatabase(), join(dataDir, 'panel.db'))
@@ -392,7 +392,7 @@ async function startTaker(t: Test) {
 }
 
 t.test(
-  'a data folder that is moved away is noticed at the next form, nothing is acknowledged, and all goes on when it is back',
+  'a data folder that is moved away is noticed at the next form, nothing is acknowledged, and everything continues when it is back',
   async (t) => {
     const dataDir = newFolder()
     copyFileSync(await castDatabase(), join(dataDir, 'panel.db'))

@@ -29,7 +29,7 @@ const everybody = async (panel: Panel, ...names: CastName[]): Promise<Client[]> 
   return clients
 }
 
-t.test('Support moves a customer to another partner: at once, with all that it has', async (t) => {
+t.test('Support moves a customer to another partner at once, with everything it has', async (t) => {
   const mail = await startMailServer(t)
   const panel = await startApp(t, { settings: { SMTP_URL: mail.url, SUPPORT_EMAIL: 'help@meshpanel.example' } })
   const [olga, petra, riva, stella] = (await everybody(panel, 'olga', 'petra', 'riva', 'stella')) as [
@@ -227,26 +227,29 @@ t.test('a customer is moved to no partner, so that Support looks after it, and b
   t.match((await dora.get('/customer/account')).text, 'Rival, your partner')
 })
 
-t.test('what is no partner account, is suspended, or has the customer already, is refused at its field', async (t) => {
-  const panel = await startApp(t)
-  const olga = await panel.signIn('olga')
-  const errorOf = async (fields: Record<string, string>) => {
-    const refused = await olga.submit(page, 'Move', fields)
-    t.equal(refused.status, 422)
-    return refused.error('partner')
-  }
-  t.match(await errorOf({ partner: '' }), 'Enter the new partner’s identifier')
-  t.match(await errorOf({ partner: 'nobody' }), 'There is no partner account “nobody”.')
-  t.match(await errorOf({ partner: 'direct' }), 'There is no partner account “direct”.')
-  t.match(await errorOf({ partner: 'cloudhaus' }), 'Acme is there already.')
-  t.match(await errorOf({ to: 'none', partner: 'rival' }), 'Leave this empty')
-  await olga.submit('/support/accounts/rival/suspension', 'Suspend', { reason: 'Unpaid' })
-  t.match(await errorOf({ partner: 'rival' }), 'is suspended')
-  t.equal((await olga.get('/support/accounts/cloudhaus/partner')).status, 404, 'partners never nest')
-  t.equal((await olga.post('/support/accounts/cloudhaus/partner', { to: 'partner', partner: 'rival' })).status, 404)
-  t.equal((await olga.post('/support/accounts/direct/partner', { to: 'none', partner: '' })).status, 422)
-  t.equal(partnerOf(panel, 'acme'), 'cloudhaus')
-})
+t.test(
+  'an account that is not a partner, is suspended, or already has the customer is refused at its field',
+  async (t) => {
+    const panel = await startApp(t)
+    const olga = await panel.signIn('olga')
+    const errorOf = async (fields: Record<string, string>) => {
+      const refused = await olga.submit(page, 'Move', fields)
+      t.equal(refused.status, 422)
+      return refused.error('partner')
+    }
+    t.match(await errorOf({ partner: '' }), 'Enter the new partner’s identifier')
+    t.match(await errorOf({ partner: 'nobody' }), 'There is no partner account “nobody”.')
+    t.match(await errorOf({ partner: 'direct' }), 'There is no partner account “direct”.')
+    t.match(await errorOf({ partner: 'cloudhaus' }), 'Acme is there already.')
+    t.match(await errorOf({ to: 'none', partner: 'rival' }), 'Leave this empty')
+    await olga.submit('/support/accounts/rival/suspension', 'Suspend', { reason: 'Unpaid' })
+    t.match(await errorOf({ partner: 'rival' }), 'is suspended')
+    t.equal((await olga.get('/support/accounts/cloudhaus/partner')).status, 404, 'partners never nest')
+    t.equal((await olga.post('/support/accounts/cloudhaus/partner', { to: 'partner', partner: 'rival' })).status, 404)
+    t.equal((await olga.post('/support/accounts/direct/partner', { to: 'none', partner: '' })).status, 422)
+    t.equal(partnerOf(panel, 'acme'), 'cloudhaus')
+  },
+)
 
 t.test('it is asked again who Support is before a customer is moved', async (t) => {
   const panel = await startApp(t)

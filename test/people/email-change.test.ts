@@ -83,7 +83,7 @@ t.test('an address that somebody else logs in with is not told of, and not given
   t.match((await tom.open('/profile')).text, 'log in as tom@acme.example')
 })
 
-t.test('what is no e-mail is refused at its field, and so is one’s own', async (t) => {
+t.test('an invalid e-mail is refused at its field, and so is the user’s own', async (t) => {
   const { panel } = await startWithMail(t)
   const tom = await panel.signIn('tom')
   const wrong = await tom.submit('/profile', 'Change e-mail', { email: 'tom at new' })

@@ -130,7 +130,7 @@ t.test('only a trusted proxy may say from where a request comes', async (t) => {
   t.match(panel.rows().sessions, [{ ip: '127.0.0.1' }])
 })
 
-t.test('under https a request that did not come by https is told what to mend', async (t) => {
+t.test('under https a request that did not come by https is told what to fix', async (t) => {
   const panel = await startApp(t, { settings: https })
   const form = await panel.app.inject({ url: '/login', headers: byProxy })
   const answer = await panel.app.inject({

@@ -93,7 +93,7 @@ t.test('an unknown address and a disabled user get the same answer, and no lette
   t.equal(mail.taken.length, 1)
 })
 
-t.test('a weak password is refused at its field, and the link goes on working', async (t) => {
+t.test('a weak password is refused at its field, and the link still works', async (t) => {
   const { panel, mail } = await startWithMail(t)
   const link = await askForLink(panel, mail, cast.tom.email)
   const visitor = panel.visit()

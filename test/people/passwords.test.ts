@@ -78,7 +78,7 @@ t.test('a password that is easy to guess is refused, in any script; words and ra
   for (const password of hard) t.equal(await judge(visitor, path, password), '', password)
 })
 
-t.test('the name of an account is no password in it', async (t) => {
+t.test('the name of an account is refused as a password in it', async (t) => {
   const panel = await startApp(t)
   const [max, stella] = [await panel.signIn('max'), await panel.signIn('stella')]
   const change = async (password: string) =>

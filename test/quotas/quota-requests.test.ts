@@ -296,7 +296,7 @@ t.test('an account asks ten times a day, and no more', async (t) => {
   t.equal(states(panel).length, 10)
 })
 
-t.test('who is no Customer Admin asks for nothing; another partner decides nothing', async (t) => {
+t.test('only Customer Admins ask, and another partner decides nothing', async (t) => {
   const { panel, petra, stella, tom, riva } = await start(t, ['petra', 'stella', 'tom', 'riva'])
   await petra.submit(customer, 'Save quotas', { cores: '2' })
   t.notOk((await tom.open(own)).hasButton('Send request'))
@@ -312,7 +312,7 @@ t.test('who is no Customer Admin asks for nothing; another partner decides nothi
 })
 
 t.test(
-  'asking for more never gives less: what has no limit is neither offered, nor accepted, nor approved',
+  'asking for more never gives less: resources without a limit are not offered, accepted or approved',
   async (t) => {
     const { panel, petra, stella, olga } = await start(t, ['petra', 'stella', 'olga'])
     const none = await stella.open(own)

@@ -53,7 +53,7 @@ t.test('a partner sets what a customer may use: a number, 0 for none, empty for 
   t.match((await petra.open(page)).row('RAM'), 'Acme: limit 999,999,999 MiB, 0 MiB allocated')
 })
 
-t.test('what is no whole number is refused at its field, and nothing of the form is stored', async (t) => {
+t.test('anything but a whole number is refused at its field, and nothing of the form is stored', async (t) => {
   const panel = await startApp(t)
   const [petra, stella, olga] = [await panel.signIn('petra'), await panel.signIn('stella'), await panel.signIn('olga')]
   await petra.submit(page, 'Save quotas', { cores: '3', instances: '1' })
@@ -140,7 +140,7 @@ t.test('without a number a level shares what the level above has left', async (t
   t.equal(
     (await petra.submit(page, 'Save quotas', { cores: '4' })).status,
     303,
-    'what is given out already takes no more',
+    'amounts that are already allocated take no more',
   )
 
   // Projects are counted: two live in Acme.

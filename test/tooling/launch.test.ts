@@ -299,7 +299,7 @@ t.test('a Node that was not brought whole is brought again', async (t) => {
   t.equal(calls().length, 3, 'the packages stay')
 })
 
-t.test('a system for which npm has no Node is told so before anything is installed', async (t) => {
+t.test('a system that npm has no Node for is told so before anything is installed', async (t) => {
   const { run, calls, age, edit } = checkout()
   age()
   edit('src/tooling/release/package.json', () => '{ "optionalDependencies": {} }')

@@ -290,7 +290,7 @@ t.test('the bill of materials is valid CycloneDX', async (t) => {
   t.notOk(valid({ ...bill, components: [{ name: 'nameless' }] }), 'the schema refuses what is none')
 })
 
-t.test('bill and licences name all that is inside, with version and hash', async (t) => {
+t.test('the bill of materials and the licences name every part, with version and hash', async (t) => {
   // esbuild writes above each module which file it was.
   const modules = readFileSync(join(root, 'dist/panel.mjs'), 'utf8').matchAll(
     /^ *\/\/ (node_modules\/(?:.*\/node_modules\/)?(?:@[^/\n]+\/)?[^/\n]+)\//gm,

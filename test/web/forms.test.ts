@@ -166,7 +166,7 @@ t.test('an answer is compressed where the browser takes it, unless its length co
 })
 
 t.test(
-  'rows that share a form change only the one whose button was pressed, whatever stands in the others',
+  'rows that share a form change only the one whose button was pressed, whatever the others contain',
   async (t) => {
     const panel = await startApp(t)
     const stella = await panel.signIn('stella')

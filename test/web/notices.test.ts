@@ -673,7 +673,7 @@ t.test('giving access names only users of the account, all or none, and counts w
   )
 })
 
-t.test('ending the sessions of somebody who has none is no act, and leaves no record', async (t) => {
+t.test('ending the sessions of somebody who has none does nothing, and leaves no record', async (t) => {
   const panel = await startApp(t)
   const olga = await panel.signIn('olga')
   await panel.signIn('tom')

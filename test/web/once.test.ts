@@ -17,7 +17,7 @@ function statusOf({ db }: Panel, identifier: string) {
 
 const suspensionPage = '/partner/customers/acme/suspension'
 
-t.test('a double click is told what the first click was told', async (t) => {
+t.test('the second click of a double click gets the same answer as the first', async (t) => {
   const panel = await startApp(t)
   const petra = await panel.signIn('petra')
   const page = await petra.open(suspensionPage)
@@ -76,7 +76,7 @@ t.test('a form that is reloaded some time later does not claim its act', async (
   t.same(statusOf(panel, 'acme'), { suspended: true, suspensions: 1 })
 })
 
-t.test('“nothing was changed” is no longer said once something was', async (t) => {
+t.test('the panel stops saying “nothing was changed” once something was', async (t) => {
   const panel = await startApp(t)
   const [olga, elsewhere] = [await panel.signIn('olga'), await panel.signIn('olga')]
   const suspend = () => elsewhere.submit('/support/accounts/acme/suspension', 'Suspend', { reason: 'Unpaid' })
@@ -92,7 +92,7 @@ t.test('“nothing was changed” is no longer said once something was', async (
   t.ok(acme?.supportSuspendedAt)
 })
 
-t.test('what concerns no account is told apart, too', async (t) => {
+t.test('a double click is recognised in forms that belong to no account, too', async (t) => {
   const panel = await startApp(t)
   const olga = await panel.signIn('olga')
   const page = await olga.open('/support/resources')

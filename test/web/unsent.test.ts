@@ -154,7 +154,7 @@ t.test('pasted lines of an import are kept as well, and a file is not', async (t
   t.notMatch(kept.text, 'Größe')
 })
 
-t.test('passwords are not kept, nor what was only pressed, nor what carries a false name', async (t) => {
+t.test('passwords, pressed buttons and forms with a false name are not kept', async (t) => {
   const panel = await startApp(t)
   const stella = await panel.signIn('stella')
   const profile = await stella.open('/profile')
