@@ -39,7 +39,9 @@ function pageOf(theme: string, assets: string) {
     path: '/partner/customers',
     user: { id: 1, name: 'Petra Paulsen', email: 'petra@nordwind.example' },
     account,
-    partnerAccount: account,
+    activeAccount: account,
+    partnerAccounts: [account],
+    waiting: { '/': 3 },
     can: (action: Parameters<typeof can>[1]) => can(['partner admin'] as never, action),
     switcher: { accounts: [account, { name: 'Acme', identifier: 'acme', kind: 'customer' }], more: true },
     ...{
