@@ -1,8 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { asProjectId, asUserId, type UserId } from '../../db/ids.ts'
+import { asProjectId } from '../../db/ids.ts'
 import { type AccountKind, roleName } from '../../policy.ts'
 import { countProjects, findProjectsById, listProjectChoices, withChosen } from '../../projects/data.ts'
-import { found } from '../../web/answer/errors.ts'
 import { readId } from '../../web/fields.ts'
 import { readList } from '../../web/lists/list.ts'
 import { type Form, newForm } from '../../web/request/forms.ts'
@@ -14,11 +13,6 @@ const choices = 20
 
 /** What invitations are called in the address of the page that also lists the users. */
 export const invitedPrefix = 'invited-'
-
-/** The id of the user that the address names. */
-export function userIdOf(request: FastifyRequest): UserId {
-  return asUserId(found(readId((request.params as { user: string }).user)))
-}
 
 /** The account's users and invitations, with the form that invites. */
 export function showMembers(

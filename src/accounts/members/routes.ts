@@ -8,12 +8,13 @@ import { findProjectsById } from '../../projects/data.ts'
 import { found } from '../../web/answer/errors.ts'
 import { email, idChoice, personName, several } from '../../web/fields.ts'
 import { listDownload } from '../../web/lists/csv.ts'
+import { userIdOf } from '../../web/request/address.ts'
 import { readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
 import { invitationList, listInvitations } from '../invitations/data/listing.ts'
 import { invite } from '../invitations/data/sending.ts'
 import { findMember, listMembers, memberList } from './data.ts'
-import { invitedPrefix, showMembers, userIdOf } from './page.ts'
+import { invitedPrefix, showMembers } from './page.ts'
 
 const invitation = z.strictObject({
   name: personName(),

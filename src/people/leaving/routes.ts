@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { foreseeEndOfAll } from '../../accounts/endings/data/foreseeing.ts'
-import { asUserId } from '../../db/ids.ts'
 import { removeStaleFiles } from '../../mail/files.ts'
 import { found } from '../../web/answer/errors.ts'
-import { emailKey, readId } from '../../web/fields.ts'
+import { emailKey } from '../../web/fields.ts'
+import { userIdOf } from '../../web/request/address.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { actor, supportActor } from '../../web/request/viewer.ts'
 import type { User } from '../data/users.ts'
@@ -74,7 +74,7 @@ export default async function userRemovalRoutes(app: FastifyInstance) {
   }
 
   function userOf(request: FastifyRequest): User {
-    const user = found(findUser(db, asUserId(found(readId((request.params as { user: string }).user)))))
+    const user = found(findUser(db, userIdOf(request)))
     return found(user.deletedAt === null ? user : undefined)
   }
 

@@ -1,10 +1,11 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import * as z from 'zod'
-import { asUserId, type UserId } from '../../db/ids.ts'
+import { asUserId } from '../../db/ids.ts'
 import { type ProjectRole, projectRoleNames } from '../../policy.ts'
 import { found } from '../../web/answer/errors.ts'
-import { idChoice, readId, several, version } from '../../web/fields.ts'
+import { idChoice, several, version } from '../../web/fields.ts'
 import { plural } from '../../web/format.ts'
+import { userIdOf } from '../../web/request/address.ts'
 import { readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
 import { findProject, type SeenProject } from '../data.ts'
@@ -47,7 +48,7 @@ export default async function accessRoutes(app: FastifyInstance) {
     if (!form.input) return showProject(request, reply.code(422), { problem: 'Choose a role from the list.' })
     const { role, version, from } = form.input
     const changed = found(
-      changeAccess(db, actor(request), request.member.account.id, project.id, userOf(request), role, version),
+      changeAccess(db, actor(request), request.member.account.id, project.id, userIdOf(request), role, version),
     )
     if (changed === 'stale') {
       return showProject(request, reply.code(409), {
@@ -68,13 +69,9 @@ export default async function accessRoutes(app: FastifyInstance) {
   app.post('/projects/:project/access/:user/removal', change, async (request, reply) => {
     const project = projectOf(request, 'access.change')
     const { input } = readForm(removal, request.body)
-    const removed = found(removeAccess(db, actor(request), request.member.account.id, project.id, userOf(request)))
+    const removed = found(removeAccess(db, actor(request), request.member.account.id, project.id, userIdOf(request)))
     return back(reply, input?.from ?? 'project', project, `${removed.name} has no access to ${project.name} any more.`)
   })
-}
-
-function userOf(request: FastifyRequest): UserId {
-  return asUserId(found(readId((request.params as { user: string }).user)))
 }
 
 /** Who has just removed their own access cannot return to the project's page. */

@@ -1,14 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { listSent } from '../../accounts/endings/data/foreseeing.ts'
-import { asUserId } from '../../db/ids.ts'
 import { endSessions } from '../../people/data/sessions.ts'
 import { findUser, setDisabled } from '../../people/data/users.ts'
 import { found } from '../../web/answer/errors.ts'
-import { readId } from '../../web/fields.ts'
 import { plural } from '../../web/format.ts'
 import { listDownload } from '../../web/lists/csv.ts'
 import { readList } from '../../web/lists/list.ts'
+import { userIdOf } from '../../web/request/address.ts'
 import { readForm } from '../../web/request/forms.ts'
 import { supportActor } from '../../web/request/viewer.ts'
 import { listUsers, userList } from './data.ts'
@@ -78,7 +77,7 @@ export default async function supportUserRoutes(app: FastifyInstance) {
 }
 
 function userOf(request: FastifyRequest) {
-  const user = found(findUser(request.server.db, asUserId(found(readId((request.params as { user: string }).user)))))
+  const user = found(findUser(request.server.db, userIdOf(request)))
   return found(user.deletedAt === null ? user : undefined)
 }
 

@@ -2,12 +2,13 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { write } from '../../../db/open.ts'
 import { found } from '../../../web/answer/errors.ts'
+import { userIdOf } from '../../../web/request/address.ts'
 import { readForm } from '../../../web/request/forms.ts'
 import { actor } from '../../../web/request/viewer.ts'
 import { foreseeEnd } from '../../endings/data/foreseeing.ts'
 import { tellRemoved } from '../../notices/data.ts'
 import { findMember, removeMember } from '../data.ts'
-import { lastAdminWords, userIdOf } from '../page.ts'
+import { lastAdminWords } from '../page.ts'
 
 /** `keep`: the invitations that the person sent go over to the admin who removes them. */
 const removal = z.strictObject({ keep: z.literal('yes').optional() })

@@ -5,12 +5,13 @@ import { adminRole, type Role, roleName } from '../../../policy.ts'
 import { found } from '../../../web/answer/errors.ts'
 import { version } from '../../../web/fields.ts'
 import { plural } from '../../../web/format.ts'
+import { userIdOf } from '../../../web/request/address.ts'
 import { readForm } from '../../../web/request/forms.ts'
 import { actor } from '../../../web/request/viewer.ts'
 import { listSent } from '../../endings/data/foreseeing.ts'
 import { tellRole } from '../../notices/data.ts'
 import { changeRole, findMember, type Member, mayDemote } from '../data.ts'
-import { lastAdminWords, showMembers, userIdOf } from '../page.ts'
+import { lastAdminWords, showMembers } from '../page.ts'
 
 /** `keep`: the invitations that the person sent go over to the admin who changes the role. */
 const roleChange = z.strictObject({

@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import { asUserId } from '../../../db/ids.ts'
 import { found } from '../../../web/answer/errors.ts'
-import { readId } from '../../../web/fields.ts'
+import { userIdOf } from '../../../web/request/address.ts'
 import { supportActor } from '../../../web/request/viewer.ts'
 import { findUser } from '../../data/users.ts'
 import { switchOff } from '../data.ts'
@@ -14,7 +13,7 @@ export default async function twoFactorResetRoutes(app: FastifyInstance) {
     '/support/users/:user/two-factor/removal',
     { config: { can: 'support.user', confirm: true } },
     async (request, reply) => {
-      const user = found(findUser(db, asUserId(found(readId((request.params as { user: string }).user)))))
+      const user = found(findUser(db, userIdOf(request)))
       const tell = tellTwoFactor(app, user, 'reset by Support')
       const done = switchOff(db, supportActor(request), user.id, 'user.two-factor-reset', tell)
       return reply.seeOther(
