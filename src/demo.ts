@@ -95,7 +95,12 @@ export function createCast(db: Db, at: number, passwordHash: string): void {
       createProject(tx, acting(stella, acme), acme.id, stella.id, { name: 'Website', identifier: 'website' }),
     )
     project(createProject(tx, acting(stella, acme), acme.id, stella.id, { name: 'Shop', identifier: 'shop' }))
-    giveAccess(tx, acting(stella, acme), acme.id, website.id, [tom.id], 'user')
+    giveAccess(
+      tx,
+      acting(stella, acme),
+      { accountId: acme.id, projectId: website.id },
+      { userIds: [tom.id], role: 'user' },
+    )
   })
 }
 

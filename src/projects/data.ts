@@ -192,10 +192,8 @@ export function proposeProjectIdentifier(db: Db, accountId: AccountId, taken: st
 export function renameProject(
   db: Db,
   actor: Actor,
-  accountId: AccountId,
-  projectId: ProjectId,
-  name: string,
-  version: number,
+  { accountId, projectId }: { accountId: AccountId; projectId: ProjectId },
+  { name, version }: { name: string; version: number },
 ): 'saved' | 'unchanged' | undefined {
   return write(db, actor, (tx) => {
     const own = and(

@@ -25,7 +25,9 @@ export function showProject(request: FastifyRequest, reply: FastifyReply, forms:
     .flat()
     .flatMap((id) => readId(id) ?? [])
     .map(asUserId)
-  const candidates = may('access.change') ? listCandidates(db, account.id, project.id, find, choices + 1, chosen) : []
+  const candidates = may('access.change')
+    ? listCandidates(db, { accountId: account.id, projectId: project.id }, { q: find, limit: choices + 1, chosen })
+    : []
   const limits = quotasOf(request, { level: 'project', accountId: account.id, projectId: project.id })
   return reply.page('projects/show', {
     title: project.name,

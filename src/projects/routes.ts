@@ -58,7 +58,12 @@ export default async function projectRoutes(app: FastifyInstance) {
       const form = readForm(rename, request.body)
       if (!form.input) return showProject(request, reply.code(422), { rename: form })
       const { name, version } = form.input
-      const renamed = renameProject(db, actor(request), request.member.account.id, project.id, name, version)
+      const renamed = renameProject(
+        db,
+        actor(request),
+        { accountId: request.member.account.id, projectId: project.id },
+        { name, version },
+      )
       if (renamed) {
         return reply.seeOther(
           `/projects/${project.identifier}`,

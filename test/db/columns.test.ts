@@ -519,7 +519,7 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
         return { accountId: account('acme').id, ...project, ...named(project.name, 'intranet'), createdAt: stella.at }
       },
       ({ db, stella }, { id, accountId, version }) => {
-        renameProject(db, stella, accountId, id, 'Intranet 4', version)
+        renameProject(db, stella, { accountId, projectId: id }, { name: 'Intranet 4', version })
         return { name: 'Intranet 4', version: version + 1 }
       },
       ({ db, stella }, { id, accountId }) => {
@@ -541,7 +541,7 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
         return { ...access, role: 'reader', ...named('Nils', cast.nils.email), createdAt: at }
       },
       ({ db, stella }, { accountId, projectId, userId, version }) => {
-        changeAccess(db, stella, accountId, projectId, userId, 'admin', version)
+        changeAccess(db, stella, { accountId, projectId, userId }, { role: 'admin', version })
         return { role: 'admin', version: version + 1 }
       },
     ],

@@ -17,13 +17,13 @@ t.test('ids that are swapped find nothing, and do not compile', async (t) => {
   const { db } = panel
   const [acme, website, tom] = [accountId(panel, 'acme'), projectId(panel, 'website'), userId(panel, 'tom')]
 
-  t.equal(findAccess(db, acme, website, tom)?.name, 'Tom')
+  t.equal(findAccess(db, { accountId: acme, projectId: website, userId: tom })?.name, 'Tom')
   // @ts-expect-error: a user’s id for a project’s
-  t.equal(findAccess(db, acme, tom, website), undefined)
+  t.equal(findAccess(db, { accountId: acme, projectId: tom, userId: website }), undefined)
   // @ts-expect-error: a project’s id for an account’s, and the other way round
-  t.equal(findAccess(db, website, acme, tom), undefined)
+  t.equal(findAccess(db, { accountId: website, projectId: acme, userId: tom }), undefined)
   // @ts-expect-error: any number for a project’s id
-  t.equal(findAccess(db, acme, 1_000, tom), undefined)
+  t.equal(findAccess(db, { accountId: acme, projectId: 1_000, userId: tom }), undefined)
 
   t.equal(findMember(db, acme, tom)?.name, 'Tom')
   // @ts-expect-error: a user’s id for an account’s

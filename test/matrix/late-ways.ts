@@ -174,13 +174,23 @@ const ways: Record<string, Way> = {
   'loses access to the project': {
     who: ['Tom'],
     forms: { match: inProject, answer: 404 },
-    lose: (w, who) => removeAccess(w.db, w.support, w.accountId('acme'), projectId(w, 'website'), w.userId(who)),
+    lose: (w, who) =>
+      removeAccess(w.db, w.support, {
+        accountId: w.accountId('acme'),
+        projectId: projectId(w, 'website'),
+        userId: w.userId(who),
+      }),
   },
   'is made a Project User': {
     who: ['Tom'],
     forms: { match: inProject, answer: 403 },
     lose: (w, who) =>
-      changeAccess(w.db, w.support, w.accountId('acme'), projectId(w, 'website'), w.userId(who), 'user', 2),
+      changeAccess(
+        w.db,
+        w.support,
+        { accountId: w.accountId('acme'), projectId: projectId(w, 'website'), userId: w.userId(who) },
+        { role: 'user', version: 2 },
+      ),
   },
   'leaves the account that the form switches to': {
     who: ['Petra'],

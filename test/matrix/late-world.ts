@@ -88,7 +88,12 @@ export async function makeWorld(t: Test): Promise<World> {
     addMember(tx, act('Petra', 'cloudhaus'), inAcme, 'member.added-self')
     changeRole(tx, act('Petra', 'cloudhaus'), accountId('cloudhaus'), userId('Max'), 'admin', 1)
     const website = only(tx.select().from(projects).where(eq(projects.identifier, 'website')).all())
-    changeAccess(tx, act('Stella', 'acme'), website.accountId, website.id, userId('Tom'), 'admin', 1)
+    changeAccess(
+      tx,
+      act('Stella', 'acme'),
+      { accountId: website.accountId, projectId: website.id, userId: userId('Tom') },
+      { role: 'admin', version: 1 },
+    )
   })
   const clients = {
     Stella: await panel.signIn('stella'),

@@ -34,7 +34,12 @@ export default async function accessRoutes(app: FastifyInstance) {
     const form = readForm(gift, request.body)
     if (!form.input) return showProject(request, reply.code(422), { give: form })
     const { people, role, from } = form.input
-    const given = giveAccess(db, actor(request), request.member.account.id, project.id, people, role)
+    const given = giveAccess(
+      db,
+      actor(request),
+      { accountId: request.member.account.id, projectId: project.id },
+      { userIds: people, role },
+    )
     if (!given) {
       form.errors.people = 'Choose people from the list: one of them is no user of this account. Nothing was changed.'
       return showProject(request, reply.code(422), { give: form })
@@ -48,7 +53,12 @@ export default async function accessRoutes(app: FastifyInstance) {
     if (!form.input) return showProject(request, reply.code(422), { problem: 'Choose a role from the list.' })
     const { role, version, from } = form.input
     const changed = found(
-      changeAccess(db, actor(request), request.member.account.id, project.id, userIdOf(request), role, version),
+      changeAccess(
+        db,
+        actor(request),
+        { accountId: request.member.account.id, projectId: project.id, userId: userIdOf(request) },
+        { role, version },
+      ),
     )
     if (changed === 'stale') {
       return showProject(request, reply.code(409), {
@@ -69,7 +79,13 @@ export default async function accessRoutes(app: FastifyInstance) {
   app.post('/projects/:project/access/:user/removal', change, async (request, reply) => {
     const project = projectOf(request, 'access.change')
     const { input } = readForm(removal, request.body)
-    const removed = found(removeAccess(db, actor(request), request.member.account.id, project.id, userIdOf(request)))
+    const removed = found(
+      removeAccess(db, actor(request), {
+        accountId: request.member.account.id,
+        projectId: project.id,
+        userId: userIdOf(request),
+      }),
+    )
     return back(reply, input?.from ?? 'project', project, `${removed.name} has no access to ${project.name} any more.`)
   })
 }

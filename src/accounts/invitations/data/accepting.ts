@@ -81,7 +81,7 @@ export function acceptInvitation(tx: Db, actor: Actor, id: number, userId: UserI
     .all()
   let gained = 0
   for (const { projectId, role, deletedAt } of chosen)
-    if (deletedAt === null) gained += Number(addAccess(tx, actor, accountId, projectId, user.id, role))
+    if (deletedAt === null) gained += Number(addAccess(tx, actor, { accountId, projectId, userId: user.id }, role))
     // Should the project be restored, it has them.
     else tx.insert(keptAccess).values({ accountId, projectId, userId: user.id, role }).onConflictDoNothing().run()
   const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()

@@ -6,6 +6,9 @@ import type { ProjectRole } from '../../../policy.ts'
 import { type Actor, record } from '../../../records/record.ts'
 import { type Access, accessFields } from './listing.ts'
 
+/** Somebody in a project. */
+type Seat = { accountId: AccountId; projectId: ProjectId; userId: UserId }
+
 /**
  * Gives users of the account access, all or none. Users who already have access keep their role and are counted separately.
  * Undefined when one of them is no user of the account.
@@ -13,10 +16,8 @@ import { type Access, accessFields } from './listing.ts'
 export function giveAccess(
   db: Db,
   actor: Actor,
-  accountId: AccountId,
-  projectId: ProjectId,
-  userIds: UserId[],
-  role: ProjectRole,
+  { accountId, projectId }: { accountId: AccountId; projectId: ProjectId },
+  { userIds, role }: { userIds: UserId[]; role: ProjectRole },
 ): { added: number; kept: number } | undefined {
   return write(db, actor, (tx) => {
     const members = tx
@@ -25,35 +26,28 @@ export function giveAccess(
       .where(and(eq(memberships.accountId, accountId), inArray(memberships.userId, userIds)))
       .all()
     if (members.length < new Set(userIds).size) return undefined
-    const added = members.filter(({ userId }) => addAccess(tx, actor, accountId, projectId, userId, role)).length
+    const added = members.filter(({ userId }) => addAccess(tx, actor, { accountId, projectId, userId }, role)).length
     return { added, kept: members.length - added }
   })
 }
 
 /** The schema itself rejects users of other accounts. False if the user already had access. */
-export function addAccess(
-  tx: Db,
-  actor: Actor,
-  accountId: AccountId,
-  projectId: ProjectId,
-  userId: UserId,
-  role: ProjectRole,
-): boolean {
+export function addAccess(tx: Db, actor: Actor, seat: Seat, role: ProjectRole): boolean {
   const added = tx
     .insert(projectAccess)
-    .values({ accountId, projectId, userId, role, createdAt: actor.at })
+    .values({ ...seat, role, createdAt: actor.at })
     .onConflictDoNothing()
     .run().changes
-  if (added) record(tx, actor, { kind: 'access.given', accountId, projectId, userId, change: { role: [null, role] } })
+  if (added) record(tx, actor, { kind: 'access.given', ...seat, change: { role: [null, role] } })
   return added === 1
 }
 
-export function findAccess(db: Db, accountId: AccountId, projectId: ProjectId, userId: UserId): Access | undefined {
+export function findAccess(db: Db, seat: Seat): Access | undefined {
   return db
     .select(accessFields)
     .from(projectAccess)
     .innerJoin(users, eq(users.id, projectAccess.userId))
-    .where(oneAccess(accountId, projectId, userId))
+    .where(oneAccess(seat))
     .get()
 }
 
@@ -61,51 +55,38 @@ export function findAccess(db: Db, accountId: AccountId, projectId: ProjectId, u
 export function changeAccess(
   db: Db,
   actor: Actor,
-  accountId: AccountId,
-  projectId: ProjectId,
-  userId: UserId,
-  role: ProjectRole,
-  version: number,
+  seat: Seat,
+  { role, version }: { role: ProjectRole; version: number },
 ): (Access & { changed: boolean }) | 'stale' | undefined {
   return write(db, actor, (tx) => {
-    const access = findAccess(tx, accountId, projectId, userId)
+    const access = findAccess(tx, seat)
     if (!access) return undefined
     if (access.role === role) return { ...access, changed: false }
     if (access.version !== version) return 'stale'
     tx.update(projectAccess)
       .set({ role, version: sql`${projectAccess.version} + 1` })
-      .where(oneAccess(accountId, projectId, userId))
+      .where(oneAccess(seat))
       .run()
     record(tx, actor, {
       kind: 'access.role-changed',
-      accountId,
-      projectId,
-      userId,
+      ...seat,
       change: { role: [access.role, role] },
     })
     return { ...access, role, changed: true }
   })
 }
 
-export function removeAccess(
-  db: Db,
-  actor: Actor,
-  accountId: AccountId,
-  projectId: ProjectId,
-  userId: UserId,
-): Access | undefined {
+export function removeAccess(db: Db, actor: Actor, seat: Seat): Access | undefined {
   return write(db, actor, (tx) => {
-    const access = findAccess(tx, accountId, projectId, userId)
+    const access = findAccess(tx, seat)
     if (!access) return undefined
-    tx.delete(projectAccess)
-      .where(oneAccess(accountId, projectId, userId))
-      .run()
-    record(tx, actor, { kind: 'access.removed', accountId, projectId, userId, change: { role: [access.role, null] } })
+    tx.delete(projectAccess).where(oneAccess(seat)).run()
+    record(tx, actor, { kind: 'access.removed', ...seat, change: { role: [access.role, null] } })
     return access
   })
 }
 
-function oneAccess(accountId: AccountId, projectId: ProjectId, userId: UserId) {
+function oneAccess({ accountId, projectId, userId }: Seat) {
   return and(
     eq(projectAccess.accountId, accountId),
     eq(projectAccess.projectId, projectId),

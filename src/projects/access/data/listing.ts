@@ -92,11 +92,8 @@ export function listAccessOf(db: Db, accountId: AccountId, projectIds: ProjectId
  */
 export function listCandidates(
   db: Db,
-  accountId: AccountId,
-  projectId: ProjectId,
-  q: string,
-  limit: number,
-  chosen: UserId[] = [],
+  { accountId, projectId }: { accountId: AccountId; projectId: ProjectId },
+  { q, limit, chosen = [] }: { q: string; limit: number; chosen?: UserId[] | undefined },
 ): Candidate[] {
   const inside = db
     .select({ id: projectAccess.userId })
