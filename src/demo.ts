@@ -92,9 +92,21 @@ export function createCast(db: Db, at: number, passwordHash: string): void {
     join(direct, dora, 'admin')
 
     const website = project(
-      createProject(tx, acting(stella, acme), acme.id, stella.id, { name: 'Website', identifier: 'website' }),
+      createProject(
+        tx,
+        acting(stella, acme),
+        { accountId: acme.id, userId: stella.id },
+        { name: 'Website', identifier: 'website' },
+      ),
     )
-    project(createProject(tx, acting(stella, acme), acme.id, stella.id, { name: 'Shop', identifier: 'shop' }))
+    project(
+      createProject(
+        tx,
+        acting(stella, acme),
+        { accountId: acme.id, userId: stella.id },
+        { name: 'Shop', identifier: 'shop' },
+      ),
+    )
     giveAccess(
       tx,
       acting(stella, acme),

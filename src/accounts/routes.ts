@@ -46,7 +46,7 @@ export default async function accountRoutes(app: FastifyInstance) {
 
     const { id } = request.member.account
     const { name, version } = form.input
-    const renamed = renameAccount(db, actor(request), id, name, version)
+    const renamed = renameAccount(db, actor(request), id, { name, version })
     if (renamed)
       return reply.seeOther(
         '/customer/account',

@@ -195,7 +195,12 @@ export function switchTo(request: FastifyRequest, identifier: string): OwnAccoun
   const { db, now } = request.server
   // The route's own action may be for the account that is switched to.
   const signedIn = { stillMay: (tx: Db) => mustStillBeSignedIn(request, tx) }
-  const own = switchAccount(db, signedIn, request.viewer.sessionKey, request.signedIn.id, identifier, now())
+  const own = switchAccount(
+    db,
+    signedIn,
+    { sessionHash: request.viewer.sessionKey, userId: request.signedIn.id },
+    { identifier, at: now() },
+  )
   if (own) {
     request.viewer = readViewer(request)
   }

@@ -151,8 +151,7 @@ export function withChosen(choices: ProjectChoice[], chosen: ProjectChoice[]): P
 export function createProject(
   db: Db,
   actor: Actor,
-  accountId: AccountId,
-  userId: UserId,
+  { accountId, userId }: { accountId: AccountId; userId: UserId },
   project: { name: string; identifier: string },
 ): Project | 'limit' | 'taken' {
   return write(db, actor, (tx) => {

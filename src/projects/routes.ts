@@ -30,7 +30,7 @@ export default async function projectRoutes(app: FastifyInstance) {
     const { account, user } = request.member
     const form = readForm(newProject, request.body)
     if (form.input) {
-      const created = createProject(db, actor(request), account.id, user.id, form.input)
+      const created = createProject(db, actor(request), { accountId: account.id, userId: user.id }, form.input)
       if (created === 'limit') return showDashboard(request, reply.code(422), form)
       if (created !== 'taken')
         return reply.seeOther(

@@ -229,11 +229,11 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
         return { supportSuspendedAt: olga.at, supportSuspendedReason: 'Abuse' }
       },
       ({ db, petra }, { id, version }) => {
-        renameAccount(db, petra, id, 'Silver 2', version)
+        renameAccount(db, petra, id, { name: 'Silver 2', version })
         return { name: 'Silver 2', version: version + 1 }
       },
       ({ db, petra, account, mail }, { id }) => {
-        deleteAccount(db, petra, account('cloudhaus').id, id, mail)
+        deleteAccount(db, petra, { partnerId: account('cloudhaus').id, accountId: id }, mail)
         return { deletedAt: petra.at, deletedBy: petra.userId }
       },
       ({ db, at }, { id }) => {
@@ -255,7 +255,7 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
         return { ...member, ...named('Nils', cast.nils.email), createdAt: petra.at, lastUsedAt: petra.at }
       },
       ({ db, petra }, { accountId, userId, version }) => {
-        changeRole(db, petra, accountId, userId, 'admin', version)
+        changeRole(db, petra, { accountId, userId }, { role: 'admin', version })
         return { role: 'admin', version: version + 1 }
       },
     ],
@@ -424,7 +424,7 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
         return { ...guest, emailKey: emailKey(guest.email), ...named(guest.name, guest.email), ...made }
       },
       ({ db, olga }, { id, version }) => {
-        renameUser(db, olga, id, 'Günter 10', version)
+        renameUser(db, olga, id, { name: 'Günter 10', version })
         return { name: 'Günter 10', version: version + 1 }
       },
       ({ db, olga }, { id }) => {
@@ -515,7 +515,7 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
     [
       ({ db, stella, account }) => {
         const project = { name: 'Intranet 3', identifier: 'intranet' }
-        createProject(db, stella, account('acme').id, stella.userId, project)
+        createProject(db, stella, { accountId: account('acme').id, userId: stella.userId }, project)
         return { accountId: account('acme').id, ...project, ...named(project.name, 'intranet'), createdAt: stella.at }
       },
       ({ db, stella }, { id, accountId, version }) => {
@@ -642,7 +642,7 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
   personalChanges: [
     [
       ({ db, stella, user }) => {
-        renameUser(db, stella, user('stella').id, 'Stella 2', 1)
+        renameUser(db, stella, user('stella').id, { name: 'Stella 2', version: 1 })
         return { recordId: /^\d+$/, userId: stella.userId, field: 'name', before: 'Stella', after: 'Stella 2' }
       },
     ],

@@ -338,7 +338,12 @@ const accountDeleted: Way = {
 const removed: Way = {
   how: 'its reader is removed from the account',
   end: async ({ panel }, { userId, readerOf }) => {
-    removeMember(panel.db, atCommandLine(panel.app.now()), there(readerOf), there(userId), 'member.removed')
+    removeMember(
+      panel.db,
+      atCommandLine(panel.app.now()),
+      { accountId: there(readerOf), userId: there(userId) },
+      { exit: 'member.removed' },
+    )
   },
   why: 'its reader is no longer a user of the account',
 }
@@ -346,7 +351,12 @@ const demoted: Way = {
   how: 'its reader is no longer an admin',
   end: async ({ panel }, { userId, readerOf }) => {
     const { version = 0 } = findMember(panel.db, there(readerOf), there(userId)) ?? {}
-    changeRole(panel.db, atCommandLine(panel.app.now()), there(readerOf), there(userId), 'member', version)
+    changeRole(
+      panel.db,
+      atCommandLine(panel.app.now()),
+      { accountId: there(readerOf), userId: there(userId) },
+      { role: 'member', version },
+    )
   },
   why: 'its reader is no longer an admin of the account',
 }

@@ -169,7 +169,12 @@ export const acts: Record<string, Act | Act[]> = {
   '/partner/customers/:customer/removal': { objects: inEmpty },
   '/partner/deleted-customers/:customer/restoration': {
     arrange: (w) =>
-      deleteAccount(w.db, w.person('Petra'), w.accountId('cloudhaus'), w.accountId('empty'), w.panel.app.mailContext),
+      deleteAccount(
+        w.db,
+        w.person('Petra'),
+        { partnerId: w.accountId('cloudhaus'), accountId: w.accountId('empty') },
+        w.panel.app.mailContext,
+      ),
     objects: () => ({ customer: 'empty' }),
   },
   '/partner/customers/:customer/quotas': {},
@@ -203,7 +208,8 @@ export const acts: Record<string, Act | Act[]> = {
   },
   '/support/accounts/:identifier/removal': { objects: inDirect },
   '/support/accounts/:identifier/restoration': {
-    arrange: (w) => deleteAccount(w.db, w.support, null, w.accountId('direct'), w.panel.app.mailContext),
+    arrange: (w) =>
+      deleteAccount(w.db, w.support, { partnerId: null, accountId: w.accountId('direct') }, w.panel.app.mailContext),
     objects: inDirect,
   },
   '/support/accounts/:identifier/partner': {},

@@ -96,22 +96,54 @@ const ways: Record<string, Way> = {
   'is removed from the account': {
     who: [...inAcme, 'Petra'],
     leaves: 'unattached',
-    lose: (w, who) => mustGo(removeMember(w.db, w.support, w.accountOf(who), w.userId(who), 'member.removed')),
+    lose: (w, who) =>
+      mustGo(
+        removeMember(
+          w.db,
+          w.support,
+          { accountId: w.accountOf(who), userId: w.userId(who) },
+          { exit: 'member.removed' },
+        ),
+      ),
   },
   'leaves the account': {
     who: [...inAcme, 'Petra'],
     leaves: 'unattached',
-    lose: (w, who) => mustGo(removeMember(w.db, w.person(who), w.accountOf(who), w.userId(who), 'member.left')),
+    lose: (w, who) =>
+      mustGo(
+        removeMember(
+          w.db,
+          w.person(who),
+          { accountId: w.accountOf(who), userId: w.userId(who) },
+          { exit: 'member.left' },
+        ),
+      ),
   },
   'is made a Customer User': {
     who: ['Stella', 'Petra in Acme'],
     leaves: 'customer member',
-    lose: (w, who) => mustGo(changeRole(w.db, w.support, w.accountOf(who), w.userId(who), 'member', 1)),
+    lose: (w, who) =>
+      mustGo(
+        changeRole(
+          w.db,
+          w.support,
+          { accountId: w.accountOf(who), userId: w.userId(who) },
+          { role: 'member', version: 1 },
+        ),
+      ),
   },
   'is made a Partner User': {
     who: ['Petra'],
     leaves: 'partner member',
-    lose: (w, who) => mustGo(changeRole(w.db, w.support, w.accountOf(who), w.userId(who), 'member', 1)),
+    lose: (w, who) =>
+      mustGo(
+        changeRole(
+          w.db,
+          w.support,
+          { accountId: w.accountOf(who), userId: w.userId(who) },
+          { role: 'member', version: 1 },
+        ),
+      ),
   },
   'works in an account that its partner suspends': {
     who: inAcme,
@@ -195,7 +227,15 @@ const ways: Record<string, Way> = {
   'leaves the account that the form switches to': {
     who: ['Petra'],
     forms: { match: /^\/active-account$/, answer: 404 },
-    lose: (w, who) => mustGo(removeMember(w.db, w.person(who), w.accountId('acme'), w.userId(who), 'member.left')),
+    lose: (w, who) =>
+      mustGo(
+        removeMember(
+          w.db,
+          w.person(who),
+          { accountId: w.accountId('acme'), userId: w.userId(who) },
+          { exit: 'member.left' },
+        ),
+      ),
   },
 }
 
@@ -206,7 +246,12 @@ function mustGo(done: unknown): void {
 export function deleteCustomer(w: World, accountId: AccountId): void {
   for (const { id } of w.db.select().from(projects).where(eq(projects.accountId, accountId)).all())
     deleteProject(w.db, w.support, accountId, id)
-  const done = deleteAccount(w.db, w.person('Petra'), w.accountId('cloudhaus'), accountId, w.panel.app.mailContext)
+  const done = deleteAccount(
+    w.db,
+    w.person('Petra'),
+    { partnerId: w.accountId('cloudhaus'), accountId },
+    w.panel.app.mailContext,
+  )
   if (done !== 'deleted') throw new Error('The customer cannot be deleted.')
 }
 

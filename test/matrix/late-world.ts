@@ -86,7 +86,12 @@ export async function makeWorld(t: Test): Promise<World> {
     createAccount(tx, atCommandLine(1), { name: 'Solo', identifier: 'solo', kind: 'partner', partnerId: null })
     const inAcme = { accountId: accountId('acme'), userId: userId('Petra'), role: 'admin', fromPartner: true } as const
     addMember(tx, act('Petra', 'cloudhaus'), inAcme, 'member.added-self')
-    changeRole(tx, act('Petra', 'cloudhaus'), accountId('cloudhaus'), userId('Max'), 'admin', 1)
+    changeRole(
+      tx,
+      act('Petra', 'cloudhaus'),
+      { accountId: accountId('cloudhaus'), userId: userId('Max') },
+      { role: 'admin', version: 1 },
+    )
     const website = only(tx.select().from(projects).where(eq(projects.identifier, 'website')).all())
     changeAccess(
       tx,

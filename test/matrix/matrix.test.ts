@@ -657,7 +657,7 @@ t.test('data functions that are given one tenant and another’s object find not
     removeAccess: access.removeAccess(db, actor, { accountId: acmeId, projectId: skunkworks, userId: uma }),
     findMembership: findMembership(db, stella, umbrellaId),
     findOwnAccount: findOwnAccount(db, stella, 'umbrella'),
-    switchAccount: switchAccount(db, actor, '', stella, 'umbrella', 1),
+    switchAccount: switchAccount(db, actor, { sessionHash: '', userId: stella }, { identifier: 'umbrella', at: 1 }),
     listPartnerAccounts: listPartnerAccounts(db, stella, 10).length > 0,
     whyNotInvited: invitationData.whyNotInvited(db, acmeId, 'new@acme.example', actor.at),
     whyNotInvitedWhoIsElsewhere: invitationData.whyNotInvited(db, acmeId, 'secret@umbrella.example', actor.at),
@@ -702,9 +702,24 @@ t.test('data functions that are given one tenant and another’s object find not
       kind: 'users',
     }),
     cancelRequest: cancelRequest(db, actor, acmeId, foreignRequest.id),
-    deleteAccount: deletedAccounts.deleteAccount(db, actor, cloudhausId, umbrellaId, panel.app.mailContext),
-    deleteAccountAsSupport: deletedAccounts.deleteAccount(db, actor, null, umbrellaId, panel.app.mailContext),
-    deletePartner: deletedAccounts.deleteAccount(db, actor, null, cloudhausId, panel.app.mailContext),
+    deleteAccount: deletedAccounts.deleteAccount(
+      db,
+      actor,
+      { partnerId: cloudhausId, accountId: umbrellaId },
+      panel.app.mailContext,
+    ),
+    deleteAccountAsSupport: deletedAccounts.deleteAccount(
+      db,
+      actor,
+      { partnerId: null, accountId: umbrellaId },
+      panel.app.mailContext,
+    ),
+    deletePartner: deletedAccounts.deleteAccount(
+      db,
+      actor,
+      { partnerId: null, accountId: cloudhausId },
+      panel.app.mailContext,
+    ),
     findRestorable: deletedAccounts.findRestorable(db, cloudhausId, 'gone', actor.at),
     findRestorableAsSupport: deletedAccounts.findRestorable(db, null, 'gone', actor.at),
     restoreAccount: deletedAccounts.restoreAccount(db, actor, cloudhausId, goneId),
@@ -727,8 +742,8 @@ t.test('data functions that are given one tenant and another’s object find not
     tiesOfAnother: findTies(db, { id: acmeId, partnerId: rivalId }).people.first,
     invitationsOfAnother: findTies(db, { id: acmeId, partnerId: rivalId }).invitations.first,
     findMember: members.findMember(db, acmeId, uma),
-    changeRole: members.changeRole(db, actor, acmeId, uma, 'member', 1),
-    removeMember: members.removeMember(db, actor, acmeId, uma, 'member.removed'),
+    changeRole: members.changeRole(db, actor, { accountId: acmeId, userId: uma }, { role: 'member', version: 1 }),
+    removeMember: members.removeMember(db, actor, { accountId: acmeId, userId: uma }, { exit: 'member.removed' }),
     listProjectsOf: listProjectsOf(db, acmeId, uma),
     listProjectsOfForeign: listProjectsOf(db, umbrellaId, stella),
     resend: pendingData.resend(db, actor, sender, acme, invitation, 'own'),
@@ -875,11 +890,17 @@ t.test('what the end of an account counts, ends, gives back and forgets is its o
       .where(eq(records.kind, kind))
       .all()
       .map(({ accountId, change }) => [accountId, JSON.parse(change).users])
-  t.equal(deletedAccounts.deleteAccount(db, actor, cloudhausId, acmeId, panel.app.mailContext), 'deleted')
+  t.equal(
+    deletedAccounts.deleteAccount(db, actor, { partnerId: cloudhausId, accountId: acmeId }, panel.app.mailContext),
+    'deleted',
+  )
   t.strictSame(recorded('account.deleted'), [[acmeId, [2, 0]]])
   t.equal(deletedAccounts.restoreAccount(db, actor, cloudhausId, acmeId), 'restored')
   t.strictSame(recorded('account.restored'), [[acmeId, [0, 2]]])
-  t.equal(deletedAccounts.deleteAccount(db, actor, cloudhausId, acmeId, panel.app.mailContext), 'deleted')
+  t.equal(
+    deletedAccounts.deleteAccount(db, actor, { partnerId: cloudhausId, accountId: acmeId }, panel.app.mailContext),
+    'deleted',
+  )
   t.strictSame(ofUmbrella(), before)
 
   // Umbrella's own deleted project, which is due as well, is none of the account's.
@@ -931,7 +952,12 @@ t.test('changing the account touches one’s own session and membership alone', 
     .set({ activeAccountId: umbrellaId })
     .where(eq(sessions.id, Number(acme.session)))
     .run()
-  switchAccount(db, { stillMay: null }, tomsSession?.hash ?? '', stellaId, 'acme', panel.app.now())
+  switchAccount(
+    db,
+    { stillMay: null },
+    { sessionHash: tomsSession?.hash ?? '', userId: stellaId },
+    { identifier: 'acme', at: panel.app.now() },
+  )
   const after = db
     .select()
     .from(sessions)

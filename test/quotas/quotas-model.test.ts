@@ -278,7 +278,7 @@ t.test('random sequences of all quota acts come out as in a plain model', async 
           const may = model.allows(() => Object.assign(project.limits, rest))
           compare('project', set({ level: 'project', accountId, projectId: project.id }, rest), may)
         } else if (one.act === 'create') {
-          const made = createProject(db, actor, accountId, member, { name: 'P', identifier: `p-${acts}` })
+          const made = createProject(db, actor, { accountId, userId: member }, { name: 'P', identifier: `p-${acts}` })
           const project = { id: typeof made === 'string' ? asProjectId(0) : made.id, limits: {} }
           // Without a number in the way at any level it is created; a level that is full, or over, refuses.
           compare(

@@ -126,9 +126,8 @@ const endings: Ended[] = [
       removeMember(
         panel.db,
         atCommandLine(panel.app.now()),
-        accountId(panel, 'acme'),
-        userId(panel, 'stella'),
-        'member.removed',
+        { accountId: accountId(panel, 'acme'), userId: userId(panel, 'stella') },
+        { exit: 'member.removed' },
       ),
   },
   {
@@ -136,7 +135,12 @@ const endings: Ended[] = [
     end: (panel) => {
       const by = atCommandLine(panel.app.now())
       const { version = 0 } = findMember(panel.db, accountId(panel, 'acme'), userId(panel, 'stella')) ?? {}
-      changeRole(panel.db, by, accountId(panel, 'acme'), userId(panel, 'stella'), 'member', version)
+      changeRole(
+        panel.db,
+        by,
+        { accountId: accountId(panel, 'acme'), userId: userId(panel, 'stella') },
+        { role: 'member', version },
+      )
     },
   },
   {

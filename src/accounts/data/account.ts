@@ -90,8 +90,7 @@ export function renameAccount(
   db: Db,
   actor: Actor,
   accountId: AccountId,
-  name: string,
-  version: number,
+  { name, version }: { name: string; version: number },
 ): 'saved' | 'unchanged' | undefined {
   return write(db, actor, (tx) => {
     const before = tx

@@ -176,10 +176,8 @@ export function listDeletedAccounts(
 export function switchAccount(
   db: Db,
   actor: Authority,
-  sessionHash: string,
-  userId: UserId,
-  identifier: string,
-  at: number,
+  { sessionHash, userId }: { sessionHash: string; userId: UserId },
+  { identifier, at }: { identifier: string; at: number },
 ): OwnAccount | undefined {
   return write(db, actor, (tx) => {
     const own = findOwnAccount(tx, userId, identifier)

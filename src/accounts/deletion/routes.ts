@@ -26,7 +26,14 @@ export default async function deletedAccountRoutes(app: FastifyInstance) {
     const customer = customerOf(request)
     const form = readForm(typed, request.body)
     if (form.input?.identifier === customer.identifier) {
-      const done = found(deleteAccount(db, actor(request), request.member.account.id, customer.id, app.mailContext))
+      const done = found(
+        deleteAccount(
+          db,
+          actor(request),
+          { partnerId: request.member.account.id, accountId: customer.id },
+          app.mailContext,
+        ),
+      )
       if (done === 'deleted')
         return reply.seeOther('/partner/deleted-customers', `${customer.name} was deleted. You can restore it here.`)
     } else {

@@ -204,7 +204,8 @@ function createWithAll(tx: Db, actor: Person, sender: Sender, partnerId: Account
 function change(tx: Db, actor: Person, partnerId: AccountId, { change, name, limit }: ChangeInput): CarriedOut {
   const customer = findCustomer(tx, partnerId, change)
   if (!customer) throw new RowFailed(`There is no customer “${change}” any more.`)
-  const renamed = name !== undefined && renameAccount(tx, actor, customer.id, name, customer.version) === 'saved'
+  const renamed =
+    name !== undefined && renameAccount(tx, actor, customer.id, { name, version: customer.version }) === 'saved'
   const limited = limit !== undefined && setProjectLimit(tx, actor, customer.id, limit)
   return { words: renamed || limited ? 'changed' : 'nothing to change' }
 }

@@ -157,11 +157,8 @@ export type RoleChanged = { member: Member; changed: boolean; ended: number }
 export function changeRole(
   db: Db,
   actor: Actor,
-  accountId: AccountId,
-  userId: UserId,
-  role: Role,
-  version: number,
-  keptBy?: Person,
+  { accountId, userId }: { accountId: AccountId; userId: UserId },
+  { role, version, keptBy }: { role: Role; version: number; keptBy?: Person | undefined },
 ): RoleChanged | Refused | undefined {
   return write(db, actor, (tx) => {
     const member = findMember(tx, accountId, userId)
@@ -174,7 +171,7 @@ export function changeRole(
       .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)))
       .run()
     record(tx, actor, { kind: 'member.role-changed', accountId, userId, change: { role: [member.role, role] } })
-    const ended = role === adminRole ? 0 : endSent(tx, actor, userId, accountId, keptBy)
+    const ended = role === adminRole ? 0 : endSent(tx, actor, userId, { from: accountId, keptBy })
     return { member: { ...member, role }, changed: true, ended }
   })
 }
@@ -186,17 +183,15 @@ export function changeRole(
 export function removeMember(
   db: Db,
   actor: Actor,
-  accountId: AccountId,
-  userId: UserId,
-  exit: Exit,
-  { mayEmpty = false, keptBy }: { mayEmpty?: boolean; keptBy?: Person | undefined } = {},
+  { accountId, userId }: { accountId: AccountId; userId: UserId },
+  { exit, mayEmpty = false, keptBy }: { exit: Exit; mayEmpty?: boolean; keptBy?: Person | undefined },
 ): Member | 'last-admin' | undefined {
   return write(db, actor, (tx) => {
     const member = findMember(tx, accountId, userId)
     if (!member) return undefined
     const leavesEmpty = mayEmpty && countMembers(tx, accountId) === 1
     if (!leavesEmpty && isLastAdmin(tx, accountId, member)) return 'last-admin'
-    endMembership(tx, actor, accountId, userId, exit, keptBy)
+    endMembership(tx, actor, { accountId, userId }, { exit, keptBy })
     return member
   })
 }

@@ -88,8 +88,7 @@ export function renameUser(
   db: Db,
   actor: Actor,
   userId: UserId,
-  name: string,
-  version: number,
+  { name, version }: { name: string; version: number },
 ): 'saved' | 'unchanged' | undefined {
   return write(db, actor, (tx) => {
     const before = tx

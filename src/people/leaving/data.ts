@@ -115,6 +115,6 @@ export function deleteUser(
 
 function endMemberships(tx: Db, actor: Actor, userId: UserId): void {
   const own = tx.select({ accountId: memberships.accountId }).from(memberships).where(eq(memberships.userId, userId))
-  for (const { accountId } of own.all()) endMembership(tx, actor, accountId, userId, 'member.deleted')
+  for (const { accountId } of own.all()) endMembership(tx, actor, { accountId, userId }, { exit: 'member.deleted' })
   endSent(tx, actor, userId)
 }

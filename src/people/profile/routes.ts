@@ -31,7 +31,7 @@ export default async function profileRoutes(app: FastifyInstance) {
     const form = readForm(ownName, request.body)
     if (!form.input) return showProfile(request, reply.code(422), { name: form })
     const { name, version } = form.input
-    const renamed = renameUser(db, actor(request), request.signedIn.id, name, version)
+    const renamed = renameUser(db, actor(request), request.signedIn.id, { name, version })
     if (renamed)
       return reply.seeOther(
         '/profile',

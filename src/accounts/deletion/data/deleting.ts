@@ -47,8 +47,7 @@ function restorableBy(partnerId: AccountId | null, at: number): SQL | undefined 
 export function deleteAccount(
   db: Db,
   actor: Actor,
-  partnerId: AccountId | null,
-  accountId: AccountId,
+  { partnerId, accountId }: { partnerId: AccountId | null; accountId: AccountId },
   mail: MailContext,
 ): 'deleted' | 'projects' | undefined {
   return write(db, actor, (tx) => {

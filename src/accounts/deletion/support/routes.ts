@@ -24,7 +24,9 @@ export default async function supportDeletionRoutes(app: FastifyInstance) {
     const account = directAccount(request)
     const form = readForm(typed, request.body)
     if (form.input?.identifier === account.identifier) {
-      const done = found(deleteAccount(db, supportActor(request), null, account.id, app.mailContext))
+      const done = found(
+        deleteAccount(db, supportActor(request), { partnerId: null, accountId: account.id }, app.mailContext),
+      )
       if (done === 'deleted')
         return reply.seeOther(
           '/support/accounts?status=deleted',

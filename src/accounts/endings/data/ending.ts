@@ -60,7 +60,12 @@ export function sentBy(userId: UserId, from: AccountId | null | undefined): SQL 
  * Ends what somebody has sent from an account, having lost the right to send it: pending invitations, and every link
  * they copied. `keptBy` takes the invitations over instead. Returns how many invitations ended.
  */
-export function endSent(tx: Db, actor: Actor, userId: UserId, from?: AccountId | null, keptBy?: Person): number {
+export function endSent(
+  tx: Db,
+  actor: Actor,
+  userId: UserId,
+  { from, keptBy }: { from?: AccountId | null | undefined; keptBy?: Person | undefined } = {},
+): number {
   const own = sentBy(userId, from)
   if (keptBy) {
     tx.update(invitations)
@@ -148,10 +153,8 @@ function endRequestsOf(tx: Db, actor: Actor, accountId: AccountId, userId: UserI
 export function endMembership(
   tx: Db,
   actor: Actor,
-  accountId: AccountId,
-  userId: UserId,
-  exit: Exit,
-  keptBy?: Person,
+  { accountId, userId }: { accountId: AccountId; userId: UserId },
+  { exit, keptBy }: { exit: Exit; keptBy?: Person | undefined },
 ): boolean {
   const own = and(eq(memberships.accountId, accountId), eq(memberships.userId, userId))
   const member = tx.select({ role: memberships.role }).from(memberships).where(own).get()
@@ -169,11 +172,12 @@ export function endMembership(
   record(tx, actor, { kind: exit, accountId, userId, change })
 
   endInvitationsTo(tx, actor, accountId, userId)
-  endSent(tx, actor, userId, accountId, keptBy)
+  endSent(tx, actor, userId, { from: accountId, keptBy })
   endRequestsOf(tx, actor, accountId, userId)
   cancelInvitations(tx, actor, sentToCustomers(tx, accountId, userId))
+  const inCustomers = exit === 'member.deleted' ? exit : 'member.removed'
   for (const customer of customersOf(tx, accountId, userId))
-    endMembership(tx, actor, customer, userId, exit === 'member.deleted' ? exit : 'member.removed')
+    endMembership(tx, actor, { accountId: customer, userId }, { exit: inCustomers })
   return true
 }
 
@@ -199,7 +203,7 @@ export function endTie(tx: Db, actor: Actor, { id, partnerId }: { id: AccountId;
     .from(memberships)
     .where(and(eq(memberships.accountId, id), eq(memberships.fromPartner, true)))
     .all()
-  for (const { userId } of people) endMembership(tx, actor, id, userId, 'member.removed')
+  for (const { userId } of people) endMembership(tx, actor, { accountId: id, userId }, { exit: 'member.removed' })
   cancelInvitations(tx, actor, and(eq(invitations.accountId, id), eq(invitations.invitedFrom, partnerId)))
   tx.update(invitationTokens)
     .set({ supersededAt: actor.at })

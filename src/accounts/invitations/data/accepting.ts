@@ -131,7 +131,7 @@ export function joinWithPassword(
     const by = (userId: UserId) => ({ ...actor, userId })
     if (there) {
       setPasswordByMail(tx, by(there.id), there, passwordHash)
-      renameUser(tx, by(there.id), there.id, name, there.version)
+      renameUser(tx, by(there.id), there.id, { name, version: there.version })
     }
     const { email } = invitation
     const user = there ?? createUser(tx, actor, { email, name, passwordHash, emailProved: link === 'mailed' })

@@ -120,7 +120,7 @@ function promote(
   if (member.active === 0) return 'inactive'
   // An e-mail would reach the owner of the address, and so would an invitation: this user may be somebody else.
   if (member.emailProvedAt === null) return 'unproved'
-  changeRole(tx, actor, account.id, member.userId, adminRole, member.version)
+  changeRole(tx, actor, { accountId: account.id, userId: member.userId }, { role: adminRole, version: member.version })
   tellRole(tx, actor, account.id, member, adminRole, mail)
   return { promoted: member }
 }

@@ -30,7 +30,12 @@ export default async function memberRemovalRoutes(app: FastifyInstance) {
       const keptBy = input?.keep === 'yes' && userIdOf(request) !== user.id ? by : undefined
       const removed = found(
         write(db, by, (tx) => {
-          const member = removeMember(tx, by, account.id, userIdOf(request), 'member.removed', { keptBy })
+          const member = removeMember(
+            tx,
+            by,
+            { accountId: account.id, userId: userIdOf(request) },
+            { exit: 'member.removed', keptBy },
+          )
           if (typeof member === 'object') tellRemoved(tx, by, account.id, member, app.mailContext)
           return member
         }),

@@ -49,7 +49,12 @@ export default async function memberRoleRoutes(app: FastifyInstance) {
       const changed = found(
         write(db, by, (tx) => {
           const before = findMember(tx, account.id, who.userId)
-          const after = changeRole(tx, by, account.id, who.userId, input.role, input.version, keptBy)
+          const after = changeRole(
+            tx,
+            by,
+            { accountId: account.id, userId: who.userId },
+            { role: input.role, version: input.version, keptBy },
+          )
           if (before && typeof after === 'object' && after.member.role !== before.role)
             tellRole(tx, by, account.id, before, after.member.role, app.mailContext)
           return after

@@ -146,8 +146,15 @@ function ownMembership(app: FastifyInstance) {
     const { id } = request.member.user
     const { removed, ended } = write(db, actor(request), (tx) => {
       const ended = listSent(tx, id, customer.id).total
-      const how = { mayEmpty: true }
-      return { ended, removed: removeMember(tx, actor(request), customer.id, id, 'member.removed-self', how) }
+      return {
+        ended,
+        removed: removeMember(
+          tx,
+          actor(request),
+          { accountId: customer.id, userId: id },
+          { exit: 'member.removed-self', mayEmpty: true },
+        ),
+      }
     })
     if (removed === 'last-admin') {
       return showUsers(

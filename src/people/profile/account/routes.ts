@@ -14,7 +14,12 @@ export default async function accountLeavingRoutes(app: FastifyInstance) {
 
   app.post('/profile/accounts/:identifier/removal', { config: { can: 'membership.leave' } }, async (request, reply) => {
     const account = ownAccount(request)
-    const left = removeMember(db, actor(request), account.id, request.signedIn.id, 'member.left')
+    const left = removeMember(
+      db,
+      actor(request),
+      { accountId: account.id, userId: request.signedIn.id },
+      { exit: 'member.left' },
+    )
     if (left === 'last-admin') {
       return showLeaving(
         request,
