@@ -186,17 +186,17 @@ function whyNotMember(db: Db, letter: LetterRow): string | undefined {
   const { userId, readerOf, accountId, reason } = letter
   const wrong = whyNotUser(db, letter)
   if (wrong) return wrong
-  const gone = 'its reader is no longer a user of the account'
-  if (userId === null || readerOf === null) return gone
-  const own = and(eq(memberships.userId, userId), eq(memberships.accountId, readerOf))
-  const row = db
-    .select({ membership: memberships, account: accounts, partner })
-    .from(memberships)
-    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
-    .leftJoin(partner, eq(partner.id, accounts.partnerId))
-    .where(own)
-    .get()
-  if (!row) return gone
+  const row =
+    userId === null || readerOf === null
+      ? undefined
+      : db
+          .select({ membership: memberships, account: accounts, partner })
+          .from(memberships)
+          .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+          .leftJoin(partner, eq(partner.id, accounts.partnerId))
+          .where(and(eq(memberships.userId, userId), eq(memberships.accountId, readerOf)))
+          .get()
+  if (!row) return 'its reader is no longer a user of the account'
   const { membership, account } = row
   if (reason === 'admin' && membership.role !== reason) return 'its reader is no longer an admin of the account'
   const sleeps = 'its reader’s partner account is suspended'
