@@ -64,6 +64,7 @@ export const policy = {
   'customer.invite': ['partner admin'],
   'customer.limit': ['partner admin'],
   'customer.describe': ['partner admin'],
+  'customer.help': ['partner admin'],
   'customer.suspend': ['partner admin'],
   'customer.delete': ['partner admin'],
   'partner-quota.see': partners,

@@ -3,7 +3,7 @@ import { found } from '../web/answer/errors.ts'
 import { type Customer, findCustomer } from './customers/data/customers.ts'
 
 /** The customer that the address names, if it is the active partner account's own. */
-export function customerOf(request: FastifyRequest): Customer {
+export function customerOf(request: FastifyRequest, db = request.server.db): Customer {
   const { customer } = request.params as { customer: string }
-  return found(findCustomer(request.server.db, request.member.account.id, customer))
+  return found(findCustomer(db, request.member.account.id, customer))
 }

@@ -53,6 +53,7 @@ export const recordKinds = {
   'user.renamed': 'changed the name',
   'user.password-changed': 'changed the password',
   'user.reset-requested': 'asked for a new password',
+  'user.password-link-sent': 'sent a link to choose a new password',
   'user.two-factor-on': 'switched two-factor log-in on',
   'user.two-factor-off': 'switched two-factor log-in off',
   'user.two-factor-reset': 'reset two-factor log-in',

@@ -306,6 +306,8 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     { name: 'support-accounts-errors', who: olga, path: '/support/accounts', act: emptyForm('Create account') },
     { name: 'support-suspension', who: olga, path: '/support/accounts/acme/suspension' },
     { name: 'support-users', who: olga, path: '/support/users' },
+    { name: 'support-user', who: olga, path: `/support/users/${userId(panel, 'stella')}` },
+    { name: 'customer-help', who: petra, path: `/partner/customers/acme/users/${userId(panel, 'tom')}` },
     { name: 'support-mail', who: olga, path: '/support/mail' },
     { name: 'support-letter', who: olga, path: '/support/mail/1' },
     { name: 'support-backups-empty', who: olga, path: '/support/backups' },

@@ -23,9 +23,9 @@ import { requestPartnership } from '../../src/partners/partnership/data.ts'
 import { endSession, endSessions } from '../../src/people/data/sessions.ts'
 import { createUser, findUser, setDisabled, setPassword } from '../../src/people/data/users.ts'
 import { changeEmail } from '../../src/people/email/data.ts'
+import { resetTwoFactor } from '../../src/people/help/data.ts'
 import { deleteUser } from '../../src/people/leaving/data.ts'
 import { requestReset, resetPassword } from '../../src/people/password/data.ts'
-import { switchOff } from '../../src/people/two-factor/data.ts'
 import { type Action, policy, type Standing } from '../../src/policy.ts'
 import { deleteProject } from '../../src/projects/deletion/data.ts'
 import { cancelRequest } from '../../src/quotas/requests/data/asking.ts'
@@ -151,6 +151,8 @@ export const acts: Record<string, Act | Act[]> = {
   '/customer/quotas/requests/:request/cancellation': {},
 
   '/partner/customers': {},
+  '/partner/customers/:customer/users/:user/password-link': {},
+  '/partner/customers/:customer/users/:user/two-factor/removal': { arrange: (w) => setUpTwoFactor(w, 'Tom') },
   '/partner/customers/:customer/own-membership': { objects: () => ({ customer: 'initech' }) },
   '/partner/customers/:customer/own-membership/removal': {},
   '/partner/customers/:customer/invitations': { objects: inEmpty },
@@ -228,6 +230,7 @@ export const acts: Record<string, Act | Act[]> = {
   '/support/users/:user/disabling': {},
   '/support/users/:user/disabling/removal': { arrange: (w) => setDisabled(w.db, w.support, w.userId('Tom'), true) },
   '/support/users/:user/sessions/removal': {},
+  '/support/users/:user/password-link': {},
   '/support/users/:user/two-factor/removal': { arrange: (w) => setUpTwoFactor(w, 'Tom') },
   '/support/users/:user/removal': { fields: () => ({ email: cast.tom.email }) },
   '/support/mail/:letter/resending': {},
@@ -427,7 +430,7 @@ export const byVisitors: Record<string, VisitorForm> = {
       ...ofUser('Tom'),
       'was logged out everywhere': (w) => endSessions(w.db, w.support, w.userId('Tom')),
       'has no second factor any more': (w) =>
-        switchOff(w.db, w.support, w.userId('Tom'), 'user.two-factor-reset', () => {}),
+        resetTwoFactor(w.db, w.support, w.userId('Tom'), { accountId: null, tell: () => {} }),
     }),
   },
   '/session/removal': {

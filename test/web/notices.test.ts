@@ -316,6 +316,17 @@ const acts: Record<string, Act | string> = {
     button: 'Create customer',
     fields: { name: 'New', identifier: 'new' },
   },
+  'POST /partner/customers/:customer/users/:user/password-link': {
+    who: 'petra',
+    page: '/partner/customers/acme/users/TOM',
+    button: 'Send password link',
+  },
+  'POST /partner/customers/:customer/users/:user/two-factor/removal': {
+    who: 'petra',
+    first: async (panel) => enrol(panel, await panel.signIn('tom')),
+    page: '/partner/customers/acme/users/TOM',
+    button: 'Reset two-factor',
+  },
   'POST /partner/customers/:customer/own-membership': {
     who: 'petra',
     page: '/partner/customers/acme/users',
@@ -555,6 +566,11 @@ const acts: Record<string, Act | string> = {
     button: 'End sessions',
     within: cast.tom.email,
   },
+  'POST /support/users/:user/password-link': {
+    who: 'olga',
+    page: '/support/users/TOM',
+    button: 'Send password link',
+  },
   'POST /support/users/:user/two-factor/removal': {
     who: 'olga',
     first: async (panel) => enrol(panel, await panel.signIn('tom')),
@@ -633,7 +649,7 @@ for (const [route, act] of Object.entries(acts)) {
     t.not(saidThen, said, `“${said}” is said once`)
     t.match(
       saidThen,
-      /Nothing was changed|already|before|no longer open|no other session|a moment ago|no user of|has no/,
+      /Nothing was changed|already|before|no longer open|no other session|a moment ago|no user of|has no|Nothing was sent/,
     )
   })
 }

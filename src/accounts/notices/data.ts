@@ -19,7 +19,7 @@ import { listAdmins } from '../members/data.ts'
 
 type Notice = Omit<NoticeLetter, 'facts' | 'link'> & {
   /** The kind of act: those of each are counted apart, so that none keeps another from being told. */
-  what: 'joined' | 'limits' | 'suspension' | 'deletion' | 'removal' | 'role'
+  what: 'helped' | 'joined' | 'limits' | 'suspension' | 'deletion' | 'removal' | 'role'
   facts?: NoticeLetter['facts']
   link?: NoticeLetter['link']
 }
@@ -38,6 +38,31 @@ export function tellJoined(tx: Db, actor: Actor, accountId: AccountId, role: Rol
     subject: `${who} joined ${account.name}`,
     paragraphs: [
       `${who} joined ${account.name} as ${roleName(account.kind, role)}. Admins of the partner who looks after your account can add themselves.`,
+    ],
+    link: { words: `See the users of ${account.name}`, to: pageOf(account, '/customer/users', mail) },
+  })
+}
+
+/** A partner has helped a user of its customer, who cannot log in. */
+export function tellHelped(
+  tx: Db,
+  actor: Actor,
+  accountId: AccountId,
+  { what, name }: { what: 'sent' | 'reset'; name: string },
+  mail: MailContext,
+): void {
+  const account = accountOf(tx, accountId)
+  const who = doer(tx, actor, mail)
+  const done = {
+    sent: [`${name} was sent a password link`, `sent ${name} a link to choose a new password`],
+    reset: [`Two-factor login of ${name} was reset`, `reset the two-factor login of ${name}`],
+  }[what]
+  tellAdmins(tx, actor, account, mail, {
+    what: 'helped',
+    subject: `${done[0]} in ${account.name}`,
+    paragraphs: [
+      `${who} ${done[1]}, who is a user of ${account.name}.`,
+      'If nobody asked for it, write to whoever looks after your account.',
     ],
     link: { words: `See the users of ${account.name}`, to: pageOf(account, '/customer/users', mail) },
   })

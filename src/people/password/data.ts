@@ -17,29 +17,34 @@ export const resetLifetime = 30 * 60_000
  * Writes a letter with a link to choose a new password. Only the newest link works. None goes to a user who was
  * disabled, deleted or has another e-mail since it was asked for.
  */
-export function requestReset(
-  db: Db,
-  actor: Actor,
-  user: User,
-  { post, publicUrl }: { post: Post; publicUrl: string },
-): void {
-  const token = newToken()
-  const expiresAt = actor.at + resetLifetime
+export function requestReset(db: Db, actor: Actor, user: User, mail: { post: Post; publicUrl: string }): void {
   write(db, actor, (tx) => {
     // Written after the answer: the user may be gone or disabled by now, or have another address.
     if (findActiveUser(tx, user.id)?.email !== user.email) return
-    tx.delete(passwordResets).where(eq(passwordResets.userId, user.id)).run()
-    tx.insert(passwordResets)
-      .values({ hash: hashToken(token), userId: user.id, expiresAt })
-      .run()
+    writeResetLink(tx, actor.at, user, mail)
     record(tx, { ...actor, userId: user.id }, { kind: 'user.reset-requested', userId: user.id })
-    post(tx, actor.at, {
-      kind: 'password-reset',
-      email: user.email,
-      name: user.name,
-      reason: { because: 'token', userId: user.id, tokenHash: hashToken(token) },
-      data: { link: `${publicUrl}/password-reset/${token}`, expires: dateTime(expiresAt) },
-    })
+  })
+}
+
+/** Writes a letter to a user with a link to choose a new password; the links before it end. */
+export function writeResetLink(
+  tx: Db,
+  at: number,
+  { id, email, name }: Pick<User, 'id' | 'email' | 'name'>,
+  { post, publicUrl }: { post: Post; publicUrl: string },
+): void {
+  const token = newToken()
+  const expiresAt = at + resetLifetime
+  tx.delete(passwordResets).where(eq(passwordResets.userId, id)).run()
+  tx.insert(passwordResets)
+    .values({ hash: hashToken(token), userId: id, expiresAt })
+    .run()
+  post(tx, at, {
+    kind: 'password-reset',
+    email,
+    name,
+    reason: { because: 'token', userId: id, tokenHash: hashToken(token) },
+    data: { link: `${publicUrl}/password-reset/${token}`, expires: dateTime(expiresAt) },
   })
 }
 

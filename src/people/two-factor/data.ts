@@ -29,30 +29,27 @@ export function switchOn(
   })
 }
 
-/**
- * Switches two-factor log-in off, or resets it for somebody who has lost everything. False when it was off.
- * Ends the sessions that have given only the password: without this, they would count as logged in.
- */
-export function switchOff(
-  db: Db,
-  actor: Actor,
-  userId: UserId,
-  kind: 'user.two-factor-off' | 'user.two-factor-reset',
-  tell: (tx: Db) => void,
-): boolean {
+/** A user switches their own two-factor log-in off. False where it is off. */
+export function switchOff(db: Db, actor: Actor, userId: UserId, tell: (tx: Db) => void): boolean {
   return write(db, actor, (tx) => {
-    const user = tx.select().from(users).where(eq(users.id, userId)).get()
-    if (!user?.totpSecret) return false
-    tx.update(users).set({ totpSecret: null, totpStep: null }).where(eq(users.id, userId)).run()
-    tx.delete(recoveryCodes).where(eq(recoveryCodes.userId, userId)).run()
-    const halfSignedIn = kind === 'user.two-factor-reset' ? undefined : eq(sessions.secondFactor, false)
-    tx.delete(sessions)
-      .where(and(eq(sessions.userId, userId), halfSignedIn))
-      .run()
-    record(tx, actor, { kind, userId })
+    if (!dropTwoFactor(tx, userId, false)) return false
+    record(tx, actor, { kind: 'user.two-factor-off', userId })
     tell(tx)
     return true
   })
+}
+
+/** Drops a user’s second factor, and the sessions that wait for it, or all. False where there is none. */
+export function dropTwoFactor(tx: Db, userId: UserId, withSessions: boolean): boolean {
+  const user = tx.select().from(users).where(eq(users.id, userId)).get()
+  if (!user?.totpSecret) return false
+  tx.update(users).set({ totpSecret: null, totpStep: null }).where(eq(users.id, userId)).run()
+  tx.delete(recoveryCodes).where(eq(recoveryCodes.userId, userId)).run()
+  const halfSignedIn = withSessions ? undefined : eq(sessions.secondFactor, false)
+  tx.delete(sessions)
+    .where(and(eq(sessions.userId, userId), halfSignedIn))
+    .run()
+  return true
 }
 
 export function renewCodes(db: Db, actor: Person, codes: string[]): void {

@@ -7,7 +7,7 @@ import { dateTime } from '../../web/format.ts'
 export function tellTwoFactor(
   { postLetter, now, config }: FastifyInstance,
   { id: userId, email, name }: { id: UserId; email: string; name: string },
-  what: 'switched on' | 'switched off' | 'reset by Support',
+  what: 'switched on' | 'switched off' | `reset by ${string}`,
 ): (tx: Db) => void {
   return (tx) =>
     postLetter(tx, now(), {

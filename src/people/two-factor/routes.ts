@@ -53,13 +53,7 @@ export default async function twoFactorRoutes(app: FastifyInstance) {
 
   app.post('/profile/two-factor/removal', change, async (request, reply) => {
     const { id } = request.signedIn
-    const done = switchOff(
-      db,
-      actor(request),
-      id,
-      'user.two-factor-off',
-      tellTwoFactor(app, request.signedIn, 'switched off'),
-    )
+    const done = switchOff(db, actor(request), id, tellTwoFactor(app, request.signedIn, 'switched off'))
     return reply.seeOther(
       '/profile/two-factor',
       done ? 'Two-factor log-in is off.' : 'Two-factor log-in was off already. Nothing was changed.',

@@ -2,21 +2,22 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { listSent } from '../../accounts/endings/data/foreseeing.ts'
 import { endSessions } from '../../people/data/sessions.ts'
-import { findUser, setDisabled } from '../../people/data/users.ts'
-import { found } from '../../web/answer/errors.ts'
+import { setDisabled } from '../../people/data/users.ts'
 import { plural } from '../../web/format.ts'
 import { listDownload } from '../../web/lists/csv.ts'
 import { readList } from '../../web/lists/list.ts'
-import { userIdOf } from '../../web/request/address.ts'
 import { readForm } from '../../web/request/forms.ts'
 import { supportActor } from '../../web/request/viewer.ts'
 import { listUsers, userList } from './data.ts'
+import { userOf } from './scope.ts'
+import { userPage } from './user/page.ts'
 
 const disabling = z.strictObject({ confirmed: z.literal('yes').optional() })
 
 export default async function supportUserRoutes(app: FastifyInstance) {
   const { db } = app
   const user = { config: { can: 'support.user' } } as const
+  userPage(app)
 
   app.get(
     '/support/users',
@@ -74,11 +75,6 @@ export default async function supportUserRoutes(app: FastifyInstance) {
       ended ? `${plural(ended, 'session')} of ${name} ended.` : `${name} has no session. Nothing was changed.`,
     )
   })
-}
-
-function userOf(request: FastifyRequest) {
-  const user = found(findUser(request.server.db, userIdOf(request)))
-  return found(user.deletedAt === null ? user : undefined)
 }
 
 function showUsers(request: FastifyRequest, reply: FastifyReply, problem = '') {

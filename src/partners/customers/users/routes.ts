@@ -26,6 +26,7 @@ import { type Form, newForm, readForm } from '../../../web/request/forms.ts'
 import { actor } from '../../../web/request/viewer.ts'
 import { customerOf } from '../../scope.ts'
 import type { Customer } from '../data/customers.ts'
+import { helpUsers } from './help/acts.ts'
 
 const firstAdmin = z.strictObject({ name: personName(), email: email() })
 
@@ -47,6 +48,7 @@ export default async function customerUserRoutes(app: FastifyInstance) {
   })
 
   ownMembership(app)
+  helpUsers(app)
 
   app.post('/partner/customers/:customer/invitations', inviting, async (request, reply) => {
     const customer = customerOf(request)

@@ -3,7 +3,7 @@ import { found } from '../../../web/answer/errors.ts'
 import { userIdOf } from '../../../web/request/address.ts'
 import { supportActor } from '../../../web/request/viewer.ts'
 import { findUser } from '../../data/users.ts'
-import { switchOff } from '../data.ts'
+import { resetTwoFactor } from '../../help/data.ts'
 import { tellTwoFactor } from '../letter.ts'
 
 export default async function twoFactorResetRoutes(app: FastifyInstance) {
@@ -15,7 +15,7 @@ export default async function twoFactorResetRoutes(app: FastifyInstance) {
     async (request, reply) => {
       const user = found(findUser(db, userIdOf(request)))
       const tell = tellTwoFactor(app, user, 'reset by Support')
-      const done = switchOff(db, supportActor(request), user.id, 'user.two-factor-reset', tell)
+      const done = resetTwoFactor(db, supportActor(request), user.id, { accountId: null, tell })
       return reply.seeOther(
         '/support/users',
         done

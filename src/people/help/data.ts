@@ -1,0 +1,73 @@
+import { and, eq, isNull, ne, or } from 'drizzle-orm'
+import type { AccountId, UserId } from '../../db/ids.ts'
+import { type Db, write } from '../../db/open.ts'
+import { accounts, memberships } from '../../db/schema.ts'
+import { allowReset } from '../../mail/allowance.ts'
+import type { MailContext } from '../../mail/outbox.ts'
+import { type Actor, record } from '../../records/record.ts'
+import { emailKey } from '../../web/fields.ts'
+import { findActiveUser, type User } from '../data/users.ts'
+import { writeResetLink } from '../password/data.ts'
+import { dropTwoFactor } from '../two-factor/data.ts'
+
+// Others help somebody who cannot log in: a partner’s admin the users of its customers, and Support everyone. Nobody
+// who helps learns a password or works in somebody’s name.
+
+/** Whose user is helped: the account that a partner helps in; null for Support. */
+export type HelpedIn = { accountId: AccountId | null; tell: (tx: Db) => void }
+
+/**
+ * Sends a link to choose a new password to the user’s own mailbox. False where the user cannot log in at all. Throws a
+ * TooMany where one was just sent.
+ */
+export function sendPasswordLink(
+  db: Db,
+  actor: Actor,
+  userId: UserId,
+  { accountId, tell }: HelpedIn,
+  mail: MailContext,
+): boolean {
+  return write(db, actor, (tx) => {
+    const user = findActiveUser(tx, userId)
+    if (!user) return false
+    allowReset(tx, actor.at, emailKey(user.email), undefined)
+    writeResetLink(tx, actor.at, user, mail)
+    const ofAccount = accountId === null ? {} : { accountId }
+    record(tx, actor, { kind: 'user.password-link-sent', userId, ...ofAccount })
+    tell(tx)
+    return true
+  })
+}
+
+/** Ends a user’s two-factor log-in and their sessions. False where they have none. */
+export function resetTwoFactor(db: Db, actor: Actor, userId: UserId, { accountId, tell }: HelpedIn): boolean {
+  return write(db, actor, (tx) => {
+    if (!dropTwoFactor(tx, userId, true)) return false
+    const ofAccount = accountId === null ? {} : { accountId }
+    record(tx, actor, { kind: 'user.two-factor-reset', userId, ...ofAccount })
+    tell(tx)
+    return true
+  })
+}
+
+/**
+ * Whether all that a user works in belongs to a partner: its own account and its customers. Two-factor log-in guards all
+ * of a user’s accounts, so nobody else may take it away than Support. Users of Support guard everyone’s.
+ */
+export function belongsToPartner(db: Db, user: Pick<User, 'id' | 'operator'>, partnerId: AccountId): boolean {
+  if (user.operator) return false
+  const elsewhere = db
+    .select({ id: accounts.id })
+    .from(memberships)
+    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .where(
+      and(
+        eq(memberships.userId, user.id),
+        ne(accounts.id, partnerId),
+        or(isNull(accounts.partnerId), ne(accounts.partnerId, partnerId)),
+      ),
+    )
+    .limit(1)
+    .get()
+  return elsewhere === undefined
+}
