@@ -209,13 +209,14 @@ function startWork(
   app.addHook('onClose', async () => storage.stop())
   const clock = watchClock(db, storage, now, app.log)
   app.addHook('onClose', async () => clock.stop())
-  const mail = startMailWorker(db, config, secrets, storage, now, app.log, () => clock.look() !== undefined)
+  const shared = { db, storage, now, log: app.log }
+  const mail = startMailWorker({ ...shared, config, secrets, clockIsWrong: () => clock.look() !== undefined })
   app.addHook('onClose', mail.stop)
   const setAside = newSetAside()
   replica?.start(app.log)
   const cleaning = startCleaning(db, storage, app.log, replica?.apart)
   app.addHook('onClose', cleaning.stop)
-  const purge = startPurge(db, config.dataDir, storage, now, app.log, cleaning.erase, setAside, clock)
+  const purge = startPurge({ ...shared, dataDir: config.dataDir, eraseTraces: cleaning.erase, setAside, clock })
   app.addHook('onClose', purge.stop)
 
   const copying = startCopying(config, now, app.log, clock)

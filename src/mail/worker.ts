@@ -26,15 +26,23 @@ const longestStop = 5_000
  * reason is checked again; where that has gone, it is withdrawn and says why. While the server is in trouble all
  * wait, and one at a time finds out whether that is over. A letter that fails in a way nobody foresaw is set aside.
  */
-export function startMailWorker(
-  db: Db,
-  config: Config,
-  secrets: Secrets,
-  storage: Storage,
-  now: () => number,
-  log: FastifyBaseLogger,
-  clockIsWrong: () => boolean = () => false,
-): MailWorker {
+export function startMailWorker({
+  db,
+  config,
+  secrets,
+  storage,
+  now,
+  log,
+  clockIsWrong = () => false,
+}: {
+  db: Db
+  config: Config
+  secrets: Secrets
+  storage: Storage
+  now: () => number
+  log: FastifyBaseLogger
+  clockIsWrong?: () => boolean
+}): MailWorker {
   const flying = new Map<number, Promise<void>>()
   let timer: NodeJS.Timeout | undefined
   let stopped = false

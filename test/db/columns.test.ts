@@ -428,7 +428,12 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
         return { name: 'Günter 10', version: version + 1 }
       },
       ({ db, olga }, { id }) => {
-        switchOn(db, { ...olga, userId: id }, 'sealed', 5, [], 'no session', () => {})
+        switchOn(
+          db,
+          { ...olga, userId: id },
+          { sealedSecret: 'sealed', step: 5, codes: [], sessionHash: 'no session' },
+          () => {},
+        )
         return { totpSecret: 'sealed', totpStep: 5 }
       },
       ({ db, olga }, { id }) => {
@@ -490,7 +495,7 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
         }
       },
       ({ db, stella }, row) => {
-        switchOn(db, stella, 'sealed', 5, [], row.hash, () => {})
+        switchOn(db, stella, { sealedSecret: 'sealed', step: 5, codes: [], sessionHash: row.hash }, () => {})
         return { secondFactor: true }
       },
     ],

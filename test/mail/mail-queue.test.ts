@@ -182,7 +182,7 @@ t.test('the next e-mail is found by an index, however many wait', async (t) => {
   const panel = await startWithMail(t)
   const queries = hearPrepared(panel)
   const { config, secrets, storage, now, log } = panel.app
-  await startMailWorker(drizzle(sqlite(panel)), config, secrets, storage, now, log).stop()
+  await startMailWorker({ db: drizzle(sqlite(panel)), config, secrets, storage, now, log }).stop()
   const looking = [...queries].filter((query) => /"letters"\."state" = 'waiting'.* order by/.test(query))
   t.equal(looking.length, 2, 'the next one, and when one is due')
   for (const query of looking) {

@@ -980,7 +980,12 @@ t.test('changing the account touches one’s own session and membership alone', 
     requestId: null,
     stillMay: null,
   }
-  twoFactor.switchOn(db, person, 'sealed', 1, [], tomsSession?.hash ?? '', () => {})
+  twoFactor.switchOn(
+    db,
+    person,
+    { sealedSecret: 'sealed', step: 1, codes: [], sessionHash: tomsSession?.hash ?? '' },
+    () => {},
+  )
   const proved = db.select().from(sessions).where(eq(sessions.secondFactor, true)).all()
   t.same(proved, [], 'nor is it proved by another’s second factor')
 })

@@ -38,12 +38,8 @@ export default async function importRoutes(app: FastifyInstance) {
 }
 
 async function withUploads(app: FastifyInstance) {
-  const { db } = app
   acceptUploads(app)
-  const worker = startImportWorker(db, app.storage, app.now, app.log, app.setAside, app.clock, {
-    post: app.postLetter,
-    publicUrl: app.config.publicUrl,
-  })
+  const worker = startImportWorker(app, { post: app.postLetter, publicUrl: app.config.publicUrl })
   app.addHook('onReady', async () => worker.wake())
   app.addHook('onClose', worker.stop)
 

@@ -26,12 +26,14 @@ const longestSleep = 60_000
  * What must not be done yet (mail/allowance.ts) waits, and only that: other rows and other imports go on.
  */
 export function startImportWorker(
-  db: Db,
-  storage: Storage,
-  now: () => number,
-  log: FastifyBaseLogger,
-  setAside: SetAside,
-  clock: Clock,
+  {
+    db,
+    storage,
+    now,
+    log,
+    setAside,
+    clock,
+  }: { db: Db; storage: Storage; now: () => number; log: FastifyBaseLogger; setAside: SetAside; clock: Clock },
   { post, publicUrl }: { post: Post; publicUrl: string },
 ): ImportWorker {
   let working: Promise<void> | undefined

@@ -11,10 +11,12 @@ import { lastStep, stepOf } from './codes.ts'
 export function switchOn(
   db: Db,
   actor: Person,
-  sealedSecret: string,
-  step: number,
-  codes: string[],
-  sessionHash: string,
+  {
+    sealedSecret,
+    step,
+    codes,
+    sessionHash,
+  }: { sealedSecret: string; step: number; codes: string[]; sessionHash: string },
   tell: (tx: Db) => void,
 ): void {
   write(db, actor, (tx) => {

@@ -31,10 +31,7 @@ export default async function twoFactorRoutes(app: FastifyInstance) {
         switchOn(
           db,
           actor(request),
-          seal(secrets, secret),
-          step,
-          codes,
-          request.viewer.sessionKey,
+          { sealedSecret: seal(secrets, secret), step, codes, sessionHash: request.viewer.sessionKey },
           tellTwoFactor(app, request.signedIn, 'switched on'),
         )
         return showCodes(reply, codes, 'Two-factor log-in is on')

@@ -17,16 +17,25 @@ const purgeEvery = 3 * 3_600_000
  * at a time, so that requests come between. One that cannot be purged is set aside until the next time. Nothing is
  * removed while the clock cannot be right.
  */
-export function startPurge(
-  db: Db,
-  dataDir: string,
-  storage: Storage,
-  now: () => number,
-  log: FastifyBaseLogger,
-  eraseTraces: Cleaning['erase'],
-  setAside: SetAside,
-  clock: Clock,
-): PurgeWorker {
+export function startPurge({
+  db,
+  dataDir,
+  storage,
+  now,
+  log,
+  eraseTraces,
+  setAside,
+  clock,
+}: {
+  db: Db
+  dataDir: string
+  storage: Storage
+  now: () => number
+  log: FastifyBaseLogger
+  eraseTraces: Cleaning['erase']
+  setAside: SetAside
+  clock: Clock
+}): PurgeWorker {
   let working: Promise<void> | undefined
   let stopped = false
 
