@@ -27,7 +27,7 @@ import type { Resource } from './resources/data.ts'
 
 /** A field for each resource, named by its key. */
 export function amountFields(resources: Resource[], empty: string) {
-  return Object.fromEntries(resources.map(({ key }) => [key, amount(empty).optional()]))
+  return Object.fromEntries(resources.map(({ key, unit }) => [key, amount(empty, unit).optional()]))
 }
 
 /** The amounts that such fields hold, by resource: what the form did not send is left out. */

@@ -2,6 +2,7 @@ import { domainToASCII } from 'node:url'
 import * as z from 'zod'
 import { suggestIdentifier } from '../../public/identifier.js'
 import { foldCase } from '../db/fold.ts'
+import { readAmount } from './amounts.ts'
 import { isReserved } from './reserved-names.ts'
 import { isLegible, isPlain, showsSomething, trimmed } from './visible.ts'
 
@@ -140,13 +141,22 @@ function splitEmail(address: string): { local: string; domain: string } | undefi
 /** Whole numbers by our own rule: a validator's coercion takes 0x10, 1e3 and spaces for numbers. */
 const digits = /^(0|[1-9][0-9]{0,8})$/
 
-/** An amount: a whole number, `0` for none, empty (null) for none of its own. `empty` says what that means. */
-export const amount = (empty: string) =>
+/**
+ * An amount of a unit: a whole number, `0` for none, empty (null) for none of its own. `empty` says what that means.
+ * Thousands may be grouped, and another unit of storage may follow (amounts.ts).
+ */
+export const amount = (empty: string, unit = '') =>
   z
     .string()
     .trim()
-    .refine((text) => text === '' || digits.test(text), `Enter a whole number from 0 to 999999999, or ${empty}.`)
-    .transform((text) => (text === '' ? null : Number(text)))
+    .transform((text, context) => {
+      if (text === '') return null
+      const amount = readAmount(text, unit)
+      if (amount !== undefined) return amount
+      const words = unit ? ` of ${unit}` : ''
+      context.addIssue(`Enter a whole number${words} from 0 to 999999999, or ${empty}.`)
+      return z.NEVER
+    })
 
 /** The number of an edit's version, written into the form by the page. */
 export const version = () => z.string().regex(digits, 'Open the page again.').transform(Number)

@@ -12,6 +12,15 @@ function withoutSessions(panel: Panel) {
   return rows
 }
 
+t.test('the title of a tab names the customer or the project', async (t) => {
+  const panel = await startApp(t)
+  const [petra, stella] = [await panel.signIn('petra'), await panel.signIn('stella')]
+  const titleOf = async (who: typeof petra, path: string) => (await who.open(path)).root.querySelector('title')?.text
+  t.equal(await titleOf(petra, '/partner/customers/acme/users'), 'Customer Users – Acme · Meshpanel')
+  t.equal(await titleOf(petra, '/partner/customers'), 'Customers · Meshpanel')
+  t.match(await titleOf(stella, '/projects/website'), /^Website\b.* · Meshpanel$/)
+})
+
 t.test('a partner creates a customer, which has no member, not even its creator', async (t) => {
   const { signIn } = await startApp(t)
   const petra = await signIn('petra')

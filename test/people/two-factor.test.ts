@@ -27,6 +27,13 @@ async function passwordOnly(panel: Panel, who: CastName, next = '/'): Promise<{ 
   return { client, second: await client.get(first.location ?? '') }
 }
 
+t.test('recovery codes can be downloaded, without a script', async (t) => {
+  const panel = await startApp(t)
+  const { codes, done } = await enrol(panel, await panel.signIn('tom'))
+  const [, text = ''] = (done.link('Download') ?? '').split('data:text/plain,')
+  t.same(decodeURIComponent(text).split('\n'), codes)
+})
+
 t.test('with a second factor the password alone opens nothing; password and code do', async (t) => {
   const panel = await startApp(t)
   const tom = await panel.signIn('tom')

@@ -53,6 +53,17 @@ t.test('a partner sets what a customer may use: a number, 0 for none, empty for 
   t.match((await petra.open(page)).row('RAM'), 'Acme: limit 999,999,999 MiB, 0 MiB allocated')
 })
 
+t.test('an amount may have another unit of storage, and its thousands may be grouped', async (t) => {
+  const panel = await startApp(t)
+  const petra = await panel.signIn('petra')
+  await petra.submit(page, 'Save quotas', { ram: '32 GB', gigabytes: '2 TB', cores: '1,000' })
+  const saved = await petra.open(page)
+  t.same([saved.value('ram'), saved.value('gigabytes'), saved.value('cores')], ['32768', '2000', '1000'])
+  const wrong = await petra.submit(page, 'Save quotas', { ram: '1 KB', cores: '1.000' })
+  t.match(wrong.error('ram'), 'Enter a whole number of MiB')
+  t.match(wrong.error('cores'), 'Enter a whole number from')
+})
+
 t.test('anything but a whole number is refused at its field, and nothing of the form is stored', async (t) => {
   const panel = await startApp(t)
   const [petra, stella, olga] = [await panel.signIn('petra'), await panel.signIn('stella'), await panel.signIn('olga')]

@@ -1,0 +1,45 @@
+// Amounts as people write them: “1,000”, “32 GB”, “1.5 TB”. A field holds whole numbers of its own unit.
+
+/** How many bytes a unit of storage has, by the word that people use; null for none. */
+function bytesOf(unit: string): { step: number; power: number } | null {
+  const found = /^(?:([kmgtp])(i)?)?b$/i.exec(unit)
+  if (!found) return null
+  const [, prefix = ' ', binary] = found
+  return { step: binary ? 1_024 : 1_000, power: ' kmgtp'.indexOf(prefix.toLowerCase()) }
+}
+
+/**
+ * How many of its own unit another unit has. What is measured in MiB is meant in steps of 1,024 when somebody writes “GB”;
+ * only “GiB” says so where the field’s own unit is decimal. Undefined for a unit of something else.
+ */
+function factorOf(written: string, own: string): number | undefined {
+  if (written === '' || written.toLowerCase() === own.toLowerCase()) return 1
+  const [from, to] = [bytesOf(written), bytesOf(own)]
+  if (!from || !to) return undefined
+  const step = Math.max(from.step, to.step)
+  return step ** from.power / to.step ** to.power
+}
+
+/** Groups of three, as in “1,000”, “1 000” and “1’000”; a point would be a decimal one elsewhere. */
+const grouped = /^[1-9][0-9]{0,2}([,’' \u00a0\u202f])[0-9]{3}(?:\1[0-9]{3})*$/
+const plain = /^(?:0|[1-9][0-9]{0,8})$/
+const decimal = /^(?:0|[1-9][0-9]{0,8})[.,][0-9]{1,2}$/
+
+const most = 999_999_999
+
+/** The number that somebody wrote, in whole units of the field; undefined where it is none. */
+export function readAmount(text: string, own: string): number | undefined {
+  const [, figures = '', written = ''] = /^([0-9][0-9.,’' \u00a0\u202f]*?)[ \u00a0\u202f]*([a-z]*)$/i.exec(text) ?? []
+  const factor = factorOf(written, own)
+  if (factor === undefined) return undefined
+  const number = plain.test(figures)
+    ? Number(figures)
+    : grouped.test(figures)
+      ? Number(figures.replaceAll(/[^0-9]/g, ''))
+      : decimal.test(figures) && factor > 1
+        ? Number(figures.replace(',', '.'))
+        : Number.NaN
+  const amount = Math.round(number * factor)
+  const isWhole = Math.abs(number * factor - amount) < 1e-9 * Math.max(1, amount)
+  return isWhole && amount <= most ? amount : undefined
+}
