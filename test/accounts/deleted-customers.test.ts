@@ -71,7 +71,7 @@ t.test('the page lists what would go, and wants the identifier typed', async (t)
   }
   t.strictSame(panel.rows().accounts, before.accounts, 'nothing else deletes it')
   const olga = await panel.signIn('olga')
-  t.match((await olga.get('/')).text, '1 request to become a partner')
+  t.match((await olga.get('/')).text, 'Acme asks to become a partner')
 
   await petra.submit(removal, 'Delete customer', { identifier: ' acme ' })
   t.not(account(panel, 'acme')?.deletedAt, null)
