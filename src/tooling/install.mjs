@@ -62,10 +62,12 @@ export function isOld() {
 
 /** Runs this same command on the Node that was brought. Resolves with its exit code. */
 export function runOnBroughtNode() {
-  const child = spawn(brought, process.argv.slice(1), { stdio: 'inherit' })
+  // Before there is a child: a signal that comes as soon as it runs would end this process alone.
+  let child
   // A terminal already interrupts both processes, and a second interrupt would cut the stop short.
   process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'))
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  child = spawn(brought, process.argv.slice(1), { stdio: 'inherit' })
   return new Promise((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal]))
