@@ -24,21 +24,42 @@ async function deleteAcme(panel: Panel, petra: Client): Promise<void> {
 const account = (panel: Panel, identifier: string) =>
   panel.db.select().from(accounts).where(eq(accounts.identifier, identifier)).get()
 
-t.test('a customer with projects is not deleted, and the page names them', async (t) => {
+t.test('a customer’s projects are deleted with it where that is ticked, and can be restored after it', async (t) => {
   const panel = await startApp(t)
-  const petra = await panel.signIn('petra')
+  const [petra, stella] = [await panel.signIn('petra'), await panel.signIn('stella')]
   const page = await petra.get(removal)
-  t.match(page.problem, 'it still has 2 projects')
-  t.match(page.text, 'Website (website)')
-  t.notOk(page.hasButton('Delete customer'))
-  const refused = await petra.post(removal, { identifier: 'acme' })
+  t.match(
+    page.text,
+    /2 projects are deleted with it, and can be restored for 30 days once the account is: .*Website \(website\)/,
+  )
+  const before = panel.rows()
+  const refused = await petra.press(page, 'Delete customer', { identifier: 'acme' })
   t.equal(refused.status, 422)
-  t.equal(account(panel, 'acme')?.deletedAt, null)
+  t.match(refused.text, 'Tick this if its projects shall be deleted with it.')
+  t.strictSame(panel.rows(), before)
   t.throws(
     () => panel.db.update(accounts).set({ deletedAt: 1 }).where(eq(accounts.identifier, 'acme')).run(),
     /living projects/,
     'the database itself refuses it',
   )
+
+  const ticked = { identifier: 'acme', projects: '2' }
+  await stella.submit('/projects', 'Create project', { name: 'Late', identifier: 'late' })
+  const late = await petra.press(page, 'Delete customer', ticked)
+  t.equal(late.status, 422, 'a project that the page did not name')
+  t.match(late.text, '3 projects are deleted with it')
+  t.equal(account(panel, 'acme')?.deletedAt, null)
+
+  const done = await petra.press(late, 'Delete customer', { ...ticked, projects: '3' })
+  t.equal(done.location, '/partner/deleted-customers')
+  t.not(account(panel, 'acme')?.deletedAt, null)
+  t.match((await petra.open('/partner/history')).row('Website'), 'deleted the project')
+
+  await petra.submit('/partner/deleted-customers', 'Restore', {}, 'acme')
+  const deleted = await stella.open('/customer/projects/deleted')
+  t.equal(deleted.tableRows.length, 3)
+  await stella.press(deleted, 'Restore', {}, 'website')
+  t.match((await stella.open('/projects/website')).text, 'Tom', 'with its people')
 })
 
 t.test('the page lists what would go, and wants the identifier typed', async (t) => {

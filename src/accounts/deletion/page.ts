@@ -1,10 +1,23 @@
 import type { FastifyReply } from 'fastify'
+import * as z from 'zod'
 import type { PoolShortage } from '../../quotas/arithmetic.ts'
+import { readId } from '../../web/fields.ts'
 import { withUnit } from '../../web/format.ts'
 import type { Form } from '../../web/request/forms.ts'
 import type { Account } from '../data/account.ts'
 import { findTies } from '../endings/data/foreseeing.ts'
 import { foreseeLosses } from './data/losses.ts'
+
+/** `projects` is how many the page said are deleted with the account. */
+export const removal = z.strictObject({
+  identifier: z.string().trim().default(''),
+  projects: z
+    .string()
+    .default('')
+    .transform((n) => readId(n) ?? 0),
+})
+
+export const projectsWords = 'Tick this if its projects shall be deleted with it.'
 
 /** Where an account is deleted: by its partner, or by Support where it has none. */
 type Place = { area: 'partner' | 'support'; list: string; action: string }

@@ -8,9 +8,8 @@ import { newForm, readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
 import { deleteAccount, findRestorable, restoreAccount } from './data/deleting.ts'
 import { deletedCustomerList, listDeletedCustomers } from './data/listing.ts'
-import { ofPartner, restoredWords, shortageWords, showRemoval } from './page.ts'
+import { ofPartner, projectsWords, removal, restoredWords, shortageWords, showRemoval } from './page.ts'
 
-const typed = z.strictObject({ identifier: z.string().trim().default('') })
 const nothing = z.strictObject({})
 
 export default async function deletedAccountRoutes(app: FastifyInstance) {
@@ -24,18 +23,19 @@ export default async function deletedAccountRoutes(app: FastifyInstance) {
 
   app.post('/partner/customers/:customer/removal', deleting, async (request, reply) => {
     const customer = customerOf(request)
-    const form = readForm(typed, request.body)
+    const form = readForm(removal, request.body)
     if (form.input?.identifier === customer.identifier) {
       const done = found(
         deleteAccount(
           db,
           actor(request),
-          { partnerId: request.member.account.id, accountId: customer.id },
+          { partnerId: request.member.account.id, accountId: customer.id, withProjects: form.input.projects },
           app.mailContext,
         ),
       )
       if (done === 'deleted')
         return reply.seeOther('/partner/deleted-customers', `${customer.name} was deleted. You can restore it here.`)
+      form.errors.projects = projectsWords
     } else {
       form.errors.identifier = `Type ${customer.identifier} to delete the customer.`
     }

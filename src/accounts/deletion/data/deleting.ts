@@ -5,6 +5,7 @@ import { countWhere } from '../../../db/list.ts'
 import { type Db, write } from '../../../db/open.ts'
 import { accounts, imports, memberships, partnerRequests, pendingPartnerRequest, projects } from '../../../db/schema.ts'
 import { type MailContext, withdrawLettersAbout, withdrawLettersOfAct } from '../../../mail/outbox.ts'
+import { deleteProject } from '../../../projects/deletion/data.ts'
 import type { PoolShortage } from '../../../quotas/arithmetic.ts'
 import { poolShortages } from '../../../quotas/data/pool.ts'
 import { endRequestOf } from '../../../quotas/requests/data/deciding.ts'
@@ -41,13 +42,17 @@ function restorableBy(partnerId: AccountId | null, at: number): SQL | undefined 
 
 /**
  * Deletes an account that this partner (null: Support) looks after: its members lose it at once, its
- * imports stop, its requests end, no letter about it goes out. 'projects' while it has living ones;
- * undefined when there is no such account.
+ * imports stop, its requests end, no letter about it goes out. Its projects are deleted with it, if there are as many
+ * as the page said; 'projects' where not. Undefined when there is no such account.
  */
 export function deleteAccount(
   db: Db,
   actor: Actor,
-  { partnerId, accountId }: { partnerId: AccountId | null; accountId: AccountId },
+  {
+    partnerId,
+    accountId,
+    withProjects = 0,
+  }: { partnerId: AccountId | null; accountId: AccountId; withProjects?: number },
   mail: MailContext,
 ): 'deleted' | 'projects' | undefined {
   return write(db, actor, (tx) => {
@@ -55,7 +60,9 @@ export function deleteAccount(
     const account = tx.select().from(accounts).where(own).get()
     if (!account) return undefined
     const alive = and(eq(projects.accountId, accountId), isNull(projects.deletedAt))
-    if (tx.select({ id: projects.id }).from(projects).where(alive).limit(1).get()) return 'projects'
+    const living = tx.select({ id: projects.id }).from(projects).where(alive).all()
+    if (living.length !== withProjects) return 'projects'
+    for (const { id } of living) deleteProject(tx, actor, accountId, id)
 
     endImports(tx, actor, accountId)
     endRequestOf(tx, actor, accountId, 'The account was deleted.')

@@ -6,9 +6,8 @@ import { supportActor } from '../../../web/request/viewer.ts'
 import { type Account, findAccount } from '../../data/account.ts'
 import { supportedAccount } from '../../scope.ts'
 import { deleteAccount, findRestorable, restoreAccount } from '../data/deleting.ts'
-import { ofSupport, restoredWords, shortageWords, showRemoval } from '../page.ts'
+import { ofSupport, projectsWords, removal, restoredWords, shortageWords, showRemoval } from '../page.ts'
 
-const typed = z.strictObject({ identifier: z.string().trim().default('') })
 const nothing = z.strictObject({})
 
 export default async function supportDeletionRoutes(app: FastifyInstance) {
@@ -22,16 +21,22 @@ export default async function supportDeletionRoutes(app: FastifyInstance) {
 
   app.post('/support/accounts/:identifier/removal', support, async (request, reply) => {
     const account = directAccount(request)
-    const form = readForm(typed, request.body)
+    const form = readForm(removal, request.body)
     if (form.input?.identifier === account.identifier) {
       const done = found(
-        deleteAccount(db, supportActor(request), { partnerId: null, accountId: account.id }, app.mailContext),
+        deleteAccount(
+          db,
+          supportActor(request),
+          { partnerId: null, accountId: account.id, withProjects: form.input.projects },
+          app.mailContext,
+        ),
       )
       if (done === 'deleted')
         return reply.seeOther(
           '/support/accounts?status=deleted',
           `${account.name} was deleted. It can be restored here.`,
         )
+      form.errors.projects = projectsWords
     } else {
       form.errors.identifier = `Type ${account.identifier} to delete the account.`
     }
