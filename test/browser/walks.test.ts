@@ -104,7 +104,7 @@ for (const javaScriptEnabled of [true, false]) {
 
     const olga = await Person.open(browser, panel, { javaScriptEnabled })
     await olga.logIn('olga')
-    await olga.follow('1 request to become a partner')
+    await olga.follow('Review Direct asks to become a partner')
     await olga.press('Make partner', 'asked on')
     t.match(await olga.text(), 'Direct is a partner account now')
 

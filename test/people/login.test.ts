@@ -1,4 +1,5 @@
 import t from 'tap'
+import { users } from '../../src/db/schema.ts'
 import { cast, demoPassword } from '../../src/demo.ts'
 import { type Client, publicUrl, startApp } from '../harness.ts'
 
@@ -378,4 +379,11 @@ t.test('a password counts in any Unicode form, and to its last byte', async (t) 
   await tom.submit('/profile', 'Change password', { current: demoPassword, password: long, repeated: long })
   t.equal((await panel.visit().logIn(cast.tom.email, long.normalize('NFD'))).status, 303)
   t.equal((await panel.visit().logIn(cast.tom.email, long.slice(0, -1))).status, 422)
+})
+
+t.test('before there is anybody of Support, the log-in says how to begin', async (t) => {
+  const panel = await startApp(t)
+  t.notMatch((await panel.visit().open('/login')).text, 'Nobody can log in yet')
+  panel.db.update(users).set({ operator: false }).run()
+  t.match((await panel.visit().open('/login')).text, 'The panel’s log has a link')
 })

@@ -7,7 +7,7 @@ import { noteLogInResult } from '../../web/metrics.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { signIn, signOut } from '../../web/request/session.ts'
 import { trimmed } from '../../web/visible.ts'
-import { findUserByEmail } from '../data/users.ts'
+import { findUserByEmail, hasOperator } from '../data/users.ts'
 import { verifyPassword } from './passwords.ts'
 import { logInAttempt, tooSoon } from './throttle/attempt.ts'
 import { rememberBrowser } from './throttle/browser.ts'
@@ -28,7 +28,7 @@ export default async function loginRoutes(app: FastifyInstance) {
   app.get('/login', { config: { can: 'session.start' } }, async (request, reply) => {
     const next = ownPath((request.query as Record<string, unknown>).next)
     if (request.viewer.user) return reply.seeOther(next)
-    return reply.page('people/log-in/index', { title: 'Log in', form: newForm({ next }) })
+    return show(reply, newForm({ next }))
   })
 
   app.post('/login', { config: { can: 'session.start' } }, async (request, reply) => {
@@ -92,7 +92,8 @@ function changed(reply: FastifyReply, form: Form): FastifyReply {
 function show(reply: FastifyReply, { values, errors }: Form, problem = '') {
   const { password, ...typed } = values
   const form = { values: { ...typed, next: ownPath(typed.next) }, errors }
-  return reply.page('people/log-in/index', { title: 'Log in', form, problem })
+  const setUp = hasOperator(reply.request.server.db)
+  return reply.page('people/log-in/index', { title: 'Log in', form, problem, setUp })
 }
 
 /** A Secure cookie is silently not set when the proxy does not say that it was reached by https. */
