@@ -33,6 +33,7 @@ import type { Replica } from './operations/replica/replica.ts'
 import { watchTroubles } from './operations/troubles/watch.ts'
 import wellKnownRoutes from './operations/well-known/routes.ts'
 import customerDetailRoutes from './partners/customers/details/routes.ts'
+import customerHistoryRoutes from './partners/customers/history/routes.ts'
 import customerRoutes from './partners/customers/routes.ts'
 import customerSuspensionRoutes from './partners/customers/suspension/routes.ts'
 import customerUserRoutes from './partners/customers/users/routes.ts'
@@ -133,6 +134,7 @@ const rooms = [
   partnershipRoutes,
   customerRoutes,
   customerDetailRoutes,
+  customerHistoryRoutes,
   customerUserRoutes,
   customerSuspensionRoutes,
   deletedAccountRoutes,
@@ -238,10 +240,9 @@ function startWork(
   app.decorate('copying', copying)
   app.decorate('replica', () => replica?.state())
   app.decorate('warnings', () => warningsOf(app))
-  const post = newPost(config, secrets, mail.wake)
   const { publicUrl, panelName, supportEmail } = config
-  app.decorate('postLetter', post)
-  app.decorate('mailContext', { post, publicUrl, panelName, supportEmail })
+  app.decorate('postLetter', newPost(config, secrets, mail.wake))
+  app.decorate('mailContext', { post: app.postLetter, publicUrl, panelName, supportEmail })
   app.decorate('setupToken', newToken())
 
   const stopWatching = watchTroubles(app)

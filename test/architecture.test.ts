@@ -39,7 +39,7 @@ const edges: Record<string, string[]> = {
   history: [],
   home: ['accounts', 'history', 'operations', 'partners', 'projects', 'quotas', 'support'],
   operations: ['accounts', 'people'],
-  partners: ['accounts', 'people', 'projects', 'quotas'],
+  partners: ['accounts', 'history', 'people', 'projects', 'quotas'],
   people: ['accounts', 'operations'],
   projects: ['accounts', 'quotas'],
   quotas: ['accounts', 'partners', 'projects'],

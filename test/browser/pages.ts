@@ -307,6 +307,8 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     { name: 'support-suspension', who: olga, path: '/support/accounts/acme/suspension' },
     { name: 'support-users', who: olga, path: '/support/users' },
     { name: 'support-user', who: olga, path: `/support/users/${userId(panel, 'stella')}` },
+    { name: 'customer-history', who: petra, path: '/partner/customers/acme/history' },
+    { name: 'customer-history-own', who: petra, path: '/partner/customers/acme/history/own' },
     { name: 'customer-help', who: petra, path: `/partner/customers/acme/users/${userId(panel, 'tom')}` },
     { name: 'support-mail', who: olga, path: '/support/mail' },
     { name: 'support-letter', who: olga, path: '/support/mail/1' },

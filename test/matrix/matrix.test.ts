@@ -189,6 +189,8 @@ const whoMay: Record<Group, string[]> = {
   ],
   partnerAdmins: [
     'GET /partner/history',
+    'GET /partner/customers/:customer/history',
+    'GET /partner/customers/:customer/history/own',
     'GET /partner/imports',
     'POST /partner/imports',
     'GET /partner/imports/:import',

@@ -1,6 +1,6 @@
 import { eq } from 'drizzle-orm'
 import t from 'tap'
-import { ties, tieTags } from '../../src/db/schema.ts'
+import { accounts, ties, tieTags } from '../../src/db/schema.ts'
 import { type Client, type Panel, startApp } from '../harness.ts'
 
 const form = '/partner/customers/acme/details'
@@ -149,4 +149,33 @@ t.test('wrong details are said at their fields, and nothing is lost', async (t) 
       .map(({ tag }) => tag),
     ['a', 'b', 'οδοσ'],
   )
+})
+
+t.test('a customer’s history has what it sees itself, and apart from it what only its partner sees', async (t) => {
+  const panel = await startApp(t)
+  const [petra, stella] = [await panel.signIn('petra'), await panel.signIn('stella')]
+  await stella.submit('/projects', 'Create project', { name: 'Intranet', identifier: 'intranet' })
+  await petra.submit('/partner/customers/acme/details', 'Save details', { reference: 'C-1', note: 'Pays late' })
+  await petra.submit('/partner/customers/initech/details', 'Save details', { reference: 'C-2' })
+
+  const page = await petra.open('/partner/customers/acme')
+  t.match(page.text, /Latest changes Stella created the project: Intranet/)
+  const shared = await petra.open('/partner/customers/acme/history')
+  t.match(shared.row('Intranet'), 'Stella')
+  t.same(shared.tableRows, (await stella.open('/customer/history')).tableRows, 'its admins see the same')
+  t.notMatch(shared.text, 'details of a customer')
+
+  const own = await petra.open('/partner/customers/acme/history/own')
+  t.match(own.row('changed the details of a customer'), /Petra.*acme.*reference, note/)
+  t.notMatch(own.text, /Pays late|C-1|initech|Intranet/)
+  const file = await petra.get('/partner/customers/acme/history/own?download=csv')
+  t.equal(file.body.trim().split('\r\n').length, 2)
+
+  for (const path of ['/partner/customers/acme/history', '/partner/customers/acme/history/own']) {
+    t.equal((await (await panel.signIn('riva')).get(path)).status, 404)
+    t.equal((await (await panel.signIn('max')).get(path)).status, 403)
+    t.equal((await stella.get(path)).status, 403)
+  }
+  panel.db.update(accounts).set({ partnerId: null }).where(eq(accounts.identifier, 'acme')).run()
+  t.equal((await petra.get('/partner/customers/acme/history')).status, 404, 'it ends with the tie')
 })

@@ -5,6 +5,9 @@ import { users } from './people.ts'
 
 // Append-only: triggers refuse UPDATE and DELETE. No foreign keys, so that a record outlives everything
 // it names; people are named by id, so that the history shows them as the user's row does.
+/** The identifier of the customer that a record of a partner’s own history is about. */
+export const describedCustomer = sql<string>`change ->> '$.customer[1]'`
+
 export const records = sqliteTable(
   'records',
   {
@@ -28,6 +31,10 @@ export const records = sqliteTable(
     index('records_account').on(table.accountId, table.id),
     index('records_actor_account').on(table.actorAccountId, table.id),
     index('records_actor').on(table.actorId, table.id),
+    // What a partner changed in the details of one of its customers.
+    index('records_described')
+      .on(table.accountId, describedCustomer, table.id)
+      .where(sql`kind = 'account.customer-described'`),
     // Most records are about none of these.
     index('records_user').on(table.userId, table.id).where(sql`user_id is not null`),
     index('records_project').on(table.projectId).where(sql`project_id is not null`),

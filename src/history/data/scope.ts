@@ -1,10 +1,17 @@
 import { and, isNotNull, ne, type SQL, sql } from 'drizzle-orm'
 import type { AccountId } from '../../db/ids.ts'
 import { equals, placeholdersOf } from '../../db/prepared.ts'
-import { records } from '../../db/schema.ts'
+import { describedCustomer, records } from '../../db/schema.ts'
 
-/** Whose records: an account's, those of the acts from a partner account in its customers, or all. */
-export type Scope = { accountId: AccountId } | { fromAccountId: AccountId } | 'all'
+/**
+ * Whose records: an account's, those of the acts from a partner account in its customers, a partner's own about one of
+ * its customers, which that does not see, or all.
+ */
+export type Scope =
+  | { accountId: AccountId }
+  | { fromAccountId: AccountId }
+  | { partnerId: AccountId; customer: string }
+  | 'all'
 
 export function isOfAccount(scope: Scope): scope is { accountId: AccountId } {
   return typeof scope === 'object' && 'accountId' in scope
@@ -22,10 +29,23 @@ export function stillOf(scope: Scope): SQL | undefined {
 }
 
 /** How a scope is read: its condition, and what tells it apart. */
-export function ofScope(scope: Scope): { shape: string; own: SQL | undefined; values: Record<string, number> } {
+export function ofScope(scope: Scope): {
+  shape: string
+  own: SQL | undefined
+  values: Record<string, number | string>
+} {
   if (scope === 'all') return { shape: 'all', own: undefined, values: {} }
   if ('accountId' in scope)
     return { shape: 'account', own: equals(records.accountId, placeholdersOf(scope).accountId), values: scope }
+  if ('partnerId' in scope) {
+    const { partnerId, customer } = placeholdersOf(scope)
+    const own = and(
+      equals(records.accountId, partnerId),
+      sql`${records.kind} = 'account.customer-described'`,
+      sql`${describedCustomer} = ${customer}`,
+    )
+    return { shape: 'of a customer', own, values: scope }
+  }
   const from = placeholdersOf(scope).fromAccountId
   const own = and(equals(records.actorAccountId, from), isNotNull(records.accountId), ne(records.accountId, from))
   return { shape: 'from account', own, values: scope }

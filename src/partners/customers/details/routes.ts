@@ -4,6 +4,8 @@ import { invitationList, listInvitations } from '../../../accounts/invitations/d
 import { countMembers, findMember, listAdmins } from '../../../accounts/members/data.ts'
 import { foldCase } from '../../../db/fold.ts'
 import { firstPage } from '../../../db/list.ts'
+import { listRecords, recordList } from '../../../history/data/records.ts'
+import { can } from '../../../policy.ts'
 import { countProjects } from '../../../projects/data.ts'
 import { isCounted } from '../../../quotas/arithmetic.ts'
 import { usesOf } from '../../../quotas/data/uses.ts'
@@ -59,6 +61,9 @@ export default async function customerDetailRoutes(app: FastifyInstance) {
       request: findOpenRequest(db, customer.id) ?? null,
       inside: findMember(db, customer.id, request.signedIn.id) !== undefined,
       now: app.now(),
+      changes: can(request.viewer.standings, 'partner-history.see')
+        ? listRecords(db, { accountId: customer.id }, firstPage(recordList, shown)).rows
+        : [],
     })
   })
 

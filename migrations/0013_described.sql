@@ -1,0 +1,1 @@
+CREATE INDEX `records_described` ON `records` (`account_id`,change ->> '$.customer[1]',`id`) WHERE kind = 'account.customer-described';

@@ -1,0 +1,33 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { listRecords, recordList } from '../../../history/data/records.ts'
+import type { Scope } from '../../../history/data/scope.ts'
+import { listDownload } from '../../../web/lists/csv.ts'
+import { readList } from '../../../web/lists/list.ts'
+import { customerOf } from '../../scope.ts'
+
+/** What was changed in a customer’s account, as its admins see it, and what only its partner sees. */
+export default async function customerHistoryRoutes(app: FastifyInstance) {
+  const { db } = app
+  const base = '/partner/customers/:customer/history'
+  const see = { config: { can: 'partner-history.see' } } as const
+
+  for (const side of ['shared', 'own'] as const)
+    app.get(side === 'shared' ? base : `${base}/own`, see, async (request, reply) => {
+      // Asked for each page of a download: it may be another partner’s by then.
+      const file = listDownload(request, reply, recordList, (query) => listRecords(db, scopeOf(request, side), query))
+      if (file) return file
+      const query = readList(request, recordList)
+      if (Object.keys(query.errors).length > 0) reply.code(422)
+      return reply.page('partners/customers/history', {
+        title: 'History',
+        customer: customerOf(request),
+        side,
+        list: listRecords(db, scopeOf(request, side), query),
+      })
+    })
+}
+
+function scopeOf(request: FastifyRequest, side: 'shared' | 'own'): Scope {
+  const { id, identifier } = customerOf(request)
+  return side === 'shared' ? { accountId: id } : { partnerId: request.member.account.id, customer: identifier }
+}
