@@ -61,7 +61,11 @@ function readViewer(request: FastifyRequest): Viewer {
       recentAccounts().length > switcherSize
         ? listPartnerAccounts(db, user.id, switcherSize)
         : recentAccounts().filter(({ kind }) => kind === 'partner')
-    return own.map((one) => ({ ...one, standings: standingsOf(false, { ...one, suspended: one.suspended === 1 }) }))
+    const enrolling = mustEnrol(request, row, () => own.length > 0)
+    return own.map((one) => ({
+      ...one,
+      standings: enrolling ? ['enrolling' as const] : standingsOf(false, { ...one, suspended: one.suspended === 1 }),
+    }))
   })
   const inPartnerArea = partnerAreaAccount(request, row, partnerAccounts)
   const acting = inPartnerArea ? { ...row, account: inPartnerArea } : row
@@ -120,17 +124,23 @@ function isHalfSignedIn({ user, secondFactor }: SessionViewer): boolean {
 
 function standings(
   request: FastifyRequest,
-  { user, account }: SessionViewer,
+  viewer: SessionViewer,
   inPartnerAccount: () => boolean,
 ): readonly Standing[] {
+  const { user, account } = viewer
+  return mustEnrol(request, viewer, inPartnerAccount)
+    ? ['enrolling']
+    : standingsOf(user.operator, account && { ...account, suspended: account.suspension !== null })
+}
+
+/** Has to set up two-factor log-in before anything else. */
+function mustEnrol(request: FastifyRequest, { user }: SessionViewer, inPartnerAccount: () => boolean): boolean {
   const must = {
     optional: () => false,
     support: () => user.operator,
     partners: () => user.operator || inPartnerAccount(),
   }
-  return must[request.server.config.twoFactor]() && user.totpSecret === null
-    ? ['enrolling']
-    : standingsOf(user.operator, account && { ...account, suspended: account.suspension !== null })
+  return user.totpSecret === null && must[request.server.config.twoFactor]()
 }
 
 /**

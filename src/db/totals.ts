@@ -14,21 +14,26 @@ const writtenSoFar = prepared((db) =>
 const totals = perConnection(() => new Map<string, { written: string; n: number }>())
 const mostTotals = 1_000
 
-type Kept = { mark: number; at: number; value: unknown }
+type Kept = { upTo: number; at: number; value: unknown }
 const keptValues = perConnection(() => new Map<string, Kept>())
 const keptFor = 60_000
 
 /**
- * What was made less than a minute before `at` (milliseconds), unless its mark is another now: for what takes a look at
- * much, and for which a minute ago is good enough until the viewer's own act, which changes the mark.
+ * What was made less than a minute before `at` (milliseconds), if a record (`has`) was there already: for what takes a
+ * look at much, and for which a minute ago is good enough until the viewer’s own act. `upTo` is the newest record now.
  */
-export function forAMinute<Value>(db: Db, key: string, mark: number, at: number, make: () => Value): Value {
+export function forAMinute<Value>(
+  db: Db,
+  key: string,
+  { has, upTo, at }: { has: number; upTo: number; at: number },
+  make: () => Value,
+): Value {
   const all = keptValues(db)
   const known = all.get(key)
-  if (known?.mark === mark && at >= known.at && at - known.at < keptFor) return known.value as Value
+  if (known && has <= known.upTo && at >= known.at && at - known.at < keptFor) return known.value as Value
   const value = make()
   if (all.size >= mostTotals) all.clear()
-  all.set(key, { mark, at, value })
+  all.set(key, { upTo, at, value })
   // What failed is made again.
   if (value instanceof Promise) value.catch(() => all.delete(key))
   return value

@@ -71,7 +71,7 @@ function partnersOf({ account, partnerAccounts }: Viewer): PartnerAccount[] {
 async function partnerSide(request: FastifyRequest, partner: PartnerAccount) {
   const { db, now } = request.server
   const ends = monthEnds(now())
-  const overview = await overviewOf(db, partner.id, now(), ends)
+  const overview = await overviewOf(db, { partnerId: partner.id, userId: request.signedIn.id }, now(), ends)
   // With several partner accounts, a page has to be told which.
   const several = request.viewer.partnerAccounts.length > 1 && request.viewer.account?.id !== partner.id
   const query: Record<string, string> = several ? { account: partner.identifier } : {}

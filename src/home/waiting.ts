@@ -4,7 +4,7 @@ import { forAMinute } from '../db/totals.ts'
 import { countPendingRequests } from '../partners/partnership/data.ts'
 import { can } from '../policy.ts'
 import { countOpenRequests } from '../quotas/requests/data/reading.ts'
-import { newestRecordFrom, newestRecordOf } from '../records/record.ts'
+import { newestRecord, newestRecordFrom, newestRecordOf } from '../records/record.ts'
 
 /** How much waits for somebody, by the page of a menu that shows it; `/` is all of it together. */
 export type Waiting = Partial<Record<string, number>>
@@ -14,13 +14,18 @@ export function waitingFor({ server, viewer }: FastifyRequest): Waiting {
   const { db, now } = server
   if (!viewer.user) return {}
   const at = now()
+  const upTo = newestRecord(db)
+  const own = newestRecordOf(db, viewer.user.id)
   const ofPartners = viewer.partnerAccounts
     .filter(({ standings }) => can(standings, 'customer.limit'))
     .map(({ id }) =>
-      forAMinute(db, `requests ${id}`, newestRecordFrom(db, id), at, () => ({ id, n: countOpenRequests(db, id) })),
+      forAMinute(db, `requests ${id}`, { has: Math.max(own, newestRecordFrom(db, id)), upTo, at }, () => ({
+        id,
+        n: countOpenRequests(db, id),
+      })),
     )
   const ofSupport = can(viewer.standings, 'support.see')
-    ? forAMinute(db, 'requests', newestRecordOf(db, viewer.user.id), at, () => ({
+    ? forAMinute(db, 'requests', { has: own, upTo, at }, () => ({
         accounts: countPendingRequests(db),
         quotas: countOpenRequests(db, null),
       }))

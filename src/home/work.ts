@@ -122,14 +122,16 @@ function lineOfCustomer(
     failed: [`The e-mail ${whom} was not delivered`, `Invitation to ${name}`, 'Correct', 'users'],
     expired: [`The invitation ${whom} has expired`, `Nobody accepted it in ${name}`, 'Resend', 'users'],
     ending: [
-      `The invitation ${whom} expires in ${duration(Math.max(0, (invitation?.expiresAt ?? at) - at))}`,
+      invitation
+        ? `The invitation ${whom} expires in ${duration(Math.max(0, invitation.expiresAt - at))}`
+        : 'An invitation expires within 48 hours',
       `Not yet accepted in ${name}`,
       'Resend',
       'users',
     ],
     over: [`${name} is over a limit`, ofLimit, 'Quotas', 'quotas'],
     near: [`${name} is near a limit`, ofLimit, 'Quotas', 'quotas'],
-    missing: [`${name} has no admin`, 'Nobody is invited either', 'Invite', 'users'],
+    missing: [`${name} has no admin`, 'No admin is invited either', 'Invite', 'users'],
     suspended: [`${name} is suspended`, '', 'Open', ''],
     idle: [`${name} is idle`, '', 'Open', ''],
   }[need] as [string, string | undefined, string, string]

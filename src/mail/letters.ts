@@ -54,7 +54,8 @@ type PasswordChangedLetter = { when: string; link: string }
 type EmailChangeLetter = { link: string; expires: string }
 type EmailConfirmationLetter = { link: string; resetLink: string; expires: string }
 type EmailChangedLetter = { made: boolean; when: string; link: string; supportEmail: string }
-type TwoFactorLetter = { what: string; when: string; link: string }
+/** `by`: the partner account that did it, if one did. */
+type TwoFactorLetter = { what: string; by: string; when: string; link: string }
 /** What somebody did, in sentences of its own: for acts that need no pair of views. */
 export type NoticeLetter = {
   subject: string

@@ -31,9 +31,11 @@ export const letterList = {
 
 export type LetterFilter = keyof typeof letterList.filters
 
-export function listLetters(db: Db, query: ListQuery<LetterFilter>): List<LetterRow> {
+/** All, or those to one address. */
+export function listLetters(db: Db, query: ListQuery<LetterFilter>, email?: string): List<LetterRow> {
   const { state, from, until } = query.filters
   const found = and(
+    email === undefined ? undefined : eq(letters.email, email),
     matches(db, 'letters', letters.id, letters.search, query.q),
     state ? eq(letters.state, state as LetterRow['state']) : undefined,
     betweenDays(letters.createdAt, from, until),

@@ -16,8 +16,9 @@ function factorOf(written: string, own: string): number | undefined {
   if (written === '' || written.toLowerCase() === own.toLowerCase()) return 1
   const [from, to] = [bytesOf(written), bytesOf(own)]
   if (!from || !to) return undefined
-  const step = Math.max(from.step, to.step)
-  return step ** from.power / to.step ** to.power
+  // In a decimal field, “GiB” would be no whole number of anything.
+  if (to.step === 1_000 && from.step !== 1_000) return undefined
+  return to.step ** (from.power - to.power)
 }
 
 /** Groups of three, as in “1,000”, “1 000” and “1’000”; a point would be a decimal one elsewhere. */

@@ -364,6 +364,7 @@ t.test('the invitations of an import are cancelled together, and no others', asy
         .map((one) => [one.email, one.state]),
     )
   panel.db.update(invitations).set({ state: 'accepted' }).where(eq(invitations.email, 'p0@acme.example')).run()
+  panel.db.update(letters).set({ state: 'sent' }).where(eq(letters.email, 'p0@acme.example')).run()
   await stella.submit('/customer/users?invited-q=p1@acme', 'Cancel', {}, 'p1@acme.example')
 
   const asked = await stella.press(await stella.open(done.path), 'Cancel its invitations')

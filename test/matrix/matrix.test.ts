@@ -881,6 +881,7 @@ t.test('what the end of an account counts, ends, gives back and forgets is its o
     users: 2,
     stranded: { names: [`Stella (${cast.stella.email})`, `Tom (${cast.tom.email})`], total: 2, more: false },
     projects: { names: ['Shop (shop)', 'Website (website)'], total: 2, more: false },
+    projectsMark: '2-2',
     deletedProjects: 0,
     invitations: { names: [`Nils (${cast.nils.email})`, 'Own Guest (guest@acme.example)'], total: 2, more: false },
     limits: [],

@@ -36,6 +36,7 @@ t.test('what can be meant in two ways, or is no whole number of the unit, is not
     ['1 apple', 'seats'],
     ['1 B', 'MiB'],
     ['1 GiB', 'GB'],
+    ['1 TiB', 'GB'],
     ['1 PB', 'B'],
     ['999999999 GB', 'MiB'],
     ['1000000000', ''],

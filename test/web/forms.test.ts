@@ -156,6 +156,7 @@ t.test('an answer is compressed where the browser takes it, unless its length co
   t.equal(await encoding((await style) ?? '', { 'sec-fetch-site': 'cross-site' }), 'br', 'it holds nothing secret')
 
   t.equal(await encoding('/partner/customers', { ...own, 'accept-encoding': 'identity' }), undefined)
+  t.equal(await encoding('/partner/customers', { ...own, 'accept-encoding': 'br;q=0, *' }), undefined, 'refused')
   for (const site of ['cross-site', 'same-site'])
     t.equal(await encoding('/partner/customers?q=guess', { 'sec-fetch-site': site }), undefined, site)
   t.equal((await ask('/partner/customers?q=guess', {})).headers['content-encoding'], undefined, 'who asks is not said')

@@ -94,6 +94,17 @@ function fillLists({ db, app, dataDir }: Panel): void {
           change: '{}',
         })
         .run()
+    db.insert(records)
+      .values({
+        at,
+        kind: 'account.customer-described',
+        accountId: cloudhaus,
+        actorId: petra,
+        actorAccountId: cloudhaus,
+        bySupport: false,
+        change: '{"customer":[null,"acme"],"changed":[null,"note"]}',
+      })
+      .run()
     const guest = `guest${n}@acme.example`
     db.insert(invitations)
       .values({

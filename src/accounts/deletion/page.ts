@@ -1,23 +1,18 @@
 import type { FastifyReply } from 'fastify'
 import * as z from 'zod'
 import type { PoolShortage } from '../../quotas/arithmetic.ts'
-import { readId } from '../../web/fields.ts'
 import { withUnit } from '../../web/format.ts'
 import type { Form } from '../../web/request/forms.ts'
 import type { Account } from '../data/account.ts'
 import { findTies } from '../endings/data/foreseeing.ts'
+import { mostProjects } from './data/deleting.ts'
 import { foreseeLosses } from './data/losses.ts'
 
-/** `projects` is how many the page said are deleted with the account. */
-export const removal = z.strictObject({
-  identifier: z.string().trim().default(''),
-  projects: z
-    .string()
-    .default('')
-    .transform((n) => readId(n) ?? 0),
-})
+/** `projects` says which projects the page named, if it was ticked that they go with the account. */
+export const removal = z.strictObject({ identifier: z.string().trim().default(''), projects: z.string().default('') })
 
-export const projectsWords = 'Tick this if its projects shall be deleted with it.'
+export const projectsWords = (ticked: string) =>
+  ticked ? 'Its projects have changed since this page was opened. Look again.' : 'Tick this to delete its projects too.'
 
 /** Where an account is deleted: by its partner, or by Support where it has none. */
 type Place = { area: 'partner' | 'support'; list: string; action: string }
@@ -33,6 +28,7 @@ export function showRemoval(reply: FastifyReply, account: Account, place: Place,
     ties: findTies(db, account),
     partnerName: place.area === 'partner' ? reply.request.member.account.name : '',
     form,
+    mostProjects,
   })
 }
 

@@ -35,7 +35,7 @@ export default async function deletedAccountRoutes(app: FastifyInstance) {
       )
       if (done === 'deleted')
         return reply.seeOther('/partner/deleted-customers', `${customer.name} was deleted. You can restore it here.`)
-      form.errors.projects = projectsWords
+      form.errors.projects = projectsWords(form.input.projects)
     } else {
       form.errors.identifier = `Type ${customer.identifier} to delete the customer.`
     }

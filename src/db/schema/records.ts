@@ -31,6 +31,8 @@ export const records = sqliteTable(
     index('records_account').on(table.accountId, table.id),
     index('records_actor_account').on(table.actorAccountId, table.id),
     index('records_actor').on(table.actorId, table.id),
+    // When an account came to its partner.
+    index('records_moved').on(table.accountId, table.id).where(sql`kind = 'account.moved'`),
     // What a partner changed in the details of one of its customers.
     index('records_described')
       .on(table.accountId, describedCustomer, table.id)

@@ -1,13 +1,14 @@
-import { and, eq, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
+import type { AccountId } from '../../db/ids.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, type PageOf, readPage } from '../../db/list.ts'
 import type { Db } from '../../db/open.ts'
-import { placeholdersOf } from '../../db/prepared.ts'
+import { equals, type Placeholders, placeholdersOf, prepared } from '../../db/prepared.ts'
 import { accounts, invitations, letters, projects, records, users } from '../../db/schema.ts'
 import { isOneOf } from '../../db/search.ts'
 import { recordFamilies } from '../../records/kinds.ts'
 import { affectingRenames } from '../names/data.ts'
-import { isOfAccount, ofScope, type Scope } from './scope.ts'
+import { isOfAccount, isOfPartner, ofScope, type Scope } from './scope.ts'
 import { narrowed } from './search.ts'
 import { inFull } from './words.ts'
 
@@ -51,9 +52,7 @@ const actorAccount = alias(accounts, 'actor_account')
 /** The newest first. */
 export function listRecords(db: Db, scope: Scope, query: ListQuery<RecordFilter>): List<RecordRow> {
   const { shape, own, values } = ofScope(scope)
-  const { recordIds, partnerId } = isOfAccount(scope)
-    ? affectingRenames(db, scope.accountId)
-    : { recordIds: [], partnerId: undefined }
+  const { recordIds, partnerId } = isOfAccount(scope) ? renamesIn(db, scope) : { recordIds: [], partnerId: undefined }
   const common = {
     narrowed: narrowed(db, scope, query),
     seen: (rows: RawRecord[]) => inFull(db, scope, partnerId, rows),
@@ -136,4 +135,25 @@ function selectRecords(db: Db, { where, orderBy, limit }: PageOf) {
     .where(where)
     .orderBy(...orderBy)
     .limit(limit)
+}
+
+/** What was renamed elsewhere and so shows in an account’s history. */
+function renamesIn(db: Db, scope: Scope & { accountId: AccountId }) {
+  const { recordIds, partnerId } = affectingRenames(db, scope.accountId)
+  return { recordIds: recordIds.filter((id) => !isOfPartner(scope) || id >= scope.since), partnerId }
+}
+
+const lastMove = prepared((db, { accountId }: Placeholders<{ accountId: AccountId }>) =>
+  db
+    .select({ id: records.id })
+    .from(records)
+    .where(and(equals(records.accountId, accountId), sql`kind = 'account.moved'`))
+    .orderBy(desc(records.id))
+    .limit(1)
+    .prepare(),
+)
+
+/** The history of a customer as its present partner sees it: what was before the tie is not the partner’s. */
+export function sinceTie(db: Db, accountId: AccountId): Scope {
+  return { accountId, since: (lastMove(db).get({ accountId })?.id ?? 0) + 1 }
 }

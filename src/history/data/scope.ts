@@ -4,17 +4,23 @@ import { equals, placeholdersOf } from '../../db/prepared.ts'
 import { describedCustomer, records } from '../../db/schema.ts'
 
 /**
- * Whose records: an account's, those of the acts from a partner account in its customers, a partner's own about one of
+ * Whose records: an account's, also as its partner sees it (since it came to that, without IP addresses), those of the acts from a partner account in its customers, a partner's own about one of
  * its customers, which that does not see, or all.
  */
 export type Scope =
   | { accountId: AccountId }
+  | { accountId: AccountId; since: number }
   | { fromAccountId: AccountId }
   | { partnerId: AccountId; customer: string }
   | 'all'
 
 export function isOfAccount(scope: Scope): scope is { accountId: AccountId } {
   return typeof scope === 'object' && 'accountId' in scope
+}
+
+/** Its partner looks at an account's records. */
+export function isOfPartner(scope: Scope): scope is { accountId: AccountId; since: number } {
+  return typeof scope === 'object' && 'since' in scope
 }
 
 export function isFromPartner(scope: Scope): scope is { fromAccountId: AccountId } {
@@ -35,6 +41,11 @@ export function ofScope(scope: Scope): {
   values: Record<string, number | string>
 } {
   if (scope === 'all') return { shape: 'all', own: undefined, values: {} }
+  if ('since' in scope) {
+    const { accountId, since } = placeholdersOf(scope)
+    const own = and(equals(records.accountId, accountId), sql`${records.id} >= ${since}`)
+    return { shape: 'account since', own, values: scope }
+  }
   if ('accountId' in scope)
     return { shape: 'account', own: equals(records.accountId, placeholdersOf(scope).accountId), values: scope }
   if ('partnerId' in scope) {

@@ -9,7 +9,7 @@ import { type RecordKind, recordKinds } from '../../records/kinds.ts'
 import type { Change } from '../../records/record.ts'
 import { accountRenames, nameAt, type Rename, userRenames } from '../names/data.ts'
 import type { RawRecord, Side } from './records.ts'
-import { isFromPartner, isOfAccount, type Scope } from './scope.ts'
+import { isFromPartner, isOfAccount, isOfPartner, type Scope } from './scope.ts'
 
 /** Shown in place of a change that can no longer be read. */
 const unreadable: Change = { details: [null, 'cannot be read'] }
@@ -44,7 +44,7 @@ export function inFull(db: Db, scope: Scope, partnerId: AccountId | undefined, r
       words: recordKinds[kind as RecordKind] ?? kind,
       // Who renamed another’s account, and from where any rename was made, is that account’s and person’s own.
       actor: elsewhere ? null : personAt(actorId, row.actor, id),
-      ip: ofOthers ? null : row.ip,
+      ip: ofOthers || isOfPartner(scope) ? null : row.ip,
       /** The record of another account or of a person alone, which affects this history. */
       ofOthers,
       side,

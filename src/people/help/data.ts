@@ -51,22 +51,16 @@ export function resetTwoFactor(db: Db, actor: Actor, userId: UserId, { accountId
 }
 
 /**
- * Whether all that a user works in belongs to a partner: its own account and its customers. Two-factor log-in guards all
- * of a user’s accounts, so nobody else may take it away than Support. Users of Support guard everyone’s.
+ * Whether a user works in a partner’s customers alone. Two-factor log-in guards all of a user’s accounts, so for all
+ * others only Support takes it away: for users of other accounts, the partner’s own people, and Support itself.
  */
-export function belongsToPartner(db: Db, user: Pick<User, 'id' | 'operator'>, partnerId: AccountId): boolean {
+export function isOnlyInCustomers(db: Db, user: Pick<User, 'id' | 'operator'>, partnerId: AccountId): boolean {
   if (user.operator) return false
   const elsewhere = db
     .select({ id: accounts.id })
     .from(memberships)
     .innerJoin(accounts, eq(accounts.id, memberships.accountId))
-    .where(
-      and(
-        eq(memberships.userId, user.id),
-        ne(accounts.id, partnerId),
-        or(isNull(accounts.partnerId), ne(accounts.partnerId, partnerId)),
-      ),
-    )
+    .where(and(eq(memberships.userId, user.id), or(isNull(accounts.partnerId), ne(accounts.partnerId, partnerId))))
     .limit(1)
     .get()
   return elsewhere === undefined

@@ -7,7 +7,8 @@ import { dateTime } from '../../web/format.ts'
 export function tellTwoFactor(
   { postLetter, now, config }: FastifyInstance,
   { id: userId, email, name }: { id: UserId; email: string; name: string },
-  what: 'switched on' | 'switched off' | `reset by ${string}`,
+  what: 'switched on' | 'switched off' | 'reset by Support' | 'reset',
+  by = '',
 ): (tx: Db) => void {
   return (tx) =>
     postLetter(tx, now(), {
@@ -15,6 +16,6 @@ export function tellTwoFactor(
       email,
       name,
       reason: { because: 'user', userId },
-      data: { what, when: dateTime(now()), link: `${config.publicUrl}/profile/two-factor` },
+      data: { what, by, when: dateTime(now()), link: `${config.publicUrl}/profile/two-factor` },
     })
 }

@@ -26,7 +26,7 @@ const encodings: Encoding[] = ['br', 'gzip']
 export default fp(async (app: FastifyInstance) => {
   app.addHook('onSend', async (request, reply, payload) => {
     if (!isWorthIt(reply) || mayBetray(request)) return payload
-    const encoding = negotiate(request.headers['accept-encoding'] ?? '', encodings)
+    const encoding = negotiate(asked(request), encodings)
     if (!encoding) return payload
     if (typeof payload === 'string' || Buffer.isBuffer(payload)) {
       const bytes = Buffer.from(payload as string)
@@ -42,6 +42,12 @@ export default fp(async (app: FastifyInstance) => {
     })
   })
 })
+
+/** What the browser takes, without what it refuses (`q=0`). */
+function asked({ headers }: FastifyRequest): string {
+  const all = headers['accept-encoding'] ?? ''
+  return /;\s*q=0(\.0*)?\s*(,|$)/.test(all) ? '' : all
+}
 
 function isWorthIt(reply: FastifyReply): boolean {
   const type = String(reply.getHeader('content-type') ?? '')

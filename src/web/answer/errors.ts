@@ -151,6 +151,8 @@ export default fp(async (app: FastifyInstance) => {
     if (error instanceof LogInFirst) return toLogIn(error, request, reply)
     const refusal = notSaved(error, request) ?? outOfDate(error, request) ?? asRefusal(error)
     const { status, view } = refusal
+    // A download that fails before its first byte.
+    for (const header of ['content-encoding', 'content-disposition']) reply.removeHeader(header)
     if (error instanceof Refusal || status < 500)
       request.log.info({ status, refusal: view.replace('errors/', ''), code: error.code }, 'request refused')
     else request.log.error({ err: error, status }, 'request failed')

@@ -16,7 +16,7 @@ import { endTie } from '../../endings/data/ending.ts'
 import { endImport } from '../../imports/ending/data.ts'
 import { countAdmins } from '../../members/data.ts'
 import { tellDeleted } from '../../notices/data.ts'
-import { listOwnLimits } from './losses.ts'
+import { listOwnLimits, markOfProjects } from './losses.ts'
 
 // A customer account that is deleted is restorable for 30 days: nothing of it goes, but it is found
 // nowhere else. A partner deletes and restores its own customers. Support (a partner of null) deletes those
@@ -40,10 +40,13 @@ function restorableBy(partnerId: AccountId | null, at: number): SQL | undefined 
   )
 }
 
+/** So many projects at most are deleted with an account: each takes a millisecond, for which all others wait. */
+export const mostProjects = 100
+
 /**
  * Deletes an account that this partner (null: Support) looks after: its members lose it at once, its
- * imports stop, its requests end, no letter about it goes out. Its projects are deleted with it, if there are as many
- * as the page said; 'projects' where not. Undefined when there is no such account.
+ * imports stop, its requests end, no letter about it goes out. Its projects are deleted with it, if they are those
+ * that the page named (`withProjects`, from losses.ts); 'projects' where not. Undefined when there is no such account.
  */
 export function deleteAccount(
   db: Db,
@@ -51,8 +54,8 @@ export function deleteAccount(
   {
     partnerId,
     accountId,
-    withProjects = 0,
-  }: { partnerId: AccountId | null; accountId: AccountId; withProjects?: number },
+    withProjects = '',
+  }: { partnerId: AccountId | null; accountId: AccountId; withProjects?: string },
   mail: MailContext,
 ): 'deleted' | 'projects' | undefined {
   return write(db, actor, (tx) => {
@@ -61,7 +64,7 @@ export function deleteAccount(
     if (!account) return undefined
     const alive = and(eq(projects.accountId, accountId), isNull(projects.deletedAt))
     const living = tx.select({ id: projects.id }).from(projects).where(alive).all()
-    if (living.length !== withProjects) return 'projects'
+    if (markOfProjects(tx, accountId) !== withProjects || living.length > mostProjects) return 'projects'
     for (const { id } of living) deleteProject(tx, actor, accountId, id)
 
     endImports(tx, actor, accountId)

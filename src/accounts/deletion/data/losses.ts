@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, isNotNull, isNull, ne, notExists, sql } from 'drizzle-orm'
+import { and, asc, count, desc, eq, isNotNull, isNull, max, ne, notExists, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import { isDeleted } from '../../../db/deletion.ts'
 import type { AccountId } from '../../../db/ids.ts'
@@ -33,6 +33,8 @@ export type Losses = {
   /** Users who have no other account. */
   stranded: Some
   projects: Some
+  /** Which projects these are: their number and the newest one. */
+  projectsMark: string
   deletedProjects: number
   invitations: Some
   limits: { resource: Resource; amount: number }[]
@@ -60,6 +62,7 @@ export function foreseeLosses(db: Db, accountId: AccountId): Losses {
         .all(),
       (most) => countRows(db, db.select({ one: projects.id }).from(projects).where(alive).limit(most)),
     ),
+    projectsMark: markOfProjects(db, accountId),
     deletedProjects: countWhere(db, projects, and(eq(projects.accountId, accountId), isDeleted(projects))),
     invitations: some(
       db
@@ -119,4 +122,14 @@ export function listOwnLimits(db: Db, accountId: AccountId): { resource: Resourc
     .orderBy(asc(resources.id))
     .all()
     .map(({ resource, amount }) => ({ resource, amount: amount ?? 0 }))
+}
+
+/** Changes whenever a living project of an account comes or goes. */
+export function markOfProjects(db: Db, accountId: AccountId): string {
+  const row = db
+    .select({ n: count(), newest: max(projects.id) })
+    .from(projects)
+    .where(and(eq(projects.accountId, accountId), isNull(projects.deletedAt)))
+    .get()
+  return row?.n ? `${row.n}-${row.newest}` : ''
 }

@@ -36,7 +36,7 @@ export default async function supportDeletionRoutes(app: FastifyInstance) {
           '/support/accounts?status=deleted',
           `${account.name} was deleted. It can be restored here.`,
         )
-      form.errors.projects = projectsWords
+      form.errors.projects = projectsWords(form.input.projects)
     } else {
       form.errors.identifier = `Type ${account.identifier} to delete the account.`
     }

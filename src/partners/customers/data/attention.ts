@@ -1,13 +1,13 @@
 import { setImmediate } from 'node:timers/promises'
 import { and, asc, desc, eq, gt, inArray, type SQL, sql } from 'drizzle-orm'
-import type { AccountId } from '../../../db/ids.ts'
+import type { AccountId, UserId } from '../../../db/ids.ts'
 import { firstPage } from '../../../db/list.ts'
 import type { Db } from '../../../db/open.ts'
 import { accounts, invitations, letters } from '../../../db/schema.ts'
 import { forAMinute } from '../../../db/totals.ts'
 import { nearestLimit, type Use } from '../../../quotas/arithmetic.ts'
 import { usesOf } from '../../../quotas/data/uses.ts'
-import { newestRecordFrom } from '../../../records/record.ts'
+import { newestRecord, newestRecordFrom, newestRecordOf } from '../../../records/record.ts'
 import { livingOf } from './customers.ts'
 import { type CustomerFilter, customerList, narrowCustomers } from './listing.ts'
 
@@ -72,9 +72,16 @@ const named = 4
 /** Customers that are looked at without letting other requests in between: some milliseconds. */
 const slice = 1_000
 /** `times` are the ends of months for the growth, rising; they change with the month alone. */
-export function overviewOf(db: Db, partnerId: AccountId, at: number, times: number[]): Promise<Overview> {
-  const newest = newestRecordFrom(db, partnerId)
-  return forAMinute(db, `overview ${partnerId}`, newest, at, () => countCustomers(db, partnerId, at, times))
+export function overviewOf(
+  db: Db,
+  { partnerId, userId }: { partnerId: AccountId; userId: UserId },
+  at: number,
+  times: number[],
+): Promise<Overview> {
+  const has = Math.max(newestRecordFrom(db, partnerId), newestRecordOf(db, userId))
+  return forAMinute(db, `overview ${partnerId}`, { has, upTo: newestRecord(db), at }, () =>
+    countCustomers(db, partnerId, at, times),
+  )
 }
 
 async function countCustomers(db: Db, partnerId: AccountId, at: number, times: number[]): Promise<Overview> {

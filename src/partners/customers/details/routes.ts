@@ -4,7 +4,7 @@ import { invitationList, listInvitations } from '../../../accounts/invitations/d
 import { countMembers, findMember, listAdmins } from '../../../accounts/members/data.ts'
 import { foldCase } from '../../../db/fold.ts'
 import { firstPage } from '../../../db/list.ts'
-import { listRecords, recordList } from '../../../history/data/records.ts'
+import { listRecords, recordList, sinceTie } from '../../../history/data/records.ts'
 import { can } from '../../../policy.ts'
 import { countProjects } from '../../../projects/data.ts'
 import { isCounted } from '../../../quotas/arithmetic.ts'
@@ -62,7 +62,7 @@ export default async function customerDetailRoutes(app: FastifyInstance) {
       inside: findMember(db, customer.id, request.signedIn.id) !== undefined,
       now: app.now(),
       changes: can(request.viewer.standings, 'partner-history.see')
-        ? listRecords(db, { accountId: customer.id }, firstPage(recordList, shown)).rows
+        ? listRecords(db, sinceTie(db, customer.id), firstPage(recordList, shown)).rows
         : [],
     })
   })

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { listRecords, recordList } from '../../../history/data/records.ts'
+import { listRecords, recordList, sinceTie } from '../../../history/data/records.ts'
 import type { Scope } from '../../../history/data/scope.ts'
 import { listDownload } from '../../../web/lists/csv.ts'
 import { readList } from '../../../web/lists/list.ts'
@@ -13,6 +13,7 @@ export default async function customerHistoryRoutes(app: FastifyInstance) {
 
   for (const side of ['shared', 'own'] as const)
     app.get(side === 'shared' ? base : `${base}/own`, see, async (request, reply) => {
+      customerOf(request)
       // Asked for each page of a download: it may be another partner’s by then.
       const file = listDownload(request, reply, recordList, (query) => listRecords(db, scopeOf(request, side), query))
       if (file) return file
@@ -29,5 +30,7 @@ export default async function customerHistoryRoutes(app: FastifyInstance) {
 
 function scopeOf(request: FastifyRequest, side: 'shared' | 'own'): Scope {
   const { id, identifier } = customerOf(request)
-  return side === 'shared' ? { accountId: id } : { partnerId: request.member.account.id, customer: identifier }
+  return side === 'shared'
+    ? sinceTie(request.server.db, id)
+    : { partnerId: request.member.account.id, customer: identifier }
 }

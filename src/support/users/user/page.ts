@@ -22,7 +22,7 @@ export function userPage(app: FastifyInstance): void {
       user,
       accounts: listOwnAccounts(db, user.id, firstPage(ownAccountList, shown)),
       sessions: listSessions(db, user.id, '', firstPage(sessionList, shown)),
-      letters: listLetters(db, { ...firstPage(letterList, shown), q: user.email }),
+      letters: listLetters(db, firstPage(letterList, shown), user.email),
     })
   })
 

@@ -4,9 +4,9 @@ import { tellHelped } from '../../../../accounts/notices/data.ts'
 import type { Db } from '../../../../db/open.ts'
 import { orTooMany, TooMany } from '../../../../mail/pace.ts'
 import { findUser } from '../../../../people/data/users.ts'
-import { belongsToPartner, type HelpedIn, resetTwoFactor, sendPasswordLink } from '../../../../people/help/data.ts'
+import { type HelpedIn, isOnlyInCustomers, resetTwoFactor, sendPasswordLink } from '../../../../people/help/data.ts'
 import { tellTwoFactor } from '../../../../people/two-factor/letter.ts'
-import { found } from '../../../../web/answer/errors.ts'
+import { found, notFound } from '../../../../web/answer/errors.ts'
 import { userIdOf } from '../../../../web/request/address.ts'
 import { actor } from '../../../../web/request/viewer.ts'
 import { customerOf } from '../../../scope.ts'
@@ -24,7 +24,7 @@ export function helpUsers(app: FastifyInstance): void {
       customer,
       member,
       twoFactor: user.totpSecret !== null,
-      belongs: belongsToPartner(db, user, request.member.account.id),
+      belongs: isOnlyInCustomers(db, user, request.member.account.id),
     })
   })
 
@@ -44,9 +44,9 @@ export function helpUsers(app: FastifyInstance): void {
 
   app.post(`${base}/two-factor/removal`, help, async (request, reply) => {
     const { customer, member, user } = helpedOf(request)
-    const tell = tellTwoFactor(app, user, `reset by ${request.member.account.name}`)
+    const tell = tellTwoFactor(app, user, 'reset', request.member.account.name)
     const how = helpIn(request, 'reset', (tx) => {
-      found(belongsToPartner(tx, helpedOf(request, tx).user, request.member.account.id) || undefined)
+      found(isOnlyInCustomers(tx, helpedOf(request, tx).user, request.member.account.id) || undefined)
       tell(tx)
     })
     const reset = resetTwoFactor(db, actor(request), member.userId, how)
@@ -76,5 +76,7 @@ function helpedOf(request: FastifyRequest, db = request.server.db) {
   const customer = customerOf(request, db)
   const userId = userIdOf(request)
   const member = found(findMember(db, customer.id, userId))
+  // The partner’s own people are helped by Support.
+  if (member.fromPartner) throw notFound()
   return { customer, member, user: found(findUser(db, userId)) }
 }

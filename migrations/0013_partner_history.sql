@@ -1,1 +1,2 @@
+CREATE INDEX `records_moved` ON `records` (`account_id`,`id`) WHERE kind = 'account.moved';--> statement-breakpoint
 CREATE INDEX `records_described` ON `records` (`account_id`,change ->> '$.customer[1]',`id`) WHERE kind = 'account.customer-described';
