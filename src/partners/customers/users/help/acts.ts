@@ -4,12 +4,14 @@ import { tellHelped } from '../../../../accounts/notices/data.ts'
 import type { Db } from '../../../../db/open.ts'
 import { orTooMany, TooMany } from '../../../../mail/pace.ts'
 import { findUser } from '../../../../people/data/users.ts'
-import { type HelpedIn, isOnlyInCustomers, resetTwoFactor, sendPasswordLink } from '../../../../people/help/data.ts'
+import { isOnlyInCustomers, resetTwoFactor, sendPasswordLink } from '../../../../people/help/data.ts'
 import { tellTwoFactor } from '../../../../people/two-factor/letter.ts'
+import type { Person } from '../../../../records/record.ts'
 import { found, notFound } from '../../../../web/answer/errors.ts'
 import { userIdOf } from '../../../../web/request/address.ts'
 import { actor } from '../../../../web/request/viewer.ts'
 import { customerOf } from '../../../scope.ts'
+import type { Customer } from '../../data/customers.ts'
 
 /** A Partner Admin helps a user of a customer who cannot log in. */
 export function helpUsers(app: FastifyInstance): void {
@@ -30,8 +32,9 @@ export function helpUsers(app: FastifyInstance): void {
 
   app.post(`${base}/password-link`, help, async (request, reply) => {
     const { customer, member } = helpedOf(request)
-    const how = helpIn(request, 'sent', (tx) => helpedOf(request, tx))
-    const sent = orTooMany(() => sendPasswordLink(db, actor(request), member.userId, how, mailContext))
+    const by = helper(request, (tx) => helpedOf(request, tx))
+    const how = { accountId: customer.id, tell: told(by, customer, { what: 'sent', name: member.name }) }
+    const sent = orTooMany(() => sendPasswordLink(db, by, member.userId, how, mailContext))
     return reply.seeOther(
       `/partner/customers/${customer.identifier}/users`,
       sent instanceof TooMany
@@ -44,12 +47,17 @@ export function helpUsers(app: FastifyInstance): void {
 
   app.post(`${base}/two-factor/removal`, help, async (request, reply) => {
     const { customer, member, user } = helpedOf(request)
-    const tell = tellTwoFactor(app, user, 'reset', request.member.account.name)
-    const how = helpIn(request, 'reset', (tx) => {
-      found(isOnlyInCustomers(tx, helpedOf(request, tx).user, request.member.account.id) || undefined)
-      tell(tx)
+    const { account } = request.member
+    const by = helper(request, (tx) => {
+      if (!isOnlyInCustomers(tx, helpedOf(request, tx).user, account.id)) throw notFound()
     })
-    const reset = resetTwoFactor(db, actor(request), member.userId, how)
+    const tellAdmins = told(by, customer, { what: 'reset', name: member.name })
+    const tellUser = tellTwoFactor(app, user, 'reset', account.name)
+    const tell = (tx: Db) => {
+      tellUser(tx)
+      tellAdmins(tx)
+    }
+    const reset = resetTwoFactor(db, by, member.userId, { accountId: customer.id, tell })
     return reply.seeOther(
       `/partner/customers/${customer.identifier}/users`,
       reset
@@ -58,17 +66,19 @@ export function helpUsers(app: FastifyInstance): void {
     )
   })
 
-  /** `still` throws where the user is no longer the customer’s, or the customer no longer the partner’s. */
-  function helpIn(request: FastifyRequest, what: 'sent' | 'reset', still: (tx: Db) => void): HelpedIn {
-    const { customer, member } = helpedOf(request)
-    return {
-      accountId: customer.id,
-      tell: (tx) => {
-        still(tx)
-        tellHelped(tx, actor(request), customer.id, { what, name: member.name }, mailContext)
-      },
-    }
+  function told(by: Person, customer: Customer, what: Parameters<typeof tellHelped>[3]): (tx: Db) => void {
+    return (tx) => tellHelped(tx, by, customer.id, what, mailContext)
   }
+}
+
+/** Who helps; `still` throws in the act’s transaction where the user or the customer is no longer theirs to help. */
+function helper(request: FastifyRequest, still: (tx: Db) => void): Person {
+  const by = actor(request)
+  const stillMay = (tx: Db) => {
+    by.stillMay?.(tx)
+    still(tx)
+  }
+  return { ...by, stillMay }
 }
 
 /** The customer and its user that the address names. A 404 where one is not the other’s. */
