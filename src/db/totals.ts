@@ -20,17 +20,18 @@ const keptFor = 60_000
 
 /**
  * What was made less than a minute before `at` (milliseconds), if a record (`has`) was there already: for what takes a
- * look at much, and for which a minute ago is good enough until the viewer’s own act. `upTo` is the newest record now.
+ * look at much, and for which a minute ago is good enough until the viewer’s own act. `newest` reads the newest record.
  */
 export function forAMinute<Value>(
   db: Db,
   key: string,
-  { has, upTo, at }: { has: number; upTo: number; at: number },
+  { has, newest, at }: { has: number; newest: () => number; at: number },
   make: () => Value,
 ): Value {
   const all = keptValues(db)
   const known = all.get(key)
   if (known && has <= known.upTo && at >= known.at && at - known.at < keptFor) return known.value as Value
+  const upTo = newest()
   const value = make()
   if (all.size >= mostTotals) all.clear()
   all.set(key, { upTo, at, value })

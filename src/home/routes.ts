@@ -13,7 +13,7 @@ import { projectPool } from '../quotas/data/pool.ts'
 import { findOpenRequest } from '../quotas/requests/data/reading.ts'
 import { listDownload } from '../web/lists/csv.ts'
 import { readList } from '../web/lists/list.ts'
-import type { PartnerAccount, Viewer } from '../web/request/viewer.ts'
+import { type PartnerAccount, type Viewer, whichPartner } from '../web/request/viewer.ts'
 import { checklistsOf } from './checklists.ts'
 import { workOfPartner, workOfSupport } from './work.ts'
 
@@ -72,9 +72,7 @@ async function partnerSide(request: FastifyRequest, partner: PartnerAccount) {
   const { db, now } = request.server
   const ends = monthEnds(now())
   const overview = await overviewOf(db, { partnerId: partner.id, userId: request.signedIn.id }, now(), ends)
-  // With several partner accounts, a page has to be told which.
-  const several = request.viewer.partnerAccounts.length > 1 && request.viewer.account?.id !== partner.id
-  const query: Record<string, string> = several ? { account: partner.identifier } : {}
+  const query = whichPartner(request.viewer, partner)
   return {
     ...partner,
     query,

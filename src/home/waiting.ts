@@ -14,18 +14,18 @@ export function waitingFor({ server, viewer }: FastifyRequest): Waiting {
   const { db, now } = server
   if (!viewer.user) return {}
   const at = now()
-  const upTo = newestRecord(db)
+  const newest = () => newestRecord(db)
   const own = newestRecordOf(db, viewer.user.id)
   const ofPartners = viewer.partnerAccounts
     .filter(({ standings }) => can(standings, 'customer.limit'))
     .map(({ id }) =>
-      forAMinute(db, `requests ${id}`, { has: Math.max(own, newestRecordFrom(db, id)), upTo, at }, () => ({
+      forAMinute(db, `requests ${id}`, { has: Math.max(own, newestRecordFrom(db, id)), newest, at }, () => ({
         id,
         n: countOpenRequests(db, id),
       })),
     )
   const ofSupport = can(viewer.standings, 'support.see')
-    ? forAMinute(db, 'requests', { has: own, upTo, at }, () => ({
+    ? forAMinute(db, 'requests', { has: own, newest, at }, () => ({
         accounts: countPendingRequests(db),
         quotas: countOpenRequests(db, null),
       }))

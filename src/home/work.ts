@@ -3,14 +3,14 @@ import { firstPage } from '../db/list.ts'
 import { overdue } from '../operations/backups/folder.ts'
 import {
   allNeeds,
+  isNamed,
   listNeedy,
   type NeedyCustomer,
-  namedNeeds,
   needs,
   type Overview,
 } from '../partners/customers/data/attention.ts'
 import { listPendingRequests, partnerRequestList } from '../partners/partnership/data.ts'
-import { can } from '../policy.ts'
+import { type Action, can } from '../policy.ts'
 import { listOpenRequests, openRequestList, type QuotaRequest } from '../quotas/requests/data/reading.ts'
 import { address, duration, number, plural, withUnit } from '../web/format.ts'
 import type { PartnerAccount } from '../web/request/viewer.ts'
@@ -34,7 +34,7 @@ export type Line = {
 /** What needs Support now, the newest first. */
 export function workOfSupport({ server, viewer }: FastifyRequest): Line[] {
   const { db, config, now, clock } = server
-  const may = (action: Parameters<typeof can>[1]) => can(viewer.standings, action)
+  const may = (action: Action) => can(viewer.standings, action)
   const lines: Line[] = []
   if (may('support.clock') && clock.trouble !== undefined)
     lines.push({
@@ -132,8 +132,6 @@ function lineOfCustomer(
     over: [`${name} is over a limit`, ofLimit, 'Quotas', 'quotas'],
     near: [`${name} is near a limit`, ofLimit, 'Quotas', 'quotas'],
     missing: [`${name} has no admin`, 'No admin is invited either', 'Invite', 'users'],
-    suspended: [`${name} is suspended`, '', 'Open', ''],
-    idle: [`${name} is idle`, '', 'Open', ''],
   }[need] as [string, string | undefined, string, string]
   return {
     title,
@@ -149,7 +147,7 @@ function othersByNeed(overview: Overview, query: Record<string, string>): Line[]
   return allNeeds.flatMap((need) => {
     const { words, filter } = needs[need]
     const { n, newest } = overview.needs[need]
-    const named = namedNeeds.includes(need) ? newest.length : 0
+    const named = isNamed(need) ? newest.length : 0
     return othersOf(n - named, words, address('/partner/customers', { ...filter, ...query }), named > 0)
   })
 }

@@ -12,7 +12,7 @@ import { accountList, listAccounts } from '../../support/accounts/data.ts'
 import { listUsers, userList } from '../../support/users/data.ts'
 import { areas, otherPages } from '../../web/answer/areas.ts'
 import { address } from '../../web/format.ts'
-import type { PartnerAccount } from '../../web/request/viewer.ts'
+import { type PartnerAccount, whichPartner } from '../../web/request/viewer.ts'
 
 /** So many results are shown of each kind; a link leads to the list with all of them. */
 const shown = 5
@@ -105,10 +105,8 @@ function ofSupport({ server: { db }, viewer }: FastifyRequest, q: string): Group
 /** The customers of a partner account, whatever account is active, with their people and projects. */
 function ofPartner({ server: { db, now }, viewer }: FastifyRequest, q: string, partner: PartnerAccount): Group[] {
   if (!can(partner.standings, 'customer.see')) return []
-  const several = viewer.partnerAccounts.length > 1
-  const own = several ? ` of ${partner.name}` : ''
-  // With several partner accounts, a page has to be told which.
-  const which = several && viewer.account?.id !== partner.id ? { account: partner.identifier } : {}
+  const own = viewer.partnerAccounts.length > 1 ? ` of ${partner.name}` : ''
+  const which = whichPartner(viewer, partner)
   const at = (path: string, query: Record<string, string> = {}) =>
     address(`/partner/customers${path}`, { ...query, ...which })
   const customers = resultsOf(

@@ -116,3 +116,8 @@ export function visitingActor(request: FastifyRequest): Actor {
 export function origin(request: FastifyRequest): Pick<Actor, 'at' | 'ip' | 'requestId'> {
   return { at: request.server.now(), ip: request.ip, requestId: request.id }
 }
+
+/** What the address of a page of the Partner Area has to say besides: which account, where the viewer has several. */
+export function whichPartner({ account, partnerAccounts }: Viewer, partner: PartnerAccount): Record<string, string> {
+  return partnerAccounts.length > 1 && account?.id !== partner.id ? { account: partner.identifier } : {}
+}

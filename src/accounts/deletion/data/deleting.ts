@@ -63,8 +63,14 @@ export function deleteAccount(
     const account = tx.select().from(accounts).where(own).get()
     if (!account) return undefined
     const alive = and(eq(projects.accountId, accountId), isNull(projects.deletedAt))
-    const living = tx.select({ id: projects.id }).from(projects).where(alive).all()
-    if (markOfProjects(tx, accountId) !== withProjects || living.length > mostProjects) return 'projects'
+    if (markOfProjects(tx, accountId) !== withProjects) return 'projects'
+    const living = tx
+      .select({ id: projects.id })
+      .from(projects)
+      .where(alive)
+      .limit(mostProjects + 1)
+      .all()
+    if (living.length > mostProjects) return 'projects'
     for (const { id } of living) deleteProject(tx, actor, accountId, id)
 
     endImports(tx, actor, accountId)

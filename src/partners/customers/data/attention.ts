@@ -45,6 +45,10 @@ export const needs = {
 export type Need = keyof typeof needs
 export const allNeeds = Object.keys(needs) as Need[]
 
+/** Those that have a line of their own for each customer; the others are only counted. */
+type NamedNeed = Exclude<Need, 'suspended' | 'idle'>
+export const isNamed = (need: Need): need is NamedNeed => need !== 'suspended' && need !== 'idle'
+
 /** A number with a bit for each need of a customer. */
 function needsAt(at: number): SQL<number> {
   const bits = allNeeds.map((need, bit) => {
@@ -79,7 +83,7 @@ export function overviewOf(
   times: number[],
 ): Promise<Overview> {
   const has = Math.max(newestRecordFrom(db, partnerId), newestRecordOf(db, userId))
-  return forAMinute(db, `overview ${partnerId}`, { has, upTo: newestRecord(db), at }, () =>
+  return forAMinute(db, `overview ${partnerId}`, { has, newest: () => newestRecord(db), at }, () =>
     countCustomers(db, partnerId, at, times),
   )
 }
@@ -125,7 +129,7 @@ async function countCustomers(db: Db, partnerId: AccountId, at: number, times: n
 
 /** A customer that needs somebody, as it is now. */
 export type NeedyCustomer = {
-  need: Need
+  need: NamedNeed
   name: string
   identifier: string
   /** Of its nearest limit. */
@@ -135,7 +139,7 @@ export type NeedyCustomer = {
 
 /** The customers that an overview names and that still need what it says; each once. */
 export function listNeedy(db: Db, partnerId: AccountId, overview: Overview, at: number): NeedyCustomer[] {
-  const ids = [...new Set(namedNeeds.flatMap((need) => overview.needs[need].newest))]
+  const ids = [...new Set(allNeeds.filter(isNamed).flatMap((need) => overview.needs[need].newest))]
   const rows = db
     .select({ id: accounts.id, name: accounts.name, identifier: accounts.identifier, needs: needsAt(at) })
     .from(accounts)
@@ -145,14 +149,11 @@ export function listNeedy(db: Db, partnerId: AccountId, overview: Overview, at: 
   const uses = usesOf(db, ids)
   const pending = pendingOf(db, ids)
   return rows.flatMap(({ id, name, identifier, needs: now }) => {
-    const need = needsOf(now).find((one) => namedNeeds.includes(one))
+    const need = needsOf(now).find(isNamed)
     const invitation = pending.find((one) => one.accountId === id && isWhy(one, need, at))
     return need ? [{ need, name, identifier, use: nearestLimit(uses.get(id) ?? []), invitation }] : []
   })
 }
-
-/** Those that have a line of their own for each customer. */
-export const namedNeeds: Need[] = ['failed', 'expired', 'ending', 'over', 'near', 'missing']
 
 function pendingOf(db: Db, ids: AccountId[]) {
   return db
