@@ -1,24 +1,11 @@
 import { eq } from 'drizzle-orm'
-import { Secret, TOTP } from 'otpauth'
 import t from 'tap'
 import { users } from '../../src/db/schema.ts'
 import { type CastName, cast, demoPassword } from '../../src/demo.ts'
 import { type Client, type Page, type Panel, startApp } from '../harness.ts'
+import { codeOf, enrol } from '../two-factor.ts'
 
 const minute = 60_000
-
-function codeOf(panel: Panel, secret: string): string {
-  return new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: panel.app.now() })
-}
-
-/** Switches two-factor log-in on; returns the secret and the recovery codes. */
-async function enrol(panel: Panel, client: Client) {
-  const page = await client.open('/profile/two-factor')
-  const secret = page.root.querySelector('main code')?.textContent.replaceAll(' ', '') ?? ''
-  const done = await client.press(page, 'Switch on', { code: codeOf(panel, secret) })
-  const codes = done.root.querySelectorAll('.codes code').map((code) => code.textContent)
-  return { secret, codes, done }
-}
 
 /** The first step of a log-in, as somebody who has a second one. */
 async function passwordOnly(panel: Panel, who: CastName, next = '/'): Promise<{ client: Client; second: Page }> {

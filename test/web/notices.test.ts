@@ -1,6 +1,5 @@
 import { dirname, join, relative } from 'node:path'
 import { eq } from 'drizzle-orm'
-import { Secret, TOTP } from 'otpauth'
 import t from 'tap'
 import ts from 'typescript'
 import {
@@ -15,8 +14,9 @@ import {
 } from '../../src/db/schema.ts'
 import { type CastName, cast, demoPassword } from '../../src/demo.ts'
 import { resendGap } from '../../src/mail/allowance.ts'
-import { type Client, type Fields, type Page, type Panel, projectId, startApp, userId } from '../harness.ts'
+import { type Fields, type Page, type Panel, projectId, startApp, userId } from '../harness.ts'
 import { isData, readSource, sources, src } from '../sources.ts'
+import { enrol } from '../two-factor.ts'
 
 // What a page says is what happened: a notice tells of the act’s result, never of what was asked for.
 
@@ -82,13 +82,6 @@ const deleteAcme = all(
 )
 const deleteDirect = as('olga', '/support/accounts/direct/removal', 'Delete account', { identifier: 'direct' })
 const secondSession = (who: CastName) => (panel: Panel) => panel.signIn(who)
-
-async function enrol(panel: Panel, client: Client): Promise<void> {
-  const page = await client.open('/profile/two-factor')
-  const secret = page.root.querySelector('main code')?.textContent.replaceAll(' ', '') ?? ''
-  const code = new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: panel.app.now() })
-  await client.press(page, 'Switch on', { code })
-}
 
 /** For each form of a signed-in user: how it is sent. Or why it cannot find its act done already. */
 const acts: Record<string, Act | string> = {
@@ -323,7 +316,7 @@ const acts: Record<string, Act | string> = {
   },
   'POST /partner/customers/:customer/users/:user/two-factor/removal': {
     who: 'petra',
-    first: async (panel) => enrol(panel, await panel.signIn('tom')),
+    first: async (panel) => void (await enrol(panel, await panel.signIn('tom'))),
     page: '/partner/customers/acme/users/TOM',
     button: 'Reset two-factor',
   },
@@ -573,7 +566,7 @@ const acts: Record<string, Act | string> = {
   },
   'POST /support/users/:user/two-factor/removal': {
     who: 'olga',
-    first: async (panel) => enrol(panel, await panel.signIn('tom')),
+    first: async (panel) => void (await enrol(panel, await panel.signIn('tom'))),
     page: '/support/users',
     button: 'Reset two-factor',
     within: cast.tom.email,
