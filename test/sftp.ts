@@ -13,10 +13,18 @@ const { STATUS_CODE, OPEN_MODE, flagsToString } = ssh2.utils.sftp
 
 export type SftpServer = { folder: string; port: number; keyFile: string; knownHostsFile: string; stop: () => void }
 
+/** ssh2 now and then writes a key that it cannot read. */
+function newKey() {
+  for (;;) {
+    const key = ssh2.utils.generateKeyPairSync('ed25519')
+    if (!(ssh2.utils.parseKey(key.private) instanceof Error)) return key
+  }
+}
+
 export async function startSftp(t: Test): Promise<SftpServer> {
   const folder = newFolder()
   const keys = newFolder()
-  const [host, user] = [ssh2.utils.generateKeyPairSync('ed25519'), ssh2.utils.generateKeyPairSync('ed25519')]
+  const [host, user] = [newKey(), newKey()]
   const allowed = ssh2.utils.parseKey(user.public)
   const server = new ssh2.Server({ hostKeys: [host.private] }, (client: any) => {
     client.on('error', () => {})
