@@ -21,7 +21,7 @@ export async function createOperator(given: { email: string; name: string }): Pr
     name: valid('--name', personName().safeParse(given.name)),
   }
   const password = valid('The password', newPassword().safeParse(typed))
-  const guessable = whyGuessable(password, { ...owner, accounts: [] }, config.panelName)
+  const guessable = await whyGuessable(password, { ...owner, accounts: [] }, config.panelName)
   if (guessable) throw new StartError(`The password: ${guessable}`)
 
   const { db, close } = joinInstallation(config.dataDir, Date.now())

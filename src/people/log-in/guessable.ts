@@ -1,5 +1,3 @@
-import { type ZxcvbnResult, zxcvbn, zxcvbnOptions } from '@zxcvbn-ts/core'
-import { adjacencyGraphs, dictionary } from '@zxcvbn-ts/language-common'
 import { foldForms } from '../../db/fold.ts'
 
 // Whether a password can be guessed (ASVS 5.0, 6.2.4 and 6.2.11): estimated by zxcvbn, which knows common
@@ -53,25 +51,27 @@ function everyday(): string[] {
 /** So many letters must be left of a password without the words of its owner, where it holds any. */
 const lettersBeside = 4
 
-let ready = false
-
-/** Building the dictionaries takes 50 ms and some memory, which many processes never need. */
-function judge(password: string, own: string[]): ZxcvbnResult {
-  if (!ready)
-    zxcvbnOptions.setOptions({
-      dictionary: { ...dictionary, everyday: everyday() },
-      graphs: adjacencyGraphs,
-      l33tMaxSubstitutions: mostSubstitutions,
-    })
-  ready = true
-  return zxcvbn(password, own)
+/** zxcvbn with its dictionaries: reading and building them takes 60 ms and some memory, which many processes never need. */
+async function loadEstimator() {
+  const [{ zxcvbn, zxcvbnOptions }, { adjacencyGraphs, dictionary }] = await Promise.all([
+    import('@zxcvbn-ts/core'),
+    import('@zxcvbn-ts/language-common'),
+  ])
+  zxcvbnOptions.setOptions({
+    dictionary: { ...dictionary, everyday: everyday() },
+    graphs: adjacencyGraphs,
+    l33tMaxSubstitutions: mostSubstitutions,
+  })
+  return zxcvbn
 }
+
+let estimator: ReturnType<typeof loadEstimator> | undefined
 
 /** Whose password it is, and the names of their accounts, or of the one that they are invited to. */
 export type Owner = { name: string; email: string; accounts: string[] }
 
 /** Why a password is too easy to guess for its owner, and what to do; undefined when it is not. */
-export function whyGuessable(password: string, owner: Owner, panelName: string): string | undefined {
+export async function whyGuessable(password: string, owner: Owner, panelName: string): Promise<string | undefined> {
   const texts = [owner.name, owner.email, ...owner.accounts, panelName, 'Meshpanel'].map(foldForms)
   const own = [...new Set(texts.flatMap((text) => [letters(text), ...text.split(/[^\p{L}\p{N}]+/u)]))]
     .filter((word) => word.length > 2)
@@ -82,7 +82,8 @@ export function whyGuessable(password: string, owner: Owner, panelName: string):
     return 'This is little more than your own name or e-mail, or the name of your account or of the panel. Choose another.'
 
   const judged = [...password.normalize('NFKC')].slice(0, mostJudged).join('')
-  const { guesses } = judge(judged, own)
+  estimator ??= loadEstimator()
+  const { guesses } = (await estimator)(judged, own)
   return guesses < leastGuesses
     ? 'This password is easy to guess. Use four or more words that do not belong together, or let a password manager create one.'
     : undefined

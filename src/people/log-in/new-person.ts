@@ -43,7 +43,7 @@ export async function readNewPassword(
 ): Promise<string | undefined> {
   if (!form.input) return undefined
   const { password, repeated } = form.input
-  const guessable = whyGuessable(password, owner, panelName)
+  const guessable = await whyGuessable(password, owner, panelName)
   if (guessable) form.errors.password = guessable
   if (repeated.normalize('NFC') !== password) form.errors.repeated = 'The two passwords differ.'
   if (guessable || form.errors.repeated) return undefined
