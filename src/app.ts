@@ -1,40 +1,30 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { startPurge } from './accounts/deletion/purge/worker.ts'
-import viewer, { ownAccount, recentAccounts, switchTo } from './accounts/viewer.ts'
 import type { Config } from './config.ts'
 import { startCleaning } from './db/cleaning.ts'
 import type { Connection } from './db/open.ts'
 import { watchStorage } from './db/storage.ts'
-import { waitingFor } from './home/waiting.ts'
 import { newPost } from './mail/outbox.ts'
 import { startMailWorker } from './mail/worker.ts'
 import { startCopying } from './operations/backups/copying.ts'
 import { startBackups } from './operations/backups/schedule.ts'
 import { watchClock } from './operations/clock/watch.ts'
-import watchRoutes from './operations/health/routes.ts'
 import { newSetAside } from './operations/health/set-aside.ts'
 import { warningsOf } from './operations/health/warnings.ts'
 import type { Replica } from './operations/replica/replica.ts'
 import { watchTroubles } from './operations/troubles/watch.ts'
-import { prove } from './people/two-factor/proof.ts'
-import { rooms } from './rooms.ts'
+import pages from './pages.ts'
 import { newToken, type Secrets } from './secrets.ts'
 import assets from './web/answer/assets.ts'
 import { answerBroken, answerUnreadable } from './web/answer/bare-page.ts'
 import compression from './web/answer/compression.ts'
-import errors from './web/answer/errors.ts'
 import secureHeaders from './web/answer/headers.ts'
 import { httpLimits, logging, refuseUnclearHost, requestLog, withoutEndingSlash } from './web/answer/http.ts'
-import page from './web/answer/page.ts'
-import { putBaseBefore, refusePagesAsBase, takeBaseOff } from './web/base.ts'
+import { refusePagesAsBase, takeBaseOff } from './web/base.ts'
 import metrics from './web/metrics.ts'
 import deadline, { type Deadlines, deadlines } from './web/request/deadline.ts'
-import forms from './web/request/forms.ts'
-import guard from './web/request/guard.ts'
-import once from './web/request/once.ts'
-import session from './web/request/session.ts'
-import unsent from './web/request/unsent.ts'
 import { reserveNamesOf } from './web/reserved-names.ts'
+import routeTable from './web/route-table.ts'
 
 export type AppOptions = {
   config: Config
@@ -69,6 +59,7 @@ export async function buildApp({
   })
 
   startWork(app, { config, db, secrets, now, replica })
+  await app.register(routeTable)
   await app.register(metrics)
   await app.register(secureHeaders)
   app.addHook('onRequest', refuseUnclearHost)
@@ -76,23 +67,8 @@ export async function buildApp({
   app.addHook('onRequest', withoutEndingSlash)
   await app.register(compression)
   await app.register(assets)
-  await app.register(session)
-  await app.register(viewer)
-  await app.register(unsent)
-  await app.register(forms)
-  await app.register(page, { recentAccounts, waitingFor })
-  await app.register(errors)
-  await app.register(guard, {
-    switchAccount: (request, identifier) => switchTo(request, identifier) !== undefined,
-    findOwnAccount: ownAccount,
-    prove,
-  })
-  await app.register(once)
-  app.addHook('onSend', putBaseBefore)
 
-  await app.register(watchRoutes, { db })
-  // Called, not registered: a plugin of its own for each would take a tenth of a start.
-  for (const room of rooms) await room(app)
+  await app.register(pages, { db })
   refusePagesAsBase(app)
   return app
 }

@@ -11,7 +11,7 @@ const ground = /^(db|records|mail|operations\/elsewhere)\/|^(config|settings|ver
 
 function layer(file: string): number {
   if (entry.has(file)) return 5
-  if (file === 'app.ts' || file === 'rooms.ts') return 4
+  if (['app.ts', 'pages.ts', 'rooms.ts'].includes(file)) return 4
   if (file.startsWith('web/')) return 2
   if (file === 'policy.ts') return 1
   return ground.test(file) ? 0 : 3

@@ -29,17 +29,18 @@ export default fp(async (app: FastifyInstance) => {
   else app.decorate('assets', address)
 
   await app.register(async (scope) => {
-    scope.addHook('onRoute', (route) => {
-      route.config = { ...route.config, can: 'asset.see' }
-    })
     await scope.register(fastifyStatic, {
       root: folder,
-      prefix: reload ? '/assets/:hash/' : address,
-      decorateReply: false,
+      serve: false,
       dotfiles: 'deny',
       index: false,
       immutable: true,
       maxAge: '365d',
     })
+    scope.get<{ Params: { '*': string } }>(
+      `${reload ? '/assets/:hash/' : address}*`,
+      { config: { can: 'asset.see' } },
+      (request, reply) => reply.sendFile(request.params['*']),
+    )
   })
 })

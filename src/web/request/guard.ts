@@ -1,33 +1,19 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { type Action, can, isOfPartnerArea } from '../../policy.ts'
+import { can, isOfPartnerArea } from '../../policy.ts'
 import { badRequest, fileTooLarge, forbidden, LogInFirst, Refusal, tooLarge } from '../answer/errors.ts'
 import { httpLimits } from '../answer/http.ts'
 import { isMultipart } from './unsent.ts'
 
 declare module 'fastify' {
-  interface FastifyInstance {
-    /** Every route with the action it names, as it was registered. */
-    routeTable: RouteEntry[]
-  }
   interface FastifyContextConfig {
-    /** The action in policy.ts that this route is. */
-    can?: Action
     /** Its forms act in the active account, and so carry it (`_account`). */
     inAccount?: boolean
     /** The user must confirm who they are if the log-in was long ago; the answer may be a file. */
     confirm?: boolean | 'download'
-    /** Its address holds a token: not logged, no referrer. */
-    secret?: boolean
     /** Its form may carry a file. A body of more bytes than this is refused. */
     upload?: number
   }
-}
-
-export type RouteEntry = {
-  method: string
-  url: string
-  config: { can?: Action; secret?: boolean; confirm?: boolean | 'download' }
 }
 
 export type GuardOptions = {
@@ -43,13 +29,6 @@ export type GuardOptions = {
 const proofLasts = 10 * 60_000
 
 export default fp<GuardOptions>(async (app: FastifyInstance, options) => {
-  const routeTable: RouteEntry[] = []
-  app.decorate('routeTable', routeTable)
-  app.addHook('onRoute', ({ method, url, config }) => {
-    if (!config?.can) throw new Error(`${method} ${url} must name an action from policy.ts`)
-    for (const one of [method].flat()) routeTable.push({ method: one, url, config })
-  })
-
   // A visitor is sent to log in before any of the form is read, unless it was filled in during a session.
   app.addHook('onRequest', async (request, reply) => {
     const action = request.routeOptions.config.can
