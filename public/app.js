@@ -16,6 +16,29 @@ document.addEventListener('keydown', (event) => {
   }
 })
 
+// Rows to tick: all of the page at once, and how many are ticked.
+for (const table of document.querySelectorAll('table[data-tick]')) {
+  const boxes = [...table.querySelectorAll('tbody .tick input')]
+  const bar = boxes[0]?.form
+  const words = bar?.querySelector('[data-ticked]')
+  const every = Object.assign(document.createElement('input'), { type: 'checkbox', ariaLabel: 'Tick all on this page' })
+  table.querySelector('th.tick')?.replaceChildren(every)
+  const count = () => {
+    const n = boxes.filter((box) => box.checked).length
+    every.checked = n === boxes.length
+    every.indeterminate = n > 0 && !every.checked
+    if (words) words.textContent = bar.elements.all?.checked ? 'With all:' : `${n} ticked:`
+  }
+  every.addEventListener('change', () => {
+    for (const box of boxes) box.checked = every.checked
+    count()
+  })
+  table.addEventListener('change', count)
+  bar?.addEventListener('change', count)
+  bar?.addEventListener('reset', () => setTimeout(count))
+  addEventListener('pageshow', count)
+}
+
 // A link to copy.
 for (const button of document.querySelectorAll('button[data-copy]')) {
   const field = document.getElementById(button.dataset.copy)

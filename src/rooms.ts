@@ -18,6 +18,7 @@ import customerDetailRoutes from './partners/customers/details/routes.ts'
 import customerHistoryRoutes from './partners/customers/history/routes.ts'
 import customerRoutes from './partners/customers/routes.ts'
 import customerSuspensionRoutes from './partners/customers/suspension/routes.ts'
+import tickedCustomerRoutes from './partners/customers/ticked/routes.ts'
 import customerUserRoutes from './partners/customers/users/routes.ts'
 import accountTransferRoutes from './partners/partnership/move/routes.ts'
 import partnerRequestRoutes from './partners/partnership/request/routes.ts'
@@ -89,6 +90,7 @@ export const rooms = [
   customerHistoryRoutes,
   customerUserRoutes,
   customerSuspensionRoutes,
+  tickedCustomerRoutes,
   deletedAccountRoutes,
   supportDeletionRoutes,
   accountTransferRoutes,

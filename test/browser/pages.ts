@@ -268,6 +268,33 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     { name: 'customer-overview', who: petra, path: '/partner/customers/acme' },
     { name: 'customer-overview-empty', who: petra, path: '/partner/customers/initech' },
     { name: 'customer-details', who: petra, path: '/partner/customers/acme/details' },
+    {
+      name: 'customers-ticked',
+      who: petra,
+      path: '/partner/customers',
+      act: async ({ page }) => page.getByLabel('Tick Acme').check(),
+    },
+    {
+      name: 'ticked-suspension',
+      who: petra,
+      path: `/partner/ticked-customers/suspension?c=acme&c=initech&c=${longIdentifier}`,
+    },
+    { name: 'ticked-resumption', who: petra, path: '/partner/ticked-customers/resumption?c=acme&c=initech' },
+    { name: 'ticked-tag', who: petra, path: '/partner/ticked-customers/tag?c=acme&c=initech' },
+    { name: 'ticked-tag-preview', who: petra, path: '/partner/ticked-customers/tag?c=acme&c=initech&tag=VIP' },
+    { name: 'ticked-tag-removal', who: petra, path: '/partner/ticked-customers/tag-removal?c=acme&c=initech&tag=VIP' },
+    {
+      name: 'ticked-result',
+      who: petra,
+      path: '/partner/ticked-customers/tag?c=acme&c=mills&tag=north',
+      act: async (petra) => {
+        // As if somebody else had given the tag in the meantime.
+        await petra.page.locator('input[name="customers"]').evaluate((field) => {
+          ;(field as HTMLInputElement).value = 'acme,gone-by-now'
+        })
+        await petra.press('Add tag to 1 customer')
+      },
+    },
     { name: 'customer-suspension', who: petra, path: '/partner/customers/acme/suspension' },
     { name: 'partner-history', who: petra, path: '/partner/history' },
     { name: 'projects', who: stella, path: '/projects' },

@@ -19,6 +19,7 @@ import {
 } from '../../src/db/schema.ts'
 import { cast, demoPassword } from '../../src/demo.ts'
 import { resendGap } from '../../src/mail/allowance.ts'
+import { changeTag } from '../../src/partners/customers/ticked/data.ts'
 import { requestPartnership } from '../../src/partners/partnership/data.ts'
 import { endSession, endSessions } from '../../src/people/data/sessions.ts'
 import { createUser, findUser, setDisabled, setPassword } from '../../src/people/data/users.ts'
@@ -168,6 +169,13 @@ export const acts: Record<string, Act | Act[]> = {
     arrange: (w) =>
       suspendAccount(w.db, w.person('Petra'), w.accountId('acme'), 'The bill is open.', w.panel.app.mailContext),
   },
+  '/partner/ticked-customers/suspension': {},
+  '/partner/ticked-customers/resumption': {
+    arrange: (w) =>
+      suspendAccount(w.db, w.person('Petra'), w.accountId('acme'), 'The bill is open.', w.panel.app.mailContext),
+  },
+  '/partner/ticked-customers/tag': {},
+  '/partner/ticked-customers/tag-removal': { arrange: tagAcme },
   '/partner/customers/:customer/removal': { objects: inEmpty },
   '/partner/deleted-customers/:customer/restoration': {
     arrange: (w) =>
@@ -239,6 +247,11 @@ export const acts: Record<string, Act | Act[]> = {
   },
   '/support/backups': {},
   '/support/clock': { arrange: ({ db }) => db.update(installation).set({ lastSeenAt: 0 }).run() },
+}
+
+function tagAcme(w: World): void {
+  const acme = { partnerId: w.accountId('cloudhaus'), id: w.accountId('acme'), identifier: 'acme' }
+  changeTag(w.db, w.person('Petra'), acme, 'Changed', true)
 }
 
 /** The secret that a page shows, without the spaces between its groups. */

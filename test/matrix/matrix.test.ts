@@ -186,6 +186,7 @@ const whoMay: Record<Group, string[]> = {
     'GET /partner/deleted-customers',
     'GET /partner/quotas',
     'GET /partner/quotas.csv',
+    'GET /partner/ticked-customers/file',
   ],
   partnerAdmins: [
     'GET /partner/history',
@@ -222,6 +223,15 @@ const whoMay: Record<Group, string[]> = {
     'POST /partner/customers/:customer/quotas/requests/:request/approval',
     'POST /partner/customers/:customer/quotas/requests/:request/refusal',
     'POST /partner/quotas/automatic-approval',
+    'GET /partner/ticked-customers/suspension',
+    'POST /partner/ticked-customers/suspension',
+    'GET /partner/ticked-customers/resumption',
+    'POST /partner/ticked-customers/resumption',
+    'GET /partner/ticked-customers/tag',
+    'POST /partner/ticked-customers/tag',
+    'GET /partner/ticked-customers/tag-removal',
+    'POST /partner/ticked-customers/tag-removal',
+    'GET /partner/ticked-customers/result',
   ],
   support: [
     'GET /support',

@@ -125,6 +125,9 @@ const plausible: Record<string, Fields> = {
   '/support/resources': { key: 'changed', name: 'Changed', unit: '' },
   '/support/resources/:key': { name: 'Changed', unit: '', version: '1' },
   '/partner/customers/:customer/suspension': { reason: 'Changed' },
+  '/partner/ticked-customers/suspension': { reason: 'Changed' },
+  '/partner/ticked-customers/tag': { tag: 'Changed' },
+  '/partner/ticked-customers/tag-removal': { tag: 'Changed' },
   '/partner/customers/:customer/details': { reference: 'Changed', version: '0' },
   '/projects': { name: 'Changed', identifier: 'changed' },
   '/projects/:project/name': { name: 'Changed', version: '1' },
@@ -153,6 +156,7 @@ export function formFor(url: string, objects: Objects): Fields {
   if (url === '/projects/:project/removal') fields.identifier = objects.project
   if (url === '/partner/customers/:customer/removal') fields.identifier = objects.customer
   if (url === '/support/accounts/:identifier/removal') fields.identifier = objects.identifier
+  if (url.startsWith('/partner/ticked-customers/')) fields.customers = objects.customer
   if (url === '/projects/:project/access') fields.people = objects.user
   if (url === '/customer/quotas/requests') fields.project = objects.project
   if (url === '/active-account') fields.account = objects.identifier

@@ -375,6 +375,29 @@ const acts: Record<string, Act | string> = {
     page: '/partner/customers',
     button: 'Resume',
   },
+  'POST /partner/ticked-customers/suspension': {
+    who: 'petra',
+    page: '/partner/ticked-customers/suspension?c=acme',
+    button: 'Suspend 1 customer',
+    fields: { reason: 'Unpaid' },
+  },
+  'POST /partner/ticked-customers/resumption': {
+    who: 'petra',
+    first: suspend,
+    page: '/partner/ticked-customers/resumption?c=acme',
+    button: 'Resume 1 customer',
+  },
+  'POST /partner/ticked-customers/tag': {
+    who: 'petra',
+    page: '/partner/ticked-customers/tag?c=acme&tag=VIP',
+    button: 'Add tag to 1 customer',
+  },
+  'POST /partner/ticked-customers/tag-removal': {
+    who: 'petra',
+    first: as('petra', '/partner/ticked-customers/tag?c=acme&tag=VIP', 'Add tag to 1 customer'),
+    page: '/partner/ticked-customers/tag-removal?c=acme&tag=VIP',
+    button: 'Remove tag from 1 customer',
+  },
   'POST /partner/customers/:customer/removal': {
     who: 'petra',
     first: removeAcmesProjects,

@@ -65,12 +65,12 @@ export function listDownload<Row, Filters extends string>(
 ): FastifyReply | undefined {
   const wanted = (request.query as Record<string, unknown>)[`${prefix}download`]
   if (request.method !== 'GET' || wanted !== 'csv') return undefined
-  return csvDownload(
-    reply,
-    `${spec.name}.csv`,
-    fileColumns(spec).map(({ name }) => name),
-    rowsOf(spec, everyRow(list, readList(request, spec, prefix))),
-  )
+  return csvDownload(reply, `${spec.name}.csv`, ...listRows(spec, everyRow(list, readList(request, spec, prefix))))
+}
+
+/** The columns of a list’s file, and its rows. */
+export function listRows<Row>(spec: ListSpec<Row>, rows: Iterable<Row>): [string[], Generator<Cell[]>] {
+  return [fileColumns(spec).map(({ name }) => name), rowsOf(spec, rows)]
 }
 
 function* rowsOf<Row>(spec: ListSpec<Row>, rows: Iterable<Row>): Generator<Cell[]> {

@@ -23,6 +23,19 @@ export function readList<Filters extends string>(
   }
 }
 
+/**
+ * The list that a form was opened from: the query of its address. What is no query of the list’s becomes its first page: it
+ * only says where to return to, or what to read.
+ */
+export function readListText<Filters extends string>(text: string, spec: ListSpec<never, Filters>): ListQuery<Filters> {
+  try {
+    return readQuery(Object.fromEntries(new URLSearchParams(text)), spec, '')
+  } catch (error) {
+    if (error instanceof Refusal) return firstPage(spec)
+    throw error
+  }
+}
+
 function readQuery<Filters extends string>(
   given: Record<string, unknown>,
   spec: ListSpec<never, Filters>,

@@ -6,6 +6,8 @@ type Options = {
   show?: string[]
   /** The last column holds what can be done with a row, or what these words say. */
   acts?: boolean | string
+  /** The first column is a check box of the row. */
+  ticks?: boolean
   /** How columns look on a page where they look otherwise. */
   looks?: Record<string, string>
 }
@@ -16,7 +18,7 @@ const hiddenOnPhones = /\b(?:wide|mid|not-narrow)\b/
  * A page’s table: its headings, and the attributes of each cell. It throws if the cells of a row are in another order than
  * the headings.
  */
-export function tableOf(columns: ListSpec<never>['columns'], { show, acts, looks = {} }: Options = {}) {
+export function tableOf(columns: ListSpec<never>['columns'], { show, acts, ticks, looks = {} }: Options = {}) {
   const names = show ?? Object.keys(columns).filter((name) => columns[name]?.head !== undefined)
   const headings = names.map((name) => {
     const { head, look = '', label } = columns[name] ?? {}
@@ -25,6 +27,7 @@ export function tableOf(columns: ListSpec<never>['columns'], { show, acts, looks
   })
   const unseen = acts === true ? 'Actions' : acts
   if (unseen) headings.push({ name: 'acts', head: unseen, look: looks.acts ?? 'acts', label: false, away: true })
+  if (ticks) headings.unshift({ name: 'tick', head: 'Ticked', look: 'tick', label: false, away: true })
   const cells = headings.map(({ head, look, label }) => {
     const labelled = label && !hiddenOnPhones.test(look) ? ` data-label="${escaped(head)}"` : ''
     return `${look && ` class="${look}"`}${labelled}`

@@ -1,4 +1,4 @@
-import { and, lt, not, type SQL, sql } from 'drizzle-orm'
+import { and, asc, lt, not, type SQL, sql } from 'drizzle-orm'
 import { accountSorts } from '../../../accounts/data/account.ts'
 import { hasAdmin } from '../../../accounts/members/data.ts'
 import { foldCase } from '../../../db/fold.ts'
@@ -7,7 +7,7 @@ import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPag
 import type { Db } from '../../../db/open.ts'
 import { placeholdersOf } from '../../../db/prepared.ts'
 import { accounts } from '../../../db/schema.ts'
-import { amongFew } from '../../../db/search.ts'
+import { amongFew, isOneOf } from '../../../db/search.ts'
 import { type FoundBy, matchWithPeople } from '../../../db/search-people.ts'
 import { isActive, isSuspended, suspensionOf } from '../../../db/suspension.ts'
 import { nearLimit } from '../../../quotas/arithmetic.ts'
@@ -105,6 +105,16 @@ export function listCustomers(
     counted: ({ where, limit }) => db.select({ one: accounts.id }).from(accounts).where(and(own, where)).limit(limit),
     seen: (rows) => rows,
   })
+}
+
+/** Of these identifiers, the partner's customers, by name. */
+export function listCustomersNamed(db: Db, partnerId: AccountId, identifiers: string[]): CustomerRow[] {
+  return db
+    .select({ ...columns, users, projectLimit, foundBy: sql<null>`null` })
+    .from(accounts)
+    .where(and(livingOf(partnerId), isOneOf(accounts.identifier, identifiers)))
+    .orderBy(asc(accounts.sortKey))
+    .all()
 }
 
 const day = 24 * 3_600_000

@@ -17,18 +17,18 @@ import { actor } from '../../../web/request/viewer.ts'
 import { customerOf } from '../../scope.ts'
 import type { Customer } from '../data/customers.ts'
 import { changeDetails, findByReference, findDetails, type KeptDetails, listTags } from './data.ts'
+import { longestTag, mostTags } from './tags.ts'
 
 /** So many people and invitations are named. */
 const shown = 5
 /** So many of the partner’s tags are offered. */
 const offered = 20
-const mostTags = 10
 
 const tags = optionalLine(400)
   .transform((text) => text.split(',').map((tag) => tag.trim()))
   .transform((all) => [...new Map(all.filter(Boolean).map((tag) => [foldCase(tag), tag])).values()])
   .refine((all) => all.length <= mostTags, `Use at most ${mostTags} tags.`)
-  .refine((all) => all.every((tag) => [...tag].length <= 30), 'Use at most 30 characters for a tag.')
+  .refine((all) => all.every((tag) => [...tag].length <= longestTag), `Use at most ${longestTag} characters for a tag.`)
 
 const details = z.strictObject({
   contactName: optionalLine(100),

@@ -1,0 +1,108 @@
+import { setImmediate } from 'node:timers/promises'
+import { and, asc, eq } from 'drizzle-orm'
+import { foldCase } from '../../../db/fold.ts'
+import type { AccountId } from '../../../db/ids.ts'
+import type { ListQuery } from '../../../db/list.ts'
+import type { Db } from '../../../db/open.ts'
+import { accounts, ties, tieTags } from '../../../db/schema.ts'
+import { isOneOf } from '../../../db/search.ts'
+import type { Actor } from '../../../records/record.ts'
+import { livingOf } from '../data/customers.ts'
+import { type CustomerFilter, type CustomerRow, listCustomers, listCustomersNamed } from '../data/listing.ts'
+import { changeDetails, findDetails } from '../details/data.ts'
+
+// Several customers at once: those that somebody has ticked in the list, or all that a search and filters leave.
+
+/** So many customers are changed at once. */
+export const mostAtOnce = 1_000
+/** So many are read without letting other requests in between. */
+const slice = 250
+
+const columns = {
+  id: accounts.id,
+  name: accounts.name,
+  identifier: accounts.identifier,
+  suspendedAt: accounts.suspendedAt,
+  supportSuspendedAt: accounts.supportSuspendedAt,
+}
+
+/** A ticked customer, as the acts on several need it. */
+export type TickedCustomer = Pick<typeof accounts.$inferSelect, keyof typeof columns> & { tags: string[] }
+
+/** Of these identifiers, those of the partner's living customers, by name. All others are left out. */
+export async function listTicked(db: Db, partnerId: AccountId, identifiers: string[]): Promise<TickedCustomer[]> {
+  const ticked: TickedCustomer[] = []
+  for (let from = 0; from < identifiers.length; from += slice) {
+    ticked.push(...readTicked(db, partnerId, identifiers.slice(from, from + slice)))
+    await setImmediate()
+  }
+  return ticked.sort((one, other) => one.name.localeCompare(other.name))
+}
+
+/** One of them, as it is now. */
+export function findTicked(db: Db, partnerId: AccountId, identifier: string): TickedCustomer | undefined {
+  return readTicked(db, partnerId, [identifier])[0]
+}
+
+function readTicked(db: Db, partnerId: AccountId, identifiers: string[]): TickedCustomer[] {
+  const own = and(livingOf(partnerId), isOneOf(accounts.identifier, identifiers))
+  const tags = new Map<AccountId, string[]>()
+  for (const { accountId, tag } of db
+    .select({ accountId: ties.accountId, tag: tieTags.tag })
+    .from(accounts)
+    .innerJoin(ties, and(eq(ties.accountId, accounts.id), eq(ties.partnerId, partnerId)))
+    .innerJoin(tieTags, eq(tieTags.tieId, ties.id))
+    .where(own)
+    .orderBy(asc(tieTags.tagKey))
+    .all())
+    tags.set(accountId, [...(tags.get(accountId) ?? []), tag])
+  return db
+    .select(columns)
+    .from(accounts)
+    .where(own)
+    .all()
+    .map((customer) => ({ ...customer, tags: tags.get(customer.id) ?? [] }))
+}
+
+/** The identifiers of the first customers that a list shows with this search and these filters, and whether there are more. */
+export async function listMatching(
+  db: Db,
+  partnerId: AccountId,
+  query: ListQuery<CustomerFilter>,
+  at: number,
+): Promise<{ identifiers: string[]; more: boolean }> {
+  const identifiers: string[] = []
+  let cursor: ListQuery['cursor']
+  do {
+    const page = listCustomers(db, partnerId, { ...query, size: slice, cursor }, at)
+    identifiers.push(...page.rows.map(({ identifier }) => identifier))
+    cursor = page.next
+    await setImmediate()
+  } while (cursor && identifiers.length < mostAtOnce)
+  return { identifiers, more: cursor !== undefined }
+}
+
+/** The rows of these customers, as the list's file has them. */
+export function* rowsOfTicked(db: Db, partnerId: AccountId, identifiers: string[]): Generator<CustomerRow> {
+  for (let from = 0; from < identifiers.length; from += slice)
+    yield* listCustomersNamed(db, partnerId, identifiers.slice(from, from + slice))
+}
+
+/** Gives a customer of the partner a tag, or takes it away; its other details stay. Nothing happens where it has it, or has not. */
+export function changeTag(
+  db: Db,
+  actor: Actor,
+  customer: { partnerId: AccountId; id: AccountId; identifier: string },
+  tag: string,
+  wanted: boolean,
+): void {
+  const { contactName, contactEmail, contactPhone, contactAddress, reference, note, tags, version } = findDetails(
+    db,
+    customer.partnerId,
+    customer.id,
+  )
+  const others = tags.filter((other) => foldCase(other) !== foldCase(tag))
+  if (wanted === others.length < tags.length) return
+  const texts = { contactName, contactEmail, contactPhone, contactAddress, reference, note }
+  changeDetails(db, actor, customer, { ...texts, tags: wanted ? [...others, tag] : others }, version)
+}

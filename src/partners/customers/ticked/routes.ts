@@ -1,0 +1,175 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import * as z from 'zod'
+import type { AccountId, UserId } from '../../../db/ids.ts'
+import { can } from '../../../policy.ts'
+import { badRequest, notFound } from '../../../web/answer/errors.ts'
+import { identifierPattern, line } from '../../../web/fields.ts'
+import { csvDownload, listRows } from '../../../web/lists/csv.ts'
+import { listAddress, readListText } from '../../../web/lists/list.ts'
+import { type Form, newForm, readForm } from '../../../web/request/forms.ts'
+import { customerList } from '../data/listing.ts'
+import { listTags } from '../details/data.ts'
+import { oneTag } from '../details/tags.ts'
+import { type TickedAct, tickedActs } from './acts.ts'
+import { listMatching, listTicked, mostAtOnce, rowsOfTicked, type TickedCustomer } from './data.ts'
+import { changeTicked, notYours, type TickedResult } from './run.ts'
+
+const base = '/partner/ticked-customers'
+const tagsOffered = 20
+
+/** What the preview sends: the customers that the act changes, and the list to return to. */
+const chosen = { customers: z.string().max(40_000), list: z.string().max(2_000).default('') }
+const schemas = {
+  none: z.strictObject(chosen).transform((input) => ({ ...input, reason: '', tag: '' })),
+  reason: z
+    .strictObject({ ...chosen, reason: line('Say why: the accounts’ users will read it.', 300) })
+    .transform((input) => ({ ...input, tag: '' })),
+  tag: z.strictObject({ ...chosen, tag: oneTag() }).transform((input) => ({ ...input, reason: '' })),
+}
+
+/** What the last act of a partner’s user left undone, until the panel starts again. */
+type LastResult = TickedResult & { act: TickedAct; list: string }
+const mostResults = 200
+
+export default async function tickedCustomerRoutes(app: FastifyInstance) {
+  const { db } = app
+  const results = new Map<string, LastResult>()
+
+  app.get(`${base}/file`, { config: { can: 'customer.see' } }, async (request, reply) => {
+    const { identifiers, list } = await readChoice(request)
+    if (identifiers.length === 0) return nothingTicked(reply, list)
+    const rows = rowsOfTicked(db, request.member.account.id, identifiers)
+    return csvDownload(reply, 'customers.csv', ...listRows(customerList, rows))
+  })
+
+  for (const [name, act] of Object.entries(tickedActs)) {
+    const path = `${base}/${name}`
+    app.get(path, { config: { can: act.can } }, async (request, reply) => showChoice(request, reply, act, path))
+    app.post(path, { config: { can: act.can, inAccount: true } }, async (request, reply) => {
+      const partnerId = request.member.account.id
+      const form = readForm(schemas[act.asks ?? 'none'], request.body)
+      const identifiers = readIdentifiers([String(form.values.customers ?? '')])
+      const customers = await listTicked(db, partnerId, identifiers)
+      if (customers.length === 0) throw notFound()
+      const list = listOf(form.values.list)
+      if (!form.input) {
+        if (act.asks === 'tag') throw badRequest('It names no tag. Open the page again.')
+        const missing = identifiers.length - customers.length
+        return showPreview(reply.code(422), { act, path, customers, missing, more: false, list, form, tag: '' })
+      }
+      const { reason, tag } = form.input
+      const result = await changeTicked(request, act, identifiers, { reason, tag })
+      if (result.left.length === 0) return reply.seeOther(list, act.done(result.done, { reason, tag }))
+      keep(results, keyOf(request.signedIn.id, partnerId), { ...result, act, list })
+      const done = result.done === 0 ? 'Nothing was changed.' : act.done(result.done, { reason, tag })
+      return reply.seeOther(`${base}/result`, done)
+    })
+  }
+
+  app.get(`${base}/result`, { config: { can: 'customer.describe' } }, async (request, reply) => {
+    const partnerId = request.member.account.id
+    const last = results.get(keyOf(request.signedIn.id, partnerId))
+    if (!last || !can(request.viewer.standings, last.act.can)) return reply.seeOther('/partner/customers')
+    const why = new Map(last.left.map((one) => [one.identifier, one.why]))
+    const named = await listTicked(db, partnerId, [...why.keys()])
+    return reply.page('partners/customers/ticked/result', {
+      title: 'Result',
+      done: last.done,
+      left: named.map((customer) => ({ customer, why: why.get(customer.identifier) ?? '' })),
+      gone: why.size - named.length,
+      notYours,
+      list: last.list,
+    })
+  })
+}
+
+/** The preview of an act; where it needs a tag, first the page that asks for it. */
+async function showChoice(request: FastifyRequest, reply: FastifyReply, act: TickedAct, path: string) {
+  const { db } = request.server
+  const partnerId = request.member.account.id
+  const { identifiers, list, more } = await readChoice(request)
+  if (identifiers.length === 0) return nothingTicked(reply, list)
+  const customers = await listTicked(db, partnerId, identifiers)
+  if (customers.length === 0) throw notFound()
+  const missing = identifiers.length - customers.length
+  const { tag: typed, all } = request.query as Record<string, unknown>
+  const form = newForm({ tag: typeof typed === 'string' ? typed : '' })
+  const preview = { act, path, customers, missing, more, list, form }
+  if (act.asks !== 'tag') return showPreview(reply, { ...preview, tag: '' })
+  const tag = typed === undefined ? undefined : oneTag().safeParse(typed)
+  if (tag?.success) return showPreview(reply, { ...preview, tag: tag.data })
+  if (tag) form.errors.tag = tag.error.issues[0]?.message
+  return reply.code(tag ? 422 : 200).page('partners/customers/ticked/tag', {
+    title: act.button,
+    ...preview,
+    all: all === 'yes',
+    offered: act === tickedActs.tag ? listTags(db, partnerId, tagsOffered) : tagsOf(customers),
+  })
+}
+
+/** The ticked customers of a request for a preview, or all that match. */
+async function readChoice(request: FastifyRequest) {
+  const query = request.query as Record<string, unknown>
+  const list = listOf(query.list)
+  if (query.all !== 'yes') return { identifiers: readIdentifiers([query.c].flat()), list, more: false }
+  const { db, now } = request.server
+  const asked = readListText(String(query.list ?? ''), customerList)
+  return { list, ...(await listMatching(db, request.member.account.id, asked, now())) }
+}
+
+function keep(results: Map<string, LastResult>, key: string, result: LastResult): void {
+  results.delete(key)
+  results.set(key, result)
+  const [oldest] = results.keys()
+  if (results.size > mostResults && oldest !== undefined) results.delete(oldest)
+}
+
+const keyOf = (userId: UserId, partnerId: AccountId) => `${userId} ${partnerId}`
+
+const tagsOf = (customers: TickedCustomer[]) =>
+  [...new Set(customers.flatMap(({ tags }) => tags))].slice(0, tagsOffered)
+
+/** The address of the list as it was, from the query that a form carries. */
+function listOf(query: unknown): string {
+  const list = readListText(typeof query === 'string' ? query : '', customerList)
+  return listAddress('/partner/customers', { ...list, spec: customerList }, '', list.cursor)
+}
+
+function readIdentifiers(given: unknown[]): string[] {
+  const identifiers = given.flatMap((text) => (typeof text === 'string' && text ? text.split(',') : []))
+  if (identifiers.some((one) => !identifierPattern.test(one) || one.length > 32)) throw notFound()
+  if (identifiers.length > mostAtOnce) throw badRequest(`It holds more than ${mostAtOnce} customers. Choose fewer.`)
+  return [...new Set(identifiers)]
+}
+
+function nothingTicked(reply: FastifyReply, list: string) {
+  return reply.seeOther(list, 'Tick at least one customer first.')
+}
+
+type Preview = {
+  act: TickedAct
+  path: string
+  customers: TickedCustomer[]
+  /** Of those that were ticked, how many are not the partner’s any more. */
+  missing: number
+  /** More match than are changed at once. */
+  more: boolean
+  list: string
+  form: Form
+  tag: string
+}
+
+function showPreview(reply: FastifyReply, preview: Preview) {
+  const { act, customers, tag } = preview
+  const judged = customers.map((customer) => ({ customer, why: act.why(customer, { reason: '', tag }) }))
+  const changed = judged.flatMap(({ customer, why }) => (why === undefined ? [customer] : []))
+  const typed = { reason: '', tag }
+  return reply.page('partners/customers/ticked/preview', {
+    ...preview,
+    title: changed.length > 0 ? act.title(changed.length, typed) : 'Nothing to change',
+    changed,
+    left: judged.flatMap(({ customer, why }) => (why === undefined ? [] : [{ customer, why }])),
+    label: act.label(changed.length),
+    most: mostAtOnce,
+  })
+}
