@@ -195,7 +195,7 @@ function notSaved(error: FastifyError, request: FastifyRequest): Refusal | undef
 
 /** What was typed into a form, to be offered again. Undefined if it holds something secret, or a file. */
 function typedFields(request: FastifyRequest): Record<string, string | string[]> | undefined {
-  const { _csrf, _once, _switch, _user, ...fields } = (request.body ?? {}) as Record<string, string | string[]>
+  const { _csrf, _once, _switch, _user, _back, ...fields } = (request.body ?? {}) as Record<string, string | string[]>
   return Object.entries(fields).some(([name, value]) => value !== '' && secretFields.includes(name))
     ? undefined
     : fields

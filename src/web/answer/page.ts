@@ -11,7 +11,7 @@ import { can, projectRoleNames, roleName } from '../../policy.ts'
 import { version } from '../../version.ts'
 import { identifierRule } from '../fields.ts'
 import * as format from '../format.ts'
-import { listAddress, listFilterNames, refererQuery } from '../lists/list.ts'
+import { backTo, listAddress, listBefore, listFilterNames, refererQuery } from '../lists/list.ts'
 import { tableOf } from '../lists/table.ts'
 import { cookieName, cookieOptions } from '../request/cookies.ts'
 import { authorSeal } from '../request/unsent.ts'
@@ -69,8 +69,9 @@ export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts, wa
     const waiting = this.request.method === 'GET' ? readNotice(this.request) : ''
     if (notice) this.setCookie(noticeName, `${waiting} ${notice}`.trim(), noticeCookie)
     // Back to the list as it was filtered, sorted and paged.
-    const query = path.includes('?') ? '' : new URLSearchParams(refererQuery(this.request, path)).toString()
-    const to = query && this.request.method === 'POST' ? `${path}?${query}` : path
+    const asked = path.includes('?') || this.request.method !== 'POST' ? {} : refererQuery(this.request, path)
+    const query = new URLSearchParams(asked).toString()
+    const to = query ? `${path}?${query}` : backTo(path, this.request.method === 'POST' ? listBefore(this.request) : '')
     this.request.outcome = { path: to, notice }
     return this.redirect(to, 303)
   })
@@ -79,11 +80,15 @@ export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts, wa
     const { request } = this
     // An error may come before the viewer is known.
     const viewer = request.viewer ?? visitor
+    const before = listBefore(request)
     const page = {
       title,
       path: request.url.split('?', 1)[0] ?? '/',
       /** With the search and filters of a list. */
       address: request.method === 'GET' ? request.url : (request.url.split('?', 1)[0] ?? '/'),
+      /** The list before this page, which its forms lead back to. */
+      before,
+      back: (path: string) => backTo(path, before),
       user: viewer.user ?? null,
       account: viewer.account ?? null,
       activeAccount: viewer.activeAccount ?? null,

@@ -124,10 +124,34 @@ function readCursor(text: string, name: string, sort: string): Cursor | undefine
 
 /** The query of the page of ours that a form was sent from; empty where the browser does not say. */
 export function refererQuery(request: FastifyRequest, path?: string): Record<string, string> {
-  const { referer } = request.headers
-  if (!referer || !URL.canParse(referer)) return {}
+  const referer = refererOf(request)
+  return referer && (path === undefined || referer.path === path) ? Object.fromEntries(referer.url.searchParams) : {}
+}
+
+function refererOf({ headers: { referer }, server }: FastifyRequest): { url: URL; path: string } | undefined {
+  if (!referer || !URL.canParse(referer)) return undefined
   const url = new URL(referer)
-  const { origin, base } = request.server.config
-  const own = url.origin === origin && (path === undefined || withoutBase(base, url.pathname) === path)
-  return own ? Object.fromEntries(url.searchParams) : {}
+  const { origin, base } = server.config
+  return url.origin === origin ? { url, path: withoutBase(base, url.pathname) } : undefined
+}
+
+/** Longer queries are forgotten: no list has one. */
+const longestQuery = 2_000
+
+/**
+ * The list that a page was opened from, as it was searched, filtered, sorted and paged: its path and query. A page with a
+ * form passes it on (`_back`), so that the act leads back there. Empty where there is none.
+ */
+export function listBefore(request: FastifyRequest): string {
+  if (request.formMeta?.back) return request.formMeta.back
+  const referer = refererOf(request)
+  if (!referer?.url.search || referer.url.search.length > longestQuery) return ''
+  const ofItself = request.method === 'GET' && referer.path === request.url.split('?', 1)[0]
+  return ofItself ? '' : referer.path + referer.url.search
+}
+
+/** A path of ours, with the query that it had where it is the list that `before` names. */
+export function backTo(path: string, before: string): string {
+  const query = before.startsWith(`${path}?`) ? new URLSearchParams(before.slice(path.length + 1)).toString() : ''
+  return query ? `${path}?${query}` : path
 }

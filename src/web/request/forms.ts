@@ -16,6 +16,8 @@ declare module 'fastify' {
       once: string
       /** Whose page it stood on (unsent.ts). */
       author: string
+      /** The list that its page was opened from (lists/list.ts). */
+      back: string
     }
   }
 }
@@ -101,7 +103,7 @@ export default fp(async (app: FastifyInstance) => {
   })
   app.addHook('preValidation', async (request) => {
     if (request.method !== 'POST') return
-    const { _csrf, _account, _switch, _proof, _once, _user, ...fields } = ofRow(request)
+    const { _csrf, _account, _switch, _proof, _once, _user, _back, ...fields } = ofRow(request)
     if (Object.values(fields).flat().length > 100)
       throw badRequest('It holds more than 100 fields. Send it in several steps.')
     if (Array.isArray(_account)) throw badRequest('It names two accounts. Open the page again.')
@@ -111,6 +113,7 @@ export default fp(async (app: FastifyInstance) => {
       proof: typeof _proof === 'string' ? _proof : '',
       once: typeof _once === 'string' ? _once : '',
       author: typeof _user === 'string' ? _user : '',
+      back: typeof _back === 'string' ? _back.slice(0, 2_100) : '',
     }
     request.body = fields
     if (request.viewer.user) app.unsentForms.forget(request.viewer.user.id, request.formMeta.once)

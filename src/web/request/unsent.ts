@@ -98,7 +98,7 @@ export function isMultipart({ headers }: FastifyRequest): boolean {
 function read(request: FastifyRequest, page: string): UnsentForm | undefined {
   if (request.routeOptions.config.secret || request.routeOptions.config.repeatable) return undefined
   const { formMeta } = request
-  const { _csrf, _user, _switch, _proof, _account, _once, ...typed } = ofRow(request)
+  const { _csrf, _user, _switch, _proof, _account, _once, _back, ...typed } = ofRow(request)
   const once = formMeta?.once ?? _once
   const account = formMeta?.account ?? _account
   if (typeof once !== 'string' || !once || once.length > 100 || Array.isArray(account)) return undefined
