@@ -467,9 +467,9 @@ export class Page {
     return field?.tagName === 'TEXTAREA' ? typedIn(field) : field?.getAttribute('value')
   }
 
-  /** The texts of a table’s rows. */
+  /** The texts of a table’s rows, or of a history’s lines. */
   get tableRows(): string[] {
-    return this.root.querySelectorAll('main tbody tr').map(clean)
+    return this.root.querySelectorAll('main tbody tr, main .log > li').map(clean)
   }
 
   row(containing: string): string {

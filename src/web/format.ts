@@ -6,6 +6,10 @@ const minute = firstUsed(
 const monthOfYear = firstUsed(
   () => new Intl.DateTimeFormat('en-GB', { month: 'long', year: 'numeric', timeZone: 'UTC' }),
 )
+const hours = firstUsed(() => new Intl.DateTimeFormat('en-GB', { timeStyle: 'short', timeZone: 'UTC' }))
+const weekday = firstUsed(
+  () => new Intl.DateTimeFormat('en-GB', { weekday: 'long', day: 'numeric', month: 'long', timeZone: 'UTC' }),
+)
 const whole = firstUsed(() => new Intl.NumberFormat('en-GB'))
 
 function firstUsed<Format>(make: () => Format): () => Format {
@@ -36,6 +40,24 @@ export function dateTime(at: number): string {
   return `${minute().format(at)} UTC`
 }
 
+/** 07:04 */
+export function time(at: number): string {
+  return hours().format(at)
+}
+
+/** “Today, 24 November”, “Yesterday, 23 November”, “Sunday, 22 November”; the year too where it is another. */
+export function dayWords(at: number, now: number): string {
+  const [words, year] = [
+    weekday()
+      .format(at)
+      .replace(/^(\p{L}+),? /u, '$1, '),
+    date(at).slice(-4),
+  ]
+  const near = date(at) === date(now) ? 'Today' : date(at) === date(now - 86_400_000) ? 'Yesterday' : ''
+  const day = near ? words.replace(/^\p{L}+/u, near) : words
+  return year === date(now).slice(-4) ? day : `${day} ${year}`
+}
+
 /** For a <time>’s datetime. */
 export function isoTime(at: number): string {
   return new Date(at).toISOString()
@@ -49,6 +71,15 @@ export function number(count: number): string {
 /** “4,096 MiB” */
 export function withUnit(value: number, { unit }: { unit: string }): string {
   return unit ? `${number(value)} ${unit}` : number(value)
+}
+
+/** “64 GB”, from “65536 MiB”: an amount in the largest unit that needs no fraction, as people say it. */
+export function amountInWords(value: number, unit: string): string {
+  const binary = /^([KMGT])iB$/i.exec(unit)?.[1]?.toUpperCase()
+  if (!binary || value === 0) return withUnit(value, { unit })
+  let [size, step] = [value, 'KMGT'.indexOf(binary)]
+  for (; size % 1_024 === 0 && step < 3; step++) size /= 1_024
+  return step === 'KMGT'.indexOf(binary) ? withUnit(value, { unit }) : `${number(size)} ${'KMGT'[step]}B`
 }
 
 /** “1 project”, “2 projects” */

@@ -94,7 +94,7 @@ t.test('the mailbox’s owner who follows a mailed link ends everything that was
     2,
   )
   const olga = await panel.signIn('olga')
-  t.match((await olga.get('/support/history?family=user')).text, 'what was set up before ended')
+  t.match((await olga.get('/support/history?family=user')).text, 'What was set up before has ended')
 })
 
 t.test('a password reset proves an address too, and ends the second factor that another had set up', async (t) => {
@@ -289,7 +289,7 @@ t.test(
     t.type(provedAt(panel, cfo.email), 'number')
     t.equal((await person.get('/profile')).status, 200, 'this browser is signed in anew')
     t.notMatch((await stella.get('/customer/users')).row(cfo.email), 'address not confirmed')
-    t.match((await stella.get('/customer/history?family=user')).row('had a confirmation'), 'Stella')
+    t.match((await stella.get('/customer/history?family=user')).row('to confirm their e-mail'), 'Stella')
   },
 )
 

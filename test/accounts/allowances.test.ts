@@ -407,7 +407,7 @@ t.test(
       [{ identifier: [null, 'umbrella'] }, { identifier: [null, 'rival'] }],
     )
     const history = await petra.open('/customer/history?account=cloudhaus')
-    t.match(history.row('umbrella'), 'tried an identifier that is taken')
+    t.match(history.row('umbrella'), 'tried the identifier umbrella, which is taken')
   },
 )
 

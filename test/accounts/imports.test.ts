@@ -104,7 +104,7 @@ Last,last,Lea,lea@last.example,Customer User,0
   const result = (await petra.get(`${checked.path}?download=csv`)).body
   t.match(result, /2,Blumen Müller \(blumen-muller\),done,created/)
   t.match(result, /Cloudhaus again \(cloudhaus\),wrong,"?The identifier “cloudhaus” is taken/)
-  t.match((await petra.open('/partner/history')).text, 'created the account')
+  t.match((await petra.open('/partner/history')).text, 'Petra created')
   t.match((await petra.open('/customer/history?account=cloudhaus')).text, 'finished importing a file')
   t.equal((await petra.press(checked, 'Discard')).status, 409)
 })

@@ -392,7 +392,7 @@ t.test('accepting twice makes one membership', async (t) => {
   t.equal(answers.filter(({ status }) => status === 303).length, 1)
   t.equal(membersNamed(panel, 'acme', cast.nils.email).length, 1)
   const stella = await panel.signIn('stella')
-  const joined = (await stella.get('/customer/history')).tableRows.filter((row) => row.includes('joined the account'))
+  const joined = (await stella.get('/customer/history')).tableRows.filter((row) => row.includes('joined as'))
   t.equal(joined.filter((row) => row.includes('Nils')).length, 1)
 })
 
@@ -776,7 +776,7 @@ t.test('who invites, resends, copies, cancels and accepts is recorded', async (t
   const has = (...words: string[]) => rows.some((row) => words.every((word) => row.includes(word)))
   t.ok(has('Stella', 'invited', greta.email, 'Customer User'))
   t.ok(has('Stella', 'copied', greta.email))
-  t.ok(has('Greta', 'joined the account'))
+  t.ok(has('Greta', 'joined as Customer User'))
   t.ok(has('Greta', 'accepted'))
   t.ok(has('Stella', 'again', 'second@acme.example'))
   t.ok(has('Stella', 'cancelled', 'second@acme.example'))

@@ -56,7 +56,7 @@ t.test('a partner and Support suspend each for themselves, and lift only their o
   t.match((await olga.submitAndFollow(path, 'Suspend', { reason: 'Abuse' })).notice, 'Acme is suspended.')
   await olga.press(form, 'Suspend', { reason: 'Once more' })
   t.match((await stella.get('/')).text, /Abuse.*Support/)
-  t.match((await olga.get('/support/history?family=account')).row('suspended the account'), 'Abuse')
+  t.match((await olga.get('/support/history?family=account')).row('suspended Acme'), 'Abuse')
 
   t.match(
     (await petra.submitAndFollow('/partner/customers', 'Resume', {}, 'acme')).notice,

@@ -71,7 +71,10 @@ t.test('rotating makes new secrets, seals everything again and ends all sessions
   await works(t, panel)
   const again = await startApp(t, { dataDir: panel.dataDir })
   const olga = await again.signIn('olga')
-  t.match((await olga.get('/support/history?family=installation')).tableRows[0], /Set-up.*made new secrets.*2 → 0/)
+  t.match(
+    (await olga.get('/support/history?family=installation')).tableRows[0],
+    /Set-up made new secrets 2 sessions ended/,
+  )
 })
 
 for (const step of ['keys written', 'sealed', 'committed', 'old key gone'] as const) {

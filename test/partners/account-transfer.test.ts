@@ -68,10 +68,10 @@ t.test('Support moves a customer to another partner at once, with everything it 
   t.match(letterTo(cast.stella.email)?.text, /Rival looks after your account from now on[\s\S]*help@meshpanel\.example/)
 
   const history = await stella.get('/customer/history?family=account')
-  t.match(history.row('moved the account'), 'partner: Cloudhaus → Rival')
+  t.match(history.row('moved the account'), 'from Cloudhaus to Rival')
   t.match(history.row('moved the account'), 'Support')
-  t.match((await petra.get('/customer/history')).row('took a customer from this partner'), 'Acme (acme) → –')
-  t.match((await riva.get('/customer/history')).row('gave this partner a customer'), '– → Acme (acme)')
+  t.match((await petra.get('/customer/history')).row('took the customer'), 'Acme (acme) from this partner')
+  t.match((await riva.get('/customer/history')).row('gave the customer'), 'Acme (acme) to this partner')
 })
 
 t.test('a pool without room refuses a customer, resource by resource, and nothing changes', async (t) => {
@@ -115,7 +115,7 @@ t.test(
     t.same(people(panel, 'acme'), ['Max', 'Stella', 'Tom'])
     t.equal((await petra.get('/projects')).status, 403, 'an open tab can do nothing more')
     t.notMatch((await stella.get('/projects/website')).text, 'petra@cloudhaus.example')
-    t.match((await stella.get('/customer/history?family=member')).row('removed the user'), 'Petra')
+    t.match((await stella.get('/customer/history?family=member')).row('removed'), 'Petra')
   },
 )
 
@@ -171,14 +171,14 @@ t.test('what a customer is called after it has left, its old partner reads nowhe
   await petra.submit('/partner/customers/acme/suspension', 'Suspend', { reason: 'Unpaid' })
   await petra.submit('/partner/customers', 'Resume', {}, 'acme')
   const history = '/partner/history'
-  t.match((await petra.get(history)).row('suspended the account'), 'Acme')
-  t.match((await petra.get(`${history}?q=acm`)).text, 'suspended the account')
+  t.match((await petra.get(history)).row('suspended'), 'Acme')
+  t.match((await petra.get(`${history}?q=acm`)).text, 'suspended Acme')
   await olga.submit(page, 'Move', { partner: 'rival' })
   await stella.submit('/customer/account', 'Save name', { name: 'Secret plans' })
-  t.match((await petra.get(history)).row('suspended the account'), 'acme')
+  t.match((await petra.get(history)).row('suspended'), 'acme')
   t.notMatch((await petra.get(history)).body, 'Secret plans')
   t.notMatch((await petra.get(`${history}?download=csv`)).body, 'Secret plans')
-  t.notMatch((await petra.get(`${history}?q=secret`)).text, 'suspended the account')
+  t.notMatch((await petra.get(`${history}?q=secret`)).text, 'suspended')
 })
 
 t.test('a move that leaves users without an admin says so first, and the new partner can invite one', async (t) => {

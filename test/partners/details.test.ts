@@ -55,8 +55,8 @@ t.test('nobody of the customer, and no other partner, reads them anywhere', asyn
     if (who !== 'riva') t.notMatch((await client.get('/search?q=zebra')).text, 'Acme', `${who} does not find it`)
   }
   const stella = await panel.signIn('stella')
-  t.notMatch((await stella.get('/customer/history')).text, 'details of a customer', 'nor in the account’s history')
-  t.match((await petra.get('/customer/history')).row('changed the details of a customer'), 'acme')
+  t.notMatch((await stella.get('/customer/history')).text, 'the details of', 'nor in the account’s history')
+  t.match((await petra.get('/customer/history')).row('changed the details of the customer'), 'acme')
 })
 
 t.test('a reference is one customer’s', async (t) => {
@@ -159,15 +159,15 @@ t.test('a customer’s history has what it sees itself, and apart from it what o
   await petra.submit('/partner/customers/initech/details', 'Save details', { reference: 'C-2' })
 
   const page = await petra.open('/partner/customers/acme')
-  t.match(page.text, /Latest changes Stella created the project: Intranet/)
+  t.match(page.text, /Latest changes Stella created the project Intranet/)
   const shared = await petra.open('/partner/customers/acme/history')
   t.match(shared.row('Intranet'), 'Stella')
   t.equal(shared.tableRows.length, (await stella.open('/customer/history')).tableRows.length, 'its admins see the same')
   t.notMatch(shared.text, '127.0.0.1', 'but from where somebody acted')
-  t.notMatch(shared.text, 'details of a customer')
+  t.notMatch(shared.text, 'the details of')
 
   const own = await petra.open('/partner/customers/acme/history/own')
-  t.match(own.row('changed the details of a customer'), /Petra.*acme.*reference, note/)
+  t.match(own.row('changed the details of the customer'), /Petra.*acme.*reference, note/)
   t.notMatch(own.text, /Pays late|C-1|initech|Intranet/)
   const file = await petra.get('/partner/customers/acme/history/own?download=csv')
   t.equal(file.body.trim().split('\r\n').length, 2)
@@ -192,7 +192,7 @@ t.test('a partner does not read what was in a customer’s history before it cam
 
   for (const path of ['/partner/customers/acme/history', '/partner/customers/acme']) {
     const page = await riva.open(path)
-    t.match(page.text, 'changed the quotas')
+    t.match(page.text, 'set Cores to 9')
     t.notMatch(page.text, /Petra|Cloudhaus|Between us/, path)
   }
   t.notMatch((await riva.get('/partner/customers/acme/history?download=csv')).body, /Petra|Cloudhaus|Between us/)

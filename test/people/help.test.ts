@@ -33,8 +33,8 @@ t.test('a Partner Admin sends a customer’s user a password link, and never see
 
   t.equal((await mail.letterTo(cast.stella.email)).mail.subject, 'Tom was sent a password link in Acme')
   const stella = await panel.signIn('stella')
-  t.match((await stella.open('/customer/history')).row('sent a link to choose a new password'), /Petra.*Tom/)
-  t.match((await petra.open('/partner/history')).row('sent a link to choose a new password'), 'Acme')
+  t.match((await stella.open('/customer/history')).row('a link to choose a new password'), /Petra.*Tom/)
+  t.match((await petra.open('/partner/history')).row('a link to choose a new password'), 'Acme')
 
   const again = await petra.submitAndFollow(tom, 'Send password link')
   t.match(again.notice, 'Nothing was sent to Tom again. A link was just asked for')
@@ -51,7 +51,7 @@ t.test('a Partner Admin resets two-factor login of a user whom only they look af
   t.notOk(hasTwoFactor(panel, 'tom'))
   t.equal((await mail.letterTo(cast.tom.email, 2)).mail.subject, 'Two-factor log-in was reset')
   t.equal((await mail.letterTo(cast.stella.email)).mail.subject, 'Two-factor login of Tom was reset in Acme')
-  t.match((await (await panel.signIn('stella')).open('/customer/history')).row('reset two-factor'), /Petra.*Tom/)
+  t.match((await (await panel.signIn('stella')).open('/customer/history')).row('two-factor login of'), /Petra.*Tom/)
 })
 
 t.test('nobody takes the second factor from a user who works elsewhere too, or for Support', async (t) => {
@@ -136,6 +136,6 @@ t.test('Support sees what a user is in, their sessions and e-mails, and sends a 
   t.match(page.text, /Accounts 1 .*Acme.*Customer User/)
   t.match(page.text, /Sessions 1 /)
   t.match(page.text, /E-mails 1 Choose a new password/)
-  t.match((await olga.open('/support/history')).row('sent a link to choose a new password'), /Olga.*Tom/)
+  t.match((await olga.open('/support/history')).row('a link to choose a new password'), /Olga.*Tom/)
   t.equal((await (await panel.signIn('petra')).get(path)).status, 403)
 })

@@ -89,7 +89,7 @@ t.test('a restored project has its people and limits again', async (t) => {
   await nils.submitAndFollow('/', 'Accept')
   t.equal((await nils.get('/projects/website')).status, 200, 'an invitation to it leads to it again')
   const history = await stella.get('/customer/history?family=project')
-  t.match(history.row('restored the project'), 'Stella restored the project: Website')
+  t.match(history.row('restored the project'), 'Stella restored the project Website')
 })
 
 t.test('users who have left the account do not come back with a restored project', async (t) => {
@@ -216,7 +216,7 @@ t.test('after 30 days a deleted project goes for good, except for its identifier
   const taken = await again.submit('/projects', 'Create project', { name: 'Website', identifier: 'website' })
   t.match(taken.error('identifier'), 'is taken in this account, or was once')
   const history = await again.get('/customer/history?family=project')
-  t.match(history.row('removed the project for good'), 'The panel removed the project for good: website')
+  t.match(history.row('for good'), 'The panel removed the project website for good')
   t.throws(
     () => later.db.update(projects).set({ deletedAt: null }).where(eq(projects.identifier, 'website')).run(),
     /never restored/,

@@ -546,9 +546,9 @@ t.test('every change of a project is recorded with what it was before', async (t
   const history = await stella.get('/customer/history')
   const [deleted, removed, changed, given, renamed, created] = history.tableRows
   t.match(created, /Stella.*created the project/)
-  t.match(renamed, /Blog → Journal/)
+  t.match(renamed, /renamed the project Blog to Journal/)
   t.match(given, /Tom/)
-  t.match(changed, /Project User → Project Admin/)
+  t.match(changed, /to Project Admin \(was Project User\)/)
   t.match(removed, /Tom/)
   t.match(deleted, /deleted the project/)
 })

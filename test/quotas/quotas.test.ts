@@ -235,8 +235,8 @@ t.test('explain says which level bounds a resource, who set it, when, and why', 
   t.notMatch(customers, /Contract|limit 20|Olga/, 'what a partner has is not its customers’ to read')
   t.notMatch(ofProject, /Contract|limit 20|Olga/)
   t.notOk((await tom.open('/projects/website')).hasButton('Save quotas'))
-  t.match((await stella.open('/customer/history')).text, 'changed the quotas: Website cores: – → 5')
-  t.match((await petra.open('/partner/history')).text, 'changed the quotas')
+  t.match((await stella.open('/customer/history')).text, 'set Cores for Website to 5 (was no limit)')
+  t.match((await petra.open('/partner/history')).text, 'set Cores for Acme to 8 (was no limit)')
 })
 
 t.test('every level shows the same panel: a bar with its figures as text', async (t) => {

@@ -142,8 +142,11 @@ t.test(
     await olga.submit('/support/accounts', 'Make customer', {}, 'direct')
     t.same(ofPartner(), nothing)
     const history = await dora.open('/customer/history')
-    t.match(history.row('changed the pool for customers'), /Olga Support.*cores: 64 → –.*ram: 128 → –/)
-    t.match(history.row('changed automatic approval'), /Olga Support.*share: 50 → –/)
+    t.match(
+      history.row('changed the pool for customers'),
+      /Olga Support.*Cores: 64 → no limit.*RAM: 128 MiB → no limit/,
+    )
+    t.match(history.row('automatic approval'), /Olga Support set automatic approval to off \(was 50%\)/)
     t.match((await dora.open('/customer/quotas')).row('Projects'), /Projects 3/, 'its own limits stay')
 
     await olga.submit('/support/accounts', 'Make partner', {}, 'direct')
@@ -185,7 +188,7 @@ t.test('requests to become a partner stand on top, and are granted or declined; 
   await dora.submit('/customer/account', 'Ask to become a partner')
   await olga.submit('/support/accounts', 'Make partner', {}, 'Dora')
   t.match((await mail.letterTo(cast.dora.email, 2)).mail.subject, 'is a partner account now')
-  t.match((await dora.get('/customer/history')).row('made this a partner account'), /Olga Support/)
+  t.match((await dora.get('/customer/history')).row('made this account a partner account'), /Olga Support/)
 })
 
 t.test('a suspended account opens for nobody, and says why and who to ask', async (t) => {
@@ -248,9 +251,9 @@ t.test('the history says who did what, to which person, before and after, when a
   const history = await stella.get('/customer/history')
   t.match(
     history.row('changed the role'),
-    /20\d\d, \d\d:\d\d UTC Stella changed the role: Tom role: Customer User → Customer Admin 127.0.0.1/,
+    /\d\d:\d\d Stella changed the role of Tom to Customer Admin \(was Customer User\) 127.0.0.1/,
   )
-  t.match(history.row('greta@acme.example'), /Stella invited: greta@acme.example/)
+  t.match(history.row('greta@acme.example'), /Stella invited greta@acme.example as Customer User/)
   t.match(history.tableRows[0], 'invited', 'the newest is first')
   t.notMatch(history.text, /\[object|undefined|null/)
   const records = panel.rows().records ?? []
@@ -272,7 +275,7 @@ t.test('the partner’s acts stand in the customer’s history, and in the partn
   const petra = await panel.signIn('petra')
   await petra.submit('/partner/customers/acme/users', 'Add Myself')
   const stella = await panel.signIn('stella')
-  t.match((await stella.get('/customer/history')).row('added themselves'), /Petra Partner Cloudhaus/)
+  t.match((await stella.get('/customer/history')).row('added themselves'), /Petra of Cloudhaus Partner/)
   t.match((await petra.get('/partner/history?account=cloudhaus')).status, 303)
   t.match((await petra.get('/partner/history')).row('added themselves'), /Petra.*Acme/)
   const riva = await panel.signIn('riva')

@@ -153,7 +153,8 @@ function links(page: Page, rel: 'next' | 'prev'): Map<string, string> {
   )
 }
 
-const rowsOf = (page: Page) => page.root.querySelectorAll('main tbody tr, main .choices li, main .card').length
+const rowsOf = (page: Page) =>
+  page.root.querySelectorAll('main tbody tr, main .choices li, main .log > li, main .card').length
 
 /** The address of the page behind the last row: what the last page is once all its rows have gone. */
 function behind(address: string, prefix: string): string {

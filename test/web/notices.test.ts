@@ -2,6 +2,7 @@ import { dirname, join, relative } from 'node:path'
 import { eq } from 'drizzle-orm'
 import t from 'tap'
 import ts from 'typescript'
+import { writeUnchecked } from '../../src/db/open.ts'
 import {
   importRows,
   imports,
@@ -14,7 +15,10 @@ import {
 } from '../../src/db/schema.ts'
 import { type CastName, cast, demoPassword } from '../../src/demo.ts'
 import { resendGap } from '../../src/mail/allowance.ts'
-import { type Fields, type Page, type Panel, projectId, startApp, userId } from '../harness.ts'
+import { type RecordKind, recordKinds } from '../../src/records/kinds.ts'
+import { atCommandLine, byItself, type Change, record } from '../../src/records/record.ts'
+import { accountId, type Fields, type Page, type Panel, projectId, startApp, userId } from '../harness.ts'
+import { toldIn } from '../history/told.ts'
 import { isData, readSource, sources, src } from '../sources.ts'
 import { enrol } from '../two-factor.ts'
 
@@ -642,6 +646,9 @@ t.test('every form is listed here', async (t) => {
   )
 })
 
+/** The kinds of record that these acts made. */
+const told = new Set<RecordKind>()
+
 for (const [route, act] of Object.entries(acts)) {
   if (typeof act === 'string') continue
   t.test(`${route}: a second form that finds its act done does not claim it`, async (t) => {
@@ -657,6 +664,9 @@ for (const [route, act] of Object.entries(acts)) {
     const first = await client.press(one, act.button, fields, act.within)
     t.equal(first.status, 303, `${first.problem} ${first.text}`)
     const said = (await client.open(first.location ?? '')).notice
+    const { kinds, wrong } = toldIn(panel)
+    for (const kind of kinds) told.add(kind)
+    t.same(wrong, [], 'the history tells of it in a sentence')
     const recorded = recordCount(panel)
     const second = await client.press(other, act.button, fields, act.within)
     t.ok(second.status < 500)
@@ -786,7 +796,10 @@ t.test('an invitation that a member accepts says that the role stays, and what i
     members.root.querySelectorAll('main tbody tr').find((row) => row.text.includes(email))?.innerHTML,
     /value="member" selected/,
   )
-  t.match((await stella.get('/customer/history')).row('accepted the invitation'), 'Customer User → Customer User')
+  t.match(
+    (await stella.get('/customer/history')).row('accepted the invitation'),
+    'Was a user already, and stays Customer User',
+  )
 })
 
 t.test('an invitation that makes a member says as what', async (t) => {
@@ -794,4 +807,49 @@ t.test('an invitation that makes a member says as what', async (t) => {
   await as('stella', '/customer/users', 'Invite', { name: 'Nils', email: cast.nils.email, role: 'admin' })(panel)
   const accepted = await (await panel.signIn('nils')).submitAndFollow('/', 'Accept')
   t.equal(accepted.notice, 'You are Customer Admin of Acme now. You are working in Acme now.')
+})
+
+t.test('a sentence tells of every kind of record', async (t) => {
+  const panel = await startApp(t)
+  const [petra, stella, tom] = [await panel.signIn('petra'), await panel.signIn('stella'), await panel.signIn('tom')]
+  await petra.submit('/partner/customers', 'Create customer', { name: 'Taken', identifier: 'umbrella' })
+  await stella.submit('/customer/account', 'Download everything (ZIP)')
+  await inviteGuest(panel)
+  await stella.submit('/customer/users', 'Copy link', {}, 'guest@acme.example')
+  await tom.submit('/profile', 'Download my data')
+  await tom.submit('/profile', 'Change password', {
+    current: demoPassword,
+    password: 'correct horse battery',
+    repeated: 'correct horse battery',
+  })
+  // What takes weeks, a mailbox or the command line, as it is recorded there.
+  const [acme, toms, website] = [accountId(panel, 'acme'), userId(panel, 'tom'), projectId(panel, 'website')]
+  const self = { ...byItself(panel.app.now()), userId: toms }
+  const time = new Date(panel.app.now()).toISOString()
+  writeUnchecked(panel.db, (tx) => {
+    record(tx, byItself(self.at), { kind: 'account.purged', accountId: acme, change: { users: [2, 0] } })
+    record(tx, byItself(self.at), { kind: 'project.purged', accountId: acme, projectId: website })
+    record(tx, self, { kind: 'partner.cancelled', accountId: acme })
+    record(tx, self, { kind: 'import.ended', accountId: acme, change: { done: [null, 2], failed: [null, 1] } })
+    for (const kind of [
+      'user.reset-requested',
+      'user.recovery-codes-made',
+      'user.recovery-code-used',
+      'user.address-proved',
+    ] as const)
+      record(tx, self, { kind, userId: toms })
+    const ended = { 'two-factor log-in': ['on', 'off'] } satisfies Change
+    record(tx, self, { kind: 'user.address-claimed', userId: toms, change: ended })
+    const personal = { field: 'email', before: cast.tom.email, after: 'tom@new.example' } as const
+    record(tx, self, { kind: 'user.email-changed', userId: toms, personal })
+    record(tx, atCommandLine(self.at), { kind: 'installation.restored', change: { backup: [null, time] } })
+    record(tx, atCommandLine(self.at), { kind: 'installation.secrets-rotated', change: { sessions: [2, 0] } })
+  })
+  const { kinds, wrong } = toldIn(panel)
+  t.same(wrong, [])
+  for (const kind of kinds) told.add(kind)
+  t.same(
+    Object.keys(recordKinds).filter((kind) => !told.has(kind as RecordKind)),
+    [],
+  )
 })

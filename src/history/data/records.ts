@@ -20,21 +20,19 @@ export const recordList = {
   idOf: (record) => record.id,
   sorts: { newest: { words: 'Newest first', column: records.id, order: 'desc', value: (record) => record.id } },
   columns: {
-    when: { head: 'When', look: 'when muted', file: ({ at }) => isoTime(at) },
-    who: { head: 'Who', look: 'wrap by', file: ({ actor }) => actor?.name ?? null },
+    when: { file: ({ at }) => isoTime(at) },
+    who: { file: ({ actor }) => actor?.name ?? null },
     'who is now': { file: ({ actor }) => actor && (actor.now ?? actor.name) },
     side: { file: ({ side }) => side && sideNames[side] },
     from: { file: ({ from }) => from?.name ?? null },
-    what: { head: 'What', look: 'wrap what', file: ({ words }) => words },
+    what: { file: ({ words }) => words },
     on: { file: ({ on }) => on.map(({ name }) => name).join(', ') },
-    account: { head: 'Account', look: 'wrap of', file: ({ account }) => account?.name ?? null },
+    account: { file: ({ account }) => account?.name ?? null },
     change: {
-      head: 'Before → after',
-      look: 'wrap change',
       file: ({ change }) =>
         change.map(({ field, before, after }) => `${field}: ${before ?? '–'} → ${after ?? '–'}`).join('; '),
     },
-    'ip address': { head: 'From', look: 'mid from', file: ({ ip }) => ip },
+    'ip address': { file: ({ ip }) => ip },
   },
   filters: { person: 'text', family: recordFamilies, from: 'day', until: 'day' },
 } as const satisfies ListSpec<RecordRow>

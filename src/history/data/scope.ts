@@ -27,6 +27,11 @@ export function isFromPartner(scope: Scope): scope is { fromAccountId: AccountId
   return typeof scope === 'object' && 'fromAccountId' in scope
 }
 
+/** A partner’s own records about one of its customers. */
+export function isAboutCustomer(scope: Scope): boolean {
+  return typeof scope === 'object' && 'partnerId' in scope
+}
+
 /** A customer that has left its partner is no longer found by what it is called since. */
 export function stillOf(scope: Scope): SQL | undefined {
   return isFromPartner(scope)

@@ -2,17 +2,16 @@ import type { AccountId, UserId } from '../../db/ids.ts'
 import { readJson } from '../../db/json.ts'
 import type { Db } from '../../db/open.ts'
 import { type Placeholders, prepared } from '../../db/prepared.ts'
-import { personalChanges } from '../../db/schema.ts'
+import { personalChanges, resources } from '../../db/schema.ts'
 import { isOneOf } from '../../db/search.ts'
 import { type AccountKind, type ProjectRole, projectRoleNames, type Role, roleName } from '../../policy.ts'
 import { type RecordKind, recordKinds } from '../../records/kinds.ts'
 import type { Change } from '../../records/record.ts'
 import { accountRenames, nameAt, type Rename, userRenames } from '../names/data.ts'
+import { sentenceOf } from '../sentences/sentence.ts'
+import { type Sentence, unreadableChange } from '../sentences/told.ts'
 import type { RawRecord, Side } from './records.ts'
-import { isFromPartner, isOfAccount, isOfPartner, type Scope } from './scope.ts'
-
-/** Shown in place of a change that can no longer be read. */
-const unreadable: Change = { details: [null, 'cannot be read'] }
+import { isAboutCustomer, isFromPartner, isOfAccount, isOfPartner, type Scope } from './scope.ts'
 
 /** Records with what they tell of in words, and with names as they were then and are now. */
 export function inFull(db: Db, scope: Scope, partnerId: AccountId | undefined, rows: RawRecord[]) {
@@ -30,6 +29,7 @@ export function inFull(db: Db, scope: Scope, partnerId: AccountId | undefined, r
   const placeAt = <Id>(row: Place<Id> | null, own: boolean, recordId: number, of: Map<Id, Rename[]>) =>
     row && (own && row.name ? nameAt(row.name, recordId, of.get(row.id)) : { name: row.identifier, now: null })
 
+  const resource = resourcesOf(db)
   return rows.map((row) => {
     const { id, kind, subjectId, actorId } = row
     const own = !isFromPartner(scope) || row.account?.partnerId === scope.fromAccountId
@@ -37,8 +37,27 @@ export function inFull(db: Db, scope: Scope, partnerId: AccountId | undefined, r
     const ofOthers = isOfAccount(scope) && row.accountId !== scope.accountId
     const elsewhere = ofOthers && row.accountId !== null
     const side = sideOf(scope, partnerId, row)
+    const subject = subjectId === actorId ? null : personAt(subjectId, row.subject, id)
+    const project = placeAt(row.project, own, id, renames.projects)
+    const change = changeOf(row, personal)
     return {
       id,
+      kind,
+      /** What happened in a sentence that goes on after who did it. A file does not need it. */
+      get sentence(): Sentence {
+        return sentenceOf({
+          kind: kind as RecordKind,
+          account,
+          shown: !isOfAccount(scope) && !isAboutCustomer(scope),
+          elsewhere,
+          subject,
+          project,
+          invited: row.invited,
+          letter: row.letter === null ? null : { subject: row.letter, to: row.letterTo ?? '' },
+          change,
+          resource,
+        })
+      },
       at: row.at,
       bySupport: row.bySupport,
       words: recordKinds[kind as RecordKind] ?? kind,
@@ -52,23 +71,33 @@ export function inFull(db: Db, scope: Scope, partnerId: AccountId | undefined, r
       /** The account itself, or that of the partner whose history it is: a page need not say so. */
       fromOwn: isFromPartner(scope) || (!elsewhere && row.actorAccount?.id === row.accountId),
       account,
-      change: [
-        ...Object.entries(readJson<Change>(row.change, unreadable)).map(([field, [before, after]]) => ({
-          field,
-          before: inWords(field, row, before),
-          after: inWords(field, row, after),
-        })),
-        ...personal.filter(({ recordId }) => recordId === id),
-      ],
+      change: Object.entries(change).map(([field, [before, after]]) => ({ field, before, after })),
       // The person or thing it was done to, unless people did it to themselves.
       on: [
         elsewhere ? account : null,
-        subjectId === actorId ? null : personAt(subjectId, row.subject, id),
-        placeAt(row.project, own, id, renames.projects),
+        subject,
+        project,
         ...[row.invited, row.letter, row.letterTo].map((name) => (name === null ? null : { name, now: null })),
       ].filter((named) => named !== null),
     }
   })
+}
+
+const catalogue = prepared((db) =>
+  db.select({ key: resources.key, name: resources.name, unit: resources.unit }).from(resources).prepare(),
+)
+
+/** The words for a resource, by its key; the catalogue is read when one is asked for. */
+function resourcesOf(db: Db) {
+  let all: Map<string, ReturnType<ReturnType<typeof catalogue>['all']>[number]> | undefined
+  return (key: string) => {
+    all ??= new Map(
+      catalogue(db)
+        .all()
+        .map((resource) => [resource.key, resource]),
+    )
+    return all.get(key)
+  }
 }
 
 type Place<Id> = { id: Id; name: string; identifier: string }
@@ -119,6 +148,20 @@ const personalChangesOf = prepared((db, { ids }: Placeholders<{ ids: string }>) 
 
 function listPersonalChanges(db: Db, recordIds: number[]) {
   return personalChangesOf(db).all({ ids: JSON.stringify(recordIds) })
+}
+
+/** What a record says of before and after, with the words that are kept beside it. */
+function changeOf(row: RawRecord, personal: ReturnType<typeof listPersonalChanges>): Change {
+  const read = readJson<Change>(row.change, unreadableChange)
+  const beside = personal.filter(({ recordId }) => recordId === row.id)
+  if (read === unreadableChange && beside.length === 0) return read
+  return Object.fromEntries([
+    ...Object.entries(read).map(([field, [before, after]]) => [
+      field,
+      [inWords(field, row, before), inWords(field, row, after)],
+    ]),
+    ...beside.map(({ field, before, after }) => [field, [before, after]]),
+  ])
 }
 
 /** Roles are shown in the product's words. */
