@@ -110,8 +110,15 @@ export class Person {
   }
 
   async fill(fields: Record<string, string>): Promise<void> {
-    for (const [label, value] of Object.entries(fields))
-      await this.page.getByLabel(label, { exact: true }).first().fill(value)
+    for (const [label, value] of Object.entries(fields)) {
+      const field = this.page.getByLabel(label, { exact: true }).first()
+      // What few need waits behind “Add a limit”.
+      await field.evaluate((element) => {
+        const closed = element.closest('details:not(.menu)')
+        if (closed instanceof HTMLDetailsElement) closed.open = true
+      })
+      await field.fill(value)
+    }
   }
 
   /** Opens the Settings menu at the top right and follows an entry. */
