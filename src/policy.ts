@@ -67,6 +67,8 @@ export const policy = {
   'customer.help': ['partner admin'],
   'customer.suspend': ['partner admin'],
   'customer.delete': ['partner admin'],
+  'plan.see': partners,
+  'plan.change': ['partner admin'],
   'partner-quota.see': partners,
   'partner-history.see': ['partner admin'],
 

@@ -19,6 +19,7 @@ import type { Holder, Quota, Quotas, Shortage } from './arithmetic.ts'
 import { holderOf } from './arithmetic.ts'
 import { findQuotas, setLimits } from './data/limits.ts'
 import { limitsOfProjects } from './data/uses.ts'
+import { listPlanNames } from './plans/data/plans.ts'
 import { findOpenRequest, listRequestsOf, ownRequestList, type QuotaRequest } from './requests/data/reading.ts'
 import type { Resource } from './resources/data.ts'
 
@@ -50,7 +51,7 @@ export function limitForm({ quotas, version }: Quotas): Form {
 }
 
 /** What a level above cannot give, in words for the person who typed it. */
-function shortageWords({ resource, bound, left, more, most }: Shortage, typedHere: boolean): string {
+export function levelShortageWords({ resource, bound, left, more, most }: Shortage, typedHere: boolean): string {
   const pool = bound.level === 'pool'
   const whose = pool ? `The pool of ${bound.name}` : bound.name
   const lacks = `${whose} has ${withUnit(left, resource)} left, and this takes ${withUnit(more, resource)} more.`
@@ -66,7 +67,7 @@ function shortageWords({ resource, bound, left, more, most }: Shortage, typedHer
  * would have to rise with what was typed.
  */
 export function sayShortages(form: Form, shortages: Shortage[], typedHere: boolean): void {
-  for (const shortage of shortages) form.errors[shortage.resource.key] = shortageWords(shortage, typedHere)
+  for (const shortage of shortages) form.errors[shortage.resource.key] = levelShortageWords(shortage, typedHere)
 }
 
 /**
@@ -137,7 +138,9 @@ function approvalForm(request: QuotaRequest | undefined): Form {
   return newForm({ ...Object.fromEntries(values), comment: '' })
 }
 
-export type QuotaForms = { limits?: Form; pool?: Form; approval?: Form; refusal?: Form; ask?: Form; problem?: string }
+export type QuotaForms = { problem?: string } & Partial<
+  Record<'limits' | 'pool' | 'approval' | 'refusal' | 'ask' | 'copy', Form>
+>
 
 /** An open request with the forms to decide it. */
 function decision(request: FastifyRequest, accountId: AccountId, ofAccount: Quotas, forms: QuotaForms) {
@@ -162,6 +165,8 @@ export function showCustomerQuotas(request: FastifyRequest, reply: FastifyReply,
     customer,
     quotas: limits.quotas,
     form: forms.limits ?? limitForm(limits),
+    plans: listPlanNames(request.server.db, request.member.account.id),
+    copyForm: forms.copy ?? newForm(),
     ...decision(request, customer.id, limits, forms),
   })
 }

@@ -16,11 +16,15 @@ import {
   showOwnQuotas,
   showSupportQuotas,
 } from './page.ts'
+import { managePlans } from './plans/acts.ts'
+import { offerLimits } from './plans/applying.ts'
 import { listRequestsOf, ownRequestList } from './requests/data/reading.ts'
 
 export default async function quotaRoutes(app: FastifyInstance) {
   const { db } = app
   const support = { config: { can: 'support.quota' } } as const
+  managePlans(app)
+  offerLimits(app)
 
   app.get('/customer/quotas', { config: { can: 'quota.see' } }, async (request, reply) => {
     const { account, user } = request.member

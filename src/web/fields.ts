@@ -50,6 +50,8 @@ export const accountName = (missing: string) => called(missing).refine((name) =>
 
 export const projectName = () => called('Enter the project’s name.')
 
+export const planName = () => called('Enter the plan’s name.')
+
 /** A domain ends in at least two letters, so `e.V.` is not one. Browsers read the Chinese full stop as a dot. */
 const endOfDomain = String.raw`[\p{L}\p{M}\p{N}-][.。]\p{L}[\p{L}\p{M}\p{N}-]+`
 

@@ -213,6 +213,44 @@ t.test('what has changed since the dry run is named in the result, and the rest 
   t.equal(panel.db.select().from(accounts).where(eq(accounts.identifier, 'three')).get(), undefined, 'nothing half')
 })
 
+t.test('imported customers get the default plan, and a limit that the file names wins over it', async (t) => {
+  const panel = await startApp(t)
+  const petra = await panel.signIn('petra')
+  await petra.submit('/partner/plans/new', 'Create plan', {
+    planName: 'M',
+    projects: '5',
+    cores: '8',
+    newCustomers: 'yes',
+  })
+  const checked = await check(
+    petra,
+    'name,identifier,project limit\nOne,one,\nTwo,two,2\nThree,three,unlimited\nFour,four,5\n',
+  )
+  t.match(checked.row('(one)'), 'creates the customer, applies the plan M')
+  t.match(checked.row('(two)'), 'applies the plan M, limits it to 2 projects')
+  t.match(checked.row('(three)'), 'applies the plan M, lifts its project limit')
+  t.notMatch(checked.row('(four)'), 'limits it')
+  await carryOut(panel, petra, checked)
+  const limitsOf = async (identifier: string) => {
+    const page = await petra.get(`/partner/customers/${identifier}/quotas`)
+    return [page.value('projects'), page.value('cores')]
+  }
+  t.same(await limitsOf('one'), ['5', '8'])
+  t.same(await limitsOf('two'), ['2', '8'])
+  t.same(await limitsOf('three'), ['', '8'])
+  t.match((await petra.get('/partner/customers/two/quotas')).row('Projects'), 'Plan M')
+
+  // What the pool cannot give, and a plan that is gone, create nobody.
+  const olga = await panel.signIn('olga')
+  const late = await check(petra, 'name,identifier\nFive,five\n')
+  await olga.submit('/support/accounts/cloudhaus/quotas', 'Save pool', { cores: '36' })
+  t.match((await carryOut(panel, petra, late)).row('(five)'), 'failed The pool has 4 of Cores left')
+  const later = await check(petra, 'name,identifier\nSix,six\n')
+  await petra.submit('/partner/plans/1/removal', 'Delete plan')
+  t.match((await carryOut(panel, petra, later)).row('(six)'), 'failed Its plan was deleted')
+  for (const gone of ['five', 'six']) t.equal((await petra.get(`/partner/customers/${gone}`)).status, 404)
+})
+
 t.test('an import of another account is not found; who lost the right does not go on', async (t) => {
   const panel = await startApp(t)
   const { db } = panel

@@ -52,6 +52,14 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
   await olga.goto('/support/accounts/cloudhaus/quotas')
   await olga.fill({ Projects: '8', Cores: '64', RAM: '131072', Note: 'As in the contract of November' })
   await olga.press('Save pool')
+  for (const [name, limits] of [
+    ['Small', { Projects: '2', Cores: '8', 'RAM (MiB)': '16 GB' }],
+    [longName, { Projects: '20', Cores: '96', 'RAM (MiB)': '128 GB', Volumes: '40', 'Floating IPs': '0' }],
+  ] as const) {
+    await petra.goto('/partner/plans/new')
+    await petra.fill({ Name: name, ...limits })
+    await petra.press('Create plan')
+  }
   await petra.goto('/partner/customers/acme/details')
   await petra.fill({
     Contact: longName,
@@ -229,6 +237,16 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
         await who.press('Save quotas')
       },
     },
+    { name: 'plans', who: petra, path: '/partner/plans' },
+    { name: 'plans-user', who: max, path: '/partner/plans' },
+    { name: 'plan-new', who: petra, path: '/partner/plans/new' },
+    { name: 'plan-errors', who: petra, path: '/partner/plans/new', act: emptyForm('Create plan') },
+    { name: 'plan-change', who: petra, path: '/partner/plans/1' },
+    { name: 'plan-removal', who: petra, path: '/partner/plans/1/removal' },
+    { name: 'plan-preview', who: petra, path: '/partner/customers/acme/quotas/plan?plan=1' },
+    { name: 'plan-preview-short', who: petra, path: '/partner/customers/acme/quotas/plan?plan=2' },
+    { name: 'limits-copied', who: petra, path: `/partner/customers/acme/quotas/copy?from=${longIdentifier}` },
+    { name: 'limits-copied-errors', who: petra, path: '/partner/customers/acme/quotas/copy?from=nobody' },
     { name: 'project-quotas-user', who: max, path: '/partner/customers/acme/quotas' },
     { name: 'partner-quotas', who: petra, path: '/partner/quotas' },
     { name: 'partner-quotas-user', who: max, path: '/partner/quotas' },

@@ -41,6 +41,7 @@ import { createProject, listProjectChoices, renameProject } from '../../src/proj
 import { deleteProject } from '../../src/projects/deletion/data.ts'
 import type { Holder } from '../../src/quotas/arithmetic.ts'
 import { findQuotas, setLimits } from '../../src/quotas/data/limits.ts'
+import { changePlan, createPlan } from '../../src/quotas/plans/data/plans.ts'
 import { askForMore, setAutomaticShare } from '../../src/quotas/requests/data/asking.ts'
 import { approveRequest } from '../../src/quotas/requests/data/deciding.ts'
 import { addResource, changeResource, findResource } from '../../src/quotas/resources/data.ts'
@@ -695,6 +696,31 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
         const { partnerId } = described(world, details, 0)
         const { id } = there(world.db.select().from(schema.ties).get())
         return { tieId: id, partnerId, tag: 'VIP', tagKey: 'vip' }
+      },
+    ],
+  ],
+  plans: [
+    [
+      ({ db, petra, account }) => {
+        const partnerId = account('cloudhaus').id
+        createPlan(db, petra, partnerId, { name: 'Gold 7', isDefault: true, amounts: new Map() })
+        return { partnerId, name: 'Gold 7', nameKey: 'gold 7', isDefault: true }
+      },
+      ({ db, petra }, { id, partnerId, version }) => {
+        const wanted = { name: 'Silver 8', isDefault: false, amounts: new Map(), version }
+        changePlan(db, petra, { partnerId, id }, wanted)
+        return { name: 'Silver 8', nameKey: 'silver 8', isDefault: false, version: version + 1 }
+      },
+    ],
+  ],
+  planLimits: [
+    [
+      (world) => {
+        const resourceId = cores(world)
+        const wanted = { name: 'Bronze', isDefault: false, amounts: new Map([[resourceId, 9]]) }
+        const plan = createPlan(world.db, world.petra, world.account('cloudhaus').id, wanted)
+        if (typeof plan === 'string') throw new Error(plan)
+        return { planId: plan.id, resourceId, amount: 9 }
       },
     ],
   ],

@@ -29,6 +29,7 @@ import { deleteUser } from '../../src/people/leaving/data.ts'
 import { requestReset, resetPassword } from '../../src/people/password/data.ts'
 import { type Action, policy, type Standing } from '../../src/policy.ts'
 import { deleteProject } from '../../src/projects/deletion/data.ts'
+import { changeLimits } from '../../src/quotas/data/limits.ts'
 import { cancelRequest } from '../../src/quotas/requests/data/asking.ts'
 import { hashToken } from '../../src/secrets.ts'
 import { type Client, type Fields, type Page, type Panel, projectId } from '../harness.ts'
@@ -191,6 +192,17 @@ export const acts: Record<string, Act | Act[]> = {
   '/partner/customers/:customer/quotas/requests/:request/approval': {},
   '/partner/customers/:customer/quotas/requests/:request/refusal': {},
   '/partner/quotas/automatic-approval': {},
+  '/partner/plans': {},
+  '/partner/plans/:plan': {},
+  '/partner/plans/:plan/removal': {},
+  '/partner/customers/:customer/quotas/plan': {},
+  '/partner/customers/:customer/quotas/copy': {
+    arrange: (w) => {
+      const holder = { level: 'account', accountId: w.accountId('initech') } as const
+      write(w.db, w.person('Petra'), (tx) => changeLimits(tx, w.person('Petra'), holder, new Map([[1, 9]]), ''))
+    },
+    fields: () => ({ from: 'initech', version: '2', limitsVersion: '1' }),
+  },
   '/partner/imports': [{}, { file: { name: 'customers.csv', content: 'name\nChanged' } }],
   '/partner/imports/:import/start': { objects: importOfCloudhaus },
   '/partner/imports/:import/removal': { objects: importOfCloudhaus },

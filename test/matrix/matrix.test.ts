@@ -54,6 +54,8 @@ import { deleteProject } from '../../src/projects/deletion/data.ts'
 import * as quotas from '../../src/quotas/data/limits.ts'
 import { poolBoundsProjects, quotaRows } from '../../src/quotas/data/pool.ts'
 import { limitsOfProjects, usesOf } from '../../src/quotas/data/uses.ts'
+import { applyLimits, findLimitOffer, type LimitSource } from '../../src/quotas/plans/data/applying.ts'
+import * as plans from '../../src/quotas/plans/data/plans.ts'
 import { askForMore, cancelRequest } from '../../src/quotas/requests/data/asking.ts'
 import { approveRequest, declineRequest } from '../../src/quotas/requests/data/deciding.ts'
 import * as requests from '../../src/quotas/requests/data/reading.ts'
@@ -187,6 +189,7 @@ const whoMay: Record<Group, string[]> = {
     'GET /partner/quotas',
     'GET /partner/quotas.csv',
     'GET /partner/ticked-customers/file',
+    'GET /partner/plans',
   ],
   partnerAdmins: [
     'GET /partner/history',
@@ -232,6 +235,16 @@ const whoMay: Record<Group, string[]> = {
     'GET /partner/ticked-customers/tag-removal',
     'POST /partner/ticked-customers/tag-removal',
     'GET /partner/ticked-customers/result',
+    'GET /partner/plans/new',
+    'POST /partner/plans',
+    'GET /partner/plans/:plan',
+    'POST /partner/plans/:plan',
+    'GET /partner/plans/:plan/removal',
+    'POST /partner/plans/:plan/removal',
+    'GET /partner/customers/:customer/quotas/plan',
+    'POST /partner/customers/:customer/quotas/plan',
+    'GET /partner/customers/:customer/quotas/copy',
+    'POST /partner/customers/:customer/quotas/copy',
   ],
   support: [
     'GET /support',
@@ -416,6 +429,7 @@ const wordsOf = {
     'Own remark',
     'Own reason',
     'Own Row',
+    'Own plan',
   ],
   umbrella: [
     'Umbrella',
@@ -426,6 +440,7 @@ const wordsOf = {
     'Secret Guest',
     'Secret remark',
     'Secret Row',
+    'Secret plan',
     'Secret reason',
   ],
 }
@@ -515,7 +530,7 @@ t.test('mixed: a foreign object under one’s own account or customer answers 40
   const { panel, acme, umbrella } = await prepare(t)
   for (const who of ['petra', 'stella'] as const) {
     const client = await panel.signIn(who)
-    for (const part of ['project', 'user', 'id', 'request', 'import'] as const) {
+    for (const part of ['project', 'user', 'id', 'request', 'import', 'plan'] as const) {
       for (const [own, other] of [
         [acme, umbrella],
         [umbrella, acme],
@@ -648,9 +663,26 @@ t.test('data functions that are given one tenant and another’s object find not
   }
   details.changeDetails(db, riva, { partnerId: rivalId, identifier: 'umbrella' }, { ...secret, reference: 'S-1' }, 0)
   const foreign = { partnerId: cloudhausId, identifier: 'umbrella' }
+  const secretPlan = Number(umbrella.plan)
+  const wanted = { name: 'X', isDefault: true, amounts: new Map(), version: 1 }
+  const [planOfForeign, seen] = [{ partnerId: cloudhausId, id: secretPlan }, { source: 1 }]
+  const apply = (accountId: AccountId, source: LimitSource) =>
+    applyLimits(db, actor, { partnerId: cloudhausId, accountId, source }, seen, panel.app.mailContext)
   const before = lasting(panel)
 
   const found: Record<string, unknown> = {
+    findPlan: plans.findPlan(db, cloudhausId, secretPlan),
+    findPlanByName: plans.findPlanByName(db, cloudhausId, 'Secret plan'),
+    listPlans: plans.listPlans(db, cloudhausId).filter(({ id }) => id === secretPlan),
+    changePlan: plans.changePlan(db, actor, planOfForeign, wanted),
+    removePlan: plans.removePlan(db, actor, planOfForeign),
+    findLimitOffer: findLimitOffer(db, cloudhausId, { planId: secretPlan }, { quotas: [], version: 1 }),
+    findOfferOfForeignCustomer: findLimitOffer(db, cloudhausId, { fromId: umbrellaId }, { quotas: [], version: 1 }),
+    applyForeignPlan: apply(acmeId, { planId: secretPlan }),
+    applyToForeign: apply(umbrellaId, { planId: plans.listPlans(db, cloudhausId)[0]?.id ?? 0 }),
+    copyOfForeign: apply(acmeId, { fromId: umbrellaId }),
+    copyToForeign: apply(umbrellaId, { fromId: acmeId }),
+    findCustomerById: customers.findCustomerById(db, cloudhausId, umbrellaId),
     findDetails: details.findDetails(db, cloudhausId, umbrellaId).version,
     findByReference: details.findByReference(db, cloudhausId, acmeId, 'S-1'),
     listTags: details.listTags(db, cloudhausId, 5),

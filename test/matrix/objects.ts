@@ -1,5 +1,14 @@
 import { eq } from 'drizzle-orm'
-import { accounts, emailChanges, imports, invitations, letters, quotaRequests, sessions } from '../../src/db/schema.ts'
+import {
+  accounts,
+  emailChanges,
+  imports,
+  invitations,
+  letters,
+  plans,
+  quotaRequests,
+  sessions,
+} from '../../src/db/schema.ts'
 import { type CastName, cast } from '../../src/demo.ts'
 import { hashToken } from '../../src/secrets.ts'
 import { type Fields, type Panel, startApp, userId } from '../harness.ts'
@@ -9,7 +18,18 @@ import { until } from '../smtp.ts'
 
 /** What identifies objects in addresses and forms. */
 export type Objects = Record<
-  'customer' | 'identifier' | 'project' | 'user' | 'id' | 'letter' | 'session' | 'token' | 'request' | 'key' | 'import',
+  | 'customer'
+  | 'identifier'
+  | 'project'
+  | 'user'
+  | 'id'
+  | 'letter'
+  | 'session'
+  | 'token'
+  | 'request'
+  | 'key'
+  | 'import'
+  | 'plan',
   string
 >
 
@@ -24,12 +44,13 @@ export const missing: Objects = {
   request: '99999',
   key: 'nothing',
   import: '99999',
+  plan: '99999',
   token: 'N'.repeat(43),
 }
 
 export type Prepared = { panel: Panel; acme: Objects; umbrella: Objects }
 
-/** Acme and Umbrella each have a project, an invitation and its letter, an open change of e-mail, a request for more quota, and somebody logged in. */
+/** Acme and Umbrella each have a project, a plan of their partner's, an invitation and its letter, an open change of e-mail, a request for more quota, and somebody logged in. */
 export async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepared> {
   const panel = await startApp(t)
   const { db } = panel
@@ -46,6 +67,11 @@ export async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepar
   await stella.submit('/customer/users', 'Invite', { name: 'Own Guest', email: 'guest@acme.example' })
   await stella.submit('/customer/users', 'Invite', { name: 'Nils', email: cast.nils.email })
   await panel.signIn('tom')
+  for (const [who, planName] of [
+    ['petra', 'Own plan'],
+    ['riva', 'Secret plan'],
+  ] as const)
+    await (await panel.signIn(who)).submit('/partner/plans/new', 'Create plan', { planName, cores: '7' })
   // The worker has done with them, so that whatever changes from now on was changed by a request.
   await until('the letters are kept', () =>
     db
@@ -87,6 +113,13 @@ export async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepar
           .get()?.id,
       ),
       key: 'snapshots',
+      plan: String(
+        db
+          .select()
+          .from(plans)
+          .where(eq(plans.name, customer === 'acme' ? 'Own plan' : 'Secret plan'))
+          .get()?.id,
+      ),
       import: String(
         db
           .select({ id: imports.id })
@@ -115,6 +148,8 @@ const plausible: Record<string, Fields> = {
   '/partner/customers/:customer/quotas': { projects: '1', version: '1' },
   '/partner/customers/:customer/quotas/requests/:request/refusal': { comment: 'Changed' },
   '/partner/quotas/automatic-approval': { share: '50' },
+  '/partner/plans': { planName: 'Changed' },
+  '/partner/plans/:plan': { planName: 'Changed', version: '1' },
   '/customer/quotas/requests': { volumes: '9', reason: 'Changed' },
   '/projects/:project/quotas': { volumes: '9', version: '2' },
   '/support/accounts/:identifier/quotas': { projects: '1', version: '1' },
@@ -159,6 +194,9 @@ export function formFor(url: string, objects: Objects): Fields {
   if (url.startsWith('/partner/ticked-customers/')) fields.customers = objects.customer
   if (url === '/projects/:project/access') fields.people = objects.user
   if (url === '/customer/quotas/requests') fields.project = objects.project
+  const versions = { version: '1', limitsVersion: '1' }
+  if (url === '/partner/customers/:customer/quotas/plan') Object.assign(fields, { plan: objects.plan, ...versions })
+  if (url === '/partner/customers/:customer/quotas/copy') Object.assign(fields, { from: 'initech', ...versions })
   if (url === '/active-account') fields.account = objects.identifier
   return fields
 }

@@ -64,7 +64,7 @@ t.test('a resource is renamed, on its version alone, and is removed while nothin
   await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { cores: '1' })
   const used = await olga.submit(page, 'Remove', {}, 'cores')
   t.equal(used.status, 422)
-  t.match(used.problem, 'vCPUs stays: limits or requests name it')
+  t.match(used.problem, 'vCPUs stays: limits, requests or plans name it')
   t.equal((await olga.submit(page, 'Remove', {}, 'snapshots')).status, 303)
   t.notMatch((await petra.open('/partner/quotas')).text, 'Snapshots')
   t.match((await olga.post('/support/resources/projects/removal')).problem, 'counted by the panel itself')

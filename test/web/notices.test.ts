@@ -50,6 +50,7 @@ const askForMore = all(limitAcme, as('stella', '/customer/quotas', 'Send request
 const inviteGuest = as('stella', '/customer/users', 'Invite', { name: 'Guest', email: 'guest@acme.example' })
 const inviteFirst = as('petra', '/partner/customers/new/users', 'Invite', { name: 'Guest', email: 'guest@new.example' })
 const newCustomer = as('petra', '/partner/customers', 'Create customer', { name: 'New', identifier: 'new' })
+const newPlan = as('petra', '/partner/plans/new', 'Create plan', { planName: 'M', cores: '8' })
 const askToBePartner = as('dora', '/customer/account', 'Ask to become a partner')
 const askAsDirect = all(
   as('olga', '/support/accounts/direct/quotas', 'Save quotas', { cores: '4' }),
@@ -439,6 +440,37 @@ const acts: Record<string, Act | string> = {
     page: '/partner/quotas',
     button: 'Save',
     fields: { share: '20' },
+  },
+  'POST /partner/plans': {
+    who: 'petra',
+    page: '/partner/plans/new',
+    button: 'Create plan',
+    fields: { planName: 'M', cores: '8' },
+  },
+  'POST /partner/plans/:plan': {
+    who: 'petra',
+    first: newPlan,
+    page: '/partner/plans/1',
+    button: 'Save plan',
+    fields: { cores: '9' },
+  },
+  'POST /partner/plans/:plan/removal': {
+    who: 'petra',
+    first: newPlan,
+    page: '/partner/plans/1/removal',
+    button: 'Delete plan',
+  },
+  'POST /partner/customers/:customer/quotas/plan': {
+    who: 'petra',
+    first: newPlan,
+    page: '/partner/customers/acme/quotas/plan?plan=1',
+    button: 'Apply plan',
+  },
+  'POST /partner/customers/:customer/quotas/copy': {
+    who: 'petra',
+    first: limitAcme,
+    page: '/partner/customers/initech/quotas/copy?from=acme',
+    button: 'Copy limits',
   },
   'POST /support/accounts': {
     who: 'olga',

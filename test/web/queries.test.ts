@@ -14,6 +14,10 @@ const pages = {
     '/partner/customers/acme/users',
     '/partner/customers/acme/projects',
     '/partner/customers/acme/quotas',
+    '/partner/customers/acme/quotas/copy?from=initech',
+    '/partner/customers/acme/quotas/plan?plan=1',
+    '/partner/plans',
+    '/partner/plans/1',
     '/partner/customers/initech/removal',
     '/partner/deleted-customers',
     '/partner/quotas',
@@ -220,6 +224,7 @@ async function limitEverything(panel: Panel): Promise<void> {
   const [olga, petra, stella] = [await panel.signIn('olga'), await panel.signIn('petra'), await panel.signIn('stella')]
   await olga.submit('/support/accounts/cloudhaus/quotas', 'Save pool', { projects: '9000', cores: '9000' })
   await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { projects: '1000', cores: '2000' })
+  await petra.submit('/partner/plans/new', 'Create plan', { planName: 'M', cores: '8' })
   await stella.submit('/projects/website', 'Save quotas', { cores: '2' })
   await stella.submit('/customer/quotas', 'Send request', { cores: '2001', reason: 'Growth' })
   await stella.submit('/profile', 'Save name', { name: 'Estelle' })

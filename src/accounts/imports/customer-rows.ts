@@ -7,16 +7,19 @@ import {
   createCustomer,
   findCustomer,
   isOwnIdentifier,
+  NoSuchPlan,
   noteTaken,
 } from '../../partners/customers/data/customers.ts'
 import { unlimited } from '../../partners/customers/data/listing.ts'
 import { type Role, roleName } from '../../policy.ts'
-import { isCounted, isGiven, moreTaken, NotEnough } from '../../quotas/arithmetic.ts'
+import { isCounted, isGiven, moreTaken, NotEnough, type Shortage } from '../../quotas/arithmetic.ts'
 import { changeLimits, findQuotas } from '../../quotas/data/limits.ts'
 import { usesOf } from '../../quotas/data/uses.ts'
+import { findDefaultPlan } from '../../quotas/plans/data/plans.ts'
 import { countedResource, findResource } from '../../quotas/resources/data.ts'
 import type { Person } from '../../records/record.ts'
 import { accountName, amount, email, emailKey, identifier, personName, withIdentifier } from '../../web/fields.ts'
+import { withUnit } from '../../web/format.ts'
 import { renameAccount } from '../data/account.ts'
 import { invite, type Sender } from '../invitations/data/sending.ts'
 import {
@@ -44,7 +47,7 @@ const taken = (identifier: string) => `The identifier “${identifier}” is tak
 
 const limitAmount = amount(`“${unlimited}”`)
 
-/** Undefined where the cell is empty: a new customer has no limit then, and another keeps what it has. */
+/** Undefined where the cell is empty: a new customer has the limit of its plan then, and another keeps what it has. */
 const projectLimit = z.string().transform((text, context) => {
   if (text === '') return undefined
   if (text.toLowerCase() === unlimited) return null
@@ -74,7 +77,10 @@ type NewInput = {
   name: string
   identifier: string
   admin: { name: string; email: string; role: Role } | undefined
-  limit: number | null
+  /** Of projects; undefined leaves it to the plan. */
+  limit?: number | null | undefined
+  /** The default plan when the row was checked; null without one. */
+  plan?: number | null
 }
 
 /** The changes to an existing customer of the partner; columns that are not named stay. */
@@ -113,28 +119,39 @@ export const customers: Kind = {
     if (earlier) return { subject: own, wrong: `“${identifier}” stands in line ${earlier} already.` }
     // Whether another partner has it is said only when it is created: a file could ask for 50,000 at once.
     if (isOwnIdentifier(db, accountId, identifier)) return { subject: own, wrong: taken(identifier) }
-    const { 'admin name': adminName, 'admin e-mail': adminEmail, 'project limit': limit = null } = row.data
-    const short = takeFromPool(db, accountId, used, moreTaken({ limit: null, given: 0 }, limit))
+    const { 'admin name': adminName, 'admin e-mail': adminEmail, 'project limit': limit } = row.data
+    if (used.plan === undefined) used.plan = findDefaultPlan(db, accountId) ?? null
+    const { plan } = used
+    const planned = plan?.amounts.get(findResource(db, countedResource)?.id ?? 0) ?? null
+    const projects = limit === undefined ? planned : limit
+    const short = takeFromPool(db, accountId, used, moreTaken({ limit: null, given: 0 }, projects))
     if (short) return { subject: own, wrong: short }
     const admin = adminName && adminEmail ? { name: adminName, email: adminEmail, role } : undefined
     const will = ['creates the customer']
-    if (limit !== null) will.push(limitWords(limit))
+    if (plan) will.push(`applies the plan ${plan.name}`)
+    if (projects !== planned) will.push(limitWords(projects))
     if (admin) will.push(`invites ${admin.email} as ${roleName('customer', role)}`)
-    return { subject: own, input: { name, identifier, admin, limit } satisfies NewInput, words: will.join(', ') }
+    return {
+      subject: own,
+      input: { name, identifier, admin, limit, plan: plan?.id ?? null } satisfies NewInput,
+      words: will.join(', '),
+    }
   },
 
   carryOut(tx, actor, sender, accountId, input) {
     if ('change' in input) return allOrNothing(tx, (inner) => change(inner, actor, accountId, input as ChangeInput))
-    const { limit, admin } = input as NewInput
+    const { limit, plan, admin } = input as NewInput
     if (admin) mayInvite(tx, actor, emailKey(admin.email))
     const create = (inner: Db) => createWithAll(inner, actor, sender, accountId, input as NewInput)
     // A limit may turn out to be more than the pool has: a transaction of its own undoes the customer. It takes a while.
-    if (limit === null) return create(tx)
+    if (limit == null && plan == null) return create(tx)
     try {
       return allOrNothing(tx, create)
     } catch (error) {
       // The note of it was undone as well.
       if (error instanceof Taken) noteTaken(tx, actor, accountId, error.identifier)
+      if (error instanceof NoSuchPlan) throw new RowFailed('Its plan was deleted.')
+      if (error instanceof NotEnough) throw new RowFailed(lackWords(error.shortages))
       throw error
     }
   },
@@ -190,13 +207,21 @@ function takeFromPool(db: Db, partnerId: AccountId, used: Used, more: number): s
   return undefined
 }
 
+/** What of a plan the pool cannot give. */
+function lackWords(shortages: Shortage[]): string {
+  const [first, ...more] = shortages
+  if (first?.resource.key === countedResource && more.length === 0) return shortWords(first.left)
+  return `The pool has ${shortages.map(({ resource, left }) => `${withUnit(left, resource)} of ${resource.name}`).join(', ')} left.`
+}
+
 const shortWords = (left: number) => `The pool has ${Math.max(0, left)} projects left.`
 
 function createWithAll(tx: Db, actor: Person, sender: Sender, partnerId: AccountId, customer: NewInput): CarriedOut {
-  const { name, identifier, admin, limit } = customer
-  const created = createCustomer(tx, actor, partnerId, { name, identifier })
+  const { name, identifier, admin, limit, plan = null } = customer
+  const projects = findResource(tx, countedResource)
+  const limits = new Map(projects && limit !== undefined ? [[projects.id, limit]] : [])
+  const created = createCustomer(tx, actor, partnerId, { name, identifier, plan, limits })
   if (!created) throw new Taken(identifier)
-  if (limit !== null) setProjectLimit(tx, actor, created.id, limit)
   const invited = admin && invite(tx, actor, sender, created, { ...admin, projects: [] })
   return { words: 'created', ...(typeof invited === 'object' ? { invitationId: invited.id } : {}) }
 }

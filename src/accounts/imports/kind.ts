@@ -2,6 +2,7 @@ import * as z from 'zod'
 import type { AccountId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import type { Action, Role } from '../../policy.ts'
+import type { Plan } from '../../quotas/plans/data/plans.ts'
 import type { Person } from '../../records/record.ts'
 import type { Sender } from '../invitations/data/sending.ts'
 import type { Columns } from './header.ts'
@@ -24,6 +25,8 @@ export type Used = {
   lines: Map<string, number>
   /** The projects left in the partner's pool: null without a number, undefined until a row asks. */
   poolLeft?: number | null
+  /** The plan that new customers get: null without one, undefined until a row asks. */
+  plan?: Plan | null
 }
 
 /** What a row has done; an invitation where it sent one. */

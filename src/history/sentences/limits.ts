@@ -18,6 +18,18 @@ export const ofLimitActs: Record<OfLimitActs, (told: Told) => Sentence> = {
     only(say`cancelled the request for more quota${where(it)}`, typed(it, 'comment', 'Reason')),
   'limit.automatic-changed': (it) =>
     only(say`set automatic approval to ${share(it, 'after')} (was ${share(it, 'before')})${inside(it)}`),
+  'limit.plan-created': (it) =>
+    only(say`created the plan ${now(it, planName)}${inside(it)}`, list(it, '→'), ofNewCustomers(it), cannotBeRead(it)),
+  'limit.plan-changed': (it) =>
+    only(
+      side(it, planName, 'before') === undefined
+        ? say`changed the plan ${now(it, planName)}${inside(it)}`
+        : say`renamed the plan ${was(it, planName)} to ${now(it, planName)}${inside(it)}`,
+      list(it, '→'),
+      ofNewCustomers(it),
+      cannotBeRead(it),
+    ),
+  'limit.plan-removed': (it) => only(say`deleted the plan ${was(it, planName)}${inside(it)}`),
   'limit.resource-added': (it) => only(say`added the resource ${now(it, 'name')}`, unit(it)),
   'limit.resource-changed': (it) =>
     only(
@@ -27,6 +39,18 @@ export const ofLimitActs: Record<OfLimitActs, (told: Told) => Sentence> = {
       unit(it),
     ),
   'limit.resource-removed': (it) => only(say`removed the resource ${was(it, 'name')}`),
+}
+
+/** Fields beside the resources of a plan: no key of a resource has a space. */
+const planName = 'plan name'
+const planOfNewCustomers = 'default for new customers'
+const ofPlans = [planName, planOfNewCustomers]
+
+function ofNewCustomers(it: Told): Piece[] | null {
+  if (!it.change[planOfNewCustomers]) return null
+  const [before, after] = [side(it, planOfNewCustomers, 'before'), side(it, planOfNewCustomers, 'after')]
+  const words = (value: string | number | undefined): Piece => (value === undefined ? 'none' : { value: String(value) })
+  return say`Plan of new customers: ${words(after)} (was ${words(before)})`
 }
 
 const of = (it: Told): Piece[] => (it.project ? say` of ${it.project}${inside(it)}` : inside(it, 'of'))
@@ -77,7 +101,7 @@ function list(it: Told, between: string): Piece[] | null {
 /** A resource that is no longer there. */
 function cannotBeRead(it: Told): Piece[] | null {
   const others = Object.keys(it.change).filter(
-    (key) => !it.resource(key) && !(typedFields as readonly string[]).includes(key),
+    (key) => !it.resource(key) && !(typedFields as readonly string[]).includes(key) && !ofPlans.includes(key),
   )
   return others.length > 0 ? say`Some of it cannot be shown any more` : null
 }

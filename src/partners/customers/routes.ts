@@ -2,23 +2,31 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { proposeAccountIdentifier } from '../../accounts/data/account.ts'
 import { orTooMany, TooMany } from '../../mail/pace.ts'
+import { can } from '../../policy.ts'
 import { listProjects, projectList } from '../../projects/data.ts'
-import { isCounted, nearestLimit } from '../../quotas/arithmetic.ts'
+import { isCounted, NotEnough, nearestLimit } from '../../quotas/arithmetic.ts'
 import { projectQuota } from '../../quotas/data/limits.ts'
 import { poolBoundsProjects } from '../../quotas/data/pool.ts'
 import { limitsOfProjects, usesOf } from '../../quotas/data/uses.ts'
+import { listPlanNames } from '../../quotas/plans/data/plans.ts'
 import { found } from '../../web/answer/errors.ts'
-import { accountName, identifier, withIdentifier } from '../../web/fields.ts'
+import { accountName, idChoice, identifier, withIdentifier } from '../../web/fields.ts'
+import { withUnit } from '../../web/format.ts'
 import { listDownload } from '../../web/lists/csv.ts'
 import { readList } from '../../web/lists/list.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
 import { customerOf } from '../scope.ts'
-import { createCustomer } from './data/customers.ts'
+import { createCustomer, NoSuchPlan } from './data/customers.ts'
 import { customerList, listCustomers } from './data/listing.ts'
 
 const newCustomer = z
-  .strictObject({ name: accountName('Enter the customer’s name.'), identifier: identifier() })
+  .strictObject({
+    name: accountName('Enter the customer’s name.'),
+    identifier: identifier(),
+    // The form of a partner without plans does not have it.
+    plan: z.union([z.literal('none'), idChoice()], { error: 'Choose from the list.' }).optional(),
+  })
   .transform(withIdentifier)
 
 export default async function customerRoutes(app: FastifyInstance) {
@@ -43,11 +51,15 @@ export default async function customerRoutes(app: FastifyInstance) {
   app.post('/partner/customers', { config: { can: 'customer.create', inAccount: true } }, async (request, reply) => {
     const form = readForm(newCustomer, request.body)
     if (form.input) {
-      const { input } = form
-      const created = orTooMany(() => createCustomer(db, actor(request), request.member.account.id, input))
+      const { plan, ...named } = form.input
+      const created = creating({ ...named, plan: plan === 'none' ? null : plan }, request)
       if (created instanceof TooMany) {
         form.errors.identifier = created.message
         return showCustomers(request, reply.code(429), form)
+      }
+      if (typeof created === 'string') {
+        form.errors[form.values.plan === undefined ? 'name' : 'plan'] = created
+        return showCustomers(request, reply.code(422), form)
       }
       if (created)
         return reply.seeOther(
@@ -82,17 +94,41 @@ export default async function customerRoutes(app: FastifyInstance) {
   })
 }
 
+/** Creates a customer, or says why its plan cannot be applied. */
+function creating(customer: Parameters<typeof createCustomer>[3], request: FastifyRequest) {
+  const { db } = request.server
+  try {
+    return orTooMany(() => createCustomer(db, actor(request), request.member.account.id, customer))
+  } catch (error) {
+    if (error instanceof NoSuchPlan) return 'This plan was deleted. Choose another one.'
+    if (!(error instanceof NotEnough)) throw error
+    const lacks = error.shortages.map(({ resource, left, more }) => {
+      const [has, takes] = [withUnit(left, resource), withUnit(more, resource)]
+      return `${resource.name}: the pool has ${has} left, and the plan takes ${takes}.`
+    })
+    return `Your pool has not enough for this plan. ${lacks.join(' ')}`
+  }
+}
+
+/** Chosen at first: the plan that new customers get, or none. */
+function newCustomerForm(plans: ReturnType<typeof listPlanNames>): Form {
+  const chosen = plans.find(({ isDefault }) => isDefault)
+  return newForm({ plan: chosen ? String(chosen.id) : 'none' })
+}
+
 function showCustomers(request: FastifyRequest, reply: FastifyReply, form?: Form) {
   const { db } = request.server
   const partnerId = request.member.account.id
   const list = listCustomers(db, partnerId, readList(request, customerList), request.server.now())
+  const plans = can(request.viewer.standings, 'customer.create') ? listPlanNames(db, partnerId) : []
   const uses = usesOf(
     db,
     list.rows.map(({ id }) => id),
   )
   return reply.page('partners/customers/index', {
     title: 'Customers',
-    form: form ?? newForm(),
+    plans,
+    form: form ?? newCustomerForm(plans),
     shared: poolBoundsProjects(db, partnerId),
     list: {
       ...list,

@@ -10,6 +10,7 @@ import { matches } from '../../db/search.ts'
 import { allowPartnerRequest } from '../../mail/allowance.ts'
 import { type Post, withdrawLettersOfAct } from '../../mail/outbox.ts'
 import { changeLimits, findQuotas } from '../../quotas/data/limits.ts'
+import { removePlansOf } from '../../quotas/plans/data/plans.ts'
 import { setAutomaticShare } from '../../quotas/requests/data/asking.ts'
 import { endRequestOf } from '../../quotas/requests/data/deciding.ts'
 import { type Actor, type Person, record } from '../../records/record.ts'
@@ -186,7 +187,7 @@ function decide(
 }
 
 /**
- * Turns a partner account back into a customer account. 'customers' while it has customers, 'deleted'
+ * Turns a partner account back into a customer account; its plans are deleted. 'customers' while it has customers, 'deleted'
  * while it has ones that can still be restored: the schema refuses both. 'unchanged' when it is no partner account.
  */
 export function makeCustomer(
@@ -207,6 +208,7 @@ export function makeCustomer(
     if (has(isNull(accounts.deletedAt))) return 'customers'
     if (has()) return 'deleted'
     endPoolAndRule(tx, actor, accountId)
+    removePlansOf(tx, actor, accountId)
     endCustomerImports(tx, actor, accountId)
     tx.update(accounts).set({ kind: 'customer' }).where(eq(accounts.id, accountId)).run()
     record(tx, actor, { kind: 'account.became-customer', accountId, change: { kind: ['partner', 'customer'] } })

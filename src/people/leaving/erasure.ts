@@ -45,6 +45,7 @@ const identifier = kept(
   'an identifier never changes and is never given out again (rule 1); people are warned at the form',
 )
 const tenantName = kept('the name of an account or project is its tenant’s, who can rename it; it goes with the purge')
+const planName = kept('the name of a plan is its partner’s, who can rename it; it goes with the purge')
 const secret = { not: 'a secret of the log-in, of no use outside of it' }
 const partners = { not: 'it is the partner’s' }
 const again = { not: 'the name and e-mail again, folded for comparison' }
@@ -94,6 +95,7 @@ export const erasure: Erasure = {
     level: oneOfAList,
     remark: freeText('it says why a limit is what it is, also after its author has gone', 'limits.remark'),
   },
+  plans: { name: planName, nameKey: planName },
   quotaRequests: {
     reason: freeText('it says why an account has what it has', 'quotaRequests.reason'),
     state: oneOfAList,
@@ -156,7 +158,7 @@ export const erasure: Erasure = {
   },
   records: {
     kind: oneOfAList,
-    change: never('names of accounts and projects, roles and numbers: what people typed is in personal_changes'),
+    change: never('names of accounts, projects and plans, roles and numbers: what people typed is in personal_changes'),
     ip: kept(
       'records are never edited (rule 10): from where an act came is what an account has against a stolen log-in',
     ),

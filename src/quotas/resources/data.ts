@@ -1,7 +1,7 @@
 import { and, asc, count, eq, sql } from 'drizzle-orm'
 import { type Db, write } from '../../db/open.ts'
 import { prepared } from '../../db/prepared.ts'
-import { keptLimits, limits, quotaRequestAmounts, resources } from '../../db/schema.ts'
+import { keptLimits, limits, planLimits, quotaRequestAmounts, resources } from '../../db/schema.ts'
 import { type Actor, record } from '../../records/record.ts'
 
 // The resource catalogue: what can be limited. Support keeps it, for all accounts.
@@ -68,7 +68,7 @@ export function changeResource(
   })
 }
 
-/** Removes a resource that no limit and no request ever named. False for every other. */
+/** Removes a resource that no limit and no request ever named, and no plan names. False for every other. */
 export function removeResource(db: Db, actor: Actor, key: string): boolean {
   return write(db, actor, (tx) => {
     const resource = findResource(tx, key)
@@ -76,10 +76,12 @@ export function removeResource(db: Db, actor: Actor, key: string): boolean {
     const ofIt = {
       limit: eq(limits.resourceId, resource.id),
       kept: eq(keptLimits.resourceId, resource.id),
+      plan: eq(planLimits.resourceId, resource.id),
       amount: eq(quotaRequestAmounts.resourceId, resource.id),
     }
     if (tx.select({ id: limits.id }).from(limits).where(ofIt.limit).limit(1).get()) return false
     if (tx.select({ id: keptLimits.projectId }).from(keptLimits).where(ofIt.kept).limit(1).get()) return false
+    if (tx.select({ id: planLimits.planId }).from(planLimits).where(ofIt.plan).limit(1).get()) return false
     if (tx.select({ id: quotaRequestAmounts.requestId }).from(quotaRequestAmounts).where(ofIt.amount).limit(1).get())
       return false
     tx.delete(resources).where(eq(resources.id, resource.id)).run()

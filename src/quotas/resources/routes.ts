@@ -74,7 +74,7 @@ export default async function resourceRoutes(app: FastifyInstance) {
     const problem =
       key === countedResource
         ? `${name} are counted by the panel itself, so they stay.`
-        : `${name} stays: limits or requests name it.`
+        : `${name} stays: limits, requests or plans name it.`
     return show(request, reply.code(422), { problem })
   })
 

@@ -21,6 +21,7 @@ export const areas = {
       { href: '/partner/customers', label: 'Customers', can: 'customer.see', icon: 'customers' },
       { href: '/partner/deleted-customers', label: 'Deleted customers', can: 'customer.see', icon: 'deleted' },
       { href: '/partner/quotas', label: 'Quotas', can: 'partner-quota.see', icon: 'quotas' },
+      { href: '/partner/plans', label: 'Plans', can: 'plan.see', icon: 'resources' },
       { href: '/partner/history', label: 'History', can: 'partner-history.see', icon: 'history' },
     ],
   },

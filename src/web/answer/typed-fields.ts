@@ -19,7 +19,9 @@ const labels: Record<string, string> = {
   kind: 'Kind',
   name: 'Name',
   note: 'Note',
+  newCustomers: 'Default for new customers',
   partner: 'Identifier of the partner',
+  planName: 'Name',
   projectRole: 'Project role',
   reason: 'Reason',
   reference: 'Reference',
@@ -35,6 +37,7 @@ const labels: Record<string, string> = {
 /** Choices whose values are ours. Those of roles are an account's or a project's. */
 const choices: Record<string, Record<string, string>> = {
   kind: { customer: 'Customer', partner: 'Partner' },
+  newCustomers: { yes: 'Yes' },
   projectRole: projectRoleNames,
   role: { ...projectRoleNames, admin: 'Admin', member: 'User' },
 }
@@ -42,6 +45,8 @@ const choices: Record<string, Record<string, string>> = {
 /** Not typed: numbers of rows, and where a form leads. These forms contain no passwords. */
 const hidden = [
   'version',
+  'limitsVersion',
+  'plan',
   'from',
   'next',
   'account',

@@ -4,7 +4,9 @@ import type { AccountId } from '../../../db/ids.ts'
 import { isoTime } from '../../../db/list.ts'
 import type { Db } from '../../../db/open.ts'
 import { accounts, limits, projects, quotaRequestAmounts, quotaRequests, resources, users } from '../../../db/schema.ts'
-import { type ExportTable, everyPage, rowsAtOnce } from './table.ts'
+import { listPlans } from '../../../quotas/plans/data/plans.ts'
+import { listResources } from '../../../quotas/resources/data.ts'
+import { type ExportRow, type ExportTable, everyPage, rowsAtOnce } from './table.ts'
 
 export function ofLimits(db: Db, accountId: AccountId): ExportTable {
   return {
@@ -23,6 +25,33 @@ export function ofLimits(db: Db, accountId: AccountId): ExportTable {
     },
     rows: () => everyPage((after) => listLimits(db, accountId, after)),
   }
+}
+
+export function ofPlans(db: Db, partnerId: AccountId): ExportTable {
+  return {
+    name: 'plans',
+    words: 'The plans of a partner: a row for each resource that a plan limits, or one for a plan without limits',
+    fields: {
+      plan: 'its name',
+      'for new customers': 'yes for the plan that new customers get',
+      resource: 'the key of the resource',
+      unit: 'its unit; empty for what is counted in pieces',
+      amount: 'the limit',
+    },
+    rows: () => listPlanLimits(db, partnerId),
+  }
+}
+
+function listPlanLimits(db: Db, partnerId: AccountId): ExportRow[] {
+  const catalogue = listResources(db)
+  return listPlans(db, partnerId).flatMap(({ name, isDefault, amounts }): ExportRow[] => {
+    const plan = { plan: name, 'for new customers': isDefault ? 'yes' : 'no' }
+    if (amounts.size === 0) return [{ ...plan, resource: null, unit: null, amount: null }]
+    return catalogue.flatMap(({ id, key, unit }) => {
+      const amount = amounts.get(id)
+      return amount === undefined ? [] : [{ ...plan, resource: key, unit, amount }]
+    })
+  })
 }
 
 export function ofRequests(db: Db, accountId: AccountId): ExportTable {

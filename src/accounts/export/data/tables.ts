@@ -9,7 +9,7 @@ import { accessList, listAccess } from '../../../projects/access/data/listing.ts
 import { everything, listProjects, projectList } from '../../../projects/data.ts'
 import { findAccount } from '../../data/account.ts'
 import { listMembers, memberList } from '../../members/data.ts'
-import { ofLimits, ofRequests } from './quotas.ts'
+import { ofLimits, ofPlans, ofRequests } from './quotas.ts'
 import { type ExportTable, everyPage, rowsAtOnce } from './table.ts'
 
 // What an account's admins take with them: everything that the panel keeps for the account, and nothing of
@@ -27,6 +27,7 @@ export function exportTables(db: Db, accountId: AccountId): ExportTable[] | unde
     ofAccess(db, account.id),
     ofInvitations(db, account),
     ofLimits(db, account.id),
+    ...(account.kind === 'partner' ? [ofPlans(db, account.id)] : []),
     ofRequests(db, account.id),
     ofHistory(db, account.id),
   ]

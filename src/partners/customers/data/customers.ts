@@ -5,6 +5,9 @@ import { type Db, write } from '../../../db/open.ts'
 import { equals, type Placeholders, prepared } from '../../../db/prepared.ts'
 import { accounts } from '../../../db/schema.ts'
 import { countTaken, mayTryIdentifier } from '../../../mail/allowance.ts'
+import type { Amounts } from '../../../quotas/arithmetic.ts'
+import { changeLimits } from '../../../quotas/data/limits.ts'
+import { findDefaultPlan, findPlan, planNote } from '../../../quotas/plans/data/plans.ts'
 import { type Actor, record } from '../../../records/record.ts'
 
 export type Customer = Account
@@ -26,18 +29,59 @@ export function findCustomer(db: Db, partnerId: AccountId, identifier: string): 
   return ownCustomer(db).get({ partnerId, identifier })
 }
 
+const customerWithId = prepared(
+  (db, { partnerId, accountId }: Placeholders<{ partnerId: AccountId; accountId: AccountId }>) =>
+    db
+      .select()
+      .from(accounts)
+      .where(and(livingOf(partnerId), equals(accounts.id, accountId)))
+      .prepare(),
+)
+
+/** The same by its id, for a choice from a list. */
+export function findCustomerById(db: Db, partnerId: AccountId, accountId: AccountId): Customer | undefined {
+  return customerWithId(db).get({ partnerId, accountId })
+}
+
 /**
  * Creates a customer without any member. Undefined when the identifier was ever given out, to any account: that is
  * recorded and counted, since it tells what others have. Throws a TooMany for a partner that has met many.
+ * It gets the limits of a plan: of `plan`, of none if that is null, and by default of the partner's plan for new customers;
+ * `limits` win over those.
+ * Throws a NoSuchPlan, or a NotEnough where the pool cannot give them.
  */
-export function createCustomer(db: Db, actor: Actor, partnerId: AccountId, customer: NewAccount): Customer | undefined {
+export function createCustomer(
+  db: Db,
+  actor: Actor,
+  partnerId: AccountId,
+  { name, identifier, plan: choice, limits = new Map() }: NewAccount & { plan?: PlanChoice; limits?: Amounts },
+): Customer | undefined {
   return write(db, actor, (tx) => {
     mayTryIdentifier(tx, actor)
-    const created = createAccount(tx, actor, { ...customer, kind: 'customer', partnerId })
-    if (!created) noteTaken(tx, actor, partnerId, customer.identifier)
+    const plan =
+      choice === undefined
+        ? findDefaultPlan(tx, partnerId)
+        : choice === null
+          ? undefined
+          : findPlan(tx, partnerId, choice)
+    if (typeof choice === 'number' && !plan) throw new NoSuchPlan()
+    const created = createAccount(tx, actor, { name, identifier, kind: 'customer', partnerId })
+    if (!created) noteTaken(tx, actor, partnerId, identifier)
+    else {
+      const all = [...new Map([...(plan?.amounts ?? []), ...limits])]
+      const amounts = new Map(all.filter(([, amount]) => amount !== null))
+      const holder = { level: 'account', accountId: created.id } as const
+      if (amounts.size > 0) changeLimits(tx, actor, holder, amounts, plan ? planNote(plan.name) : '')
+    }
     return created
   })
 }
+
+/** The id of a plan; null for none, undefined for the one that new customers get. */
+type PlanChoice = number | null | undefined
+
+/** The chosen plan was deleted a moment ago, or never was the partner's. */
+export class NoSuchPlan extends Error {}
 
 /** Records and counts that a partner was told of an identifier that it is taken. */
 export function noteTaken(tx: Db, actor: Actor, partnerId: AccountId, identifier: string): void {
