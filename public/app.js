@@ -39,6 +39,26 @@ for (const table of document.querySelectorAll('table[data-tick]')) {
   addEventListener('pageshow', count)
 }
 
+// A role that is chosen is saved. With the keyboard, arrow keys pass over others: it is saved on leaving, or by its button.
+for (const row of document.querySelectorAll('.row-save')) {
+  const [select, button] = [row.querySelector('select'), row.querySelector('button')]
+  const chosen = () => !select.selectedOptions[0]?.defaultSelected
+  let keys = false
+  select.addEventListener('keydown', () => {
+    keys = true
+  })
+  select.addEventListener('pointerdown', () => {
+    keys = false
+  })
+  select.addEventListener('change', () => {
+    row.classList.toggle('due', chosen())
+    if (chosen() && !keys) button.click()
+  })
+  row.addEventListener('focusout', ({ relatedTarget }) => {
+    if (chosen() && relatedTarget && !row.contains(relatedTarget)) button.click()
+  })
+}
+
 // A link to copy.
 for (const button of document.querySelectorAll('button[data-copy]')) {
   const field = document.getElementById(button.dataset.copy)

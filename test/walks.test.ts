@@ -80,11 +80,11 @@ t.test('providing access: a project, an invitation by e-mail, access, and what a
   t.notOk((await nora.open('/projects/intranet')).hasButton('Give access'))
 
   t.match(
-    (await stella.submitAndFollow('/customer/users', 'Change', { role: 'admin' }, 'nora@acme.example')).notice,
+    (await stella.submitAndFollow('/customer/users', 'Save', { role: 'admin' }, 'nora@acme.example')).notice,
     'Nora New is Customer Admin now',
   )
   t.ok((await nora.open('/projects')).hasButton('Create project'))
-  await stella.submit('/customer/users', 'Change', { role: 'member' }, 'nora@acme.example')
+  await stella.submit('/customer/users', 'Save', { role: 'member' }, 'nora@acme.example')
   t.notOk((await nora.open('/projects')).hasButton('Create project'))
 })
 

@@ -243,7 +243,7 @@ t.test('a demoted admin’s open form does nothing more', async (t) => {
   await petra.switchTo('acme')
   const form = await petra.open('/projects')
   const stella = await panel.signIn('stella')
-  await stella.submit('/customer/users', 'Change', { role: 'member' }, cast.petra.email)
+  await stella.submit('/customer/users', 'Save', { role: 'member' }, cast.petra.email)
   t.equal((await petra.press(form, 'Create project', { name: 'X', identifier: 'xx' })).status, 403)
   t.notOk(JSON.stringify(panel.rows().projects).includes('"xx"'))
   t.notOk((await petra.open('/projects')).hasButton('Create project'))

@@ -221,7 +221,7 @@ t.test('a confirmation asks for a new password, and ends everything that was set
   const panel = await startWithMail(t)
   const { thief, owner } = await shareLogIn(panel)
   const stella = await panel.signIn('stella')
-  await stella.submit('/customer/users', 'Change', { role: 'admin' }, cfo.email)
+  await stella.submit('/customer/users', 'Save', { role: 'admin' }, cfo.email)
   await thief.submit('/customer/users', 'Invite', { name: 'Friend', email: 'friend@evil.example', role: 'admin' })
   await stella.submit('/customer/users', 'Invite', { name: 'Ann', email: 'ann@acme.example' })
   const copied = await copyLink(thief, 'ann@acme.example')

@@ -75,7 +75,7 @@ t.test(
 t.test('inviting helpers does not multiply what an account sends', async (t) => {
   const panel = await startApp(t)
   const stella = await panel.signIn('stella')
-  await stella.submit('/customer/users', 'Change', { role: 'admin' }, cast.tom.email)
+  await stella.submit('/customer/users', 'Save', { role: 'admin' }, cast.tom.email)
   const tom = await panel.signIn('tom')
   await inviteMany(stella, 100)
   await inviteMany(tom, 100, 100)

@@ -43,7 +43,7 @@ async function copiedLink(client: Client, email: string): Promise<string> {
 
 /** Makes Max a Partner Admin who works in Acme. */
 async function maxInAcme(panel: Panel, petra: Client): Promise<Client> {
-  await petra.submit('/customer/users', 'Change', { role: 'admin' }, cast.max.email)
+  await petra.submit('/customer/users', 'Save', { role: 'admin' }, cast.max.email)
   const max = await panel.signIn('max')
   await max.submit('/partner/customers/acme/users', 'Add Myself')
   return max
@@ -112,7 +112,7 @@ t.test('what a removed admin sent ends, links that they copied too, unless it is
   for (const keep of [false, true]) {
     const panel = await startApp(t)
     const [stella, tom] = (await everybody(panel, 'stella', 'tom')) as [Client, Client]
-    await stella.submit('/customer/users', 'Change', { role: 'admin' }, cast.tom.email)
+    await stella.submit('/customer/users', 'Save', { role: 'admin' }, cast.tom.email)
     await tom.submit('/customer/users', 'Invite', { name: 'Private', email: 'tom@private.example', role: 'admin' })
     await stella.submit('/customer/users', 'Invite', { name: 'Ann', email: 'ann@acme.example' })
     const links = [await copiedLink(tom, 'tom@private.example'), await copiedLink(tom, 'ann@acme.example')]
@@ -228,7 +228,7 @@ t.test('requests end with the person who made them, and the page says so', async
     Client,
   ]
   await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { cores: '4' })
-  await stella.submit('/customer/users', 'Change', { role: 'admin' }, cast.tom.email)
+  await stella.submit('/customer/users', 'Save', { role: 'admin' }, cast.tom.email)
   await tom.submit('/customer/quotas', 'Send request', { cores: '8', reason: 'Growth' })
   await tom.submit('/customer/account', 'Ask to become a partner')
   t.match((await olga.get('/support/accounts')).text, `Tom (${cast.tom.email}) asked on`)
@@ -250,9 +250,9 @@ t.test('requests end with the person who made them, and the page says so', async
 t.test('a demoted and a disabled admin’s invitations end, and the notice says how many', async (t) => {
   const panel = await startApp(t)
   const [stella, tom, olga] = (await everybody(panel, 'stella', 'tom', 'olga')) as [Client, Client, Client]
-  await stella.submit('/customer/users', 'Change', { role: 'admin' }, cast.tom.email)
+  await stella.submit('/customer/users', 'Save', { role: 'admin' }, cast.tom.email)
   await tom.submit('/customer/users', 'Invite', { name: 'One', email: 'one@acme.example', role: 'admin' })
-  const asked = await stella.submit('/customer/users', 'Change', { role: 'member' }, cast.tom.email)
+  const asked = await stella.submit('/customer/users', 'Save', { role: 'member' }, cast.tom.email)
   t.match(asked.text, 'Tom will be Customer User of Acme, and can invite nobody any more.')
   t.match(asked.text, '1 pending invitation that they sent ends: One (one@acme.example), to Acme')
   t.equal(stateOf(panel, 'one@acme.example'), 'pending')
@@ -274,13 +274,13 @@ t.test('a demoted and a disabled admin’s invitations end, and the notice says 
 t.test('a person who demotes an admin may take over their invitations', async (t) => {
   const panel = await startApp(t)
   const [stella, tom] = (await everybody(panel, 'stella', 'tom')) as [Client, Client]
-  await stella.submit('/customer/users', 'Change', { role: 'admin' }, cast.tom.email)
+  await stella.submit('/customer/users', 'Save', { role: 'admin' }, cast.tom.email)
   await tom.submit('/customer/users', 'Invite', { name: 'One', email: 'one@acme.example' })
   const link = await copiedLink(tom, 'one@acme.example')
-  const own = await tom.submit('/customer/users', 'Change', { role: 'member' }, cast.tom.email)
+  const own = await tom.submit('/customer/users', 'Save', { role: 'member' }, cast.tom.email)
   t.match(own.text, '1 pending invitation that you sent ends')
   t.notMatch(own.text, 'Keep these invitations')
-  const asked = await stella.submit('/customer/users', 'Change', { role: 'member' }, cast.tom.email)
+  const asked = await stella.submit('/customer/users', 'Save', { role: 'member' }, cast.tom.email)
   await stella.press(asked, 'Change role', { keep: 'yes' })
   const list = await stella.open('/customer/users')
   t.match(list.notice, 'Tom is Customer User now. You took over 1 invitation.')
@@ -288,7 +288,7 @@ t.test('a person who demotes an admin may take over their invitations', async (t
   t.notOk((await panel.visit().get(link)).hasButton('Accept invitation'), 'no link that Tom has works')
 
   await stella.submit('/customer/users', 'Invite', { name: 'Two', email: 'two@acme.example' })
-  const last = await stella.submit('/customer/users', 'Change', { role: 'member' }, cast.stella.email)
+  const last = await stella.submit('/customer/users', 'Save', { role: 'member' }, cast.stella.email)
   t.match(last.problem, 'Acme keeps at least one Customer Admin', 'nobody is asked about what is impossible')
 })
 
@@ -311,7 +311,7 @@ t.test('the pages of deletions, and of Remove Myself, say what ends for good', a
   t.match(deletion.text, `People of Cloudhaus lose access: Petra (${cast.petra.email})`)
   t.match(deletion.text, '1 pending invitation sent by Cloudhaus ends: Ann (ann@initech.example)')
 
-  await petra.submit('/customer/users', 'Change', { role: 'admin' }, cast.max.email)
+  await petra.submit('/customer/users', 'Save', { role: 'admin' }, cast.max.email)
   for (const [who, page, words] of [
     [petra, '/profile/removal', ['You lose', 'you sent']],
     [olga, `/support/users/${userId(panel, 'petra')}/removal`, ['They lose', 'they sent']],
@@ -515,7 +515,7 @@ t.test('a user of an account without an admin becomes its admin at once, through
 t.test('an invitation whose sender was removed names an admin who can act', async (t) => {
   const panel = await startApp(t)
   const [stella, tom, olga] = (await everybody(panel, 'stella', 'tom', 'olga')) as [Client, Client, Client]
-  await stella.submit('/customer/users', 'Change', { role: 'admin' }, cast.tom.email)
+  await stella.submit('/customer/users', 'Save', { role: 'admin' }, cast.tom.email)
   await tom.submit('/customer/users', 'Invite', { name: 'Ann', email: 'ann@acme.example' })
   const link = await copiedLink(tom, 'ann@acme.example')
   const nils = await panel.signIn('nils')

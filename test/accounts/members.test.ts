@@ -31,19 +31,19 @@ t.test('an admin makes a user Customer Admin and back; a stale change is refused
   const stella = await panel.signIn('stella')
   const before = await stella.open('/customer/users')
   t.match(
-    (await stella.submitAndFollow('/customer/users', 'Change', { role: 'admin' }, cast.tom.email)).notice,
+    (await stella.submitAndFollow('/customer/users', 'Save', { role: 'admin' }, cast.tom.email)).notice,
     'Tom is Customer Admin now',
   )
   t.same(roleOf(panel, 'tom'), ['admin'])
-  await stella.submit('/customer/users', 'Change', { role: 'member' }, cast.tom.email)
+  await stella.submit('/customer/users', 'Save', { role: 'member' }, cast.tom.email)
   t.same(roleOf(panel, 'tom'), ['member'])
 
-  const stale = await stella.press(before, 'Change', { role: 'admin' }, cast.tom.email)
+  const stale = await stella.press(before, 'Save', { role: 'admin' }, cast.tom.email)
   t.equal(stale.status, 409)
   t.match(stale.problem, 'Somebody has changed this role')
   t.same(roleOf(panel, 'tom'), ['member'])
   for (const role of ['owner', '', ['admin', 'member']]) {
-    const answer = await stella.submit('/customer/users', 'Change', { role }, cast.tom.email)
+    const answer = await stella.submit('/customer/users', 'Save', { role }, cast.tom.email)
     t.ok([400, 422].includes(answer.status), String(role))
   }
   t.same(roleOf(panel, 'tom'), ['member'])
@@ -52,7 +52,7 @@ t.test('an admin makes a user Customer Admin and back; a stale change is refused
 t.test('an account keeps an admin: demoting and removing the last one is refused with the reason', async (t) => {
   const panel = await startApp(t)
   const stella = await panel.signIn('stella')
-  const demoted = await stella.submit('/customer/users', 'Change', { role: 'member' }, cast.stella.email)
+  const demoted = await stella.submit('/customer/users', 'Save', { role: 'member' }, cast.stella.email)
   t.equal(demoted.status, 422)
   t.match(demoted.problem, 'Acme keeps at least one Customer Admin')
   const removed = await stella.submit(`/customer/users/${userId(panel, 'stella')}/removal`, 'Remove Stella')
@@ -60,20 +60,20 @@ t.test('an account keeps an admin: demoting and removing the last one is refused
   t.match(removed.problem, 'Acme keeps at least one Customer Admin')
   t.same(roleOf(panel, 'stella'), ['admin'])
 
-  await stella.submit('/customer/users', 'Change', { role: 'admin' }, cast.tom.email)
-  t.equal((await stella.submit('/customer/users', 'Change', { role: 'member' }, cast.stella.email)).status, 303)
+  await stella.submit('/customer/users', 'Save', { role: 'admin' }, cast.tom.email)
+  t.equal((await stella.submit('/customer/users', 'Save', { role: 'member' }, cast.stella.email)).status, 303)
   t.notOk((await stella.open('/customer/users')).hasButton('Invite'), 'it holds from the next page on')
 })
 
 t.test('two admins who demote each other at once leave one', async (t) => {
   const panel = await startApp(t)
   const stella = await panel.signIn('stella')
-  await stella.submit('/customer/users', 'Change', { role: 'admin' }, cast.tom.email)
+  await stella.submit('/customer/users', 'Save', { role: 'admin' }, cast.tom.email)
   const tom = await panel.signIn('tom')
   const [hers, his] = await Promise.all([stella.open('/customer/users'), tom.open('/customer/users')])
   const answers = await Promise.all([
-    stella.press(hers, 'Change', { role: 'member' }, cast.tom.email),
-    tom.press(his, 'Change', { role: 'member' }, cast.stella.email),
+    stella.press(hers, 'Save', { role: 'member' }, cast.tom.email),
+    tom.press(his, 'Save', { role: 'member' }, cast.stella.email),
   ])
   t.equal(answers.filter(({ status }) => status === 303).length, 1, 'one of them is refused')
   t.same([...roleOf(panel, 'stella'), ...roleOf(panel, 'tom')].sort(), ['admin', 'member'])
@@ -82,10 +82,10 @@ t.test('two admins who demote each other at once leave one', async (t) => {
 t.test('a disabled admin does not count as the one that is kept', async (t) => {
   const panel = await startApp(t)
   const stella = await panel.signIn('stella')
-  await stella.submit('/customer/users', 'Change', { role: 'admin' }, cast.tom.email)
+  await stella.submit('/customer/users', 'Save', { role: 'admin' }, cast.tom.email)
   const olga = await panel.signIn('olga')
   await olga.submit('/support/users', 'Disable', {}, cast.tom.email)
-  t.equal((await stella.submit('/customer/users', 'Change', { role: 'member' }, cast.stella.email)).status, 422)
+  t.equal((await stella.submit('/customer/users', 'Save', { role: 'member' }, cast.stella.email)).status, 422)
 })
 
 t.test('a removed user loses all project access, and sees nothing on the next page', async (t) => {
@@ -108,7 +108,7 @@ t.test('a Customer User sees the people, and changes nothing', async (t) => {
   const tom = await panel.signIn('tom')
   const page = await tom.open('/customer/users')
   t.match(page.row(cast.stella.email), 'Customer Admin')
-  for (const button of ['Invite', 'Change', 'Resend', 'Cancel', 'Copy link']) t.notOk(page.hasButton(button), button)
+  for (const button of ['Invite', 'Save', 'Resend', 'Cancel', 'Copy link']) t.notOk(page.hasButton(button), button)
   t.equal(page.link('Remove'), undefined)
   const { sessions, ...before } = panel.rows()
   for (const [path, fields] of [
@@ -128,7 +128,7 @@ t.test('the partner’s own people are Partner Admins and Partner Users', async 
   const petra = await panel.signIn('petra')
   t.match((await petra.open('/customer/users')).row(cast.max.email), 'Partner User')
   t.match(
-    (await petra.submitAndFollow('/customer/users', 'Change', { role: 'admin' }, cast.max.email)).notice,
+    (await petra.submitAndFollow('/customer/users', 'Save', { role: 'admin' }, cast.max.email)).notice,
     'Max is Partner Admin now',
   )
   t.ok((await (await panel.signIn('max')).open('/partner/customers')).hasButton('Create customer'))

@@ -207,7 +207,7 @@ t.test(
       await panel.signIn('petra'),
       await panel.signIn('stella'),
     ]
-    await petra.submit('/customer/users', 'Change', { role: 'admin' }, cast.max.email)
+    await petra.submit('/customer/users', 'Save', { role: 'admin' }, cast.max.email)
     await petra.submit('/partner/customers/acme/users', 'Add Myself')
     t.ok((await stella.get('/profile/removal')).hasButton('Delete my user'), 'Petra is left')
     t.match((await stella.get('/customer/account')).text, cast.petra.email)

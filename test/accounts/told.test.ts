@@ -100,7 +100,7 @@ t.test('an unconfirmed address gets only links to confirm it', async (t) => {
   await petra.submit(`${globex}/users`, 'Add Myself')
   await petra.submit(`${globex}/suspension`, 'Suspend', { reason: 'WIN http://evil.example' })
   await petra.submit('/partner/customers', 'Resume', {}, 'globex')
-  await petra.submit('/customer/users?account=globex', 'Change', { role: 'member' }, victim)
+  await petra.submit('/customer/users?account=globex', 'Save', { role: 'member' }, victim)
   await victor.submit('/profile', 'Change password', { current: words, password: `${words} 2`, repeated: `${words} 2` })
   await victor.submit('/profile', 'Change e-mail', { email: 'victor@elsewhere.example' })
   await olga.submit('/support/accounts/globex/partner', 'Move', { partner: 'rival' })
@@ -186,17 +186,17 @@ t.test('the admins of a deleted account read until when it can be restored, and 
 
 t.test('a person reads that they were removed, or have another role; nobody reads of their own act', async (t) => {
   const { panel, stella, tom } = await start(t, ['stella', 'tom'])
-  await stella.submit('/customer/users', 'Change', { role: 'admin' }, 'Tom')
+  await stella.submit('/customer/users', 'Save', { role: 'admin' }, 'Tom')
   t.same(written(panel), ['tom@acme.example: Your role in Acme changed'])
   t.match(
     textTo(panel, 'tom').text,
     /Stella changed your role in Acme\.\n[\s\S]*Acted for: Acme\n {1,2}Role: Customer User → Customer Admin\n/,
   )
   t.equal((await tom.open(linkIn(textTo(panel, 'tom').text, publicUrl, '/projects'))).status, 200)
-  await stella.submit('/customer/users', 'Change', { role: 'admin' }, 'Tom')
+  await stella.submit('/customer/users', 'Save', { role: 'admin' }, 'Tom')
   t.equal(written(panel).length, 1, 'the same role is no news')
 
-  await tom.submit('/customer/users', 'Change', { role: 'member' }, 'Tom')
+  await tom.submit('/customer/users', 'Save', { role: 'member' }, 'Tom')
   t.equal(written(panel).length, 1, 'Tom has made himself a user again')
   await stella.submit((await stella.get('/customer/users')).link('Remove', 'Tom') ?? '', 'Remove Tom')
   t.same(written(panel)[0], 'tom@acme.example: You were removed from Acme')
@@ -225,7 +225,7 @@ t.test('no name can say on whose side somebody acts', async (t) => {
     panel.db.update(users).set({ name }).where(eq(users.email, cast[who].email)).run()
   // Such names are refused, but were not always.
   call('stella', 'Olga (Meshpanel Support)')
-  await stella.submit('/customer/users', 'Change', { role: 'admin' }, 'Tom')
+  await stella.submit('/customer/users', 'Save', { role: 'admin' }, 'Tom')
   const ofStella = textTo(panel, 'tom')
   t.match(ofStella.text, /\n {1,2}Acted for: Acme\n/)
   t.match(ofStella.html, '<li>Acted for: <strong>Acme</strong></li>')

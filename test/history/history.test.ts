@@ -7,7 +7,7 @@ const isoDay = (at: number) => new Date(at).toISOString().slice(0, 10)
 t.test('a history is narrowed down to a person, by any part of the name', async (t) => {
   const panel = await startApp(t)
   const stella = await panel.signIn('stella')
-  await stella.submit('/customer/users', 'Change', { role: 'admin' }, 'tom@acme.example')
+  await stella.submit('/customer/users', 'Save', { role: 'admin' }, 'tom@acme.example')
   const toms = await stella.get('/customer/history?person=OM')
   t.ok(toms.tableRows.length > 0)
   t.match(toms.row('changed the role'), /Stella changed the role of Tom to Customer Admin \(was Customer User\)/)

@@ -247,7 +247,7 @@ const kinds: Record<LetterKind, Record<string, Scenario>> = {
     },
     'the news of a new role': async (world) => {
       await join(world, 'nils', (await accountOf(world, 'initech')).id, 'member')
-      await (await world.as('ines')).submit('/customer/users', 'Change', { role: 'admin' }, 'Nils')
+      await (await world.as('ines')).submit('/customer/users', 'Save', { role: 'admin' }, 'Nils')
       return cast.nils.email
     },
   },

@@ -156,7 +156,7 @@ t.test('nothing stays open of the people the old partner invited and of the link
 t.test('where all users are the partner’s people, all go', async (t) => {
   const panel = await startApp(t)
   const [olga, petra] = (await everybody(panel, 'olga', 'petra')) as [Client, Client]
-  await petra.submit('/customer/users', 'Change', { role: 'admin' }, cast.max.email)
+  await petra.submit('/customer/users', 'Save', { role: 'admin' }, cast.max.email)
   const max = await panel.signIn('max')
   await petra.submit('/partner/customers', 'Create customer', { name: 'Two', identifier: 'two' })
   for (const partner of [max, petra]) await partner.submit('/partner/customers/two/users', 'Add Myself')
@@ -187,7 +187,7 @@ t.test('a move that leaves users without an admin says so first, and the new par
   await petra.submit('/partner/customers/acme/users', 'Add Myself')
   const inAcme = await panel.signIn('petra')
   await inAcme.switchTo('acme')
-  await inAcme.submit('/customer/users', 'Change', { role: 'member' }, cast.stella.email)
+  await inAcme.submit('/customer/users', 'Save', { role: 'member' }, cast.stella.email)
   t.match((await olga.get(page)).text, 'Acme is left without an admin who can log in. Invite one')
   t.equal((await olga.submit(page, 'Move', { partner: 'rival' })).status, 303)
   t.equal(partnerOf(panel, 'acme'), 'rival')
@@ -198,11 +198,11 @@ t.test('a move that leaves users without an admin says so first, and the new par
 
   await petra.submit('/partner/customers', 'Create customer', { name: 'Empty', identifier: 'empty' })
   await petra.submit('/partner/customers/empty/users', 'Add Myself')
-  await petra.submit('/customer/users', 'Change', { role: 'admin' }, cast.max.email)
+  await petra.submit('/customer/users', 'Save', { role: 'admin' }, cast.max.email)
   const max = await panel.signIn('max')
   await max.submit('/partner/customers/empty/users', 'Add Myself')
   await max.switchTo('empty')
-  await max.submit('/customer/users', 'Change', { role: 'member' }, cast.petra.email)
+  await max.submit('/customer/users', 'Save', { role: 'member' }, cast.petra.email)
   t.equal((await olga.submit('/support/accounts/empty/partner', 'Move', { partner: 'rival' })).status, 303)
   t.same(people(panel, 'empty'), [], 'one whose users all go is moved empty')
 })

@@ -205,7 +205,7 @@ t.test('Remove Myself may leave a customer empty, but not without an admin', asy
 
   await petra.submit(`${list}/acme/users`, 'Add Myself')
   await petra.switchTo('acme')
-  await petra.submit('/customer/users', 'Change', { role: 'member' }, cast.stella.email)
+  await petra.submit('/customer/users', 'Save', { role: 'member' }, cast.stella.email)
   await petra.switchTo('cloudhaus')
   const refused = await petra.submit(`${list}/acme/users`, 'Remove Myself')
   t.equal(refused.status, 422)

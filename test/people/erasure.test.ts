@@ -107,7 +107,7 @@ async function fill(t: Test): Promise<Filled> {
   const seed = enrolment.root.querySelector('main code')?.textContent.replaceAll(' ', '') ?? ''
   await tom.press(enrolment, 'Switch on', { code: new TOTP({ secret: Secret.fromBase32(seed) }).generate() })
 
-  await did(stella, '/customer/users', 'Change', { role: 'admin' }, email)
+  await did(stella, '/customer/users', 'Save', { role: 'admin' }, email)
   await did(tom, '/customer/users', 'Invite', { name: 'Greta', email: 'greta@acme.example' })
   await did(tom, '/projects/website', 'Save quotas', { volumes: '4', remark: 'Enough for now' })
   await did(tom, '/customer/account', 'Ask to become a partner')

@@ -246,7 +246,7 @@ t.test('Support ends the sessions of a user', async (t) => {
 t.test('the history says who did what, to which person, before and after, when and from where', async (t) => {
   const panel = await startApp(t)
   const stella = await panel.signIn('stella')
-  await stella.submit('/customer/users', 'Change', { role: 'admin' }, cast.tom.email)
+  await stella.submit('/customer/users', 'Save', { role: 'admin' }, cast.tom.email)
   await stella.submit('/customer/users', 'Invite', { name: 'Greta', email: 'greta@acme.example' })
   const history = await stella.get('/customer/history')
   t.match(
@@ -266,7 +266,7 @@ t.test('the history says who did what, to which person, before and after, when a
   )
 
   const tom = await panel.signIn('tom')
-  await stella.submit('/customer/users', 'Change', { role: 'member' }, cast.tom.email)
+  await stella.submit('/customer/users', 'Save', { role: 'member' }, cast.tom.email)
   t.equal((await tom.get('/customer/history')).status, 403, 'it is for admins')
 })
 

@@ -112,9 +112,9 @@ t.test('a form kept open while rights were taken changes nothing', async (t) => 
   const panel = await startApp(t)
   const tom = await panel.signIn('tom')
   const stella = await panel.signIn('stella')
-  await stella.submit('/customer/users', 'Change', { role: 'admin' }, 'tom@acme.example')
+  await stella.submit('/customer/users', 'Save', { role: 'admin' }, 'tom@acme.example')
   const kept = await tom.open('/projects')
-  await stella.submit('/customer/users', 'Change', { role: 'member' }, 'tom@acme.example')
+  await stella.submit('/customer/users', 'Save', { role: 'member' }, 'tom@acme.example')
   const before = panel.rows().projects
   const refused = await tom.press(kept, 'Create project', { name: 'Intranet', identifier: 'intranet' })
   t.equal(refused.status, 403)
@@ -176,7 +176,7 @@ t.test(
     t.ok(roles.length > 1, 'the page has several rows')
     const before = panel.db.select().from(memberships).all()
     const all = Object.fromEntries(roles.map((name) => [name, 'admin']))
-    const changed = await stella.press(page, 'Change', { ...all, role: 'admin' }, 'tom@acme.example')
+    const changed = await stella.press(page, 'Save', { ...all, role: 'admin' }, 'tom@acme.example')
     t.equal(changed.status, 303)
     const now = panel.db.select().from(memberships).all()
     t.same(

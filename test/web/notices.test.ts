@@ -160,7 +160,7 @@ const acts: Record<string, Act | string> = {
   'POST /projects/:project/access/:user': {
     who: 'stella',
     page: '/projects/website',
-    button: 'Change',
+    button: 'Save',
     fields: { role: 'reader' },
     within: cast.tom.email,
   },
@@ -208,7 +208,7 @@ const acts: Record<string, Act | string> = {
   'POST /customer/users/:user/role': {
     who: 'stella',
     page: '/customer/users',
-    button: 'Change',
+    button: 'Save',
     fields: { role: 'admin' },
     within: cast.tom.email,
   },

@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import * as z from 'zod'
 import { asUserId } from '../../db/ids.ts'
-import { type ProjectRole, projectRoleNames } from '../../policy.ts'
+import { canInProject, type ProjectRole, projectRoleNames } from '../../policy.ts'
 import { found } from '../../web/answer/errors.ts'
+import type { Undo } from '../../web/answer/page.ts'
 import { idChoice, several, version } from '../../web/fields.ts'
 import { plural } from '../../web/format.ts'
 import { userIdOf } from '../../web/request/address.ts'
@@ -73,6 +74,9 @@ export default async function accessRoutes(app: FastifyInstance) {
       changed.changed
         ? `${changed.name} is ${roleNow} now.`
         : `${changed.name} is already ${roleNow}. Nothing was changed.`,
+      changed.changed
+        ? { action: request.url, fields: { role: changed.was, version: String(version + 1), from } }
+        : undefined,
     )
   })
 
@@ -86,18 +90,22 @@ export default async function accessRoutes(app: FastifyInstance) {
         userId: userIdOf(request),
       }),
     )
-    return back(reply, input?.from ?? 'project', project, `${removed.name} has no access to ${project.name} any more.`)
+    const from = input?.from ?? 'project'
+    return back(reply, from, project, `${removed.name} no longer has access to ${project.name}.`, {
+      action: `/projects/${project.identifier}/access`,
+      fields: { people: String(removed.userId), role: removed.role, from },
+    })
   })
 }
 
-/** Who has just removed their own access cannot return to the project's page. */
-function back(reply: FastifyReply, from: 'project' | 'settings', project: SeenProject, notice: string) {
-  if (from === 'settings') return reply.seeOther('/customer/projects', notice)
+/** Who has just given up their own access, or the right to change it, cannot return to the project's page or undo that. */
+function back(reply: FastifyReply, from: 'project' | 'settings', project: SeenProject, notice: string, undo?: Undo) {
   const { request } = reply
-  const stillSees =
-    looker(request).seesAll ||
-    findProject(request.server.db, request.member.account.id, looker(request), project.identifier)
-  return reply.seeOther(stillSees ? `/projects/${project.identifier}` : '/projects', notice)
+  const seen = findProject(request.server.db, request.member.account.id, looker(request), project.identifier)
+  const mayUndo = seen && canInProject(request.viewer.standings, seen.role, 'access.change')
+  const stillSees = looker(request).seesAll || seen
+  const path = from === 'settings' ? '/customer/projects' : stillSees ? `/projects/${project.identifier}` : '/projects'
+  return reply.seeOther(path, notice, mayUndo ? undo : undefined)
 }
 
 function givenWords({ added, kept }: { added: number; kept: number }, project: SeenProject, role: ProjectRole): string {

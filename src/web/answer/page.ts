@@ -4,6 +4,7 @@ import fastifyView from '@fastify/view'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { root } from '../../config.ts'
+import { readJson } from '../../db/json.ts'
 import { pageSizes } from '../../db/list.ts'
 import { suspensionOf } from '../../db/suspension.ts'
 import { newEta } from '../../eta.ts'
@@ -23,10 +24,13 @@ declare module 'fastify' {
   interface FastifyReply {
     /** Sends a page: a view, its title and its data. */
     page: (view: string, data: { title: string } & Record<string, unknown>) => Promise<FastifyReply>
-    /** Ends an act that succeeded: on to the page that shows it, and a notice that says what happened. */
-    seeOther: (path: string, notice?: string) => FastifyReply
+    /** Ends an act that succeeded: on to the page that shows it, and a notice that says what happened, and takes it back. */
+    seeOther: (path: string, notice?: string, undo?: Undo) => FastifyReply
   }
 }
+
+/** The form that takes an act back: an act as any other, with its own rights. */
+export type Undo = { action: string; fields: Record<string, string> }
 
 export type PageOptions = {
   /** The accounts in the switcher, the last used first, and whether there are more. */
@@ -64,10 +68,10 @@ export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts, wa
     production: !reload,
   })
 
-  app.decorateReply('seeOther', function (this: FastifyReply, path: string, notice?: string) {
+  app.decorateReply('seeOther', function (this: FastifyReply, path: string, notice?: string, undo?: Undo) {
     // A redirect to a redirect: what the first said is still to be shown.
-    const waiting = this.request.method === 'GET' ? readNotice(this.request) : ''
-    if (notice) this.setCookie(noticeName, `${waiting} ${notice}`.trim(), noticeCookie)
+    const waiting = this.request.method === 'GET' ? readNotice(this.request).words : ''
+    if (notice) this.setCookie(noticeName, JSON.stringify([`${waiting} ${notice}`.trim(), undo]), noticeCookie)
     // Back to the list as it was filtered, sorted and paged.
     const asked = path.includes('?') || this.request.method !== 'POST' ? {} : refererQuery(this.request, path)
     const query = new URLSearchParams(asked).toString()
@@ -99,7 +103,7 @@ export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts, wa
       once: randomUUID(),
       author: viewer.user ? authorSeal(app.secrets.forms, viewer.user.id) : '',
       csrf: this.generateCsrf({ userInfo: viewer.sessionKey } as object),
-      notice: takeNotice(this),
+      ...takeNotice(this),
       warnings: can(viewer.standings, 'support.see') ? app.warnings() : [],
       switcher: viewer.user ? recentAccounts(request) : { accounts: [], more: false },
       waiting: viewer.user ? waitingFor(request) : {},
@@ -118,14 +122,16 @@ export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts, wa
     if (request.routeOptions.config.secret) reply.header('referrer-policy', 'no-referrer')
   })
 
-  function takeNotice(reply: FastifyReply): string {
-    const notice = readNotice(reply.request)
-    if (notice) reply.clearCookie(noticeName, noticeCookie)
-    return notice
+  function takeNotice(reply: FastifyReply): { notice: string; undo: Undo | null } {
+    const { words, undo } = readNotice(reply.request)
+    if (words) reply.clearCookie(noticeName, noticeCookie)
+    return { notice: words, undo: undo ?? null }
   }
 
-  function readNotice(request: FastifyRequest): string {
+  function readNotice(request: FastifyRequest): { words: string; undo?: Undo | undefined } {
     const cookie = request.cookies[noticeName]
-    return cookie ? (request.unsignCookie(cookie).value ?? '') : ''
+    const value = cookie && request.unsignCookie(cookie).value
+    const [words, undo] = value ? readJson<[string, Undo?]>(value, ['']) : ['']
+    return { words, undo }
   }
 })

@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { write } from '../../../db/open.ts'
 import { adminRole, type Role, roleName } from '../../../policy.ts'
 import { found } from '../../../web/answer/errors.ts'
+import type { Undo } from '../../../web/answer/page.ts'
 import { version } from '../../../web/fields.ts'
 import { plural } from '../../../web/format.ts'
 import { userIdOf } from '../../../web/request/address.ts'
@@ -10,7 +11,7 @@ import { readForm } from '../../../web/request/forms.ts'
 import { actor } from '../../../web/request/viewer.ts'
 import { listSent } from '../../endings/data/foreseeing.ts'
 import { tellRole } from '../../notices/data.ts'
-import { changeRole, findMember, type Member, mayDemote } from '../data.ts'
+import { changeRole, findMember, type Member, mayDemote, type RoleChanged } from '../data.ts'
 import { lastAdminWords, showMembers } from '../page.ts'
 
 /** `keep`: the invitations that the person sent go over to the admin who changes the role. */
@@ -74,9 +75,21 @@ export default async function memberRoleRoutes(app: FastifyInstance) {
         changed.changed
           ? `${member.name} is ${roleNow} now.${cancelled}${kept}`
           : `${member.name} is already ${roleNow}. Nothing was changed.`,
+        undoOf(request, who, input, changed),
       )
     },
   )
+}
+
+/** Not for the own role, which may have taken the right to, nor where invitations ended or were taken over. */
+function undoOf(
+  request: FastifyRequest,
+  who: Member,
+  { version, keep }: { version: number; keep?: 'yes' | undefined },
+  { changed, ended }: RoleChanged,
+): Undo | undefined {
+  if (!changed || ended > 0 || keep || who.userId === request.member.user.id) return undefined
+  return { action: request.url, fields: { role: who.role, version: String(version + 1) } }
 }
 
 function confirm(

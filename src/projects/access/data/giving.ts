@@ -51,17 +51,17 @@ export function findAccess(db: Db, seat: Seat): Access | undefined {
     .get()
 }
 
-/** Undefined when the user has no access; `changed` is false when it is the same role. */
+/** Undefined when the user has no access; `changed` is false when it is the same role. `was` is the role before. */
 export function changeAccess(
   db: Db,
   actor: Actor,
   seat: Seat,
   { role, version }: { role: ProjectRole; version: number },
-): (Access & { changed: boolean }) | 'stale' | undefined {
+): (Access & { changed: boolean; was: ProjectRole }) | 'stale' | undefined {
   return write(db, actor, (tx) => {
     const access = findAccess(tx, seat)
     if (!access) return undefined
-    if (access.role === role) return { ...access, changed: false }
+    if (access.role === role) return { ...access, changed: false, was: role }
     if (access.version !== version) return 'stale'
     tx.update(projectAccess)
       .set({ role, version: sql`${projectAccess.version} + 1` })
@@ -72,7 +72,7 @@ export function changeAccess(
       ...seat,
       change: { role: [access.role, role] },
     })
-    return { ...access, role, changed: true }
+    return { ...access, role, changed: true, was: access.role }
   })
 }
 
