@@ -28,6 +28,8 @@ export type Heading = {
   look?: string
   /** Phones show no headings: each cell says it. */
   label?: boolean
+  /** The sorts that the heading leads to: the first, and from there the second. */
+  sorts?: readonly [string, string?]
 }
 
 /** A column of a page’s table, of the list’s file, or of both. In files, times are in UTC (ISO 8601). */
@@ -113,7 +115,7 @@ export type Source<Raw, Row> = {
   seen: (rows: Raw[]) => Row[]
 }
 
-export const pageSizes = [25, 50, 100, 200] as const
+export const pageSizes = [25, 50, 100] as const
 
 /** So many rows are counted, and of those that a search or filter has to find. */
 const counted = 10_000

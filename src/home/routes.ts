@@ -4,7 +4,7 @@ import { deletedMembershipList, listDeletedAccounts } from '../accounts/data/swi
 import { invitationToList, listInvitationsTo } from '../accounts/invitations/data/listing.ts'
 import { firstPage, type ListQuery } from '../db/list.ts'
 import { listRecords, recordList } from '../history/data/records.ts'
-import { overviewOf } from '../partners/customers/data/attention.ts'
+import { monthEnds, overviewOf } from '../partners/customers/data/attention.ts'
 import { customerList, listCustomers } from '../partners/customers/data/listing.ts'
 import { findPendingRequest } from '../partners/partnership/data.ts'
 import { can } from '../policy.ts'
@@ -71,7 +71,7 @@ function partnersOf({ account, partnerAccounts }: Viewer): PartnerAccount[] {
 async function partnerSide(request: FastifyRequest, partner: PartnerAccount) {
   const { db, now } = request.server
   const ends = monthEnds(now())
-  const overview = await overviewOf(db, { partnerId: partner.id, userId: request.signedIn.id }, now(), ends)
+  const overview = await overviewOf(db, { partnerId: partner.id, userId: request.signedIn.id }, now())
   const query = whichPartner(request.viewer, partner)
   return {
     ...partner,
@@ -85,10 +85,4 @@ async function partnerSide(request: FastifyRequest, partner: PartnerAccount) {
       ? listRecords(db, { fromAccountId: partner.id }, firstPage(recordList, fewest)).rows
       : [],
   }
-}
-
-/** The ends of the eleven months before this one. */
-function monthEnds(at: number): number[] {
-  const { year, month } = { year: new Date(at).getUTCFullYear(), month: new Date(at).getUTCMonth() }
-  return Array.from({ length: 11 }, (_, n) => Date.UTC(year, month - 10 + n, 1) - 1)
 }

@@ -62,15 +62,16 @@ export const projectList = {
   sorts: {
     created: { words: 'Newest first', column: projects.id, order: 'desc', value: (project) => project.id },
     name: { words: 'Name', column: projects.sortKey, order: 'asc', value: (project) => project.sortKey },
+    'name-z': { words: 'Name, Z to A', column: projects.sortKey, order: 'desc', value: (project) => project.sortKey },
   },
   columns: {
-    name: { head: 'Project', look: 'main', file: ({ name }) => name },
+    name: { head: 'Project', look: 'main', sorts: ['name', 'name-z'], file: ({ name }) => name },
     identifier: { file: ({ identifier }) => identifier },
     role: { head: 'My role' },
     people: { head: 'People', look: 'num', label: true, file: ({ people }) => people },
     limits: { head: 'Limits', look: 'wrap' },
     quota: { head: 'Quota', look: 'wrap' },
-    created: { head: 'Created', look: 'wide muted', file: ({ createdAt }) => isoTime(createdAt) },
+    created: { head: 'Created', look: 'wide muted', sorts: ['created'], file: ({ createdAt }) => isoTime(createdAt) },
   },
   filters: {},
 } as const satisfies ListSpec<SeenProject>

@@ -33,7 +33,9 @@ export const accountSorts = {
     order: 'desc',
     value: (account) => account.createdAt,
   },
+  oldest: { words: 'Oldest first', column: accounts.createdAt, order: 'asc', value: (account) => account.createdAt },
   name: { words: 'Name', column: accounts.sortKey, order: 'asc', value: (account) => account.sortKey },
+  'name-z': { words: 'Name, Z to A', column: accounts.sortKey, order: 'desc', value: (account) => account.sortKey },
   identifier: {
     words: 'Identifier',
     column: accounts.identifier,

@@ -1,10 +1,11 @@
 import { and, count, desc, eq, sql } from 'drizzle-orm'
 import type { AccountId, UserId } from '../../db/ids.ts'
-import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
+import { countRows, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import { type Db, write } from '../../db/open.ts'
 import { equals, type Placeholders, placeholdersOf, prepared, preparedInsert } from '../../db/prepared.ts'
 import { memberships, users } from '../../db/schema.ts'
 import { matches } from '../../db/search.ts'
+import { whileUnwritten } from '../../db/totals.ts'
 import { adminRole, type Role } from '../../policy.ts'
 import type { RecordKind } from '../../records/kinds.ts'
 import { type Actor, type Person, record } from '../../records/record.ts'
@@ -51,10 +52,11 @@ export const memberList = {
   idOf: (member) => member.userId,
   sorts: {
     name: { words: 'Name', column: memberships.sortKey, order: 'asc', value: (member) => member.sortKey },
+    'name-z': { words: 'Name, Z to A', column: memberships.sortKey, order: 'desc', value: (member) => member.sortKey },
     joined: { words: 'Newest first', column: memberships.createdAt, order: 'desc', value: (member) => member.joinedAt },
   },
   columns: {
-    name: { head: 'Name', look: 'main', file: ({ name }) => name },
+    name: { head: 'Name', look: 'main', sorts: ['name', 'name-z'], file: ({ name }) => name },
     'e-mail': { file: ({ email }) => email },
     role: { head: 'Role', file: ({ role }) => role },
     'last seen': { head: 'Last seen', look: 'muted', label: true, file: ({ lastSeenAt }) => isoTime(lastSeenAt) },
@@ -92,6 +94,23 @@ export function listMembers(db: Db, accountId: AccountId, query: ListQuery<Membe
 
 export function countMembers(db: Db, accountId: AccountId): number {
   return db.select({ n: count() }).from(memberships).where(eq(memberships.accountId, accountId)).get()?.n ?? 0
+}
+
+/** So many of a role are counted. */
+export const mostOfRole = 10_000
+
+/** How many users of an account have a role, or any; one more than `mostOfRole` stands for all that are more. */
+export function countRole(db: Db, accountId: AccountId, role?: Role): number {
+  return whileUnwritten(db, `users ${accountId} ${role ?? ''}`, () =>
+    countRows(
+      db,
+      db
+        .select({ one: memberships.userId })
+        .from(memberships)
+        .where(and(eq(memberships.accountId, accountId), role ? eq(memberships.role, role) : undefined))
+        .limit(mostOfRole + 1),
+    ),
+  )
 }
 
 const oneMember = prepared((db, { accountId, userId }: Placeholders<{ accountId: AccountId; userId: UserId }>) =>

@@ -1,12 +1,14 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { asProjectId } from '../../db/ids.ts'
+import { type AccountId, asProjectId } from '../../db/ids.ts'
+import type { Db } from '../../db/open.ts'
 import { type AccountKind, roleName } from '../../policy.ts'
 import { countProjects, findProjectsById, listProjectChoices, withChosen } from '../../projects/data.ts'
 import { readId } from '../../web/fields.ts'
+import { number } from '../../web/format.ts'
 import { readList } from '../../web/lists/list.ts'
 import { type Form, newForm } from '../../web/request/forms.ts'
 import { invitationList, listInvitations } from '../invitations/data/listing.ts'
-import { listMembers, memberList } from './data.ts'
+import { countRole, listMembers, memberList, mostOfRole } from './data.ts'
 
 /** How many projects the invitation form offers; more are given under Account Settings → Projects. */
 const choices = 20
@@ -32,10 +34,20 @@ export function showMembers(
     problem,
     choices: withChosen(listProjectChoices(db, account.id, choices), findProjectsById(db, account.id, chosen)),
     projectCount: countProjects(db, account.id),
+    views: memberViews(db, account.id),
     list: listMembers(db, account.id, readList(request, memberList)),
     invitations: listInvitations(db, account.id, readList(request, invitationList, invitedPrefix)),
     now: now(),
   })
+}
+
+/** The tabs of the list: everybody, and those of a role. */
+function memberViews(db: Db, accountId: AccountId) {
+  return [
+    { label: 'All', filters: {}, n: countRole(db, accountId) },
+    { label: 'Admins', filters: { role: 'admin' }, n: countRole(db, accountId, 'admin') },
+    { label: 'Users', filters: { role: 'member' }, n: countRole(db, accountId, 'member') },
+  ].map((view) => ({ ...view, n: view.n > mostOfRole ? `${number(mostOfRole)}+` : number(view.n), look: '' }))
 }
 
 /** Why the last admin can neither leave nor get another role. */

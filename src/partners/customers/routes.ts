@@ -11,14 +11,16 @@ import { limitsOfProjects, usesOf } from '../../quotas/data/uses.ts'
 import { listPlanNames } from '../../quotas/plans/data/plans.ts'
 import { found } from '../../web/answer/errors.ts'
 import { accountName, idChoice, identifier, withIdentifier } from '../../web/fields.ts'
-import { withUnit } from '../../web/format.ts'
+import { number, withUnit } from '../../web/format.ts'
 import { listDownload } from '../../web/lists/csv.ts'
 import { readList } from '../../web/lists/list.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
 import { customerOf } from '../scope.ts'
+import { lastOverviewOf } from './data/attention.ts'
 import { createCustomer, NoSuchPlan } from './data/customers.ts'
 import { customerList, listCustomers } from './data/listing.ts'
+import { customerViews } from './data/views.ts'
 
 const newCustomer = z
   .strictObject({
@@ -130,6 +132,12 @@ function showCustomers(request: FastifyRequest, reply: FastifyReply, form?: Form
     plans,
     form: form ?? newCustomerForm(plans),
     shared: poolBoundsProjects(db, partnerId),
+    views: customerViews(
+      lastOverviewOf(db, { partnerId, userId: request.signedIn.id }, request.server.now(), (error) =>
+        request.log.error({ err: error }, 'the customers could not be counted'),
+      ),
+      number,
+    ),
     list: {
       ...list,
       rows: list.rows.map((customer) => {

@@ -32,7 +32,7 @@ export const accountList = {
   idOf: (account) => account.id,
   sorts: accountSorts,
   columns: {
-    name: { head: 'Name', look: 'main', file: ({ name }) => name },
+    name: { head: 'Name', look: 'main', sorts: ['name', 'name-z'], file: ({ name }) => name },
     identifier: { file: ({ identifier }) => identifier },
     kind: { head: 'Kind', look: 'trim not-narrow', file: ({ kind }) => kind },
     partner: { file: ({ partnerName }) => partnerName },
@@ -41,7 +41,12 @@ export const accountList = {
       head: 'Status',
       file: (account) => (account.deletedAt !== null ? 'deleted' : suspensionOf(account) ? 'suspended' : 'active'),
     },
-    created: { head: 'Created', look: 'mid muted', file: ({ createdAt }) => isoTime(createdAt) },
+    created: {
+      head: 'Created',
+      look: 'mid muted',
+      sorts: ['created', 'oldest'],
+      file: ({ createdAt }) => isoTime(createdAt),
+    },
   },
   filters: {
     kind: { partner: 'Partner accounts', customer: 'Customer accounts' },

@@ -15,10 +15,11 @@ export const userList = {
   idOf: (user) => user.id,
   sorts: {
     name: { words: 'Name', column: users.sortKey, order: 'asc', value: (user) => user.sortKey },
+    'name-z': { words: 'Name, Z to A', column: users.sortKey, order: 'desc', value: (user) => user.sortKey },
     created: { words: 'Newest first', column: users.createdAt, order: 'desc', value: (user) => user.createdAt },
   },
   columns: {
-    name: { head: 'Name', look: 'main', file: ({ name }) => name },
+    name: { head: 'Name', look: 'main', sorts: ['name', 'name-z'], file: ({ name }) => name },
     'e-mail': { file: ({ email }) => email },
     accounts: { head: 'Accounts', look: 'num wide', file: ({ accounts }) => accounts },
     sessions: { head: 'Sessions', look: 'num wide' },

@@ -12,6 +12,7 @@ type Options = {
   looks?: Record<string, string>
 }
 
+const unseenHeading = { label: false, sorts: undefined, away: true }
 const hiddenOnPhones = /\b(?:wide|mid|not-narrow)\b/
 
 /**
@@ -21,13 +22,13 @@ const hiddenOnPhones = /\b(?:wide|mid|not-narrow)\b/
 export function tableOf(columns: ListSpec<never>['columns'], { show, acts, ticks, looks = {} }: Options = {}) {
   const names = show ?? Object.keys(columns).filter((name) => columns[name]?.head !== undefined)
   const headings = names.map((name) => {
-    const { head, look = '', label } = columns[name] ?? {}
+    const { head, look = '', label, sorts } = columns[name] ?? {}
     if (head === undefined) throw new Error(`The column ${name} has no heading.`)
-    return { name, head, look: looks[name] ?? look, label, away: false }
+    return { name, head, look: looks[name] ?? look, label, sorts, away: false }
   })
   const unseen = acts === true ? 'Actions' : acts
-  if (unseen) headings.push({ name: 'acts', head: unseen, look: looks.acts ?? 'acts', label: false, away: true })
-  if (ticks) headings.unshift({ name: 'tick', head: 'Ticked', look: 'tick', label: false, away: true })
+  if (unseen) headings.push({ ...unseenHeading, name: 'acts', head: unseen, look: looks.acts ?? 'acts' })
+  if (ticks) headings.unshift({ ...unseenHeading, name: 'tick', head: 'Ticked', look: 'tick' })
   const cells = headings.map(({ head, look, label }) => {
     const labelled = label && !hiddenOnPhones.test(look) ? ` data-label="${escaped(head)}"` : ''
     return `${look && ` class="${look}"`}${labelled}`

@@ -3,6 +3,7 @@ import { and, asc, desc, eq, gt, inArray, type SQL, sql } from 'drizzle-orm'
 import type { AccountId, UserId } from '../../../db/ids.ts'
 import { firstPage } from '../../../db/list.ts'
 import type { Db } from '../../../db/open.ts'
+import { perConnection } from '../../../db/prepared.ts'
 import { accounts, invitations, letters } from '../../../db/schema.ts'
 import { forAMinute } from '../../../db/totals.ts'
 import { nearestLimit, type Use } from '../../../quotas/arithmetic.ts'
@@ -75,17 +76,39 @@ export type Overview = {
 const named = 4
 /** Customers that are looked at without letting other requests in between: some milliseconds. */
 const slice = 1_000
-/** `times` are the ends of months for the growth, rising; they change with the month alone. */
+/** Its growth is told for the ends of months (`monthEnds`). */
 export function overviewOf(
   db: Db,
   { partnerId, userId }: { partnerId: AccountId; userId: UserId },
   at: number,
-  times: number[],
 ): Promise<Overview> {
   const has = Math.max(newestRecordFrom(db, partnerId), newestRecordOf(db, userId))
   return forAMinute(db, `overview ${partnerId}`, { has, newest: () => newestRecord(db), at }, () =>
-    countCustomers(db, partnerId, at, times),
+    countCustomers(db, partnerId, at, monthEnds(at)),
   )
+}
+
+const lastOverviews = perConnection(() => new Map<AccountId, Overview>())
+const mostOverviews = 1_000
+
+/**
+ * The last overview, for what shows its numbers besides something else and waits for none. Up to a slice of customers it is as
+ * `overviewOf` says it; of more, what was counted before, while they are counted anew. Undefined the first time.
+ */
+export function lastOverviewOf(
+  db: Db,
+  who: { partnerId: AccountId; userId: UserId },
+  at: number,
+  failed: (error: unknown) => void,
+): Overview | undefined {
+  overviewOf(db, who, at).catch(failed)
+  return lastOverviews(db).get(who.partnerId)
+}
+
+/** The ends of the eleven months before this one. */
+export function monthEnds(at: number): number[] {
+  const { year, month } = { year: new Date(at).getUTCFullYear(), month: new Date(at).getUTCMonth() }
+  return Array.from({ length: 11 }, (_, n) => Date.UTC(year, month - 10 + n, 1) - 1)
 }
 
 async function countCustomers(db: Db, partnerId: AccountId, at: number, times: number[]): Promise<Overview> {
@@ -121,7 +144,12 @@ async function countCustomers(db: Db, partnerId: AccountId, at: number, times: n
     for (const [n, time] of times.entries())
       counted.growth[n] = (counted.growth[n] ?? 0) + rows.filter(({ createdAt }) => createdAt <= time).length
     const last = rows.at(-1)
-    if (!last || rows.length < slice) return { at, ...counted, needs: found }
+    if (!last || rows.length < slice) {
+      const all = lastOverviews(db)
+      if (all.size >= mostOverviews) all.clear()
+      all.set(partnerId, { at, ...counted, needs: found })
+      return { at, ...counted, needs: found }
+    }
     after = last.id
     await setImmediate()
   }

@@ -49,7 +49,7 @@ export const customerList = {
   idOf: (customer) => customer.id,
   sorts: accountSorts,
   columns: {
-    name: { head: 'Name', look: 'main', file: ({ name }) => name },
+    name: { head: 'Name', look: 'main', sorts: ['name', 'name-z'], file: ({ name }) => name },
     identifier: { file: ({ identifier }) => identifier },
     users: { head: 'Users', look: 'num wide', file: ({ users }) => users },
     projects: { head: 'Projects' },
@@ -58,7 +58,12 @@ export const customerList = {
       look: 'not-narrow',
       file: (customer) => (suspensionOf(customer) ? 'suspended' : 'active'),
     },
-    created: { head: 'Created', look: 'mid muted', file: ({ createdAt }) => isoTime(createdAt) },
+    created: {
+      head: 'Created',
+      look: 'mid muted',
+      sorts: ['created', 'oldest'],
+      file: ({ createdAt }) => isoTime(createdAt),
+    },
     nearest: { head: 'Nearest limit', look: 'mid' },
     // Read again by an import, which leaves a limit as it is where the cell is empty.
     'project limit': { file: ({ projectLimit }) => projectLimit ?? unlimited },

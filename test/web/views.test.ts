@@ -1,0 +1,86 @@
+import { eq } from 'drizzle-orm'
+import t from 'tap'
+import { accounts } from '../../src/db/schema.ts'
+import { type Page, startApp } from '../harness.ts'
+
+/** The tabs of a list: label and number, and the one that is shown. */
+const tabsOf = (page: Page) =>
+  page.root.querySelectorAll('nav[aria-label="Views"] a').map((tab) => tab.text.replaceAll(/\s+/g, ' ').trim())
+const shown = (page: Page) => page.root.querySelector('nav[aria-label="Views"] [aria-current]')?.text.trim()
+const tab = (page: Page, label: string) =>
+  page.root
+    .querySelectorAll('nav[aria-label="Views"] a')
+    .find(({ text }) => text.startsWith(label))
+    ?.getAttribute('href') ?? ''
+
+t.test('the views of customers count what they show, at once after an act', async (t) => {
+  const panel = await startApp(t)
+  const petra = await panel.signIn('petra')
+  await petra.submit('/partner/customers', 'Create customer', { name: 'Empty', identifier: 'empty' })
+  const before = await petra.get('/partner/customers')
+  t.same(tabsOf(before), ['All 3', 'Near a limit 0', 'Over a limit 0', 'No admin 1', 'Suspended 0'])
+  t.match(shown(before), /^All/)
+
+  await petra.submit('/partner/customers/acme/suspension', 'Suspend', { reason: 'Unpaid' })
+  await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { projects: '1' })
+  const after = await petra.get('/partner/customers?sort=name')
+  t.same(tabsOf(after), ['All 3', 'Near a limit 0', 'Over a limit 1', 'No admin 1', 'Suspended 1'])
+  for (const [label, name] of [
+    ['Over a limit', 'Acme'],
+    ['No admin', 'Empty'],
+    ['Suspended', 'Acme'],
+  ] as const) {
+    const page = await petra.get(tab(after, label))
+    t.match(tab(after, label), 'sort=name', 'the sort stays')
+    t.match(shown(page), label)
+    t.match(page.text, '1 customer found')
+    t.match(page.row(name), name)
+  }
+  t.equal(
+    shown(await petra.get('/partner/customers?limits=over&status=active')),
+    undefined,
+    'other filters are no view',
+  )
+  panel.db.update(accounts).set({ createdAt: 1 }).where(eq(accounts.identifier, 'empty')).run()
+  await petra.submit('/partner/customers', 'Resume')
+  t.match(
+    tabsOf(await petra.get('/partner/customers')).join(),
+    'Idle 90 days 1',
+    'a rare need has a tab while there is one',
+  )
+  t.match(
+    tabsOf(await (await panel.signIn('riva')).get('/partner/customers')).join(),
+    /^All 1,/,
+    'another partner counts its own',
+  )
+})
+
+t.test('the views of users count them by role, and lead to the invitations', async (t) => {
+  const panel = await startApp(t)
+  const stella = await panel.signIn('stella')
+  t.same(tabsOf(await stella.get('/customer/users')), ['All 2', 'Admins 1', 'Users 1'])
+  await stella.submit('/customer/users', 'Invite', { name: 'Guest', email: 'guest@acme.example' })
+  const page = await stella.get('/customer/users')
+  t.same(tabsOf(page), ['All 2', 'Admins 1', 'Users 1', 'Invited 1'])
+  t.ok(page.root.querySelector(tab(page, 'Invited')))
+  const admins = await stella.get(tab(page, 'Admins'))
+  t.match(shown(admins), 'Admins')
+  t.match(admins.text, '1 user found')
+})
+
+t.test('headings sort a list, once and back, and say how it is sorted', async (t) => {
+  const panel = await startApp(t)
+  const petra = await panel.signIn('petra')
+  const names = (page: Page) => page.root.querySelectorAll('tbody bdi').map(({ text }) => text)
+  const first = await petra.get('/partner/customers?status=active')
+  t.match(first.root.querySelector('th[aria-sort="descending"]')?.text, 'Created')
+  const byName = await petra.get(first.link('Name') ?? '')
+  t.same(names(byName), ['Acme', 'Initech'])
+  t.match(byName.root.querySelector('th[aria-sort="ascending"]')?.text, 'Name')
+  t.match(first.link('Name'), 'status=active', 'the filter stays')
+  const back = await petra.get(byName.link('Name') ?? '')
+  t.same(names(back), ['Initech', 'Acme'])
+  t.equal(back.root.querySelectorAll('th[aria-sort]').length, 1)
+  const oldest = await petra.get(first.link('Created') ?? '')
+  t.same(names(oldest), names(first).toReversed())
+})
