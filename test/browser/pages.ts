@@ -299,6 +299,8 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     },
     { name: 'ticked-resumption', who: petra, path: '/partner/ticked-customers/resumption?c=acme&c=initech' },
     { name: 'ticked-tag', who: petra, path: '/partner/ticked-customers/tag?c=acme&c=initech' },
+    { name: 'ticked-plan', who: petra, path: '/partner/ticked-customers/plan?c=acme&c=initech' },
+    { name: 'ticked-plan-preview', who: petra, path: '/partner/ticked-customers/plan?all=yes&plan=1' },
     { name: 'ticked-tag-preview', who: petra, path: '/partner/ticked-customers/tag?c=acme&c=initech&tag=VIP' },
     { name: 'ticked-tag-removal', who: petra, path: '/partner/ticked-customers/tag-removal?c=acme&c=initech&tag=VIP' },
     {

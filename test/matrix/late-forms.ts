@@ -175,6 +175,7 @@ export const acts: Record<string, Act | Act[]> = {
     arrange: (w) =>
       suspendAccount(w.db, w.person('Petra'), w.accountId('acme'), 'The bill is open.', w.panel.app.mailContext),
   },
+  '/partner/ticked-customers/plan': {},
   '/partner/ticked-customers/tag': {},
   '/partner/ticked-customers/tag-removal': { arrange: tagAcme },
   '/partner/customers/:customer/removal': { objects: inEmpty },

@@ -230,6 +230,8 @@ const whoMay: Record<Group, string[]> = {
     'POST /partner/ticked-customers/suspension',
     'GET /partner/ticked-customers/resumption',
     'POST /partner/ticked-customers/resumption',
+    'GET /partner/ticked-customers/plan',
+    'POST /partner/ticked-customers/plan',
     'GET /partner/ticked-customers/tag',
     'POST /partner/ticked-customers/tag',
     'GET /partner/ticked-customers/tag-removal',

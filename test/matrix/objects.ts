@@ -194,6 +194,7 @@ export function formFor(url: string, objects: Objects): Fields {
   if (url.startsWith('/partner/ticked-customers/')) fields.customers = objects.customer
   if (url === '/projects/:project/access') fields.people = objects.user
   if (url === '/customer/quotas/requests') fields.project = objects.project
+  if (url === '/partner/ticked-customers/plan') Object.assign(fields, { plan: objects.plan, version: '1' })
   const versions = { version: '1', limitsVersion: '1' }
   if (url === '/partner/customers/:customer/quotas/plan') Object.assign(fields, { plan: objects.plan, ...versions })
   if (url === '/partner/customers/:customer/quotas/copy') Object.assign(fields, { from: 'initech', ...versions })

@@ -177,6 +177,68 @@ t.test('tags are given and taken, and other details stay', async (t) => {
   t.notMatch((await petra.get('/partner/customers/acme/history')).text, 'north')
 })
 
+t.test('a plan is applied to several customers, each for itself, after a preview', async (t) => {
+  const panel = await startApp(t)
+  addCustomers(panel, 2)
+  const [petra, olga] = [await panel.signIn('petra'), await panel.signIn('olga')]
+  t.notMatch((await petra.get('/partner/customers')).text, 'Apply plan', 'there is none yet')
+  t.match((await petra.get(`${base}/plan?c=acme`)).text, 'You have none yet')
+  await petra.submit('/partner/plans/new', 'Create plan', { planName: 'M', projects: '1', cores: '8' })
+  await petra.submit('/partner/customers/c-0/quotas', 'Save quotas', { projects: '1', cores: '8' })
+  await olga.submit('/support/accounts/cloudhaus/quotas', 'Save pool', { cores: '20' })
+  const limitsOf = async (identifier: string) => {
+    const page = await petra.get(`/partner/customers/${identifier}/quotas`)
+    return [page.value('projects'), page.value('cores')]
+  }
+  const chosen = await petra.get(`${base}/plan?c=acme&c=c-0&c=c-1&c=initech`)
+  t.match(chosen.text, '4 customers chosen')
+  const preview = await petra.get(`${base}/plan?c=acme&c=c-0&c=c-1&c=initech&plan=1`)
+  t.match(preview.text, 'Apply the plan M to 3 customers?')
+  t.match(preview.text, 'Cores: 12 left, 24 more needed')
+  t.match(preview.text, /Acme acme Projects 1, below 2 in use/)
+  t.match(preview.text, /stay as they are 1 Customer 0 c-0 has these limits already/)
+  t.same(await limitsOf('acme'), ['', ''], 'a preview changes nothing')
+
+  const done = await petra.press(preview, 'Apply plan to 3 customers')
+  t.equal(done.location, `${base}/result`)
+  const result = await petra.open(`${base}/result`)
+  t.equal(result.notice, '1 customer has the limits of the plan M now.')
+  t.match(result.text, /Initech initech the pool has not enough: 4 of Cores left, 8 more needed/)
+  t.same(
+    [await limitsOf('acme'), await limitsOf('c-1'), await limitsOf('initech')],
+    [
+      ['1', '8'],
+      ['', ''],
+      ['', ''],
+    ],
+    'of the others nothing is set, not even what would fit',
+  )
+
+  await olga.submit('/support/accounts/cloudhaus/quotas', 'Save pool', { cores: '' })
+  const seen = await petra.get(`${base}/plan?all=yes&plan=1`)
+  t.match(seen.text, 'Apply the plan M to 2 customers?')
+  await petra.submit('/partner/plans/1', 'Save plan', { cores: '9' })
+  const changed = await petra.press(seen, 'Apply plan to 2 customers')
+  t.equal(changed.status, 409)
+  t.match(changed.problem, 'The plan was changed')
+  t.same(await limitsOf('initech'), ['', ''])
+  const last = await petra.press(changed, 'Apply plan to 2 customers')
+  t.match((await petra.open(last.location ?? '')).notice, '2 customers have the limits of the plan M now')
+  t.same(
+    [await limitsOf('initech'), await limitsOf('c-1')],
+    [
+      ['1', '9'],
+      ['1', '9'],
+    ],
+  )
+
+  const riva = await panel.signIn('riva')
+  await riva.submit('/partner/plans/new', 'Create plan', { planName: 'Secret' })
+  for (const plan of ['2', '99', 'x']) t.equal((await petra.get(`${base}/plan?c=acme&plan=${plan}`)).status, 404)
+  t.equal((await petra.post(`${base}/plan`, { customers: 'acme', plan: '2', version: '1' })).status, 404)
+  t.equal((await petra.post(`${base}/plan`, { customers: 'acme' })).status, 400)
+})
+
 t.test('all that match are changed, in slices, at most 1,000 at once', async (t) => {
   const panel = await startApp(t)
   addCustomers(panel, 1_005)
@@ -215,21 +277,25 @@ t.test('a foreign customer is never named and never changed', async (t) => {
       .where(eq(records.accountId, accountId(panel, identifier)))
       .all()
   const [before, recorded] = [state(), recordsOf('umbrella')]
-  for (const act of ['suspension', 'resumption', 'tag', 'tag-removal']) {
-    const foreign = await petra.get(`${base}/${act}?c=umbrella&tag=x`)
-    const nobody = await petra.get(`${base}/${act}?c=nobody&tag=x`)
+  await petra.submitAndFollow('/partner/plans/new', 'Create plan', { planName: 'M', cores: '8' })
+  const limited = panel.rows().limits
+  for (const act of ['suspension', 'resumption', 'plan', 'tag', 'tag-removal']) {
+    const foreign = await petra.get(`${base}/${act}?c=umbrella&tag=x&plan=1`)
+    const nobody = await petra.get(`${base}/${act}?c=nobody&tag=x&plan=1`)
     t.equal(foreign.status, 404)
     t.equal(foreign.withoutTokens, nobody.withoutTokens)
-    const mixed = await petra.get(`${base}/${act}?c=umbrella&c=initech&tag=x`)
+    const mixed = await petra.get(`${base}/${act}?c=umbrella&c=initech&tag=x&plan=1`)
     t.notMatch(mixed.body, 'Umbrella')
     const sent = await petra.post(`${base}/${act}`, {
       customers: 'umbrella',
       ...(act === 'suspension' ? { reason: 'Mine' } : {}),
       ...(act.startsWith('tag') ? { tag: 'x' } : {}),
+      ...(act === 'plan' ? { plan: '1', version: '1' } : {}),
     })
     t.equal(sent.status, 404)
   }
   t.strictSame(state(), before)
+  t.strictSame(panel.rows().limits, limited)
   const both = await petra.post(`${base}/suspension`, { customers: 'umbrella,initech', reason: 'Mine' })
   t.equal(both.status, 303)
   t.same(suspendedOnes(panel), ['initech'])

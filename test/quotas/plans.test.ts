@@ -2,12 +2,8 @@ import { buffer } from 'node:stream/consumers'
 import { and, eq } from 'drizzle-orm'
 import t from 'tap'
 import { exportAccount } from '../../src/accounts/export/archive.ts'
-import type { AccountId } from '../../src/db/ids.ts'
-import { everyRow, firstPage } from '../../src/db/list.ts'
 import { accounts, letters, limits, planLimits, plans, records, resources } from '../../src/db/schema.ts'
-import { customerList, listCustomers } from '../../src/partners/customers/data/listing.ts'
-import { type AppliedToOne, applyPlanToMany } from '../../src/quotas/plans/data/applying.ts'
-import { createPlan, findPlan, findPlanByName, listPlans, mostPlans } from '../../src/quotas/plans/data/plans.ts'
+import { createPlan, findPlanByName, listPlans, mostPlans } from '../../src/quotas/plans/data/plans.ts'
 import { atCommandLine, type Person } from '../../src/records/record.ts'
 import { jsonLines, unpack } from '../accounts/archive.ts'
 import { accountId, type Client, type Fields, type Panel, startApp, there, userId } from '../harness.ts'
@@ -337,64 +333,6 @@ t.test('a plan that the pool cannot give is not applied at all, and the page say
   t.same(limitsOf(panel), {}, 'RAM would fit, and is not set either')
   const now = await petra.open(`${page}/plan?plan=${idOf(panel, 'L')}`)
   t.notMatch(now.body, '>Apply plan<')
-})
-
-t.test('a plan is applied to many customers, each for itself', async (t) => {
-  const panel = await startApp(t)
-  const { db } = panel
-  const petra = await panel.signIn('petra')
-  const olga = await panel.signIn('olga')
-  await plan(petra, 'M', { cores: '8' })
-  for (const identifier of ['one', 'two'])
-    await petra.submit('/partner/customers', 'Create customer', { name: identifier, identifier, plan: 'none' })
-  await petra.submit('/partner/customers/one/quotas', 'Save quotas', { cores: '8' })
-  await olga.submit('/support/accounts/cloudhaus/quotas', 'Save pool', { cores: '20' })
-  const id = idOf(panel, 'M')
-  const { version } = there(findPlan(db, cloudhaus(panel), id))
-  const ids = ['acme', 'one', 'umbrella', 'initech', 'two'].map((identifier) => accountId(panel, identifier))
-  const apply = async (customers: Iterable<AccountId>, of = version) => {
-    const results: AppliedToOne[] = []
-    const which = { partnerId: cloudhaus(panel), planId: id, version: of, customers }
-    for await (const result of applyPlanToMany(db, petraOf(panel), which, panel.app.mailContext)) results.push(result)
-    return results.map(({ customer, result }) => [customer?.identifier, typeof result === 'object' ? 'short' : result])
-  }
-  t.same(await apply(ids), [
-    ['acme', 'applied'],
-    ['one', 'unchanged'],
-    [undefined, undefined],
-    ['initech', 'short'],
-    ['two', 'short'],
-  ])
-  t.same([limitsOf(panel), limitsOf(panel, 'initech'), limitsOf(panel, 'umbrella')], [{ cores: 8 }, {}, {}])
-  t.same(await apply([there(ids[0])], version + 1), [['acme', 'stale']])
-
-  // All of a filter, whose rows change while it is read.
-  await olga.submit('/support/accounts/cloudhaus/quotas', 'Save pool', { cores: '' })
-  const query = firstPage(customerList)
-  function* every() {
-    const at = panel.app.now()
-    for (const row of everyRow((asked) => listCustomers(db, cloudhaus(panel), asked, at), query)) yield row.id
-  }
-  t.same((await apply(every())).map(([, result]) => result).sort(), ['applied', 'applied', 'unchanged', 'unchanged'])
-  t.same([limitsOf(panel, 'initech'), limitsOf(panel, 'two')], [{ cores: 8 }, { cores: 8 }])
-})
-
-t.test('a right that ends while a plan is applied to many stops it, and what was applied stays', async (t) => {
-  const panel = await startApp(t)
-  const { db } = panel
-  await plan(await panel.signIn('petra'), 'M', { cores: '8' })
-  let asked = 0
-  const stillMay = () => {
-    if (++asked > 1) throw new Error('the right has gone')
-  }
-  const which = { partnerId: cloudhaus(panel), planId: idOf(panel, 'M'), version: 1 }
-  const customers = ['acme', 'initech'].map((identifier) => accountId(panel, identifier))
-  const run = async () => {
-    const by = { ...petraOf(panel), stillMay }
-    for await (const _ of applyPlanToMany(db, by, { ...which, customers }, panel.app.mailContext));
-  }
-  await t.rejects(run(), /the right has gone/)
-  t.same([limitsOf(panel), limitsOf(panel, 'initech')], [{ cores: 8 }, {}])
 })
 
 t.test('a partner’s export holds its plans, and a customer’s has none', async (t) => {

@@ -392,6 +392,12 @@ const acts: Record<string, Act | string> = {
     page: '/partner/ticked-customers/resumption?c=acme',
     button: 'Resume 1 customer',
   },
+  'POST /partner/ticked-customers/plan': {
+    who: 'petra',
+    first: newPlan,
+    page: '/partner/ticked-customers/plan?c=acme&plan=1',
+    button: 'Apply plan to 1 customer',
+  },
   'POST /partner/ticked-customers/tag': {
     who: 'petra',
     page: '/partner/ticked-customers/tag?c=acme&tag=VIP',

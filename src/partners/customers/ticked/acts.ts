@@ -4,13 +4,15 @@ import type { AccountId } from '../../../db/ids.ts'
 import type { Db } from '../../../db/open.ts'
 import type { MailContext } from '../../../mail/outbox.ts'
 import type { Action } from '../../../policy.ts'
+import type { Plan } from '../../../quotas/plans/data/plans.ts'
 import type { Person } from '../../../records/record.ts'
 import { plural } from '../../../web/format.ts'
 import { mostTags } from '../details/tags.ts'
 import { changeTag, type TickedCustomer } from './data.ts'
+import { planAct } from './plan.ts'
 
 /** What somebody typed besides, where the act asks for it. */
-export type Typed = { reason: string; tag: string }
+export type Typed = { reason: string; tag: string; plan?: Plan | undefined }
 
 /** Who acts, and for which partner. */
 export type TickedContext = { actor: Person; partnerId: AccountId; mail: MailContext }
@@ -20,8 +22,8 @@ export type TickedAct = {
   can: Action
   /** In the list. */
   button: string
-  /** What is typed: the reason on the preview, a tag before it, because the preview depends on it. */
-  asks: 'reason' | 'tag' | undefined
+  /** What is typed or chosen: the reason on the preview, a tag or a plan before it, because the preview depends on it. */
+  asks: 'reason' | 'tag' | 'plan' | undefined
   danger?: boolean
   /** The preview’s button. */
   label: (n: number) => string
@@ -30,6 +32,9 @@ export type TickedAct = {
   done: (n: number, typed: Typed) => string
   /** Why a customer is left as it is; undefined where it is changed. */
   why: (customer: TickedCustomer, typed: Typed) => string | undefined
+  /** What the preview says about a customer that is changed, and about all of them together. */
+  remark?: (customer: TickedCustomer, typed: Typed) => string | undefined
+  notice?: (db: Db, partnerId: AccountId, changed: TickedCustomer[], typed: Typed) => string
   /** Changes one. Returns what is left to say about it. */
   change: (tx: Db, context: TickedContext, customer: TickedCustomer, typed: Typed) => string | undefined
 }
@@ -72,6 +77,7 @@ export const tickedActs: Record<string, TickedAct> = {
         ? 'your suspension was lifted, but Support has suspended it too'
         : undefined,
   },
+  plan: planAct,
   tag: {
     can: 'customer.describe',
     button: 'Add tag',

@@ -6,6 +6,8 @@ import type { ListQuery } from '../../../db/list.ts'
 import type { Db } from '../../../db/open.ts'
 import { accounts, ties, tieTags } from '../../../db/schema.ts'
 import { isOneOf } from '../../../db/search.ts'
+import type { Use } from '../../../quotas/arithmetic.ts'
+import { usesOf } from '../../../quotas/data/uses.ts'
 import type { Actor } from '../../../records/record.ts'
 import { livingOf } from '../data/customers.ts'
 import { type CustomerFilter, type CustomerRow, listCustomers, listCustomersNamed } from '../data/listing.ts'
@@ -27,7 +29,10 @@ const columns = {
 }
 
 /** A ticked customer, as the acts on several need it. */
-export type TickedCustomer = Pick<typeof accounts.$inferSelect, keyof typeof columns> & { tags: string[] }
+export type TickedCustomer = Pick<typeof accounts.$inferSelect, keyof typeof columns> & {
+  tags: string[]
+  uses: Use[]
+}
 
 /** Of these identifiers, those of the partner's living customers, by name. All others are left out. */
 export async function listTicked(db: Db, partnerId: AccountId, identifiers: string[]): Promise<TickedCustomer[]> {
@@ -56,12 +61,16 @@ function readTicked(db: Db, partnerId: AccountId, identifiers: string[]): Ticked
     .orderBy(asc(tieTags.tagKey))
     .all())
     tags.set(accountId, [...(tags.get(accountId) ?? []), tag])
-  return db
-    .select(columns)
-    .from(accounts)
-    .where(own)
-    .all()
-    .map((customer) => ({ ...customer, tags: tags.get(customer.id) ?? [] }))
+  const customers = db.select(columns).from(accounts).where(own).all()
+  const uses = usesOf(
+    db,
+    customers.map(({ id }) => id),
+  )
+  return customers.map((customer) => ({
+    ...customer,
+    tags: tags.get(customer.id) ?? [],
+    uses: uses.get(customer.id) ?? [],
+  }))
 }
 
 /** The identifiers of the first customers that a list shows with this search and these filters, and whether there are more. */

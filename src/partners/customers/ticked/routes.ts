@@ -2,8 +2,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import type { AccountId, UserId } from '../../../db/ids.ts'
 import { can } from '../../../policy.ts'
-import { badRequest, notFound } from '../../../web/answer/errors.ts'
-import { identifierPattern, line } from '../../../web/fields.ts'
+import { findPlan, listPlanNames, type Plan } from '../../../quotas/plans/data/plans.ts'
+import { badRequest, found, notFound } from '../../../web/answer/errors.ts'
+import { idChoice, identifierPattern, line, readId, version } from '../../../web/fields.ts'
 import { csvDownload, listRows } from '../../../web/lists/csv.ts'
 import { listAddress, readListText } from '../../../web/lists/list.ts'
 import { type Form, newForm, readForm } from '../../../web/request/forms.ts'
@@ -19,12 +20,17 @@ const tagsOffered = 20
 
 /** What the preview sends: the customers that the act changes, and the list to return to. */
 const chosen = { customers: z.string().max(40_000), list: z.string().max(2_000).default('') }
+type PlanSeen = { id: number; version: number }
+const nothingChosen = { reason: '', tag: '', plan: undefined as PlanSeen | undefined }
 const schemas = {
-  none: z.strictObject(chosen).transform((input) => ({ ...input, reason: '', tag: '' })),
+  none: z.strictObject(chosen).transform((input) => ({ ...input, ...nothingChosen })),
   reason: z
     .strictObject({ ...chosen, reason: line('Say why: the accounts’ users will read it.', 300) })
-    .transform((input) => ({ ...input, tag: '' })),
-  tag: z.strictObject({ ...chosen, tag: oneTag() }).transform((input) => ({ ...input, reason: '' })),
+    .transform((input) => ({ ...nothingChosen, ...input })),
+  tag: z.strictObject({ ...chosen, tag: oneTag() }).transform((input) => ({ ...nothingChosen, ...input })),
+  plan: z
+    .strictObject({ ...chosen, plan: idChoice(), version: version() })
+    .transform(({ plan: id, version, ...input }) => ({ ...input, ...nothingChosen, plan: { id, version } })),
 }
 
 /** What the last act of a partner’s user left undone, until the panel starts again. */
@@ -52,16 +58,21 @@ export default async function tickedCustomerRoutes(app: FastifyInstance) {
       const customers = await listTicked(db, partnerId, identifiers)
       if (customers.length === 0) throw notFound()
       const list = listOf(form.values.list)
+      const missing = identifiers.length - customers.length
+      const preview = { act, path, customers, missing, more: false, list, tag: '' }
       if (!form.input) {
-        if (act.asks === 'tag') throw badRequest('It names no tag. Open the page again.')
-        const missing = identifiers.length - customers.length
-        return showPreview(reply.code(422), { act, path, customers, missing, more: false, list, form, tag: '' })
+        if (act.asks !== 'reason') throw badRequest('Something is missing. Open the page again.')
+        return showPreview(request, reply.code(422), { ...preview, form })
       }
-      const { reason, tag } = form.input
-      const result = await changeTicked(request, act, identifiers, { reason, tag })
-      if (result.left.length === 0) return reply.seeOther(list, act.done(result.done, { reason, tag }))
+      const { reason, tag, plan: chosenPlan } = form.input
+      const plan = chosenPlan && found(findPlan(db, partnerId, chosenPlan.id))
+      if (plan && plan.version !== chosenPlan.version)
+        return showPreview(request, reply.code(409), { ...preview, form, plan, problem: planChanged })
+      const typed = { reason, tag, plan }
+      const result = await changeTicked(request, act, identifiers, typed)
+      if (result.left.length === 0) return reply.seeOther(list, act.done(result.done, typed))
       keep(results, keyOf(request.signedIn.id, partnerId), { ...result, act, list })
-      const done = result.done === 0 ? 'Nothing was changed.' : act.done(result.done, { reason, tag })
+      const done = result.done === 0 ? 'Nothing was changed.' : act.done(result.done, typed)
       return reply.seeOther(`${base}/result`, done)
     })
   }
@@ -92,12 +103,20 @@ async function showChoice(request: FastifyRequest, reply: FastifyReply, act: Tic
   const customers = await listTicked(db, partnerId, identifiers)
   if (customers.length === 0) throw notFound()
   const missing = identifiers.length - customers.length
-  const { tag: typed, all } = request.query as Record<string, unknown>
+  const { tag: typed, plan: planId, all } = request.query as Record<string, unknown>
   const form = newForm({ tag: typeof typed === 'string' ? typed : '' })
   const preview = { act, path, customers, missing, more, list, form }
-  if (act.asks !== 'tag') return showPreview(reply, { ...preview, tag: '' })
+  if (act.asks === 'plan') {
+    if (planId !== undefined) {
+      const plan = found(findPlan(db, partnerId, found(readId(String(planId)))))
+      return showPreview(request, reply, { ...preview, tag: '', plan })
+    }
+    const plans = listPlanNames(db, partnerId)
+    return reply.page('partners/customers/ticked/plan', { title: act.button, ...preview, all: all === 'yes', plans })
+  }
+  if (act.asks !== 'tag') return showPreview(request, reply, { ...preview, tag: '' })
   const tag = typed === undefined ? undefined : oneTag().safeParse(typed)
-  if (tag?.success) return showPreview(reply, { ...preview, tag: tag.data })
+  if (tag?.success) return showPreview(request, reply, { ...preview, tag: tag.data })
   if (tag) form.errors.tag = tag.error.issues[0]?.message
   return reply.code(tag ? 422 : 200).page('partners/customers/ticked/tag', {
     title: act.button,
@@ -157,15 +176,23 @@ type Preview = {
   list: string
   form: Form
   tag: string
+  plan?: Plan
+  problem?: string
 }
 
-function showPreview(reply: FastifyReply, preview: Preview) {
-  const { act, customers, tag } = preview
-  const judged = customers.map((customer) => ({ customer, why: act.why(customer, { reason: '', tag }) }))
+const planChanged = 'The plan was changed since you opened this page. Nothing was applied. This is how it is now.'
+
+function showPreview(request: FastifyRequest, reply: FastifyReply, preview: Preview) {
+  const { act, customers, tag, plan } = preview
+  const typed = { reason: '', tag, plan }
+  const judged = customers.map((customer) => ({ customer, why: act.why(customer, typed) }))
   const changed = judged.flatMap(({ customer, why }) => (why === undefined ? [customer] : []))
-  const typed = { reason: '', tag }
   return reply.page('partners/customers/ticked/preview', {
     ...preview,
+    plan: plan ?? null,
+    problem: preview.problem ?? '',
+    notice: act.notice?.(request.server.db, request.member.account.id, changed, typed) ?? '',
+    remarks: new Map(changed.map((customer) => [customer.id, act.remark?.(customer, typed)])),
     title: changed.length > 0 ? act.title(changed.length, typed) : 'Nothing to change',
     changed,
     left: judged.flatMap(({ customer, why }) => (why === undefined ? [] : [{ customer, why }])),

@@ -1,9 +1,8 @@
-import { setImmediate } from 'node:timers/promises'
 import { tellLimits } from '../../../accounts/notices/data.ts'
 import type { AccountId } from '../../../db/ids.ts'
 import { type Db, write } from '../../../db/open.ts'
 import type { MailContext } from '../../../mail/outbox.ts'
-import { type Customer, findCustomerById } from '../../../partners/customers/data/customers.ts'
+import { findCustomerById } from '../../../partners/customers/data/customers.ts'
 import type { Actor } from '../../../records/record.ts'
 import { type Amounts, NotEnough, type Quotas, type Shortage } from '../../arithmetic.ts'
 import { changeLimits, findQuotas } from '../../data/limits.ts'
@@ -83,49 +82,4 @@ export function differences({ quotas }: Quotas, amounts: Amounts) {
     const after = amounts.get(resource.id)
     return after === undefined || after === own.limit ? [] : [{ resource, before: own.limit, after }]
   })
-}
-
-/** What came of one of many customers. Undefined `customer` and `result`: the partner has no such customer any more. */
-export type AppliedToOne = { accountId: AccountId; customer: Customer | undefined; result: Applied }
-
-/** After so many milliseconds others get a turn. */
-const slice = 10
-
-/**
- * Applies a plan to many customers of a partner, each in a transaction of its own, so that one that the pool cannot
- * satisfy keeps its limits and the others get theirs.
- *
- * `customers` are ids, read one at a time: an array of those that were ticked, or a generator over a whole list
- * (`everyRow` of `listCustomers`, which stays right while its rows change). An id that is not the partner’s is answered
- * as one that does not exist. `version` is that of the plan as its preview showed it: once the plan has changed, every
- * further customer answers 'stale', and once it is deleted, undefined with its `customer`.
- *
- * Yields what came of each customer, in order, and lets other work run between them. The actor’s right is asked for in
- * each transaction; when it has gone, the answer that this deserves is thrown, and what was applied before stays.
- */
-export async function* applyPlanToMany(
-  db: Db,
-  actor: Actor,
-  {
-    partnerId,
-    planId,
-    version,
-    customers,
-  }: {
-    partnerId: AccountId
-    planId: number
-    version: number
-    customers: Iterable<AccountId>
-  },
-  mail: MailContext,
-): AsyncGenerator<AppliedToOne> {
-  let since = performance.now()
-  for (const accountId of customers) {
-    const customer = findCustomerById(db, partnerId, accountId)
-    const which = { partnerId, accountId, source: { planId } }
-    yield { accountId, customer, result: customer && applyLimits(db, actor, which, { source: version }, mail) }
-    if (performance.now() - since < slice) continue
-    await setImmediate()
-    since = performance.now()
-  }
 }
