@@ -34,6 +34,8 @@ export type Config = {
   panelName: string
   trustProxy: string[]
   twoFactor: 'support' | 'partners' | 'optional'
+  /** Which customer accounts may ask to become a partner: all, those without one, or none. */
+  partnerRequests: (typeof partnerRequests)[number]
   logLevel: string
   /** Requests with this token may read /metrics. */
   metricsToken: string | undefined
@@ -63,6 +65,7 @@ export const root = fileURLToPath(new URL('..', import.meta.url))
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 const twoFactors = ['support', 'partners', 'optional'] as const
+const partnerRequests = ['direct', 'everyone', 'nobody'] as const
 
 /**
  * Reads the settings from environment variables; the README lists them.
@@ -98,6 +101,9 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
   const twoFactor = twoFactors.find((known) => known === (value('TWO_FACTOR') ?? 'support'))
   if (!twoFactor) throw wrong('TWO_FACTOR', `must be one of ${twoFactors.join(', ')}.`)
 
+  const mayAsk = partnerRequests.find((known) => known === (value('PARTNER_REQUESTS') ?? 'direct'))
+  if (!mayAsk) throw wrong('PARTNER_REQUESTS', `must be one of ${partnerRequests.join(', ')}.`)
+
   const access = readAccess(value, wrong)
   const place = (name: Setting) => {
     const given = value(name)
@@ -126,6 +132,7 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
     panelName,
     trustProxy,
     twoFactor,
+    partnerRequests: mayAsk,
     logLevel,
     metricsToken,
     backupEveryHours: whole('BACKUP_EVERY_HOURS', 24, 0, 8_760),

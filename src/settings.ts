@@ -15,6 +15,7 @@ export const settings = {
   PANEL_NAME: 'plain',
   TRUST_PROXY: 'plain',
   TWO_FACTOR: 'plain',
+  PARTNER_REQUESTS: 'plain',
   LOG_LEVEL: 'plain',
   METRICS_TOKEN: 'secret',
   BACKUP_EVERY_HOURS: 'plain',

@@ -61,7 +61,10 @@ export async function startApp(
   if (!empty && !dataDir)
     for (const file of ['panel.db', 'secrets']) copyFileSync(join(await castInstallation(), file), join(folder, file))
   const config: Config = {
-    ...readConfig({}, { PUBLIC_URL: publicUrl, LOG_LEVEL: 'silent', TWO_FACTOR: 'optional', ...settings }),
+    ...readConfig(
+      {},
+      { PUBLIC_URL: publicUrl, LOG_LEVEL: 'silent', TWO_FACTOR: 'optional', PARTNER_REQUESTS: 'everyone', ...settings },
+    ),
     dataDir: folder,
   }
   const database = openInstallation(folder, Date.now())

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import type { ListQuery } from '../db/list.ts'
-import { findPendingRequest } from '../partners/partnership/data.ts'
+import { findPendingRequest, mayAskToBePartner } from '../partners/partnership/data.ts'
 import { found } from '../web/answer/errors.ts'
 import { ownPath } from '../web/answer/redirects.ts'
 import { accountName, version } from '../web/fields.ts'
@@ -70,6 +70,7 @@ export default async function accountRoutes(app: FastifyInstance) {
       admins: listAdmins(db, account.id),
       adminCount: countAdmins(db, account.id),
       request: findPendingRequest(db, account.id) ?? null,
+      mayAsk: mayAskToBePartner(account, app.config.partnerRequests),
       form: form ?? newForm({ name: account.name, version: String(account.version) }),
     })
   }

@@ -264,7 +264,7 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
   partnerRequests: [
     [
       ({ db, stella, account }) => {
-        requestPartnership(db, stella, account('acme').id, () => {})
+        requestPartnership(db, stella, { accountId: account('acme').id, who: 'everyone' }, () => {})
         return { accountId: account('acme').id, requestedBy: stella.userId, createdAt: stella.at }
       },
       ({ db, olga, mail }, { accountId }) => {

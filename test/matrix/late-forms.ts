@@ -243,7 +243,8 @@ export const acts: Record<string, Act | Act[]> = {
   '/support/accounts/:identifier/partnership': { fields: () => ({ confirmed: 'yes' }) },
   '/support/accounts/:identifier/partnership/removal': { objects: () => ({ identifier: 'solo' }) },
   '/support/accounts/:identifier/partner-request/removal': {
-    arrange: (w) => requestPartnership(w.db, w.person('Stella'), w.accountId('acme'), () => {}),
+    arrange: (w) =>
+      requestPartnership(w.db, w.person('Stella'), { accountId: w.accountId('acme'), who: 'everyone' }, () => {}),
   },
   '/support/resources': {},
   '/support/resources/:key': {},

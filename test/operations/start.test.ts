@@ -36,6 +36,7 @@ const wrongSettings: Record<string, string[]> = {
   SUPPORT_EMAIL: ['nobody', 'a@x.example,b@y.example'],
   TRUST_PROXY: ['everybody', '10.0.0.0/33', 'true'],
   TWO_FACTOR: ['always'],
+  PARTNER_REQUESTS: ['partners'],
   LOG_LEVEL: ['loud'],
   METRICS_TOKEN: ['too-short', 'with spaces in between them'],
   METRICS_TOKEN_FILE: [...secretFiles, fileWith('short', 'too-short')],

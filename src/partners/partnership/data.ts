@@ -2,6 +2,7 @@ import { and, count, eq, isNull, type SQL } from 'drizzle-orm'
 import type { Account } from '../../accounts/data/account.ts'
 import { endSuspensionByPartner, endTie } from '../../accounts/endings/data/ending.ts'
 import { discardImport, endImport } from '../../accounts/imports/ending/data.ts'
+import type { Config } from '../../config.ts'
 import type { AccountId } from '../../db/ids.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import { type Db, write } from '../../db/open.ts'
@@ -17,14 +18,27 @@ import { type Actor, type Person, record } from '../../records/record.ts'
 
 export type PartnerRequest = typeof partnerRequests.$inferSelect
 
-/** Asks Support to make a customer account a partner account. False when it was asked already. Throws a TooMany. */
+/** Whether the installation lets an account ask: a partner's customers would ask to leave it. */
+export function mayAskToBePartner(
+  { kind, partnerId }: Pick<Account, 'kind' | 'partnerId'>,
+  who: Config['partnerRequests'],
+): boolean {
+  return kind === 'customer' && (who === 'everyone' || (who === 'direct' && partnerId === null))
+}
+
+/**
+ * Asks Support to make a customer account a partner account. False when it was asked already, undefined where it may not ask.
+ * Throws a TooMany.
+ */
 export function requestPartnership(
   db: Db,
   actor: Person,
-  accountId: AccountId,
+  { accountId, who }: { accountId: AccountId; who: Config['partnerRequests'] },
   tellSupport: (tx: Db) => void,
-): boolean {
+): boolean | undefined {
   return write(db, actor, (tx) => {
+    const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
+    if (!account || !mayAskToBePartner(account, who)) return undefined
     const asked = tx
       .insert(partnerRequests)
       .values({ accountId, requestedBy: actor.userId, createdAt: actor.at })

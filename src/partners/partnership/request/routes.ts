@@ -1,10 +1,11 @@
 import type { FastifyInstance } from 'fastify'
+import { found } from '../../../web/answer/errors.ts'
 import { actor } from '../../../web/request/viewer.ts'
 import { requestPartnership } from '../data.ts'
 
 export default async function partnerRequestRoutes(app: FastifyInstance) {
   const { db, postLetter: post } = app
-  const { publicUrl, supportEmail, panelName } = app.config
+  const { publicUrl, supportEmail, panelName, partnerRequests: who } = app.config
 
   app.post(
     '/customer/account/partner-request',
@@ -12,7 +13,7 @@ export default async function partnerRequestRoutes(app: FastifyInstance) {
     async (request, reply) => {
       const { account, user } = request.member
       const by = actor(request)
-      const asked = requestPartnership(db, by, account.id, (tx) => {
+      const asked = requestPartnership(db, by, { accountId: account.id, who }, (tx) => {
         if (!supportEmail) return
         // The time of the request: its decision takes back what still waits.
         post(tx, by.at, {
@@ -32,7 +33,7 @@ export default async function partnerRequestRoutes(app: FastifyInstance) {
       })
       return reply.seeOther(
         '/customer/account',
-        `${asked ? 'Support has your request.' : 'Support already had a request of this account.'} The person who asked gets an e-mail when it is decided.`,
+        `${found(asked) ? 'Support has your request.' : 'Support already had a request of this account.'} The person who asked gets an e-mail when it is decided.`,
       )
     },
   )
