@@ -13,7 +13,7 @@ t.test('creating a customer account: a partner creates it, adds herself and chan
   t.ok(home.settingsMenu.includes('Partner Area'))
   const customers = await petra.open('/partner')
   t.match(customers.title, 'Customers')
-  t.same(customers.areaMenu, ['Customers', 'Deleted customers', 'Quotas', 'History'])
+  t.same(customers.areaMenu, ['Customers', 'Deleted customers', 'Quotas', 'Plans', 'History'])
   t.match(customers.text, 'It cannot be changed later')
 
   const created = await petra.submitAndFollow('/partner/customers', 'Create customer', {

@@ -345,7 +345,7 @@ t.test('the first operator is created by the one-time link, once', async (t) => 
   t.same(panel.rows().users, [])
 
   const done = await visitor.submitAndFollow(path, 'Create operator', { ...owner, password: words, repeated: words })
-  t.equal(done.path, '/support/accounts')
+  t.equal(done.path, '/')
   t.match(done.notice, 'Welcome, Owner')
   t.match(panel.rows().users, [{ email: owner.email, operator: 1 }])
   t.equal((await panel.visit().get(path)).status, 404, 'the link works once')

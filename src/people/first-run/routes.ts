@@ -38,7 +38,7 @@ export default async function firstRunRoutes(app: FastifyInstance) {
         if (!user) throw notFound()
         await signIn(request, { userId: user.id, accountId: null, passwordHash })
         rememberBrowser(request, reply, user)
-        return reply.seeOther('/support/accounts', `Welcome, ${user.name}. Create the first accounts here.`)
+        return reply.seeOther('/', `Welcome, ${user.name}.`)
       }
     }
     return reply
