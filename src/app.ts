@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { startPurge } from './accounts/deletion/purge/worker.ts'
+import api from './api/context.ts'
 import type { Config } from './config.ts'
 import { startCleaning } from './db/cleaning.ts'
 import type { Connection } from './db/open.ts'
@@ -69,6 +70,7 @@ export async function buildApp({
   await app.register(assets)
 
   await app.register(pages, { db })
+  await app.register(api)
   refusePagesAsBase(app)
   return app
 }

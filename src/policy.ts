@@ -28,6 +28,7 @@ export const policy = {
   'operator.first': anyone,
   'invitation.see': anyone,
   'invitation.accept': anyone,
+  'api.see': anyone, // its definition; each operation names an action of its own
 
   'home.see': signedIn,
   'account.switch': signedIn,
@@ -35,6 +36,9 @@ export const policy = {
   'profile.change': signedIn,
   'two-factor.change': ['enrolling', ...signedIn],
   'membership.leave': signedIn,
+  'token.see': signedIn,
+  'token.end': signedIn,
+  'token.create': members,
 
   'account.see': members,
   'account.rename': admins,
@@ -86,6 +90,89 @@ export type Action = keyof typeof policy
 
 export function can(standings: readonly Standing[], action: Action): boolean {
   return standings.some((standing) => (policy[action] as readonly Standing[]).includes(standing))
+}
+
+/** What of its user’s rights an API token has. To write includes to read. */
+export const scopeFamilies = ['account', 'members', 'projects', 'quotas', 'customers', 'history'] as const
+export type TokenScope = `${(typeof scopeFamilies)[number]}:${'read' | 'write'}`
+
+/**
+ * The scope that a token needs for an action; null: never by token. That is what is the person’s own, what asks for their
+ * proof, files, and Support’s work.
+ */
+export const scopeOf: Record<Action, TokenScope | null> = {
+  'asset.see': null,
+  'health.see': null,
+  'metrics.see': null,
+  'security-contact.see': null,
+  'session.start': null,
+  'session.end': null,
+  'password.reset': null,
+  'operator.first': null,
+  'invitation.see': null,
+  'invitation.accept': null,
+  'api.see': null,
+
+  'home.see': null,
+  'account.switch': null,
+  'profile.see': null,
+  'profile.change': null,
+  'two-factor.change': null,
+  'membership.leave': null,
+  'token.see': null,
+  'token.end': null,
+  'token.create': null,
+
+  'account.see': 'account:read',
+  'account.rename': 'account:write',
+  'account.export': null,
+  'partner.request': null,
+  'people.see': 'members:read',
+  'member.invite': 'members:write',
+  'member.import': null,
+  'member.change': 'members:write',
+  'project.list': 'projects:read',
+  'project.see': 'projects:read',
+  'project.see-all': 'projects:read',
+  'project.create': 'projects:write',
+  'project.rename': 'projects:write',
+  'project.delete': 'projects:write',
+  'access.change': 'projects:write',
+  'history.see': 'history:read',
+  'quota.see': 'quotas:read',
+  'quota.request': 'quotas:write',
+  'project.limit': 'quotas:write',
+
+  'partner-area.enter': null,
+  'customer.see': 'customers:read',
+  'customer.create': 'customers:write',
+  'customer.import': null,
+  'customer.join': 'customers:write',
+  'customer.invite': 'customers:write',
+  'customer.limit': 'customers:write',
+  'customer.describe': 'customers:write',
+  'customer.help': null,
+  'customer.suspend': 'customers:write',
+  'customer.delete': 'customers:write',
+  'plan.see': null,
+  'plan.change': null,
+  'partner-quota.see': 'quotas:read',
+  'partner-history.see': 'history:read',
+
+  'support.see': null,
+  'support.account': null,
+  'support.transform': null,
+  'support.user': null,
+  'support.mail': null,
+  'support.quota': null,
+  'support.backup': null,
+  'support.clock': null,
+}
+
+/** Whether scopes allow what one of them is needed for. Null, an action that is not for tokens, never is. */
+export function hasScope(scopes: readonly TokenScope[], needed: TokenScope | null): boolean {
+  if (needed === null) return false
+  return scopes.includes(needed) || scopes.includes(needed.replace(':read', ':write') as TokenScope)
 }
 
 /** Whether it belongs to the Partner Area, and so is done in a partner account, whatever account is active. */

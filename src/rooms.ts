@@ -8,6 +8,7 @@ import memberRemovalRoutes from './accounts/members/removal/routes.ts'
 import memberRoleRoutes from './accounts/members/role/routes.ts'
 import memberRoutes from './accounts/members/routes.ts'
 import accountRoutes from './accounts/routes.ts'
+import apiDocsRoutes from './api/docs/routes.ts'
 import historyRoutes from './history/routes.ts'
 import homeRoutes from './home/routes.ts'
 import searchRoutes from './home/search/routes.ts'
@@ -33,6 +34,7 @@ import passwordChangeRoutes from './people/password/change/routes.ts'
 import passwordResetRoutes from './people/password/routes.ts'
 import accountLeavingRoutes from './people/profile/account/routes.ts'
 import profileRoutes from './people/profile/routes.ts'
+import tokenRoutes from './people/tokens/routes.ts'
 import secondStepRoutes from './people/two-factor/log-in/routes.ts'
 import twoFactorResetRoutes from './people/two-factor/reset/routes.ts'
 import twoFactorRoutes from './people/two-factor/routes.ts'
@@ -64,6 +66,7 @@ export const rooms = [
   searchRoutes,
   profileRoutes,
   passwordChangeRoutes,
+  tokenRoutes,
   accountLeavingRoutes,
   emailChangeRoutes,
   emailLinkRoutes,
@@ -105,4 +108,5 @@ export const rooms = [
   supportMailRoutes,
   backupRoutes,
   clockRoutes,
+  apiDocsRoutes,
 ]

@@ -36,6 +36,7 @@ const wingOf = (file: string) => (file.includes('/') ? (file.split('/')[0] ?? ''
 /** The wings that each wing uses, beside db, records, mail and web, which all may use. A new edge is decided here. */
 const edges: Record<string, string[]> = {
   accounts: ['history', 'operations', 'partners', 'people', 'projects', 'quotas'],
+  api: ['accounts', 'partners', 'people', 'projects'],
   history: [],
   home: ['accounts', 'history', 'operations', 'partners', 'projects', 'quotas', 'support'],
   operations: ['accounts', 'people'],
@@ -86,6 +87,7 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
       'db/cleaning.ts': 'rewrites pages of the file after an erasure',
       'mail/sending.ts': 'the delivery of an e-mail is nobody’s act',
       'web/request/session.ts': 'a session’s own row: its use, its end, its proof',
+      'api/data.ts': 'a token’s own row: its use',
     },
   },
   'a write that asks for nobody’s right': {

@@ -28,7 +28,7 @@ export type Panel = {
   app: FastifyInstance
   db: Connection
   dataDir: string
-  /** Every route of the running application. */
+  /** Every page and form of the running application: operations of the API are no pages. */
   routes: { method: string; url: string; config?: { can?: string; secret?: boolean } }[]
   /** Time passes, in milliseconds. */
   pass: (time: number) => void
@@ -92,7 +92,7 @@ export async function startApp(
     app,
     db: database.db,
     dataDir: folder,
-    routes: app.routeTable,
+    routes: app.routeTable.filter(({ config }) => !config.api),
     pass: (time) => {
       ahead += time
       try {

@@ -6,7 +6,14 @@ import { can, isOfPartnerArea, type Standing, standingsOf } from '../policy.ts'
 import { found } from '../web/answer/errors.ts'
 import { lateAnswer } from '../web/request/guard.ts'
 import { sessionKey } from '../web/request/session.ts'
-import { type ActiveAccount, type PartnerAccount, type Viewer, visitor } from '../web/request/viewer.ts'
+import {
+  type ActiveAccount,
+  member,
+  type PartnerAccount,
+  signedIn,
+  type Viewer,
+  visitor,
+} from '../web/request/viewer.ts'
 import { findDeletedMembership, findMembership, findSessionViewer } from './data/membership.ts'
 import {
   findOwnAccount,
@@ -186,18 +193,6 @@ function once<Value>(make: () => Value): () => Value {
 
 function stillMay(this: FastifyRequest) {
   return (tx: Db) => mustStillMay(this, tx)
-}
-
-function signedIn(this: FastifyRequest) {
-  if (!this.viewer.user)
-    throw new Error(`${this.routeOptions.url} is for signed-in users, but its action admits visitors.`)
-  return this.viewer.user
-}
-
-function member(this: FastifyRequest) {
-  if (!this.viewer.account)
-    throw new Error(`${this.routeOptions.url} works in an account, but its action admits those without one.`)
-  return { user: signedIn.call(this), account: this.viewer.account }
 }
 
 /** Makes another of the user's accounts the active one, for this request too. */

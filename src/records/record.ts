@@ -14,6 +14,8 @@ export type Actor = Authority & {
   at: number
   ip: string | null
   requestId: string | null
+  /** The API token that a program acts with. */
+  tokenId?: number
 }
 
 /** Nobody: the panel itself. */
@@ -144,6 +146,7 @@ export function record(tx: Db, actor: Actor, what: What): void {
     change: JSON.stringify(change),
     ip: actor.ip,
     requestId: actor.requestId,
+    tokenId: actor.tokenId ?? null,
   })
   if (!written) return
   const beside = [...(personal && userId !== undefined ? [{ userId, ...personal }] : []), ...typed]

@@ -12,13 +12,15 @@ declare module 'fastify' {
     can?: Action
     /** Its address holds a token: not logged, no referrer. */
     secret?: boolean
+    /** It belongs to the API: no page, no form. */
+    api?: boolean
   }
 }
 
 export type RouteEntry = {
   method: string
   url: string
-  config: { can?: Action; secret?: boolean; confirm?: boolean | 'download' }
+  config: { can?: Action; secret?: boolean; api?: boolean; confirm?: boolean | 'download' }
 }
 
 /** Lists the routes of all contexts. The panel does not start if one of them names no action. */

@@ -9,6 +9,7 @@ import * as schema from '../../src/db/schema.ts'
 import { accounts } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
 import { removeLetterFiles } from '../../src/mail/files.ts'
+import { tokenOf } from '../api/program.ts'
 import { accountId, type Client, type Panel, startApp } from '../harness.ts'
 import { until } from '../smtp.ts'
 import { jsonLines, unpack } from './archive.ts'
@@ -66,6 +67,11 @@ const fates: Record<TableName, Fate> = {
     exported: { not: 'it is the partner’s, about the account' },
     moved: 'it ends with the tie',
     deleted: 'it ends with the tie',
+  },
+  apiTokens: {
+    exported: { not: 'each is its user’s: in Download my data' },
+    moved: 'those of the old partner’s people end',
+    deleted: 'those that ended with a tie',
   },
   records: { exported: 'history', purged: 'all of them', moved: 'the move', deleted: 'the deletion' },
 }
@@ -181,6 +187,8 @@ async function fill(t: Test): Promise<Filled> {
   await did(stella, '/projects/old-shop/removal', 'Delete project', { identifier: 'old-shop' })
   await did(stella, '/customer/quotas', 'Send request', { cores: '20', reason: 'Growth' })
   await did(stella, '/customer/account', 'Ask to become a partner')
+  tokenOf(panel, 'stella', 'acme')
+  tokenOf(panel, 'petra', 'acme')
   await stella.upload('/customer/imports', 'Check the file', {
     name: 'people.csv',
     bytes: Buffer.from('name,e-mail\nLea,lea@acme.example'),

@@ -180,6 +180,11 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
   await half.goto('/login')
   await half.fillLogIn('uma')
 
+  const createToken = async (who: Person) => {
+    await who.fill({ Name: 'Monitoring' })
+    await who.page.getByLabel('Read', { exact: true }).first().check()
+    await who.press('Create token')
+  }
   const emptyForm = (button: string) => (who: Person) => who.press(button)
   const openMenu = (menu: string) => async (who: Person) => who.page.locator(`.${menu} > summary`).click()
   return [
@@ -208,6 +213,21 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     { name: 'change-account', who: petra, path: '/active-account' },
     { name: 'profile', who: petra, path: '/profile' },
     { name: 'profile-errors', who: petra, path: '/profile', act: emptyForm('Change password') },
+    { name: 'tokens', who: petra, path: '/profile/tokens' },
+    { name: 'tokens-errors', who: petra, path: '/profile/tokens', act: emptyForm('Create token') },
+    { name: 'tokens-new', who: stella, path: '/profile/tokens', act: createToken },
+    {
+      name: 'tokens-replace',
+      who: stella,
+      path: '/profile/tokens',
+      act: async (who) => {
+        await createToken(who)
+        await who.follow('I have copied it')
+        await who.follow('Replace')
+      },
+    },
+    { name: 'api-docs', who: petra, path: '/api/docs' },
+    { name: 'api-problem', who: visitor, path: '/api/problems/stale' },
     { name: 'two-factor', who: tom, path: '/profile/two-factor' },
     { name: 'two-factor-errors', who: tom, path: '/profile/two-factor', act: emptyForm('Switch on') },
     { name: 'two-factor-on', who: uma, path: '/profile/two-factor' },

@@ -18,6 +18,7 @@ import {
   type NewInvitation,
 } from '../../src/accounts/invitations/data/sending.ts'
 import { addMember, changeRole } from '../../src/accounts/members/data.ts'
+import { keepReplay, noteTokenUse } from '../../src/api/data.ts'
 import { named, searchText } from '../../src/db/fold.ts'
 import { asAccountId, asProjectId, asUserId, type ProjectId } from '../../src/db/ids.ts'
 import * as schema from '../../src/db/schema.ts'
@@ -35,6 +36,7 @@ import { requestEmailChange } from '../../src/people/email/data.ts'
 import { deleteUser } from '../../src/people/leaving/data.ts'
 import { admit } from '../../src/people/log-in/throttle/data.ts'
 import { requestReset, resetLifetime, resetPassword } from '../../src/people/password/data.ts'
+import { createApiToken, endApiToken } from '../../src/people/tokens/data.ts'
 import { renewCodes, switchOn } from '../../src/people/two-factor/data.ts'
 import { changeAccess } from '../../src/projects/access/data/giving.ts'
 import { createProject, listProjectChoices, renameProject } from '../../src/projects/data.ts'
@@ -258,6 +260,53 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
       ({ db, petra }, { accountId, userId, version }) => {
         changeRole(db, petra, { accountId, userId }, { role: 'admin', version })
         return { role: 'admin', version: version + 1 }
+      },
+    ],
+  ],
+  apiTokens: [
+    [
+      ({ db, stella, account }) => {
+        const token = createApiToken(db, stella, account('acme').id, {
+          name: 'Shop',
+          scopes: ['members:read', 'projects:write'],
+          networks: ['192.0.2.0/24', '2001:db8::1'],
+          days: 30,
+        })
+        return {
+          hash: hashToken(token ?? ''),
+          lastFour: token?.slice(-4) ?? '',
+          userId: stella.userId,
+          accountId: account('acme').id,
+          name: 'Shop',
+          scopes: 'members:read projects:write',
+          networks: '192.0.2.0/24 2001:db8::1',
+          createdAt: stella.at,
+          expiresAt: stella.at + 30 * day,
+        }
+      },
+      ({ db, at }, { id }) => {
+        noteTokenUse(db, id, at + 5, '192.0.2.9')
+        return { lastUsedAt: at + 5, lastUsedIp: '192.0.2.9' }
+      },
+      ({ db, stella }, { id }) => {
+        endApiToken(db, later(stella, 7), id)
+        return { endedAt: stella.at + 7 }
+      },
+    ],
+  ],
+  apiReplays: [
+    [
+      ({ db, stella, account }) => {
+        createApiToken(db, stella, account('acme').id, {
+          name: 'Shop',
+          scopes: ['members:read'],
+          networks: [],
+          days: 30,
+        })
+        const tokenId = newestId(db, schema.apiTokens)
+        const row = { tokenId, keyHash: 'k', requestHash: 'r', status: 201, answer: 'sealed', at: stella.at }
+        keepReplay(db, row)
+        return row
       },
     ],
   ],
@@ -639,8 +688,12 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
           letterId: 5,
         }
         const { userId, accountId, at, ip, requestId } = petra
-        record(db, { ...petra, bySupport: true }, { kind: 'account.renamed', ...about, change: { name: ['A', 'B'] } })
-        const by = { actorId: userId, actorAccountId: accountId, bySupport: true, at, ip, requestId }
+        record(
+          db,
+          { ...petra, bySupport: true, tokenId: 6 },
+          { kind: 'account.renamed', ...about, change: { name: ['A', 'B'] } },
+        )
+        const by = { actorId: userId, actorAccountId: accountId, bySupport: true, at, ip, requestId, tokenId: 6 }
         return { kind: 'account.renamed', ...about, ...by, change: '{"name":["A","B"]}' }
       },
     ],

@@ -6,12 +6,14 @@ import { cancelInvitation, resend } from '../../src/accounts/invitations/data/pe
 import { invite } from '../../src/accounts/invitations/data/sending.ts'
 import { write } from '../../src/db/open.ts'
 import {
+  apiTokens,
   importRows,
   imports,
   installation,
   invitations,
   invitationTokens,
   letters,
+  memberships,
   passwordResets,
   quotaRequests,
   sessions,
@@ -27,10 +29,12 @@ import { changeEmail } from '../../src/people/email/data.ts'
 import { resetTwoFactor } from '../../src/people/help/data.ts'
 import { deleteUser } from '../../src/people/leaving/data.ts'
 import { requestReset, resetPassword } from '../../src/people/password/data.ts'
+import { createApiToken } from '../../src/people/tokens/data.ts'
 import { type Action, policy, type Standing } from '../../src/policy.ts'
 import { deleteProject } from '../../src/projects/deletion/data.ts'
 import { changeLimits } from '../../src/quotas/data/limits.ts'
 import { cancelRequest } from '../../src/quotas/requests/data/asking.ts'
+import { byItself } from '../../src/records/record.ts'
 import { hashToken } from '../../src/secrets.ts'
 import { type Client, type Fields, type Page, type Panel, projectId } from '../harness.ts'
 import { fileBody, formBody, type Late, windowOf } from './held.ts'
@@ -64,6 +68,7 @@ type Act = {
   file?: { name: string; content: string }
 }
 
+const tokenOfWho = (w: World, who: Who) => ({ apiToken: String(makeTokenOf(w, who)) })
 const inEmpty = (w: World) => ({ customer: 'empty', id: idIn(w, invitations, 'empty') })
 const inDirect = (w: World) => ({ identifier: 'direct', request: requestIn(w, 'direct') })
 const ofStella = (w: World) => ({ user: String(w.userId('Stella')) })
@@ -106,6 +111,9 @@ export const acts: Record<string, Act | Act[]> = {
     objects: (w, who) => ({ session: String(otherSession(w, who)) }),
   },
   '/profile/sessions/removal': {},
+  '/profile/tokens': { fields: () => ({ name: 'Shop', scopes: 'projects:read', days: '30' }) },
+  '/profile/tokens/:apiToken/rotation': { objects: tokenOfWho },
+  '/profile/tokens/:apiToken/removal': { objects: tokenOfWho },
   '/profile/email': { fields: () => ({ email: 'changed@x.example' }) },
   '/profile/email/confirmation': { arrange: (w, who) => unprove(w, who) },
   '/profile/email/:token': { arrange: askForNewEmail, objects: () => ({ token }) },
@@ -276,6 +284,23 @@ function secretOn(page: Page): string {
 function otherSession(w: World, who: Who): number | undefined {
   const own = and(eq(sessions.userId, w.userId(who)), ne(sessions.id, sessionOf(w, w.clients[who]).id))
   return w.db.select().from(sessions).where(own).get()?.id
+}
+
+/** Each of them has one, for an account that they are in. */
+function makeTokenOf({ panel, db, userId }: World, who: Who): number | undefined {
+  const own = db
+    .select()
+    .from(memberships)
+    .where(eq(memberships.userId, userId(who)))
+    .get()
+  if (!own) return undefined
+  const by = { ...byItself(panel.app.now()), userId: userId(who) }
+  createApiToken(db, by, own.accountId, { name: 'Monitoring', scopes: ['projects:read'], networks: [], days: 30 })
+  return db
+    .select()
+    .from(apiTokens)
+    .where(eq(apiTokens.userId, userId(who)))
+    .get()?.id
 }
 
 function invitationTo({ db }: World, email: string): string {
@@ -546,8 +571,8 @@ export const apart = ['/setup/:token', '/password-reset']
 type Post = { url: string; can: Action; confirm?: boolean | 'download' }
 
 export function postsOf({ routeTable }: Panel['app']): Post[] {
-  return routeTable.flatMap(({ method, url, config: { can, ...config } }) => {
-    if (method !== 'POST') return []
+  return routeTable.flatMap(({ method, url, config: { can, api, ...config } }) => {
+    if (method !== 'POST' || api) return []
     if (!can) throw new Error(`POST ${url} names no action.`)
     return [{ url, can, ...config }]
   })

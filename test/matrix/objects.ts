@@ -1,6 +1,7 @@
 import { eq } from 'drizzle-orm'
 import {
   accounts,
+  apiTokens,
   emailChanges,
   imports,
   invitations,
@@ -11,6 +12,7 @@ import {
 } from '../../src/db/schema.ts'
 import { type CastName, cast } from '../../src/demo.ts'
 import { hashToken } from '../../src/secrets.ts'
+import { tokenOf } from '../api/program.ts'
 import { type Fields, type Panel, startApp, userId } from '../harness.ts'
 import { until } from '../smtp.ts'
 
@@ -18,6 +20,7 @@ import { until } from '../smtp.ts'
 
 /** What identifies objects in addresses and forms. */
 export type Objects = Record<
+  | 'apiToken'
   | 'customer'
   | 'identifier'
   | 'project'
@@ -41,6 +44,7 @@ export const missing: Objects = {
   id: '99999',
   letter: '99999',
   session: '99999',
+  apiToken: '99999',
   request: '99999',
   key: 'nothing',
   import: '99999',
@@ -104,6 +108,7 @@ export async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepar
           .get()?.id,
       ),
       token,
+      apiToken: String(makeToken(panel, who, customer)),
       request: String(
         db
           .select({ id: quotaRequests.id })
@@ -135,6 +140,15 @@ export async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepar
     acme: objects('acme', 'website', 'tom', 'guest@acme.example', 'A'.repeat(43)),
     umbrella: objects('umbrella', 'skunkworks', 'uma', 'secret@umbrella.example', 'U'.repeat(43)),
   }
+}
+
+function makeToken(panel: Panel, who: CastName, account: string): number | undefined {
+  tokenOf(panel, who, account)
+  return panel.db
+    .select()
+    .from(apiTokens)
+    .where(eq(apiTokens.userId, userId(panel, who)))
+    .get()?.id
 }
 
 export function addressOf(url: string, objects: Objects): string {

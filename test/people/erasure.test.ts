@@ -10,7 +10,7 @@ import { nextDueAccount, purgeAccount } from '../../src/accounts/deletion/purge/
 import type { UserId } from '../../src/db/ids.ts'
 import { openDatabase, writeUnchecked } from '../../src/db/open.ts'
 import * as schema from '../../src/db/schema.ts'
-import { accounts, imports, invitations, letterPeople, letters, users } from '../../src/db/schema.ts'
+import { accounts, apiTokens, imports, invitations, letterPeople, letters, users } from '../../src/db/schema.ts'
 import { oweCleaning } from '../../src/db/traces.ts'
 import { cast } from '../../src/demo.ts'
 import { resendGap } from '../../src/mail/allowance.ts'
@@ -19,9 +19,10 @@ import { openBody } from '../../src/mail/outbox.ts'
 import { deleteUser } from '../../src/people/leaving/data.ts'
 import { erasure, type Fate } from '../../src/people/leaving/erasure.ts'
 import { logInCounter, resetCounter } from '../../src/people/log-in/throttle/attempt.ts'
+import { createApiToken } from '../../src/people/tokens/data.ts'
 import { byItself } from '../../src/records/record.ts'
 import { hashToken } from '../../src/secrets.ts'
-import { type Client, newFolder, type Panel, publicUrl, startApp, userId } from '../harness.ts'
+import { accountId, type Client, newFolder, type Panel, publicUrl, startApp, userId } from '../harness.ts'
 import { randomFrom } from '../proofs/random.ts'
 import { releases, unpackRelease } from '../releases/releases.ts'
 import { linkIn, startMailServer, until } from '../smtp.ts'
@@ -108,6 +109,14 @@ async function fill(t: Test): Promise<Filled> {
   await tom.press(enrolment, 'Switch on', { code: new TOTP({ secret: Secret.fromBase32(seed) }).generate() })
 
   await did(stella, '/customer/users', 'Save', { role: 'admin' }, email)
+  const by = { ...byItself(first.app.now()), userId: tomId }
+  createApiToken(first.db, by, accountId(first, 'acme'), {
+    name: `${name}’s shop`,
+    scopes: ['account:read'],
+    networks: ['192.0.2.77'],
+    days: 90,
+  })
+  first.db.update(apiTokens).set({ lastUsedIp: '192.0.2.77' }).run()
   await did(tom, '/customer/users', 'Invite', { name: 'Greta', email: 'greta@acme.example' })
   await did(tom, '/projects/website', 'Save quotas', { volumes: '4', remark: 'Enough for now' })
   await did(tom, '/customer/account', 'Ask to become a partner')
@@ -190,6 +199,9 @@ function holds({ panel, tomId }: Filled, { table, column }: Pick<Line, 'table' |
       return row.id === tomId
     case 'sessions.ip':
     case 'sessions.browser':
+      return row.user_id === tomId
+    case 'api_tokens.networks':
+    case 'api_tokens.last_used_ip':
       return row.user_id === tomId
     case 'imports.ip':
       return row.created_by === tomId

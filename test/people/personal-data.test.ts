@@ -65,7 +65,7 @@ t.test('a user who is deleted leaves every account; name and e-mail go everywher
   t.same(panel.db.select().from(records).all().slice(0, recordsBefore.length), recordsBefore, 'no record was edited')
   t.equal(panel.db.select().from(memberships).where(eq(memberships.userId, tomId)).all().length, 0)
   const history = await stella.get('/customer/history')
-  t.match(history.row('was deleted, and so left the account'), 'Deleted user')
+  t.match(history.row('with the deletion of'), 'Deleted user')
   t.notMatch((await stella.get('/customer/users')).text, 'Thomas')
   t.match((await ines.get('/customer/users')).text, 'No pending invitations', 'the open invitation ended')
 })

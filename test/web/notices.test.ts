@@ -17,6 +17,7 @@ import { type CastName, cast, demoPassword } from '../../src/demo.ts'
 import { resendGap } from '../../src/mail/allowance.ts'
 import { type RecordKind, recordKinds } from '../../src/records/kinds.ts'
 import { atCommandLine, byItself, type Change, record } from '../../src/records/record.ts'
+import { tokenOf } from '../api/program.ts'
 import { accountId, type Fields, type Page, type Panel, projectId, startApp, userId } from '../harness.ts'
 import { toldIn } from '../history/told.ts'
 import { isData, readSource, sources, src } from '../sources.ts'
@@ -103,6 +104,8 @@ const acts: Record<string, Act | string> = {
   'POST /profile/password': 'it ends the session that the other form belongs to',
   'POST /profile/removal': 'it ends the session that the other form belongs to',
   'POST /profile/two-factor': 'it answers with the codes themselves',
+  'POST /profile/tokens': 'it answers with the token itself',
+  'POST /profile/tokens/:apiToken/rotation': 'it answers with the token itself',
   'POST /profile/two-factor/recovery-codes': 'it answers with the codes themselves',
   'POST /customer/invitations/:id/link': 'it answers with the link itself',
   'POST /partner/customers/:customer/invitations/:id/link': 'it answers with the link itself',
@@ -126,6 +129,12 @@ const acts: Record<string, Act | string> = {
     who: 'tom',
     first: secondSession('tom'),
     page: '/profile',
+    button: 'End',
+  },
+  'POST /profile/tokens/:apiToken/removal': {
+    who: 'tom',
+    first: async (panel) => void tokenOf(panel, 'tom', 'acme'),
+    page: '/profile/tokens',
     button: 'End',
   },
   'POST /profile/sessions/removal': {
@@ -855,6 +864,8 @@ t.test('a sentence tells of every kind of record', async (t) => {
   await inviteGuest(panel)
   await stella.submit('/customer/users', 'Copy link', {}, 'guest@acme.example')
   await tom.submit('/profile', 'Download my data')
+  tokenOf(panel, 'tom', 'acme')
+  await tom.submit((await tom.open('/profile/tokens')).link('Replace') ?? '', 'Replace token')
   await tom.submit('/profile', 'Change password', {
     current: demoPassword,
     password: 'correct horse battery',

@@ -3,7 +3,7 @@ import { alias } from 'drizzle-orm/sqlite-core'
 import type { AccountId, UserId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { equals, type Placeholders, prepared } from '../../db/prepared.ts'
-import { accounts, memberships, sessions, users } from '../../db/schema.ts'
+import { accounts, apiTokens, memberships, sessions, users } from '../../db/schema.ts'
 import { suspensionOf } from '../../db/suspension.ts'
 import type { ActiveAccount, DeletedAccount } from '../../web/request/viewer.ts'
 import { partnerActs } from './caretaker.ts'
@@ -118,6 +118,49 @@ export function findSessionViewer(db: Db, hash: string, accountId?: AccountId) {
     ...rest,
     account: account && membership ? activeAccount(account, membership, partner, leftToSupport) : undefined,
   }
+}
+
+const viewingByToken = prepared((db, { hash }: Placeholders<{ hash: string }>) =>
+  db
+    .select({
+      token: {
+        id: apiTokens.id,
+        scopes: apiTokens.scopes,
+        networks: apiTokens.networks,
+        expiresAt: apiTokens.expiresAt,
+        lastUsedAt: apiTokens.lastUsedAt,
+      },
+      user: {
+        id: users.id,
+        name: users.name,
+        email: users.email,
+        emailProvedAt: users.emailProvedAt,
+        operator: users.operator,
+        totpSecret: users.totpSecret,
+      },
+      account: memberOf,
+      membership: asMember,
+      partner: ofPartner,
+      leftToSupport,
+    })
+    .from(apiTokens)
+    .innerJoin(users, and(eq(users.id, apiTokens.userId), isNull(users.disabledAt)))
+    .innerJoin(memberships, and(eq(memberships.userId, users.id), eq(memberships.accountId, apiTokens.accountId)))
+    .innerJoin(accounts, and(eq(accounts.id, memberships.accountId), isNull(accounts.deletedAt)))
+    .leftJoin(partner, eq(partner.id, accounts.partnerId))
+    .where(and(equals(apiTokens.hash, hash), isNull(apiTokens.endedAt)))
+    .prepare(),
+)
+
+/**
+ * A token that has not been ended, its user and the account that it acts in. Undefined once the user is disabled or
+ * has left the account, or the account is deleted.
+ */
+export function findTokenViewer(db: Db, hash: string) {
+  const row = viewingByToken(db).get({ hash })
+  if (!row) return undefined
+  const { account, membership, partner, leftToSupport, ...rest } = row
+  return { ...rest, account: activeAccount(account, membership, partner, leftToSupport) }
 }
 
 function selectDeleted(db: Db, own: SQL | undefined) {

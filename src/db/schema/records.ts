@@ -26,6 +26,8 @@ export const records = sqliteTable(
     change: text().notNull(),
     ip: text(),
     requestId: text('request_id'),
+    // The API token that the act was done with.
+    tokenId: integer('token_id'),
   },
   (table) => [
     index('records_account').on(table.accountId, table.id),

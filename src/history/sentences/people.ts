@@ -15,7 +15,7 @@ import {
   whose,
 } from './told.ts'
 
-type OfPeople = Extract<RecordKind, `${'member' | 'invitation' | 'user'}.${string}`>
+type OfPeople = Extract<RecordKind, `${'member' | 'invitation' | 'user' | 'token'}.${string}`>
 
 /** Acts on users, their membership of an account, and invitations. */
 export const ofPeople: Record<OfPeople, (told: Told) => Sentence> = {
@@ -52,6 +52,10 @@ export const ofPeople: Record<OfPeople, (told: Told) => Sentence> = {
       say`accepted the invitation of ${invitee(it)}${inside(it, 'to')}`,
       side(it, 'role', 'after') === undefined ? null : say`Was a user already, and stays ${now(it, 'role')}`,
     ),
+
+  'token.created': (it) => only(say`created the API token ${now(it, 'token')}${inside(it)}`),
+  'token.rotated': (it) => only(say`replaced the API token ${was(it, 'token')}${inside(it)} by ${now(it, 'token')}`),
+  'token.ended': (it) => only(say`ended the API token ${was(it, 'token')}${inside(it)}`),
 
   'user.created': (it) => only(it.subject ? say`created the user ${it.subject}` : say`signed up`),
   'user.renamed': (it) =>

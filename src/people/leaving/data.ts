@@ -8,6 +8,7 @@ import { adminRole } from '../../policy.ts'
 import { type Actor, record } from '../../records/record.ts'
 import type { Secrets } from '../../secrets.ts'
 import { hasOtherOperator } from '../data/users.ts'
+import { forgetTokens } from '../tokens/data.ts'
 import {
   forgetChanges,
   forgetImports,
@@ -89,6 +90,7 @@ export function deleteUser(
     forgetImports(tx, person)
     forgetMentions(tx, person)
     forgetChanges(tx, person)
+    forgetTokens(tx, userId)
     const email = `deleted-${userId}@deleted.invalid`
     tx.update(users)
       .set({

@@ -114,6 +114,19 @@ export const erasure: Erasure = {
     ip: identifies(rowGoes, 'sessions.ip'),
     browser: identifies(rowGoes, 'sessions.browser'),
   },
+  apiTokens: {
+    hash: hashOfRandom,
+    lastFour: never('the end of a random token'),
+    name: identifies('is emptied', 'apiTokens.name'),
+    scopes: oneOfAList,
+    networks: identifies('is emptied', 'apiTokens.networks'),
+    lastUsedIp: identifies('is emptied', 'apiTokens.lastUsedIp'),
+  },
+  apiReplays: {
+    keyHash: never('a hash of a name that a program chose'),
+    requestHash: never('a hash'),
+    answer: kept('sealed, read by nobody but the program that got it before, and gone a day later'),
+  },
   recoveryCodes: { hash: hashOfRandom },
   throttles: {
     key: identifies('the row of the e-mail is deleted; those of network addresses name nobody and go after a day', {

@@ -45,5 +45,7 @@ export const otherPages: (MenuPage & { also: string })[] = [
   { href: '/partner/imports', label: 'Import customers', can: 'customer.import', icon: 'upload', also: 'csv file' },
   { href: '/customer/imports', label: 'Import users', can: 'member.import', icon: 'upload', also: 'csv file invite' },
   { href: '/profile', label: 'Profile', can: 'profile.see', icon: 'people', also: 'password e-mail name sessions' },
+  { href: '/profile/tokens', label: 'API tokens', can: 'token.see', icon: 'people', also: 'access key program' },
+  { href: '/api/docs', label: 'API documentation', can: 'home.see', icon: 'history', also: 'rest openapi json curl' },
   { href: '/profile/two-factor', label: 'Two-factor login', can: 'profile.see', icon: 'people', also: 'code app 2fa' },
 ]

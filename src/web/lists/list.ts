@@ -96,19 +96,25 @@ export function listAddress(
 ): string {
   const { q, filters, sort, size, spec } = list
   const first = firstPage(spec)
-  const at = cursor && [spec.name, sort, cursor.direction, cursor.value, cursor.id, cursor.from ?? null]
   const asked = {
     q,
     ...filters,
     sort: sort === first.sort ? '' : sort,
     size: size === first.size ? '' : String(size),
-    at: at ? Buffer.from(JSON.stringify(at)).toString('base64url') : '',
+    at: cursor ? cursorText(list, cursor) : '',
   }
   const given = Object.entries(asked).flatMap(([name, value]) => (value ? [[prefix + name, value]] : []))
   return given.length > 0 ? `${path}?${new URLSearchParams(given)}` : path
 }
 
-function readCursor(text: string, name: string, sort: string): Cursor | undefined {
+/** A cursor as it stands in an address. */
+export function cursorText({ spec, sort }: ListQuery & { spec: ListSpec<never> }, cursor: Cursor): string {
+  const at = [spec.name, sort, cursor.direction, cursor.value, cursor.id, cursor.from ?? null]
+  return Buffer.from(JSON.stringify(at)).toString('base64url')
+}
+
+/** Undefined for a text that is no cursor of this list and sort. */
+export function readCursor(text: string, name: string, sort: string): Cursor | undefined {
   try {
     const parts: unknown = JSON.parse(Buffer.from(text, 'base64url').toString())
     // Addresses from before 0.3.0 have five parts and do not say how many rows come before the page.

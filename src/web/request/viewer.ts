@@ -62,6 +62,8 @@ export type Viewer = {
 declare module 'fastify' {
   interface FastifyRequest {
     viewer: Viewer
+    /** The token of a program that asks; none on pages. */
+    apiToken?: { id: number; lastUsedAt: number | null }
     /** The signed-in user and the active account. For handlers whose action asks for both. */
     readonly member: { user: NonNullable<Viewer['user']>; account: ActiveAccount }
     readonly signedIn: NonNullable<Viewer['user']>
@@ -85,6 +87,20 @@ export const visitor: Viewer = {
   sessionKey: 'visitor',
 }
 
+/** For the getter `request.signedIn`. */
+export function signedIn(this: FastifyRequest) {
+  if (!this.viewer.user)
+    throw new Error(`${this.routeOptions.url} is for signed-in users, but its action admits visitors.`)
+  return this.viewer.user
+}
+
+/** For the getter `request.member`. */
+export function member(this: FastifyRequest) {
+  if (!this.viewer.account)
+    throw new Error(`${this.routeOptions.url} works in an account, but its action admits those without one.`)
+  return { user: signedIn.call(this), account: this.viewer.account }
+}
+
 /** Who acts, for the history: a member of the active account. */
 export function actor(request: FastifyRequest): Person {
   return {
@@ -93,6 +109,7 @@ export function actor(request: FastifyRequest): Person {
     accountId: request.viewer.account?.id ?? null,
     bySupport: false,
     stillMay: request.mustStillMay,
+    ...(request.apiToken ? { tokenId: request.apiToken.id } : {}),
   }
 }
 

@@ -27,6 +27,7 @@ import {
 } from '../../../db/schema.ts'
 import { isOneOf } from '../../../db/search.ts'
 import { oweCleaning } from '../../../db/traces.ts'
+import { deleteTokensFor } from '../../../people/tokens/data.ts'
 import type { Project } from '../../../projects/data.ts'
 import { byItself, record, typedFields } from '../../../records/record.ts'
 import { endTie } from '../../endings/data/ending.ts'
@@ -90,6 +91,7 @@ export function purgeAccount(
     forgetTyped(tx, id)
     tx.delete(partnerRequests).where(eq(partnerRequests.accountId, id)).run()
     tx.delete(limits).where(eq(limits.accountId, id)).run()
+    deleteTokensFor(tx, id)
     const people = tx.delete(memberships).where(eq(memberships.accountId, id)).run().changes
     tx.update(accounts)
       .set({

@@ -20,6 +20,7 @@ import {
   users,
 } from '../../../db/schema.ts'
 import { withdrawLetters, withdrawLettersOfAct, withdrawLettersTo } from '../../../mail/outbox.ts'
+import { endTokensOf } from '../../../people/tokens/data.ts'
 import { type Actor, type Change, type Person, record } from '../../../records/record.ts'
 import { emailKey } from '../../../web/fields.ts'
 import { listProjectsOf } from './foreseeing.ts'
@@ -174,6 +175,7 @@ export function endMembership(
   endInvitationsTo(tx, actor, accountId, userId)
   endSent(tx, actor, userId, { from: accountId, keptBy })
   endRequestsOf(tx, actor, accountId, userId)
+  endTokensOf(tx, actor, accountId, userId)
   cancelInvitations(tx, actor, sentToCustomers(tx, accountId, userId))
   const inCustomers = exit === 'member.deleted' ? exit : 'member.removed'
   for (const customer of customersOf(tx, accountId, userId))

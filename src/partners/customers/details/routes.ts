@@ -2,7 +2,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { invitationList, listInvitations } from '../../../accounts/invitations/data/listing.ts'
 import { countMembers, findMember, listAdmins } from '../../../accounts/members/data.ts'
-import { foldCase } from '../../../db/fold.ts'
 import { firstPage } from '../../../db/list.ts'
 import { listRecords, recordList, sinceTie } from '../../../history/data/records.ts'
 import { can } from '../../../policy.ts'
@@ -11,37 +10,19 @@ import { isCounted } from '../../../quotas/arithmetic.ts'
 import { usesOf } from '../../../quotas/data/uses.ts'
 import { findOpenRequest } from '../../../quotas/requests/data/reading.ts'
 import { found } from '../../../web/answer/errors.ts'
-import { email, optionalLine, optionalText, version } from '../../../web/fields.ts'
+import { version } from '../../../web/fields.ts'
 import { type Form, newForm, readForm } from '../../../web/request/forms.ts'
 import { actor } from '../../../web/request/viewer.ts'
 import { customerOf } from '../../scope.ts'
 import type { Customer } from '../data/customers.ts'
 import { changeDetails, findByReference, findDetails, type KeptDetails, listTags } from './data.ts'
-import { longestTag, mostTags } from './tags.ts'
+import { detailFields, tags } from './fields.ts'
 
 /** So many people and invitations are named. */
 const shown = 5
 /** So many of the partner’s tags are offered. */
 const offered = 20
-
-const tags = optionalLine(400)
-  .transform((text) => text.split(',').map((tag) => tag.trim()))
-  .transform((all) => [...new Map(all.filter(Boolean).map((tag) => [foldCase(tag), tag])).values()])
-  .refine((all) => all.length <= mostTags, `Use at most ${mostTags} tags.`)
-  .refine((all) => all.every((tag) => [...tag].length <= longestTag), `Use at most ${longestTag} characters for a tag.`)
-
-const details = z.strictObject({
-  contactName: optionalLine(100),
-  contactEmail: z
-    .union([z.literal(''), email()], { error: 'This is not an e-mail address. It looks like name@example.com.' })
-    .default(''),
-  contactPhone: optionalLine(50),
-  contactAddress: optionalText(500),
-  reference: optionalLine(50),
-  note: optionalText(5_000),
-  tags,
-  version: version(),
-})
+const details = z.strictObject({ ...detailFields, tags, version: version() })
 
 export default async function customerDetailRoutes(app: FastifyInstance) {
   const { db } = app

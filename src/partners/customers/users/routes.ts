@@ -5,18 +5,8 @@ import { adminWords, invitationActs, noAdminWords } from '../../../accounts/invi
 import { invitationList, listInvitations } from '../../../accounts/invitations/data/listing.ts'
 import { type Handler, mayCopyLink, mayHandle } from '../../../accounts/invitations/data/pending.ts'
 import { inviteAdmin } from '../../../accounts/invitations/data/sending.ts'
-import {
-  addMember,
-  countAdmins,
-  findMember,
-  listMembers,
-  type MemberFilter,
-  memberList,
-  removeMember,
-} from '../../../accounts/members/data.ts'
-import { tellJoined } from '../../../accounts/notices/data.ts'
+import { countAdmins, findMember, listMembers, type MemberFilter, memberList } from '../../../accounts/members/data.ts'
 import type { ListQuery } from '../../../db/list.ts'
-import { write } from '../../../db/open.ts'
 import { orTooMany, TooMany } from '../../../mail/pace.ts'
 import { email, personName } from '../../../web/fields.ts'
 import { plural } from '../../../web/format.ts'
@@ -26,6 +16,7 @@ import { type Form, newForm, readForm } from '../../../web/request/forms.ts'
 import { actor } from '../../../web/request/viewer.ts'
 import { customerOf } from '../../scope.ts'
 import type { Customer } from '../data/customers.ts'
+import { addMyself, removeMyself } from '../data/joining.ts'
 import { helpUsers } from './help/acts.ts'
 
 const firstAdmin = z.strictObject({ name: personName(), email: email() })
@@ -128,13 +119,7 @@ function ownMembership(app: FastifyInstance) {
 
   app.post('/partner/customers/:customer/own-membership', join, async (request, reply) => {
     const customer = customerOf(request)
-    const { user } = request.member
-    const added = write(db, actor(request), (tx) => {
-      const own = { accountId: customer.id, userId: user.id, role: 'admin', fromPartner: true } as const
-      const added = addMember(tx, actor(request), own, 'member.added-self')
-      if (added) tellJoined(tx, actor(request), customer.id, own.role, app.mailContext)
-      return added
-    })
+    const added = addMyself(db, actor(request), customer.id, app.mailContext)
     return reply.seeOther(
       usersOf(customer),
       added
@@ -145,19 +130,7 @@ function ownMembership(app: FastifyInstance) {
 
   app.post('/partner/customers/:customer/own-membership/removal', join, async (request, reply) => {
     const customer = customerOf(request)
-    const { id } = request.member.user
-    const { removed, ended } = write(db, actor(request), (tx) => {
-      const ended = listSent(tx, id, customer.id).total
-      return {
-        ended,
-        removed: removeMember(
-          tx,
-          actor(request),
-          { accountId: customer.id, userId: id },
-          { exit: 'member.removed-self', mayEmpty: true },
-        ),
-      }
-    })
+    const { removed, ended } = removeMyself(db, actor(request), customer.id)
     if (removed === 'last-admin') {
       return showUsers(
         request,

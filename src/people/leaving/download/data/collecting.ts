@@ -3,6 +3,7 @@ import type { UserId } from '../../../../db/ids.ts'
 import type { Db } from '../../../../db/open.ts'
 import {
   accounts,
+  apiTokens,
   emailChanges,
   letters,
   passwordResets,
@@ -108,6 +109,25 @@ function ofLogIns(db: Db, userId: UserId, email: string): Section[] {
           .from(sessions)
           .where(eq(sessions.userId, userId))
           .orderBy(desc(sessions.lastSeenAt))
+          .all(),
+    },
+    {
+      name: 'apiTokens',
+      rows: () =>
+        db
+          .select({
+            name: apiTokens.name,
+            scopes: apiTokens.scopes,
+            networks: apiTokens.networks,
+            createdAt: apiTokens.createdAt,
+            expiresAt: apiTokens.expiresAt,
+            endedAt: apiTokens.endedAt,
+            lastUsedAt: apiTokens.lastUsedAt,
+            lastUsedIp: apiTokens.lastUsedIp,
+          })
+          .from(apiTokens)
+          .where(eq(apiTokens.userId, userId))
+          .orderBy(desc(apiTokens.id))
           .all(),
     },
   ]

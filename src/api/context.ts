@@ -1,0 +1,233 @@
+import { createHash } from 'node:crypto'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type * as z from 'zod'
+import type { Db } from '../db/open.ts'
+import { write } from '../db/open.ts'
+import { TooMany } from '../mail/pace.ts'
+import { hashToken, seal, unseal } from '../secrets.ts'
+import { Refusal } from '../web/answer/errors.ts'
+import { actor } from '../web/request/viewer.ts'
+import { findReplay, keepReplay } from './data.ts'
+import { apiDocument } from './document.ts'
+import { readListQuery, showPage } from './lists.ts'
+import { type Act, type Answer, type Call, isAct, isListing, type Operation } from './operation.ts'
+import { operations } from './operations.ts'
+import { newPace } from './pace.ts'
+import { ofStorage, Problem, type ProblemName, problems, type ValueError } from './problems.ts'
+import token from './token.ts'
+
+const prefix = '/api/v1'
+
+/** The API: JSON for programs, beside the pages. It knows no cookie and no form, and its errors are problems (RFC 9457). */
+export default async function api(app: FastifyInstance): Promise<void> {
+  app.removeContentTypeParser(['text/plain'])
+  app.setErrorHandler(answerProblem)
+  await app.register(token)
+  app.addHook('onRequest', newPace(app.now))
+  app.addHook('onSend', async (_request, reply) => {
+    reply.header('cache-control', 'no-store')
+  })
+
+  app.get(`${prefix}/openapi.json`, { config: { can: 'api.see', api: true, tokenless: true } }, async () =>
+    apiDocument(app.config.publicUrl),
+  )
+  for (const operation of operations) add(app, operation)
+  for (const [path, methods] of methodsByPath()) refuseOthers(app, path, methods)
+  const config = { can: 'api.see', api: true } as const
+  app.all(`${prefix}/*`, { config }, async () => {
+    throw new Problem('not-found')
+  })
+}
+
+const routePath = (path: string) => prefix + path.replaceAll(/\{(\w+)\}/g, ':$1')
+
+function add(app: FastifyInstance, operation: Operation): void {
+  app.route({
+    method: operation.method,
+    url: routePath(operation.path),
+    config: { can: operation.can, api: true },
+    handler: async (request, reply) => answer(operation, request, reply),
+  })
+}
+
+function methodsByPath(): Map<string, string[]> {
+  const all = new Map<string, string[]>()
+  for (const { path, method } of operations) all.set(path, [...(all.get(path) ?? []), method])
+  return all
+}
+
+/** An address that is there, asked in a way that it does not know. */
+function refuseOthers(app: FastifyInstance, path: string, methods: string[]): void {
+  const others = (['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const).filter((method) => !methods.includes(method))
+  const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : [])].sort().join(', ')
+  app.route({
+    method: others,
+    url: routePath(path),
+    config: { can: 'api.see', api: true },
+    handler: async () => {
+      throw new Problem('method-not-allowed', undefined, { headers: { allow } })
+    },
+  })
+}
+
+async function answer(operation: Operation, request: FastifyRequest, reply: FastifyReply) {
+  const { db, config } = request.server
+  const call: Call = { request, db, by: actor(request), account: request.member.account, body: undefined }
+  const query = request.query as Record<string, unknown>
+  if (isListing(operation)) {
+    const list = operation.list(call, readListQuery(query, operation.spec))
+    const page = showPage(list, (row) => operation.show(row as never, call))
+    if (page.next !== null) {
+      const more = new URLSearchParams({ ...(query as Record<string, string>), cursor: page.next })
+      reply.header('link', `<${config.publicUrl}${request.url.split('?', 1)[0]}?${more}>; rel="next"`)
+    }
+    return reply.send(page)
+  }
+  const [unknown] = Object.keys(query)
+  if (unknown !== undefined) throw new Problem('unreadable', `This address has no parameter ${unknown}.`)
+  if (isAct(operation)) return perform(operation, call, reply)
+  const body = operation.read(call)
+  const etag = versionOf(body)
+  reply.header('etag', etag)
+  if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send()
+  return reply.send(body)
+}
+
+/** An act and all that belongs to it are one transaction: its right, the version it was made on, and the answer for a repeat. */
+function perform(operation: Act, call: Call, reply: FastifyReply) {
+  const { request } = call
+  const body = operation.body ? readBody(operation.body, request.body) : undefined
+  if (!operation.body && request.body !== undefined && request.body !== null)
+    throw new Problem('unreadable', 'This operation takes no body.')
+  const repeat = operation.method === 'POST' ? repeatOf(request) : undefined
+  const done = write(call.db, call.by, (tx) => {
+    const earlier = repeat && replayed(tx, request, repeat)
+    if (earlier) return earlier
+    const inside: Call = { ...call, db: tx, body: undefined }
+    const wanted = request.headers['if-match']
+    if (wanted !== undefined && operation.current && !matches(wanted, versionOf(operation.current(inside))))
+      throw new Problem('stale')
+    const answered = operation.do({ ...inside, body } as never)
+    if (repeat && !(answered instanceof Problem)) keep(tx, request, repeat, answered)
+    return answered
+  })
+  if (done instanceof Problem) throw done
+  if ('replay' in done) reply.header('idempotent-replayed', 'true')
+  if (done.location !== undefined) reply.header('location', request.server.config.publicUrl + prefix + done.location)
+  if (done.body === undefined) return reply.code(done.status).send()
+  return reply.code(done.status).header('etag', versionOf(done.body)).send(done.body)
+}
+
+/** Reads a body. Throws the problem that names each value that is not valid. */
+function readBody<Body extends z.ZodType>(schema: Body, body: unknown): z.output<Body> {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw new Problem('unreadable')
+  const parsed = schema.safeParse(body)
+  if (parsed.success) return parsed.data
+  throw new Problem('invalid', undefined, { errors: parsed.error.issues.flatMap(valueErrors) })
+}
+
+function valueErrors(issue: z.core.$ZodIssue): ValueError[] {
+  const at = (path: PropertyKey[]) =>
+    `#${path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')}`
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => ({
+      pointer: at([...issue.path, key]),
+      code: 'unknown-field',
+      detail: 'This operation does not know the field.',
+    }))
+  return [{ pointer: at(issue.path), code: issue.code.replaceAll('_', '-'), detail: issue.message }]
+}
+
+type Repeat = { keyHash: string; requestHash: string }
+
+/** A request with an Idempotency-Key, and what tells it from others. */
+function repeatOf(request: FastifyRequest): Repeat | undefined {
+  const { 'idempotency-key': key } = request.headers
+  if (key === undefined) return undefined
+  if (typeof key !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(key))
+    throw new Problem('unreadable', 'The Idempotency-Key must have 1 to 255 visible characters.')
+  return {
+    keyHash: hashToken(key),
+    requestHash: hashToken(JSON.stringify([request.method, request.url, request.body ?? null])),
+  }
+}
+
+function replayed(tx: Db, request: FastifyRequest, repeat: Repeat): (Answer & { replay: true }) | undefined {
+  const { now, secrets } = request.server
+  const row = findReplay(tx, { tokenId: tokenIdOf(request), keyHash: repeat.keyHash }, now())
+  if (!row) return undefined
+  if (row.requestHash !== repeat.requestHash) throw new Problem('idempotency-key-reused')
+  return { ...(JSON.parse(unseal(secrets, row.answer)) as Answer), replay: true }
+}
+
+function keep(tx: Db, request: FastifyRequest, repeat: Repeat, answered: Answer): void {
+  const { now, secrets } = request.server
+  keepReplay(tx, {
+    tokenId: tokenIdOf(request),
+    ...repeat,
+    status: answered.status,
+    answer: seal(secrets, JSON.stringify(answered)),
+    at: now(),
+  })
+}
+
+function tokenIdOf({ apiToken }: FastifyRequest): number {
+  if (!apiToken) throw new Error('An act of the API needs a token.')
+  return apiToken.id
+}
+
+/** A strong ETag: of what the answer says. */
+function versionOf(body: object): string {
+  return `"${createHash('sha256').update(JSON.stringify(body)).digest('base64url').slice(0, 22)}"`
+}
+
+/** Whether a header names a version, or any (RFC 9110, 13.1). */
+function matches(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false
+  return header.split(',').some((one) => ['*', etag, `W/${etag}`].includes(one.trim()))
+}
+
+function answerProblem(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
+  const problem = asProblem(error, request)
+  const { status, title } = problems[problem.problem]
+  if (status >= 500) request.log.error({ err: error, status }, 'request failed')
+  else request.log.info({ status, refusal: problem.problem, code: error.code }, 'request refused')
+  if (status === 401) reply.header('www-authenticate', 'Bearer realm="meshpanel"')
+  if (status === 503) reply.header('retry-after', '5')
+  const { headers = {}, ...more } = problem.more
+  return reply
+    .code(status)
+    .headers(headers)
+    .type('application/problem+json')
+    .send(
+      JSON.stringify({
+        type: `${request.server.config.publicUrl}/api/problems/${problem.problem}`,
+        title,
+        status,
+        detail: problem.message,
+        request_id: request.id,
+        ...more,
+      }),
+    )
+}
+
+/** What Fastify and the data functions throw, in the API’s words. */
+function asProblem(error: FastifyError, request: FastifyRequest): Problem {
+  const storage = request.server.storage.note(error)
+  if (storage) return new Problem(ofStorage[storage])
+  if (error instanceof Problem) return error
+  if (error instanceof TooMany)
+    return new Problem('too-many', error.message, {
+      headers: { 'retry-after': String(Math.ceil(error.wait / 1_000)) },
+    })
+  const byStatus: Record<number, ProblemName> = {
+    400: 'unreadable',
+    403: 'forbidden',
+    404: 'not-found',
+    409: 'conflict',
+    413: 'too-large',
+    415: 'not-json',
+  }
+  const name = byStatus[error instanceof Refusal ? error.status : (error.statusCode ?? 500)]
+  return name ? new Problem(name) : new Problem('internal')
+}

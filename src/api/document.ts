@@ -1,0 +1,242 @@
+import * as z from 'zod'
+import { can, roleName, type Standing, scopeOf, type TokenScope } from '../policy.ts'
+import { version } from '../version.ts'
+import { listParameters, pageOf } from './lists.ts'
+import { isAct, isListing, type Operation } from './operation.ts'
+import { operations } from './operations.ts'
+import { type ProblemName, problems } from './problems.ts'
+
+// The OpenAPI 3.1 document, made of the operations: what they check and what it says cannot differ.
+
+type Json = Record<string, unknown>
+
+/** What the parameters in addresses are. */
+export const addressParameters: Record<string, string> = {
+  account: 'The identifier of the account that the token acts in.',
+  customer: 'The identifier of a customer.',
+  project: 'The identifier of a project.',
+  user: 'The number of a user.',
+  invitation: 'The number of an invitation.',
+  request: 'The number of a request.',
+}
+
+/** Problems that every operation may answer with. */
+const always: ProblemName[] = [
+  'unreadable',
+  'unauthorized',
+  'forbidden',
+  'not-found',
+  'too-many',
+  'internal',
+  'unavailable',
+]
+const ofActs: ProblemName[] = ['conflict', 'stale', 'too-large', 'not-json', 'invalid', 'disk-full']
+
+/** The document for an installation at this address. */
+export function apiDocument(publicUrl: string): Json {
+  const schemas: Json = {}
+  const paths: Record<string, Json> = {}
+  for (const operation of operations) {
+    paths[operation.path] ??= {}
+    Object.assign(paths[operation.path] as Json, { [operation.method.toLowerCase()]: described(operation, schemas) })
+  }
+  const tags = [...new Set(operations.map(({ tag }) => tag))]
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Meshpanel API',
+      version,
+      description:
+        'Everything that people do on pages, programs do over HTTP and JSON: with the same rights, and in the same history. Every address that belongs to an account names it; it must be the token’s own.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: `${publicUrl}/api/v1` }],
+    tags: tags.map((name) => ({ name, description: `Operations on ${name.toLowerCase()}.` })),
+    security: [{ token: [] }],
+    paths,
+    components: {
+      securitySchemes: {
+        token: { type: 'http', scheme: 'bearer', description: 'An API token, from Profile → API tokens.' },
+      },
+      schemas: { ...schemas, Problem: problemSchema },
+      responses: Object.fromEntries(Object.keys(problems).map((name) => [name, problemResponse(name as ProblemName)])),
+    },
+  }
+}
+
+/** Whose tokens may call an operation, in words. */
+export function whoMay({ can: action }: Operation): string {
+  const all = (['customer', 'partner'] as const).flatMap((kind) =>
+    (['admin', 'member'] as const)
+      .filter((role) => can([`${kind} ${role}` satisfies Standing], action))
+      .map((role) => roleName(kind, role)),
+  )
+  return all.join(', ')
+}
+
+export const scopeFor = ({ can: action }: Operation): TokenScope | null => scopeOf[action]
+
+/** A name for programs that make a client: GET /accounts/{account}/projects/{project} is get_accounts_projects_project. */
+export function operationId({ method, path }: Operation): string {
+  const parts = path
+    .split('/')
+    .filter(Boolean)
+    .map((part) => part.replaceAll(/[{}]/g, '').replaceAll('-', '_'))
+  return [method.toLowerCase(), ...parts.slice(1)].join('_')
+}
+
+function described(operation: Operation, schemas: Json): Json {
+  const { summary, description = '', tag } = operation
+  const scope = scopeFor(operation)
+  return {
+    operationId: operationId(operation),
+    summary,
+    description: [description, `For: ${whoMay(operation)}. TokenScope: \`${scope}\`.`].filter(Boolean).join('\n\n'),
+    tags: [tag],
+    parameters: parametersOf(operation, schemas),
+    ...(isAct(operation) && operation.body
+      ? {
+          requestBody: {
+            required: true,
+            content: { 'application/json': { schema: schemaOf(operation.body, schemas, 'input') } },
+          },
+        }
+      : {}),
+    responses: responsesOf(operation, schemas),
+  }
+}
+
+function parametersOf(operation: Operation, schemas: Json): Json[] {
+  const names = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name)
+  const inPath = names.map((name) => ({
+    name,
+    in: 'path',
+    required: true,
+    description: addressParameters[name],
+    schema: { type: 'string', maxLength: 100 },
+  }))
+  const inQuery = isListing(operation)
+    ? Object.entries(listParameters(operation.spec)).map(([name, { schema, words }]) => ({
+        name,
+        in: 'query',
+        description: words,
+        schema: schemaOf(schema, schemas, 'input'),
+      }))
+    : []
+  const header = (name: string, words: string) => ({
+    name,
+    in: 'header',
+    description: words,
+    schema: { type: 'string', maxLength: 255 },
+  })
+  const headers = isAct(operation)
+    ? [
+        ...(operation.method === 'POST'
+          ? [header('Idempotency-Key', 'The same key and body within 24 hours: done once, and answered alike.')]
+          : []),
+        ...(operation.current
+          ? [header('If-Match', 'The ETag of the version that you read: a newer one is kept.')]
+          : []),
+      ]
+    : isListing(operation)
+      ? []
+      : [header('If-None-Match', 'The ETag that you have: 304 if nothing changed.')]
+  return [...inPath, ...inQuery, ...headers]
+}
+
+function responsesOf(operation: Operation, schemas: Json): Json {
+  const etag = { ETag: { description: 'The version of the object.', schema: { type: 'string' } } }
+  const json = (schema: z.ZodType) => ({ 'application/json': { schema: schemaOf(schema, schemas, 'output') } })
+  const success: Json = isAct(operation)
+    ? {
+        [operation.status]: operation.answer
+          ? {
+              description: operation.status === 201 ? 'Created.' : 'Done.',
+              headers: {
+                ...etag,
+                ...(operation.status === 201
+                  ? { Location: { description: 'Its address.', schema: { type: 'string', format: 'uri' } } }
+                  : {}),
+              },
+              content: json(operation.answer),
+            }
+          : { description: 'Done.' },
+      }
+    : isListing(operation)
+      ? {
+          200: {
+            description: 'A page of the list.',
+            headers: {
+              Link: { description: 'The next page, if there is one (RFC 8288).', schema: { type: 'string' } },
+            },
+            content: json(pageOf(operation.row)),
+          },
+        }
+      : {
+          200: { description: 'The object.', headers: etag, content: json(operation.answer) },
+          304: { description: 'Nothing changed.' },
+        }
+  const names = [...always, ...(isAct(operation) ? ofActs : [])]
+  const statuses = [...new Set(names.map((name) => problems[name].status))]
+  const refusals = statuses.map((status) => [
+    status,
+    { $ref: `#/components/responses/${names.find((name) => problems[name].status === status)}` },
+  ])
+  return { ...success, ...Object.fromEntries(refusals) }
+}
+
+/** The JSON Schema of a zod schema; those that have an id become components. */
+function schemaOf(schema: z.ZodType, schemas: Json, io: 'input' | 'output'): Json {
+  const {
+    $schema,
+    $defs = {},
+    ...own
+  } = z.toJSONSchema(schema, {
+    io,
+    target: 'draft-2020-12',
+    unrepresentable: 'any',
+  }) as Json
+  for (const [name, definition] of Object.entries($defs as Json)) schemas[name] = moved(withoutId(definition as Json))
+  const { id } = own
+  if (typeof id !== 'string') return moved(own)
+  schemas[id] = moved(withoutId(own))
+  return { $ref: `#/components/schemas/${id}` }
+}
+
+const withoutId = ({ id, ...rest }: Json): Json => rest
+
+/** References into $defs become references to components. */
+const moved = (schema: Json): Json =>
+  JSON.parse(JSON.stringify(schema).replaceAll('#/$defs/', '#/components/schemas/')) as Json
+
+const problemSchema = {
+  type: 'object',
+  description: 'What went wrong (RFC 9457).',
+  required: ['type', 'title', 'status', 'detail', 'request_id'],
+  properties: {
+    type: { type: 'string', format: 'uri', description: 'The kind of problem, and a page about it.' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    detail: { type: 'string', description: 'Words for people.' },
+    request_id: { type: 'string', description: 'Support finds the request by it.' },
+    errors: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['pointer', 'code', 'detail'],
+        properties: { pointer: { type: 'string' }, code: { type: 'string' }, detail: { type: 'string' } },
+        additionalProperties: false,
+      },
+    },
+    proposal: { type: 'string', description: 'A value that is free.' },
+  },
+  additionalProperties: false,
+}
+
+function problemResponse(name: ProblemName): Json {
+  const all = Object.entries(problems).filter(([, { status }]) => status === problems[name].status)
+  return {
+    description: all.map(([one, { title }]) => `${title} (\`${one}\`).`).join(' '),
+    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+  }
+}

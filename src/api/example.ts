@@ -1,0 +1,47 @@
+import * as z from 'zod'
+import { isAct, type Operation } from './operation.ts'
+
+/** What the examples put for the parameters in addresses. */
+const sample: Record<string, string> = {
+  account: 'cloudhaus',
+  customer: 'acme',
+  project: 'website',
+  user: '5',
+  invitation: '1',
+  request: '1',
+}
+
+/** The body of an example, from the examples of its fields. Undefined for an operation without a body. */
+export function exampleBody(operation: Operation): unknown {
+  if (!isAct(operation) || !operation.body) return undefined
+  return sampleOf(z.toJSONSchema(operation.body, { io: 'input', unrepresentable: 'any' }) as Schema)
+}
+
+type Schema = {
+  type?: string
+  enum?: unknown[]
+  example?: unknown
+  properties?: Record<string, Schema>
+  items?: Schema
+}
+
+function sampleOf(schema: Schema): unknown {
+  if (schema.example !== undefined) return schema.example
+  if (schema.enum) return schema.enum[0]
+  if (schema.properties)
+    return Object.fromEntries(Object.entries(schema.properties).map(([name, one]) => [name, sampleOf(one)]))
+  if (schema.type === 'array') return [sampleOf(schema.items ?? {})]
+  return schema.type === 'integer' ? 1 : ''
+}
+
+/** A call with curl. */
+export function exampleOf(operation: Operation, api: string): string {
+  const { method, path } = operation
+  const address = path.replaceAll(/\{(\w+)\}/g, (_all, name: string) => sample[name] ?? name)
+  const body = exampleBody(operation)
+  return [
+    `curl -sS -H "Authorization: Bearer $TOKEN"${method === 'GET' ? '' : ` -X ${method}`}`,
+    ...(body === undefined ? [] : [`  -H 'Content-Type: application/json' -d '${JSON.stringify(body)}'`]),
+    `  ${api}${address}`,
+  ].join(' \\\n')
+}

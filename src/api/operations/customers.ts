@@ -1,0 +1,188 @@
+import * as z from 'zod'
+import { proposeAccountIdentifier } from '../../accounts/data/account.ts'
+import { resumeAccount, suspendAccount } from '../../accounts/data/suspension.ts'
+import { deleteAccount, findRestorable, restoreAccount } from '../../accounts/deletion/data/deleting.ts'
+import { markOfProjects } from '../../accounts/deletion/data/losses.ts'
+import { suspensionOf } from '../../db/suspension.ts'
+import { createCustomer } from '../../partners/customers/data/customers.ts'
+import { customerList, listCustomers } from '../../partners/customers/data/listing.ts'
+import { changeDetails, findByReference, findDetails } from '../../partners/customers/details/data.ts'
+import { customerOf } from '../../partners/scope.ts'
+import { found } from '../../web/answer/errors.ts'
+import { line, withIdentifier } from '../../web/fields.ts'
+import { act, listing, reading } from '../operation.ts'
+import { Problem } from '../problems.ts'
+import { newAccountName, newIdentifier, shownSuspension, shownTime } from '../shapes.ts'
+import { customerAnswer, customerChange, customerRow, customerShape } from './customer.ts'
+
+const path = '/accounts/{account}/customers/{customer}' as const
+const tag = 'Customers' as const
+
+export const customerOperations = [
+  listing({
+    method: 'GET',
+    path: '/accounts/{account}/customers',
+    can: 'customer.see',
+    tag,
+    summary: 'List the customers',
+    spec: customerList,
+    row: customerRow,
+    list: ({ db, account, by }, query) => listCustomers(db, account.id, query, by.at),
+    show: (one) => ({
+      identifier: one.identifier,
+      name: one.name,
+      users: one.users,
+      suspension: shownSuspension(suspensionOf(one)),
+      created_at: shownTime(one.createdAt),
+      project_limit: one.projectLimit,
+    }),
+  }),
+  act({
+    method: 'POST',
+    path: '/accounts/{account}/customers',
+    can: 'customer.create',
+    tag,
+    summary: 'Create a customer',
+    description: 'It has no users yet: invite its first Customer Admin.',
+    body: z
+      .strictObject({ name: newAccountName(), identifier: newIdentifier() })
+      .transform(withIdentifier)
+      .meta({ id: 'NewCustomer' }),
+    answer: customerShape,
+    status: 201,
+    do: ({ db, by, account, body, request }) => {
+      const created = createCustomer(db, by, account.id, body)
+      if (!created) {
+        const proposal = proposeAccountIdentifier(db, body.identifier)
+        return new Problem('conflict', `The identifier ${body.identifier} is taken, or was once.`, {
+          errors: [{ pointer: '#/identifier', code: 'taken', detail: `“${proposal}” is free.` }],
+          proposal,
+        })
+      }
+      request.params = { ...(request.params as object), customer: created.identifier }
+      return {
+        status: 201,
+        location: `/accounts/${account.identifier}/customers/${created.identifier}`,
+        body: customerAnswer({ request, db, account }),
+      }
+    },
+  }),
+  reading({
+    method: 'GET',
+    path,
+    can: 'customer.see',
+    tag,
+    summary: 'Read a customer',
+    answer: customerShape,
+    read: customerAnswer,
+  }),
+  act({
+    method: 'PATCH',
+    path,
+    can: 'customer.describe',
+    tag,
+    summary: 'Change what you keep about a customer',
+    description:
+      'Contact, reference, note and tags. What is left out stays as it is; a contact is replaced as a whole.',
+    body: customerChange,
+    answer: customerShape,
+    status: 200,
+    current: customerAnswer,
+    do: (call) => {
+      const { db, by, account, request, body } = call
+      const one = customerOf(request, db)
+      const { version, ...before } = findDetails(db, account.id, one.id)
+      const wanted = {
+        ...before,
+        ...(body.contact && {
+          contactName: body.contact.name,
+          contactEmail: body.contact.email,
+          contactPhone: body.contact.phone,
+          contactAddress: body.contact.address,
+        }),
+        ...(body.reference !== undefined && { reference: body.reference }),
+        ...(body.note !== undefined && { note: body.note }),
+        ...(body.tags && { tags: body.tags }),
+      }
+      const ids = { partnerId: account.id, identifier: one.identifier }
+      if (found(changeDetails(db, by, ids, wanted, version)) === 'taken') {
+        const other = findByReference(db, account.id, one.id, wanted.reference)
+        const detail = `${other ?? 'Another customer'} has this reference.`
+        return new Problem('conflict', detail, { errors: [{ pointer: '#/reference', code: 'taken', detail }] })
+      }
+      return { status: 200, body: customerAnswer(call) }
+    },
+  }),
+  act({
+    method: 'DELETE',
+    path,
+    can: 'customer.delete',
+    tag,
+    summary: 'Delete a customer',
+    description: 'With its projects, of which there may be up to 100. It can be restored for 30 days.',
+    status: 204,
+    current: customerAnswer,
+    do: ({ db, by, account, request }) => {
+      const { id } = customerOf(request, db)
+      const ids = { partnerId: account.id, accountId: id, withProjects: markOfProjects(db, id) }
+      if (found(deleteAccount(db, by, ids, request.server.mailContext)) === 'projects')
+        return new Problem('conflict', 'The customer has more than 100 projects. Delete some of them first.')
+      return { status: 204 }
+    },
+  }),
+  act({
+    method: 'POST',
+    path: `${path}/restore`,
+    can: 'customer.delete',
+    tag,
+    summary: 'Restore a deleted customer',
+    answer: customerShape,
+    status: 200,
+    do: ({ db, by, account, request }) => {
+      const { customer: identifier } = request.params as { customer: string }
+      const { id } = found(findRestorable(db, account.id, identifier, by.at))
+      if (typeof found(restoreAccount(db, by, account.id, id)) !== 'string')
+        return new Problem('conflict', 'Your pool has not enough left for the limits of this customer.')
+      return { status: 200, body: customerAnswer({ request, db, account }) }
+    },
+  }),
+  act({
+    method: 'POST',
+    path: `${path}/suspend`,
+    can: 'customer.suspend',
+    tag,
+    summary: 'Suspend a customer',
+    description: 'Its users read the reason, and cannot work in it until you resume it.',
+    body: z
+      .strictObject({
+        reason: line('Say why: the customer’s users will read it.', 300).meta({
+          minLength: 1,
+          maxLength: 300,
+          example: 'Not paid',
+        }),
+      })
+      .meta({ id: 'Suspending' }),
+    answer: customerShape,
+    status: 200,
+    current: customerAnswer,
+    do: ({ db, by, account, request, body }) => {
+      suspendAccount(db, by, customerOf(request, db).id, body.reason, request.server.mailContext)
+      return { status: 200, body: customerAnswer({ request, db, account }) }
+    },
+  }),
+  act({
+    method: 'POST',
+    path: `${path}/resume`,
+    can: 'customer.suspend',
+    tag,
+    summary: 'Resume a customer',
+    description: 'Lifts your own suspension. One by Support stays.',
+    answer: customerShape,
+    status: 200,
+    current: customerAnswer,
+    do: ({ db, by, account, request }) => {
+      resumeAccount(db, by, customerOf(request, db).id, request.server.mailContext)
+      return { status: 200, body: customerAnswer({ request, db, account }) }
+    },
+  }),
+]

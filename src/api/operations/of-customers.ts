@@ -1,0 +1,107 @@
+import * as z from 'zod'
+import { adminWords, noAdminWords } from '../../accounts/invitations/acts.ts'
+import { inviteAdmin } from '../../accounts/invitations/data/sending.ts'
+import { findMember, listMembers, memberList } from '../../accounts/members/data.ts'
+import { addMyself, removeMyself } from '../../partners/customers/data/joining.ts'
+import { customerOf } from '../../partners/scope.ts'
+import { listProjects, projectList } from '../../projects/data.ts'
+import { found } from '../../web/answer/errors.ts'
+import { email, personName } from '../../web/fields.ts'
+import { act, listing } from '../operation.ts'
+import { Problem } from '../problems.ts'
+import { memberShape, showMember } from './members.ts'
+import { projectAnswer, projectShape } from './projects.ts'
+
+const path = '/accounts/{account}/customers/{customer}' as const
+const tag = 'Customers' as const
+
+/** What a partner does inside one of its customers. */
+export const ofCustomerOperations = [
+  listing({
+    method: 'GET',
+    path: `${path}/members`,
+    can: 'customer.see',
+    tag,
+    summary: 'List the users of a customer',
+    spec: memberList,
+    row: memberShape,
+    list: ({ db, request }, query) => listMembers(db, customerOf(request, db).id, query),
+    show: showMember,
+  }),
+  listing({
+    method: 'GET',
+    path: `${path}/projects`,
+    can: 'customer.see',
+    tag,
+    summary: 'List the projects of a customer',
+    spec: projectList,
+    row: projectShape,
+    list: ({ db, request, by }, query) =>
+      listProjects(db, customerOf(request, db).id, { userId: by.userId, seesAll: true }, query),
+    show: projectAnswer,
+  }),
+  act({
+    method: 'POST',
+    path: `${path}/invitations`,
+    can: 'customer.invite',
+    tag,
+    summary: 'Invite the first Customer Admin',
+    description:
+      'By e-mail. Somebody who is a user of the customer already becomes its Customer Admin at once. Not possible while it has an admin who can log in.',
+    body: z
+      .strictObject({
+        name: personName().meta({ minLength: 1, maxLength: 100, example: 'Karla Fischer' }),
+        email: email().meta({ format: 'email', maxLength: 254, example: 'karla@acme.example' }),
+      })
+      .meta({ id: 'FirstAdmin' }),
+    answer: z
+      .strictObject({ message: z.string().meta({ description: 'What happened, in words.' }) })
+      .meta({ id: 'Invited' }),
+    status: 200,
+    do: ({ db, by, account, request, body }) => {
+      const { postLetter, config, mailContext } = request.server
+      const customer = customerOf(request, db)
+      const sender = {
+        post: postLetter,
+        publicUrl: config.publicUrl,
+        inviter: request.signedIn.name,
+        from: { partner: account.name },
+      }
+      const invited = inviteAdmin(db, by, sender, customer, body, mailContext)
+      if (invited === 'has-admin')
+        return new Problem('conflict', `${customer.name} has a Customer Admin who can log in and invite its users.`)
+      if (typeof invited === 'string') return new Problem('conflict', noAdminWords[invited])
+      return { status: 200, body: { message: adminWords(customer, invited) } }
+    },
+  }),
+  act({
+    method: 'PUT',
+    path: `${path}/own-membership`,
+    can: 'customer.join',
+    tag,
+    summary: 'Add yourself to a customer',
+    description: 'The token’s user becomes Customer Admin of it.',
+    answer: memberShape,
+    status: 200,
+    do: ({ db, by, request }) => {
+      const { id } = customerOf(request, db)
+      addMyself(db, by, id, request.server.mailContext)
+      return { status: 200, body: showMember(found(findMember(db, id, by.userId))) }
+    },
+  }),
+  act({
+    method: 'DELETE',
+    path: `${path}/own-membership`,
+    can: 'customer.join',
+    tag,
+    summary: 'Remove yourself from a customer',
+    status: 204,
+    do: ({ db, by, request }) => {
+      const { removed } = removeMyself(db, by, customerOf(request, db).id)
+      if (removed === 'last-admin')
+        return new Problem('conflict', 'You are the last Customer Admin of a customer that has other users.')
+      found(removed)
+      return { status: 204 }
+    },
+  }),
+]

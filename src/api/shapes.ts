@@ -1,0 +1,43 @@
+import * as z from 'zod'
+import type { Suspension } from '../db/suspension.ts'
+import { accountName, identifier, projectName } from '../web/fields.ts'
+
+// What bodies and answers of several operations have in common. Names are in snake_case, times in RFC 3339 (UTC).
+
+export const timeOf = (words: string) => z.iso.datetime().meta({ description: words })
+export const shownTime = (at: number) => new Date(at).toISOString()
+export const shownTimeOrNull = (at: number | null) => (at === null ? null : shownTime(at))
+
+export const shownIdentifier = (words = 'Never changes.') => z.string().meta({ description: words, example: 'acme' })
+
+/** What an identifier is given as: left out, it is made from the name. */
+export const newIdentifier = () =>
+  identifier().default('').meta({
+    description: '2–32 characters: a–z, 0–9 and single hyphens, beginning with a letter. Left out: made from the name.',
+    example: 'acme',
+  })
+
+export const newAccountName = () =>
+  accountName('Enter the name.').meta({
+    description: 'Up to 100 characters.',
+    maxLength: 100,
+    minLength: 1,
+    example: 'Acme',
+  })
+
+export const newProjectName = () =>
+  projectName().meta({ description: 'Up to 100 characters.', maxLength: 100, minLength: 1, example: 'Website' })
+
+export const suspension = z
+  .strictObject({ by: z.enum(['partner', 'support']), reason: z.string() })
+  .nullable()
+  .meta({ description: 'Null if the account is not suspended.' })
+
+export const shownSuspension = (one: Suspension | null) => one && { by: one.by, reason: one.reason }
+
+export const accountRole = z
+  .enum(['admin', 'member'])
+  .meta({ description: '`admin` is a Customer or Partner Admin, `member` a Customer or Partner User.' })
+export const projectRole = z
+  .enum(['admin', 'user', 'reader'])
+  .meta({ description: 'Project Admin, Project User or Project Reader.' })

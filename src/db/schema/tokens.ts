@@ -1,0 +1,57 @@
+import { sql } from 'drizzle-orm'
+import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import type { AccountId, UserId } from '../ids.ts'
+import { accounts } from './accounts.ts'
+import { users } from './people.ts'
+
+// A token lets a program act as one user in one account. An ended one keeps its row: the history names it.
+export const apiTokens = sqliteTable(
+  'api_tokens',
+  {
+    id: integer().primaryKey(),
+    // SHA-256 of the token, which is shown once.
+    hash: text().notNull().unique(),
+    lastFour: text('last_four').notNull(),
+    userId: integer('user_id')
+      .$type<UserId>()
+      .notNull()
+      .references(() => users.id),
+    accountId: integer('account_id')
+      .$type<AccountId>()
+      .notNull()
+      .references(() => accounts.id),
+    name: text().notNull(),
+    // Separated by spaces: members:read projects:write.
+    scopes: text().notNull(),
+    // Separated by spaces: IP addresses and CIDR ranges. Empty for any address.
+    networks: text().notNull(),
+    createdAt: integer('created_at').notNull(),
+    expiresAt: integer('expires_at').notNull(),
+    endedAt: integer('ended_at'),
+    // Noted once a minute.
+    lastUsedAt: integer('last_used_at'),
+    lastUsedIp: text('last_used_ip'),
+  },
+  (table) => [
+    index('api_tokens_user').on(table.userId, table.id).where(sql`ended_at is null`),
+    index('api_tokens_account').on(table.accountId, table.userId),
+  ],
+)
+
+// The first answer to a request with an Idempotency-Key, for its repeats: written in the transaction of the act.
+export const apiReplays = sqliteTable(
+  'api_replays',
+  {
+    tokenId: integer('token_id')
+      .notNull()
+      .references(() => apiTokens.id),
+    // SHA-256 of the key, and of what was asked.
+    keyHash: text('key_hash').notNull(),
+    requestHash: text('request_hash').notNull(),
+    status: integer().notNull(),
+    // Sealed (secrets.ts): it may hold personal data.
+    answer: text().notNull(),
+    at: integer().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tokenId, table.keyHash] }), index('api_replays_at').on(table.at)],
+)

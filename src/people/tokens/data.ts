@@ -1,0 +1,162 @@
+import { and, desc, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm'
+import type { AccountId, UserId } from '../../db/ids.ts'
+import { type Db, write } from '../../db/open.ts'
+import { accounts, apiReplays, apiTokens } from '../../db/schema.ts'
+import type { TokenScope } from '../../policy.ts'
+import { type Actor, type Person, record } from '../../records/record.ts'
+import { hashToken } from '../../secrets.ts'
+import { newApiToken } from './token.ts'
+
+export type ApiToken = typeof apiTokens.$inferSelect
+
+/** A user has so many at most that have not been ended. */
+export const mostTokens = 50
+
+const day = 24 * 3_600_000
+/** The successor of a token works at once; the earlier one may work for so long after it. */
+const overlap = day
+
+export type TokenChoice = {
+  name: string
+  scopes: readonly TokenScope[]
+  /** IP addresses and ranges; none for any address. */
+  networks: readonly string[]
+  /** Days until it expires. */
+  days: number
+}
+
+const live = isNull(apiTokens.endedAt)
+
+/**
+ * Makes a token for a user in an account. Returns it in clear: it is kept as a hash only. Undefined if the user has as
+ * many as one may have.
+ */
+export function createApiToken(
+  db: Db,
+  by: Person,
+  accountId: AccountId,
+  { name, scopes, networks, days }: TokenChoice,
+): string | undefined {
+  return write(db, by, (tx) => {
+    if (countTokens(tx, by.userId) >= mostTokens) return undefined
+    const range = { scopes: scopes.join(' '), networks: networks.join(' ') }
+    const token = insertToken(tx, by, { name, accountId, ...range, expiresAt: by.at + days * day })
+    record(tx, by, {
+      kind: 'token.created',
+      accountId,
+      userId: by.userId,
+      change: { token: [null, ending(token)], scopes: [null, range.scopes] },
+    })
+    return token
+  })
+}
+
+/**
+ * Makes the successor of a token, with the same name, scopes and ranges, and as long a life. The earlier one works for
+ * 24 hours more, or ends now. Undefined if the user has no such token.
+ */
+export function rotateApiToken(
+  db: Db,
+  by: Person,
+  tokenId: number,
+  endsNow: boolean,
+): { token: string; name: string } | undefined {
+  return write(db, by, (tx) => {
+    const earlier = findToken(tx, by.userId, tokenId)
+    if (!earlier) return undefined
+    const { name, accountId, scopes, networks, createdAt, expiresAt } = earlier
+    const token = insertToken(tx, by, { name, accountId, scopes, networks, expiresAt: by.at + (expiresAt - createdAt) })
+    tx.update(apiTokens)
+      .set(endsNow ? { endedAt: by.at } : { expiresAt: Math.min(expiresAt, by.at + overlap) })
+      .where(eq(apiTokens.id, tokenId))
+      .run()
+    record(tx, by, {
+      kind: 'token.rotated',
+      accountId,
+      userId: by.userId,
+      change: { token: [`…${earlier.lastFour}`, ending(token)] },
+    })
+    return { token, name }
+  })
+}
+
+/** What the history calls a token by: its name was typed, and may say who somebody is. */
+const ending = (token: string) => `…${token.slice(-4)}`
+
+type NewRow = Pick<ApiToken, 'name' | 'accountId' | 'scopes' | 'networks' | 'expiresAt'>
+
+function insertToken(tx: Db, by: Person, row: NewRow): string {
+  const token = newApiToken()
+  tx.insert(apiTokens)
+    .values({ ...row, userId: by.userId, hash: hashToken(token), lastFour: token.slice(-4), createdAt: by.at })
+    .run()
+  return token
+}
+
+/** Ends a token: the next request with it is refused. Undefined if the user has no such token. */
+export function endApiToken(db: Db, by: Person, tokenId: number): ApiToken | undefined {
+  return write(db, by, (tx) => {
+    const token = findToken(tx, by.userId, tokenId)
+    if (token) endTokens(tx, by, eq(apiTokens.id, tokenId))
+    return token
+  })
+}
+
+/** Ends a user’s tokens for an account: with their membership of it. */
+export function endTokensOf(tx: Db, actor: Actor, accountId: AccountId, userId: UserId): void {
+  endTokens(tx, actor, and(eq(apiTokens.accountId, accountId), eq(apiTokens.userId, userId)))
+}
+
+function endTokens(tx: Db, actor: Actor, which: SQL | undefined): void {
+  const ended = tx
+    .update(apiTokens)
+    .set({ endedAt: actor.at })
+    .where(and(live, which))
+    .returning({ lastFour: apiTokens.lastFour, accountId: apiTokens.accountId, userId: apiTokens.userId })
+    .all()
+  for (const { lastFour, accountId, userId } of ended)
+    record(tx, actor, { kind: 'token.ended', accountId, userId, change: { token: [`…${lastFour}`, null] } })
+}
+
+/** A user’s tokens that have not been ended, the newest first. */
+export function listApiTokens(db: Db, userId: UserId) {
+  return db
+    .select({ token: apiTokens, account: { name: accounts.name, identifier: accounts.identifier } })
+    .from(apiTokens)
+    .innerJoin(accounts, eq(accounts.id, apiTokens.accountId))
+    .where(and(eq(apiTokens.userId, userId), live))
+    .orderBy(desc(apiTokens.id))
+    .limit(mostTokens)
+    .all()
+}
+
+function countTokens(tx: Db, userId: UserId): number {
+  return (
+    tx
+      .select({ n: sql<number>`count(*)` })
+      .from(apiTokens)
+      .where(and(eq(apiTokens.userId, userId), live))
+      .get()?.n ?? 0
+  )
+}
+
+/** One of the user’s tokens that has not been ended. */
+export function findToken(db: Db, userId: UserId, tokenId: number): ApiToken | undefined {
+  return db
+    .select()
+    .from(apiTokens)
+    .where(and(eq(apiTokens.id, tokenId), eq(apiTokens.userId, userId), live))
+    .get()
+}
+
+/** Forgets what somebody typed and where their tokens were used from: when the user is deleted. They have ended before. */
+export function forgetTokens(tx: Db, userId: UserId): void {
+  tx.update(apiTokens).set({ name: '', networks: '', lastUsedIp: null }).where(eq(apiTokens.userId, userId)).run()
+}
+
+/** Deletes all tokens of an account that is purged. */
+export function deleteTokensFor(tx: Db, accountId: AccountId): void {
+  const own = tx.select({ id: apiTokens.id }).from(apiTokens).where(eq(apiTokens.accountId, accountId))
+  tx.delete(apiReplays).where(inArray(apiReplays.tokenId, own)).run()
+  tx.delete(apiTokens).where(eq(apiTokens.accountId, accountId)).run()
+}
