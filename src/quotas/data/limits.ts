@@ -40,8 +40,12 @@ export function findQuotas(db: Db, holder: Holder, key?: string): Quotas | undef
   const ofLevel = (wanted: Level, resourceId: number) =>
     rows.find(({ limit }) => limit.level === wanted && limit.resourceId === resourceId)
   const givenByAccount = level === 'pool' ? new Map<number, number>() : givenBy(db, [accountId]).get(accountId)
-  const bounded = rows.some(({ limit }) => limit.level === 'pool' && limit.amount !== null)
-  const givenByPool = partnerId !== null && (bounded || level === 'pool') ? poolGiven(db, partnerId) : new Map()
+  // Below the pool, what it has given matters only where it has a number: adding it up reads all of the partner's customers.
+  const bounded = rows.filter(({ limit }) => limit.level === 'pool' && limit.amount !== null)
+  const asked = catalogue
+    .map(({ id }) => id)
+    .filter((id) => level === 'pool' || bounded.some(({ limit }) => limit.resourceId === id))
+  const givenByPool = partnerId !== null ? poolGiven(db, partnerId, asked) : new Map()
 
   const step = (of: Level, name: string, resourceId: number, given: number): QuotaLevel => {
     const row = ofLevel(of, resourceId)
@@ -146,8 +150,9 @@ export function setLimits(
 ): 'saved' | 'unchanged' | 'stale' | Shortage[] {
   try {
     return write(db, actor, (tx) => {
-      if (findQuotas(tx, holder)?.version !== edit.version) return 'stale'
-      return changeLimits(tx, actor, holder, edit.amounts, edit.remark) ? 'saved' : 'unchanged'
+      const now = findQuotas(tx, holder)
+      if (now?.version !== edit.version) return 'stale'
+      return changeQuotas(tx, actor, holder, now, edit) ? 'saved' : 'unchanged'
     })
   } catch (error) {
     if (error instanceof NotEnough) return error.shortages
@@ -157,7 +162,17 @@ export function setLimits(
 
 /** Changes limits in the transaction of its caller. Throws NotEnough, and then has changed nothing. False when all are as they were. */
 export function changeLimits(tx: Db, actor: Actor, holder: Holder, amounts: Amounts, remark: string): boolean {
-  const quotas = findQuotas(tx, holder)?.quotas ?? []
+  return changeQuotas(tx, actor, holder, findQuotas(tx, holder) ?? { quotas: [] }, { amounts, remark })
+}
+
+/** The same for a caller that has read the quotas in this transaction. */
+export function changeQuotas(
+  tx: Db,
+  actor: Actor,
+  holder: Holder,
+  { quotas }: Pick<Quotas, 'quotas'>,
+  { amounts, remark }: { amounts: Amounts; remark: string },
+): boolean {
   const changed = quotas.flatMap((quota) => {
     const amount = amounts.get(quota.resource.id)
     return amount === undefined || amount === quota.own.limit ? [] : [{ quota, amount }]

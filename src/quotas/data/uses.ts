@@ -47,26 +47,28 @@ export function givenBy(db: Db, accountIds: AccountId[]): Map<AccountId, Map<num
 /**
  * What a partner's pool has allocated, by resource: for each customer its limit or, if that is more or there is
  * no limit, what the customer has allocated to its projects or uses itself. Deleted customers hold nothing of
- * the pool.
+ * the pool. Only of the asked resources: this reads a row of each for every customer.
  */
-export function poolGiven(db: Db, partnerId: AccountId): Map<number, number> {
+export function poolGiven(db: Db, partnerId: AccountId, resourceIds: number[]): Map<number, number> {
+  if (resourceIds.length === 0) return new Map()
+  const asked = sql`(select value from json_each(${JSON.stringify(resourceIds)}))`
   const living = sql`accounts.partner_id = ${partnerId} and accounts.deleted_at is null`
   const rows = db.all<{ resourceId: number; n: number }>(sql`
     select taken.resource_id as "resourceId", sum(taken.n) as n from (
       select one.resource_id, one.account_id, max(one.n) as n from (
         select limits.resource_id, limits.account_id, limits.amount as n
           from accounts cross join limits on limits.account_id = accounts.id and limits.level = 'account'
-          where ${living} and limits.amount is not null
+          where ${living} and limits.resource_id in ${asked} and limits.amount is not null
         union all
         select limits.resource_id, limits.account_id, sum(limits.amount) as n
           from accounts cross join limits on limits.account_id = accounts.id and limits.level = 'project'
-          where ${living} and limits.amount is not null
+          where ${living} and limits.resource_id in ${asked} and limits.amount is not null
           group by limits.account_id, limits.resource_id
         union all
         select resources.id, projects.account_id, count(*) as n
           from accounts cross join projects on projects.account_id = accounts.id and projects.deleted_at is null
           cross join resources on resources.key = ${countedResource}
-          where ${living}
+          where ${living} and resources.id in ${asked}
           group by projects.account_id
       ) as one group by one.resource_id, one.account_id
     ) as taken group by taken.resource_id`)

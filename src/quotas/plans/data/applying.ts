@@ -5,7 +5,7 @@ import type { MailContext } from '../../../mail/outbox.ts'
 import { findCustomerById } from '../../../partners/customers/data/customers.ts'
 import type { Actor } from '../../../records/record.ts'
 import { type Amounts, NotEnough, type Quotas, type Shortage } from '../../arithmetic.ts'
-import { changeLimits, findQuotas } from '../../data/limits.ts'
+import { changeQuotas, findQuotas } from '../../data/limits.ts'
 import { findPlan, type Plan, planNote } from './plans.ts'
 
 /** What came of it: nothing was changed where it is not 'applied'. Undefined when there is no such customer, plan or source. */
@@ -66,7 +66,7 @@ export function applyLimits(
       if (!offer) return undefined
       if (offer.version !== seen.source || (seen.limits !== undefined && now.version !== seen.limits)) return 'stale'
       const changed = differences(now, offer.amounts)
-      if (!changeLimits(tx, actor, holder, offer.amounts, offer.note)) return 'unchanged'
+      if (!changeQuotas(tx, actor, holder, now, { amounts: offer.amounts, remark: offer.note })) return 'unchanged'
       tellLimits(tx, actor, holder, changed, offer.note, mail)
       return 'applied'
     })
