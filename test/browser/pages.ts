@@ -126,7 +126,6 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
   await petra.goto('/partner/customers/mills/users')
   await petra.press('Add Myself')
   await petra.goto('/customer/users?account=mills')
-  await petra.press('Save')
   await petra.goto('/customer/users')
   for (const [name, email] of [
     ['Viv', 'viv@mills.example'],
