@@ -103,6 +103,7 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
       'operations/replica/data.ts': 'which start of which machine may write to the replica',
       'people/log-in/throttle/data.ts': 'counts tries',
       'operations/troubles/data.ts': 'a failure is nobody’s act',
+      'web/lists/data.ts': 'how somebody’s own list looks',
       'web/request/session.ts': 'a log-in: it asks itself for the password that was proved',
     },
   },

@@ -62,6 +62,7 @@ export type ListQuery<Filters extends string = string> = {
   sort: string
   size: number
   cursor: Cursor | undefined
+  remembered?: boolean // An address that says nothing shows it otherwise than at first.
 }
 
 /**
@@ -80,7 +81,7 @@ export type List<Row> = ListQuery & {
   next: Cursor | undefined
 }
 
-/** The beginning of a day (UTC) in milliseconds; undefined if the text is not a day such as 2026-11-24. */
+/** The beginning of a day such as 2026-11-24 (UTC) in milliseconds; undefined for any other text. */
 export function dayAt(text: string): number | undefined {
   const at = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN
   return Number.isNaN(at) ? undefined : at

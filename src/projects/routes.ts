@@ -6,7 +6,7 @@ import { hasRoom } from '../quotas/arithmetic.ts'
 import { projectQuota } from '../quotas/data/limits.ts'
 import { identifier, projectName, version, withIdentifier } from '../web/fields.ts'
 import { listDownload } from '../web/lists/csv.ts'
-import { readList } from '../web/lists/list.ts'
+import { readRemembered } from '../web/lists/remembered.ts'
 import { type Form, newForm, readForm } from '../web/request/forms.ts'
 import { actor } from '../web/request/viewer.ts'
 import { accessList, listAccess } from './access/data/listing.ts'
@@ -87,7 +87,7 @@ export default async function projectRoutes(app: FastifyInstance) {
       full: !hasRoom(quota),
       caretaker: hasRoom(quota) ? null : caretakerOf(db, account),
       form: form ?? newForm(),
-      list: listProjects(db, account.id, looker(request), readList(request, projectList)),
+      list: listProjects(db, account.id, looker(request), readRemembered(request, projectList)),
     })
   }
 }

@@ -50,6 +50,7 @@ import { addResource, changeResource, findResource } from '../../src/quotas/reso
 import { type Person, record } from '../../src/records/record.ts'
 import { hashToken } from '../../src/secrets.ts'
 import { emailKey } from '../../src/web/fields.ts'
+import { keepListChoice } from '../../src/web/lists/data.ts'
 import { type Panel, startApp, there, undone } from '../harness.ts'
 import { until } from '../smtp.ts'
 
@@ -547,6 +548,14 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
       ({ db, stella }, row) => {
         switchOn(db, stella, { sealedSecret: 'sealed', step: 5, codes: [], sessionHash: row.hash }, () => {})
         return { secondFactor: true }
+      },
+    ],
+  ],
+  listChoices: [
+    [
+      ({ db, stella }) => {
+        keepListChoice(db, stella.userId, 'users', 'sort=joined')
+        return { userId: stella.userId, list: 'users', query: 'sort=joined' }
       },
     ],
   ],

@@ -6,6 +6,7 @@ import { countProjects, findProjectsById, listProjectChoices, withChosen } from 
 import { readId } from '../../web/fields.ts'
 import { number } from '../../web/format.ts'
 import { readList } from '../../web/lists/list.ts'
+import { readRemembered } from '../../web/lists/remembered.ts'
 import { type Form, newForm } from '../../web/request/forms.ts'
 import { invitationList, listInvitations } from '../invitations/data/listing.ts'
 import { countRole, listMembers, memberList, mostOfRole } from './data.ts'
@@ -35,7 +36,7 @@ export function showMembers(
     choices: withChosen(listProjectChoices(db, account.id, choices), findProjectsById(db, account.id, chosen)),
     projectCount: countProjects(db, account.id),
     views: memberViews(db, account.id),
-    list: listMembers(db, account.id, readList(request, memberList)),
+    list: listMembers(db, account.id, readRemembered(request, memberList)),
     invitations: listInvitations(db, account.id, readList(request, invitationList, invitedPrefix)),
     now: now(),
   })

@@ -115,3 +115,18 @@ export const throttles = sqliteTable(
   },
   (table) => [index('throttles_at').on(table.at)],
 )
+
+/** How a user last chose to see a list: sort, rows and view, where it is not as everybody sees it first. */
+export const listChoices = sqliteTable(
+  'list_choices',
+  {
+    userId: integer('user_id')
+      .$type<UserId>()
+      .notNull()
+      .references(() => users.id),
+    list: text().notNull(),
+    // As in the list’s address, without what was searched for or typed.
+    query: text().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.userId, table.list] })],
+)

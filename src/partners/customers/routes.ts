@@ -13,7 +13,8 @@ import { found } from '../../web/answer/errors.ts'
 import { accountName, idChoice, identifier, withIdentifier } from '../../web/fields.ts'
 import { number, withUnit } from '../../web/format.ts'
 import { listDownload } from '../../web/lists/csv.ts'
-import { readList } from '../../web/lists/list.ts'
+import { readList, refererQuery } from '../../web/lists/list.ts'
+import { isRemembered, readRemembered } from '../../web/lists/remembered.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
 import { customerOf } from '../scope.ts'
@@ -65,7 +66,7 @@ export default async function customerRoutes(app: FastifyInstance) {
       }
       if (created)
         return reply.seeOther(
-          '/partner/customers',
+          newestFirst(request),
           `${created.name} was created. It has no users yet: open its Customer Users.`,
         )
       form.values.identifier ||= form.input.identifier
@@ -118,10 +119,16 @@ function newCustomerForm(plans: ReturnType<typeof listPlanNames>): Form {
   return newForm({ plan: chosen ? String(chosen.id) : 'none' })
 }
 
+/** The list with its newest customer, whatever its search, filters and sort were. */
+function newestFirst(request: FastifyRequest): string {
+  const narrowed = isRemembered(request, customerList) || Object.keys(refererQuery(request)).length > 0
+  return narrowed ? '/partner/customers?sort=created&created=yes' : '/partner/customers'
+}
+
 function showCustomers(request: FastifyRequest, reply: FastifyReply, form?: Form) {
   const { db } = request.server
   const partnerId = request.member.account.id
-  const list = listCustomers(db, partnerId, readList(request, customerList), request.server.now())
+  const list = listCustomers(db, partnerId, readRemembered(request, customerList), request.server.now())
   const plans = can(request.viewer.standings, 'customer.create') ? listPlanNames(db, partnerId) : []
   const uses = usesOf(
     db,

@@ -3,7 +3,16 @@ import { works, worksAsAdmin } from '../../accounts/data/caretaker.ts'
 import { endMembership, endSent } from '../../accounts/endings/data/ending.ts'
 import type { UserId } from '../../db/ids.ts'
 import { type Db, write } from '../../db/open.ts'
-import { accounts, emailChanges, memberships, passwordResets, recoveryCodes, sessions, users } from '../../db/schema.ts'
+import {
+  accounts,
+  emailChanges,
+  listChoices,
+  memberships,
+  passwordResets,
+  recoveryCodes,
+  sessions,
+  users,
+} from '../../db/schema.ts'
 import { adminRole } from '../../policy.ts'
 import { type Actor, record } from '../../records/record.ts'
 import type { Secrets } from '../../secrets.ts'
@@ -82,7 +91,7 @@ export function deleteUser(
 
     const person = recognise(tx, user)
     endMemberships(tx, actor, userId)
-    for (const table of [sessions, recoveryCodes, passwordResets, emailChanges])
+    for (const table of [sessions, listChoices, recoveryCodes, passwordResets, emailChanges])
       tx.delete(table).where(eq(table.userId, userId)).run()
     // While the rows by which they are found still know the person.
     forgetLetters(tx, actor, secrets, person)

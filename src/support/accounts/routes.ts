@@ -10,6 +10,7 @@ import { listPendingRequests, partnerRequestList } from '../../partners/partners
 import { accountName, email, identifier, line, personName, withIdentifier } from '../../web/fields.ts'
 import { listDownload } from '../../web/lists/csv.ts'
 import { readList } from '../../web/lists/list.ts'
+import { readRemembered } from '../../web/lists/remembered.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { supportActor } from '../../web/request/viewer.ts'
 import { senderOf } from '../scope.ts'
@@ -100,7 +101,7 @@ function showAccounts(request: FastifyRequest, reply: FastifyReply, form?: Form)
     form: form ?? newForm({ kind: 'customer' }),
     requests: listPendingRequests(db, readList(request, partnerRequestList, requestPrefix)),
     requestPrefix,
-    list: listAccounts(db, readList(request, accountList)),
+    list: listAccounts(db, readRemembered(request, accountList)),
   })
 }
 

@@ -5,7 +5,7 @@ import { endSessions } from '../../people/data/sessions.ts'
 import { setDisabled } from '../../people/data/users.ts'
 import { plural } from '../../web/format.ts'
 import { listDownload } from '../../web/lists/csv.ts'
-import { readList } from '../../web/lists/list.ts'
+import { readRemembered } from '../../web/lists/remembered.ts'
 import { readForm } from '../../web/request/forms.ts'
 import { supportActor } from '../../web/request/viewer.ts'
 import { listUsers, userList } from './data.ts'
@@ -81,6 +81,6 @@ function showUsers(request: FastifyRequest, reply: FastifyReply, problem = '') {
   return reply.page('support/users', {
     title: 'Users',
     problem,
-    list: listUsers(request.server.db, readList(request, userList)),
+    list: listUsers(request.server.db, readRemembered(request, userList)),
   })
 }

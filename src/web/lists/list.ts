@@ -104,6 +104,8 @@ export function listAddress(
     at: cursor ? cursorText(list, cursor) : '',
   }
   const given = Object.entries(asked).flatMap(([name, value]) => (value ? [[prefix + name, value]] : []))
+  // The path alone would show the list as it was chosen last (remembered.ts).
+  if (given.length === 0 && list.remembered && prefix === '') given.push(['sort', first.sort])
   return given.length > 0 ? `${path}?${new URLSearchParams(given)}` : path
 }
 
@@ -139,6 +141,14 @@ function refererOf({ headers: { referer }, server }: FastifyRequest): { url: URL
   const url = new URL(referer)
   const { origin, base } = server.config
   return url.origin === origin ? { url, path: withoutBase(base, url.pathname) } : undefined
+}
+
+/** Whether a page was asked for by a link or form on itself. Other sites cannot pretend that. */
+export function isFromSamePage(request: FastifyRequest): boolean {
+  const { method, url, headers } = request
+  return (
+    method === 'GET' && headers['sec-fetch-site'] === 'same-origin' && refererOf(request)?.path === url.split('?', 1)[0]
+  )
 }
 
 /** Longer queries are forgotten: no list has one. */

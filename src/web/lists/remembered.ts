@@ -1,0 +1,50 @@
+import type { FastifyRequest } from 'fastify'
+import type { ListQuery, ListSpec } from '../../db/list.ts'
+import { findListChoice, keepListChoice } from './data.ts'
+import { isFromSamePage, listAddress, readList, readListText, refererQuery } from './list.ts'
+
+// A list is shown again as its user last chose: sort, rows, and view (the filters with fixed values). What was searched for
+// or typed is not kept. An address that says how it is wanted is always followed.
+
+/** Reads what is asked of a list, as `readList`; where nothing is, what the user chose last. */
+export function readRemembered<Filters extends string>(
+  request: FastifyRequest,
+  spec: ListSpec<never, Filters>,
+): ListQuery<Filters> {
+  const asked = readList(request, spec)
+  const { user } = request.viewer
+  if (!user) return asked
+  const { db, storage } = request.server
+  const given = Object.keys(request.method === 'GET' ? (request.query as object) : refererQuery(request))
+  const names = ['q', 'sort', 'size', ...Object.keys(spec.filters)]
+  let kept = findListChoice(db, user.id, spec.name)
+  if (!given.some((name) => name === 'at' || names.includes(name)))
+    return kept ? { ...readListText(kept, spec), remembered: true } : asked
+
+  const chosen = choiceOf(asked, spec)
+  // A choice is made on the page of the list itself: no other site can make it, and no link from elsewhere in the panel.
+  if (chosen !== kept && isFromSamePage(request) && given.every((name) => names.includes(name))) {
+    try {
+      keepListChoice(db, user.id, spec.name, chosen)
+      kept = chosen
+    } catch (error) {
+      // The page is shown all the same.
+      storage.note(error)
+      request.log.warn({ err: error }, 'how a list is seen could not be kept')
+    }
+  }
+  return { ...asked, remembered: kept !== '' }
+}
+
+/** Whether somebody sees a list otherwise than it is at first, if they just open it. */
+export function isRemembered(request: FastifyRequest, spec: ListSpec<never>): boolean {
+  const { user } = request.viewer
+  return user !== undefined && findListChoice(request.server.db, user.id, spec.name) !== ''
+}
+
+function choiceOf<Filters extends string>(query: ListQuery<Filters>, spec: ListSpec<never, Filters>): string {
+  const filters = Object.fromEntries(
+    Object.entries<string>(query.filters).filter(([name]) => typeof spec.filters[name as Filters] === 'object'),
+  )
+  return listAddress('', { ...query, q: '', filters, remembered: false, spec }).replace('?', '')
+}
