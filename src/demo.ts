@@ -11,6 +11,7 @@ import { hashPassword } from './people/log-in/passwords.ts'
 import type { Role } from './policy.ts'
 import { giveAccess } from './projects/access/data/giving.ts'
 import { createProject, type Project } from './projects/data.ts'
+import { forgetNotificationsOf } from './records/data/forgetting.ts'
 import { atCommandLine, type Person } from './records/record.ts'
 import { serve } from './server.ts'
 
@@ -113,6 +114,8 @@ export function createCast(db: Db, at: number, passwordHash: string): void {
       { accountId: acme.id, projectId: website.id },
       { userIds: [tom.id], role: 'user' },
     )
+    // The cast begins without news.
+    forgetNotificationsOf(tx, tom.id)
   })
 }
 

@@ -10,6 +10,7 @@ import memberRoutes from './accounts/members/routes.ts'
 import accountRoutes from './accounts/routes.ts'
 import apiDocsRoutes from './api/docs/routes.ts'
 import historyRoutes from './history/routes.ts'
+import notificationRoutes from './home/notifications/routes.ts'
 import homeRoutes from './home/routes.ts'
 import searchRoutes from './home/search/routes.ts'
 import backupRoutes from './operations/backups/routes.ts'
@@ -63,6 +64,7 @@ export const rooms = [
   twoFactorResetRoutes,
   passwordResetRoutes,
   homeRoutes,
+  notificationRoutes,
   searchRoutes,
   profileRoutes,
   passwordChangeRoutes,

@@ -131,6 +131,8 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
       'accounts/imports/check.ts': 'takes back what was read of a file',
       'accounts/imports/running/batch.ts': 'asks for its importer in the batch',
       'accounts/deletion/purge/data.ts': 'nobody asks for it: it was due',
+      'home/notifications/data/mailing.ts': 'nobody asks for it: it was due',
+      'quotas/data/marks.ts': 'follows from an act, which was asked for',
     },
   },
 }

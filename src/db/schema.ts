@@ -5,6 +5,7 @@
 export * from './schema/accounts.ts'
 export * from './schema/invitations.ts'
 export * from './schema/mail.ts'
+export * from './schema/notifications.ts'
 export * from './schema/people.ts'
 export * from './schema/plans.ts'
 export * from './schema/projects.ts'

@@ -15,7 +15,7 @@ import { listDownload } from '../web/lists/csv.ts'
 import { readList } from '../web/lists/list.ts'
 import { type PartnerAccount, type Viewer, whichPartner } from '../web/request/viewer.ts'
 import { checklistsOf } from './checklists.ts'
-import { workOfPartner, workOfSupport } from './work.ts'
+import { workOfCustomer, workOfPartner, workOfSupport } from './work.ts'
 
 /** So many of what has a page of its own are shown. */
 const shown = 10
@@ -49,7 +49,11 @@ export default async function homeRoutes(app: FastifyInstance) {
       deletedPrefix,
       invitationPrefix,
       support,
-      work: [...(support ? workOfSupport(request) : []), ...partners.flatMap(({ work }) => work)],
+      work: [
+        ...(support ? workOfSupport(request) : []),
+        ...partners.flatMap(({ work }) => work),
+        ...workOfCustomer(request),
+      ],
       partners,
       checklists: checklistsOf(request),
       own: can(viewer.standings, 'quota.request') && account ? (findOpenRequest(db, account.id) ?? null) : null,

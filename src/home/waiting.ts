@@ -5,6 +5,7 @@ import { countPendingRequests } from '../partners/partnership/data.ts'
 import { can } from '../policy.ts'
 import { countOpenRequests } from '../quotas/requests/data/reading.ts'
 import { newestRecord, newestRecordFrom, newestRecordOf } from '../records/record.ts'
+import { countUnread } from './notifications/data/listing.ts'
 
 /** How much waits for somebody, by the page of a menu that shows it; `/` is all of it together. */
 export type Waiting = Partial<Record<string, number>>
@@ -33,6 +34,7 @@ export function waitingFor({ server, viewer }: FastifyRequest): Waiting {
   const all = ofPartners.reduce((sum, { n }) => sum + n, 0) + ofSupport.accounts + ofSupport.quotas
   return {
     '/': all + countInvitationsTo(db, viewer.user, at),
+    '/notifications': countUnread(db, viewer.user.id),
     '/partner/quotas': ofPartners.find(({ id }) => id === viewer.account?.id)?.n ?? 0,
     '/support/accounts': ofSupport.accounts,
     '/support/quotas': ofSupport.quotas,

@@ -11,8 +11,15 @@ import {
 } from '../partners/customers/data/attention.ts'
 import { listPendingRequests, partnerRequestList } from '../partners/partnership/data.ts'
 import { type Action, can } from '../policy.ts'
-import { listOpenRequests, openRequestList, type QuotaRequest } from '../quotas/requests/data/reading.ts'
-import { address, duration, number, plural, withUnit } from '../web/format.ts'
+import { fullLimit, nearLimit, partInUse } from '../quotas/arithmetic.ts'
+import { usesOf } from '../quotas/data/uses.ts'
+import {
+  findOpenRequest,
+  listOpenRequests,
+  openRequestList,
+  type QuotaRequest,
+} from '../quotas/requests/data/reading.ts'
+import { address, amountInWords, duration, number, plural, withUnit } from '../web/format.ts'
 import type { PartnerAccount } from '../web/request/viewer.ts'
 
 /** So many requests are named; a line leads to the others. */
@@ -74,6 +81,26 @@ export function workOfSupport({ server, viewer }: FastifyRequest): Line[] {
   return lines.sort(newestFirst)
 }
 
+/** The limits of the active account that are nearly or fully in use, for its admins: nothing while they have asked for more. */
+export function workOfCustomer({ server, viewer }: FastifyRequest): Line[] {
+  const { account } = viewer
+  if (!account || account.suspension || !can(viewer.standings, 'quota.request')) return []
+  if (findOpenRequest(server.db, account.id)) return []
+  return (usesOf(server.db, [account.id]).get(account.id) ?? []).flatMap(({ resource, limit, given }) => {
+    const part = limit === null ? 0 : partInUse(limit, given)
+    if (limit === null || part < nearLimit) return []
+    const state = part > fullLimit ? 'exceeded' : part === fullLimit ? 'used up' : 'nearly used up'
+    return [
+      {
+        title: `${resource.name}: limit ${state}`,
+        detail: `${amountInWords(given, resource.unit)} of ${amountInWords(limit, resource.unit)} in ${account.name}`,
+        account: { name: account.name, identifier: account.identifier },
+        act: { label: 'Quotas', href: '/customer/quotas' },
+      },
+    ]
+  })
+}
+
 /** What needs one of the people of a partner, the newest first; then how many customers need somebody, with links to them. */
 export function workOfPartner(
   { server }: FastifyRequest,
@@ -117,6 +144,7 @@ function lineOfCustomer(
   addressOf: (identifier: string, page: string) => string,
 ): Line {
   const ofLimit = use && `${use.resource.name}: ${number(use.given)} of ${withUnit(use.limit ?? 0, use.resource)}`
+  const isUsedUp = use && use.limit !== null && partInUse(use.limit, use.given) >= fullLimit
   const whom = invitation ? `to ${invitation.name}` : 'of a user'
   const [title, detail, label, page] = {
     failed: [`The e-mail ${whom} was not delivered`, `Invitation to ${name}`, 'Correct', 'users'],
@@ -130,7 +158,7 @@ function lineOfCustomer(
       'users',
     ],
     over: [`${name} is over a limit`, ofLimit, 'Quotas', 'quotas'],
-    near: [`${name} is near a limit`, ofLimit, 'Quotas', 'quotas'],
+    near: [isUsedUp ? `${name} has used up a limit` : `${name} is near a limit`, ofLimit, 'Quotas', 'quotas'],
     missing: [`${name} has no admin`, 'No admin is invited either', 'Invite', 'users'],
   }[need] as [string, string | undefined, string, string]
   return {

@@ -29,6 +29,7 @@ const paces = {
   // An admin whose team came by copied links asks all of them on one day.
   confirmations: { atOnce: 20, every: day / 50 },
   // Of one kind, from one account to one reader: an act that is done and undone over and over is told a few times.
+  // So are notifications of all kinds together: the daily summary tells the rest.
   notices: { atOnce: 5, every: 10 * minute },
   // No matter who asks, the address gets a link that works for 30 minutes: its owner never waits long for one.
   passwordResets: { atOnce: 6, every: 2 * hour },
@@ -144,6 +145,15 @@ export function allowNotice(
 ): boolean {
   if (bySupport || userId === null) return true
   const key = `notice ${what} ${accountId} ${readerId}`
+  return !(orTooMany(() => allow(tx, at, [{ key, pace: paces.notices, why: '' }])) instanceof TooMany)
+}
+
+/**
+ * Counts an e-mail with notifications at once. False when somebody has had many lately: then the daily summary tells the
+ * rest.
+ */
+export function allowAtOnce(tx: Db, at: number, userId: UserId): boolean {
+  const key = `notifications ${userId}`
   return !(orTooMany(() => allow(tx, at, [{ key, pace: paces.notices, why: '' }])) instanceof TooMany)
 }
 

@@ -64,6 +64,23 @@ export type NoticeLetter = {
   link: { words: string; to: string } | null
 }
 
+/** What happened, a line each. */
+type NotificationsLetter = {
+  daily: boolean
+  /** `link` is empty where there is nothing to open. */
+  lines: { words: string; parts: (string | { name: string })[]; detail: string; link: string }[]
+  /** So many more are on the page. */
+  more: number
+  link: string
+}
+
+function subjectOfNotifications({ daily, lines, more }: NotificationsLetter): string {
+  const n = lines.length + more
+  const [first] = lines
+  if (n === 1 && first) return daily ? `Your daily summary: ${first.words}` : first.words
+  return daily ? `Your daily summary: ${n} notifications` : `${n} new notifications`
+}
+
 /** Every kind of letter: what it is made of, and its subject. Its text is in views/mail. */
 export const letterKinds = {
   invitation: ({ inviter, account }: InvitationLetter) => `${inviter} invites you to ${account}`,
@@ -84,6 +101,7 @@ export const letterKinds = {
   'two-factor-changed': ({ what }: TwoFactorLetter) => `Two-factor log-in was ${what}`,
   'password-changed': (_: PasswordChangedLetter) => 'Your password was changed',
   notice: ({ subject }: NoticeLetter) => subject,
+  notifications: subjectOfNotifications,
 } as const
 
 export type LetterKind = keyof typeof letterKinds

@@ -9,6 +9,7 @@ import { newEta } from '../eta.ts'
 import { type Secrets, seal, unseal } from '../secrets.ts'
 import { awaited, type LetterKind, letterKinds } from './letters.ts'
 import { needsProof, notSent, type Reason, reasonColumns, whyNotSent } from './reasons.ts'
+import { whyOf } from './why.ts'
 
 export type Letter<Kind extends LetterKind = LetterKind> = {
   kind: Kind
@@ -22,8 +23,10 @@ export type Letter<Kind extends LetterKind = LetterKind> = {
   accountId?: AccountId
   /** The users that its text names besides its reader. */
   names?: (UserId | null)[]
-  /** One of many that a file brought: all others go first. */
+  /** One of many that a file brought, or a daily summary: all others go first. */
   bulk?: boolean
+  /** The accounts whose news it has, where its reason names none. */
+  whyIn?: AccountId[]
 }
 
 /**
@@ -52,12 +55,14 @@ export function newPost(config: Config, secrets: Secrets, wake: () => void): Pos
   const html = newEta(config.reload)
   // Plain text is no HTML: nothing in it is escaped.
   const text = html.withConfig({ autoEscape: false })
-  return (tx, at, { kind, email, name, data, reason, accountId, names = [], bulk }) => {
+  return (tx, at, { kind, email, name, data, reason, accountId, names = [], bulk, whyIn = [] }) => {
     if (needsProof(reason) && !isProved(tx, reason.userId)) return
     const subject = (letterKinds[kind] as (data: unknown) => string)(data)
-    const context = { ...(data as object), name, subject, panelName: config.panelName, publicUrl: config.publicUrl }
+    const { panelName, publicUrl } = config
+    const why = whyOf(tx, reason, whyIn)
+    const context = { ...(data as object), name, subject, panelName, publicUrl, why }
     const body: LetterBody = {
-      text: text.render(`/mail/${kind}.text.eta`, context),
+      text: [`${kind}.text`, 'why.text'].map((view) => text.render(`/mail/${view}.eta`, context).trim()).join('\n\n\n'),
       html: html.render(`/mail/${kind}.html.eta`, context),
     }
     const of = reasonColumns(reason)

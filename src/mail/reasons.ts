@@ -1,4 +1,4 @@
-import { and, eq } from 'drizzle-orm'
+import { and, eq, not } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import type { AccountId, UserId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
@@ -8,12 +8,14 @@ import {
   invitations,
   invitationTokens,
   memberships,
+  notifications,
   passwordResets,
   personalChanges,
   records,
   users,
 } from '../db/schema.ts'
 import { senderAsleep, suspensionOf } from '../db/suspension.ts'
+import { isEntitled } from '../records/data/entitled.ts'
 import type { LetterRow } from './outbox.ts'
 
 /** Why somebody gets an e-mail. It goes out only while this is still so (M-04). */
@@ -135,8 +137,20 @@ function whyNotUser(db: Db, letter: LetterRow): string | undefined {
   const wrong = whyNotReader(db, letter, user)
   if (wrong) return wrong
   if (user?.emailProvedAt == null) return 'its address is not confirmed'
-  if (letter.reason !== 'user' || letter.readerOf === null) return undefined
+  if (letter.reason !== 'user') return undefined
+  if (letter.readerOf === null) return whyNotLines(db, letter)
   return findMembership(db, letter) ? 'its reader is a user of the account again' : undefined
+}
+
+/** It tells of notifications, all of which its reader must still be allowed to read. */
+function whyNotLines(db: Db, { id }: LetterRow): string | undefined {
+  const lost = db
+    .select({ id: notifications.id })
+    .from(notifications)
+    .where(and(eq(notifications.letterId, id), not(isEntitled)))
+    .limit(1)
+    .get()
+  return lost ? 'its reader may no longer read all of it' : undefined
 }
 
 function whyNotSupport(db: Db, letter: LetterRow): string | undefined {

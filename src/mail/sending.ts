@@ -9,7 +9,7 @@ import type { Secrets } from '../secrets.ts'
 import { isWaiting, longestPause } from './due.ts'
 import { keepAsFile } from './files.ts'
 import type { ServerState } from './hold.ts'
-import { type LetterBody, type LetterRow, openBody } from './outbox.ts'
+import { type LetterBody, type LetterRow, openBody, priorities } from './outbox.ts'
 import { minute } from './pace.ts'
 import { expired, notSent, whyNotSent } from './reasons.ts'
 import { type MailError, mailServer, mayBreakConnections, troubleOf } from './server.ts'
@@ -155,7 +155,7 @@ export function endLetter(
     .run()
 }
 
-function messageOf({ mailFrom, supportEmail }: Config, letter: LetterRow, body: LetterBody) {
+function messageOf({ mailFrom, supportEmail, publicUrl }: Config, letter: LetterRow, body: LetterBody) {
   return {
     from: mailFrom,
     ...(supportEmail ? { replyTo: supportEmail } : {}),
@@ -163,9 +163,15 @@ function messageOf({ mailFrom, supportEmail }: Config, letter: LetterRow, body: 
     subject: letter.subject,
     messageId: letter.messageId,
     date: new Date(letter.createdAt),
-    headers: { 'Auto-Submitted': 'auto-generated' },
+    headers: { 'Auto-Submitted': 'auto-generated', ...unsubscribing(publicUrl, letter) },
     ...body,
     disableFileAccess: true,
     disableUrlAccess: true,
   }
+}
+
+/** RFC 2369: daily summaries say where their reader stops them. */
+function unsubscribing(publicUrl: string, { reason, priority }: LetterRow): Record<string, string> {
+  const isSummary = reason === 'user' && priority === priorities.bulk
+  return isSummary ? { 'List-Unsubscribe': `<${publicUrl}/profile/notifications>` } : {}
 }

@@ -10,6 +10,7 @@ import { matches } from '../db/search.ts'
 import type { ProjectRole } from '../policy.ts'
 import { hasRoom } from '../quotas/arithmetic.ts'
 import { projectQuota } from '../quotas/data/limits.ts'
+import { noteUse } from '../quotas/data/marks.ts'
 import { type Actor, record } from '../records/record.ts'
 
 export type Project = typeof projects.$inferSelect
@@ -173,6 +174,7 @@ export function createProject(
       projectId: created.id,
       change: { name: [null, created.name], identifier: [null, created.identifier] },
     })
+    noteUse(tx, actor.at, accountId)
     return created
   })
 }

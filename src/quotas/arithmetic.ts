@@ -80,6 +80,12 @@ export function isCounted({ resource }: Use): boolean {
   return resource.key === countedResource
 }
 
+/** How much of a number is given out, in per cent. Nothing given out of 0 is no use of it. */
+export function partInUse(limit: number, given: number): number {
+  if (given === 0) return 0
+  return limit === 0 ? Infinity : (given / limit) * 100
+}
+
 /** The resource with the greatest part of its number given out; undefined where no resource has a number. */
 export function nearestLimit(uses: Use[]): Use | undefined {
   const part = ({ limit, given }: Use) =>
@@ -90,6 +96,8 @@ export function nearestLimit(uses: Use[]): Use | undefined {
 
 /** From here on, in per cent of its number, a limit is near. */
 export const nearLimit = 80
+/** From here on it is used up. */
+export const fullLimit = 100
 
 /** What a limit takes from the levels above: itself, or what is already allocated from it if that is more. */
 export function taken(amount: number | null, given: number): number {

@@ -3,6 +3,7 @@ import type { AccountId, ProjectId, UserId } from '../db/ids.ts'
 import type { Authority, Db } from '../db/open.ts'
 import { equals, type Placeholders, prepared, preparedInsert } from '../db/prepared.ts'
 import { personalChanges, records } from '../db/schema.ts'
+import { notify } from './data/recipients.ts'
 import type { RecordKind } from './kinds.ts'
 
 /** Who acts, from which account, when and from where. */
@@ -45,6 +46,10 @@ export type What = {
   invitationId?: number
   projectId?: ProjectId
   letterId?: number
+  /** Whose request it answers. */
+  answers?: UserId | undefined
+  /** A part of another act, which tells people of all of it. */
+  quiet?: boolean
   change?: Change
   /** The user’s own name or e-mail, before and after: kept until the user is deleted. */
   personal?: { field: 'name' | 'email'; before: string; after: string }
@@ -128,7 +133,7 @@ export function recordsAfter(db: Db, id: number): RecordMark[] {
   return after(db).all({ id })
 }
 
-/** Records a change. Call it in the transaction that makes the change. */
+/** Records a change, and tells those whom it concerns. Call it in the transaction that makes the change. */
 export function record(tx: Db, actor: Actor, what: What): void {
   const { personal, userId } = what
   const { change, typed } = apart(actor, what.change ?? {})
@@ -154,4 +159,5 @@ export function record(tx: Db, actor: Actor, what: What): void {
     tx.insert(personalChanges)
       .values({ recordId: written.id, ...one })
       .run()
+  notify(tx, actor, what, written.id)
 }

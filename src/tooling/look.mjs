@@ -20,6 +20,7 @@ export const fonts = {
 const icons = {
   account: 'building-2',
   backup: 'archive',
+  bell: 'bell',
   check: 'check',
   circle: 'circle',
   customers: 'users',

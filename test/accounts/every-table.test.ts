@@ -73,6 +73,11 @@ const fates: Record<TableName, Fate> = {
     moved: 'those of the old partner’s people end',
     deleted: 'those that ended with a tie',
   },
+  notifications: {
+    exported: { not: 'each is its reader’s; the history tells what happened' },
+    moved: 'those of the old partner’s people end',
+    deleted: 'the deletion is told',
+  },
   records: { exported: 'history', purged: 'all of them', moved: 'the move', deleted: 'the deletion' },
 }
 

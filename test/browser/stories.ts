@@ -41,7 +41,7 @@ function pageOf(theme: string, assets: string) {
     account,
     activeAccount: account,
     partnerAccounts: [account],
-    waiting: { '/': 3 },
+    waiting: { '/': 3, '/notifications': 100 },
     can: (action: Parameters<typeof can>[1]) => can(['partner admin'] as never, action),
     switcher: { accounts: [account, { name: 'Acme', identifier: 'acme', kind: 'customer' }], more: true },
     ...{

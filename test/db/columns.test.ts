@@ -23,6 +23,8 @@ import { named, searchText } from '../../src/db/fold.ts'
 import { asAccountId, asProjectId, asUserId, type ProjectId } from '../../src/db/ids.ts'
 import * as schema from '../../src/db/schema.ts'
 import { type CastName, cast } from '../../src/demo.ts'
+import { markRead } from '../../src/home/notifications/data/listing.ts'
+import { noteExpired, writeToReader } from '../../src/home/notifications/data/mailing.ts'
 import { resendGap } from '../../src/mail/allowance.ts'
 import { giveUpAfter, type Letter, withdrawLettersAbout } from '../../src/mail/outbox.ts'
 import { believeClock, noteSeen } from '../../src/operations/clock/data.ts'
@@ -47,6 +49,7 @@ import { changePlan, createPlan } from '../../src/quotas/plans/data/plans.ts'
 import { askForMore, setAutomaticShare } from '../../src/quotas/requests/data/asking.ts'
 import { approveRequest } from '../../src/quotas/requests/data/deciding.ts'
 import { addResource, changeResource, findResource } from '../../src/quotas/resources/data.ts'
+import { chooseWays } from '../../src/records/data/choices.ts'
 import { type Person, record } from '../../src/records/record.ts'
 import { hashToken } from '../../src/secrets.ts'
 import { emailKey } from '../../src/web/fields.ts'
@@ -394,6 +397,13 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
         return { state: 'accepted', endedAt: by.at, acceptedBy: user('nils').id }
       },
     ],
+    [
+      (world) => ({ invitedBy: invited(world).invitedBy }),
+      ({ db, at }, { expiresAt }) => {
+        noteExpired(db, at + invitationLifetime)
+        return { toldExpiry: expiresAt }
+      },
+    ],
   ],
   invitationTokens: [
     [
@@ -456,6 +466,32 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
       (world) => {
         requestReset(world.db, world.stella, world.user('stella'), world.mail)
         return { priority: 0, reason: 'token', tokenHash: hash }
+      },
+    ],
+  ],
+  notifications: [
+    [
+      ({ db, olga, user, account, mail }) => {
+        suspendAccount(db, olga, account('acme').id, 'Abuse', mail)
+        const told = { audience: 'partner', topic: 'accounts', mail: 'now', recordId: /^[1-9]/ } as const
+        const of = { accountId: account('acme').id, readerOf: account('cloudhaus').id }
+        return { ...told, ...of, userId: user('petra').id, createdAt: olga.at }
+      },
+      ({ db, at, mail }, { userId }) => {
+        writeToReader(db, at, { userId, mail: 'now', before: at + 1 }, mail)
+        return { mail: 'written', letterId: /^[1-9]/ }
+      },
+      ({ db, petra }, { id }) => {
+        markRead(db, petra, id)
+        return { readAt: petra.at }
+      },
+    ],
+  ],
+  notificationChoices: [
+    [
+      ({ db, stella }) => {
+        chooseWays(db, stella, { usage: 'off' })
+        return { userId: stella.userId, topic: 'usage', way: 'off' }
       },
     ],
   ],
@@ -647,6 +683,16 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
     ],
   ],
   limits: [
+    [
+      (world) => {
+        const set = limited(world, 'account', 4)
+        return { level: 'account', accountId: world.account('acme').id, ...set }
+      },
+      (world) => {
+        limited(world, 'project', 4)
+        return { toldUse: 100 }
+      },
+    ],
     [
       (world) => {
         const set = limited(world, 'project', 4)

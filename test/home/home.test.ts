@@ -18,7 +18,8 @@ t.test('Home says what needs a partner, with counts and links to just these cust
   t.ok(quiet.root.querySelector('figure svg polyline')?.getAttribute('points'))
 
   await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { projects: '2' })
-  t.match(workOf(await petra.open('/')), { 'Acme is near a limit': { detail: 'Projects: 2 of 2', act: 'Quotas' } })
+  t.match(workOf(await petra.open('/')), { 'Acme has used up a limit': { detail: 'Projects: 2 of 2', act: 'Quotas' } })
+  t.match(workOf(await stella.open('/')), { 'Projects: limit used up': { detail: '2 of 2 in Acme', act: 'Quotas' } })
 
   await petra.submit('/partner/customers', 'Create customer', { name: 'Bare', identifier: 'bare' })
   await petra.submit('/partner/customers', 'Create customer', { name: 'Empty', identifier: 'empty' })
@@ -123,7 +124,7 @@ t.test('the work of a partner, and of a second one, stays while somebody works i
     identifier: 'bare',
   })
   const both = workOf(await petra.open('/'))
-  t.same(Object.keys(both), ['Acme asks for more quota', 'Acme is near a limit', 'Bare has no admin'])
+  t.same(Object.keys(both), ['Acme asks for more quota', 'Acme has used up a limit', 'Bare has no admin'])
   t.equal(both['Bare has no admin']?.act, 'Open', 'a Partner User may only look')
   const page = await petra.open(both['Bare has no admin']?.href ?? '')
   t.equal(page.status, 200)

@@ -210,6 +210,12 @@ const kinds: Record<LetterKind, Record<string, Scenario>> = {
       return cast.ines.email
     },
   },
+  notifications: {
+    'the news that Support suspended a customer': async ({ as }) => {
+      await (await as('olga')).submit('/support/accounts/initech/suspension', 'Suspend', { reason: 'Abuse' })
+      return cast.petra.email
+    },
+  },
   notice: {
     'backups that have failed for a day': async ({ panel: { app } }) => {
       const trouble = { kind: 'backups' as const, since: app.now() - 2 * day, words: 'The panel has made no backup.' }
@@ -360,6 +366,30 @@ const demoted: Way = {
   },
   why: 'its reader is no longer an admin of the account',
 }
+/** What ends the right to read of a customer. */
+const lostLines: Way[] = [
+  {
+    how: 'its reader leaves the partner',
+    end: async (world, letter) => removed.end(world, { ...letter, readerOf: (await accountOf(world, 'cloudhaus')).id }),
+    why: 'its reader may no longer read all of it',
+  },
+  {
+    how: 'its reader is no longer an admin of the partner',
+    end: async (world, letter) => demoted.end(world, { ...letter, readerOf: (await accountOf(world, 'cloudhaus')).id }),
+    why: 'its reader may no longer read all of it',
+  },
+  {
+    how: 'the customer goes to another partner',
+    end: async (world) => otherPartner.end(world, {} as LetterRow),
+    why: 'its reader may no longer read all of it',
+  },
+  {
+    how: 'the partner is suspended',
+    end: async (world) =>
+      (await olga(world)).submit('/support/accounts/cloudhaus/suspension', 'Suspend', { reason: 'Abuse' }),
+    why: 'its reader may no longer read all of it',
+  },
+]
 const resumed: Way = {
   how: 'the account is resumed',
   end: async ({ as }) => (await as('petra')).submit('/partner/customers', 'Resume', {}, 'initech'),
@@ -461,6 +491,7 @@ function waysOf(kind: LetterKind, letter: LetterRow, world: World): Way[] {
     case 'user':
       // The news of a change goes to the former address, whatever happens to the login.
       if (readerOf(world, letter).email !== letter.email) return [deleted]
+      if (kind === 'notifications') return [disabled, deleted, addressChanged, unconfirmed, ...lostLines]
       return [
         ...[disabled, deleted, addressChanged, unconfirmed, ...about],
         ...(letter.readerOf === null ? [] : [joinedAgain]),

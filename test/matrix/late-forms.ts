@@ -34,7 +34,7 @@ import { type Action, policy, type Standing } from '../../src/policy.ts'
 import { deleteProject } from '../../src/projects/deletion/data.ts'
 import { changeLimits } from '../../src/quotas/data/limits.ts'
 import { cancelRequest } from '../../src/quotas/requests/data/asking.ts'
-import { byItself } from '../../src/records/record.ts'
+import { atCommandLine, byItself, record } from '../../src/records/record.ts'
 import { hashToken } from '../../src/secrets.ts'
 import { type Client, type Fields, type Page, type Panel, projectId } from '../harness.ts'
 import { fileBody, formBody, type Late, windowOf } from './held.ts'
@@ -96,6 +96,13 @@ function inviteToSolo(w: World): void {
 
 /** One entry for each POST that asks for a right. A route without one fails the first test. */
 export const acts: Record<string, Act | Act[]> = {
+  '/notifications/read': {
+    arrange: (w, who) => {
+      const told = { kind: 'user.sessions-ended', userId: w.userId(who) } as const
+      record(w.db, atCommandLine(w.panel.app.now()), told)
+    },
+  },
+  '/profile/notifications': {},
   '/profile/name': { fields: () => ({ name: 'Changed', version: '1' }) },
   '/profile/password': { fields: () => ({ current: demoPassword, password: words, repeated: words }) },
   '/profile/two-factor': {

@@ -159,9 +159,16 @@ export function idIn(
 /** The mail worker writes the delivery of e-mails at any time. */
 const delivery = ['state', 'attempts', 'error', 'due_at', 'done_at', 'body']
 
+/** So does the worker of notifications, whose e-mails follow an act. */
+const writing = ['mail', 'letter_id']
+const writtenLater: Record<string, string> = {
+  letters: 'where id not in (select letter_id from notifications where letter_id is not null)',
+  letter_people: 'where letter_id not in (select letter_id from notifications where letter_id is not null)',
+}
+
 export type Rows = Record<string, string>
 
-/** Every row of every table, except counted tries, when somebody was seen or proved who they are, and the delivery of e-mails. */
+/** Every row of every table, except counted tries, when somebody was seen or proved who they are, and what workers do. */
 export function rowsNow({ $client }: Connection): Rows {
   const tables = $client
     .prepare(
@@ -173,10 +180,11 @@ export function rowsNow({ $client }: Connection): Rows {
 }
 
 function rowsOf(sqlite: Connection['$client'], table: string): unknown[] {
-  const passing = ['last_seen_at', 'proved_at', ...(table === 'letters' ? delivery : [])]
+  const ofWorkers = table === 'letters' ? delivery : table === 'notifications' ? writing : []
+  const passing = ['last_seen_at', 'proved_at', ...ofWorkers]
   const all = sqlite.prepare('select name from pragma_table_info(?)').pluck().all(table) as string[]
   const columns = all.filter((name) => !passing.includes(name)).map((name) => `"${name}"`)
-  return sqlite.prepare(`select ${columns.join(', ')} from "${table}" order by 1, 2`).all()
+  return sqlite.prepare(`select ${columns.join(', ')} from "${table}" ${writtenLater[table] ?? ''} order by 1, 2`).all()
 }
 
 /** The tables in which something differs. */

@@ -30,6 +30,7 @@ import {
   letters,
   limits,
   memberships,
+  notifications,
   partnerRequests,
   projects,
   quotaRequests,
@@ -108,6 +109,10 @@ const whoMay: Record<Group, string[]> = {
   signedIn: [
     'GET /',
     'GET /search',
+    'GET /notifications',
+    'POST /notifications/read',
+    'GET /profile/notifications',
+    'POST /profile/notifications',
     'GET /profile',
     'GET /.well-known/change-password',
     'POST /profile/name',
@@ -333,12 +338,19 @@ async function send(client: Client, { method, url }: Route, objects: Objects): P
 
 /** Waits until the worker has done with the letters, so that whatever changes from then on was changed by a request. */
 function lettersKept({ db }: Panel) {
-  return until('the letters are kept', () =>
-    db
-      .select()
-      .from(letters)
-      .all()
-      .every(({ state }) => state !== 'waiting'),
+  return until(
+    'the letters are kept',
+    () =>
+      db
+        .select()
+        .from(notifications)
+        .all()
+        .every(({ mail }) => mail !== 'now') &&
+      db
+        .select()
+        .from(letters)
+        .all()
+        .every(({ state }) => state !== 'waiting'),
   )
 }
 
@@ -406,6 +418,7 @@ t.test('a Project User and a Project Reader change nothing in the project that t
   t.equal(changing.length, 6)
   for (const role of ['user', 'reader']) {
     await stella.submit('/projects/website', 'Save', { role }, cast.tom.email)
+    await lettersKept(panel)
     for (const route of changing) {
       const before = lasting(panel)
       t.equal((await send(tom, route, acme)).status, 403, `${role}: ${routeName(route)}`)

@@ -11,6 +11,7 @@ import {
   sessions,
 } from '../../src/db/schema.ts'
 import { type CastName, cast } from '../../src/demo.ts'
+import { allTopics, ruleOf, wayField } from '../../src/records/topics.ts'
 import { hashToken } from '../../src/secrets.ts'
 import { tokenOf } from '../api/program.ts'
 import { type Fields, type Panel, startApp, userId } from '../harness.ts'
@@ -155,8 +156,14 @@ export function addressOf(url: string, objects: Objects): string {
   return url.replaceAll(/:(\w+)/g, (_, name: keyof Objects) => objects[name])
 }
 
+const allDaily: Fields = Object.fromEntries(
+  allTopics.filter((topic) => !ruleOf(topic).fixed).map((topic) => [wayField(topic), 'daily']),
+)
+
 /** Forms that would do something, if they were let. */
 const plausible: Record<string, Fields> = {
+  '/notifications/read': { until: '99999' },
+  '/profile/notifications': { ...allDaily },
   '/partner/customers': { name: 'Changed', identifier: 'changed' },
   '/partner/customers/:customer/invitations': { name: 'Changed', email: 'changed@x.example' },
   '/partner/customers/:customer/quotas': { projects: '1', version: '1' },

@@ -10,6 +10,7 @@ import {
   invitations,
   letters,
   memberships,
+  notifications,
   projectAccess,
   projects,
   quotaRequests,
@@ -105,6 +106,22 @@ function fillLists({ db, app, dataDir }: Panel): void {
         change: '{"customer":[null,"acme"],"changed":[null,"note"]}',
       })
       .run()
+    const record = db
+      .insert(records)
+      .values({ at, kind: 'member.removed', accountId: acme, bySupport: true, userId: petra, change: '{}' })
+      .returning()
+      .get().id
+    db.insert(notifications)
+      .values({
+        userId: petra,
+        recordId: record,
+        audience: 'parted',
+        topic: 'access',
+        accountId: acme,
+        createdAt: at,
+        mail: 'none',
+      })
+      .run()
     const guest = `guest${n}@acme.example`
     db.insert(invitations)
       .values({
@@ -154,7 +171,7 @@ function links(page: Page, rel: 'next' | 'prev'): Map<string, string> {
 }
 
 const rowsOf = (page: Page) =>
-  page.root.querySelectorAll('main tbody tr, main .choices li, main .log > li, main .card').length
+  page.root.querySelectorAll('main tbody tr, main .choices li, main .log > li, main .news li, main .card').length
 
 /** The address of the page behind the last row: what the last page is once all its rows have gone. */
 function behind(address: string, prefix: string): string {
@@ -215,7 +232,13 @@ t.test('every list shows its last page where the rows of the asked one have gone
     }
   }
   t.ok(lists.length >= 20, `${lists.length} lists`)
-  for (const list of ['/customer/users at', '/customer/users invited-at', '/support/mail at', '/profile at'])
+  for (const list of [
+    '/customer/users at',
+    '/customer/users invited-at',
+    '/support/mail at',
+    '/profile at',
+    '/notifications at',
+  ])
     t.ok(lists.includes(list), list)
 })
 

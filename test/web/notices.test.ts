@@ -48,6 +48,7 @@ const untilResendable = async (panel: Panel) => panel.pass(resendGap)
 const suspend = as('petra', '/partner/customers/acme/suspension', 'Suspend', { reason: 'Unpaid' })
 const limitAcme = as('petra', '/partner/customers/acme/quotas', 'Save quotas', { cores: '4' })
 const askForMore = all(limitAcme, as('stella', '/customer/quotas', 'Send request', { cores: '5', reason: 'Growth' }))
+const demote = as('stella', '/projects/website', 'Save', { role: 'reader' }, 'Tom')
 const inviteGuest = as('stella', '/customer/users', 'Invite', { name: 'Guest', email: 'guest@acme.example' })
 const inviteFirst = as('petra', '/partner/customers/new/users', 'Invite', { name: 'Guest', email: 'guest@new.example' })
 const newCustomer = as('petra', '/partner/customers', 'Create customer', { name: 'New', identifier: 'new' })
@@ -113,6 +114,13 @@ const acts: Record<string, Act | string> = {
   'POST /customer/account/export': 'it answers with the file itself',
   'POST /customer/imports': 'each file is an import of its own',
   'POST /partner/imports': 'each file is an import of its own',
+  'POST /notifications/read': { who: 'tom', first: demote, page: '/notifications', button: 'Mark all as read' },
+  'POST /profile/notifications': {
+    who: 'tom',
+    page: '/profile/notifications',
+    button: 'Save changes',
+    fields: { 'mail-projects': 'off' },
+  },
   'POST /profile/name': { who: 'tom', page: '/profile', button: 'Save name', fields: { name: 'Thomas' } },
   'POST /profile/email': {
     who: 'tom',
@@ -879,6 +887,9 @@ t.test('a sentence tells of every kind of record', async (t) => {
     record(tx, byItself(self.at), { kind: 'account.purged', accountId: acme, change: { users: [2, 0] } })
     record(tx, byItself(self.at), { kind: 'project.purged', accountId: acme, projectId: website })
     record(tx, self, { kind: 'partner.cancelled', accountId: acme })
+    for (const kind of ['limit.near', 'limit.reached'] as const)
+      record(tx, byItself(self.at), { kind, accountId: acme, change: { cores: [10, 9] } })
+    record(tx, byItself(self.at), { kind: 'invitation.expired', accountId: acme, invitationId: 1 })
     record(tx, self, { kind: 'import.ended', accountId: acme, change: { done: [null, 2], failed: [null, 1] } })
     for (const kind of [
       'user.reset-requested',

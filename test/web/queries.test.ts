@@ -8,6 +8,8 @@ import { planOf, sqlite } from '../plans.ts'
 const pages = {
   petra: [
     '/',
+    '/notifications',
+    '/profile/notifications',
     '/search?q=a',
     '/search?q=acme',
     '/partner/customers',
@@ -71,6 +73,8 @@ t.test('a page takes as many queries for much data as for little', async (t) => 
 // Each list as it can be sorted and narrowed down.
 const lists = {
   petra: [
+    '/notifications',
+    '/notifications?state=unread',
     '/partner/customers',
     '/partner/customers?sort=name',
     '/partner/customers?sort=identifier',
@@ -352,7 +356,12 @@ async function grow(panel: Panel, from = 0): Promise<void> {
         "INSERT INTO records (at, kind, account_id, actor_id, actor_account_id, by_support, user_id, change) VALUES (1, 'access.given', ?, ?, ?, 0, ?, '{}')",
       )
       record.run(acme, petra, cloudhaus, user)
-      record.run(customer, petra, cloudhaus, null)
+      const told = record.run(customer, petra, cloudhaus, null).lastInsertRowid
+      client
+        .prepare(
+          "INSERT INTO notifications (user_id, record_id, audience, topic, account_id, reader_of, created_at, mail) VALUES (?, ?, 'partner', 'accounts', ?, ?, 1, 'none')",
+        )
+        .run(petra, told, customer, cloudhaus)
     }
   })()
 }

@@ -9,17 +9,19 @@ import type { MailContext } from '../../mail/outbox.ts'
 import type { Reason } from '../../mail/reasons.ts'
 import { type Role, roleName } from '../../policy.ts'
 import type { Resource } from '../../quotas/resources/data.ts'
+import { wantsAtOnce } from '../../records/data/choices.ts'
 import type { Actor } from '../../records/record.ts'
 import { date, dateTime, withUnit } from '../../web/format.ts'
 import type { Account } from '../data/account.ts'
 import { listAdmins } from '../members/data.ts'
+import { noticeTopics } from './topics.ts'
 
 // What others did to an account or to a person, by e-mail: to the account's admins or to that person, never to
 // the person who did it. Call these in the transaction of the act. Each says when it was, so that it stays true on its way.
 
 type Notice = Omit<NoticeLetter, 'facts' | 'link'> & {
   /** The kind of act: those of each are counted apart, so that none keeps another from being told. */
-  what: 'helped' | 'joined' | 'limits' | 'suspension' | 'deletion' | 'removal' | 'role'
+  what: keyof typeof noticeTopics
   facts?: NoticeLetter['facts']
   link?: NoticeLetter['link']
 }
@@ -197,7 +199,8 @@ function tellPerson(
   { post }: MailContext,
   { what, subject, paragraphs, facts = [], link = null }: Notice,
 ): void {
-  if (userId === actor.userId || !allowNotice(tx, actor, userId, what)) return
+  if (userId === actor.userId || !wantsAtOnce(tx, userId, noticeTopics[what]) || !allowNotice(tx, actor, userId, what))
+    return
   const when = { name: 'When', value: dateTime(actor.at) }
   const data = { subject, paragraphs, facts: [sideOf(tx, actor, account), ...facts, when], link }
   post(tx, actor.at, { kind: 'notice', name, email, reason, accountId: account.id, names: [actor.userId], data })

@@ -42,6 +42,8 @@ export const invitations = sqliteTable(
     createdAt: integer('created_at').notNull(),
     sentAt: integer('sent_at').notNull(),
     expiresAt: integer('expires_at').notNull(),
+    // The expiry that its sender was told of.
+    toldExpiry: integer('told_expiry').notNull().default(0),
     endedAt: integer('ended_at'),
     acceptedBy: integer('accepted_by')
       .$type<UserId>()
@@ -52,6 +54,7 @@ export const invitations = sqliteTable(
     uniqueIndex('invitations_one_pending').on(table.accountId, table.emailKey).where(sql`state = 'pending'`),
     index('invitations_pending').on(table.accountId, table.state, table.id),
     index('invitations_to').on(table.emailKey, table.state),
+    index('invitations_expiring').on(table.expiresAt).where(sql`state = 'pending' and told_expiry <> expires_at`),
     index('invitations_from').on(table.invitedBy, table.invitedFrom).where(sql`state = 'pending'`),
     check('invitations_role', sql`role in ('admin', 'member')`),
     check('invitations_state', sql`state in ('pending', 'accepted', 'cancelled', 'expired')`),

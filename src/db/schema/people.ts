@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { AccountId, UserId } from '../ids.ts'
 import { accounts } from './accounts.ts'
@@ -27,6 +28,7 @@ export const users = sqliteTable(
     version: integer().notNull().default(1),
   },
   (table) => [
+    index('users_operators').on(table.id).where(sql`operator`),
     index('users_living').on(table.deletedAt, table.createdAt),
     index('users_name').on(table.deletedAt, table.sortKey, table.id, table.search),
   ],

@@ -40,6 +40,8 @@ export const limits = sqliteTable(
       .$type<AccountId>()
       .references(() => accounts.id),
     setAt: integer('set_at').notNull(),
+    // Of an account’s own limit: the part in use, in per cent, that its people were told of (80 or 100); 0 for none.
+    toldUse: integer('told_use').notNull().default(0),
     version: integer().notNull().default(1),
   },
   (table) => [

@@ -1,6 +1,6 @@
 import type { RecordKind } from '../../records/kinds.ts'
 import { typedFields } from '../../records/record.ts'
-import { inside, now, only, type Piece, type Sentence, say, side, type Told, typed, was } from './told.ts'
+import { inside, Missing, now, only, type Piece, type Sentence, say, side, type Told, typed, was } from './told.ts'
 
 type OfLimitActs = Extract<RecordKind, `limit.${string}`>
 
@@ -16,6 +16,8 @@ export const ofLimitActs: Record<OfLimitActs, (told: Told) => Sentence> = {
   'limit.declined': (it) => only(say`declined the request for more quota${where(it)}`, typed(it, 'comment', 'Reason')),
   'limit.cancelled': (it) =>
     only(say`cancelled the request for more quota${where(it)}`, typed(it, 'comment', 'Reason')),
+  'limit.near': (it) => inUse(it, 'nearly used up'),
+  'limit.reached': (it) => inUse(it, 'used up'),
   'limit.automatic-changed': (it) =>
     only(say`set automatic approval to ${share(it, 'after')} (was ${share(it, 'before')})${inside(it)}`),
   'limit.plan-created': (it) =>
@@ -88,6 +90,14 @@ function set(it: Told, whereSet: Piece[], changed: Piece[]): Sentence {
   const note = typed(it, 'remark', 'Note')
   if (!first || more.length > 0) return only(changed, list(it, '→'), note, cannotBeRead(it))
   return only(say`set ${first.name}${whereSet} to ${first.after} (was ${first.before})`, note)
+}
+
+/** Of a limit, what of it is in use. */
+function inUse(it: Told, state: string): Sentence {
+  const [limit] = amountsOf(it)
+  if (!limit) throw new Missing()
+  const { name, before, after } = limit
+  return only(say`noted that the limit for ${name}${inside(it, 'of')} is ${state}: ${after} of ${before}`)
 }
 
 function list(it: Told, between: string): Piece[] | null {

@@ -47,6 +47,7 @@ export const ofPeople: Record<OfPeople, (told: Told) => Sentence> = {
   'invitation.corrected': (it) => only(say`corrected the invitation of ${invitee(it)}${inside(it, 'to')}`),
   'invitation.link-copied': (it) => only(say`copied a link to the invitation of ${invitee(it)}${inside(it, 'to')}`),
   'invitation.cancelled': (it) => only(say`cancelled the invitation of ${invitee(it)}${inside(it, 'to')}`),
+  'invitation.expired': (it) => only(say`let the invitation of ${invitee(it)}${inside(it, 'to')} expire`),
   'invitation.accepted': (it) =>
     only(
       say`accepted the invitation of ${invitee(it)}${inside(it, 'to')}`,

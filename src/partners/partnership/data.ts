@@ -3,7 +3,7 @@ import type { Account } from '../../accounts/data/account.ts'
 import { endSuspensionByPartner, endTie } from '../../accounts/endings/data/ending.ts'
 import { discardImport, endImport } from '../../accounts/imports/ending/data.ts'
 import type { Config } from '../../config.ts'
-import type { AccountId } from '../../db/ids.ts'
+import type { AccountId, UserId } from '../../db/ids.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import { type Db, write } from '../../db/open.ts'
 import { accounts, imports, partnerRequests, pendingPartnerRequest, users } from '../../db/schema.ts'
@@ -14,6 +14,7 @@ import { changeLimits, findQuotas } from '../../quotas/data/limits.ts'
 import { removePlansOf } from '../../quotas/plans/data/plans.ts'
 import { setAutomaticShare } from '../../quotas/requests/data/asking.ts'
 import { endRequestOf } from '../../quotas/requests/data/deciding.ts'
+import { wantsAtOnce } from '../../records/data/choices.ts'
 import { type Actor, type Person, record } from '../../records/record.ts'
 
 export type PartnerRequest = typeof partnerRequests.$inferSelect
@@ -142,9 +143,11 @@ export function makePartner(db: Db, actor: Actor, accountId: AccountId, tell: Te
     tx.update(accounts).set({ kind: 'partner', partnerId: null }).where(eq(accounts.id, accountId)).run()
     // Version 0.2.0 kept both when a partner account became a customer account.
     endPoolAndRule(tx, actor, accountId)
+    const answers = decide(tx, actor, account, 'granted', tell)
     record(tx, actor, {
       kind: 'account.became-partner',
       accountId,
+      answers,
       change: {
         kind: ['customer', 'partner'],
         ...(partner ? { partner: [partner.name, null] as [string, null] } : {}),
@@ -156,7 +159,6 @@ export function makePartner(db: Db, actor: Actor, accountId: AccountId, tell: Te
         accountId: partner.id,
         change: { customer: [`${account.name} (${account.identifier})`, null] },
       })
-    decide(tx, actor, account, 'granted', tell)
     return true
   })
 }
@@ -164,26 +166,27 @@ export function makePartner(db: Db, actor: Actor, accountId: AccountId, tell: Te
 export function declinePartnerRequest(db: Db, actor: Actor, accountId: AccountId, tell: Tell): boolean {
   return write(db, actor, (tx) => {
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
-    if (!account || !decide(tx, actor, account, 'declined', tell)) return false
-    record(tx, actor, { kind: 'partner.declined', accountId })
+    const answers = account && decide(tx, actor, account, 'declined', tell)
+    if (answers === undefined) return false
+    record(tx, actor, { kind: 'partner.declined', accountId, answers })
     return true
   })
 }
 
-/** Ends a pending request and e-mails the person who made it. */
+/** Ends a pending request, and e-mails and returns the person who made it. */
 function decide(
   tx: Db,
   actor: Actor,
   account: Account,
   state: 'granted' | 'declined',
   { post, publicUrl }: Tell,
-): boolean {
+): UserId | undefined {
   const request = findPendingRequest(tx, account.id)
-  if (!request) return false
+  if (!request) return undefined
   tx.update(partnerRequests).set({ state, decidedAt: actor.at }).where(eq(partnerRequests.id, request.id)).run()
   withdrawLettersOfAct(tx, account.id, request.createdAt, 'the request has ended', actor.at)
   const requester = tx.select().from(users).where(eq(users.id, request.requestedBy)).get()
-  if (requester && requester.disabledAt === null) {
+  if (requester && requester.disabledAt === null && wantsAtOnce(tx, requester.id, 'answers')) {
     post(tx, actor.at, {
       kind: 'partner-decision',
       reason: { because: 'member', userId: requester.id, readerOf: account.id },
@@ -197,7 +200,7 @@ function decide(
       },
     })
   }
-  return true
+  return request.requestedBy
 }
 
 /**

@@ -14,6 +14,7 @@ import {
   users,
 } from '../../db/schema.ts'
 import { adminRole } from '../../policy.ts'
+import { forgetNotificationsOf } from '../../records/data/forgetting.ts'
 import { type Actor, record } from '../../records/record.ts'
 import type { Secrets } from '../../secrets.ts'
 import { hasOtherOperator } from '../data/users.ts'
@@ -90,6 +91,7 @@ export function deleteUser(
     if (foreseeDeletion(tx, userId).needed.length > 0) return 'needed'
 
     const person = recognise(tx, user)
+    forgetNotificationsOf(tx, userId)
     endMemberships(tx, actor, userId)
     for (const table of [sessions, listChoices, recoveryCodes, passwordResets, emailChanges])
       tx.delete(table).where(eq(table.userId, userId)).run()

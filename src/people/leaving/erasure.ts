@@ -189,6 +189,8 @@ export const erasure: Erasure = {
       'changesOfMyName.after',
     ),
   },
+  notifications: { audience: oneOfAList, topic: oneOfAList, mail: oneOfAList },
+  notificationChoices: { topic: oneOfAList, way: oneOfAList },
   ties: {
     contactName: freeText('the partner’s own notes about a customer', partners),
     contactEmail: freeText('the partner’s own notes about a customer', partners),

@@ -8,6 +8,7 @@ import { keptAccess, keptLimits, limits, projectAccess, projects, users } from '
 import { matches } from '../../db/search.ts'
 import { type Amounts, type Holder, hasRoom } from '../../quotas/arithmetic.ts'
 import { changeLimits, dropProjectLimits, findQuotas, projectQuota } from '../../quotas/data/limits.ts'
+import { noteUse } from '../../quotas/data/marks.ts'
 import { endRequestOf } from '../../quotas/requests/data/deciding.ts'
 import type { Resource } from '../../quotas/resources/data.ts'
 import { type Actor, record } from '../../records/record.ts'
@@ -103,7 +104,9 @@ export function restoreProject(
       projectId,
       change: { name: [null, project.name], people: [0, people] },
     })
-    return { project, people, reduced: bringBackLimits(tx, actor, { level: 'project', accountId, projectId }) }
+    const reduced = bringBackLimits(tx, actor, { level: 'project', accountId, projectId })
+    noteUse(tx, actor.at, accountId)
+    return { project, people, reduced }
   })
 }
 
@@ -180,6 +183,7 @@ export function deleteProject(db: Db, actor: Actor, accountId: AccountId, projec
       projectId,
       change: { name: [project.name, null], people: [ended, null] },
     })
+    noteUse(tx, actor.at, accountId)
     return project
   })
 }

@@ -17,6 +17,7 @@ import {
   shortageOf,
 } from '../arithmetic.ts'
 import { countedResource } from '../resources/data.ts'
+import { noteUse } from './marks.ts'
 import { givenBy, listLimitable, poolGiven } from './uses.ts'
 
 type Place = { name: string; partnerId: AccountId | null; partnerName: string | null; projectName: string | null }
@@ -160,9 +161,19 @@ export function setLimits(
   }
 }
 
-/** Changes limits in the transaction of its caller. Throws NotEnough, and then has changed nothing. False when all are as they were. */
-export function changeLimits(tx: Db, actor: Actor, holder: Holder, amounts: Amounts, remark: string): boolean {
-  return changeQuotas(tx, actor, holder, findQuotas(tx, holder) ?? { quotas: [] }, { amounts, remark })
+/**
+ * Changes limits in the transaction of its caller; `quiet` where that tells people of it. Throws NotEnough, and then has
+ * changed nothing. False when all are as they were.
+ */
+export function changeLimits(
+  tx: Db,
+  actor: Actor,
+  holder: Holder,
+  amounts: Amounts,
+  remark: string,
+  quiet = false,
+): boolean {
+  return changeQuotas(tx, actor, holder, findQuotas(tx, holder) ?? { quotas: [] }, { amounts, remark, quiet })
 }
 
 /** The same for a caller that has read the quotas in this transaction. */
@@ -171,7 +182,7 @@ export function changeQuotas(
   actor: Actor,
   holder: Holder,
   { quotas }: Pick<Quotas, 'quotas'>,
-  { amounts, remark }: { amounts: Amounts; remark: string },
+  { amounts, remark, quiet = false }: { amounts: Amounts; remark: string; quiet?: boolean },
 ): boolean {
   const changed = quotas.flatMap((quota) => {
     const amount = amounts.get(quota.resource.id)
@@ -211,7 +222,15 @@ export function changeQuotas(
     accountId,
     ...(projectId === null ? {} : { projectId }),
     change,
+    quiet,
   })
+  if (level !== 'pool')
+    noteUse(
+      tx,
+      actor.at,
+      accountId,
+      level === 'account' ? new Set(changed.map(({ quota }) => quota.resource.id)) : undefined,
+    )
   return true
 }
 

@@ -47,5 +47,13 @@ export const otherPages: (MenuPage & { also: string })[] = [
   { href: '/profile', label: 'Profile', can: 'profile.see', icon: 'people', also: 'password e-mail name sessions' },
   { href: '/profile/tokens', label: 'API tokens', can: 'token.see', icon: 'people', also: 'access key program' },
   { href: '/api/docs', label: 'API documentation', can: 'home.see', icon: 'history', also: 'rest openapi json curl' },
+  { href: '/notifications', label: 'Notifications', can: 'profile.see', icon: 'bell', also: 'news unread' },
+  {
+    href: '/profile/notifications',
+    label: 'E-mail notifications',
+    can: 'profile.see',
+    icon: 'mail',
+    also: 'preferences daily summary digest',
+  },
   { href: '/profile/two-factor', label: 'Two-factor login', can: 'profile.see', icon: 'people', also: 'code app 2fa' },
 ]

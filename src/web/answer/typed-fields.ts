@@ -1,4 +1,5 @@
 import { projectRoleNames } from '../../policy.ts'
+import { allTopics, ruleOf, wayField, ways } from '../../records/topics.ts'
 
 // What somebody had typed into a form that could not be sent, for the page that offers it again: in the words of the form.
 
@@ -36,6 +37,7 @@ const labels: Record<string, string> = {
   tags: 'Tags',
   text: 'Pasted lines',
   unit: 'Unit',
+  ...Object.fromEntries(allTopics.map((topic) => [wayField(topic), ruleOf(topic).title])),
 }
 
 /** Choices whose values are ours. Those of roles are an account's or a project's. */
@@ -44,6 +46,7 @@ const choices: Record<string, Record<string, string>> = {
   newCustomers: { yes: 'Yes' },
   projectRole: projectRoleNames,
   role: { ...projectRoleNames, admin: 'Admin', member: 'User' },
+  ...Object.fromEntries(allTopics.map((topic) => [wayField(topic), ways])),
 }
 
 /** Not typed: numbers of rows, and where a form leads. These forms contain no passwords. */
@@ -58,6 +61,7 @@ const hidden = [
   'c',
   'customers',
   'list',
+  'until',
   'projects',
   'to',
   'keep',

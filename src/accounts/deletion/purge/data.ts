@@ -29,6 +29,7 @@ import { isOneOf } from '../../../db/search.ts'
 import { oweCleaning } from '../../../db/traces.ts'
 import { deleteTokensFor } from '../../../people/tokens/data.ts'
 import type { Project } from '../../../projects/data.ts'
+import { forgetAllNotifications } from '../../../records/data/forgetting.ts'
 import { byItself, record, typedFields } from '../../../records/record.ts'
 import { endTie } from '../../endings/data/ending.ts'
 import { deleteSomeRows } from '../../imports/ending/data.ts'
@@ -86,7 +87,7 @@ export function purgeAccount(
     }
     eraseTraces(tx, listStrangers(tx, id))
     endTie(tx, byItself(at), account)
-    const letterIds = forgetInvitationsAndLetters(tx, id)
+    const letterIds = [...forgetAllNotifications(tx, id), ...forgetInvitationsAndLetters(tx, id)]
     forgetRequests(tx, id)
     forgetTyped(tx, id)
     tx.delete(partnerRequests).where(eq(partnerRequests.accountId, id)).run()

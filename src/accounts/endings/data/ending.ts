@@ -21,6 +21,7 @@ import {
 } from '../../../db/schema.ts'
 import { withdrawLetters, withdrawLettersOfAct, withdrawLettersTo } from '../../../mail/outbox.ts'
 import { endTokensOf } from '../../../people/tokens/data.ts'
+import { forgetNotificationsAbout, forgetNotificationsIn } from '../../../records/data/forgetting.ts'
 import { type Actor, type Change, type Person, record } from '../../../records/record.ts'
 import { emailKey } from '../../../web/fields.ts'
 import { listProjectsOf } from './foreseeing.ts'
@@ -155,7 +156,7 @@ export function endMembership(
   tx: Db,
   actor: Actor,
   { accountId, userId }: { accountId: AccountId; userId: UserId },
-  { exit, keptBy }: { exit: Exit; keptBy?: Person | undefined },
+  { exit, keptBy, quiet = false }: { exit: Exit; keptBy?: Person | undefined; quiet?: boolean },
 ): boolean {
   const own = and(eq(memberships.accountId, accountId), eq(memberships.userId, userId))
   const member = tx.select({ role: memberships.role }).from(memberships).where(own).get()
@@ -170,7 +171,8 @@ export function endMembership(
   tx.delete(memberships).where(own).run()
   const change: Change = { role: [member.role, null] }
   if (lost.length > 0) change.projects = [lost.map(({ identifier }) => identifier).join(', '), null]
-  record(tx, actor, { kind: exit, accountId, userId, change })
+  forgetNotificationsIn(tx, { accountId, userId }, actor.at)
+  record(tx, actor, { kind: exit, accountId, userId, change, quiet })
 
   endInvitationsTo(tx, actor, accountId, userId)
   endSent(tx, actor, userId, { from: accountId, keptBy })
@@ -179,7 +181,7 @@ export function endMembership(
   cancelInvitations(tx, actor, sentToCustomers(tx, accountId, userId))
   const inCustomers = exit === 'member.deleted' ? exit : 'member.removed'
   for (const customer of customersOf(tx, accountId, userId))
-    endMembership(tx, actor, { accountId: customer, userId }, { exit: inCustomers })
+    endMembership(tx, actor, { accountId: customer, userId }, { exit: inCustomers, quiet: true })
   return true
 }
 
@@ -224,6 +226,7 @@ export function endTie(tx: Db, actor: Actor, { id, partnerId }: { id: AccountId;
   tx.delete(tieTags).where(inArray(tieTags.tieId, tie)).run()
   tx.delete(ties).where(eq(ties.accountId, id)).run()
   withdrawLettersTo(tx, id, partnerId, actor.at)
+  forgetNotificationsAbout(tx, { accountId: id, readerOf: partnerId }, actor.at)
 }
 
 /** A partner that looks after the customer no longer has nothing suspended. A deleted customer stays as it was. */

@@ -12,6 +12,7 @@ import { type PoolShortage, taken, type Want } from '../../../quotas/arithmetic.
 import { findQuotas } from '../../../quotas/data/limits.ts'
 import { poolShortages } from '../../../quotas/data/pool.ts'
 import { findOpenRequest } from '../../../quotas/requests/data/reading.ts'
+import { wantsAtOnce } from '../../../records/data/choices.ts'
 import { type Actor, record } from '../../../records/record.ts'
 
 // Support moves a customer to another partner, or to none: then Support looks after it itself.
@@ -103,15 +104,16 @@ function tellEverybody(
   }
   const write = (reader: Account, side: 'customer' | 'before' | 'after', link: string) => {
     for (const { userId, name, email } of listAdmins(tx, reader.id, mostLetters))
-      post(tx, actor.at, {
-        kind: 'customer-moved',
-        name,
-        email,
-        // The old partner is told what it lost: it no longer looks after the customer.
-        reason: { because: side === 'before' ? 'member' : 'admin', userId, readerOf: reader.id },
-        accountId: account.id,
-        data: { ...names, side, asks, ended, link },
-      })
+      if (wantsAtOnce(tx, userId, 'accounts'))
+        post(tx, actor.at, {
+          kind: 'customer-moved',
+          name,
+          email,
+          // The old partner is told what it lost: it no longer looks after the customer.
+          reason: { because: side === 'before' ? 'member' : 'admin', userId, readerOf: reader.id },
+          accountId: account.id,
+          data: { ...names, side, asks, ended, link },
+        })
   }
   write(account, 'customer', `${publicUrl}/customer/account?account=${account.identifier}`)
   if (before) write(before, 'before', `${publicUrl}/partner/customers?account=${before.identifier}`)

@@ -88,8 +88,8 @@ export function grant(
   const remark = comment || request.reason
   const holder = holderOf(accountId, projectId)
   const raised = raisesOfAccount(findQuotas(tx, holder)?.quotas ?? [], amounts)
-  changeLimits(tx, actor, { level: 'account', accountId }, raised, remark)
-  changeLimits(tx, actor, holder, amounts, remark)
+  changeLimits(tx, actor, { level: 'account', accountId }, raised, remark, true)
+  changeLimits(tx, actor, holder, amounts, remark, true)
   for (const [resourceId, granted] of amounts)
     tx.update(quotaRequestAmounts)
       .set({ granted })
@@ -149,7 +149,7 @@ export function endRequestOf(tx: Db, actor: Actor, accountId: AccountId, comment
 export function end(
   tx: Db,
   actor: Actor,
-  { id, accountId, projectId, createdAt }: QuotaRequest,
+  { id, accountId, projectId, createdAt, requestedBy }: QuotaRequest,
   outcome: Pick<QuotaRequest, 'state' | 'comment' | 'automatic'>,
   kind: 'limit.approved' | 'limit.declined' | 'limit.cancelled',
   change: Change = {},
@@ -159,5 +159,5 @@ export function end(
     .where(eq(quotaRequests.id, id))
     .run()
   withdrawLettersOfAct(tx, accountId, createdAt, 'the request has ended', actor.at)
-  record(tx, actor, { kind, accountId, ...(projectId === null ? {} : { projectId }), change })
+  record(tx, actor, { kind, accountId, ...(projectId === null ? {} : { projectId }), change, answers: requestedBy })
 }

@@ -5,6 +5,7 @@ import { sideOf } from '../../../accounts/notices/data.ts'
 import type { Db } from '../../../db/open.ts'
 import { users } from '../../../db/schema.ts'
 import type { Letter, MailContext } from '../../../mail/outbox.ts'
+import { wantsAtOnce } from '../../../records/data/choices.ts'
 import type { Actor } from '../../../records/record.ts'
 import type { Quota } from '../../arithmetic.ts'
 import type { Resource } from '../../resources/data.ts'
@@ -26,11 +27,13 @@ export function tellDeciders(
 ): void {
   const caretaker = caretakerOf(tx, { id: request.accountId })
   const readers: Pick<Letter, 'name' | 'email' | 'reason'>[] = caretaker
-    ? listAdmins(tx, caretaker.id, mostLetters).map(({ userId, name, email }) => ({
-        name,
-        email,
-        reason: { because: 'admin', userId, readerOf: caretaker.id } as const,
-      }))
+    ? listAdmins(tx, caretaker.id, mostLetters)
+        .filter(({ userId }) => wantsAtOnce(tx, userId, 'requests'))
+        .map(({ userId, name, email }) => ({
+          name,
+          email,
+          reason: { because: 'admin', userId, readerOf: caretaker.id } as const,
+        }))
     : [{ name: `${panelName} Support`, email: supportEmail ?? '', reason: { because: 'support' } as const }].filter(
         ({ email }) => email,
       )
@@ -67,7 +70,7 @@ export function tellRequester(
   { post, publicUrl }: MailContext,
 ): void {
   const user = tx.select().from(users).where(eq(users.id, request.requestedBy)).get()
-  if (!user || user.disabledAt !== null) return
+  if (!user || user.disabledAt !== null || !wantsAtOnce(tx, user.id, 'answers')) return
   const caretaker = actor.bySupport ? null : caretakerOf(tx, { id: request.accountId })
   // A rule decides for its partner, while the requester acts.
   const decider = request.automatic && caretaker ? { ...actor, accountId: caretaker.id } : actor

@@ -1,0 +1,184 @@
+import { and, asc, eq, gt, inArray, lt, max, sql } from 'drizzle-orm'
+import { asUserId, type UserId } from '../../../db/ids.ts'
+import { type Db, write } from '../../../db/open.ts'
+import { invitations, letters, notifications, users } from '../../../db/schema.ts'
+import { allowAtOnce } from '../../../mail/allowance.ts'
+import type { MailContext } from '../../../mail/outbox.ts'
+import { listWays } from '../../../records/data/choices.ts'
+import { byItself, record } from '../../../records/record.ts'
+import { dateTime } from '../../../web/format.ts'
+import { plainWords } from '../words.ts'
+import { type Notification, readLines } from './listing.ts'
+
+// What the worker does between requests: e-mails at once, the daily summary, expired invitations, and old lines.
+
+/** So many lines stand in an e-mail; it says how many more there are. */
+const mostLines = 30
+/** So many are looked at for one e-mail. */
+const mostWaiting = 500
+
+export type MailWait = 'now' | 'daily'
+
+/** The next user after another one, by id, for whom an e-mail of this kind is to be written; lines from `before` on wait. */
+export function nextReader(db: Db, mail: MailWait, after: number, before: number): UserId | undefined {
+  const row = db
+    .select({ userId: notifications.userId })
+    .from(notifications)
+    .where(
+      and(
+        eq(notifications.mail, mail),
+        gt(notifications.userId, asUserId(after)),
+        sql`notifications.mail in ('now', 'daily')`,
+        lt(notifications.createdAt, before),
+      ),
+    )
+    .orderBy(asc(notifications.userId))
+    .limit(1)
+    .get()
+  return row?.userId
+}
+
+/**
+ * Writes one e-mail with what waits for somebody since before this time, and notes that in the same transaction. What was
+ * read on the page meanwhile, or may not be read any more, is left out, and what is chosen otherwise now follows that.
+ * False when there was nothing to write.
+ */
+export function writeToReader(
+  db: Db,
+  at: number,
+  { userId, mail, before }: { userId: UserId; mail: MailWait; before: number },
+  context: MailContext,
+): boolean {
+  return write(db, byItself(at), (tx) => {
+    const waiting = and(
+      eq(notifications.mail, mail),
+      eq(notifications.userId, userId),
+      sql`notifications.mail in ('now', 'daily')`,
+      lt(notifications.createdAt, before),
+    )
+    const reader = tx.select().from(users).where(eq(users.id, userId)).get()
+    const ways = listWays(tx, userId)
+    const lines = readLines(tx, waiting, mostWaiting)
+    const due = lines.filter(
+      ({ topic, readAt }) => readAt === null && (mail === 'daily' ? ways[topic] !== 'off' : ways[topic] === 'now'),
+    )
+    const later = mail === 'now' ? lines.filter(({ topic, readAt }) => readAt === null && ways[topic] === 'daily') : []
+    const told = reader?.disabledAt === null && reader.emailProvedAt !== null ? due : []
+    // Too many at once: the rest comes with the daily summary.
+    const slow = mail === 'now' && told.length > 0 && !allowAtOnce(tx, at, userId)
+    const letterId =
+      told.length > 0 && !slow && reader ? writeLetter(tx, at, { reader, mail, lines: told }, context) : null
+    const put = (which: Notification[], values: Partial<typeof notifications.$inferInsert>) =>
+      tx
+        .update(notifications)
+        .set(values)
+        .where(
+          inArray(
+            notifications.id,
+            which.map(({ id }) => id),
+          ),
+        )
+        .run()
+    put(slow ? [...later, ...told] : later, { mail: 'daily' })
+    if (letterId !== null) put(told, { mail: 'written', letterId })
+    tx.update(notifications).set({ mail: 'none' }).where(waiting).run()
+    return letterId !== null
+  })
+}
+
+type Writing = { reader: typeof users.$inferSelect; mail: MailWait; lines: Notification[] }
+
+function writeLetter(tx: Db, at: number, { reader, mail, lines }: Writing, { post, publicUrl }: MailContext) {
+  const shown = lines.slice(0, mostLines)
+  post(tx, at, {
+    kind: 'notifications',
+    name: reader.name,
+    email: reader.email,
+    reason: { because: 'user', userId: reader.id },
+    whyIn: [...new Set(lines.flatMap(({ readerOf }) => readerOf ?? []))],
+    names: lines.flatMap(({ people }) => people),
+    bulk: mail === 'daily',
+    data: {
+      daily: mail === 'daily',
+      lines: shown.map(({ parts, detail, side, at: when, href }) => ({
+        words: plainWords(parts),
+        parts,
+        detail: [detail, side, dateTime(when)].filter(Boolean).join(' · '),
+        link: href === null ? '' : publicUrl + href,
+      })),
+      more: lines.length - shown.length,
+      link: `${publicUrl}/notifications`,
+    },
+  })
+  return (
+    tx
+      .select({ id: max(letters.id) })
+      .from(letters)
+      .where(eq(letters.userId, reader.id))
+      .get()?.id ?? null
+  )
+}
+
+const day = 24 * 3_600_000
+/** Who upgrades is not told of what expired long ago. */
+const toldUntil = 7 * day
+const slice = 50
+
+/** Records that invitations expired, some at a time, so that their senders are told. False when there are no more. */
+export function noteExpired(db: Db, at: number): boolean {
+  return write(db, byItself(at), (tx) => {
+    const rows = tx
+      .select({ id: invitations.id, accountId: invitations.accountId, expiresAt: invitations.expiresAt })
+      .from(invitations)
+      .where(and(sql`state = 'pending' and told_expiry <> expires_at`, sql`${invitations.expiresAt} <= ${at}`))
+      .orderBy(asc(invitations.expiresAt))
+      .limit(slice)
+      .all()
+    for (const { id, accountId, expiresAt } of rows) {
+      tx.update(invitations).set({ toldExpiry: expiresAt }).where(eq(invitations.id, id)).run()
+      if (expiresAt > at - toldUntil)
+        record(tx, byItself(at), { kind: 'invitation.expired', accountId, invitationId: id })
+    }
+    return rows.length === slice
+  })
+}
+
+/** Lines are kept for so long, and so many of each reader. */
+export const linesKept = 90 * day
+export const mostOfReader = 2_000
+const deletedAtOnce = 500
+
+/** Deletes some lines that are old. False when there are no more. */
+export function deleteOld(db: Db, at: number): boolean {
+  return write(db, byItself(at), (tx) => {
+    const oldest = sql`(select id, created_at from notifications order by id limit ${deletedAtOnce})`
+    const deleted = tx
+      .delete(notifications)
+      .where(sql`id in (select id from ${oldest} where created_at < ${at - linesKept})`)
+      .run().changes
+    return deleted === deletedAtOnce
+  })
+}
+
+const readersAtOnce = 100
+
+/** Deletes the oldest lines of readers who have too many. Returns the last reader that was looked at; undefined at the end. */
+export function trimReaders(db: Db, at: number, after: number): number | undefined {
+  return write(db, byItself(at), (tx) => {
+    let last = after
+    for (let n = 0; n < readersAtOnce; n++) {
+      const next = tx
+        .select({ userId: notifications.userId })
+        .from(notifications)
+        .where(gt(notifications.userId, asUserId(last)))
+        .orderBy(asc(notifications.userId))
+        .limit(1)
+        .get()?.userId
+      if (next === undefined) return undefined
+      last = next
+      tx.run(sql`delete from notifications where user_id = ${next} and id <= (
+        select id from notifications where user_id = ${next} order by id desc limit 1 offset ${mostOfReader})`)
+    }
+    return last
+  })
+}

@@ -1,0 +1,210 @@
+import { type ProjectRole, projectRoleNames, type Role, roleName } from '../../policy.ts'
+import { partInUse } from '../../quotas/arithmetic.ts'
+import type { Resource } from '../../quotas/resources/data.ts'
+import type { RecordKind } from '../../records/kinds.ts'
+import type { Audience } from '../../records/notifying.ts'
+import type { Change } from '../../records/record.ts'
+import { amountInWords } from '../../web/format.ts'
+import { pageOfLine } from './pages.ts'
+
+/** A piece of a sentence: words of ours, or a name that somebody typed. */
+export type Part = string | { name: string }
+
+type Place = { name: string; identifier: string; kind: 'customer' | 'partner'; deletedAt: number | null; id: number }
+
+/** A notification with what its record tells. Names are as they were then. */
+export type ToldOf = {
+  kind: RecordKind
+  audience: Audience
+  bySupport: boolean
+  /** The reader did it. */
+  byReader: boolean
+  actor: string | null
+  actorAccount: Place | null
+  subject: string | null
+  account: Place | null
+  /** Of which the reader is a user. */
+  reader: Place | null
+  project: { name: string; identifier: string } | null
+  invited: string | null
+  change: Change
+}
+
+export type ToldLine = {
+  parts: Part[]
+  /** What more there is to say: amounts, roles. */
+  detail: string
+  /** On whose side somebody acted, where that is not the account’s own. */
+  side: string
+  /** Whose initials stand before it; none for what concerns the reader’s login. */
+  account: { name: string; identifier: string } | null
+  /** The page that settles it. */
+  href: string | null
+}
+
+export const plainWords = (parts: Part[]) => parts.map((part) => (typeof part === 'string' ? part : part.name)).join('')
+
+export function lineOf(told: ToldOf, resources: Resource[]): ToldLine {
+  const { account } = told
+  const sentence = newsOf[told.kind]?.(told, resources) ?? ['Something happened']
+  return {
+    parts: sentence.filter((part) => part !== ''),
+    detail: detailOf(told, resources),
+    side: sideOfLine(told),
+    account: account && { name: account.name, identifier: account.identifier },
+    href: pageOfLine(told),
+  }
+}
+
+function sideOfLine({ bySupport, byReader, actorAccount, account }: ToldOf): string {
+  if (bySupport) return 'Support'
+  return byReader || !actorAccount || actorAccount.id === account?.id ? '' : actorAccount.name
+}
+
+type Sentence = (told: ToldOf, resources: Resource[]) => Part[]
+
+const named = (name: string | null | undefined, instead: string): Part => (name ? { name } : instead)
+const who = ({ actor, bySupport, actorAccount }: ToldOf): Part =>
+  named(actor, bySupport ? 'Support' : (actorAccount?.name ?? 'The panel'))
+const account = (told: ToldOf): Part => named(told.account?.name, 'an account')
+const project = (told: ToldOf): Part => named(told.project?.name, 'a project')
+const invited = (told: ToldOf): Part => named(told.invited ?? told.subject, 'somebody')
+const subject = (told: ToldOf): Part => named(told.subject, 'a user')
+const text = (value: string | number | null | undefined) => (value == null ? '' : String(value))
+
+const whoDid =
+  (words: string): Sentence =>
+  (told) => [who(told), ` ${words} `, account(told)]
+
+/** An answer to a request, as its sender reads it and as others do. */
+const answered =
+  (verb: string): Sentence =>
+  (told) => [
+    who(told),
+    told.audience === 'asker'
+      ? ` ${verb} your request for more quota for `
+      : ` ${verb} the request for more quota for `,
+    ...quotaPlace(told),
+  ]
+
+const quotaPlace = (told: ToldOf): Part[] => (told.project ? [project(told), ' in ', account(told)] : [account(told)])
+
+const helped =
+  (own: string, others: [string, string]): Sentence =>
+  (told) =>
+    told.audience === 'login'
+      ? [who(told), ` ${own}`]
+      : [who(told), ` ${others[0]} `, subject(told), ` ${others[1]} `, account(told)]
+
+/** One for each kind of record that anybody is told of. */
+export const newsOf: Partial<Record<RecordKind, Sentence>> = {
+  'account.suspended': whoDid('suspended'),
+  'account.resumed': whoDid('resumed'),
+  'account.became-partner': (told) => [account(told), ' is a partner account now'],
+  'account.became-customer': (told) => [account(told), ' is a customer account again'],
+  'account.exported': whoDid('exported the data of'),
+  'account.deleted': whoDid('deleted'),
+  'account.restored': whoDid('restored'),
+  'account.moved': (told) => [
+    account(told),
+    ' is now looked after by ',
+    named(text(told.change.partner?.[1]), 'Support'),
+  ],
+  'account.customer-came': ({ change }) => [named(text(change.customer?.[1]), 'An account'), ' is your customer now'],
+  'account.customer-left': ({ change }) => [
+    named(text(change.customer?.[0]), 'An account'),
+    ' is no longer your customer',
+  ],
+  'limit.changed': (told) => [who(told), ' changed the limits of ', ...quotaPlace(told)],
+  'limit.pool-changed': whoDid('changed the pool of'),
+  'limit.requested': (told) => [who(told), ' asks for more quota for ', ...quotaPlace(told)],
+  'limit.approved': answered('approved'),
+  'limit.declined': answered('declined'),
+  'limit.near': (told, resources) => {
+    const { name, part } = limited(told, resources)
+    return [account(told), ` has used ${part} % of its limit for ${name}`]
+  },
+  'limit.reached': (told, resources) => {
+    const { name, over } = limited(told, resources)
+    return [account(told), over ? ` is over its limit for ${name}` : ` has used up its limit for ${name}`]
+  },
+  'partner.requested': (told) => [who(told), ' asks to make ', account(told), ' a partner account'],
+  'partner.declined': (told) => [who(told), ' declined your request to make ', account(told), ' a partner account'],
+  'member.added-self': whoDid('joined'),
+  'member.removed-self': whoDid('left'),
+  'member.left': (told) => [subject(told), ' left ', account(told)],
+  'member.removed': whoDid('removed you from'),
+  'member.role-changed': whoDid('changed your role in'),
+  'invitation.cancelled': (told) => [
+    who(told),
+    ' cancelled your invitation to ',
+    invited(told),
+    ' to join ',
+    account(told),
+  ],
+  'invitation.expired': (told) => ['Your invitation to ', invited(told), ' to join ', account(told), ' has expired'],
+  'invitation.accepted': (told) => [invited(told), ' accepted your invitation to ', account(told)],
+  'access.given': (told) => [who(told), ' gave you access to ', project(told), ' in ', account(told)],
+  'access.role-changed': (told) => [who(told), ' changed your role in ', project(told), ' in ', account(told)],
+  'access.removed': (told) => [who(told), ' removed you from ', project(told), ' in ', account(told)],
+  'user.password-changed': () => ['Your password was changed'],
+  'user.password-link-sent': helped('sent you a link to choose a new password', [
+    'sent',
+    'a link to choose a new password in',
+  ]),
+  'user.two-factor-on': () => ['Two-factor login was switched on'],
+  'user.two-factor-off': () => ['Two-factor login was switched off'],
+  'user.two-factor-reset': helped('reset your two-factor login', ['reset the two-factor login of', 'in']),
+  'user.recovery-codes-made': () => ['New recovery codes were made for your login'],
+  'user.recovery-code-used': () => ['A recovery code was used to log in as you'],
+  'user.address-claimed': () => ['You confirmed your e-mail, and what was set up before has ended'],
+  'user.email-change-asked': () => ['A change of your e-mail was requested'],
+  'user.email-changed': () => ['Your e-mail was changed'],
+  'user.data-downloaded': () => ['Your data was downloaded'],
+  'token.created': (told) => ['An API token for ', account(told), ' was created in your name'],
+  'token.rotated': (told) => ['Your API token for ', account(told), ' was replaced'],
+  'token.ended': (told) => ['Your API token for ', account(told), ' was ended'],
+  'user.sessions-ended': (told) =>
+    told.byReader ? ['You ended your other sessions'] : [who(told), ' ended your sessions'],
+}
+
+/** The resource whose limit is nearly used up, and whether more than that is allocated. */
+function limited({ change }: ToldOf, resources: Resource[]) {
+  const [key = '', [limit, given] = [0, 0]] = Object.entries(change)[0] ?? []
+  const resource = resources.find((known) => known.key === key) ?? { name: key, unit: '' }
+  return {
+    name: resource.name,
+    over: Number(given) > Number(limit),
+    part: Math.floor(partInUse(Number(limit), Number(given))),
+    words: `${amountInWords(Number(given), resource.unit)} of ${amountInWords(Number(limit), resource.unit)}`,
+  }
+}
+
+/** Amounts and roles, before and after. What people typed is in the history. */
+function detailOf(told: ToldOf, resources: Resource[]): string {
+  const { kind, change } = told
+  if (kind === 'limit.near' || kind === 'limit.reached') return limited(told, resources).words
+  if (kind === 'account.moved') return change.partner?.[0] ? `Before: ${change.partner[0]}` : ''
+  if (kind.startsWith('limit.'))
+    return resources
+      .flatMap((resource) => {
+        const { [resource.key]: amounts } = change
+        return amounts
+          ? [`${resource.name}: ${amounts.map((amount) => amountWords(amount, resource)).join(' → ')}`]
+          : []
+      })
+      .join(' · ')
+  const { role } = change
+  if (!role || kind === 'member.removed' || kind === 'member.left') return ''
+  const words = role.filter((value) => value !== null).map((value) => roleWords(told, String(value)))
+  return words.join(' → ')
+}
+
+function amountWords(amount: string | number | null, resource: Resource): string {
+  return amount === null ? 'no limit' : amountInWords(Number(amount), resource.unit)
+}
+
+function roleWords({ kind, account }: ToldOf, role: string): string {
+  if (kind.startsWith('access.')) return projectRoleNames[role as ProjectRole]
+  return roleName(account?.kind ?? 'customer', role as Role)
+}

@@ -1,0 +1,108 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { Db } from '../../db/open.ts'
+import type { Storage } from '../../db/storage.ts'
+import type { MailContext } from '../../mail/outbox.ts'
+import type { Clock } from '../../operations/clock/watch.ts'
+import type { SetAside } from '../../operations/health/set-aside.ts'
+import { onNotified } from '../../records/data/recipients.ts'
+import { deleteOld, type MailWait, nextReader, noteExpired, trimReaders, writeToReader } from './data/mailing.ts'
+
+export type NotificationWorker = { wake: () => void; stop: () => Promise<void> }
+
+const minute = 60_000
+const day = 24 * 60 * minute
+/** The daily summary is written after this time of the day (UTC). */
+const summaryAt = 6 * 60 * minute
+
+/** When the last daily summary was due: it tells of what happened before. */
+export function lastSummary(at: number): number {
+  const today = Math.floor(at / day) * day + summaryAt
+  return today <= at ? today : today - day
+}
+
+/**
+ * Writes the e-mails of notifications, apart from all requests and a reader at a time: at once soon after the act, and the
+ * daily summary once a day. An e-mail and the note that it is written are one transaction, so none is written twice or
+ * forgotten, whenever the panel stops. A reader for whom it fails is set aside, and the others go on. Nothing happens while
+ * the clock cannot be right.
+ */
+export function startNotificationWorker(
+  {
+    db,
+    storage,
+    now,
+    log,
+    setAside,
+    clock,
+  }: { db: Db; storage: Storage; now: () => number; log: FastifyBaseLogger; setAside: SetAside; clock: Clock },
+  mail: MailContext,
+): NotificationWorker {
+  let working: Promise<void> | undefined
+  let again = false
+  let stopped = false
+  let summarised = 0
+  const left = new Set<number>()
+
+  function wake(): void {
+    if (stopped) return
+    if (working) {
+      again = true
+      return
+    }
+    working = work()
+      .catch((error) => {
+        if (storage.note(error)) storage.afterwards(wake)
+        else log.error({ err: error }, 'the worker of notifications failed')
+      })
+      .finally(() => {
+        working = undefined
+        if (again) wake()
+      })
+    again = false
+  }
+
+  async function work(): Promise<void> {
+    while (goesOn() && noteExpired(db, now())) await breathe()
+    await writeAll('now', Number.MAX_SAFE_INTEGER)
+    const due = lastSummary(now())
+    if (!goesOn() || summarised === due) return
+    await writeAll('daily', due)
+    while (goesOn() && deleteOld(db, now())) await breathe()
+    for (let reader: number | undefined = 0; goesOn() && reader !== undefined; await breathe())
+      reader = trimReaders(db, now(), reader)
+    if (goesOn()) summarised = due
+  }
+
+  /** Writes to each reader for whom something waits. */
+  async function writeAll(kind: MailWait, before: number): Promise<void> {
+    for (let userId = nextReader(db, kind, 0, before); goesOn() && userId !== undefined; ) {
+      try {
+        if (!left.has(userId)) writeToReader(db, now(), { userId, mail: kind, before }, mail)
+      } catch (error) {
+        if (storage.note(error)) return storage.afterwards(wake)
+        log.error({ err: error, user: userId }, 'an e-mail of notifications could not be written')
+        setAside.add(`notifications ${userId}`, 'An e-mail with notifications', error)
+        left.add(userId)
+      }
+      await breathe()
+      userId = nextReader(db, kind, userId, before)
+    }
+  }
+
+  const goesOn = () => !stopped && clock.look() === undefined && storage.problem === undefined
+
+  const timer = setInterval(wake, minute)
+  timer.unref()
+  const forget = onNotified(db, wake)
+  return {
+    wake,
+    stop: async () => {
+      stopped = true
+      clearInterval(timer)
+      forget()
+      await working
+    },
+  }
+}
+
+const breathe = () => new Promise((resolve) => setImmediate(resolve))
