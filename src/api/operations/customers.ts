@@ -8,6 +8,8 @@ import { createCustomer } from '../../partners/customers/data/customers.ts'
 import { customerList, listCustomers } from '../../partners/customers/data/listing.ts'
 import { changeDetails, findByReference, findDetails } from '../../partners/customers/details/data.ts'
 import { customerOf } from '../../partners/scope.ts'
+import { NotEnough } from '../../quotas/arithmetic.ts'
+import { poolLacksForPlan } from '../../quotas/plans/words.ts'
 import { found } from '../../web/answer/errors.ts'
 import { line, withIdentifier } from '../../web/fields.ts'
 import { act, listing, reading } from '../operation.ts'
@@ -17,6 +19,16 @@ import { customerAnswer, customerChange, customerRow, customerShape } from './cu
 
 const path = '/accounts/{account}/customers/{customer}' as const
 const tag = 'Customers' as const
+
+/** Creates a customer, or says why its plan cannot be applied. */
+function creating<Created>(create: () => Created): Created | Problem {
+  try {
+    return create()
+  } catch (error) {
+    if (error instanceof NotEnough) return new Problem('conflict', poolLacksForPlan(error.shortages))
+    throw error
+  }
+}
 
 export const customerOperations = [
   listing({
@@ -43,7 +55,8 @@ export const customerOperations = [
     can: 'customer.create',
     tag,
     summary: 'Create a customer',
-    description: 'It has no users yet: invite its first Customer Admin.',
+    description:
+      'It has no users yet: invite its first Customer Admin. It gets the limits of the plan for new customers, if there is one.',
     body: z
       .strictObject({ name: newAccountName(), identifier: newIdentifier() })
       .transform(withIdentifier)
@@ -51,7 +64,8 @@ export const customerOperations = [
     answer: customerShape,
     status: 201,
     do: ({ db, by, account, body, request }) => {
-      const created = createCustomer(db, by, account.id, body)
+      const created = creating(() => createCustomer(db, by, account.id, body))
+      if (created instanceof Problem) return created
       if (!created) {
         const proposal = proposeAccountIdentifier(db, body.identifier)
         return new Problem('conflict', `The identifier ${body.identifier} is taken, or was once.`, {

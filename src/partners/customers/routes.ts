@@ -9,9 +9,10 @@ import { projectQuota } from '../../quotas/data/limits.ts'
 import { poolBoundsProjects } from '../../quotas/data/pool.ts'
 import { limitsOfProjects, usesOf } from '../../quotas/data/uses.ts'
 import { listPlanNames } from '../../quotas/plans/data/plans.ts'
+import { poolLacksForPlan } from '../../quotas/plans/words.ts'
 import { found } from '../../web/answer/errors.ts'
 import { accountName, idChoice, identifier, withIdentifier } from '../../web/fields.ts'
-import { number, withUnit } from '../../web/format.ts'
+import { number } from '../../web/format.ts'
 import { listDownload } from '../../web/lists/csv.ts'
 import { readList, refererQuery } from '../../web/lists/list.ts'
 import { isRemembered, readRemembered } from '../../web/lists/remembered.ts'
@@ -104,12 +105,8 @@ function creating(customer: Parameters<typeof createCustomer>[3], request: Fasti
     return orTooMany(() => createCustomer(db, actor(request), request.member.account.id, customer))
   } catch (error) {
     if (error instanceof NoSuchPlan) return 'This plan was deleted. Choose another one.'
-    if (!(error instanceof NotEnough)) throw error
-    const lacks = error.shortages.map(({ resource, left, more }) => {
-      const [has, takes] = [withUnit(left, resource), withUnit(more, resource)]
-      return `${resource.name}: the pool has ${has} left, and the plan takes ${takes}.`
-    })
-    return `Your pool has not enough for this plan. ${lacks.join(' ')}`
+    if (error instanceof NotEnough) return poolLacksForPlan(error.shortages)
+    throw error
   }
 }
 

@@ -1,7 +1,7 @@
 import { and, or, type Placeholder, sql } from 'drizzle-orm'
 import { type Account, createAccount, type NewAccount } from '../../../accounts/data/account.ts'
 import type { AccountId } from '../../../db/ids.ts'
-import { type Db, write } from '../../../db/open.ts'
+import { allOrNothing, type Db, write } from '../../../db/open.ts'
 import { equals, type Placeholders, prepared } from '../../../db/prepared.ts'
 import { accounts } from '../../../db/schema.ts'
 import { countTaken, mayTryIdentifier } from '../../../mail/allowance.ts'
@@ -65,15 +65,17 @@ export function createCustomer(
           ? undefined
           : findPlan(tx, partnerId, choice)
     if (typeof choice === 'number' && !plan) throw new NoSuchPlan()
-    const created = createAccount(tx, actor, { name, identifier, kind: 'customer', partnerId })
-    if (!created) noteTaken(tx, actor, partnerId, identifier)
-    else {
-      const all = [...new Map([...(plan?.amounts ?? []), ...limits])]
-      const amounts = new Map(all.filter(([, amount]) => amount !== null))
-      const holder = { level: 'account', accountId: created.id } as const
-      if (amounts.size > 0) changeLimits(tx, actor, holder, amounts, plan ? planNote(plan.name) : '')
+    const all = [...new Map([...(plan?.amounts ?? []), ...limits])]
+    const amounts = new Map(all.filter(([, amount]) => amount !== null))
+    const note = plan ? planNote(plan.name) : ''
+    const create = (inner: Db) => {
+      const created = createAccount(inner, actor, { name, identifier, kind: 'customer', partnerId })
+      if (!created) noteTaken(inner, actor, partnerId, identifier)
+      else if (amounts.size > 0) changeLimits(inner, actor, { level: 'account', accountId: created.id }, amounts, note)
+      return created
     }
-    return created
+    // In the transaction of its caller, the pool may lack something when the account is made already.
+    return amounts.size > 0 ? allOrNothing(tx, create) : create(tx)
   })
 }
 
