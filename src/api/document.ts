@@ -59,7 +59,7 @@ export function apiDocument(publicUrl: string): Json {
         token: { type: 'http', scheme: 'bearer', description: 'An API token, from Profile → API tokens.' },
       },
       schemas: { ...schemas, Problem: problemSchema },
-      responses: Object.fromEntries(Object.keys(problems).map((name) => [name, problemResponse(name as ProblemName)])),
+      responses: Object.fromEntries([...always, ...ofActs].map((name) => [name, problemResponse(name)])),
     },
   }
 }

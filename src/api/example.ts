@@ -14,10 +14,13 @@ const sample: Record<string, string> = {
 /** The body of an example, from the examples of its fields. Undefined for an operation without a body. */
 export function exampleBody(operation: Operation): unknown {
   if (!isAct(operation) || !operation.body) return undefined
-  return sampleOf(z.toJSONSchema(operation.body, { io: 'input', unrepresentable: 'any' }) as Schema)
+  const { $defs = {}, ...schema } = z.toJSONSchema(operation.body, { io: 'input', unrepresentable: 'any' }) as Schema
+  return sampleOf(schema, $defs)
 }
 
 type Schema = {
+  $ref?: string
+  $defs?: Record<string, Schema>
   type?: string
   enum?: unknown[]
   example?: unknown
@@ -25,12 +28,15 @@ type Schema = {
   items?: Schema
 }
 
-function sampleOf(schema: Schema): unknown {
+function sampleOf(schema: Schema, definitions: Record<string, Schema>): unknown {
+  if (schema.$ref) return sampleOf(definitions[schema.$ref.replace('#/$defs/', '')] ?? {}, definitions)
   if (schema.example !== undefined) return schema.example
   if (schema.enum) return schema.enum[0]
   if (schema.properties)
-    return Object.fromEntries(Object.entries(schema.properties).map(([name, one]) => [name, sampleOf(one)]))
-  if (schema.type === 'array') return [sampleOf(schema.items ?? {})]
+    return Object.fromEntries(
+      Object.entries(schema.properties).map(([name, one]) => [name, sampleOf(one, definitions)]),
+    )
+  if (schema.type === 'array') return [sampleOf(schema.items ?? {}, definitions)]
   return schema.type === 'integer' ? 1 : ''
 }
 

@@ -11,10 +11,10 @@ export const shownTimeOrNull = (at: number | null) => (at === null ? null : show
 export const shownIdentifier = (words = 'Never changes.') => z.string().meta({ description: words, example: 'acme' })
 
 /** What an identifier is given as: left out, it is made from the name. */
-export const newIdentifier = () =>
+export const newIdentifier = (example: string) =>
   identifier().default('').meta({
     description: '2–32 characters: a–z, 0–9 and single hyphens, beginning with a letter. Left out: made from the name.',
-    example: 'acme',
+    example,
   })
 
 export const newAccountName = () =>
@@ -22,11 +22,11 @@ export const newAccountName = () =>
     description: 'Up to 100 characters.',
     maxLength: 100,
     minLength: 1,
-    example: 'Acme',
+    example: 'Wayne',
   })
 
 export const newProjectName = () =>
-  projectName().meta({ description: 'Up to 100 characters.', maxLength: 100, minLength: 1, example: 'Website' })
+  projectName().meta({ description: 'Up to 100 characters.', maxLength: 100, minLength: 1, example: 'Intranet' })
 
 export const suspension = z
   .strictObject({ by: z.enum(['partner', 'support']), reason: z.string() })

@@ -5,6 +5,7 @@ import type { CastName } from '../../src/demo.ts'
 import { createApiToken } from '../../src/people/tokens/data.ts'
 import { scopeFamilies, type TokenScope } from '../../src/policy.ts'
 import { accountId, there, userId } from '../harness.ts'
+import { whyUndocumented } from './answers.ts'
 
 // Programs that ask the API: each sends one token, and reads JSON.
 
@@ -58,6 +59,12 @@ export function program(app: FastifyInstance, token?: string) {
       ...(body === undefined ? {} : { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
     })
     const isJson = /json/.test(String(answer.headers['content-type'] ?? '')) && answer.body !== ''
+    const wrong = whyUndocumented(method, path, {
+      status: answer.statusCode,
+      type: String(answer.headers['content-type'] ?? ''),
+      body: isJson ? JSON.parse(answer.body) : undefined,
+    })
+    if (wrong) throw new Error(wrong)
     return {
       status: answer.statusCode,
       headers: answer.headers,

@@ -58,7 +58,7 @@ export const customerOperations = [
     description:
       'It has no users yet: invite its first Customer Admin. It gets the limits of the plan for new customers, if there is one.',
     body: z
-      .strictObject({ name: newAccountName(), identifier: newIdentifier() })
+      .strictObject({ name: newAccountName(), identifier: newIdentifier('wayne') })
       .transform(withIdentifier)
       .meta({ id: 'NewCustomer' }),
     answer: customerShape,

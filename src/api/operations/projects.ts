@@ -60,7 +60,7 @@ export const projectOperations = [
     summary: 'Create a project',
     description: 'The token’s user becomes its Project Admin.',
     body: z
-      .strictObject({ name: newProjectName(), identifier: newIdentifier() })
+      .strictObject({ name: newProjectName(), identifier: newIdentifier('intranet') })
       .transform(withIdentifier)
       .meta({ id: 'NewProject' }),
     answer: projectShape,
