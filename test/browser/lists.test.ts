@@ -44,6 +44,10 @@ t.test('25 customers are seen on few screens, and the first act is five tab stop
     if (stops === 5) t.equal(await focused(), 'Customer Users')
   }
 
+  // With plans, the form on top has a field more.
+  await petra.goto('/partner/plans/new')
+  await petra.fill({ Name: 'M' })
+  await petra.press('Create plan')
   await page.setViewportSize({ width: 360, height: 740 })
   await petra.goto('/partner/customers')
   const narrow = await boxes()
