@@ -85,6 +85,8 @@ function readViewer(request: FastifyRequest): Viewer {
       emailProved: user.emailProvedAt !== null,
       operator: user.operator,
       twoFactor: user.totpSecret !== null,
+      theme: user.theme,
+      reads: { timeZone: user.timeZone, numbers: user.numbers },
     },
     halfSignedIn: undefined,
     account: acting.account,

@@ -8,6 +8,7 @@ import { isInNetworks } from '../people/tokens/networks.ts'
 import { isApiToken } from '../people/tokens/token.ts'
 import { type Action, can, hasScope, scopeOf, standingsOf, type TokenScope } from '../policy.ts'
 import { hashToken } from '../secrets.ts'
+import { anybody } from '../web/reader.ts'
 import { member, signedIn, type Viewer, visitor } from '../web/request/viewer.ts'
 import { noteTokenUse } from './data.ts'
 import { Problem } from './problems.ts'
@@ -106,6 +107,9 @@ function readTokenViewer(request: FastifyRequest, db: Db, hash: string): Viewer 
       emailProved: user.emailProvedAt !== null,
       operator: user.operator,
       twoFactor: user.totpSecret !== null,
+      theme: '',
+      // Programs read what people do not choose.
+      reads: anybody,
     },
     account,
     activeAccount: account,

@@ -71,6 +71,7 @@ export const recordKinds = {
     'confirmed the e-mail of a user whom somebody else may have set up; what was set up before ended',
   'user.email-change-asked': 'asked to change the e-mail',
   'user.email-changed': 'changed the e-mail',
+  'user.display-changed': 'changed theme, time zone or numbers',
   'user.data-downloaded': 'downloaded their own data',
   'user.deleted': 'deleted the user',
   'user.disabled': 'disabled the user',

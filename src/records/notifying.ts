@@ -126,6 +126,7 @@ export const notifying: Record<RecordKind, ToldTo[] | { nobody: string }> = {
   'user.address-claimed': [{ to: 'login', topic: 'security', by: 'page' }],
   'user.email-change-asked': [{ to: 'login', topic: 'security', by: 'letter' }],
   'user.email-changed': [{ to: 'login', topic: 'security', by: 'letter' }],
+  'user.display-changed': { nobody: 'the user did it' },
   'user.data-downloaded': [{ to: 'login', topic: 'security', by: 'worker' }],
   'user.deleted': { nobody: 'the user is gone' },
   'user.disabled': { nobody: 'the user cannot log in, and learns it there' },

@@ -1,3 +1,5 @@
+import { presentReader } from './reader.ts'
+
 // Amounts as people write them: “1,000”, “32 GB”, “1.5 TB”. A field holds whole numbers of its own unit.
 
 /** How many bytes a unit of storage has, by the word that people use; null for none. */
@@ -23,6 +25,8 @@ function factorOf(written: string, own: string): number | undefined {
 
 /** Groups of three, as in “1,000”, “1 000” and “1’000”; a point would be a decimal one elsewhere. */
 const grouped = /^[1-9][0-9]{0,2}([,’' \u00a0\u202f])[0-9]{3}(?:\1[0-9]{3})*$/
+/** In “1.000”, for readers who write it so: the point is no decimal one then. */
+const groupedByPoints = /^[1-9][0-9]{0,2}(?:\.[0-9]{3})+$/
 const plain = /^(?:0|[1-9][0-9]{0,8})$/
 const decimal = /^(?:0|[1-9][0-9]{0,8})[.,][0-9]{1,2}$/
 
@@ -35,7 +39,7 @@ export function readAmount(text: string, own: string): number | undefined {
   if (factor === undefined) return undefined
   const number = plain.test(figures)
     ? Number(figures)
-    : grouped.test(figures)
+    : grouped.test(figures) || (presentReader().numbers === 'point' && groupedByPoints.test(figures))
       ? Number(figures.replaceAll(/[^0-9]/g, ''))
       : decimal.test(figures) && factor > 1
         ? Number(figures.replace(',', '.'))

@@ -1,54 +1,76 @@
-// Made when first used: together they take a tenth of a start, and the log-in page needs none of them.
-const day = firstUsed(() => new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'UTC' }))
-const minute = firstUsed(
-  () => new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' }),
-)
-const monthOfYear = firstUsed(
-  () => new Intl.DateTimeFormat('en-GB', { month: 'long', year: 'numeric', timeZone: 'UTC' }),
-)
-const hours = firstUsed(() => new Intl.DateTimeFormat('en-GB', { timeStyle: 'short', timeZone: 'UTC' }))
-const weekday = firstUsed(
-  () => new Intl.DateTimeFormat('en-GB', { weekday: 'long', day: 'numeric', month: 'long', timeZone: 'UTC' }),
-)
-const whole = firstUsed(() => new Intl.NumberFormat('en-GB'))
+import { presentReader, type Reader } from './reader.ts'
 
-function firstUsed<Format>(make: () => Format): () => Format {
-  let made: Format | undefined
-  return () => {
-    made ??= make()
-    return made
-  }
+// Made when first used for a time zone: they take long, and the log-in page needs none of them.
+const formats = {
+  day: { dateStyle: 'medium' },
+  minute: { dateStyle: 'medium', timeStyle: 'short' },
+  monthOfYear: { month: 'long', year: 'numeric' },
+  hours: { timeStyle: 'short' },
+  weekday: { weekday: 'long', day: 'numeric', month: 'long' },
+  zone: { timeZoneName: 'short' },
+} as const satisfies Record<string, Intl.DateTimeFormatOptions>
+
+const made = new Map<string, Intl.DateTimeFormat>()
+
+function format(name: keyof typeof formats): Intl.DateTimeFormat {
+  const { timeZone } = presentReader()
+  const key = `${name} ${timeZone}`
+  const known = made.get(key)
+  if (known) return known
+  const format = new Intl.DateTimeFormat('en-GB', { ...formats[name], timeZone: timeZone || 'UTC' })
+  made.set(key, format)
+  return format
 }
 
-let lastDay = { days: Number.NaN, words: '' }
+const wholes: Record<Reader['numbers'], (text: string) => string> = {
+  '': (text) => text,
+  point: (text) => text.replaceAll(',', '.'),
+  space: (text) => text.replaceAll(',', '\u202f'),
+}
+let whole: Intl.NumberFormat | undefined
+
+let lastDay = { hours: Number.NaN, timeZone: '', words: '' }
 
 /** 24 Nov 2026 */
 export function date(at: number): string {
-  const days = Math.floor(at / 86_400_000)
-  // The rows of a list are often of one day, and formatting takes a while.
-  if (days !== lastDay.days) lastDay = { days, words: day().format(at) }
+  const { timeZone } = presentReader()
+  // Days begin at a quarter of an hour everywhere.
+  const hours = Math.floor(at / 900_000)
+  // The rows of a list are often of one time, and formatting takes a while.
+  if (hours !== lastDay.hours || timeZone !== lastDay.timeZone)
+    lastDay = { hours, timeZone, words: format('day').format(at) }
   return lastDay.words
 }
 
 /** November 2026 */
 export function month(at: number): string {
-  return monthOfYear().format(at)
+  return format('monthOfYear').format(at)
 }
 
-/** 24 Nov 2026, 07:04 (UTC) */
+/** 24 Nov 2026, 07:04 UTC */
 export function dateTime(at: number): string {
-  return `${minute().format(at)} UTC`
+  return `${format('minute').format(at)} ${zone(at)}`
+}
+
+/** “UTC”, “CET”, “GMT+8” */
+function zone(at: number): string {
+  if (!presentReader().timeZone) return 'UTC'
+  return (
+    format('zone')
+      .formatToParts(at)
+      .find(({ type }) => type === 'timeZoneName')?.value ?? 'UTC'
+  )
 }
 
 /** 07:04 */
 export function time(at: number): string {
-  return hours().format(at)
+  return format('hours').format(at)
 }
 
 /** “Today, 24 November”, “Yesterday, 23 November”, “Sunday, 22 November”; the year too where it is another. */
 export function dayWords(at: number, now: number): string {
   const [words, year] = [
-    weekday()
+    format('weekday')
       .format(at)
       .replace(/^(\p{L}+),? /u, '$1, '),
     date(at).slice(-4),
@@ -63,9 +85,16 @@ export function isoTime(at: number): string {
   return new Date(at).toISOString()
 }
 
-/** 12,345 */
+/** “12,345”, “12.345” or “12 345”, as the reader writes it */
 export function number(count: number): string {
-  return Number.isInteger(count) && Math.abs(count) < 1_000 ? String(count) : whole().format(count)
+  if (Number.isInteger(count) && Math.abs(count) < 1_000) return String(count)
+  whole ??= new Intl.NumberFormat('en-GB')
+  return wholes[presentReader().numbers](whole.format(count))
+}
+
+/** “1.2”, or “1,2” */
+function tenths(value: number): string {
+  return presentReader().numbers === '' ? value.toFixed(1) : value.toFixed(1).replace('.', ',')
 }
 
 /** “4,096 MiB” */
@@ -101,7 +130,7 @@ export function fileSize(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
   const unit = Math.min(units.length - 1, bytes > 0 ? Math.floor(Math.log2(bytes) / 10) : 0)
   const value = bytes / 1024 ** unit
-  return `${unit > 0 && value < 10 ? value.toFixed(1) : number(Math.round(value))} ${units[unit]}`
+  return `${unit > 0 && value < 10 ? tenths(value) : number(Math.round(value))} ${units[unit]}`
 }
 
 /** An address with a query, without empty values. */

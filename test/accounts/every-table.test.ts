@@ -129,6 +129,9 @@ const columns: Columns = {
     deletedAt: { not: 'a deleted user is in no account' },
     totpSecret: secret,
     totpStep: secret,
+    theme: { not: 'the person’s own: in Download my data' },
+    timeZone: { not: 'the person’s own: in Download my data' },
+    numbers: { not: 'the person’s own: in Download my data' },
     version: rowVersion,
   },
   projects: {

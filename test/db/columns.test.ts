@@ -33,7 +33,14 @@ import { saveClaim } from '../../src/operations/replica/data.ts'
 import { noteTroubles } from '../../src/operations/troubles/data.ts'
 import { changeDetails, type Details } from '../../src/partners/customers/details/data.ts'
 import { makePartner, requestPartnership } from '../../src/partners/partnership/data.ts'
-import { createUser, findUserByEmail, renameUser, setDisabled, type User } from '../../src/people/data/users.ts'
+import {
+  createUser,
+  findUserByEmail,
+  renameUser,
+  setDisabled,
+  setDisplay,
+  type User,
+} from '../../src/people/data/users.ts'
 import { requestEmailChange } from '../../src/people/email/data.ts'
 import { deleteUser } from '../../src/people/leaving/data.ts'
 import { admit } from '../../src/people/log-in/throttle/data.ts'
@@ -513,6 +520,11 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
       ({ db, olga }, { id, version }) => {
         renameUser(db, olga, id, { name: 'Günter 10', version })
         return { name: 'Günter 10', version: version + 1 }
+      },
+      ({ db, olga }, { id }) => {
+        const display = { theme: 'dark', timeZone: 'Asia/Tokyo', numbers: 'space' } as const
+        setDisplay(db, olga, id, display)
+        return display
       },
       ({ db, olga }, { id }) => {
         switchOn(

@@ -103,6 +103,7 @@ export const acts: Record<string, Act | Act[]> = {
     },
   },
   '/profile/notifications': {},
+  '/profile/display': { fields: () => ({ theme: 'dark', timeZone: 'Europe/Berlin', numbers: 'point' }) },
   '/profile/name': { fields: () => ({ name: 'Changed', version: '1' }) },
   '/profile/password': { fields: () => ({ current: demoPassword, password: words, repeated: words }) },
   '/profile/two-factor': {

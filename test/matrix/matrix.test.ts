@@ -115,6 +115,7 @@ const whoMay: Record<Group, string[]> = {
     'POST /profile/notifications',
     'GET /profile',
     'GET /.well-known/change-password',
+    'POST /profile/display',
     'POST /profile/name',
     'POST /profile/password',
     'GET /profile/two-factor',

@@ -121,6 +121,7 @@ const acts: Record<string, Act | string> = {
     button: 'Save changes',
     fields: { 'mail-projects': 'off' },
   },
+  'POST /profile/display': { who: 'tom', page: '/profile', button: 'Save display', fields: { theme: 'dark' } },
   'POST /profile/name': { who: 'tom', page: '/profile', button: 'Save name', fields: { name: 'Thomas' } },
   'POST /profile/email': {
     who: 'tom',

@@ -12,6 +12,7 @@ import type { Resource } from '../../quotas/resources/data.ts'
 import { wantsAtOnce } from '../../records/data/choices.ts'
 import type { Actor } from '../../records/record.ts'
 import { date, dateTime, withUnit } from '../../web/format.ts'
+import { anybody, forReader } from '../../web/reader.ts'
 import type { Account } from '../data/account.ts'
 import { listAdmins } from '../members/data.ts'
 import { noticeTopics } from './topics.ts'
@@ -87,7 +88,7 @@ export function tellLimits(
   const lowered = changed.some(({ before, after }) => after !== null && (before === null || after < before))
   const words = (amount: number | null, resource: Resource) =>
     amount === null ? 'no limit' : withUnit(amount, resource)
-  tellAdmins(tx, actor, account, mail, {
+  tellAdmins(tx, actor, account, mail, () => ({
     what: 'limits',
     subject: `The ${level === 'pool' ? 'pool' : 'limits'} of ${account.name} changed`,
     paragraphs: [
@@ -105,7 +106,7 @@ export function tellLimits(
       words: `See ${what}`,
       to: pageOf(account, level === 'pool' ? '/partner/quotas' : '/customer/quotas', mail),
     },
-  })
+  }))
 }
 
 export function tellSuspended(tx: Db, actor: Actor, accountId: AccountId, reason: string, mail: MailContext): void {
@@ -136,14 +137,14 @@ export function tellResumed(tx: Db, actor: Actor, accountId: AccountId, mail: Ma
 
 export function tellDeleted(tx: Db, actor: Actor, accountId: AccountId, mail: MailContext): void {
   const account = accountOf(tx, accountId)
-  tellAdmins(tx, actor, account, mail, {
+  tellAdmins(tx, actor, account, mail, () => ({
     what: 'deletion',
     subject: `${account.name} was deleted`,
     paragraphs: [
       `${doer(tx, actor, mail)} deleted ${account.name}. Its users can no longer open it.`,
       `It can be restored until ${date(restorableUntil(actor.at))}. To have it restored, contact ${contact(tx, account.partnerId, mail)}.`,
     ],
-  })
+  }))
 }
 
 /** A person was removed from an account. */
@@ -183,7 +184,7 @@ export function tellRole(
   })
 }
 
-function tellAdmins(tx: Db, actor: Actor, account: Account, mail: MailContext, notice: Notice): void {
+function tellAdmins(tx: Db, actor: Actor, account: Account, mail: MailContext, notice: Notice | (() => Notice)): void {
   for (const admin of listAdmins(tx, account.id, mostLetters)) {
     const reason = { because: 'admin', userId: admin.userId, readerOf: account.id } as const
     tellPerson(tx, actor, account, admin, reason, mail, notice)
@@ -197,13 +198,17 @@ function tellPerson(
   { userId, name, email }: Reader,
   reason: Reason,
   { post }: MailContext,
-  { what, subject, paragraphs, facts = [], link = null }: Notice,
+  notice: Notice | (() => Notice),
 ): void {
-  if (userId === actor.userId || !wantsAtOnce(tx, userId, noticeTopics[what]) || !allowNotice(tx, actor, userId, what))
-    return
-  const when = { name: 'When', value: dateTime(actor.at) }
-  const data = { subject, paragraphs, facts: [sideOf(tx, actor, account), ...facts, when], link }
-  post(tx, actor.at, { kind: 'notice', name, email, reason, accountId: account.id, names: [actor.userId], data })
+  if (userId === actor.userId) return
+  const person = tx.select().from(users).where(eq(users.id, userId)).get()
+  forReader(person ?? anybody, () => {
+    const { what, subject, paragraphs, facts = [], link = null } = typeof notice === 'function' ? notice() : notice
+    if (!wantsAtOnce(tx, userId, noticeTopics[what]) || !allowNotice(tx, actor, userId, what)) return
+    const when = { name: 'When', value: dateTime(actor.at) }
+    const data = { subject, paragraphs, facts: [sideOf(tx, actor, account), ...facts, when], link }
+    post(tx, actor.at, { kind: 'notice', name, email, reason, accountId: account.id, names: [actor.userId], data })
+  })
 }
 
 function accountOf(tx: Db, accountId: AccountId): Account {

@@ -25,6 +25,14 @@ export const users = sqliteTable(
     // Two-factor log-in: the sealed TOTP secret, and the last time step whose code was used.
     totpSecret: text('totp_secret'),
     totpStep: integer('totp_step'),
+    // How the panel looks to them: empty as the device and UTC have it.
+    theme: text({ enum: ['', 'light', 'dark'] })
+      .notNull()
+      .default(''),
+    timeZone: text('time_zone').notNull().default(''),
+    numbers: text({ enum: ['', 'point', 'space'] })
+      .notNull()
+      .default(''),
     version: integer().notNull().default(1),
   },
   (table) => [

@@ -92,6 +92,11 @@ export const ofPeople: Record<OfPeople, (told: Told) => Sentence> = {
         ? say`changed ${own(it, 'e-mail')}`
         : say`changed ${own(it, 'e-mail')} to ${now(it, 'email')} (was ${was(it, 'email')})`,
     ),
+  'user.display-changed': (it) => {
+    const words = { theme: 'theme', timeZone: 'time zone', numbers: 'number format' }
+    const changed = Object.entries(words).flatMap(([field, word]) => (it.change[field] ? [word] : []))
+    return only(say`changed their ${changed.join(' and ')}`)
+  },
   'user.data-downloaded': () => only(say`downloaded their own data`),
   'user.deleted': (it) => only(it.subject ? say`deleted the user ${it.subject}` : say`deleted their user`),
   'user.disabled': (it) => only(say`disabled ${it.subject ?? 'their user'}`),

@@ -108,6 +108,24 @@ export function renameUser(
   })
 }
 
+export type Display = Pick<User, 'theme' | 'timeZone' | 'numbers'>
+
+/** How the panel looks to a user: theme, time zone and numbers. False when it is so already. */
+export function setDisplay(db: Db, actor: Actor, userId: UserId, display: Display): boolean {
+  return write(db, actor, (tx) => {
+    const before = tx.select().from(users).where(eq(users.id, userId)).get()
+    if (!before) return false
+    const changed = (['theme', 'timeZone', 'numbers'] as const).filter((field) => before[field] !== display[field])
+    if (changed.length === 0) return false
+    tx.update(users).set(display).where(eq(users.id, userId)).run()
+    const change = Object.fromEntries(
+      changed.map((field) => [field, [before[field], display[field]] as [string, string]]),
+    )
+    record(tx, actor, { kind: 'user.display-changed', userId, change })
+    return true
+  })
+}
+
 /** Sets the password, and ends all sessions of the user and what was asked for in them. In the caller’s transaction. */
 export function setPassword(tx: Db, actor: Actor, userId: UserId, passwordHash: string): void {
   tx.update(users).set({ passwordHash }).where(eq(users.id, userId)).run()

@@ -111,6 +111,7 @@ export function deleteUser(
         search: '',
         sortKey: '',
         passwordHash: '',
+        ...{ theme: '', timeZone: '', numbers: '' },
         operator: false,
         totpSecret: null,
         totpStep: null,

@@ -59,6 +59,9 @@ export const erasure: Erasure = {
     sortKey: identifies('is emptied', again),
     passwordHash: identifies('is emptied', secret),
     totpSecret: identifies('is emptied', secret),
+    theme: oneOfAList,
+    timeZone: oneOfAList,
+    numbers: oneOfAList,
   },
   accounts: {
     kind: oneOfAList,

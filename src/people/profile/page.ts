@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { listOwnAccounts, ownAccountList } from '../../accounts/data/switcher.ts'
 import { found } from '../../web/answer/errors.ts'
 import { readList } from '../../web/lists/list.ts'
+import { timeZones } from '../../web/reader.ts'
 import { type Form, newForm } from '../../web/request/forms.ts'
 import { listSessions, sessionList } from '../data/sessions.ts'
 import { findUser } from '../data/users.ts'
@@ -9,13 +10,13 @@ import { findUser } from '../data/users.ts'
 /** What sessions are called in the address of the page that also lists the accounts. */
 export const sessionPrefix = 'sessions-'
 
-type ProfileForms = { name?: Form; email?: Form; password?: Form }
+type ProfileForms = { name?: Form; email?: Form; password?: Form; display?: Form }
 
 /** A person’s own page: name, e-mail, password, two-factor log-in, sessions and accounts. */
 export function showProfile(request: FastifyRequest, reply: FastifyReply, forms: ProfileForms = {}, problem = '') {
   const { db } = request.server
   const { id } = request.signedIn
-  const { name, version } = found(findUser(db, id))
+  const { name, version, theme, timeZone, numbers } = found(findUser(db, id))
   return reply.page('people/profile/index', {
     title: 'Profile',
     problem,
@@ -23,6 +24,8 @@ export function showProfile(request: FastifyRequest, reply: FastifyReply, forms:
     sessionPrefix,
     nameForm: forms.name ?? newForm({ name, version: String(version) }),
     emailForm: forms.email ?? newForm(),
+    displayForm: forms.display ?? newForm({ theme, timeZone, numbers }),
+    timeZones,
     passwordForm: forms.password ?? newForm(),
     list: listOwnAccounts(db, id, readList(request, ownAccountList)),
   })

@@ -4,7 +4,6 @@ import fastifyView from '@fastify/view'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { root } from '../../config.ts'
-import { readJson } from '../../db/json.ts'
 import { pageSizes } from '../../db/list.ts'
 import { suspensionOf } from '../../db/suspension.ts'
 import { newEta } from '../../eta.ts'
@@ -14,10 +13,11 @@ import { identifierRule } from '../fields.ts'
 import * as format from '../format.ts'
 import { backTo, listAddress, listBefore, listFilterNames, refererQuery } from '../lists/list.ts'
 import { tableOf } from '../lists/table.ts'
-import { cookieName, cookieOptions } from '../request/cookies.ts'
+import { forReader } from '../reader.ts'
 import { authorSeal } from '../request/unsent.ts'
 import { visitor } from '../request/viewer.ts'
 import { areas } from './areas.ts'
+import { noticesOf, type Undo } from './notice.ts'
 import { typedInForm } from './typed-fields.ts'
 
 declare module 'fastify' {
@@ -28,9 +28,6 @@ declare module 'fastify' {
     seeOther: (path: string, notice?: string, undo?: Undo) => FastifyReply
   }
 }
-
-/** The form that takes an act back: an act as any other, with its own rights. */
-export type Undo = { action: string; fields: Record<string, string> }
 
 export type PageOptions = {
   /** The accounts in the switcher, the last used first, and whether there are more. */
@@ -59,8 +56,7 @@ export const tools = {
 
 export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts, waitingFor }) => {
   const { panelName, supportEmail, base, reload } = app.config
-  const noticeCookie = { ...cookieOptions(app.config), signed: true }
-  const noticeName = cookieName(app.config, 'meshpanel-notice')
+  const notices = noticesOf(app.config)
 
   await app.register(fastifyView, {
     engine: { eta: newEta(reload, tools, base) },
@@ -68,10 +64,14 @@ export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts, wa
     production: !reload,
   })
 
+  // What the handler says itself: notices and errors at fields.
+  app.addHook('preHandler', ({ viewer }, _reply, done) => {
+    if (viewer?.user) forReader(viewer.user.reads, done)
+    else done()
+  })
+
   app.decorateReply('seeOther', function (this: FastifyReply, path: string, notice?: string, undo?: Undo) {
-    // A redirect to a redirect: what the first said is still to be shown.
-    const waiting = this.request.method === 'GET' ? readNotice(this.request).words : ''
-    if (notice) this.setCookie(noticeName, JSON.stringify([`${waiting} ${notice}`.trim(), undo]), noticeCookie)
+    if (notice) notices.keep(this, notice, undo)
     // Back to the list as it was filtered, sorted and paged.
     const asked = path.includes('?') || this.request.method !== 'POST' ? {} : refererQuery(this.request, path)
     const query = new URLSearchParams(asked).toString()
@@ -103,7 +103,7 @@ export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts, wa
       once: randomUUID(),
       author: viewer.user ? authorSeal(app.secrets.forms, viewer.user.id) : '',
       csrf: this.generateCsrf({ userInfo: viewer.sessionKey } as object),
-      ...takeNotice(this),
+      ...notices.take(this),
       warnings: can(viewer.standings, 'support.see') ? app.warnings() : [],
       switcher: viewer.user ? recentAccounts(request) : { accounts: [], more: false },
       waiting: viewer.user ? waitingFor(request) : {},
@@ -112,26 +112,16 @@ export default fp<PageOptions>(async (app: FastifyInstance, { recentAccounts, wa
       now: app.now(),
       supportEmail: supportEmail ?? '',
       assets: app.assets,
+      theme: viewer.user?.theme ?? '',
     }
     this.type('text/html; charset=utf-8')
-    return this.view(view, { ...data, page })
+    return viewer.user
+      ? forReader(viewer.user.reads, () => this.view(view, { ...data, page }))
+      : this.view(view, { ...data, page })
   })
 
   app.addHook('onSend', async (request, reply) => {
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
     if (request.routeOptions.config.secret) reply.header('referrer-policy', 'no-referrer')
   })
-
-  function takeNotice(reply: FastifyReply): { notice: string; undo: Undo | null } {
-    const { words, undo } = readNotice(reply.request)
-    if (words) reply.clearCookie(noticeName, noticeCookie)
-    return { notice: words, undo: undo ?? null }
-  }
-
-  function readNotice(request: FastifyRequest): { words: string; undo?: Undo | undefined } {
-    const cookie = request.cookies[noticeName]
-    const value = cookie && request.unsignCookie(cookie).value
-    const [words, undo] = value ? readJson<[string, Undo?]>(value, ['']) : ['']
-    return { words, undo }
-  }
 })

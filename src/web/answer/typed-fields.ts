@@ -23,6 +23,7 @@ const labels: Record<string, string> = {
   name: 'Name',
   networks: 'Only from these addresses',
   note: 'Note',
+  numbers: 'Numbers',
   newCustomers: 'Default for new customers',
   partner: 'Identifier of the partner',
   planName: 'Name',
@@ -36,6 +37,8 @@ const labels: Record<string, string> = {
   tag: 'Tag',
   tags: 'Tags',
   text: 'Pasted lines',
+  theme: 'Theme',
+  timeZone: 'Time zone',
   unit: 'Unit',
   ...Object.fromEntries(allTopics.map((topic) => [wayField(topic), ruleOf(topic).title])),
 }
@@ -44,6 +47,8 @@ const labels: Record<string, string> = {
 const choices: Record<string, Record<string, string>> = {
   kind: { customer: 'Customer', partner: 'Partner' },
   newCustomers: { yes: 'Yes' },
+  numbers: { point: '1.000,5', space: '1 000,5' },
+  theme: { light: 'Light', dark: 'Dark' },
   projectRole: projectRoleNames,
   role: { ...projectRoleNames, admin: 'Admin', member: 'User' },
   ...Object.fromEntries(allTopics.map((topic) => [wayField(topic), ways])),

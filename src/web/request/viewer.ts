@@ -4,6 +4,7 @@ import type { Db } from '../../db/open.ts'
 import type { Suspension } from '../../db/suspension.ts'
 import type { AccountKind, Role, Standing } from '../../policy.ts'
 import type { Actor, Person } from '../../records/record.ts'
+import type { Reader } from '../reader.ts'
 
 export type ActiveAccount = {
   id: AccountId
@@ -38,6 +39,9 @@ export type Viewer = {
         emailProved: boolean
         operator: boolean
         twoFactor: boolean
+        theme: 'light' | 'dark' | ''
+        /** How they read times and numbers. */
+        reads: Reader
       }
     | undefined
   /** Has given the password, but not yet the second factor: nobody, for all else. */

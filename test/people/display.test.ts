@@ -1,0 +1,98 @@
+import t from 'tap'
+import { cast } from '../../src/demo.ts'
+import { type Client, startApp } from '../harness.ts'
+
+// Each user reads pages in the theme, the time zone and the number format of their own.
+
+const save = (client: Client, display: Record<string, string>) => client.submit('/profile', 'Save display', display)
+const themeOf = (body: string) => /<html[^>]*data-theme="(\w+)"/.exec(body)?.[1]
+
+t.test('a theme is in the page itself, so that nothing flashes, and only for its user', async (t) => {
+  const panel = await startApp(t)
+  const [tom, stella] = [await panel.signIn('tom'), await panel.signIn('stella')]
+  t.equal(themeOf((await tom.open('/projects')).body), undefined)
+  await save(tom, { theme: 'dark' })
+  const page = await tom.open('/projects')
+  t.equal(themeOf(page.body), 'dark')
+  t.match(page.body, '<meta name="color-scheme" content="dark">')
+  t.equal(themeOf((await stella.open('/projects')).body), undefined)
+  t.equal(themeOf((await tom.get('/nowhere')).body), 'dark', 'errors too')
+  t.match((await tom.open('/profile')).body, /<option value="dark" selected>/)
+})
+
+t.test('times are in the zone of their reader, also across midnight', async (t) => {
+  const panel = await startApp(t)
+  const [stella, petra] = [await panel.signIn('stella'), await panel.signIn('petra')]
+  const now = panel.app.now()
+  const shown = (timeZone: string, options: Intl.DateTimeFormatOptions) =>
+    new Intl.DateTimeFormat('en-GB', { ...options, timeZone: timeZone || 'UTC' }).format(now)
+  for (const timeZone of ['Pacific/Kiritimati', 'America/Los_Angeles', 'Asia/Kathmandu', '']) {
+    await save(stella, { timeZone })
+    const history = await stella.open('/customer/history')
+    const time = history.root.querySelector('.log time')
+    t.equal(time?.textContent, shown(timeZone, { timeStyle: 'short' }), timeZone)
+    t.match(history.text, `Today, ${shown(timeZone, { day: 'numeric', month: 'long' })}`)
+    t.match(time?.getAttribute('datetime'), /Z$/)
+    t.match((await stella.open('/customer/account')).text, shown(timeZone, { dateStyle: 'medium', timeStyle: 'short' }))
+  }
+  t.match((await petra.open('/profile')).text, /\d\d:\d\d UTC/, 'others keep theirs')
+  t.match((await stella.get('/customer/history?download=csv')).body, /T\d\d:\d\d:\d\d\.\d{3}Z/, 'files stay in UTC')
+})
+
+for (const [numbers, written] of [
+  ['', '65,536'],
+  ['point', '65.536'],
+  ['space', '65\u202f536'],
+] as const)
+  t.test(`numbers are written as ${written}, and read so`, async (t) => {
+    const panel = await startApp(t)
+    const petra = await panel.signIn('petra')
+    if (numbers) await save(petra, { numbers })
+    const quotas = '/partner/customers/acme/quotas'
+    t.equal((await petra.submit(quotas, 'Save quotas', { cores: written })).status, 303)
+    const page = await petra.open('/partner/customers/acme')
+    t.ok(page.body.includes(written), 'on a page')
+    t.match(
+      (await petra.open('/partner/history')).text.replaceAll('\u202f', ' '),
+      `to ${written.replace('\u202f', ' ')} (was`,
+    )
+    const [limit] = panel.rows().limits as { amount: number }[]
+    t.equal(limit?.amount, 65_536)
+    const refused = await petra.submit(quotas, 'Save quotas', { cores: '12,34' })
+    t.equal(refused.status, 422, 'half a core is none')
+  })
+
+t.test('what is not on the lists is refused at its field, and nothing is changed', async (t) => {
+  const panel = await startApp(t)
+  const tom = await panel.signIn('tom')
+  for (const [field, value] of Object.entries({ theme: 'pink', timeZone: 'Mars/Olympus', numbers: 'roman' })) {
+    const before = panel.rows().users
+    const answer = await save(tom, { [field]: value })
+    t.equal(answer.status, 422)
+    t.same(panel.rows().users, before)
+  }
+})
+
+t.test('it is recorded, in the user’s own download, and goes with the user', async (t) => {
+  const panel = await startApp(t)
+  const tom = await panel.signIn('tom')
+  await save(tom, { theme: 'light', timeZone: 'Europe/Berlin', numbers: 'point' })
+  t.match((await tom.submit('/profile', 'Download my data')).body, 'Europe/Berlin')
+  const olga = await panel.signIn('olga')
+  t.match((await olga.open('/support/history')).text, 'changed their theme and time zone and number format')
+  await tom.submit('/profile/removal', 'Delete my user', { email: cast.tom.email })
+  t.notOk(JSON.stringify(panel.rows().users).includes('Europe/Berlin'))
+})
+
+t.test('an e-mail about an account has the zone and numbers of its reader, whoever acted', async (t) => {
+  const panel = await startApp(t)
+  const [petra, stella] = [await panel.signIn('petra'), await panel.signIn('stella')]
+  await save(petra, { timeZone: 'Pacific/Kiritimati', numbers: 'space' })
+  await save(stella, { timeZone: 'Asia/Tokyo', numbers: 'point' })
+  await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { cores: '12 000' })
+  const olga = await panel.signIn('olga')
+  const list = await olga.open('/support/mail')
+  const letter = await olga.open(list.root.querySelector('main tbody tr a')?.getAttribute('href') ?? '')
+  t.match(letter.text, /no limit → 12\.000/)
+  t.match(letter.text, /\d\d:\d\d GMT\+9/)
+})
