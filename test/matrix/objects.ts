@@ -77,14 +77,6 @@ export async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepar
     ['riva', 'Secret plan'],
   ] as const)
     await (await panel.signIn(who)).submit('/partner/plans/new', 'Create plan', { planName, cores: '7' })
-  // The worker has done with them, so that whatever changes from now on was changed by a request.
-  await until('the letters are kept', () =>
-    db
-      .select()
-      .from(letters)
-      .all()
-      .every(({ state }) => state === 'kept'),
-  )
   const objects = (customer: string, project: string, who: CastName, guest: string, token: string): Objects => {
     db.insert(emailChanges)
       .values({
@@ -136,11 +128,20 @@ export async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepar
       ),
     }
   }
-  return {
+  const all = {
     panel,
     acme: objects('acme', 'website', 'tom', 'guest@acme.example', 'A'.repeat(43)),
     umbrella: objects('umbrella', 'skunkworks', 'uma', 'secret@umbrella.example', 'U'.repeat(43)),
   }
+  // The worker has done with them, so that whatever changes from now on was changed by a request.
+  await until('the letters are kept', () =>
+    db
+      .select()
+      .from(letters)
+      .all()
+      .every(({ state }) => state === 'kept'),
+  )
+  return all
 }
 
 function makeToken(panel: Panel, who: CastName, account: string): number | undefined {
