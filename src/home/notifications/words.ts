@@ -56,7 +56,8 @@ export function lineOf(told: ToldOf, resources: Resource[]): ToldLine {
   }
 }
 
-function sideOfLine({ bySupport, byReader, actorAccount, account }: ToldOf): string {
+function sideOfLine({ bySupport, byReader, actor, actorAccount, account }: ToldOf): string {
+  if (actor === null) return ''
   if (bySupport) return 'Support'
   return byReader || !actorAccount || actorAccount.id === account?.id ? '' : actorAccount.name
 }
