@@ -27,10 +27,8 @@ import {
   accounts,
   imports,
   invitations,
-  letters,
   limits,
   memberships,
-  notifications,
   partnerRequests,
   projects,
   quotaRequests,
@@ -61,8 +59,7 @@ import { askForMore, cancelRequest } from '../../src/quotas/requests/data/asking
 import { approveRequest, declineRequest } from '../../src/quotas/requests/data/deciding.ts'
 import * as requests from '../../src/quotas/requests/data/reading.ts'
 import { accountId, type Client, type Page, type Panel, projectId, startApp, there, userId } from '../harness.ts'
-import { until } from '../smtp.ts'
-import { addressOf, formFor, lasting, missing, type Objects, prepare } from './objects.ts'
+import { addressOf, formFor, lasting, lettersKept, missing, type Objects, prepare } from './objects.ts'
 
 // Every route that the running application has, for every actor, on own, sibling, foreign, mixed and
 // missing objects. What is denied must leave every row of every table as it was, and show no byte of
@@ -335,24 +332,6 @@ async function send(client: Client, { method, url }: Route, objects: Objects): P
   // Reads the notice that an act before may have left.
   await client.open('/active-account')
   return client.get(path)
-}
-
-/** Waits until the worker has done with the letters, so that whatever changes from then on was changed by a request. */
-function lettersKept({ db }: Panel) {
-  return until(
-    'the letters are kept',
-    () =>
-      db
-        .select()
-        .from(notifications)
-        .all()
-        .every(({ mail }) => mail !== 'now') &&
-      db
-        .select()
-        .from(letters)
-        .all()
-        .every(({ state }) => state !== 'waiting'),
-  )
 }
 
 /** Every row of an account and of a user, by table. */

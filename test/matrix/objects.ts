@@ -6,6 +6,7 @@ import {
   imports,
   invitations,
   letters,
+  notifications,
   plans,
   quotaRequests,
   sessions,
@@ -53,6 +54,24 @@ export const missing: Objects = {
   token: 'N'.repeat(43),
 }
 
+/** The workers have done with what they write, so that whatever changes from now on was changed by a request. */
+export function lettersKept({ db }: Panel) {
+  return until(
+    'the letters are kept',
+    () =>
+      db
+        .select()
+        .from(notifications)
+        .all()
+        .every(({ mail }) => mail !== 'now') &&
+      db
+        .select()
+        .from(letters)
+        .all()
+        .every(({ state }) => state !== 'waiting'),
+  )
+}
+
 export type Prepared = { panel: Panel; acme: Objects; umbrella: Objects }
 
 /** Acme and Umbrella each have a project, a plan of their partner's, an invitation and its letter, an open change of e-mail, a request for more quota, and somebody logged in. */
@@ -77,6 +96,7 @@ export async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepar
     ['riva', 'Secret plan'],
   ] as const)
     await (await panel.signIn(who)).submit('/partner/plans/new', 'Create plan', { planName, cores: '7' })
+  await lettersKept(panel)
   const objects = (customer: string, project: string, who: CastName, guest: string, token: string): Objects => {
     db.insert(emailChanges)
       .values({
@@ -128,20 +148,13 @@ export async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepar
       ),
     }
   }
-  const all = {
+  const prepared = {
     panel,
     acme: objects('acme', 'website', 'tom', 'guest@acme.example', 'A'.repeat(43)),
     umbrella: objects('umbrella', 'skunkworks', 'uma', 'secret@umbrella.example', 'U'.repeat(43)),
   }
-  // The worker has done with them, so that whatever changes from now on was changed by a request.
-  await until('the letters are kept', () =>
-    db
-      .select()
-      .from(letters)
-      .all()
-      .every(({ state }) => state === 'kept'),
-  )
-  return all
+  await lettersKept(panel)
+  return prepared
 }
 
 function makeToken(panel: Panel, who: CastName, account: string): number | undefined {
