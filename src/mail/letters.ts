@@ -49,7 +49,8 @@ type CustomerMovedLetter = {
   ended: number
   link: string
 }
-type PasswordResetLetter = { link: string; expires: string }
+/** `sentBy`: who helps; empty where the person asked. */
+type PasswordResetLetter = { link: string; expires: string; sentBy: string }
 type PasswordChangedLetter = { when: string; link: string }
 type EmailChangeLetter = { link: string; expires: string }
 type EmailConfirmationLetter = { link: string; resetLink: string; expires: string }

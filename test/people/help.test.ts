@@ -25,7 +25,10 @@ t.test('a Partner Admin sends a customer’s user a password link, and never see
   t.equal(list.link('Help', 'Tom'), tom)
   const sent = await petra.submitAndFollow(tom, 'Send password link')
   t.match(sent.notice, `on its way to ${cast.tom.email}`)
-  const link = linkIn((await mail.letterTo(cast.tom.email)).mail.text, publicUrl, '/password-reset/')
+  const { text } = (await mail.letterTo(cast.tom.email)).mail
+  t.match(text, 'Petra of Cloudhaus sent you this link to choose a new password for Meshpanel')
+  t.notMatch(text, 'asked for a new password', 'nobody asked')
+  const link = linkIn(text, publicUrl, '/password-reset/')
   t.notMatch(sent.body, link)
   const words = 'correct horse battery staple'
   await panel.visit().submit(link, 'Change password', { password: words, repeated: words })
@@ -131,7 +134,7 @@ t.test('Support sees what a user is in, their sessions and e-mails, and sends a 
   t.equal(path, `/support/users/${userId(panel, 'tom')}`)
   const sent = await olga.submitAndFollow(path, 'Send password link')
   t.match(sent.notice, `on its way to ${cast.tom.email}`)
-  await mail.letterTo(cast.tom.email)
+  t.match((await mail.letterTo(cast.tom.email)).mail.text, 'Meshpanel Support sent you this link')
   const page = await olga.open(path)
   t.match(page.text, /Accounts 1 .*Acme.*Customer User/)
   t.match(page.text, /Sessions 1 /)

@@ -1,7 +1,7 @@
 import { and, eq, isNull, ne, or } from 'drizzle-orm'
 import type { AccountId, UserId } from '../../db/ids.ts'
 import { type Db, write } from '../../db/open.ts'
-import { accounts, memberships } from '../../db/schema.ts'
+import { accounts, memberships, users } from '../../db/schema.ts'
 import { allowReset } from '../../mail/allowance.ts'
 import type { MailContext } from '../../mail/outbox.ts'
 import { type Actor, record } from '../../records/record.ts'
@@ -31,12 +31,21 @@ export function sendPasswordLink(
     const user = findActiveUser(tx, userId)
     if (!user) return false
     allowReset(tx, actor.at, emailKey(user.email), undefined)
-    writeResetLink(tx, actor.at, user, mail)
+    const helper = { userId: actor.userId, words: helperOf(tx, actor, mail) }
+    writeResetLink(tx, user, { at: actor.at, helper }, mail)
     const ofAccount = accountId === null ? {} : { accountId }
     record(tx, actor, { kind: 'user.password-link-sent', userId, ...ofAccount })
     tell(tx)
     return true
   })
+}
+
+/** “Petra of Cloudhaus”, or Support. */
+function helperOf(tx: Db, { userId, accountId, bySupport }: Actor, { panelName }: MailContext): string {
+  if (bySupport || userId === null || accountId === null) return `${panelName} Support`
+  const [person] = tx.select({ name: users.name }).from(users).where(eq(users.id, userId)).all()
+  const [account] = tx.select({ name: accounts.name }).from(accounts).where(eq(accounts.id, accountId)).all()
+  return `${person?.name} of ${account?.name}`
 }
 
 /** Ends a user’s two-factor log-in and their sessions. False where they have none. */

@@ -1,10 +1,12 @@
 import { and, eq, gt, isNull } from 'drizzle-orm'
+import type { UserId } from '../../db/ids.ts'
 import { type Db, write } from '../../db/open.ts'
 import { passwordResets, users } from '../../db/schema.ts'
 import type { Post } from '../../mail/outbox.ts'
 import { type Actor, record } from '../../records/record.ts'
 import { hashToken, newToken } from '../../secrets.ts'
 import { dateTime } from '../../web/format.ts'
+import { forReader } from '../../web/reader.ts'
 import { findActiveUser, setPasswordByMail, type User } from '../data/users.ts'
 import { logInCounter, resetCounter } from '../log-in/throttle/attempt.ts'
 import { forgive } from '../log-in/throttle/data.ts'
@@ -21,18 +23,19 @@ export function requestReset(db: Db, actor: Actor, user: User, mail: { post: Pos
   write(db, actor, (tx) => {
     // Written after the answer: the user may be gone or disabled by now, or have another address.
     if (findActiveUser(tx, user.id)?.email !== user.email) return
-    writeResetLink(tx, actor.at, user, mail)
+    writeResetLink(tx, user, { at: actor.at }, mail)
     record(tx, { ...actor, userId: user.id }, { kind: 'user.reset-requested', userId: user.id })
   })
 }
 
-/** Writes a letter to a user with a link to choose a new password; the links before it end. */
+/** Writes an e-mail to a user with a link to choose a new password; the links before it end. `helper`: who sends it for them. */
 export function writeResetLink(
   tx: Db,
-  at: number,
-  { id, email, name }: Pick<User, 'id' | 'email' | 'name'>,
+  user: User,
+  { at, helper }: { at: number; helper?: { userId: UserId | null; words: string } },
   { post, publicUrl }: { post: Post; publicUrl: string },
 ): void {
+  const { id, email, name } = user
   const token = newToken()
   const expiresAt = at + resetLifetime
   tx.delete(passwordResets).where(eq(passwordResets.userId, id)).run()
@@ -44,7 +47,12 @@ export function writeResetLink(
     email,
     name,
     reason: { because: 'token', userId: id, tokenHash: hashToken(token) },
-    data: { link: `${publicUrl}/password-reset/${token}`, expires: dateTime(expiresAt) },
+    names: [helper?.userId ?? null],
+    data: {
+      link: `${publicUrl}/password-reset/${token}`,
+      expires: forReader(user, () => dateTime(expiresAt)),
+      sentBy: helper?.words ?? '',
+    },
   })
 }
 
