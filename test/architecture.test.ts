@@ -36,7 +36,7 @@ const wingOf = (file: string) => (file.includes('/') ? (file.split('/')[0] ?? ''
 /** The wings that each wing uses, beside db, records, mail and web, which all may use. A new edge is decided here. */
 const edges: Record<string, string[]> = {
   accounts: ['history', 'operations', 'partners', 'people', 'projects', 'quotas'],
-  api: ['accounts', 'partners', 'people', 'projects', 'quotas'],
+  api: ['accounts', 'history', 'partners', 'people', 'projects', 'quotas'],
   history: [],
   home: ['accounts', 'history', 'operations', 'partners', 'projects', 'quotas', 'support'],
   operations: ['accounts', 'people'],

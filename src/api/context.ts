@@ -72,7 +72,7 @@ function refuseOthers(app: FastifyInstance, path: string, methods: string[]): vo
 
 async function answer(operation: Operation, request: FastifyRequest, reply: FastifyReply) {
   const { db, config } = request.server
-  const call: Call = { request, db, by: actor(request), account: request.member.account, body: undefined }
+  const call: Call = { request, db, by: actor(request), account: request.member.account, body: undefined, query: {} }
   const query = request.query as Record<string, unknown>
   if (isListing(operation)) {
     const list = operation.list(call, readListQuery(query, operation.spec))
@@ -83,14 +83,27 @@ async function answer(operation: Operation, request: FastifyRequest, reply: Fast
     }
     return reply.send(page)
   }
-  const [unknown] = Object.keys(query)
+  const known = 'parameters' in operation ? (operation.parameters ?? {}) : {}
+  const [unknown] = Object.keys(query).filter((name) => !Object.hasOwn(known, name))
   if (unknown !== undefined) throw new Problem('unreadable', `This address has no parameter ${unknown}.`)
   if (isAct(operation)) return perform(operation, call, reply)
+  for (const [name, { schema, words }] of Object.entries(known)) {
+    const parsed = schema.safeParse(query[name])
+    if (!parsed.success) throw new Problem('unreadable', `${name} is not valid. ${words}`)
+    call.query[name] = String(parsed.data)
+  }
   const body = operation.read(call)
+  if (operation.lines && 'data' in body && request.headers.accept === 'application/jsonl')
+    return sendLines(reply, body.data as object[])
   const etag = versionOf(body)
   reply.header('etag', etag)
   if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send()
   return reply.send(body)
+}
+
+/** JSON Lines: one object a line. */
+function sendLines(reply: FastifyReply, rows: object[]) {
+  return reply.type('application/jsonl').send(rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
 }
 
 /** An act and all that belongs to it are one transaction: its right, the version it was made on, and the answer for a repeat. */

@@ -4,6 +4,7 @@ import { version } from '../version.ts'
 import { listParameters, pageOf } from './lists.ts'
 import { isAct, isListing, type Operation } from './operation.ts'
 import { operations } from './operations.ts'
+import { problemResponse, problemSchema } from './problem-schema.ts'
 import { type ProblemName, problems } from './problems.ts'
 
 // The OpenAPI 3.1 document, made of the operations: what they check and what it says cannot differ.
@@ -115,14 +116,17 @@ function parametersOf(operation: Operation, schemas: Json): Json[] {
     description: addressParameters[name],
     schema: { type: 'string', maxLength: 100 },
   }))
-  const inQuery = isListing(operation)
-    ? Object.entries(listParameters(operation.spec)).map(([name, { schema, words }]) => ({
-        name,
-        in: 'query',
-        description: words,
-        schema: schemaOf(schema, schemas, 'input'),
-      }))
-    : []
+  const parameters = isListing(operation)
+    ? listParameters(operation.spec)
+    : 'parameters' in operation
+      ? (operation.parameters ?? {})
+      : {}
+  const inQuery = Object.entries(parameters).map(([name, { schema, words }]) => ({
+    name,
+    in: 'query',
+    description: words,
+    schema: schemaOf(schema, schemas, 'input'),
+  }))
   const header = (name: string, words: string) => ({
     name,
     in: 'header',
@@ -173,7 +177,14 @@ function responsesOf(operation: Operation, schemas: Json): Json {
           },
         }
       : {
-          200: { description: 'The object.', headers: etag, content: json(operation.answer) },
+          200: {
+            description: 'The object.',
+            headers: etag,
+            content: {
+              ...json(operation.answer),
+              ...(operation.lines ? { 'application/jsonl': { schema: { type: 'string' } } } : {}),
+            },
+          },
           304: { description: 'Nothing changed.' },
         }
   const names = [...always, ...(isAct(operation) ? ofActs : [])]
@@ -208,35 +219,3 @@ const withoutId = ({ id, ...rest }: Json): Json => rest
 /** References into $defs become references to components. */
 const moved = (schema: Json): Json =>
   JSON.parse(JSON.stringify(schema).replaceAll('#/$defs/', '#/components/schemas/')) as Json
-
-const problemSchema = {
-  type: 'object',
-  description: 'What went wrong (RFC 9457).',
-  required: ['type', 'title', 'status', 'detail', 'request_id'],
-  properties: {
-    type: { type: 'string', format: 'uri', description: 'The kind of problem, and a page about it.' },
-    title: { type: 'string' },
-    status: { type: 'integer' },
-    detail: { type: 'string', description: 'Words for people.' },
-    request_id: { type: 'string', description: 'Support finds the request by it.' },
-    errors: {
-      type: 'array',
-      items: {
-        type: 'object',
-        required: ['pointer', 'code', 'detail'],
-        properties: { pointer: { type: 'string' }, code: { type: 'string' }, detail: { type: 'string' } },
-        additionalProperties: false,
-      },
-    },
-    proposal: { type: 'string', description: 'A value that is free.' },
-  },
-  additionalProperties: false,
-}
-
-function problemResponse(name: ProblemName): Json {
-  const all = Object.entries(problems).filter(([, { status }]) => status === problems[name].status)
-  return {
-    description: all.map(([one, { title }]) => `${title} (\`${one}\`).`).join(' '),
-    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-  }
-}

@@ -3,9 +3,9 @@ import { isAct, type Operation } from './operation.ts'
 
 /** What the examples put for the parameters in addresses. */
 const sample: Record<string, string> = {
-  account: 'cloudhaus',
-  customer: 'acme',
-  project: 'website',
+  account: 'your-account',
+  customer: 'wayne',
+  project: 'intranet',
   user: '5',
   invitation: '1',
   request: '1',

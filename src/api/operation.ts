@@ -19,6 +19,8 @@ export type Call<Body = undefined> = {
   by: Person
   account: ActiveAccount
   body: Body
+  /** The parameters of a reading’s address. */
+  query: Record<string, string | undefined>
 }
 
 /** What an act answers. A problem that is returned keeps what was written, such as a record of the attempt; one that is thrown takes all back. */
@@ -45,9 +47,15 @@ export type Tag =
   | 'Customers'
   | 'History'
 
+/** A parameter in the query of an address. */
+export type Parameter = { schema: z.ZodType; words: string }
+
 /** Reads one object. */
 export type Reading = Common & {
   method: 'GET'
+  parameters?: Record<string, Parameter>
+  /** Its `data` may be asked for as JSON Lines. */
+  lines?: true
   answer: z.ZodType
   read: (call: Call) => object
 }

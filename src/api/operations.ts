@@ -2,16 +2,24 @@ import type { Operation } from './operation.ts'
 import { accessOperations } from './operations/access.ts'
 import { accountOperations } from './operations/account.ts'
 import { customerOperations } from './operations/customers.ts'
+import { historyOperations } from './operations/history.ts'
+import { invitationOperations } from './operations/invitations.ts'
 import { memberOperations } from './operations/members.ts'
 import { ofCustomerOperations } from './operations/of-customers.ts'
 import { projectOperations } from './operations/projects.ts'
+import { quotaOperations } from './operations/quotas.ts'
+import { requestOperations } from './operations/requests.ts'
 
 /** Every operation of the API, in the order of its documentation. */
 export const operations: Operation[] = [
   ...accountOperations,
   ...memberOperations,
+  ...invitationOperations,
   ...projectOperations,
   ...accessOperations,
   ...customerOperations,
   ...ofCustomerOperations,
+  ...quotaOperations,
+  ...requestOperations,
+  ...historyOperations,
 ]

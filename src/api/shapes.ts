@@ -8,7 +8,7 @@ export const timeOf = (words: string) => z.iso.datetime().meta({ description: wo
 export const shownTime = (at: number) => new Date(at).toISOString()
 export const shownTimeOrNull = (at: number | null) => (at === null ? null : shownTime(at))
 
-export const shownIdentifier = (words = 'Never changes.') => z.string().meta({ description: words, example: 'acme' })
+export const shownIdentifier = (words = 'Never changes.') => z.string().meta({ description: words, example: 'wayne' })
 
 /** What an identifier is given as: left out, it is made from the name. */
 export const newIdentifier = (example: string) =>

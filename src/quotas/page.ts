@@ -2,10 +2,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { findAccount } from '../accounts/data/account.ts'
 import { caretakerOf } from '../accounts/data/caretaker.ts'
-import { tellLimits } from '../accounts/notices/data.ts'
 import { supportedAccount } from '../accounts/scope.ts'
 import type { AccountId } from '../db/ids.ts'
-import { type Db, write } from '../db/open.ts'
+import type { Db } from '../db/open.ts'
 import { customerOf } from '../partners/scope.ts'
 import { can } from '../policy.ts'
 import { findProject, listProjects, projectList } from '../projects/data.ts'
@@ -17,7 +16,8 @@ import { readList } from '../web/lists/list.ts'
 import { type Form, newForm, readForm } from '../web/request/forms.ts'
 import type { Holder, Quota, Quotas, Shortage } from './arithmetic.ts'
 import { holderOf } from './arithmetic.ts'
-import { findQuotas, setLimits } from './data/limits.ts'
+import { giveLimits } from './data/giving.ts'
+import { findQuotas } from './data/limits.ts'
 import { limitsOfProjects } from './data/uses.ts'
 import { listPlanNames } from './plans/data/plans.ts'
 import { findOpenRequest, listRequestsOf, ownRequestList, type QuotaRequest } from './requests/data/reading.ts'
@@ -92,15 +92,7 @@ export function saveLimits(
   const amounts = readAmounts(form.input, resources)
   const { remark, version: madeOn } = form.input
   const { db, mailContext } = request.server
-  const changed = quotas.flatMap(({ resource, own }) => {
-    const after = amounts.get(resource.id)
-    return after === undefined || after === own.limit ? [] : [{ resource, before: own.limit, after }]
-  })
-  const result = write(db, actor, (tx) => {
-    const done = setLimits(tx, actor, holder, { amounts, remark, version: madeOn })
-    if (done === 'saved') tellLimits(tx, actor, holder, changed, remark, mailContext)
-    return done
-  })
+  const result = giveLimits(db, actor, holder, { amounts, remark, version: madeOn, mail: mailContext })
   if (result === 'saved' || result === 'unchanged') return { saved: true, changed: result === 'saved' }
   if (result !== 'stale') {
     sayShortages(form, result, true)

@@ -92,9 +92,8 @@ t.test('what is sent wrong is named value by value, and nothing is changed', asy
   t.equal(wrongMethod.headers.allow, 'GET, HEAD, POST')
   t.match((await ask('GET', '/accounts/cloudhaus/colours')).body, { status: 404 })
   t.equal((await ask('POST', url, { name: 'Acme' })).body.proposal?.startsWith('acme-'), true)
-  const { records, throttles, ...rest } = panel.rows()
-  const { records: r, throttles: u, ...unchanged } = before
-  t.same({ ...rest, api_tokens: [] }, { ...unchanged, api_tokens: [] })
+  const untouched = ['accounts', 'memberships', 'projects', 'limits', 'ties', 'invitations']
+  for (const table of untouched) t.same(panel.rows()[table], before[table], table)
 })
 
 t.test('without a token that works there is nothing, and a token opens no page', async (t) => {

@@ -58,11 +58,11 @@ export function program(app: FastifyInstance, token?: string) {
       },
       ...(body === undefined ? {} : { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
     })
-    const isJson = /json/.test(String(answer.headers['content-type'] ?? '')) && answer.body !== ''
+    const isJson = /json(;|$)/.test(String(answer.headers['content-type'] ?? '')) && answer.body !== ''
     const wrong = whyUndocumented(method, path, {
       status: answer.statusCode,
       type: String(answer.headers['content-type'] ?? ''),
-      body: isJson ? JSON.parse(answer.body) : undefined,
+      body: isJson ? JSON.parse(answer.body) : answer.body === '' ? undefined : answer.body,
     })
     if (wrong) throw new Error(wrong)
     return {

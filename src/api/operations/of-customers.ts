@@ -51,7 +51,7 @@ export const ofCustomerOperations = [
     body: z
       .strictObject({
         name: personName().meta({ minLength: 1, maxLength: 100, example: 'Karla Fischer' }),
-        email: email().meta({ format: 'email', maxLength: 254, example: 'karla@acme.example' }),
+        email: email().meta({ format: 'email', maxLength: 254, example: 'karla@wayne.example' }),
       })
       .meta({ id: 'FirstAdmin' }),
     answer: z

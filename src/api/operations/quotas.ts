@@ -1,0 +1,167 @@
+import * as z from 'zod'
+import { customerOf } from '../../partners/scope.ts'
+import { projectOf } from '../../projects/scope.ts'
+import type { Amounts, Holder, Quota } from '../../quotas/arithmetic.ts'
+import { giveLimits } from '../../quotas/data/giving.ts'
+import { findQuotas } from '../../quotas/data/limits.ts'
+import { levelShortageWords } from '../../quotas/page.ts'
+import { found } from '../../web/answer/errors.ts'
+import { optionalLine } from '../../web/fields.ts'
+import { type Answer, act, type Call, reading } from '../operation.ts'
+import { Problem } from '../problems.ts'
+
+/** The largest amount that a limit can be. */
+const mostAmount = 999_999_999
+
+export const amountShape = z.int().min(0).max(mostAmount)
+
+const quota = z
+  .strictObject({
+    resource: z.string().meta({ description: 'The key of the resource.', example: 'projects' }),
+    name: z.string(),
+    unit: z.string().meta({ description: 'Empty for what is counted one by one.' }),
+    limit: z.int().nullable().meta({ description: 'Null without a limit of its own.' }),
+    allocated: z.int().meta({ description: 'How much of it is allocated or in use.' }),
+    available: z
+      .int()
+      .nullable()
+      .meta({ description: 'How much can still be allocated, with the limits above; null if nothing limits it.' }),
+    limited_by: z
+      .strictObject({ level: z.enum(['pool', 'account', 'project']), name: z.string() })
+      .nullable()
+      .meta({ description: 'The nearest level with a limit; null if there is none.' }),
+  })
+  .meta({ id: 'Quota' })
+
+const quotaList = z.strictObject({ quotas: z.array(quota) }).meta({ id: 'Quotas' })
+
+const showQuota = ({ resource, own, bound, left }: Quota) => ({
+  resource: resource.key,
+  name: resource.name,
+  unit: resource.unit,
+  limit: own.limit,
+  allocated: own.given,
+  available: left,
+  limited_by: bound ? { level: bound.level, name: bound.name } : null,
+})
+
+const change = z
+  .strictObject({
+    limits: z.record(z.string().max(50), amountShape.nullable()).meta({
+      description: 'The new limits by the keys of their resources; null for none. What is left out stays.',
+      example: { cores: 4 },
+    }),
+    note: optionalLine(300).meta({ maxLength: 300, example: 'Contract 12' }),
+  })
+  .meta({ id: 'LimitChange' })
+
+type Place = Pick<Call, 'db' | 'account' | 'request'>
+type HolderOf = (call: Place) => Holder
+
+const ofAccount: HolderOf = ({ account }) => ({ level: 'account', accountId: account.id })
+const ofProject: HolderOf = ({ account, request }) => ({
+  level: 'project',
+  accountId: account.id,
+  projectId: projectOf(request).id,
+})
+const ofCustomer: HolderOf = ({ request, db }) => ({ level: 'account', accountId: customerOf(request, db).id })
+
+const showOf = (holderOf: HolderOf) => (call: Place) => ({
+  quotas: found(findQuotas(call.db, holderOf(call))).quotas.map(showQuota),
+})
+
+/** The amounts of a body by the numbers of their resources. Throws the problem of keys that are none. */
+export function amountsOf<Amount>(
+  quotas: Quota[],
+  limits: Record<string, Amount>,
+  pointer: string,
+): Map<number, Amount> {
+  const ids = new Map(quotas.map(({ resource }) => [resource.key, resource.id]))
+  const unknown = Object.keys(limits).filter((key) => !ids.has(key))
+  if (unknown.length > 0)
+    throw new Problem('invalid', undefined, {
+      errors: unknown.map((key) => ({
+        pointer: `${pointer}/${key}`,
+        code: 'unknown',
+        detail: 'There is no such resource here.',
+      })),
+    })
+  return new Map(Object.entries(limits).map(([key, amount]) => [ids.get(key) ?? 0, amount]))
+}
+
+function changeOf(holderOf: HolderOf) {
+  return (call: Call<z.output<typeof change>>): Answer | Problem => {
+    const { db, by, request, body } = call
+    const holder = holderOf(call)
+    const { quotas, version } = found(findQuotas(db, holder))
+    const amounts: Amounts = amountsOf(quotas, body.limits, '#/limits')
+    const { mailContext: mail } = request.server
+    const done = giveLimits(db, by, holder, { amounts, remark: body.note, version, mail })
+    if (Array.isArray(done))
+      return new Problem('conflict', 'A level above has not enough left.', {
+        errors: done.map((shortage) => ({
+          pointer: `#/limits/${shortage.resource.key}`,
+          code: 'not-enough',
+          detail: levelShortageWords(shortage, true),
+        })),
+      })
+    return { status: 200, body: showOf(holderOf)(call) }
+  }
+}
+
+const tag = 'Quotas' as const
+
+export const quotaOperations = [
+  reading({
+    method: 'GET',
+    path: '/accounts/{account}/quotas',
+    can: 'quota.see',
+    tag,
+    summary: 'Read the quotas of the account',
+    answer: quotaList,
+    read: showOf(ofAccount),
+  }),
+  reading({
+    method: 'GET',
+    path: '/accounts/{account}/projects/{project}/quotas',
+    can: 'quota.see',
+    tag,
+    summary: 'Read the quotas of a project',
+    answer: quotaList,
+    read: showOf(ofProject),
+  }),
+  act({
+    method: 'PUT',
+    path: '/accounts/{account}/projects/{project}/quotas',
+    can: 'project.limit',
+    tag,
+    summary: 'Set limits of a project',
+    body: change,
+    answer: quotaList,
+    status: 200,
+    current: showOf(ofProject),
+    do: changeOf(ofProject),
+  }),
+  reading({
+    method: 'GET',
+    path: '/accounts/{account}/customers/{customer}/quotas',
+    can: 'customer.see',
+    tag,
+    summary: 'Read the quotas of a customer',
+    answer: quotaList,
+    read: showOf(ofCustomer),
+  }),
+  act({
+    method: 'PUT',
+    path: '/accounts/{account}/customers/{customer}/quotas',
+    can: 'customer.limit',
+    tag,
+    summary: 'Set limits of a customer',
+    description: 'Lowering a limit never removes anything already in use.',
+    body: change,
+    answer: quotaList,
+    status: 200,
+    current: showOf(ofCustomer),
+    do: changeOf(ofCustomer),
+  }),
+]

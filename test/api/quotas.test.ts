@@ -1,0 +1,95 @@
+import t from 'tap'
+import { startApp } from '../harness.ts'
+import { program, tokenOf } from './program.ts'
+
+t.test('a partner’s program sets limits, and the customer’s asks for more and gets it', async (t) => {
+  const panel = await startApp(t)
+  const petra = program(panel.app, tokenOf(panel, 'petra', 'cloudhaus'))
+  const stella = program(panel.app, tokenOf(panel, 'stella', 'acme'))
+  const limits = '/accounts/cloudhaus/customers/acme/quotas'
+  const set = await petra('PUT', limits, { limits: { projects: 3, cores: 8 }, note: 'Contract 12' })
+  t.equal(set.status, 200, set.text)
+  const of = (quotas: { resource: string; limit: number | null }[], key: string) =>
+    quotas.find(({ resource }) => resource === key)
+  t.match(of(set.body.quotas, 'projects'), {
+    limit: 3,
+    allocated: 2,
+    available: 1,
+    limited_by: { level: 'account', name: 'Acme' },
+  })
+  t.same(of((await stella('GET', '/accounts/acme/quotas')).body.quotas, 'projects'), of(set.body.quotas, 'projects'))
+
+  const wrong = await petra('PUT', limits, { limits: { wishes: 3, projects: -1 } })
+  t.match(wrong.body, { status: 422, errors: [{ pointer: '#/limits/projects' }] })
+  t.match((await petra('PUT', limits, { limits: { wishes: 3 } })).body, {
+    status: 422,
+    errors: [{ pointer: '#/limits/wishes' }],
+  })
+
+  const asked = await stella('POST', '/accounts/acme/quota-requests', { amounts: { projects: 5 }, reason: 'Growth' })
+  t.equal(asked.status, 201, asked.text)
+  t.match(asked.body, { state: 'open', account: 'acme', amounts: [{ resource: 'projects', asked: 5, granted: null }] })
+  t.equal(
+    (await stella('POST', '/accounts/acme/quota-requests', { amounts: { projects: 6 }, reason: 'More' })).status,
+    409,
+  )
+  t.equal((await petra('GET', '/accounts/cloudhaus/quota-requests-of-customers')).body.data[0].id, asked.body.id)
+  const there = `/accounts/cloudhaus/customers/acme/quota-requests/${asked.body.id}`
+  t.match((await petra('POST', `${there}/approve`, { comment: 'As agreed' })).body, {
+    state: 'approved',
+    comment: 'As agreed',
+  })
+  t.equal((await petra('POST', `${there}/decline`, { comment: 'No' })).status, 409)
+  t.equal(of((await stella('GET', '/accounts/acme/quotas')).body.quotas, 'projects')?.limit, 5)
+
+  const website = '/accounts/acme/projects/website/quotas'
+  t.equal((await stella('PUT', website, { limits: { cores: 4 } })).status, 200)
+  const over = await stella('PUT', website, { limits: { cores: 9 } })
+  t.match(over.body, { status: 409, errors: [{ pointer: '#/limits/cores', code: 'not-enough' }] })
+
+  const again = await stella('POST', '/accounts/acme/quota-requests', {
+    project: 'website',
+    amounts: { cores: 6 },
+    reason: 'Load',
+  })
+  t.equal(again.status, 201, again.text)
+  t.match((await stella('POST', `/accounts/acme/quota-requests/${again.body.id}/cancel`)).body, { state: 'cancelled' })
+})
+
+t.test('a program invites, resends and cancels; nobody is invited into a project that is not there', async (t) => {
+  const panel = await startApp(t)
+  const ask = program(panel.app, tokenOf(panel, 'stella', 'acme'))
+  const url = '/accounts/acme/invitations'
+  const person = { name: 'Nora New', email: 'nora@acme.example', role: 'admin' }
+  const wrong = await ask('POST', url, { ...person, projects: [{ identifier: 'skunkworks', role: 'user' }] })
+  t.match(wrong.body, { status: 422, errors: [{ pointer: '#/projects/0/identifier' }] })
+  const made = await ask('POST', url, { ...person, projects: [{ identifier: 'shop', role: 'user' }] })
+  t.equal(made.status, 201, made.text)
+  t.equal((await ask('POST', url, person)).status, 409)
+  t.equal((await ask('POST', url, { ...person, email: 'tom@acme.example' })).status, 409, 'a user already')
+  const there = `${url}/${made.body.id}`
+  t.equal((await ask('POST', `${there}/resend`)).status, 429)
+  panel.pass(6 * 60_000)
+  t.equal((await ask('POST', `${there}/resend`)).status, 200)
+  t.equal((await ask('GET', url)).body.total, 1)
+  t.equal((await ask('DELETE', there)).status, 204)
+  t.equal((await ask('GET', there)).status, 404)
+})
+
+t.test('the history is read from where a program left off, also as lines', async (t) => {
+  const panel = await startApp(t)
+  const ask = program(panel.app, tokenOf(panel, 'stella', 'acme'))
+  const first = (await ask('GET', '/accounts/acme/events')).body
+  t.ok(first.data.length > 0)
+  t.same((await ask('GET', `/accounts/acme/events?after=${first.next}`)).body, { data: [], next: null })
+  await ask('PATCH', '/accounts/acme/projects/website', { name: 'Site' })
+  const { data } = (await ask('GET', `/accounts/acme/events?after=${first.next}`)).body
+  t.match(data, [
+    { type: 'project.renamed', project: 'website', change: { name: ['Website', 'Site'] }, actor: { support: false } },
+  ])
+  const lines = await ask('GET', `/accounts/acme/events?after=${first.next}`, undefined, {
+    accept: 'application/jsonl',
+  })
+  t.same(JSON.parse(lines.text.trim()), data[0])
+  t.equal((await ask('GET', '/accounts/acme/events?after=x')).status, 400)
+})
