@@ -259,7 +259,7 @@ t.test('every list is downloaded as it is filtered and sorted, with formulas mad
     [
       stella,
       '/customer/history',
-      'when,who,who is now,side,from,what,on,account,change,ip address',
+      'when,who,who is now,side,from,what,on,account,change,ip address,api token',
       'created the project,Website',
     ],
     [stella, '/active-account', 'name,identifier,role', 'Acme,acme,admin'],
@@ -267,7 +267,7 @@ t.test('every list is downloaded as it is filtered and sorted, with formulas mad
     [
       petra,
       '/partner/history',
-      'when,who,who is now,side,from,what,on,account,change,ip address',
+      'when,who,who is now,side,from,what,on,account,change,ip address,api token',
       'Petra,Petra,,Cloudhaus,created the account',
     ],
     [
@@ -278,7 +278,7 @@ t.test('every list is downloaded as it is filtered and sorted, with formulas mad
     ],
     [olga, '/support/users', 'name,e-mail,accounts,status,last seen,created', 'Dora,dora@direct.example,1'],
     [olga, '/support/mail', 'name,e-mail,subject,state,error,written,done', "'@SUM(1),guest@acme.example"],
-    [olga, '/support/history', 'when,who,who is now,side,from,what,on,account,change,ip address', 'Uma'],
+    [olga, '/support/history', 'when,who,who is now,side,from,what,on,account,change,ip address,api token', 'Uma'],
   ] as const) {
     const page = await who.get(path)
     const link = page.link('Download (CSV)') ?? ''

@@ -4,7 +4,7 @@ import type { AccountId } from '../../db/ids.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, type PageOf, readPage } from '../../db/list.ts'
 import type { Db } from '../../db/open.ts'
 import { equals, type Placeholders, placeholdersOf, prepared } from '../../db/prepared.ts'
-import { accounts, invitations, letters, projects, records, users } from '../../db/schema.ts'
+import { accounts, apiTokens, invitations, letters, projects, records, users } from '../../db/schema.ts'
 import { isOneOf } from '../../db/search.ts'
 import { recordFamilies } from '../../records/kinds.ts'
 import { affectingRenames } from '../names/data.ts'
@@ -33,6 +33,7 @@ export const recordList = {
         change.map(({ field, before, after }) => `${field}: ${before ?? '–'} → ${after ?? '–'}`).join('; '),
     },
     'ip address': { file: ({ ip }) => ip },
+    'api token': { file: ({ token }) => token },
   },
   filters: { person: 'text', family: recordFamilies, from: 'day', until: 'day' },
 } as const satisfies ListSpec<RecordRow>
@@ -121,6 +122,8 @@ function selectRecords(db: Db, { where, orderBy, limit }: PageOf) {
       letterTo: letters.email,
       change: records.change,
       ip: records.ip,
+      tokenId: records.tokenId,
+      tokenEnd: apiTokens.lastFour,
     })
     .from(records)
     .leftJoin(actor, eq(actor.id, records.actorId))
@@ -130,6 +133,7 @@ function selectRecords(db: Db, { where, orderBy, limit }: PageOf) {
     .leftJoin(projects, eq(projects.id, records.projectId))
     .leftJoin(invitations, eq(invitations.id, records.invitationId))
     .leftJoin(letters, eq(letters.id, records.letterId))
+    .leftJoin(apiTokens, eq(apiTokens.id, records.tokenId))
     .where(where)
     .orderBy(...orderBy)
     .limit(limit)

@@ -64,6 +64,8 @@ export function inFull(db: Db, scope: Scope, partnerId: AccountId | undefined, r
       // Who renamed another’s account, and from where any rename was made, is that account’s and person’s own.
       actor: elsewhere ? null : personAt(actorId, row.actor, id),
       ip: ofOthers || isOfPartner(scope) ? null : row.ip,
+      /** The API token that it was done with, by its last characters; those of a purged account are gone. */
+      token: ofOthers || row.tokenId === null ? null : `…${row.tokenEnd ?? ''}`,
       /** The record of another account or of a person alone, which affects this history. */
       ofOthers,
       side,

@@ -188,6 +188,7 @@ function ofHistory(db: Db, accountId: AccountId): ExportTable {
       account: 'the account’s name',
       change: 'the fields that changed, before → after',
       'ip address': 'from where',
+      'api token': 'the token that a program did it with, by its last characters',
     },
     *rows() {
       const every = everyRow((query) => listRecords(db, { accountId }, query), firstPage(recordList))
