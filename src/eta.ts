@@ -3,11 +3,11 @@ import { Eta } from 'eta'
 import { root } from './config.ts'
 
 /**
- * The Eta of pages and e-mails; `tools` is what its views can call under that name, `base` the path that the panel's
+ * The Eta of pages and e-mails; `tools` is what a page's views can call under that name (e-mails have none), `base` the path that the panel's
  * own addresses in them get, `reload` whether templates are read again each time. A value that is missing fails the page
  * instead of printing “undefined”.
  */
-export function newEta(reload: boolean, tools: object = {}, base = ''): Eta {
+export function newEta(reload: boolean, tools?: object, base = ''): Eta {
   const eta = new Eta({
     views: join(root, 'views'),
     cache: !reload,
@@ -17,6 +17,7 @@ export function newEta(reload: boolean, tools: object = {}, base = ''): Eta {
     functionHeader: 'const { tools } = this',
     plugins: [
       { processTemplate: withoutIndentation },
+      ...(tools ? [{ processTemplate: withoutEndTags }] : []),
       ...(base ? [{ processTemplate: (template: string) => putBaseBefore(template, base) }] : []),
     ],
     filterFunction: (value) => {
@@ -49,6 +50,9 @@ function withoutIndentation(template: string): string {
     .replaceAll(/(?<=[^%]>)\n[ \t]+(?=<[^%])/g, '\n')
     .replaceAll(/\n[ \t]+/g, '\n ')
 }
+
+/** HTML ends cells and rows where the next one begins. Programs that show e-mails may not know that. */
+const withoutEndTags = (template: string): string => template.replaceAll(/<\/t[dhr]>/g, '')
 
 /** In attributes that hold an address: those that are written out, and those that an expression begins. */
 function putBaseBefore(template: string, base: string): string {

@@ -481,10 +481,13 @@ export class Page {
 
   link(label: string, within?: string): string | undefined {
     const places = within ? this.#places(within) : [this.root]
-    return places
-      .flatMap((place) => place.querySelectorAll('a'))
-      .find((a) => clean(a) === label)
-      ?.getAttribute('href')
+    const link = places.flatMap((place) => place.querySelectorAll('a')).find((a) => clean(a) === label)
+    return link && this.address(link.getAttribute('href'))
+  }
+
+  /** Where an address on this page leads to; one that is relative begins in its folder. */
+  address(written = ''): string {
+    return /^\w[^:]*$/.test(written) ? this.path.slice(0, this.path.lastIndexOf('/') + 1) + written : written
   }
 
   hasButton(label: string): boolean {
@@ -523,7 +526,7 @@ export class Page {
     return {
       form,
       pressed: name ? { [name]: found.getAttribute('value') ?? '' } : {},
-      to: found.getAttribute('formaction') ?? form.getAttribute('action') ?? this.path,
+      to: this.address(found.getAttribute('formaction') ?? form.getAttribute('action') ?? this.path),
       named: (name) => inRow.find((own) => own.startsWith(`${name}.`)) ?? name,
     }
   }

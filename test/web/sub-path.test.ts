@@ -41,7 +41,7 @@ function addresses(page: Page): string[] {
 }
 
 const links = (page: Page) => [
-  ...page.root.querySelectorAll('a').map((link) => link.getAttribute('href') ?? ''),
+  ...page.root.querySelectorAll('a').map((link) => page.address(link.getAttribute('href'))),
   page.location ?? '',
 ]
 
