@@ -46,7 +46,7 @@ export async function demo({ reload = false }: { reload?: boolean } = {}): Promi
   )
   if (!app.config.smtp)
     console.log(
-      `No mail is sent: Olga reads the letters in the Support Area → Mail, and they lie in ${join(dataDir, 'mail')}\n`,
+      `No mail is sent: Olga reads the e-mails in the Support Area → Mail, and they are kept in ${join(dataDir, 'mail')}\n`,
     )
 }
 

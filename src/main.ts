@@ -27,10 +27,7 @@ type Action = Parameters<Command['action']>[0]
 type Line = [usage: string, words: string, action: Action, ...options: [flags: string, words: string][]]
 
 const needed = 'needed'
-const key: [string, string] = [
-  '--secrets <file>',
-  'the backup’s key, where it does not stand beside it as FILE.secrets',
-]
+const key: [string, string] = ['--secrets <file>', 'the backup’s key, unless it is next to it as FILE.secrets']
 
 // biome-ignore format: a line a command
 const commands: Line[] = [
@@ -41,7 +38,7 @@ const commands: Line[] = [
   ['restore [file]', 'bring a backup, or a replica, into an empty DATA_DIR; sessions and links end', restore, key, ['--from <place>', 'the replica to bring: what REPLICATE_TO says'], ['--at <time>', 'as the replica was at that time']],
   ['verify <file>', 'check a backup and say what is in it', verify, key],
   ['migrate', 'bring the database to this version, and end', migrate],
-  ['doctor', 'examine the installation and say what to do; exit code 1 for a problem', doctor, ['--send <e-mail>', 'send a letter there, to try the mail server']],
+  ['doctor', 'examine the installation and say what to do; exit code 1 for a problem', doctor, ['--send <e-mail>', 'send an e-mail there, to try the mail server']],
   ['export-account <identifier>', 'write the data of an account into an archive (IDENTIFIER-DAY.zip)', exportToFile, ['--to <file>', 'write it there']],
   ['rotate-secrets', 'make new keys while the panel is stopped; all sessions end', rotate],
 ]

@@ -6,7 +6,7 @@ export function codeOf(panel: Panel, secret: string): string {
   return new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: panel.app.now() })
 }
 
-/** Switches two-factor log-in on; returns the secret and the recovery codes. */
+/** Switches two-factor login on; returns the secret and the recovery codes. */
 export async function enrol(panel: Panel, client: Client) {
   const page = await client.open('/profile/two-factor')
   const secret = page.root.querySelector('main code')?.textContent.replaceAll(' ', '') ?? ''

@@ -117,7 +117,7 @@ function refuseAnew(dataDir: string): void {
   const secrets = secretsFile(dataDir)
   if (isThere(secrets))
     throw new StartError(
-      `${join(dataDir, 'panel.db')} is missing or empty, but ${secrets} is there. Restore a backup (“Restore a backup” in the README); to begin anew, move the secrets away.`,
+      `${join(dataDir, 'panel.db')} is missing or empty, but ${secrets} is there. Restore a backup (“Restore a backup” in the README); to start again, move the secrets away.`,
     )
 }
 

@@ -159,7 +159,7 @@ function lineOfCustomer(
     ],
     over: [`${name} is over a limit`, ofLimit, 'Quotas', 'quotas'],
     near: [isUsedUp ? `${name} has used up a limit` : `${name} is near a limit`, ofLimit, 'Quotas', 'quotas'],
-    missing: [`${name} has no admin`, 'No admin is invited either', 'Invite', 'users'],
+    missing: [`${name} has no admin`, 'No pending invitation for an admin', 'Invite', 'users'],
   }[need] as [string, string | undefined, string, string]
   return {
     title,

@@ -99,7 +99,7 @@ export const letterKinds = {
   'email-confirmation': (_: EmailConfirmationLetter) => 'Confirm your e-mail address',
   'email-changed': ({ made }: EmailChangedLetter) =>
     made ? 'Your e-mail was changed' : 'A change of your e-mail was asked for',
-  'two-factor-changed': ({ what }: TwoFactorLetter) => `Two-factor log-in was ${what}`,
+  'two-factor-changed': ({ what }: TwoFactorLetter) => `Two-factor login was ${what}`,
   'password-changed': (_: PasswordChangedLetter) => 'Your password was changed',
   notice: ({ subject }: NoticeLetter) => subject,
   notifications: subjectOfNotifications,

@@ -156,7 +156,7 @@ function whyNotLines(db: Db, { id }: LetterRow): string | undefined {
 function whyNotSupport(db: Db, letter: LetterRow): string | undefined {
   if (letter.userId === null) return undefined
   return (
-    whyNotUser(db, letter) ?? (findReader(db, letter)?.operator ? undefined : 'its reader is not of Support any more')
+    whyNotUser(db, letter) ?? (findReader(db, letter)?.operator ? undefined : 'its reader no longer belongs to Support')
   )
 }
 

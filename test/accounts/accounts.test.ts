@@ -228,7 +228,7 @@ t.test(
     const page = await petra.get('/projects')
     t.equal(page.status, 403)
     t.match(page.title, 'Choose an account')
-    t.match(page.text, 'You are no user any more of the account that you worked in')
+    t.match(page.text, 'You are no longer a user of the account that you worked in')
     t.notMatch(page.body, 'website')
     t.equal((await petra.get('/')).activeAccount, 'Choose an account')
     const chosen = await petra.press(page, 'Cloudhaus partner cloudhaus', {}, 'Cloudhaus')

@@ -317,7 +317,7 @@ t.test('an import waits until more invitations are allowed, says so, and then co
   await until('a hundred are invited', () => done() === 100)
   t.match(
     (await whenWaiting(stella, path)).text,
-    /100 of 103 Waiting until .*: You have sent many invitations today. The import then continues by itself./,
+    /100 of 103 Waiting until .*: You have sent many invitations today. The import then continues automatically./,
   )
   t.equal(panel.db.select().from(importRows).where(eq(importRows.state, 'failed')).all().length, 0, 'nothing fails')
 

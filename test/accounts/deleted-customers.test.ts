@@ -217,7 +217,7 @@ t.test('an account whose last admin is gone is restored with words on what to do
   await deleteAcme(panel, petra)
   await stella.submit('/profile/removal', 'Delete my user', { email: cast.stella.email })
   const restored = await petra.submitAndFollow(deletedCustomers, 'Restore', {}, 'Acme')
-  t.match(restored.notice, 'None of them is Customer Admin any more. Add yourself under its Customer Users')
+  t.match(restored.notice, 'None of them is a Customer Admin now. Add yourself under its Customer Users')
   t.equal((await petra.submit('/partner/customers/acme/users', 'Add Myself')).status, 303)
 })
 
@@ -458,7 +458,7 @@ t.test('Support restores the deleted customers of a partner that cannot act, wit
     await olga.submit('/support/accounts/cloudhaus/quotas', 'Save pool', { cores: '8' })
     const refused = await olga.submit(deleted, 'Restore', {}, 'Initech')
     t.equal(refused.status, 422)
-    t.match(refused.text, 'The pool of Cloudhaus has no room for Initech any more: Initech had 16 of Cores')
+    t.match(refused.text, 'The pool of Cloudhaus no longer has room for Initech: Initech had 16 of Cores')
     await olga.submit('/support/accounts/cloudhaus/quotas', 'Save pool', { cores: '16' })
     const restored = await olga.submitAndFollow(deleted, 'Restore', {}, 'Initech')
     t.match(restored.notice, 'Initech is restored, and its users can work in it again.', stopped)

@@ -253,7 +253,7 @@ t.test('a demoted and a disabled admin’s invitations end, and the notice says 
   await stella.submit('/customer/users', 'Save', { role: 'admin' }, cast.tom.email)
   await tom.submit('/customer/users', 'Invite', { name: 'One', email: 'one@acme.example', role: 'admin' })
   const asked = await stella.submit('/customer/users', 'Save', { role: 'member' }, cast.tom.email)
-  t.match(asked.text, 'Tom will be Customer User of Acme, and can invite nobody any more.')
+  t.match(asked.text, 'Tom will be Customer User of Acme, and can no longer invite anyone.')
   t.match(asked.text, '1 pending invitation that they sent ends: One (one@acme.example), to Acme')
   t.equal(stateOf(panel, 'one@acme.example'), 'pending')
   await stella.press(asked, 'Change role')
@@ -324,7 +324,7 @@ t.test('the pages of deletions, and of Remove Myself, say what ends for good', a
 
   t.match((await petra.get(list)).text, '1 pending invitation that you sent ends: Ann (ann@initech.example)')
   const left = await petra.submitAndFollow(list, 'Remove Myself')
-  t.match(left.notice, 'You are no user of Initech any more. 1 invitation that you had sent ended.')
+  t.match(left.notice, 'You left Initech. 1 invitation that you had sent ended.')
   t.equal(stateOf(panel, 'ann@initech.example'), 'cancelled')
   t.equal(stateOf(panel, 'cleo@cloudhaus.example'), 'pending')
 })

@@ -186,7 +186,7 @@ Eva;eva@acme.example;;website website
     ['Anna anna@', 'invites as Customer Admin'],
     ['Bert', 'gives access to Website (reader), Shop (user)'],
     ['Tom', 'Is a user of this account already'],
-    ['Guest', 'Is invited already'],
+    ['Guest', 'Already invited'],
     ['Uma', 'invites as Customer User'],
     ['ANNA', 'stands in line 2 already'],
     ['Carl', 'This account has no project “secret”'],
@@ -299,7 +299,7 @@ t.test('after a crash an import continues where it was, and does each row once',
   await petra.press(checked, 'Import 3,000 customers')
   const running = await petra.open(checked.path)
   t.match(running.body, '<meta http-equiv="refresh" content="2">')
-  t.match(running.text, /of 3,000 This page follows by itself/)
+  t.match(running.text, /of 3,000 This page updates automatically/)
   await panel.kill()
   const half = count(dataDir, "SELECT count(*) FROM accounts WHERE identifier LIKE 'shop-%'")
   t.ok(half < 3_000, `it was killed after ${half}`)

@@ -187,12 +187,12 @@ t.test(
     )
     await olga.submit('/support/accounts', 'Resume', {}, 'cloudhaus')
     await suspend(petra)
-    t.match((await stella.get('/')).text, 'Whom to ask Cloudhaus, who looks after this account')
+    t.match((await stella.get('/')).text, 'Who to ask Cloudhaus, who looks after this account')
     await olga.submit('/support/users', 'Disable', {}, cast.petra.email)
     for (const path of ['/', '/projects'])
       t.match(
         (await stella.get(path)).text,
-        'Whom to ask Cloudhaus suspended it, and cannot act now. Ask Support: help@meshpanel.example',
+        'Who to ask Cloudhaus suspended it, and cannot act now. Ask Support: help@meshpanel.example',
         path,
       )
   },

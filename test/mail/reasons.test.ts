@@ -469,7 +469,7 @@ const leftSupport: Way = {
     const reader = eq(users.id, there(userId))
     panel.db.update(users).set({ operator: false }).where(reader).run()
   },
-  why: 'its reader is not of Support any more',
+  why: 'its reader no longer belongs to Support',
 }
 const addressChanged = movedAway('its reader’s e-mail address has changed')
 const newerLink = 'its link was used, or a newer one replaced it'

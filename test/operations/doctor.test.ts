@@ -185,9 +185,9 @@ t.test('doctor --send really sends a letter, and tells of a server that refuses 
   const mail = await startMailServer(t)
   const settings = { SMTP_URL: mail.url, PANEL_NAME: 'Häuser' }
   const sent = await examine(t, { settings, args: ['--send', 'ops@panel.example'] })
-  t.match(sent, { code: 0, out: /^ok {7}mail: the server took a letter to ops@panel\.example/m })
+  t.match(sent, { code: 0, out: /^ok {7}mail: the server took an e-mail to ops@panel\.example/m })
   const { mail: letter } = await mail.letterTo('ops@panel.example')
-  t.equal(letter.subject, 'Häuser: a letter to try the mail server')
+  t.equal(letter.subject, 'Häuser: an e-mail to try the mail server')
   mail.refuse({ at: 'data', code: 550, words: 'we know no such sender' })
   t.match(await examine(t, { settings, args: ['--send', 'ops@panel.example'] }), {
     code: 1,

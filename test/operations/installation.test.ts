@@ -85,7 +85,7 @@ const losses: Loss[] = [
   {
     what: 'the database is missing',
     lose: (dataDir) => rmSync(join(dataDir, 'panel.db')),
-    says: /panel\.db is missing or empty, but .*secrets is there\. Restore a backup .*; to begin anew, move the secrets away/,
+    says: /panel\.db is missing or empty, but .*secrets is there\. Restore a backup .*; to start again, move the secrets away/,
     doctor: /^problem {2}there is no database in .*, but .*secrets is there — restore a backup/m,
   },
   {

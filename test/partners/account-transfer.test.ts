@@ -59,7 +59,7 @@ t.test('Support moves a customer to another partner at once, with everything it 
   const letterTo = (address: string) => moved().find(({ recipients }) => recipients.includes(address))?.mail
   t.match(letterTo(cast.petra.email), {
     subject: 'Acme is looked after by Rival now',
-    text: /from Cloudhaus to Rival[\s\S]*You do not look after it any more/,
+    text: /from Cloudhaus to Rival[\s\S]*You no longer look after it/,
   })
   t.match(letterTo(cast.riva.email), {
     subject: 'Acme is your customer now',

@@ -108,7 +108,7 @@ t.test('what could not be done is named on one page, with the reason', async (t)
   t.equal(result.notice, '1 customer was suspended.')
   t.match(result.text, /Not done for 2 customers.*1 of 3 customers was changed.*Customer 1.*already suspended/)
   t.notMatch(result.text, 'Customer 2', 'the name of what is another’s now is not shown')
-  t.match(result.text, '1 customer: not one of your customers any more')
+  t.match(result.text, '1 customer: no longer one of your customers')
   t.equal(result.link('Back to the customers'), '/partner/customers?sort=name')
   t.same(suspendedOnes(panel), ['c-0', 'c-1'])
 

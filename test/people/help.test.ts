@@ -52,7 +52,7 @@ t.test('a Partner Admin resets two-factor login of a user whom only they look af
   const done = await petra.submitAndFollow(tom, 'Reset two-factor')
   t.match(done.notice, 'Two-factor login of Tom was reset, and all their sessions ended.')
   t.notOk(hasTwoFactor(panel, 'tom'))
-  t.equal((await mail.letterTo(cast.tom.email, 2)).mail.subject, 'Two-factor log-in was reset')
+  t.equal((await mail.letterTo(cast.tom.email, 2)).mail.subject, 'Two-factor login was reset')
   t.equal((await mail.letterTo(cast.stella.email)).mail.subject, 'Two-factor login of Tom was reset in Acme')
   t.match((await (await panel.signIn('stella')).open('/customer/history')).row('two-factor login of'), /Petra.*Tom/)
 })

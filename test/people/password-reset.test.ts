@@ -26,7 +26,7 @@ t.test('who forgot the password chooses a new one by the link in a letter', asyn
   const visitor = panel.visit()
   const page = await visitor.open((await visitor.open('/login')).link('Forgot your password?') ?? '')
   const asked = await visitor.press(page, 'Send link', { email: 'TOM@acme.example' })
-  t.match((await visitor.open(asked.location ?? '')).notice, 'a letter is on its way')
+  t.match((await visitor.open(asked.location ?? '')).notice, 'an e-mail is on its way')
   const link = linkIn((await mail.letterTo(cast.tom.email)).mail.text, publicUrl, '/password-reset/')
 
   await panel.visit().get(link)

@@ -25,7 +25,7 @@ t.test('with a second factor the password alone opens nothing; password and code
   const panel = await startApp(t)
   const tom = await panel.signIn('tom')
   const { secret, codes, done } = await enrol(panel, tom)
-  t.match(done.title, 'Two-factor log-in is on')
+  t.match(done.title, 'Two-factor login is on')
   t.equal(new Set(codes).size, 10)
   t.equal((await tom.get('/profile')).status, 200, 'this session goes on')
 
@@ -151,7 +151,7 @@ t.test('Support resets it for who has lost everything, ends the sessions, and th
   const olga = await panel.signIn('olga')
   t.match(
     (await olga.submitAndFollow('/support/users', 'Reset two-factor', {}, cast.tom.email)).notice,
-    'Two-factor log-in of Tom was reset',
+    'Two-factor login of Tom was reset',
   )
   t.match((await tom.get('/profile')).location, '/login')
   t.equal((await panel.signIn('tom')).cookies.has('meshpanel'), true)

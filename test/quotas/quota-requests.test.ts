@@ -119,7 +119,7 @@ t.test('one request is open at a time, and one that has already ended says so', 
   ] as const) {
     const late = await petra.press(deciding, button, fields)
     t.equal(late.status, 409)
-    t.match(late.problem, 'ended meanwhile')
+    t.match(late.problem, 'already ended')
   }
   await stella.submit(own, 'Send request', { ram: '1', reason: 'Third' })
   t.equal((await petra.press(deciding, 'Approve', { cores: '8' })).status, 409, 'another request is not the same one')

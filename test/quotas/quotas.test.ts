@@ -308,7 +308,7 @@ t.test('the download holds the pool and every customer, with formulas made harml
   t.equal(response.headers['content-type'], 'text/csv; charset=utf-8')
   t.match(response.headers['content-disposition'], 'attachment; filename="quotas-cloudhaus.csv"')
   const lines = body.split('\r\n')
-  t.equal(lines[0], '\ufefflevel,name,identifier,resource,unit,limit,given out,left')
+  t.equal(lines[0], '\ufefflevel,name,identifier,resource,unit,limit,allocated,available')
   t.ok(lines.includes('pool,Cloudhaus,cloudhaus,cores,,20,8,12'))
   t.ok(lines.includes('customer,Acme,acme,ram,MiB,2048,0,2048'))
   t.ok(lines.includes('customer,Acme,acme,projects,,,2,'))

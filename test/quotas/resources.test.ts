@@ -58,7 +58,7 @@ t.test('a resource is renamed, on its version alone, and is removed while nothin
   await olga.submit(page, 'Save', { name: 'vCPUs', unit: 'cores' }, 'cores')
   const stale = await olga.press(before, 'Save', { name: 'CPUs', unit: '' }, 'cores')
   t.equal(stale.status, 409)
-  t.match(stale.text, 'changed it to “vCPUs” (cores) meanwhile')
+  t.match(stale.text, 'Someone else changed it to “vCPUs” (cores)')
   t.match((await petra.open('/partner/quotas')).text, 'vCPUs cores')
 
   await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { cores: '1' })

@@ -39,7 +39,7 @@ t.test('Support creates an account, and its first admin is invited at once', asy
   const panel = await startApp(t, { settings: { SMTP_URL: mail.url } })
   const olga = await panel.signIn('olga')
   const list = await olga.submitAndFollow('/support/accounts', 'Create account', newAccount)
-  t.match(list.notice, 'Wayne was created, and Greta is invited')
+  t.match(list.notice, 'Wayne was created, and an invitation was sent to Greta')
   t.match(list.row('wayne'), /Wayne wayne Partner, 0 customers 0 active/)
 
   const letter = await mail.letterTo(newAccount.adminEmail)

@@ -731,7 +731,7 @@ for (const [route, act] of Object.entries(acts)) {
     t.not(saidThen, said, `“${said}” is said once`)
     t.match(
       saidThen,
-      /Nothing was changed|already|before|no longer open|no other session|a moment ago|no user of|has no|Nothing was sent/,
+      /Nothing was changed|already|before|no longer open|no other session|a moment ago|not a user of|has no|Nothing was sent/,
     )
   })
 }
@@ -756,7 +756,7 @@ t.test('giving access names only users of the account, all or none, and counts w
   ]) {
     const refused = await stella.press(await stella.open('/projects/shop'), 'Give access', { people, role: 'reader' })
     t.equal(refused.status, 422)
-    t.match(refused.text, 'one of them is no user of this account. Nothing was changed.')
+    t.match(refused.text, 'one of them is not a user of this account. Nothing was changed.')
     t.notMatch(refused.body, 'Uma')
     t.same(inShop(), before)
     answers.push(refused)

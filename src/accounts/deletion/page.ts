@@ -56,7 +56,7 @@ export function restoredWords(
     by.length > 0
       ? `${deleted.name} is restored. It is still suspended by ${by.join(' and by ')}: its users can work in it once it is resumed.`
       : `${deleted.name} is restored, and its users can work in it again.`
-  return done === 'without-admin' ? `${words} None of them is Customer Admin any more. ${todo}` : words
+  return done === 'without-admin' ? `${words} None of them is a Customer Admin now. ${todo}` : words
 }
 
 export function shortageWords(deleted: { name: string }, partner: string, shortages: PoolShortage[]): string {
@@ -64,5 +64,5 @@ export function shortageWords(deleted: { name: string }, partner: string, shorta
     ({ resource, takes, left }) =>
       `${deleted.name} had ${withUnit(takes, resource)} of ${resource.name}, and ${withUnit(left, resource)} are left`,
   )
-  return `The pool of ${partner} has no room for ${deleted.name} any more: ${lacks.join('; ')}. Nothing was changed.`
+  return `The pool of ${partner} no longer has room for ${deleted.name}: ${lacks.join('; ')}. Nothing was changed.`
 }

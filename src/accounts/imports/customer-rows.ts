@@ -228,7 +228,7 @@ function createWithAll(tx: Db, actor: Person, sender: Sender, partnerId: Account
 
 function change(tx: Db, actor: Person, partnerId: AccountId, { change, name, limit }: ChangeInput): CarriedOut {
   const customer = findCustomer(tx, partnerId, change)
-  if (!customer) throw new RowFailed(`There is no customer “${change}” any more.`)
+  if (!customer) throw new RowFailed(`The customer “${change}” no longer exists.`)
   const renamed =
     name !== undefined && renameAccount(tx, actor, customer.id, { name, version: customer.version }) === 'saved'
   const limited = limit !== undefined && setProjectLimit(tx, actor, customer.id, limit)

@@ -102,7 +102,7 @@ function* failedRows(db: Db, importId: number) {
       if (cells)
         yield [
           state === 'ready' ? 'It was not carried out.' : words,
-          ...readJson(cells, ['This line cannot be read any more.']),
+          ...readJson(cells, ['This line can no longer be read.']),
         ]
     const last = rows.at(-1)
     if (!last) return

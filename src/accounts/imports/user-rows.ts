@@ -64,7 +64,7 @@ export const users: Kind = {
   },
 }
 
-const refusalWords = { member: 'Is a user of this account already.', pending: 'Is invited already.' }
+const refusalWords = { member: 'Is a user of this account already.', pending: 'Already invited.' }
 
 /** Existing users and invited people stay as they are: people choose their own name, and an import changes no role. */
 function checkKnown(db: Db, accountId: AccountId, every: Record<string, string>, at: number) {

@@ -56,7 +56,7 @@ export default async function memberRoutes(app: FastifyInstance) {
           form.errors.email =
             invited === 'member'
               ? 'This person is a user of this account already.'
-              : 'This address is invited already. Resend or cancel that invitation below.'
+              : 'This address is already invited. Resend or cancel that invitation below.'
       }
     }
     return showMembers(request, reply.code(422), { form })

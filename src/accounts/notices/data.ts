@@ -65,7 +65,7 @@ export function tellHelped(
     subject: `${done[0]} in ${account.name}`,
     paragraphs: [
       `${who} ${done[1]}, who is a user of ${account.name}.`,
-      'If nobody asked for it, write to whoever looks after your account.',
+      'If nobody asked for it, contact the partner or Support who looks after your account.',
     ],
     link: { words: `See the users of ${account.name}`, to: pageOf(account, '/customer/users', mail) },
   })

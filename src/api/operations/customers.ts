@@ -133,7 +133,7 @@ export const customerOperations = [
     can: 'customer.delete',
     tag,
     summary: 'Delete a customer',
-    description: 'With its projects, of which there may be up to 100. It can be restored for 30 days.',
+    description: 'With its projects, up to 100 of them. It can be restored for 30 days.',
     status: 204,
     current: customerAnswer,
     do: ({ db, by, account, request }) => {

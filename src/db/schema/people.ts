@@ -22,7 +22,7 @@ export const users = sqliteTable(
     disabledAt: integer('disabled_at'),
     // A deleted user keeps a row without name and e-mail, for what it did in accounts that go on.
     deletedAt: integer('deleted_at'),
-    // Two-factor log-in: the sealed TOTP secret, and the last time step whose code was used.
+    // Two-factor login: the sealed TOTP secret, and the last time step whose code was used.
     totpSecret: text('totp_secret'),
     totpStep: integer('totp_step'),
     // How the panel looks to them: empty as the device and UTC have it.

@@ -113,5 +113,5 @@ function cannotBeRead(it: Told): Piece[] | null {
   const others = Object.keys(it.change).filter(
     (key) => !it.resource(key) && !(typedFields as readonly string[]).includes(key) && !ofPlans.includes(key),
   )
-  return others.length > 0 ? say`Some of it cannot be shown any more` : null
+  return others.length > 0 ? say`Some of it can no longer be shown` : null
 }

@@ -63,7 +63,10 @@ export function examineBackups({ dataDir, backupEveryHours }: Config, at: number
   const files = listBackupFiles(dataDir)
   const keyless = files.filter(({ state }) => state === 'keyless')
   const findings: Finding[] = keyless.map(({ name }) =>
-    warning(`backups: ${name} has no key beside it`, `put ${name}.secrets back, or no restore can open what is sealed`),
+    warning(
+      `backups: ${name} has no key next to it`,
+      `put ${name}.secrets back, or no restore can open what is sealed`,
+    ),
   )
   const last = newestGood(files, at)
   if (overdue(dataDir, backupEveryHours, at))

@@ -8,23 +8,23 @@ export async function examineMail(
   { smtp, mailFrom, supportEmail, panelName, publicUrl }: Config,
   address: string | undefined,
 ): Promise<Finding[]> {
-  if (!smtp) return address ? [problem(`mail: no letter goes to ${address}, since SMTP_URL is not set`, 'set it')] : []
+  if (!smtp) return address ? [problem(`mail: no e-mail goes to ${address}, since SMTP_URL is not set`, 'set it')] : []
   const server = mailServer(smtp, { publicUrl })
   try {
     await server.verify()
-    if (!address) return [ok('mail: the server answers and takes our log-in')]
+    if (!address) return [ok('mail: the server answers and accepts our login')]
     await server.sendMail({
       from: mailFrom,
       ...(supportEmail ? { replyTo: supportEmail } : {}),
       messageId: newMessageId(publicUrl),
       to: { name: '', address },
-      subject: `${panelName}: a letter to try the mail server`,
-      text: `This letter was sent by “doctor --send” of ${publicUrl}. It asks for nothing.\n`,
+      subject: `${panelName}: an e-mail to try the mail server`,
+      text: `This e-mail was sent by “doctor --send” of ${publicUrl}. It asks for nothing.\n`,
       headers: { 'Auto-Submitted': 'auto-generated' },
       disableFileAccess: true,
       disableUrlAccess: true,
     })
-    return [ok(`mail: the server took a letter to ${address}; see that it arrives, and not among the spam`)]
+    return [ok(`mail: the server took an e-mail to ${address}; see that it arrives, and not among the spam`)]
   } catch (error) {
     // nodemailer’s messages hold the server’s answer, never our password.
     const said = (error as Error).message.replaceAll(/\s+/g, ' ').slice(0, 300)

@@ -108,7 +108,7 @@ function examineDate({ headers }: Seen, at: number): Finding[] {
   return [
     problem(
       `clock: it is ${Math.round(off / 1_000)} seconds off that of ${headers.server ?? 'the server that answers'}`,
-      'keep both with NTP: codes of two-factor log-in last 30 seconds',
+      'keep both with NTP: codes of two-factor login last 30 seconds',
     ),
   ]
 }

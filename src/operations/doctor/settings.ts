@@ -18,7 +18,7 @@ export function examineSettings(config: Config): Finding[] {
     findings.push(warning('TRUST_PROXY is empty: behind https nobody can log in', 'set it to the proxy’s address'))
   if (!smtp)
     findings.push(
-      warning('SMTP_URL is not set: letters are kept, and Support can read them', 'set it to a mail server'),
+      warning('SMTP_URL is not set: e-mails are kept, and Support can read them', 'set it to a mail server'),
     )
   if (!supportEmail)
     findings.push(

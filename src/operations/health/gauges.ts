@@ -84,7 +84,7 @@ function addStorageGauges(gauge: Gauges, { dataDir, storage }: Sources): void {
 }
 
 function addMailGauges(gauge: Gauges, { metrics, now, mailTrouble }: Sources, counts: Counts): void {
-  gauge('oldest_waiting_letter_seconds', 'How long the oldest letter waits that is to be sent.', () =>
+  gauge('oldest_waiting_letter_seconds', 'How long the oldest e-mail to be sent has waited.', () =>
     Math.max(0, (now() - (counts().oldest ?? now())) / 1_000),
   )
   gauge('mail_server_working', '1 while the mail server takes e-mails, 0 while all of them wait for it.', () =>
@@ -92,7 +92,7 @@ function addMailGauges(gauge: Gauges, { metrics, now, mailTrouble }: Sources, co
   )
   new Gauge({
     name: 'meshpanel_letters',
-    help: 'Letters of the outbox by state (at most 100,000 each are counted).',
+    help: 'E-mails of the outbox by state (at most 100,000 each are counted).',
     labelNames: ['state'],
     registers: [metrics],
     collect() {

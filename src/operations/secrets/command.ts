@@ -11,6 +11,6 @@ export async function rotate(): Promise<void> {
       `${plural(unreadable, 'text')} could not be opened by any key, and ${unreadable === 1 ? 'was' : 'were'} left as before.`,
     )
   console.log(
-    `The secrets are new: ${plural(secondFactors, 'second factor')} and ${plural(letters, 'letter')} sealed anew, ${plural(sessions, 'session')} ended. Earlier backups keep the key that they were made with.`,
+    `The secrets are new: ${plural(secondFactors, 'second factor')} and ${plural(letters, 'e-mail')} sealed again, ${plural(sessions, 'session')} ended. Earlier backups keep the key that they were made with.`,
   )
 }

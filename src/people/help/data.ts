@@ -60,7 +60,7 @@ export function resetTwoFactor(db: Db, actor: Actor, userId: UserId, { accountId
 }
 
 /**
- * Whether a user works in a partner’s customers alone. Two-factor log-in guards all of a user’s accounts, so for all
+ * Whether a user works in a partner’s customers alone. Two-factor login guards all of a user’s accounts, so for all
  * others only Support takes it away: for users of other accounts, the partner’s own people, and Support itself.
  */
 export function isOnlyInCustomers(db: Db, user: Pick<User, 'id' | 'operator'>, partnerId: AccountId): boolean {

@@ -47,7 +47,7 @@ function queue<Result>({ account, address, owner }: Attempt, work: () => Promise
     (owner !== undefined && waiting.filter((job) => job.owner === owner).length >= mostPerOwner) ||
     (network !== undefined && waiting.filter((job) => job.network === network).length >= mostPerNetwork)
   )
-    throw new Refusal(503, 'Too many log-ins at once', 'Wait a few seconds, then try again.')
+    throw new Refusal(503, 'Too many logins at once', 'Wait a few seconds, then try again.')
   return new Promise((resolve, reject) => {
     waiting.push({
       account,

@@ -49,7 +49,7 @@ export default async function passwordResetRoutes(app: FastifyInstance) {
       )
     return reply.seeOther(
       '/login',
-      'If this address has a log-in here, a letter is on its way to it. Its link works for 30 minutes.',
+      'If this address has a login here, an e-mail is on its way to it. Its link works for 30 minutes.',
     )
   })
 

@@ -73,7 +73,7 @@ export default async function tokenRoutes(app: FastifyInstance) {
 
   app.post('/profile/tokens/:apiToken/removal', { config: { can: 'token.end' } }, async (request, reply) => {
     const token = found(endApiToken(db, actor(request), tokenIdOf(request)))
-    return reply.seeOther('/profile/tokens', `The token ${token.name} was ended. No program can use it any more.`)
+    return reply.seeOther('/profile/tokens', `The token ${token.name} was ended. Programs can no longer use it.`)
   })
 }
 

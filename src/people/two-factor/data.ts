@@ -7,7 +7,7 @@ import { hashToken, type Secrets, unsealed } from '../../secrets.ts'
 import type { User } from '../data/users.ts'
 import { lastStep, stepOf } from './codes.ts'
 
-/** Switches two-factor log-in on. The session that does it has proved it; others are asked for a code. */
+/** Switches two-factor login on. The session that does it has proved it; others are asked for a code. */
 export function switchOn(
   db: Db,
   actor: Person,
@@ -31,7 +31,7 @@ export function switchOn(
   })
 }
 
-/** A user switches their own two-factor log-in off. False where it is off. */
+/** A user switches their own two-factor login off. False where it is off. */
 export function switchOff(db: Db, actor: Actor, userId: UserId, tell: (tx: Db) => void): boolean {
   return write(db, actor, (tx) => {
     if (!dropTwoFactor(tx, userId, false)) return false

@@ -21,7 +21,7 @@ export default async function twoFactorRoutes(app: FastifyInstance) {
   )
 
   app.post('/profile/two-factor', change, async (request, reply) => {
-    if (request.signedIn.twoFactor) return reply.seeOther('/profile/two-factor', 'Two-factor log-in is on already.')
+    if (request.signedIn.twoFactor) return reply.seeOther('/profile/two-factor', 'Two-factor login is on already.')
     const form = readForm(enrolment, request.body)
     if (form.input) {
       const secret = openEnrolment(app, form.input.secret, request.signedIn.id)
@@ -34,7 +34,7 @@ export default async function twoFactorRoutes(app: FastifyInstance) {
           { sealedSecret: seal(secrets, secret), step, codes, sessionHash: request.viewer.sessionKey },
           tellTwoFactor(app, request.signedIn, 'switched on'),
         )
-        return showCodes(reply, codes, 'Two-factor log-in is on')
+        return showCodes(reply, codes, 'Two-factor login is on')
       }
       form.errors.code = 'This code is wrong. Look at the app again, and at the clock of your device.'
     }
@@ -53,7 +53,7 @@ export default async function twoFactorRoutes(app: FastifyInstance) {
     const done = switchOff(db, actor(request), id, tellTwoFactor(app, request.signedIn, 'switched off'))
     return reply.seeOther(
       '/profile/two-factor',
-      done ? 'Two-factor log-in is off.' : 'Two-factor log-in was off already. Nothing was changed.',
+      done ? 'Two-factor login is off.' : 'Two-factor login was off already. Nothing was changed.',
     )
   })
 }
@@ -72,7 +72,7 @@ function show(request: FastifyRequest, reply: FastifyReply, form: Form) {
   const given = form.values.secret
   const secret = typeof given === 'string' ? openEnrolment(request.server, given, id) : newSecret()
   return reply.page('people/two-factor/index', {
-    title: 'Two-factor log-in',
+    title: 'Two-factor login',
     form,
     on: twoFactor,
     required: request.viewer.standings.includes('enrolling'),

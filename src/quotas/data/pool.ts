@@ -36,7 +36,7 @@ export function poolBoundsProjects(db: Db, partnerId: AccountId): boolean {
   return projectPool(db, partnerId) !== null
 }
 
-export const quotaColumns = ['level', 'name', 'identifier', 'resource', 'unit', 'limit', 'given out', 'left']
+export const quotaColumns = ['level', 'name', 'identifier', 'resource', 'unit', 'limit', 'allocated', 'available']
 
 /** A partner's pool and every customer's quotas, row by row: for a file. */
 export function* quotaRows(db: Db, partnerId: AccountId) {

@@ -8,7 +8,7 @@ import type { Resource } from '../resources/data.ts'
 import type { NotMore } from './data/deciding.ts'
 import { findRequest, type QuotaRequest } from './data/reading.ts'
 
-export const endedMeanwhile = 'This request has ended meanwhile: it was cancelled, or somebody else has decided it.'
+export const endedMeanwhile = 'This request has already ended: it was cancelled, or someone else decided it.'
 
 /** The request that the address names, if it is this account’s. */
 export function requestOf(request: FastifyRequest, accountId: AccountId): QuotaRequest {

@@ -62,7 +62,7 @@ export default async function resourceRoutes(app: FastifyInstance) {
         changed === 'saved' ? `${name} is saved.` : `${name} is as it was. Nothing was changed.`,
       )
     const current = resourceOf(request)
-    form.errors.name = `Somebody has changed it to “${current.name}” (${current.unit || 'no unit'}) meanwhile. Save again to call it “${name}”.`
+    form.errors.name = `Someone else changed it to “${current.name}” (${current.unit || 'no unit'}). Save again to call it “${name}”.`
     form.values.version = String(current.version)
     return show(request, reply.code(409), { editing: { key, form } })
   })

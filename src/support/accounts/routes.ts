@@ -63,7 +63,7 @@ export default async function supportAccountRoutes(app: FastifyInstance) {
         return reply.seeOther(
           '/support/accounts',
           created.invited
-            ? `${created.name} was created, and ${adminName} is invited.`
+            ? `${created.name} was created, and an invitation was sent to ${adminName}.`
             : `${created.name} was created, but ${adminName} could not be invited.`,
         )
       form.values.identifier ||= input.identifier

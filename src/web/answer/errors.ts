@@ -128,7 +128,7 @@ const storageRefusals: Record<StorageProblem, [status: number, title: string, me
     'The disk fails',
     `The panel’s disk does not take what is written to it. Support must look. ${stillPossible}`,
   ],
-  'read-only': [503, 'Nothing can be saved now', `The panel’s data can only be read at the moment. ${stillPossible}`],
+  'read-only': [503, 'Nothing can be saved now', `The panel’s data is read-only for now. ${stillPossible}`],
   moved: [
     503,
     'The data is not in its place',

@@ -76,8 +76,8 @@ async function confirmed(request: FastifyRequest, reply: FastifyReply, prove: Gu
     403,
     'Confirm that it is you',
     request.routeOptions.config.confirm === 'download'
-      ? 'You logged in some time ago. The download starts when you have confirmed; then you can leave this page.'
-      : 'This matters, and your log-in is some time ago. Nothing was changed yet.',
+      ? 'Confirm your password to continue. The download then starts, and you can leave this page.'
+      : 'Confirm your password to continue. Nothing was changed yet.',
     'errors/confirm',
     {
       form,
@@ -134,7 +134,7 @@ function refusal(request: FastifyRequest): Refusal {
   const { account, standings, partnerAccounts, deletedAccount } = request.viewer
   const { can: action } = request.routeOptions.config
   if (standings.includes('enrolling')) {
-    return new Refusal(403, 'Set up two-factor log-in first', 'This installation requires it of you.', 'errors/enrol')
+    return new Refusal(403, 'Set up two-factor login first', 'This installation requires it of you.', 'errors/enrol')
   }
   if (action && isOfPartnerArea(action) && account?.kind !== 'partner' && partnerAccounts.length > 0) {
     return new Refusal(
@@ -146,12 +146,7 @@ function refusal(request: FastifyRequest): Refusal {
     )
   }
   if (deletedAccount) {
-    return new Refusal(
-      403,
-      `${deletedAccount.name} was deleted`,
-      'Nobody can work in it any more.',
-      'errors/choose-account',
-    )
+    return new Refusal(403, `${deletedAccount.name} was deleted`, 'Nobody can work in it now.', 'errors/choose-account')
   }
   if (standings.includes('unattached')) {
     return new Refusal(

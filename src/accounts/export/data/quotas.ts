@@ -18,7 +18,7 @@ export function ofLimits(db: Db, accountId: AccountId): ExportTable {
       resource: 'the key of the resource',
       unit: 'its unit; empty for what is counted in pieces',
       amount: 'the number; empty where it was taken away again',
-      remark: 'what was remarked when it was set',
+      remark: 'the note written when it was set',
       'set by': 'who set it last',
       'set from': 'the account that it was set from; empty for Support',
       set: 'when',

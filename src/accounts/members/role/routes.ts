@@ -103,7 +103,7 @@ function confirm(
   const isOwn = who.userId === user.id
   return reply.page('accounts/endings/confirmation', {
     title: isOwn ? 'Change your role' : `Change the role of ${who.name}`,
-    lead: `${isOwn ? 'You' : who.name} will be ${roleName(account.kind, role)} of ${account.name}, and can invite nobody any more.`,
+    lead: `${isOwn ? 'You' : who.name} will be ${roleName(account.kind, role)} of ${account.name}, and can no longer invite anyone.`,
     area: 'account',
     ends: { sent },
     you: isOwn,

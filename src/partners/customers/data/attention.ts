@@ -19,7 +19,7 @@ import { type CustomerFilter, customerList, narrowCustomers } from './listing.ts
 /** What a customer may need, by the filter of the list that shows all who do. The first that holds is what Home says. */
 export const needs = {
   failed: {
-    words: ['customer whose letter failed', 'customers whose letter failed'],
+    words: ['customer with a failed invitation e-mail', 'customers with a failed invitation e-mail'],
     filter: { invitations: 'failed' },
   },
   expired: {

@@ -75,7 +75,7 @@ export const customerList = {
     invitations: {
       expired: 'Invitation expired',
       ending: 'Invitation expires within 48 hours',
-      failed: 'Letter failed',
+      failed: 'Invitation e-mail failed',
     },
     used: { idle: 'Idle for 90 days' },
     tag: 'text',

@@ -10,7 +10,7 @@ import { findTicked } from './data.ts'
 /** What became of several customers: how many were changed, and of the others why not. */
 export type TickedResult = { done: number; left: { identifier: string; why: string }[] }
 
-export const notYours = 'not one of your customers any more'
+export const notYours = 'no longer one of your customers'
 
 /**
  * Changes customers one by one. Each has a transaction of its own, in which the right to do it is read again, and whose

@@ -142,8 +142,8 @@ function ownMembership(app: FastifyInstance) {
     return reply.seeOther(
       usersOf(customer),
       removed
-        ? `You are no user of ${customer.name} any more.${ended > 0 ? ` ${plural(ended, 'invitation')} that you had sent ended.` : ''}`
-        : `You are no user of ${customer.name}.`,
+        ? `You left ${customer.name}.${ended > 0 ? ` ${plural(ended, 'invitation')} that you had sent ended.` : ''}`
+        : `You are not a user of ${customer.name}.`,
     )
   })
 }

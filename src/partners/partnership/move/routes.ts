@@ -44,7 +44,7 @@ export default async function accountTransferRoutes(app: FastifyInstance) {
       const now = found(findAccount(db, id)).partnerName
       return reply.seeOther(
         '/support/accounts',
-        `${name} is looked after by ${now ?? 'Support'} now. Everybody concerned gets a letter.`,
+        `${name} is looked after by ${now ?? 'Support'} now. Everyone affected gets an e-mail.`,
       )
     }
     form.errors[to === 'none' ? 'to' : 'partner'] = wordsOf(done, partner, name)
@@ -71,7 +71,7 @@ export default async function accountTransferRoutes(app: FastifyInstance) {
 
 function wordsOf(refused: Exclude<Moved, 'moved'>, partner: string, name: string): string {
   if (refused === 'no-partner') return `There is no partner account “${partner}”.`
-  if (refused === 'suspended-partner') return `“${partner}” is suspended, and can look after nobody.`
+  if (refused === 'suspended-partner') return `“${partner}” is suspended, and cannot look after customers.`
   if (refused === 'same') return `${name} is there already.`
   const lacks = refused.map(
     ({ resource, takes, left }) =>

@@ -44,7 +44,7 @@ export default async function secondStepRoutes(app: FastifyInstance) {
       const { id: userId, passwordHash } = user
       const [last] = listRecentAccounts(db, userId, 1)
       if (!(await signIn(request, { userId, accountId: last?.id ?? null, passwordHash, secondFactor: true })))
-        return reply.seeOther('/login', 'Your log-in has changed. Log in again.')
+        return reply.seeOther('/login', 'Your login has changed. Log in again.')
       forgive(db, attempt)
       forgive(db, logInAttempt(request, user.email, user))
       rememberBrowser(request, reply, user)

@@ -19,8 +19,8 @@ export default async function twoFactorResetRoutes(app: FastifyInstance) {
       return reply.seeOther(
         '/support/users',
         done
-          ? `Two-factor log-in of ${user.name} was reset, and all sessions ended.`
-          : `${user.name} has no two-factor log-in.`,
+          ? `Two-factor login of ${user.name} was reset, and all sessions ended.`
+          : `${user.name} has no two-factor login.`,
       )
     },
   )
