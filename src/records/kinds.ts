@@ -80,6 +80,7 @@ export const recordKinds = {
   'token.created': 'made an API token',
   'token.rotated': 'replaced an API token',
   'token.ended': 'ended an API token',
+  'token.expiring': 'noted that an API token expires soon',
   'import.started': 'began to import a file',
   'import.ended': 'finished importing a file',
   'import.stopped': 'stopped importing a file',

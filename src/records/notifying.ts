@@ -135,6 +135,7 @@ export const notifying: Record<RecordKind, ToldTo[] | { nobody: string }> = {
   'token.created': [{ to: 'login', topic: 'security', by: 'worker' }],
   'token.rotated': [{ to: 'login', topic: 'security', by: 'page' }],
   'token.ended': [{ to: 'login', topic: 'security', by: 'page' }],
+  'token.expiring': [{ to: 'login', topic: 'security', by: 'worker' }],
   'import.started': { nobody: 'the page of the import tells it' },
   'import.ended': { nobody: 'the page of the import tells it' },
   'import.stopped': { nobody: 'the page of the import tells it' },

@@ -16,7 +16,8 @@ type TopicRule = {
 export const topics = {
   security: {
     title: 'Security of your login',
-    about: 'Your password, e-mail or two-factor login changed, somebody reset it, or a token was created in your name.',
+    about:
+      'Your password, e-mail or two-factor login changed, somebody reset it, or an API token was created in your name or expires soon.',
     usual: 'now',
     fixed: 'You need to know at once if somebody else did this.',
   },

@@ -45,7 +45,7 @@ import { requestEmailChange } from '../../src/people/email/data.ts'
 import { deleteUser } from '../../src/people/leaving/data.ts'
 import { admit } from '../../src/people/log-in/throttle/data.ts'
 import { requestReset, resetLifetime, resetPassword } from '../../src/people/password/data.ts'
-import { createApiToken, endApiToken } from '../../src/people/tokens/data.ts'
+import { createApiToken, endApiToken, noteExpiring } from '../../src/people/tokens/data.ts'
 import { renewCodes, switchOn } from '../../src/people/two-factor/data.ts'
 import { changeAccess } from '../../src/projects/access/data/giving.ts'
 import { createProject, listProjectChoices, renameProject } from '../../src/projects/data.ts'
@@ -293,7 +293,12 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
           networks: '192.0.2.0/24 2001:db8::1',
           createdAt: stella.at,
           expiresAt: stella.at + 30 * day,
+          remindAt: stella.at + 16 * day,
         }
+      },
+      ({ db, at }, { expiresAt }) => {
+        noteExpiring(db, at + 16 * day)
+        return { remindAt: expiresAt - 2 * day }
       },
       ({ db, at }, { id }) => {
         noteTokenUse(db, id, at + 5, '192.0.2.9')
@@ -301,7 +306,7 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
       },
       ({ db, stella }, { id }) => {
         endApiToken(db, later(stella, 7), id)
-        return { endedAt: stella.at + 7 }
+        return { endedAt: stella.at + 7, remindAt: null }
       },
     ],
   ],

@@ -4,13 +4,15 @@ import t, { type Test } from 'tap'
 import { addMember, changeRole, findMember, removeMember } from '../../src/accounts/members/data.ts'
 import type { AccountId } from '../../src/db/ids.ts'
 import { type Db, write } from '../../src/db/open.ts'
-import { accounts, invitations, letters, memberships, projects, users } from '../../src/db/schema.ts'
+import { accounts, apiTokens, invitations, letters, memberships, projects, users } from '../../src/db/schema.ts'
 import { type CastName, cast, demoPassword } from '../../src/demo.ts'
 import { type LetterKind, letterKinds } from '../../src/mail/letters.ts'
 import { type LetterRow, openBody } from '../../src/mail/outbox.ts'
 import { whyNotSent } from '../../src/mail/reasons.ts'
 import { noteTroubles } from '../../src/operations/troubles/data.ts'
+import { noteExpiring } from '../../src/people/tokens/data.ts'
 import { atCommandLine } from '../../src/records/record.ts'
+import { tokenOf } from '../api/program.ts'
 import { type Client, type Panel, publicUrl, startApp, there, undone, userId } from '../harness.ts'
 import { linkIn, type MailServer, startMailServer, until } from '../smtp.ts'
 
@@ -214,6 +216,12 @@ const kinds: Record<LetterKind, Record<string, Scenario>> = {
     'the news that Support suspended a customer': async ({ as }) => {
       await (await as('olga')).submit('/support/accounts/initech/suspension', 'Suspend', { reason: 'Abuse' })
       return cast.petra.email
+    },
+    'the news that a token expires soon': async ({ panel }) => {
+      tokenOf(panel, 'ines', 'initech')
+      panel.db.update(apiTokens).set({ remindAt: panel.app.now() }).run()
+      noteExpiring(panel.db, panel.app.now())
+      return cast.ines.email
     },
   },
   notice: {

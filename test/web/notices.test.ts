@@ -890,6 +890,8 @@ t.test('a sentence tells of every kind of record', async (t) => {
     record(tx, self, { kind: 'partner.cancelled', accountId: acme })
     for (const kind of ['limit.near', 'limit.reached'] as const)
       record(tx, byItself(self.at), { kind, accountId: acme, change: { cores: [10, 9] } })
+    const expiring = { token: ['…x7Yz', null], days: [null, 14] } satisfies Change
+    record(tx, byItself(self.at), { kind: 'token.expiring', accountId: acme, userId: toms, change: expiring })
     record(tx, byItself(self.at), { kind: 'invitation.expired', accountId: acme, invitationId: 1 })
     record(tx, self, { kind: 'import.ended', accountId: acme, change: { done: [null, 2], failed: [null, 1] } })
     for (const kind of [

@@ -28,6 +28,8 @@ export const apiTokens = sqliteTable(
     createdAt: integer('created_at').notNull(),
     expiresAt: integer('expires_at').notNull(),
     endedAt: integer('ended_at'),
+    // When its user is next told that it expires soon; none when nothing more is to be said.
+    remindAt: integer('remind_at'),
     // Noted once a minute.
     lastUsedAt: integer('last_used_at'),
     lastUsedIp: text('last_used_ip'),
@@ -35,6 +37,7 @@ export const apiTokens = sqliteTable(
   (table) => [
     index('api_tokens_user').on(table.userId, table.id).where(sql`ended_at is null`),
     index('api_tokens_account').on(table.accountId, table.userId),
+    index('api_tokens_remind').on(table.remindAt).where(sql`remind_at is not null`),
   ],
 )
 

@@ -56,6 +56,10 @@ export const ofPeople: Record<OfPeople, (told: Told) => Sentence> = {
 
   'token.created': (it) => only(say`created the API token ${now(it, 'token')}${inside(it)}`),
   'token.rotated': (it) => only(say`replaced the API token ${was(it, 'token')}${inside(it)} by ${now(it, 'token')}`),
+  'token.expiring': (it) => {
+    const days = { count: Number(side(it, 'days', 'after') ?? 0), one: 'day' }
+    return only(say`noted that the API token ${was(it, 'token')} of ${whom(it)}${inside(it)} expires in ${days}`)
+  },
   'token.ended': (it) => only(say`ended the API token ${was(it, 'token')}${inside(it)}`),
 
   'user.created': (it) => only(it.subject ? say`created the user ${it.subject}` : say`signed up`),

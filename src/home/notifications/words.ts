@@ -4,7 +4,7 @@ import type { Resource } from '../../quotas/resources/data.ts'
 import type { RecordKind } from '../../records/kinds.ts'
 import type { Audience } from '../../records/notifying.ts'
 import type { Change } from '../../records/record.ts'
-import { amountInWords } from '../../web/format.ts'
+import { amountInWords, plural } from '../../web/format.ts'
 import { pageOfLine } from './pages.ts'
 
 /** A piece of a sentence: words of ours, or a name that somebody typed. */
@@ -165,6 +165,11 @@ export const newsOf: Partial<Record<RecordKind, Sentence>> = {
   'token.created': (told) => ['An API token for ', account(told), ' was created in your name'],
   'token.rotated': (told) => ['Your API token for ', account(told), ' was replaced'],
   'token.ended': (told) => ['Your API token for ', account(told), ' was ended'],
+  'token.expiring': (told) => [
+    `Your API token ${text(told.change.token?.[0])} for `,
+    account(told),
+    ` expires in ${plural(Number(told.change.days?.[1] ?? 0), 'day')}`,
+  ],
   'user.sessions-ended': (told) =>
     told.byReader ? ['You ended your other sessions'] : [who(told), ' ended your sessions'],
 }

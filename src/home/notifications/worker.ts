@@ -4,6 +4,7 @@ import type { Storage } from '../../db/storage.ts'
 import type { MailContext } from '../../mail/outbox.ts'
 import type { Clock } from '../../operations/clock/watch.ts'
 import type { SetAside } from '../../operations/health/set-aside.ts'
+import { noteExpiring } from '../../people/tokens/data.ts'
 import { onNotified } from '../../records/data/recipients.ts'
 import { deleteOld, type MailWait, nextReader, noteExpired, trimReaders, writeToReader } from './data/mailing.ts'
 
@@ -63,6 +64,7 @@ export function startNotificationWorker(
 
   async function work(): Promise<void> {
     while (goesOn() && noteExpired(db, now())) await breathe()
+    while (goesOn() && noteExpiring(db, now())) await breathe()
     await writeAll('now', Number.MAX_SAFE_INTEGER)
     const due = lastSummary(now())
     if (!goesOn() || summarised === due) return

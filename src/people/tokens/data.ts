@@ -1,9 +1,9 @@
-import { and, desc, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, inArray, isNull, lte, type SQL, sql } from 'drizzle-orm'
 import type { AccountId, UserId } from '../../db/ids.ts'
 import { type Db, write } from '../../db/open.ts'
 import { accounts, apiReplays, apiTokens } from '../../db/schema.ts'
 import type { TokenScope } from '../../policy.ts'
-import { type Actor, type Person, record } from '../../records/record.ts'
+import { type Actor, byItself, type Change, type Person, record } from '../../records/record.ts'
 import { hashToken } from '../../secrets.ts'
 import { newApiToken } from './token.ts'
 
@@ -15,6 +15,8 @@ export const mostTokens = 50
 const day = 24 * 3_600_000
 /** The successor of a token works at once; the earlier one may work for so long after it. */
 const overlap = day
+/** So long before it expires, its user is told: once each. */
+const reminders = [14 * day, 2 * day]
 
 export type TokenChoice = {
   name: string
@@ -67,7 +69,7 @@ export function rotateApiToken(
     const { name, accountId, scopes, networks, createdAt, expiresAt } = earlier
     const token = insertToken(tx, by, { name, accountId, scopes, networks, expiresAt: by.at + (expiresAt - createdAt) })
     tx.update(apiTokens)
-      .set(endsNow ? { endedAt: by.at } : { expiresAt: Math.min(expiresAt, by.at + overlap) })
+      .set({ remindAt: null, ...(endsNow ? { endedAt: by.at } : { expiresAt: Math.min(expiresAt, by.at + overlap) }) })
       .where(eq(apiTokens.id, tokenId))
       .run()
     record(tx, by, {
@@ -88,7 +90,14 @@ type NewRow = Pick<ApiToken, 'name' | 'accountId' | 'scopes' | 'networks' | 'exp
 function insertToken(tx: Db, by: Person, row: NewRow): string {
   const token = newApiToken()
   tx.insert(apiTokens)
-    .values({ ...row, userId: by.userId, hash: hashToken(token), lastFour: token.slice(-4), createdAt: by.at })
+    .values({
+      ...row,
+      userId: by.userId,
+      hash: hashToken(token),
+      lastFour: token.slice(-4),
+      createdAt: by.at,
+      remindAt: nextReminder(row.expiresAt, by.at),
+    })
     .run()
   return token
 }
@@ -110,12 +119,50 @@ export function endTokensOf(tx: Db, actor: Actor, accountId: AccountId, userId: 
 function endTokens(tx: Db, actor: Actor, which: SQL | undefined): void {
   const ended = tx
     .update(apiTokens)
-    .set({ endedAt: actor.at })
+    .set({ endedAt: actor.at, remindAt: null })
     .where(and(live, which))
     .returning({ lastFour: apiTokens.lastFour, accountId: apiTokens.accountId, userId: apiTokens.userId })
     .all()
   for (const { lastFour, accountId, userId } of ended)
     record(tx, actor, { kind: 'token.ended', accountId, userId, change: { token: [`…${lastFour}`, null] } })
+}
+
+function nextReminder(expiresAt: number, at: number): number | null {
+  return reminders.map((before) => expiresAt - before).find((remindAt) => remindAt > at) ?? null
+}
+
+const slice = 50
+
+/** Records that tokens expire soon, some at a time, so that their users are told. False when there are no more. */
+export function noteExpiring(db: Db, at: number): boolean {
+  return write(db, byItself(at), (tx) => {
+    const rows = tx
+      .select({ token: apiTokens, deletedAt: accounts.deletedAt })
+      .from(apiTokens)
+      .innerJoin(accounts, eq(accounts.id, apiTokens.accountId))
+      .where(and(sql`${apiTokens.remindAt} is not null`, lte(apiTokens.remindAt, at)))
+      .orderBy(asc(apiTokens.remindAt))
+      .limit(slice)
+      .all()
+    for (const { token, deletedAt } of rows) {
+      const { id, accountId, userId, expiresAt, lastFour } = token
+      const remindAt = nextReminder(expiresAt, at)
+      tx.update(apiTokens).set({ remindAt }).where(eq(apiTokens.id, id)).run()
+      if (expiresAt <= at || deletedAt !== null) continue
+      const change = { token: [`…${lastFour}`, null], days: [null, daysUntil(expiresAt, at)] } satisfies Change
+      record(tx, byItself(at), { kind: 'token.expiring', accountId, userId, change })
+    }
+    return rows.length === slice
+  })
+}
+
+/** Whole days, as people say them: the last one is one. */
+const daysUntil = (expiresAt: number, at: number) => Math.ceil((expiresAt - at) / day)
+
+/** In how many days a token expires that its user is told of; undefined if there is more time, or none. */
+export function expiresInDays({ expiresAt }: Pick<ApiToken, 'expiresAt'>, at: number): number | undefined {
+  const left = expiresAt - at
+  return left > 0 && left <= Math.max(...reminders) ? daysUntil(expiresAt, at) : undefined
 }
 
 /** A user’s tokens that have not been ended, the newest first. */

@@ -5,7 +5,15 @@ import { found } from '../../web/answer/errors.ts'
 import { line, readId, several } from '../../web/fields.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
-import { createApiToken, endApiToken, findToken, listApiTokens, mostTokens, rotateApiToken } from './data.ts'
+import {
+  createApiToken,
+  endApiToken,
+  expiresInDays,
+  findToken,
+  listApiTokens,
+  mostTokens,
+  rotateApiToken,
+} from './data.ts'
 import { isNetwork } from './networks.ts'
 
 /** Days; the second is chosen beforehand. */
@@ -93,6 +101,7 @@ function showTokens(request: FastifyRequest, reply: FastifyReply, form: Form = n
       ...token,
       account,
       expired: token.expiresAt <= now(),
+      expiresIn: expiresInDays(token, now()),
       unused: (token.lastUsedAt ?? token.createdAt) < now() - 90 * 24 * 3_600_000,
     })),
     families: scopeFamilies
