@@ -10,6 +10,7 @@ import { newsOf } from '../../src/home/notifications/words.ts'
 import { lastSummary, startNotificationWorker } from '../../src/home/notifications/worker.ts'
 import { openBody } from '../../src/mail/outbox.ts'
 import { createUser } from '../../src/people/data/users.ts'
+import { createApiToken } from '../../src/people/tokens/data.ts'
 import { listWays } from '../../src/records/data/choices.ts'
 import { type RecordKind, recordKinds } from '../../src/records/kinds.ts'
 import { notifying } from '../../src/records/notifying.ts'
@@ -414,6 +415,8 @@ t.test('lines go after 90 days, and with the person', async (t) => {
   t.equal(count(tom), mostOfReader)
   t.equal(unreadIn(await (await panel.signIn('tom')).open('/')), '99+')
 
+  const by = { ...atCommandLine(app.now()), userId: tom, accountId: accountId(panel, 'acme') }
+  createApiToken(db, by, by.accountId, { name: 'CI', scopes: ['history:read'], networks: [], days: 1 })
   const olga = await panel.signIn('olga')
   await olga.submit(`/support/users/${tom}/removal`, 'Delete Tom', { email: cast.tom.email })
   t.ok(there(db.select().from(users).where(eq(users.id, tom)).get()).deletedAt)

@@ -102,6 +102,8 @@ export function deleteUser(
     forgetMentions(tx, person)
     forgetChanges(tx, person)
     forgetTokens(tx, userId)
+    // What ended with the user was told again.
+    forgetNotificationsOf(tx, userId)
     const email = `deleted-${userId}@deleted.invalid`
     tx.update(users)
       .set({
