@@ -29,7 +29,7 @@ const paces = {
   // An admin whose team came by copied links asks all of them on one day.
   confirmations: { atOnce: 20, every: day / 50 },
   // Of one kind, from one account to one reader: an act that is done and undone over and over is told a few times.
-  // So are notifications of all kinds together: the daily summary tells the rest.
+  // So are notifications of all kinds together, but those of the reader's login: the daily summary tells the rest.
   notices: { atOnce: 5, every: 10 * minute },
   // No matter who asks, the address gets a link that works for 30 minutes: its owner never waits long for one.
   passwordResets: { atOnce: 6, every: 2 * hour },
@@ -149,8 +149,8 @@ export function allowNotice(
 }
 
 /**
- * Counts an e-mail with notifications at once. False when somebody has had many lately: then the daily summary tells the
- * rest.
+ * Counts an e-mail at once with notifications whose way can be chosen. False when somebody has had many lately: then the
+ * daily summary tells the rest.
  */
 export function allowAtOnce(tx: Db, at: number, userId: UserId): boolean {
   const key = `notifications ${userId}`

@@ -133,7 +133,7 @@ export const notifying: Record<RecordKind, ToldTo[] | { nobody: string }> = {
   'user.enabled': { nobody: 'the user can log in again, and learns it there' },
   'user.sessions-ended': [{ to: 'login', topic: 'security', by: 'page' }],
   'token.created': [{ to: 'login', topic: 'security', by: 'worker' }],
-  'token.rotated': [{ to: 'login', topic: 'security', by: 'page' }],
+  'token.rotated': [{ to: 'login', topic: 'security', by: 'worker' }],
   'token.ended': [{ to: 'login', topic: 'security', by: 'page' }],
   'token.expiring': [{ to: 'login', topic: 'security', by: 'worker' }],
   'import.started': { nobody: 'the page of the import tells it' },

@@ -17,7 +17,7 @@ export const topics = {
   security: {
     title: 'Security of your login',
     about:
-      'Your password, e-mail or two-factor login changed, somebody reset it, or an API token was created in your name or expires soon.',
+      'Your password, e-mail or two-factor login changed, somebody reset it, or an API token of yours was created, replaced or expires soon.',
     usual: 'now',
     fixed: 'You need to know at once if somebody else did this.',
   },
@@ -84,6 +84,11 @@ export function wayField(topic: Topic): string {
 }
 
 export const ruleOf = (topic: Topic): TopicRule => topics[topic]
+
+/** Nobody can choose how they are told of it: it is always e-mailed at once. */
+export const isFixed = (topic: Topic): boolean => ruleOf(topic).fixed !== undefined
+
+export const fixedTopics = allTopics.filter(isFixed)
 
 /** How somebody is told of a topic who has chosen this, or nothing. What cannot be chosen stays as it is. */
 export function wayOf(topic: Topic, chosen: MailWay | undefined): MailWay {

@@ -297,6 +297,49 @@ t.test('who is told very much at once reads the rest in the daily summary', asyn
   t.match(mailsTo(panel, 'tom')[0]?.subject, 'Your daily summary: 3 notifications')
 })
 
+t.test('no amount of other news keeps an e-mail about the login waiting, or out of sight', async (t) => {
+  const panel = await startApp(t)
+  const { db, app } = panel
+  const tell = (kind: RecordKind) =>
+    record(db, atCommandLine(app.now()), { kind, accountId: accountId(panel, 'acme'), userId: userId(panel, 'tom') })
+  for (let n = 0; n < 8; n++) {
+    tell('access.given')
+    await isWritten(panel)
+  }
+  const kinds = ['token.created', 'token.rotated', 'user.recovery-code-used', 'user.data-downloaded'] as const
+  for (const [n, kind] of kinds.entries()) {
+    tell('access.removed')
+    tell(kind)
+    await isWritten(panel)
+    t.equal(mailsTo(panel, 'tom').length, 6 + n, kind)
+    t.notMatch(mailsTo(panel, 'tom')[0]?.text, 'removed you', 'the rest waits')
+  }
+  t.match(mailsTo(panel, 'tom')[2]?.subject, 'Your API token for Acme was replaced')
+  t.equal(db.select().from(notifications).where(eq(notifications.mail, 'daily')).all().length, 7)
+
+  panel.pass(day)
+  await workOnce(panel)
+  const summary = mailsTo(panel, 'tom')[0]
+  t.match(summary?.subject, 'Your daily summary: 7 notifications')
+  tell('user.recovery-code-used')
+  for (let n = 0; n < 600; n++) tell('access.given')
+  await isWritten(panel)
+  t.match(mailsTo(panel, 'tom')[0]?.text, 'A recovery code was used to log in as you')
+})
+
+t.test('an e-mail has the times and numbers of its reader, not those of who did it', async (t) => {
+  const panel = await startApp(t)
+  const [petra, stella] = [await panel.signIn('petra'), await panel.signIn('stella')]
+  await petra.submit('/profile', 'Save display', { timeZone: 'America/Los_Angeles', numbers: 'point' })
+  await stella.submit('/profile', 'Save display', { timeZone: 'Asia/Tokyo', numbers: 'space' })
+  await limitAcme(petra, { cores: '10000' })
+  await stella.submit('/projects/website', 'Save quotas', { cores: '8000' })
+  await stella.submit('/projects/shop', 'Give access', { people: String(userId(panel, 'tom')), role: 'reader' })
+  await isWritten(panel)
+  t.match(mailsTo(panel, 'petra')[0]?.text, /8\.000 of 10\.000 · .* GMT-[78]/)
+  t.match(mailsTo(panel, 'tom')[0]?.text, / UTC/, 'who has chosen nothing gets UTC')
+})
+
 t.test('a summary is written once a day, across restarts, and what was read is not in it', async (t) => {
   const panel = await startApp(t)
   const [petra, stella] = [await panel.signIn('petra'), await panel.signIn('stella')]

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import type { ListQuery } from '../../db/list.ts'
 import { chooseWays, listWays } from '../../records/data/choices.ts'
-import { allTopics, type MailWay, ruleOf, type Topic, wayField, ways } from '../../records/topics.ts'
+import { allTopics, isFixed, type MailWay, ruleOf, type Topic, wayField, ways } from '../../records/topics.ts'
 import { idChoice } from '../../web/fields.ts'
 import { plural } from '../../web/format.ts'
 import { listDownload } from '../../web/lists/csv.ts'
@@ -23,7 +23,7 @@ const readUntil = z.strictObject({ until: idChoice() })
 
 const wayChoice = z.enum(Object.keys(ways) as MailWay[], 'Choose from the list.')
 /** Those that can be chosen. */
-const chosenTopics = allTopics.filter((topic) => !ruleOf(topic).fixed)
+const chosenTopics = allTopics.filter((topic) => !isFixed(topic))
 const wayFields = z.strictObject(Object.fromEntries(chosenTopics.map((topic) => [wayField(topic), wayChoice])))
 
 export default async function notificationRoutes(app: FastifyInstance) {

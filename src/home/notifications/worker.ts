@@ -6,6 +6,7 @@ import type { Clock } from '../../operations/clock/watch.ts'
 import type { SetAside } from '../../operations/health/set-aside.ts'
 import { noteExpiring } from '../../people/tokens/data.ts'
 import { onNotified } from '../../records/data/recipients.ts'
+import { anybody, forReader } from '../../web/reader.ts'
 import { deleteOld, type MailWait, nextReader, noteExpired, trimReaders, writeToReader } from './data/mailing.ts'
 
 export type NotificationWorker = { wake: () => void; stop: () => Promise<void> }
@@ -50,7 +51,8 @@ export function startNotificationWorker(
       again = true
       return
     }
-    working = work()
+    // An act wakes it, while its actor’s settings hold.
+    working = forReader(anybody, work)
       .catch((error) => {
         if (storage.note(error)) storage.afterwards(wake)
         else log.error({ err: error }, 'the worker of notifications failed')

@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, inArray, lt, max, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, lt, max, not, type SQL, sql } from 'drizzle-orm'
 import { asUserId, type UserId } from '../../../db/ids.ts'
 import { type Db, write } from '../../../db/open.ts'
 import { invitations, letters, notifications, users } from '../../../db/schema.ts'
@@ -6,7 +6,9 @@ import { allowAtOnce } from '../../../mail/allowance.ts'
 import type { MailContext } from '../../../mail/outbox.ts'
 import { listWays } from '../../../records/data/choices.ts'
 import { byItself, record } from '../../../records/record.ts'
+import { fixedTopics, isFixed } from '../../../records/topics.ts'
 import { dateTime } from '../../../web/format.ts'
+import { anybody, forReader } from '../../../web/reader.ts'
 import { plainWords } from '../words.ts'
 import { type Notification, readLines } from './listing.ts'
 
@@ -57,33 +59,38 @@ export function writeToReader(
       lt(notifications.createdAt, before),
     )
     const reader = tx.select().from(users).where(eq(users.id, userId)).get()
-    const ways = listWays(tx, userId)
-    const lines = readLines(tx, waiting, mostWaiting)
-    const due = lines.filter(
-      ({ topic, readAt }) => readAt === null && (mail === 'daily' ? ways[topic] !== 'off' : ways[topic] === 'now'),
-    )
-    const later = mail === 'now' ? lines.filter(({ topic, readAt }) => readAt === null && ways[topic] === 'daily') : []
-    const told = reader?.disabledAt === null && reader.emailProvedAt !== null ? due : []
-    // Too many at once: the rest comes with the daily summary.
-    const slow = mail === 'now' && told.length > 0 && !allowAtOnce(tx, at, userId)
-    const letterId =
-      told.length > 0 && !slow && reader ? writeLetter(tx, at, { reader, mail, lines: told }, context) : null
-    const put = (which: Notification[], values: Partial<typeof notifications.$inferInsert>) =>
-      tx
-        .update(notifications)
-        .set(values)
-        .where(
-          inArray(
-            notifications.id,
-            which.map(({ id }) => id),
-          ),
-        )
-        .run()
-    put(slow ? [...later, ...told] : later, { mail: 'daily' })
-    if (letterId !== null) put(told, { mail: 'written', letterId })
-    tx.update(notifications).set({ mail: 'none' }).where(waiting).run()
-    return letterId !== null
+    return forReader(reader ?? anybody, () => {
+      const { due, later } = dueLines(tx, waiting, { userId, mail })
+      const told = reader?.disabledAt === null && reader.emailProvedAt !== null ? due : []
+      const usual = told.filter(({ topic }) => !isFixed(topic))
+      // Too many at once: the rest comes with the daily summary. What nobody can choose neither counts nor waits.
+      const slow = mail === 'now' && usual.length > 0 && !allowAtOnce(tx, at, userId)
+      const lines = slow ? told.filter(({ topic }) => isFixed(topic)) : told
+      const letterId = lines.length > 0 && reader ? writeLetter(tx, at, { reader, mail, lines }, context) : null
+      put(tx, slow ? [...later, ...usual] : later, { mail: 'daily' })
+      if (letterId !== null) put(tx, lines, { mail: 'written', letterId })
+      tx.update(notifications).set({ mail: 'none' }).where(waiting).run()
+      return letterId !== null
+    })
   })
+}
+
+/** Of what waits: what is due now, what nobody can choose first, however much else there is; and what waits for the summary. */
+function dueLines(tx: Db, waiting: SQL | undefined, { userId, mail }: { userId: UserId; mail: MailWait }) {
+  const ways = listWays(tx, userId)
+  const fixed = inArray(notifications.topic, fixedTopics)
+  const lines = [fixed, not(fixed)]
+    .flatMap((which) => readLines(tx, and(waiting, which), mostWaiting))
+    .filter(({ readAt }) => readAt === null)
+  return {
+    due: lines.filter(({ topic }) => (mail === 'daily' ? ways[topic] !== 'off' : ways[topic] === 'now')),
+    later: mail === 'now' ? lines.filter(({ topic }) => ways[topic] === 'daily') : [],
+  }
+}
+
+function put(tx: Db, which: Notification[], values: Partial<typeof notifications.$inferInsert>): void {
+  const ids = which.map(({ id }) => id)
+  tx.update(notifications).set(values).where(inArray(notifications.id, ids)).run()
 }
 
 type Writing = { reader: typeof users.$inferSelect; mail: MailWait; lines: Notification[] }
