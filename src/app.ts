@@ -1,6 +1,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { startPurge } from './accounts/deletion/purge/worker.ts'
 import api from './api/context.ts'
+import { answerUnreadableAddress } from './api/unreadable.ts'
 import type { Config } from './config.ts'
 import { startCleaning } from './db/cleaning.ts'
 import type { Connection } from './db/open.ts'
@@ -17,7 +18,7 @@ import { watchTroubles } from './operations/troubles/watch.ts'
 import pages from './pages.ts'
 import { newToken, type Secrets } from './secrets.ts'
 import assets from './web/answer/assets.ts'
-import { answerBroken, answerUnreadable } from './web/answer/bare-page.ts'
+import { answerBroken } from './web/answer/bare-page.ts'
 import compression from './web/answer/compression.ts'
 import secureHeaders from './web/answer/headers.ts'
 import { httpLimits, logging, refuseUnclearHost, requestLog, withoutEndingSlash } from './web/answer/http.ts'
@@ -52,7 +53,7 @@ export async function buildApp({
   const app = Fastify({
     ...httpLimits,
     clientErrorHandler: answerBroken(config.publicUrl),
-    frameworkErrors: answerUnreadable(config.publicUrl),
+    frameworkErrors: answerUnreadableAddress(config.publicUrl),
     ...takeBaseOff(config),
     logger: logging(config.logLevel),
     logController: requestLog,

@@ -13,7 +13,7 @@ import { readListQuery, showPage } from './lists.ts'
 import { type Act, type Answer, type Call, isAct, isListing, type Operation } from './operation.ts'
 import { operations } from './operations.ts'
 import { newPace } from './pace.ts'
-import { ofStorage, Problem, type ProblemName, problems, type ValueError } from './problems.ts'
+import { ofStorage, Problem, type ProblemName, problemBody, problems, type ValueError } from './problems.ts'
 import token from './token.ts'
 
 const prefix = '/api/v1'
@@ -202,26 +202,16 @@ function matches(header: string | undefined, etag: string): boolean {
 
 function answerProblem(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
   const problem = asProblem(error, request)
-  const { status, title } = problems[problem.problem]
+  const { status } = problems[problem.problem]
   if (status >= 500) request.log.error({ err: error, status }, 'request failed')
   else request.log.info({ status, refusal: problem.problem, code: error.code }, 'request refused')
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="meshpanel"')
   if (status === 503) reply.header('retry-after', '5')
-  const { headers = {}, ...more } = problem.more
   return reply
     .code(status)
-    .headers(headers)
+    .headers(problem.more.headers ?? {})
     .type('application/problem+json')
-    .send(
-      JSON.stringify({
-        type: `${request.server.config.publicUrl}/api/problems/${problem.problem}`,
-        title,
-        status,
-        detail: problem.message,
-        request_id: request.id,
-        ...more,
-      }),
-    )
+    .send(JSON.stringify(problemBody(problem, request.server.config.publicUrl, request.id)))
 }
 
 /** What Fastify and the data functions throw, in the API’s words. */

@@ -112,6 +112,20 @@ export class Problem extends Error {
   }
 }
 
+/** A problem as it is sent. */
+export function problemBody({ problem, message, more }: Problem, publicUrl: string, requestId: string) {
+  const { status, title } = problems[problem]
+  const { headers, ...members } = more
+  return {
+    type: `${publicUrl}/api/problems/${problem}`,
+    title,
+    status,
+    detail: message,
+    request_id: requestId,
+    ...members,
+  }
+}
+
 export const ofStorage: Record<StorageProblem, ProblemName> = {
   full: 'disk-full',
   failing: 'disk-full',

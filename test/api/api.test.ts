@@ -116,6 +116,16 @@ t.test('without a token that works there is nothing, and a token opens no page',
   t.equal(bySession.headers['set-cookie'], undefined)
 })
 
+t.test('an address that cannot be read is told of as JSON, too', async (t) => {
+  const panel = await startApp(t)
+  const ask = program(panel.app, tokenOf(panel, 'stella', 'acme'))
+  const { status, headers, body } = await ask('GET', '/accounts/%')
+  t.equal(status, 400)
+  t.match(headers['content-type'], 'application/problem+json')
+  t.match(body, { type: 'http://localhost:3000/api/problems/unreadable', status: 400 })
+  t.match((await panel.visit().get('/%')).response.headers['content-type'], 'text/html', 'people get a page')
+})
+
 t.test('a token ends by its date, its end, its scope, its addresses, and the rights of its user', async (t) => {
   const panel = await startApp(t)
   const token = tokenOf(panel, 'stella', 'acme', { days: 30 })
