@@ -116,6 +116,18 @@ t.test('without a token that works there is nothing, and a token opens no page',
   t.equal(bySession.headers['set-cookie'], undefined)
 })
 
+t.test('many wrong tokens from an address are slowed down, and a right one from there is not', async (t) => {
+  const panel = await startApp(t)
+  const [wrong, right] = [program(panel.app, 'nothing'), program(panel.app, tokenOf(panel, 'stella', 'acme'))]
+  for (let n = 0; n < 30; n++) t.equal((await wrong('GET', '/accounts/acme')).status, 401)
+  const slowed = await wrong('GET', '/accounts/acme')
+  t.equal(slowed.status, 429)
+  t.ok(Number(slowed.headers['retry-after']) > 0)
+  t.equal((await right('GET', '/accounts/acme')).status, 200)
+  panel.pass(60_000)
+  t.equal((await wrong('GET', '/accounts/acme')).status, 401)
+})
+
 t.test('an address that cannot be read is told of as JSON, too', async (t) => {
   const panel = await startApp(t)
   const ask = program(panel.app, tokenOf(panel, 'stella', 'acme'))
