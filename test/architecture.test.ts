@@ -132,6 +132,7 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
       'accounts/imports/running/batch.ts': 'asks for its importer in the batch',
       'accounts/deletion/purge/data.ts': 'nobody asks for it: it was due',
       'home/notifications/data/mailing.ts': 'nobody asks for it: it was due',
+      'mail/sending.ts': 'withdraws what is no longer true',
       'people/tokens/data.ts': 'nobody asks for it: it was due',
       'quotas/data/marks.ts': 'follows from an act, which was asked for',
     },

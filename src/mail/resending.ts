@@ -1,6 +1,7 @@
 import { and, asc, eq, gt } from 'drizzle-orm'
 import { type Db, write } from '../db/open.ts'
 import { letters } from '../db/schema.ts'
+import { tellAnew } from '../records/data/telling-anew.ts'
 import { type Actor, record } from '../records/record.ts'
 import { canGoAgain, findLetter } from './listing.ts'
 import { giveUpAfter, withdrawn } from './outbox.ts'
@@ -14,6 +15,7 @@ export function sendAgain(db: Db, actor: Actor, id: number): 'again' | 'nothing'
     const whyNot = whyNotSent(tx, letter, actor.at)
     if (whyNot !== undefined) {
       tx.update(letters).set(withdrawn(whyNot, actor.at)).where(eq(letters.id, id)).run()
+      tellAnew(tx, [id])
       return { whyNot }
     }
     tx.update(letters)

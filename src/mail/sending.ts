@@ -2,9 +2,11 @@ import { and, eq } from 'drizzle-orm'
 import type { FastifyBaseLogger } from 'fastify'
 import nodemailer from 'nodemailer'
 import type { Config } from '../config.ts'
-import type { Db } from '../db/open.ts'
+import { type Db, write } from '../db/open.ts'
 import { letters } from '../db/schema.ts'
 import type { Storage } from '../db/storage.ts'
+import { tellAnew } from '../records/data/telling-anew.ts'
+import { byItself } from '../records/record.ts'
 import type { Secrets } from '../secrets.ts'
 import { isWaiting, longestPause } from './due.ts'
 import { keepAsFile } from './files.ts'
@@ -61,8 +63,7 @@ export function newLetterSender({
     // It may not have expired at all.
     if (whyNot === expired && clockIsWrong()) return wait(db, letter, letter.attempts, whyNot, now() + minute)
     const body = whyNot === undefined ? open(secrets, letter) : undefined
-    if (whyNot !== undefined || !body)
-      return endLetter(db, now(), letter, 'withdrawn', notSent(whyNot ?? 'its text is gone'))
+    if (whyNot !== undefined || !body) return withdraw(db, now(), letter, whyNot ?? 'its text is gone')
     let info: unknown
     try {
       info = await transport.sendMail(messageOf(config, letter, body))
@@ -138,6 +139,13 @@ function wait(db: Db, letter: LetterRow, attempts: number, error: string, dueAt:
     .set({ error, attempts, dueAt })
     .where(and(eq(letters.id, letter.id), eq(letters.state, 'waiting')))
     .run()
+}
+
+function withdraw(db: Db, at: number, letter: LetterRow, why: string): void {
+  write(db, byItself(at), (tx) => {
+    endLetter(tx, at, letter, 'withdrawn', notSent(why))
+    tellAnew(tx, [letter.id])
+  })
 }
 
 /** Notes how an e-mail ended. Only e-mails that were sent or withdrawn lose their text. */

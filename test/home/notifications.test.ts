@@ -1,9 +1,10 @@
-import { and, desc, eq } from 'drizzle-orm'
+import { desc, eq } from 'drizzle-orm'
 import t from 'tap'
+import { purgeAccount } from '../../src/accounts/deletion/purge/data.ts'
 import { addMember } from '../../src/accounts/members/data.ts'
 import type { UserId } from '../../src/db/ids.ts'
 import { write } from '../../src/db/open.ts'
-import { letters, notifications, users } from '../../src/db/schema.ts'
+import { accounts, letters, notifications, projects, users } from '../../src/db/schema.ts'
 import { type CastName, cast } from '../../src/demo.ts'
 import { deleteOld, linesKept, mostOfReader, trimReaders } from '../../src/home/notifications/data/mailing.ts'
 import { newsOf } from '../../src/home/notifications/words.ts'
@@ -40,6 +41,10 @@ function mailsTo({ db, app }: Panel, who: CastName) {
   const rows = db.select().from(letters).where(eq(letters.email, cast[who].email)).orderBy(desc(letters.id)).all()
   return rows.map((letter) => ({ ...letter, ...openBody(app.secrets, letter) }))
 }
+
+/** The texts of the e-mails with notifications to somebody, the newest first. */
+const textsTo = (panel: Panel, who: CastName) =>
+  mailsTo(panel, who).flatMap(({ text }) => (text?.includes('/notifications\n') ? [text] : []))
 
 const isWritten = ({ db }: Panel) =>
   until(
@@ -466,28 +471,86 @@ t.test('lines go after 90 days, and with the person', async (t) => {
   t.equal(count(tom), 0)
 })
 
-t.test(
-  'an e-mail that waits goes unsent when its reader leaves, and what else it told comes with the next summary',
-  async (t) => {
+t.test('an e-mail that waits goes unsent when its reader leaves, and what else it told is written anew', async (t) => {
+  const panel = await startApp(t)
+  const { db, app } = panel
+  const [tom, at] = [userId(panel, 'tom'), app.now()]
+  const by = atCommandLine(at)
+  const acme = accountId(panel, 'acme')
+  record(db, by, { kind: 'access.given', accountId: acme, userId: tom, change: { role: [null, 'reader'] } })
+  record(db, by, { kind: 'user.recovery-code-used', userId: tom })
+  await isWritten(panel)
+  const mail = await until('it is kept', () => mailsTo(panel, 'tom').find(({ state }) => state === 'kept'))
+  t.equal(mail.subject, '2 new notifications')
+  db.update(letters)
+    .set({ state: 'waiting', dueAt: at + day })
+    .where(eq(letters.id, mail.id))
+    .run()
+  const stella = await panel.signIn('stella')
+  await stella.submit(there((await stella.get('/customer/users')).link('Remove', 'Tom')), 'Remove Tom')
+  const withdrawn = mailsTo(panel, 'tom').find(({ id }) => id === mail.id)
+  t.match(withdrawn, { state: 'withdrawn', error: /may no longer read all of it/ })
+  await workOnce(panel)
+  t.match(textsTo(panel, 'tom')[0], 'A recovery code was used', 'what is about the login comes at once')
+  t.notMatch(textsTo(panel, 'tom')[0], 'gave you access')
+})
+
+/** What withdraws an e-mail to Tom that names Stella and tells what only an admin may know. */
+const withdrawals: Record<string, (panel: Panel, letterId: number) => Promise<unknown>> = {
+  'its reader is no admin any more when it is due': async (panel) => {
+    await (await panel.signIn('stella')).submit('/customer/users', 'Save', { role: 'member' }, 'Tom')
+    panel.app.wakeMail()
+  },
+  'its reader is no admin any more when Support sends it again': async (panel, id) => {
+    panel.db.update(letters).set({ state: 'failed' }).where(eq(letters.id, id)).run()
+    await (await panel.signIn('stella')).submit('/customer/users', 'Save', { role: 'member' }, 'Tom')
+    const olga = await panel.signIn('olga')
+    await olga.press(await olga.open('/support/mail?state=failed'), 'Send again')
+  },
+  'whom it names is deleted': async (panel) => {
+    const olga = await panel.signIn('olga')
+    await olga.submit(`/support/users/${userId(panel, 'stella')}/removal`, 'Delete Stella', {
+      email: cast.stella.email,
+    })
+  },
+  'an account of which it tells is purged': async (panel) => {
+    const { db, app } = panel
+    const id = accountId(panel, 'acme')
+    const deleted = { deletedAt: 1, deletedBy: userId(panel, 'olga') }
+    db.update(projects).set(deleted).where(eq(projects.accountId, id)).run()
+    db.update(accounts).set(deleted).where(eq(accounts.id, id)).run()
+    while (purgeAccount(db, app.now(), id, () => {})) {}
+  },
+}
+
+for (const [why, withdraw] of Object.entries(withdrawals))
+  t.test(`what an e-mail told is told anew where ${why}`, async (t) => {
     const panel = await startApp(t)
     const { db, app } = panel
-    const [tom, at] = [userId(panel, 'tom'), app.now()]
-    const by = atCommandLine(at)
-    const acme = accountId(panel, 'acme')
-    record(db, by, { kind: 'access.given', accountId: acme, userId: tom, change: { role: [null, 'reader'] } })
-    record(db, by, { kind: 'user.recovery-code-used', userId: tom })
+    const [tom, acme] = [userId(panel, 'tom'), accountId(panel, 'acme')]
+    await (await panel.signIn('stella')).submit('/customer/users', 'Save', { role: 'admin' }, 'Tom')
+    const by = atCommandLine(app.now())
+    write(db, by, (tx) => {
+      const stella = { ...by, userId: userId(panel, 'stella'), accountId: acme }
+      record(tx, stella, { kind: 'access.given', accountId: acme, userId: tom, change: { role: [null, 'reader'] } })
+      record(tx, by, { kind: 'account.restored', accountId: acme })
+      record(tx, by, { kind: 'user.recovery-code-used', userId: tom })
+    })
     await isWritten(panel)
-    const mail = await until('it is kept', () => mailsTo(panel, 'tom').find(({ state }) => state === 'kept'))
-    t.equal(mail.subject, '2 new notifications')
-    db.update(letters)
-      .set({ state: 'waiting', dueAt: at + day })
-      .where(eq(letters.id, mail.id))
-      .run()
-    const stella = await panel.signIn('stella')
-    await stella.submit(there((await stella.get('/customer/users')).link('Remove', 'Tom')), 'Remove Tom')
-    const withdrawn = mailsTo(panel, 'tom').find(({ id }) => id === mail.id)
-    t.match(withdrawn, { state: 'withdrawn', error: /may no longer read all of it/ })
-    const left = and(eq(notifications.userId, tom), eq(notifications.mail, 'daily'))
-    t.match(db.select().from(notifications).where(left).all(), [{ audience: 'login' }])
-  },
-)
+    const { id } = await until('it is kept', () =>
+      mailsTo(panel, 'tom').find(({ subject, state }) => subject === '3 new notifications' && state === 'kept'),
+    )
+    db.update(letters).set({ state: 'waiting', dueAt: app.now() }).where(eq(letters.id, id)).run()
+    await withdraw(panel, id)
+    await until('it is withdrawn', () =>
+      mailsTo(panel, 'tom').every((mail) => mail.id !== id || mail.state === 'withdrawn'),
+    )
+    await workOnce(panel)
+    const [text] = textsTo(panel, 'tom')
+    t.match(text, 'A recovery code was used')
+    t.notMatch(text, /restored Acme|Stella/)
+    panel.pass(day)
+    await workOnce(panel)
+    const summaries = mailsTo(panel, 'tom').filter(({ subject }) => subject.startsWith('Your daily summary'))
+    t.equal(summaries.length, why.includes('purged') ? 0 : 1, 'the rest comes with the summary')
+  })

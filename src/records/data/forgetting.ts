@@ -2,7 +2,7 @@ import { and, eq, inArray, isNotNull, or, type SQL } from 'drizzle-orm'
 import type { AccountId, UserId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { letterPeople, letters, notificationChoices, notifications } from '../../db/schema.ts'
-import { withdrawn } from '../../mail/outbox.ts'
+import { withdrawTelling } from './telling-anew.ts'
 
 // What somebody was told goes with the right to know it, in the transaction that ends it.
 
@@ -33,24 +33,16 @@ function forget(tx: Db, which: SQL | undefined, at: number): void {
     .all()
     .flatMap(({ id }) => id ?? [])
   tx.delete(notifications).where(which).run()
-  if (told.length === 0) return
-  const unsent = tx
-    .update(letters)
-    .set(withdrawn('its reader may no longer read all of it', at))
-    .where(and(inArray(letters.id, [...new Set(told)]), inArray(letters.state, ['waiting', 'failed'])))
-    .returning({ id: letters.id })
-    .all()
-  if (unsent.length === 0) return
-  const ids = unsent.map(({ id }) => id)
-  tx.update(notifications).set({ mail: 'daily', letterId: null }).where(inArray(notifications.letterId, ids)).run()
+  withdrawTelling(tx, [...new Set(told)], 'its reader may no longer read all of it', at)
 }
 
 /** An account is purged: so is what anybody was told of it, with the e-mails. Returns the ids of those. */
-export function forgetAllNotifications(tx: Db, accountId: AccountId): number[] {
+export function forgetAllNotifications(tx: Db, accountId: AccountId, at: number): number[] {
   const about = or(eq(notifications.accountId, accountId), eq(notifications.readerOf, accountId))
   const told = tx.delete(notifications).where(about).returning({ letterId: notifications.letterId }).all()
   const ids = [...new Set(told.flatMap(({ letterId }) => letterId ?? []))]
   if (ids.length === 0) return []
+  withdrawTelling(tx, ids, 'an account that it told of was deleted', at)
   tx.update(notifications).set({ letterId: null }).where(inArray(notifications.letterId, ids)).run()
   tx.delete(letterPeople).where(inArray(letterPeople.letterId, ids)).run()
   tx.delete(letters).where(inArray(letters.id, ids)).run()

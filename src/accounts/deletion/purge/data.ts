@@ -87,7 +87,7 @@ export function purgeAccount(
     }
     eraseTraces(tx, listStrangers(tx, id))
     endTie(tx, byItself(at), account)
-    const letterIds = [...forgetAllNotifications(tx, id), ...forgetInvitationsAndLetters(tx, id)]
+    const letterIds = [...forgetAllNotifications(tx, id, at), ...forgetInvitationsAndLetters(tx, id)]
     forgetRequests(tx, id)
     forgetTyped(tx, id)
     tx.delete(partnerRequests).where(eq(partnerRequests.accountId, id)).run()

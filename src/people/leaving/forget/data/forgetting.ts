@@ -19,7 +19,7 @@ import {
 } from '../../../../db/schema.ts'
 import { isOneOf } from '../../../../db/search.ts'
 import { withdrawLetters } from '../../../../mail/outbox.ts'
-import { notSent } from '../../../../mail/reasons.ts'
+import { withdrawTelling } from '../../../../records/data/telling-anew.ts'
 import { type Actor, record, typedFields } from '../../../../records/record.ts'
 import type { Secrets } from '../../../../secrets.ts'
 import { emailKey } from '../../../../web/fields.ts'
@@ -67,14 +67,7 @@ export function forgetLetters(tx: Db, actor: Actor, secrets: Secrets, person: Kn
       .where(eq(letters.id, id))
       .run()
   const all = [...to, ...naming]
-  tx.update(letters)
-    .set({
-      state: 'withdrawn',
-      error: notSent('a user whom it was for, or whom it named, was deleted'),
-      doneAt: actor.at,
-    })
-    .where(and(isOneOf(letters.id, all), inArray(letters.state, ['waiting', 'failed'])))
-    .run()
+  withdrawTelling(tx, all, 'a user whom it was for, or whom it named, was deleted', actor.at)
   tx.delete(letterPeople).where(isOneOf(letterPeople.letterId, all)).run()
 }
 
