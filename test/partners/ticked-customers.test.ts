@@ -1,7 +1,9 @@
 import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { suspendAccount } from '../../src/accounts/data/suspension.ts'
-import { accounts, records, ties, tieTags } from '../../src/db/schema.ts'
+import { accounts, memberships, records, ties, tieTags } from '../../src/db/schema.ts'
+import { notYours } from '../../src/partners/customers/ticked/run.ts'
+import { notFound } from '../../src/web/answer/errors.ts'
 import { accountId, type Panel, startApp, there, userId } from '../harness.ts'
 
 const base = '/partner/ticked-customers'
@@ -121,6 +123,72 @@ t.test('what could not be done is named on one page, with the reason', async (t)
     .run()
   const resumed = await petra.submitAndFollow(`${base}/resumption?c=c-0`, 'Resume 1 customer')
   t.match(resumed.text, 'your suspension was lifted, but Support has suspended it too')
+})
+
+/** Suspending these customers ends with these errors. Tells which were tried. */
+function failing({ db }: Panel, faults: Record<string, () => Error | undefined>): string[] {
+  const tried: string[] = []
+  db.$client.function('fault', (identifier) => {
+    tried.push(String(identifier))
+    const error = faults[String(identifier)]?.()
+    if (error) throw error
+    return 0
+  })
+  db.$client.exec(`create temp trigger faulty before update of suspended_at on main.accounts
+    begin select fault(new.identifier); end`)
+  return tried
+}
+
+t.test('one that fails stops no other, whatever its place', async (t) => {
+  const panel = await startApp(t)
+  addCustomers(panel, 4)
+  failing(panel, { 'c-0': () => new Error('Nobody foresaw this'), 'c-2': notFound })
+  const petra = await panel.signIn('petra')
+  const preview = await petra.get(`${base}/suspension?c=c-0&c=c-1&c=c-2&c=c-3`)
+  const done = await petra.press(preview, 'Suspend 4 customers', { reason: 'Unpaid' })
+  t.equal(done.location, `${base}/result`)
+  t.same(suspendedOnes(panel), ['c-1', 'c-3'])
+  const result = await petra.open(`${base}/result`)
+  t.equal(result.notice, '2 customers were suspended.')
+  t.match(result.text, 'this could not be saved: try again')
+  t.match(result.text, notYours)
+})
+
+t.test('when nothing can be saved any more, the rest is not tried', async (t) => {
+  const panel = await startApp(t)
+  addCustomers(panel, 4)
+  const full = () => Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' })
+  const faults: Record<string, () => Error | undefined> = { 'c-1': full }
+  const tried = failing(panel, faults)
+  const petra = await panel.signIn('petra')
+  const preview = await petra.get(`${base}/suspension?c=c-0&c=c-1&c=c-2&c=c-3`)
+  await petra.press(preview, 'Suspend 4 customers', { reason: 'Unpaid' })
+  t.same(suspendedOnes(panel), ['c-0'])
+  t.same(tried, ['c-0', 'c-1'])
+  t.match((await petra.open(`${base}/result`)).text, /Not done for 3 customers.*Customer 3.*could not be saved/)
+
+  const none = await petra.press(await petra.get(`${base}/suspension?c=c-1&c=c-2`), 'Suspend 2 customers', {
+    reason: 'Unpaid',
+  })
+  t.equal(none.status, 507, 'where none was changed, it is offered again')
+  t.match(none.body, 'Unpaid')
+})
+
+t.test('when the right to do it ends on the way, the rest is left as it is', async (t) => {
+  const panel = await startApp(t)
+  addCustomers(panel, 3)
+  const theirs = eq(memberships.userId, userId(panel, 'petra'))
+  const demote = () => {
+    setImmediate(() => panel.db.update(memberships).set({ role: 'member' }).where(theirs).run())
+    return undefined
+  }
+  failing(panel, { 'c-0': demote })
+  const petra = await panel.signIn('petra')
+  const preview = await petra.get(`${base}/suspension?c=c-0&c=c-1&c=c-2`)
+  const ended = await petra.press(preview, 'Suspend 3 customers', { reason: 'Unpaid' })
+  t.equal(ended.status, 403)
+  t.match(ended.text, 'You can no longer do this 1 customer was suspended. The rest was left as it was.')
+  t.same(suspendedOnes(panel), ['c-0'])
 })
 
 t.test('tags are given and taken, and other details stay', async (t) => {
