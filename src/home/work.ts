@@ -32,6 +32,8 @@ export type Line = {
   detail?: string
   /** Whose initials are shown before it. */
   account?: { name: string; identifier: string }
+  /** Further names in its words. */
+  names?: (string | null | undefined)[]
   /** Since when it waits. */
   at?: number
   /** What settles it: a page, or a form. */
@@ -132,6 +134,7 @@ function lineOfRequest(request: QuotaRequest, href: string): Line {
     title: `${request.account} asks for more quota`,
     detail: [request.project, asked, request.reason && `“${request.reason}”`].filter(Boolean).join(' · '),
     account: { name: request.account, identifier: request.identifier },
+    names: [request.project],
     at: request.createdAt,
     act: { label: 'Review', href },
   }
@@ -165,6 +168,7 @@ function lineOfCustomer(
     title,
     ...(detail && { detail }),
     account: { name, identifier },
+    names: [invitation?.name],
     ...(invitation && need === 'expired' && { at: invitation.expiresAt }),
     act: { label: admin ? label : 'Open', href: addressOf(identifier, page) },
   }
