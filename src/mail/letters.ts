@@ -17,7 +17,7 @@ type QuotaRequestLetter = {
   project: string
   reason: string
   automatic: boolean
-  lines: { name: string; now: string; asked: number }[]
+  lines: { name: string; now: string; asked: string }[]
   link: string
 }
 type QuotaDecisionLetter = {
@@ -30,7 +30,7 @@ type QuotaDecisionLetter = {
   /** On whose side it was decided. */
   side: NoticeLetter['facts'][number]
   comment: string
-  lines: { name: string; asked: number; granted: number | null }[]
+  lines: { name: string; asked: string; granted: string | null }[]
   link: string
 }
 type CustomerMovedLetter = {

@@ -1,6 +1,9 @@
 import t from 'tap'
-import { cast } from '../../src/demo.ts'
+import { letters } from '../../src/db/schema.ts'
+import { cast, demoPassword } from '../../src/demo.ts'
+import { openBody } from '../../src/mail/outbox.ts'
 import { type Client, startApp } from '../harness.ts'
+import { lettersKept } from '../matrix/objects.ts'
 
 // Each user reads pages in the theme, the time zone and the number format of their own.
 
@@ -61,6 +64,42 @@ for (const [numbers, written] of [
     const refused = await petra.submit(quotas, 'Save quotas', { cores: '12,34' })
     t.equal(refused.status, 422, 'half a core is none')
   })
+
+t.test('times and numbers of an e-mail are written as its reader chose', async (t) => {
+  const panel = await startApp(t)
+  const { db, app } = panel
+  const [stella, petra, nils] = [await panel.signIn('stella'), await panel.signIn('petra'), await panel.signIn('nils')]
+  const textTo = async (email: string, subject: RegExp) => {
+    await lettersKept(panel)
+    const rows = db.select().from(letters).all().reverse()
+    const letter = rows.find((one) => one.email === email && subject.test(one.subject))
+    return (letter && openBody(app.secrets, letter)?.text) ?? ''
+  }
+  const there = { timeZone: 'Pacific/Kiritimati', numbers: 'point' } as const
+  for (const client of [stella, petra, nils]) await save(client, there)
+
+  const onTheIslands = /\d\d:\d\d GMT\+14/
+  await stella.submit('/profile', 'Change password', {
+    current: demoPassword,
+    password: 'correct horse battery',
+    repeated: 'correct horse battery',
+  })
+  t.match(await textTo(cast.stella.email, /password/), onTheIslands, 'a changed password')
+  await stella.submit('/profile', 'Change e-mail', { email: 'stella@new.example' })
+  t.match(await textTo('stella@new.example', /Confirm/), onTheIslands, 'the link to a new address')
+  t.match(await textTo(cast.stella.email, /e-mail/), onTheIslands, 'the news to the earlier one')
+
+  await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { cores: '10000' })
+  await stella.submit('/customer/quotas', 'Send request', { cores: '20000', reason: 'Growth' })
+  t.match(await textTo(cast.petra.email, /asks for more/), /20\.000/, 'quotas that somebody asks for')
+
+  const day = (timeZone: string) =>
+    new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone }).format(app.now() + 7 * 24 * 3_600_000)
+  await stella.submit('/customer/users', 'Invite', { name: 'Nils', email: cast.nils.email })
+  await stella.submit('/customer/users', 'Invite', { name: 'Stranger', email: 'stranger@else.example' })
+  t.match(await textTo(cast.nils.email, /invites/), day(there.timeZone), 'an invitation to a user')
+  t.match(await textTo('stranger@else.example', /invites/), day('UTC'), 'to an address that is nobody’s')
+})
 
 t.test('what is not on the lists is refused at its field, and nothing is changed', async (t) => {
   const panel = await startApp(t)

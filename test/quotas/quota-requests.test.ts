@@ -56,7 +56,7 @@ t.test(
     t.match(toPartner.text, /The account Acme asks for more:[\s\S]*Asked by: Stella\s+E-mail: stella@acme.example/)
     t.match(
       toPartner.text,
-      /Cores: 8 \(now 4\)\n.*RAM \(MiB\): 4096 \(now 1024\)\n\nReason: The <Christmas> sale\nAsked by: Stella\nE-mail: stella@acme.example\n\nReview here:\n/,
+      /Cores: 8 \(now 4\)\n.*RAM \(MiB\): 4,096 \(now 1,024\)\n\nReason: The <Christmas> sale\nAsked by: Stella\nE-mail: stella@acme.example\n\nReview here:\n/,
     )
     t.match(toPartner.html, 'The &lt;Christmas&gt; sale')
     const link = linkIn(toPartner.text, 'http://localhost:3000', '/partner/customers/acme/quotas')
@@ -81,7 +81,7 @@ t.test(
     )
     t.match(
       toCustomer.text,
-      /Cores: 8 now\n.*RAM \(MiB\): 2048 now, asked for 4096\n\nComment: Half of the RAM for now\n/,
+      /Cores: 8 now\n.*RAM \(MiB\): 2,048 now, asked for 4,096\n\nComment: Half of the RAM for now\n/,
     )
     t.match((await stella.open(own)).text, /approved by Petra on .*“Half of the RAM for now”/)
     t.match((await petra.open('/')).text, 'You’re all caught up.')

@@ -3,6 +3,7 @@ import { type Db, writeUnchecked } from '../../db/open.ts'
 import { troubles, users } from '../../db/schema.ts'
 import type { MailContext } from '../../mail/outbox.ts'
 import { dateTime } from '../../web/format.ts'
+import { forReader } from '../../web/reader.ts'
 
 type Kind = (typeof troubles.$inferSelect)['kind']
 
@@ -53,14 +54,20 @@ function tellSupport(
   { post, publicUrl, panelName }: MailContext,
 ): void {
   const operators = tx
-    .select({ id: users.id, name: users.name, email: users.email })
+    .select({
+      id: users.id,
+      name: users.name,
+      email: users.email,
+      timeZone: users.timeZone,
+      numbers: users.numbers,
+    })
     .from(users)
     .where(
       and(eq(users.operator, true), isNull(users.disabledAt), isNull(users.deletedAt), isNotNull(users.emailProvedAt)),
     )
     .all()
   const page = kind === 'mail' ? 'Mail' : 'Backups'
-  for (const { id, name, email } of operators)
+  for (const { id, name, email, ...reads } of operators)
     post(tx, at, {
       kind: 'notice',
       email,
@@ -69,7 +76,7 @@ function tellSupport(
       data: {
         subject: `${panelName}: ${subjects[kind]}`,
         paragraphs: [words, toDo[kind]],
-        facts: [{ name: 'Since', value: dateTime(since) }],
+        facts: [{ name: 'Since', value: forReader(reads, () => dateTime(since)) }],
         link: { words: `Open Support Area → ${page}`, to: `${publicUrl}/support/${page.toLowerCase()}` },
       },
     })

@@ -9,6 +9,7 @@ import { type Actor, type Person, record } from '../../records/record.ts'
 import { hashToken, newToken } from '../../secrets.ts'
 import { emailKey } from '../../web/fields.ts'
 import { dateTime } from '../../web/format.ts'
+import { forReader } from '../../web/reader.ts'
 import { findActiveUser, findUserByEmail, setPasswordByMail, type User } from '../data/users.ts'
 
 /** Long enough to look into another mailbox. */
@@ -34,7 +35,7 @@ export function requestEmailChange(db: Db, actor: Person, user: User, email: str
       tx.insert(emailChanges)
         .values({ hash: hashToken(token), userId: user.id, email, expiresAt })
         .run()
-      const data = { link: `${publicUrl}/profile/email/${token}`, expires: dateTime(expiresAt) }
+      const data = { link: `${publicUrl}/profile/email/${token}`, expires: forReader(user, () => dateTime(expiresAt)) }
       const reason = { because: 'token', userId: user.id, tokenHash: hashToken(token) } as const
       post(tx, actor.at, { kind: 'email-change', email, name: user.name, reason, data })
     }
@@ -75,7 +76,7 @@ export function requestConfirmation(
       data: {
         link: `${publicUrl}/profile/email/${token}`,
         resetLink: `${publicUrl}/password-reset`,
-        expires: dateTime(expiresAt),
+        expires: forReader(user, () => dateTime(expiresAt)),
       },
     })
     record(tx, actor, { kind: 'user.confirmation-sent', userId: user.id, accountId })
@@ -92,7 +93,7 @@ function tellOldAddress(
 ) {
   const data = {
     made,
-    when: dateTime(actor.at),
+    when: forReader(user, () => dateTime(actor.at)),
     link: `${publicUrl}/password-reset`,
     supportEmail: supportEmail ?? '',
   }

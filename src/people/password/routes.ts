@@ -5,6 +5,7 @@ import { allowReset } from '../../mail/allowance.ts'
 import { orTooMany } from '../../mail/pace.ts'
 import { email, emailKey } from '../../web/fields.ts'
 import { dateTime } from '../../web/format.ts'
+import { forReader } from '../../web/reader.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { visitingActor } from '../../web/request/viewer.ts'
 import { findUserByEmail } from '../data/users.ts'
@@ -69,7 +70,7 @@ export default async function passwordResetRoutes(app: FastifyInstance) {
             email: user.email,
             name: user.name,
             reason: { because: 'user', userId: user.id },
-            data: { when: dateTime(now()), link: `${publicUrl}/password-reset` },
+            data: { when: forReader(user, () => dateTime(now())), link: `${publicUrl}/password-reset` },
           })
         const anonymous = visitingActor(request)
         if (resetPassword(db, anonymous, tokenOf(request), user, passwordHash, tell)) {

@@ -2,6 +2,8 @@ import type { FastifyInstance } from 'fastify'
 import type { UserId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { dateTime } from '../../web/format.ts'
+import { anybody, forReader } from '../../web/reader.ts'
+import { findUser } from '../data/users.ts'
 
 /** Tells a user what has become of their two-factor log-in: within the transaction that changes it. */
 export function tellTwoFactor(
@@ -16,6 +18,11 @@ export function tellTwoFactor(
       email,
       name,
       reason: { because: 'user', userId },
-      data: { what, by, when: dateTime(now()), link: `${config.publicUrl}/profile/two-factor` },
+      data: {
+        what,
+        by,
+        when: forReader(findUser(tx, userId) ?? anybody, () => dateTime(now())),
+        link: `${config.publicUrl}/profile/two-factor`,
+      },
     })
 }

@@ -10,6 +10,7 @@ import { type Actor, type Person, record } from '../../../records/record.ts'
 import { hashToken, newToken } from '../../../secrets.ts'
 import { emailKey } from '../../../web/fields.ts'
 import { date } from '../../../web/format.ts'
+import { anybody, forReader } from '../../../web/reader.ts'
 import type { Account } from '../../data/account.ts'
 import { changeRole, countAdmins, findMember, type Member } from '../../members/data.ts'
 import { tellRole } from '../../notices/data.ts'
@@ -172,6 +173,7 @@ export function send(
 ): void {
   allowInvitation(tx, actor, invitation.emailKey)
   const token = addToken(tx, actor, invitation.id, 'mailed')
+  const reader = tx.select().from(users).where(eq(users.emailKey, invitation.emailKey)).get()
   post(tx, actor.at, {
     kind: 'invitation',
     email: invitation.email,
@@ -186,7 +188,7 @@ export function send(
       account: account.name,
       role: roleName(account.kind, invitation.role),
       link: invitationLink(publicUrl, token),
-      expires: date(invitation.expiresAt),
+      expires: forReader(reader ?? anybody, () => date(invitation.expiresAt)),
     },
   })
 }

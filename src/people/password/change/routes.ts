@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { write } from '../../../db/open.ts'
 import { found } from '../../../web/answer/errors.ts'
 import { dateTime } from '../../../web/format.ts'
+import { forReader } from '../../../web/reader.ts'
 import { readForm } from '../../../web/request/forms.ts'
 import { signIn } from '../../../web/request/session.ts'
 import { actor } from '../../../web/request/viewer.ts'
@@ -50,7 +51,7 @@ export default async function passwordChangeRoutes(app: FastifyInstance) {
   function changePassword(request: FastifyRequest, user: User, passwordHash: string): void {
     write(db, actor(request), (tx) => {
       setPassword(tx, actor(request), user.id, passwordHash)
-      const data = { when: dateTime(app.now()), link: `${app.config.publicUrl}/password-reset` }
+      const data = { when: forReader(user, () => dateTime(app.now())), link: `${app.config.publicUrl}/password-reset` }
       app.postLetter(tx, app.now(), {
         kind: 'password-changed',
         email: user.email,

@@ -7,6 +7,8 @@ import { users } from '../../../db/schema.ts'
 import type { Letter, MailContext } from '../../../mail/outbox.ts'
 import { wantsAtOnce } from '../../../records/data/choices.ts'
 import type { Actor } from '../../../records/record.ts'
+import { number } from '../../../web/format.ts'
+import { anybody, forReader, type Reader } from '../../../web/reader.ts'
 import type { Quota } from '../../arithmetic.ts'
 import type { Resource } from '../../resources/data.ts'
 import type { QuotaRequest } from './reading.ts'
@@ -15,6 +17,13 @@ import type { QuotaRequest } from './reading.ts'
 const mostLetters = 20
 
 const unitOf = ({ name, unit }: Resource) => (unit ? `${name} (${unit})` : name)
+
+/** How the reader of an e-mail writes numbers; Support’s own address is nobody’s. */
+const readerOf = (tx: Db, reason: Letter['reason']): Reader =>
+  ('userId' in reason &&
+    reason.userId !== undefined &&
+    tx.select().from(users).where(eq(users.id, reason.userId)).get()) ||
+  anybody
 
 /** Tells the people who decide that somebody asks, or that the rule has already approved it. */
 export function tellDeciders(
@@ -50,10 +59,12 @@ export function tellDeciders(
         project: request.project ?? '',
         reason: request.reason,
         automatic,
-        lines: request.amounts.map(({ resource, asked }) => {
-          const now = quotas.find((quota) => quota.resource.id === resource.id)?.own.limit
-          return { name: unitOf(resource), now: String(now ?? 0), asked }
-        }),
+        lines: forReader(readerOf(tx, reader.reason), () =>
+          request.amounts.map(({ resource, asked }) => {
+            const now = quotas.find((quota) => quota.resource.id === resource.id)?.own.limit
+            return { name: unitOf(resource), now: number(now ?? 0), asked: number(asked) }
+          }),
+        ),
         link: caretaker
           ? `${publicUrl}/partner/customers/${request.identifier}/quotas?account=${caretaker.identifier}`
           : `${publicUrl}/support/accounts/${request.identifier}/quotas`,
@@ -91,11 +102,12 @@ export function tellRequester(
       person: person?.name ?? '',
       side: sideOf(tx, decider, account),
       comment: request.comment,
-      lines: request.amounts.map(({ resource, asked }) => ({
-        name: unitOf(resource),
-        asked,
-        granted: amounts.get(resource.id) ?? null,
-      })),
+      lines: forReader(user, () =>
+        request.amounts.map(({ resource, asked }) => {
+          const granted = amounts.get(resource.id) ?? null
+          return { name: unitOf(resource), asked: number(asked), granted: granted === null ? null : number(granted) }
+        }),
+      ),
       link: `${publicUrl}/customer/quotas?account=${request.identifier}`,
     },
   })
