@@ -4,6 +4,7 @@ import accountExportRoutes from './accounts/export/routes.ts'
 import importRoutes from './accounts/imports/routes.ts'
 import offerRoutes from './accounts/invitations/offer/routes.ts'
 import invitationRoutes from './accounts/invitations/routes.ts'
+import tickedInvitationRoutes from './accounts/invitations/ticked/routes.ts'
 import memberRemovalRoutes from './accounts/members/removal/routes.ts'
 import memberRoleRoutes from './accounts/members/role/routes.ts'
 import memberRoutes from './accounts/members/routes.ts'
@@ -80,6 +81,7 @@ export const rooms = [
   memberRoleRoutes,
   memberRemovalRoutes,
   invitationRoutes,
+  tickedInvitationRoutes,
   offerRoutes,
   importRoutes,
   projectRoutes,

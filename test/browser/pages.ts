@@ -120,6 +120,8 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     )[3] ?? '',
   )
 
+  const norasInvitation = await stella.page.getByLabel('Tick nora@acme.example').inputValue()
+
   await petra.goto('/partner/customers')
   await petra.fill({ Name: 'Mills', Identifier: 'mills' })
   await petra.press('Create customer')
@@ -349,6 +351,30 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     { name: 'project-removal', who: stella, path: '/projects/shop/removal' },
     { name: 'users', who: stella, path: '/customer/users' },
     { name: 'users-errors', who: stella, path: '/customer/users', act: emptyForm('Invite') },
+    {
+      name: 'users-ticked',
+      who: stella,
+      path: '/customer/users',
+      act: async ({ page }) => page.getByLabel('Tick nora@acme.example').check(),
+    },
+    { name: 'ticked-resending', who: stella, path: `/customer/ticked-invitations/resending?c=${norasInvitation}` },
+    {
+      name: 'ticked-cancellation',
+      who: stella,
+      path: `/customer/ticked-invitations/cancellation?c=${norasInvitation}`,
+    },
+    {
+      name: 'ticked-invitations-result',
+      who: stella,
+      path: `/customer/ticked-invitations/cancellation?c=${norasInvitation}`,
+      act: async (stella) => {
+        // As if it was to be sent again, which is too soon.
+        await stella.page.locator('form.stack').evaluate((form) => {
+          form.setAttribute('action', (form.getAttribute('action') ?? '').replace('cancellation', 'resending'))
+        })
+        await stella.press('Cancel 1 invitation')
+      },
+    },
     { name: 'users-user', who: tom, path: '/customer/users' },
     { name: 'user-removal', who: stella, path: `/customer/users/${tomsId}/removal` },
     {

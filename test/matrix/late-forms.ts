@@ -151,6 +151,8 @@ export const acts: Record<string, Act | Act[]> = {
   '/customer/invitations/:id/cancellation': {},
   '/customer/invitations/:id/correction': {},
   '/customer/invitations/:id/link': {},
+  '/customer/ticked-invitations/resending': {},
+  '/customer/ticked-invitations/cancellation': {},
   '/customer/projects/deleted/:project/restoration': {
     arrange: (w) => deleteProject(w.db, w.person('Stella'), w.accountId('acme'), projectId(w, 'shop')),
     objects: () => ({ project: 'shop' }),

@@ -227,6 +227,7 @@ export function formFor(url: string, objects: Objects): Fields {
   if (url === '/partner/customers/:customer/removal') fields.identifier = objects.customer
   if (url === '/support/accounts/:identifier/removal') fields.identifier = objects.identifier
   if (url.startsWith('/partner/ticked-customers/')) fields.customers = objects.customer
+  if (url.startsWith('/customer/ticked-invitations/')) fields.invitations = objects.id
   if (url === '/projects/:project/access') fields.people = objects.user
   if (url === '/customer/quotas/requests') fields.project = objects.project
   if (url === '/partner/ticked-customers/plan') Object.assign(fields, { plan: objects.plan, version: '1' })

@@ -243,6 +243,18 @@ const acts: Record<string, Act | string> = {
     page: '/customer/users',
     button: 'Cancel',
   },
+  'POST /customer/ticked-invitations/resending': {
+    who: 'stella',
+    first: all(inviteGuest, untilResendable),
+    page: '/customer/ticked-invitations/resending?c=1',
+    button: 'Resend 1 invitation',
+  },
+  'POST /customer/ticked-invitations/cancellation': {
+    who: 'stella',
+    first: inviteGuest,
+    page: '/customer/ticked-invitations/cancellation?c=1',
+    button: 'Cancel 1 invitation',
+  },
   'POST /customer/invitations/:id/correction': {
     who: 'stella',
     first: inviteGuest,

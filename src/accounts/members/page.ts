@@ -5,7 +5,7 @@ import { type AccountKind, roleName } from '../../policy.ts'
 import { countProjects, findProjectsById, listProjectChoices, withChosen } from '../../projects/data.ts'
 import { readId } from '../../web/fields.ts'
 import { number } from '../../web/format.ts'
-import { readList } from '../../web/lists/list.ts'
+import { listAddress, readList } from '../../web/lists/list.ts'
 import { readRemembered } from '../../web/lists/remembered.ts'
 import { type Form, newForm } from '../../web/request/forms.ts'
 import { invitationList, listInvitations } from '../invitations/data/listing.ts'
@@ -29,6 +29,8 @@ export function showMembers(
     .flat()
     .flatMap((id) => readId(id) ?? [])
     .map(asProjectId)
+  const list = listMembers(db, account.id, readRemembered(request, memberList))
+  const invitations = listInvitations(db, account.id, readList(request, invitationList, invitedPrefix))
   return reply.page('accounts/members/index', {
     title: 'Users',
     form: form ?? newForm({ role: 'member', projectRole: 'user' }),
@@ -36,10 +38,21 @@ export function showMembers(
     choices: withChosen(listProjectChoices(db, account.id, choices), findProjectsById(db, account.id, chosen)),
     projectCount: countProjects(db, account.id),
     views: memberViews(db, account.id),
-    list: listMembers(db, account.id, readRemembered(request, memberList)),
-    invitations: listInvitations(db, account.id, readList(request, invitationList, invitedPrefix)),
+    list,
+    invitations,
+    address: usersAddress(list, invitations),
     now: now(),
   })
+}
+
+type Shown = Parameters<typeof listAddress>[1]
+
+/** The address of the page with both of its lists as they are. */
+export function usersAddress(list: Shown, invitations: Shown): string {
+  const [path = '', ...query] = listAddress('/customer/users', list, '', list.cursor).split('?')
+  const invited = listAddress('', invitations, invitedPrefix, invitations.cursor).slice(1)
+  const whole = [...query, invited].filter(Boolean).join('&')
+  return whole ? `${path}?${whole}` : path
 }
 
 /** The tabs of the list: everybody, and those of a role. */

@@ -65,6 +65,7 @@ const hidden = [
   'people',
   'c',
   'customers',
+  'invitations',
   'list',
   'until',
   'projects',

@@ -27,9 +27,13 @@ export function readList<Filters extends string>(
  * The list that a form was opened from: the query of its address. What is no query of the list’s becomes its first page: it
  * only says where to return to, or what to read.
  */
-export function readListText<Filters extends string>(text: string, spec: ListSpec<never, Filters>): ListQuery<Filters> {
+export function readListText<Filters extends string>(
+  text: string,
+  spec: ListSpec<never, Filters>,
+  prefix = '',
+): ListQuery<Filters> {
   try {
-    return readQuery(Object.fromEntries(new URLSearchParams(text)), spec, '')
+    return readQuery(Object.fromEntries(new URLSearchParams(text)), spec, prefix)
   } catch (error) {
     if (error instanceof Refusal) return firstPage(spec)
     throw error

@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
-import type { AccountId, UserId } from '../../../db/ids.ts'
 import { can } from '../../../policy.ts'
 import { findPlan, listPlanNames, type Plan } from '../../../quotas/plans/data/plans.ts'
 import { badRequest, found, notFound } from '../../../web/answer/errors.ts'
+import { LastResults, type SeveralResult } from '../../../web/answer/several.ts'
 import { idChoice, identifierPattern, line, readId, version } from '../../../web/fields.ts'
 import { csvDownload, listRows } from '../../../web/lists/csv.ts'
 import { listAddress, readListText } from '../../../web/lists/list.ts'
@@ -13,7 +13,7 @@ import { listTags } from '../details/data.ts'
 import { oneTag } from '../details/tags.ts'
 import { type TickedAct, tickedActs } from './acts.ts'
 import { listMatching, listTicked, mostAtOnce, rowsOfTicked, type TickedCustomer } from './data.ts'
-import { changeTicked, notYours, type TickedResult } from './run.ts'
+import { changeTicked, notYours } from './run.ts'
 
 const base = '/partner/ticked-customers'
 const tagsOffered = 20
@@ -33,13 +33,11 @@ const schemas = {
     .transform(({ plan: id, version, ...input }) => ({ ...input, ...nothingChosen, plan: { id, version } })),
 }
 
-/** What the last act of a partner’s user left undone, until the panel starts again. */
-type LastResult = TickedResult & { act: TickedAct; list: string }
-const mostResults = 200
+type TickedResult = SeveralResult<string> & { act: TickedAct; list: string }
 
 export default async function tickedCustomerRoutes(app: FastifyInstance) {
   const { db } = app
-  const results = new Map<string, LastResult>()
+  const results = new LastResults<TickedResult>()
 
   app.get(`${base}/file`, { config: { can: 'customer.see' } }, async (request, reply) => {
     const { identifiers, list } = await readChoice(request)
@@ -71,7 +69,7 @@ export default async function tickedCustomerRoutes(app: FastifyInstance) {
       const typed = { reason, tag, plan }
       const result = await changeTicked(request, act, identifiers, typed)
       if (result.left.length === 0) return reply.seeOther(list, act.done(result.done, typed))
-      keep(results, keyOf(request.signedIn.id, partnerId), { ...result, act, list })
+      results.keep(request.signedIn.id, partnerId, { ...result, act, list })
       const done = result.done === 0 ? 'Nothing was changed.' : act.done(result.done, typed)
       return reply.seeOther(`${base}/result`, done)
     })
@@ -79,9 +77,9 @@ export default async function tickedCustomerRoutes(app: FastifyInstance) {
 
   app.get(`${base}/result`, { config: { can: 'customer.describe' } }, async (request, reply) => {
     const partnerId = request.member.account.id
-    const last = results.get(keyOf(request.signedIn.id, partnerId))
+    const last = results.of(request.signedIn.id, partnerId)
     if (!last || !can(request.viewer.standings, last.act.can)) return reply.seeOther('/partner/customers')
-    const why = new Map(last.left.map((one) => [one.identifier, one.why]))
+    const why = new Map(last.left.map(({ key, why }) => [key, why]))
     const named = await listTicked(db, partnerId, [...why.keys()])
     return reply.page('partners/customers/ticked/result', {
       title: 'Result',
@@ -135,15 +133,6 @@ async function readChoice(request: FastifyRequest) {
   const asked = readListText(String(query.list ?? ''), customerList)
   return { list, ...(await listMatching(db, request.member.account.id, asked, now())) }
 }
-
-function keep(results: Map<string, LastResult>, key: string, result: LastResult): void {
-  results.delete(key)
-  results.set(key, result)
-  const [oldest] = results.keys()
-  if (results.size > mostResults && oldest !== undefined) results.delete(oldest)
-}
-
-const keyOf = (userId: UserId, partnerId: AccountId) => `${userId} ${partnerId}`
 
 const tagsOf = (customers: TickedCustomer[]) =>
   [...new Set(customers.flatMap(({ tags }) => tags))].slice(0, tagsOffered)
