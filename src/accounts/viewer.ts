@@ -3,8 +3,9 @@ import fp from 'fastify-plugin'
 import type { AccountId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
 import { can, isOfPartnerArea, type Standing, standingsOf } from '../policy.ts'
-import { found } from '../web/answer/errors.ts'
+import { found, Refusal } from '../web/answer/errors.ts'
 import { lateAnswer } from '../web/request/guard.ts'
+import { isReadAhead } from '../web/request/reading-ahead.ts'
 import { sessionKey } from '../web/request/session.ts'
 import {
   type ActiveAccount,
@@ -43,6 +44,8 @@ export default fp(async (app: FastifyInstance) => {
   app.addHook('onRequest', async (request, reply) => {
     const { account, ...query } = request.query as Record<string, string>
     if (account === undefined || request.method !== 'GET' || !request.viewer.user) return
+    if (isReadAhead(request))
+      throw new Refusal(503, 'Not opened yet', 'This link switches to another account when you open it.')
     const from = request.viewer.activeAccount?.identifier
     const own = found(switchTo(request, String(account)))
     const clean = new URLSearchParams(query)

@@ -4,9 +4,18 @@ import { type Client, type Panel, publicUrl, startApp, userId } from '../harness
 
 const list = '/partner/customers'
 const kept = ({ db }: Panel) => db.select().from(listChoices).all()
+/** What a browser says when a link or form of a page of ours is used. */
+const same = { 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'navigate' }
 /** As a browser asks for a link or form of the list itself. */
 const choose = (client: Client, query: string, from = list) =>
-  client.get(`${list}${query}`, { referer: publicUrl + from, 'sec-fetch-site': 'same-origin' })
+  client.get(`${list}${query}`, { referer: publicUrl + from, ...same })
+const ahead = [
+  { 'sec-purpose': 'prefetch' },
+  { 'sec-purpose': 'prefetch;prerender' },
+  { purpose: 'prefetch' },
+  { 'x-purpose': 'preview' },
+  { 'x-moz': 'prefetch' },
+] as Record<string, string>[]
 
 t.test('sort, rows and view of a list come back, until its user chooses others', async (t) => {
   const panel = await startApp(t)
@@ -48,16 +57,20 @@ t.test('with something remembered, each link says what it leads to', async (t) =
 t.test('nothing but a choice on the list itself is kept', async (t) => {
   const panel = await startApp(t)
   const petra = await panel.signIn('petra')
-  const same = { 'sec-fetch-site': 'same-origin' }
   for (const headers of [
     {},
     same,
     { referer: publicUrl + list },
-    { referer: publicUrl + list, 'sec-fetch-site': 'cross-site' },
+    { referer: publicUrl + list, ...same, 'sec-fetch-site': 'cross-site' },
+    { referer: publicUrl + list, ...same, 'sec-fetch-site': 'same-site' },
+    { referer: publicUrl + list, ...same, 'sec-fetch-mode': 'no-cors' },
+    ...ahead.map((header) => ({ referer: publicUrl + list, ...same, ...header })),
     { referer: `https://evil.example${list}`, ...same },
     { referer: `${publicUrl}/`, ...same },
-  ] as Record<string, string>[])
+  ] as Record<string, string>[]) {
     await petra.get(`${list}?sort=name`, headers)
+    t.same(kept(panel), [], JSON.stringify(headers))
+  }
   await choose(petra, '?q=acme')
   await choose(petra, '?sort=name&download=csv')
   await choose(petra, '?sort=none')
@@ -69,7 +82,7 @@ t.test('a choice ends with its user, and a disk that is full stops no page', asy
   const panel = await startApp(t)
   const [tom, olga] = [await panel.signIn('tom'), await panel.signIn('olga')]
   const users = '/customer/users'
-  const asked = { referer: publicUrl + users, 'sec-fetch-site': 'same-origin' }
+  const asked = { referer: publicUrl + users, ...same }
   await tom.get(`${users}?sort=joined`, asked)
   t.match(kept(panel), [{ list: 'users', query: 'sort=joined' }])
   panel.db.$client.pragma('query_only = on')
@@ -81,4 +94,18 @@ t.test('a choice ends with its user, and a disk that is full stops no page', asy
     email: 'tom@acme.example',
   })
   t.same(kept(panel), [])
+})
+
+t.test('reading ahead switches to no account; opening the link does', async (t) => {
+  const panel = await startApp(t)
+  const petra = await panel.signIn('petra')
+  await petra.submit('/partner/customers/acme/users', 'Add Myself')
+  const active = () => panel.rows().sessions
+  const before = active()
+  for (const header of ahead) {
+    t.equal((await petra.get('/projects?account=acme', header)).status, 503)
+    t.same(active(), before, JSON.stringify(header))
+  }
+  t.equal((await petra.get('/projects?account=acme')).status, 303)
+  t.notSame(active(), before)
 })

@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { type Cursor, dayAt, firstPage, type ListQuery, type ListSpec, pageSizes } from '../../db/list.ts'
 import { badAddress, Refusal } from '../answer/errors.ts'
 import { withoutBase } from '../base.ts'
+import { isReadAhead } from '../request/reading-ahead.ts'
 
 /**
  * Reads what the address asks of a list: `q`, the filters by their names, `sort`, `size` and `at` (a
@@ -147,11 +148,15 @@ function refererOf({ headers: { referer }, server }: FastifyRequest): { url: URL
   return url.origin === origin ? { url, path: withoutBase(base, url.pathname) } : undefined
 }
 
-/** Whether a page was asked for by a link or form on itself. Other sites cannot pretend that. */
+/** Whether somebody opened a page by a link or form on itself. Other sites cannot pretend that, and reading ahead is not it. */
 export function isFromSamePage(request: FastifyRequest): boolean {
   const { method, url, headers } = request
   return (
-    method === 'GET' && headers['sec-fetch-site'] === 'same-origin' && refererOf(request)?.path === url.split('?', 1)[0]
+    method === 'GET' &&
+    headers['sec-fetch-site'] === 'same-origin' &&
+    headers['sec-fetch-mode'] === 'navigate' &&
+    !isReadAhead(request) &&
+    refererOf(request)?.path === url.split('?', 1)[0]
   )
 }
 
