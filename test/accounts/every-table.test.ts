@@ -74,7 +74,7 @@ const fates: Record<TableName, Fate> = {
     deleted: 'those that ended with a tie',
   },
   notifications: {
-    exported: { not: 'each is its reader’s; the history tells what happened' },
+    exported: { not: 'each is its reader’s: in Download my data' },
     moved: 'those of the old partner’s people end',
     deleted: 'the deletion is told',
   },

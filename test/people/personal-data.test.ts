@@ -2,9 +2,9 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { desc, eq } from 'drizzle-orm'
 import t from 'tap'
-import { memberships, records, users } from '../../src/db/schema.ts'
+import { listChoices, memberships, records, users } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
-import { startApp, userId } from '../harness.ts'
+import { publicUrl, startApp, userId } from '../harness.ts'
 import { until } from '../smtp.ts'
 
 t.test('everybody downloads what the panel keeps about them', async (t) => {
@@ -31,6 +31,37 @@ t.test('everybody downloads what the panel keeps about them', async (t) => {
   const after = JSON.parse((await tom.submit('/profile', 'Download my data')).body)
   t.same(after.projects, [])
   t.same(after.deletedProjects, [{ account: 'acme', project: 'website', role: 'user' }], 'kept for its restoration')
+})
+
+t.test('the download has notifications that may be read, and the choices of one user alone', async (t) => {
+  const panel = await startApp(t)
+  const [stella, tom, petra] = [await panel.signIn('stella'), await panel.signIn('tom'), await panel.signIn('petra')]
+  await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { cores: '5' })
+  await stella.submit('/profile/notifications', 'Save changes', { 'mail-limits': 'daily' })
+  const list = '/customer/users'
+  await stella.get(`${list}?sort=joined&size=50`, { referer: publicUrl + list, 'sec-fetch-site': 'same-origin' })
+  const choices = panel.db.select().from(listChoices).all()
+  const downloaded = async (who: typeof tom) => JSON.parse((await who.submit('/profile', 'Download my data')).body)
+  const data = await downloaded(stella)
+  const limitNews = ({ notifications }: { notifications: { what: string }[] }) =>
+    notifications.filter(({ what }) => what === 'limit.changed')
+  t.match(limitNews(data), [{ what: 'limit.changed', topic: 'limits', account: 'acme', toldAs: 'admins' }])
+  t.match(data.notifications[0].createdAt, /^\d{4}-\d\d-\d\dT/)
+  t.match(data.notificationChoices, [{ topic: 'limits', way: 'daily' }])
+  t.same(
+    data.listChoices,
+    choices.filter((row) => row.userId === userId(panel, 'stella')).map(({ list, query }) => ({ list, query })),
+  )
+  t.equal(data.listChoices.length, 1)
+  const other = await downloaded(tom)
+  t.same([limitNews(other), other.notificationChoices, other.listChoices], [[], [], []], 'nothing of Stella’s')
+
+  panel.db
+    .update(memberships)
+    .set({ role: 'member' })
+    .where(eq(memberships.userId, userId(panel, 'stella')))
+    .run()
+  t.same(limitNews(await downloaded(stella)), [], 'nor what only an admin may read')
 })
 
 t.test('a user who is deleted leaves every account; name and e-mail go everywhere, the records stay', async (t) => {

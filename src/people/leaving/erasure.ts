@@ -131,7 +131,10 @@ export const erasure: Erasure = {
     answer: kept('sealed, read by nobody but the program that got it before, and gone a day later'),
   },
   recoveryCodes: { hash: hashOfRandom },
-  listChoices: { list: oneOfAList, query: never('names and values of sorts and filters: nothing that was typed') },
+  listChoices: {
+    list: oneOfAList,
+    query: never('names and values of sorts and filters, nothing that was typed: in Download my data all the same'),
+  },
   throttles: {
     key: identifies('the row of the e-mail is deleted; those of network addresses name nobody and go after a day', {
       not: 'a hash of the e-mail that is gone a day later',

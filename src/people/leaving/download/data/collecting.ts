@@ -17,6 +17,7 @@ import { typedFields } from '../../../../records/record.ts'
 import { emailKey } from '../../../../web/fields.ts'
 import { type Known, lettersTo, recognise } from '../../forget/data/recognising.ts'
 import { ofImports, ofInvitations, ofMemberships, ofQuotas } from './accounts.ts'
+import { ofChoices } from './choices.ts'
 import { inOrder, inPieces, pageSize, pages, withIds } from './pages.ts'
 import type { Held, Section } from './section.ts'
 
@@ -48,6 +49,7 @@ export function collectPersonalData(db: Db, userId: UserId): Section[] | undefin
     { name: 'changesOfMyName', rows: () => changesOf(db, userId, ['name', 'email']) },
     { name: 'whatITyped', rows: () => changesOf(db, userId, typedFields) },
     { name: 'history', rows: () => historyOf(db, userId) },
+    ...ofChoices(db, userId),
   ]
 }
 
