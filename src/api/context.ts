@@ -9,11 +9,11 @@ import { Refusal } from '../web/answer/errors.ts'
 import { actor } from '../web/request/viewer.ts'
 import { findReplay, keepReplay } from './data.ts'
 import { apiDocument } from './document.ts'
+import { startForgetting } from './forgetting.ts'
 import { readListQuery, showPage } from './lists.ts'
 import { type Act, type Answer, type Call, isAct, isListing, type Operation } from './operation.ts'
 import { operations } from './operations.ts'
-import { newPace } from './pace.ts'
-import { ofStorage, Problem, type ProblemName, problemBody, problems, type ValueError } from './problems.ts'
+import { ofStorage, Problem, type ProblemName, pointerTo, problemBody, problems, type ValueError } from './problems.ts'
 import token from './token.ts'
 
 const prefix = '/api/v1'
@@ -23,7 +23,7 @@ export default async function api(app: FastifyInstance): Promise<void> {
   app.removeContentTypeParser(['text/plain'])
   app.setErrorHandler(answerProblem)
   await app.register(token)
-  app.addHook('onRequest', newPace(app.now))
+  startForgetting(app)
   app.addHook('onSend', async (_request, reply) => {
     reply.header('cache-control', 'no-store')
   })
@@ -93,7 +93,8 @@ async function answer(operation: Operation, request: FastifyRequest, reply: Fast
     call.query[name] = String(parsed.data)
   }
   const body = operation.read(call)
-  if (operation.lines && 'data' in body && request.headers.accept === 'application/jsonl')
+  if (operation.lines) reply.header('vary', 'accept')
+  if (operation.lines && 'data' in body && /(^|,)\s*application\/jsonl\b/.test(request.headers.accept ?? ''))
     return sendLines(reply, body.data as object[])
   const etag = versionOf(body)
   reply.header('etag', etag)
@@ -117,10 +118,9 @@ function perform(operation: Act, call: Call, reply: FastifyReply) {
     const earlier = repeat && replayed(tx, request, repeat)
     if (earlier) return earlier
     const inside: Call = { ...call, db: tx, body: undefined }
-    const wanted = request.headers['if-match']
-    if (wanted !== undefined && operation.current && !matches(wanted, versionOf(operation.current(inside))))
-      throw new Problem('stale')
+    mustBeCurrent(operation, inside)
     const answered = operation.do({ ...inside, body } as never)
+    if (answered instanceof Problem && !answered.more.recorded) throw answered
     if (repeat && !(answered instanceof Problem)) keep(tx, request, repeat, answered)
     return answered
   })
@@ -129,6 +129,15 @@ function perform(operation: Act, call: Call, reply: FastifyReply) {
   if (done.location !== undefined) reply.header('location', request.server.config.publicUrl + prefix + done.location)
   if (done.body === undefined) return reply.code(done.status).send()
   return reply.code(done.status).header('etag', versionOf(done.body)).send(done.body)
+}
+
+/** Throws if the object is no longer the one that the program has read. */
+function mustBeCurrent(operation: Act, call: Call): void {
+  const wanted = call.request.headers['if-match']
+  if (wanted === undefined) return
+  if (!operation.current) throw new Problem('unreadable', 'This operation takes no If-Match.')
+  const now = operation.current(call)
+  if (!now || !matches(wanted, versionOf(now), stable)) throw new Problem('stale')
 }
 
 /** Reads a body. Throws the problem that names each value that is not valid. */
@@ -140,15 +149,13 @@ function readBody<Body extends z.ZodType>(schema: Body, body: unknown): z.output
 }
 
 function valueErrors(issue: z.core.$ZodIssue): ValueError[] {
-  const at = (path: PropertyKey[]) =>
-    `#${path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')}`
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((key) => ({
-      pointer: at([...issue.path, key]),
+      pointer: pointerTo([...issue.path, key]),
       code: 'unknown-field',
       detail: 'This operation does not know the field.',
     }))
-  return [{ pointer: at(issue.path), code: issue.code.replaceAll('_', '-'), detail: issue.message }]
+  return [{ pointer: pointerTo(issue.path), code: issue.code.replaceAll('_', '-'), detail: issue.message }]
 }
 
 type Repeat = { keyHash: string; requestHash: string }
@@ -189,15 +196,25 @@ function tokenIdOf({ apiToken }: FastifyRequest): number {
   return apiToken.id
 }
 
-/** A strong ETag: of what the answer says. */
+/** Fields that change without an edit of the object: people work, and others take from the same pool. */
+const volatile = new Set(['last_seen_at', 'users', 'people', 'allocated', 'available', 'limited_by'])
+
+/**
+ * An ETag of two parts: of what edits change, for If-Match, and of all that the answer says, for If-None-Match. So a change is not refused
+ * because somebody has clicked somewhere.
+ */
 function versionOf(body: object): string {
-  return `"${createHash('sha256').update(JSON.stringify(body)).digest('base64url').slice(0, 22)}"`
+  const edited = JSON.stringify(body, (name, value) => (volatile.has(name) ? undefined : value))
+  return `"${digest(edited)}.${digest(JSON.stringify(body))}"`
 }
 
+const digest = (text: string) => createHash('sha256').update(text).digest('base64url').slice(0, 16)
+const stable = (etag: string) => etag.replace(/^W\//, '').replace(/\..*$/, '')
+
 /** Whether a header names a version, or any (RFC 9110, 13.1). */
-function matches(header: string | undefined, etag: string): boolean {
+function matches(header: string | undefined, etag: string, part = (tag: string) => tag.replace(/^W\//, '')): boolean {
   if (header === undefined) return false
-  return header.split(',').some((one) => ['*', etag, `W/${etag}`].includes(one.trim()))
+  return header.split(',').some((one) => one.trim() === '*' || part(one.trim()) === part(etag))
 }
 
 function answerProblem(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {

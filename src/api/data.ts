@@ -1,5 +1,5 @@
-import { and, eq, isNull, lt, or } from 'drizzle-orm'
-import type { Db } from '../db/open.ts'
+import { and, eq, gt, isNull, lt, or } from 'drizzle-orm'
+import { type Db, writeUnchecked } from '../db/open.ts'
 import { apiReplays, apiTokens } from '../db/schema.ts'
 
 const minute = 60_000
@@ -9,7 +9,12 @@ const day = 24 * 60 * minute
 export function noteTokenUse(db: Db, tokenId: number, at: number, ip: string): void {
   db.update(apiTokens)
     .set({ lastUsedAt: at, lastUsedIp: ip })
-    .where(and(eq(apiTokens.id, tokenId), or(isNull(apiTokens.lastUsedAt), lt(apiTokens.lastUsedAt, at - minute))))
+    .where(
+      and(
+        eq(apiTokens.id, tokenId),
+        or(isNull(apiTokens.lastUsedAt), lt(apiTokens.lastUsedAt, at - minute), gt(apiTokens.lastUsedAt, at)),
+      ),
+    )
     .run()
 }
 
@@ -22,17 +27,31 @@ export function findReplay(db: Db, { tokenId, keyHash }: Key, at: number) {
     .from(apiReplays)
     .where(and(eq(apiReplays.tokenId, tokenId), eq(apiReplays.keyHash, keyHash)))
     .get()
-  return row && at - row.at < day ? row : undefined
+  return row && row.at <= at && at - row.at < day ? row : undefined
 }
 
-/** Keeps an answer for repeats, and forgets those that are a day old. Call it in the transaction of the act. */
+/** Keeps an answer for repeats. Call it in the transaction of the act. */
 export function keepReplay(tx: Db, row: typeof apiReplays.$inferInsert): void {
-  tx.delete(apiReplays)
-    .where(lt(apiReplays.at, row.at - day))
-    .run()
   const { tokenId, keyHash, ...rest } = row
   tx.insert(apiReplays)
     .values(row)
     .onConflictDoUpdate({ target: [apiReplays.tokenId, apiReplays.keyHash], set: rest })
     .run()
+}
+
+/** Forgets at most `limit` answers that are a day old, or of the future. False if there are no more. */
+export function forgetReplays(db: Db, at: number, limit: number): boolean {
+  return writeUnchecked(db, (tx) => {
+    const old = tx
+      .select({ tokenId: apiReplays.tokenId, keyHash: apiReplays.keyHash })
+      .from(apiReplays)
+      .where(or(lt(apiReplays.at, at - day), gt(apiReplays.at, at)))
+      .limit(limit)
+      .all()
+    for (const { tokenId, keyHash } of old)
+      tx.delete(apiReplays)
+        .where(and(eq(apiReplays.tokenId, tokenId), eq(apiReplays.keyHash, keyHash)))
+        .run()
+    return old.length === limit
+  })
 }

@@ -23,7 +23,7 @@ export type Call<Body = undefined> = {
   query: Record<string, string | undefined>
 }
 
-/** What an act answers. A problem that is returned keeps what was written, such as a record of the attempt; one that is thrown takes all back. */
+/** What an act answers. A problem, returned or thrown, takes back what was written, unless it says `recorded`. */
 export type Answer = { status: 200 | 201 | 204; body?: object; location?: string }
 
 type Common = {
@@ -76,8 +76,8 @@ export type Act<Body extends z.ZodType = z.ZodType> = Common & {
   /** What it answers with; nothing for 204. */
   answer?: z.ZodType
   status: 200 | 201 | 204
-  /** The object as it is now: If-Match is held against it. */
-  current?: (call: Call) => object
+  /** The object as it is now, if it is there: If-Match is held against it. An act without one takes no If-Match. */
+  current?: (call: Call) => object | undefined
   do: (call: Call<z.output<Body>>) => Answer | Problem
 }
 

@@ -14,8 +14,8 @@ const mostBuckets = 10_000
 export function newPace(now: () => number) {
   const buckets = new Map<number, { left: number; at: number }>()
 
-  /** A hook: counts the request, tells how many are left, and refuses it if none is. */
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+  /** Counts the request, tells how many are left, and refuses it if none is. */
+  return (request: FastifyRequest, reply: FastifyReply): void => {
     if (!request.apiToken) return
     const { id } = request.apiToken
     const bucket = buckets.get(id)

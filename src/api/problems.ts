@@ -98,6 +98,8 @@ export type ProblemMore = {
   /** Another identifier, that is free. */
   proposal?: string
   headers?: Record<string, string>
+  /** What was written stays, such as the record of an identifier that was tried. */
+  recorded?: true
 }
 
 /** Ends a request: nothing is changed. */
@@ -115,7 +117,7 @@ export class Problem extends Error {
 /** A problem as it is sent. */
 export function problemBody({ problem, message, more }: Problem, publicUrl: string, requestId: string) {
   const { status, title } = problems[problem]
-  const { headers, ...members } = more
+  const { headers, recorded, ...members } = more
   return {
     type: `${publicUrl}/api/problems/${problem}`,
     title,
@@ -124,6 +126,11 @@ export function problemBody({ problem, message, more }: Problem, publicUrl: stri
     request_id: requestId,
     ...members,
   }
+}
+
+/** A JSON pointer into a body, as the fragment of an address (RFC 6901). */
+export function pointerTo(path: readonly PropertyKey[]): string {
+  return `#${path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')}`
 }
 
 export const ofStorage: Record<StorageProblem, ProblemName> = {

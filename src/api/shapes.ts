@@ -8,6 +8,9 @@ export const timeOf = (words: string) => z.iso.datetime().meta({ description: wo
 export const shownTime = (at: number) => new Date(at).toISOString()
 export const shownTimeOrNull = (at: number | null) => (at === null ? null : shownTime(at))
 
+/** A name as an answer shows it. */
+export const shownName = () => z.string()
+
 export const shownIdentifier = (words = 'Never changes.') => z.string().meta({ description: words, example: 'wayne' })
 
 /** What an identifier is given as: left out, it is made from the name. */

@@ -11,6 +11,7 @@ import { hashToken } from '../secrets.ts'
 import { anybody } from '../web/reader.ts'
 import { member, signedIn, type Viewer, visitor } from '../web/request/viewer.ts'
 import { noteTokenUse } from './data.ts'
+import { newPace } from './pace.ts'
 import { Problem } from './problems.ts'
 
 declare module 'fastify' {
@@ -30,6 +31,7 @@ const mostWrong = 30
 
 /** Reads who asks from the token, and refuses what that may not do. */
 export default fp(async (app: FastifyInstance) => {
+  const pace = newPace(app.now)
   const wrong = new Map<string, { since: number; count: number }>()
 
   app.decorateRequest('viewer')
@@ -39,13 +41,14 @@ export default fp(async (app: FastifyInstance) => {
   app.decorateRequest('member', { getter: member })
   app.decorateRequest('mustStillMay', { getter: stillMay })
 
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', async (request, reply) => {
     request.viewer = visitor
     if (request.routeOptions.config.tokenless) return
     const hash = presented(request)
     const viewer = hash === undefined ? undefined : readTokenViewer(request, app.db, hash)
     if (!viewer) throw refuse(request)
     noteUse(request)
+    pace(request, reply)
     const action = request.routeOptions.config.can
     if (action) mayDo(request, action)
   })
@@ -73,7 +76,7 @@ export default fp(async (app: FastifyInstance) => {
 function noteUse({ server, ip, apiToken }: FastifyRequest): void {
   const { db, storage } = server
   const now = server.now()
-  if (apiToken && (apiToken.lastUsedAt === null || now - apiToken.lastUsedAt > minute))
+  if (apiToken && (apiToken.lastUsedAt === null || Math.abs(now - apiToken.lastUsedAt) > minute))
     storage.attempt(() => noteTokenUse(db, apiToken.id, now, ip))
 }
 
@@ -89,14 +92,13 @@ function readTokenViewer(request: FastifyRequest, db: Db, hash: string): Viewer 
   const row = findTokenViewer(db, hash)
   if (!row || row.token.expiresAt <= now()) return undefined
   const { token, user, account } = row
-  if (!isInNetworks(token.networks, request.ip)) throw new Problem('address-not-allowed')
   const must = {
     optional: () => false,
     support: () => user.operator,
     partners: () => user.operator || listPartnerAccounts(db, user.id, 1).length > 0,
   }
   const enrolling = user.totpSecret === null && must[config.twoFactor]()
-  request.apiToken = { id: token.id, lastUsedAt: token.lastUsedAt }
+  request.apiToken = { id: token.id, lastUsedAt: token.lastUsedAt, networks: token.networks }
   request.scopes = token.scopes.split(' ') as TokenScope[]
   const viewer: Viewer = {
     ...visitor,
@@ -126,6 +128,7 @@ function mayDo(request: FastifyRequest, action: Action): void {
   const { standings, account } = request.viewer
   const { account: named } = (request.params ?? {}) as { account?: string }
   if (named !== undefined && named !== account?.identifier) throw new Problem('not-found')
+  if (!isInNetworks(request.apiToken?.networks ?? '', request.ip)) throw new Problem('address-not-allowed')
   if (standings.includes('enrolling')) throw new Problem('two-factor-missing')
   if (standings.includes('suspended')) throw new Problem('suspended')
   if (action !== 'api.see' && !can(standings, action)) throw new Problem('forbidden')

@@ -1,6 +1,13 @@
+import { eq } from 'drizzle-orm'
 import t from 'tap'
+import { forgetReplays } from '../../src/api/data.ts'
 import { operations } from '../../src/api/operations.ts'
-import { startApp } from '../harness.ts'
+import { writeUnchecked } from '../../src/db/open.ts'
+import { users } from '../../src/db/schema.ts'
+import { findUser, setDisabled, setPasswordByMail } from '../../src/people/data/users.ts'
+import { resetTwoFactor } from '../../src/people/help/data.ts'
+import { atCommandLine, byItself } from '../../src/records/record.ts'
+import { startApp, there, userId } from '../harness.ts'
 import { program, tokenOf } from './program.ts'
 
 t.test('a partner’s program creates a customer, describes, suspends, resumes, deletes and restores it', async (t) => {
@@ -218,3 +225,96 @@ t.test('a token may ask 60 times at once and 600 times a minute; no other is slo
 t.test('every operation has a scope, and its address names the account', async (t) => {
   for (const { method, path } of operations) t.match(path, /^\/accounts\/\{account\}/, `${method} ${path}`)
 })
+
+t.test('a token ends with a recovered login, and with a user who is disabled', async (t) => {
+  const panel = await startApp(t)
+  const who = { userId: userId(panel, 'tom') }
+  const newAsk = () => program(panel.app, tokenOf(panel, 'tom', 'acme'))
+  for (const [how, end] of [
+    ['a second factor that Support resets', resetBySupport],
+    ['a disabled user, also when enabled again', disableAndEnable],
+    ['a password chosen by a mailed link', chooseByMail],
+  ] as const) {
+    const ask = newAsk()
+    t.equal((await ask('GET', '/accounts/acme')).status, 200, how)
+    end()
+    t.equal((await ask('GET', '/accounts/acme')).status, 401, how)
+  }
+
+  function resetBySupport() {
+    panel.db.update(users).set({ totpSecret: 'sealed', totpStep: 1 }).where(eq(users.id, who.userId)).run()
+    resetTwoFactor(panel.db, atCommandLine(panel.app.now()), who.userId, { accountId: null, tell: () => {} })
+  }
+  function disableAndEnable() {
+    for (const disabled of [true, false]) setDisabled(panel.db, atCommandLine(panel.app.now()), who.userId, disabled)
+  }
+  function chooseByMail() {
+    const user = there(findUser(panel.db, who.userId))
+    writeUnchecked(panel.db, (tx) => setPasswordByMail(tx, byItself(panel.app.now()), user, 'hash'))
+  }
+})
+
+t.test(
+  'a change is not refused because somebody has worked, and never without a version that it can compare',
+  async (t) => {
+    const panel = await startApp(t)
+    const ask = program(panel.app, tokenOf(panel, 'stella', 'acme'))
+    const url = `/accounts/acme/members/${userId(panel, 'tom')}`
+    const before = await ask('GET', url)
+    panel.pass(120_000)
+    await panel.signIn('tom')
+    const tag = String(before.headers.etag)
+    t.notSame((await ask('GET', url)).body, before.body, 'Tom was seen')
+    t.equal((await ask('GET', url, undefined, { 'if-none-match': tag })).status, 200)
+    t.equal((await ask('PATCH', url, { role: 'admin' }, { 'if-match': tag })).status, 200)
+    t.equal((await ask('PATCH', url, { role: 'member' }, { 'if-match': tag })).status, 412)
+    const access = `/accounts/acme/projects/shop/access/${userId(panel, 'tom')}`
+    t.equal((await ask('PUT', access, { role: 'user' }, { 'if-match': tag })).status, 412, 'it is not there')
+    const resend = '/accounts/acme/projects/shop/restore'
+    t.equal((await ask('POST', resend, undefined, { 'if-match': tag })).status, 400)
+  },
+)
+
+t.test('refused requests count as well, and answers kept for repeats are forgotten after a day', async (t) => {
+  const panel = await startApp(t)
+  const ask = program(panel.app, tokenOf(panel, 'stella', 'acme'))
+  const statuses: number[] = []
+  for (let n = 0; n < 80; n++) statuses.push((await ask('GET', '/accounts/umbrella')).status)
+  t.ok(statuses.includes(404) && statuses.includes(429))
+  panel.pass(60_000)
+  await ask('POST', '/accounts/acme/projects', { name: 'Kept' }, { 'idempotency-key': 'a' })
+  t.equal(panel.rows().api_replays?.length, 1)
+  t.equal(forgetReplays(panel.db, panel.app.now(), 10), false)
+  t.equal(panel.rows().api_replays?.length, 1)
+  forgetReplays(panel.db, panel.app.now() + 25 * 3_600_000, 10)
+  t.equal(panel.rows().api_replays?.length, 0)
+})
+
+t.test(
+  'a token that is replaced works a day longer, or ends at once; replacing makes no more tokens than one may have',
+  async (t) => {
+    const panel = await startApp(t)
+    const stella = await panel.signIn('stella')
+    const earlier = program(panel.app, tokenOf(panel, 'stella', 'acme', { days: 365 }))
+    const rotation = there((await stella.open('/profile/tokens')).link('Replace'))
+    const page = await stella.submit(rotation, 'Replace token')
+    const next = program(panel.app, there(page.root.querySelector('#token')?.getAttribute('value')))
+    t.equal((await next('GET', '/accounts/acme')).status, 200)
+    t.equal((await earlier('GET', '/accounts/acme')).status, 200)
+    panel.pass(25 * 3_600_000)
+    t.equal((await earlier('GET', '/accounts/acme')).status, 401)
+    const again = await panel.signIn('stella')
+    const now = await again.submit(there((await again.open('/profile/tokens')).link('Replace')), 'Replace token', {
+      earlier: 'now',
+    })
+    t.equal(now.status, 200, now.text)
+    t.equal((await next('GET', '/accounts/acme')).status, 401)
+    for (let n = 0; n < 49; n++) tokenOf(panel, 'stella', 'acme')
+    t.throws(() => tokenOf(panel, 'stella', 'acme'), 'fifty is the most')
+    const full = await again.submitAndFollow(
+      there((await again.open('/profile/tokens')).link('Replace')),
+      'Replace token',
+    )
+    t.match(full.notice, 'You have 50 tokens')
+  },
+)

@@ -7,7 +7,7 @@ t.test('a partner’s program sets limits, and the customer’s asks for more an
   const petra = program(panel.app, tokenOf(panel, 'petra', 'cloudhaus'))
   const stella = program(panel.app, tokenOf(panel, 'stella', 'acme'))
   const limits = '/accounts/cloudhaus/customers/acme/quotas'
-  const set = await petra('PUT', limits, { limits: { projects: 3, cores: 8 }, note: 'Contract 12' })
+  const set = await petra('PUT', limits, { limits: { projects: 3, cores: 8 }, remark: 'Contract 12' })
   t.equal(set.status, 200, set.text)
   const of = (quotas: { resource: string; limit: number | null }[], key: string) =>
     quotas.find(({ resource }) => resource === key)
@@ -34,7 +34,7 @@ t.test('a partner’s program sets limits, and the customer’s asks for more an
     409,
   )
   t.equal((await petra('GET', '/accounts/cloudhaus/quota-requests-of-customers')).body.data[0].id, asked.body.id)
-  const there = `/accounts/cloudhaus/customers/acme/quota-requests/${asked.body.id}`
+  const there = `/accounts/cloudhaus/quota-requests-of-customers/${asked.body.id}`
   t.match((await petra('POST', `${there}/approve`, { comment: 'As agreed' })).body, {
     state: 'approved',
     comment: 'As agreed',
@@ -63,6 +63,14 @@ t.test('a program invites, resends and cancels; nobody is invited into a project
   const person = { name: 'Nora New', email: 'nora@acme.example', role: 'admin' }
   const wrong = await ask('POST', url, { ...person, projects: [{ identifier: 'skunkworks', role: 'user' }] })
   t.match(wrong.body, { status: 422, errors: [{ pointer: '#/projects/0/identifier' }] })
+  const twice = [
+    { identifier: 'shop', role: 'user' },
+    { identifier: 'shop', role: 'admin' },
+  ]
+  t.match((await ask('POST', url, { ...person, projects: twice })).body, {
+    status: 422,
+    errors: [{ pointer: '#/projects/1/identifier' }],
+  })
   const made = await ask('POST', url, { ...person, projects: [{ identifier: 'shop', role: 'user' }] })
   t.equal(made.status, 201, made.text)
   t.equal((await ask('POST', url, person)).status, 409)
@@ -92,4 +100,25 @@ t.test('the history is read from where a program left off, also as lines', async
   })
   t.same(JSON.parse(lines.text.trim()), data[0])
   t.equal((await ask('GET', '/accounts/acme/events?after=x')).status, 400)
+})
+
+t.test('an approval that the pool cannot pay changes nothing at all', async (t) => {
+  const panel = await startApp(t)
+  const olga = await panel.signIn('olga')
+  const petra = program(panel.app, tokenOf(panel, 'petra', 'cloudhaus'))
+  const stella = program(panel.app, tokenOf(panel, 'stella', 'acme'))
+  await petra('PUT', '/accounts/cloudhaus/customers/acme/quotas', { limits: { cores: 8, ram: null } })
+  await stella('PUT', '/accounts/acme/projects/website/quotas', { limits: { cores: 4, ram: 1_024 } })
+  const asked = await stella('POST', '/accounts/acme/quota-requests', {
+    project: 'website',
+    amounts: { cores: 20, ram: 9_999 },
+    reason: 'Load',
+  })
+  t.equal(asked.status, 201, asked.text)
+  await olga.submit('/support/accounts/cloudhaus/quotas', 'Save pool', { cores: '64', ram: '2048' })
+  const before = panel.rows()
+  const refused = await petra('POST', `/accounts/cloudhaus/quota-requests-of-customers/${asked.body.id}/approve`, {})
+  t.equal(refused.status, 409, refused.text)
+  for (const table of ['limits', 'quota_requests', 'quota_request_amounts', 'records', 'letters'])
+    t.same(panel.rows()[table], before[table], table)
 })

@@ -48,7 +48,17 @@ t.test('a prepared insert writes every column, and the default of those that are
     totpSecret: null,
     totpStep: null,
   }
-  const plain = { id: asUserId(1), ...tom, ...nothing, sortKey: '', operator: false, version: 1 }
+  const plain = {
+    id: asUserId(1),
+    ...tom,
+    ...nothing,
+    sortKey: '',
+    operator: false,
+    theme: '',
+    timeZone: '',
+    numbers: '',
+    version: 1,
+  } as const
   t.same(newUser(db).all(tom), [plain])
   t.same(newUser(db).all(tom), [], 'and what comes behind the values holds')
   const full = {

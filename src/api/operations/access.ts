@@ -5,12 +5,12 @@ import { projectOf } from '../../projects/scope.ts'
 import { found } from '../../web/answer/errors.ts'
 import { userIdOf } from '../../web/request/address.ts'
 import { act, type Call, listing, reading } from '../operation.ts'
-import { projectRole } from '../shapes.ts'
+import { projectRole, shownName } from '../shapes.ts'
 
 const access = z
   .strictObject({
     id: z.int().meta({ description: 'The number of the user.' }),
-    name: z.string(),
+    name: shownName(),
     email: z.string(),
     role: projectRole,
   })
@@ -61,6 +61,10 @@ export const accessOperations = [
     body: z.strictObject({ role: projectRole }).meta({ id: 'AccessChange' }),
     answer: access,
     status: 200,
+    current: (call) => {
+      const now = findAccess(call.db, seatOf(call))
+      return now && showAccess(now)
+    },
     do: (call) => {
       const { db, by, body } = call
       const { userId, ...place } = seatOf(call)

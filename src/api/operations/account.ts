@@ -2,12 +2,12 @@ import * as z from 'zod'
 import { findAccount, renameAccount } from '../../accounts/data/account.ts'
 import { found } from '../../web/answer/errors.ts'
 import { act, type Call, reading } from '../operation.ts'
-import { accountRole, newAccountName, shownIdentifier, shownTime, timeOf } from '../shapes.ts'
+import { accountRole, newAccountName, shownIdentifier, shownName, shownTime, timeOf } from '../shapes.ts'
 
 const account = z
   .strictObject({
     identifier: shownIdentifier(),
-    name: z.string(),
+    name: shownName(),
     kind: z.enum(['customer', 'partner']),
     partner: z.string().nullable().meta({ description: 'The name of the partner that looks after the account.' }),
     created_at: timeOf('When the account was created.'),

@@ -5,13 +5,13 @@ import { findDetails } from '../../partners/customers/details/data.ts'
 import { detailFields, tagList } from '../../partners/customers/details/fields.ts'
 import { customerOf } from '../../partners/scope.ts'
 import type { Call } from '../operation.ts'
-import { shownIdentifier, shownSuspension, shownTime, suspension, timeOf } from '../shapes.ts'
+import { shownIdentifier, shownName, shownSuspension, shownTime, suspension, timeOf } from '../shapes.ts'
 
 // A customer as the API reads and changes it.
 
 const common = {
   identifier: shownIdentifier(),
-  name: z.string(),
+  name: shownName(),
   users: z.int().min(0).meta({ description: 'How many users the customer has.' }),
   suspension,
   created_at: timeOf('When the customer was created.'),
@@ -29,7 +29,7 @@ export const customerRow = z
   .meta({ id: 'CustomerRow' })
 
 const contactFields = {
-  name: z.string(),
+  name: shownName(),
   email: z.string(),
   phone: z.string(),
   address: z.string().meta({ description: 'May have several lines.' }),

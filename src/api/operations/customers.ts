@@ -71,6 +71,7 @@ export const customerOperations = [
         return new Problem('conflict', `The identifier ${body.identifier} is taken, or was once.`, {
           errors: [{ pointer: '#/identifier', code: 'taken', detail: `“${proposal}” is free.` }],
           proposal,
+          recorded: true,
         })
       }
       request.params = { ...(request.params as object), customer: created.identifier }

@@ -16,9 +16,9 @@ const event = z
     user: z.int().nullable(),
     invitation: z.int().nullable(),
     project: z.string().nullable(),
-    change: z
-      .record(z.string(), z.array(z.union([z.string(), z.number(), z.null()])))
-      .meta({ description: 'What changed: before and after, by field. Nothing that people typed freely.' }),
+    change: z.record(z.string(), z.array(z.union([z.string(), z.number(), z.null()]))).meta({
+      description: 'What changed: before and after, by field. Reasons and notes that people typed are left out.',
+    }),
   })
   .meta({ id: 'Event' })
 
@@ -36,7 +36,8 @@ const showEvent = (one: AccountEvent) => ({
 /** A record whose change cannot be read is told without it. */
 function readChange(text: string): object {
   try {
-    return JSON.parse(text) as object
+    const change = Object.entries(JSON.parse(text) as object)
+    return Object.fromEntries(change.map(([field, values]) => [field.replaceAll(/[ -]/g, '_'), values]))
   } catch {
     return {}
   }

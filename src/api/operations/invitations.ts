@@ -9,12 +9,12 @@ import { found } from '../../web/answer/errors.ts'
 import { email, personName, readId } from '../../web/fields.ts'
 import { act, type Call, listing, reading } from '../operation.ts'
 import { Problem } from '../problems.ts'
-import { accountRole, projectRole, shownIdentifier, shownTime, timeOf } from '../shapes.ts'
+import { accountRole, projectRole, shownIdentifier, shownName, shownTime, timeOf } from '../shapes.ts'
 
 const invitation = z
   .strictObject({
     id: z.int(),
-    name: z.string(),
+    name: shownName(),
     email: z.string(),
     role: accountRole,
     sent_at: timeOf('When the last e-mail was written.'),
@@ -39,6 +39,15 @@ const show = (call: Place) => showInvitation(found(findPending(call.db, call.acc
 const senderOf = ({ request }: Place) => {
   const { postLetter, config } = request.server
   return { post: postLetter, publicUrl: config.publicUrl, inviter: request.signedIn.name }
+}
+
+/** Throws the problem of a project that is named twice. */
+function mustDiffer(identifiers: string[]): void {
+  const again = identifiers.findIndex((one, n) => identifiers.indexOf(one) < n)
+  if (again >= 0)
+    throw new Problem('invalid', undefined, {
+      errors: [{ pointer: `#/projects/${again}/identifier`, code: 'repeated', detail: 'The project is named twice.' }],
+    })
 }
 
 const path = '/accounts/{account}/invitations' as const
@@ -86,6 +95,7 @@ export const invitationOperations = [
           })
         return { id: project.id, role }
       })
+      mustDiffer(body.projects.map(({ identifier }) => identifier))
       const invited = invite(db, by, senderOf(call), account, { ...body, projects })
       if (invited === 'member') return new Problem('conflict', 'This person is a user of the account already.')
       if (invited === 'pending') return new Problem('conflict', 'This address has a pending invitation already.')

@@ -13,12 +13,12 @@ import { found } from '../../web/answer/errors.ts'
 import { userIdOf } from '../../web/request/address.ts'
 import { act, type Call, listing, reading } from '../operation.ts'
 import { Problem } from '../problems.ts'
-import { accountRole, shownTime, shownTimeOrNull, timeOf } from '../shapes.ts'
+import { accountRole, shownName, shownTime, shownTimeOrNull, timeOf } from '../shapes.ts'
 
 export const memberShape = z
   .strictObject({
     id: z.int(),
-    name: z.string(),
+    name: shownName(),
     email: z.string(),
     role: accountRole,
     is_of_partner: z.boolean().meta({ description: 'One of the partner’s people, in one of its customers.' }),

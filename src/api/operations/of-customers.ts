@@ -4,6 +4,7 @@ import { inviteAdmin } from '../../accounts/invitations/data/sending.ts'
 import { findMember, listMembers, memberList } from '../../accounts/members/data.ts'
 import { addMyself, removeMyself } from '../../partners/customers/data/joining.ts'
 import { customerOf } from '../../partners/scope.ts'
+import { adminRole } from '../../policy.ts'
 import { listProjects, projectList } from '../../projects/data.ts'
 import { found } from '../../web/answer/errors.ts'
 import { email, personName } from '../../web/fields.ts'
@@ -86,7 +87,10 @@ export const ofCustomerOperations = [
     do: ({ db, by, request }) => {
       const { id } = customerOf(request, db)
       addMyself(db, by, id, request.server.mailContext)
-      return { status: 200, body: showMember(found(findMember(db, id, by.userId))) }
+      const self = found(findMember(db, id, by.userId))
+      if (self.role !== adminRole)
+        return new Problem('conflict', 'You are a user of the customer already, and no Customer Admin.')
+      return { status: 200, body: showMember(self) }
     },
   }),
   act({

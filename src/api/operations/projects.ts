@@ -13,12 +13,12 @@ import { found } from '../../web/answer/errors.ts'
 import { withIdentifier } from '../../web/fields.ts'
 import { act, type Call, listing, reading } from '../operation.ts'
 import { Problem } from '../problems.ts'
-import { newIdentifier, newProjectName, projectRole, shownIdentifier, shownTime, timeOf } from '../shapes.ts'
+import { newIdentifier, newProjectName, projectRole, shownIdentifier, shownName, shownTime, timeOf } from '../shapes.ts'
 
 export const projectShape = z
   .strictObject({
     identifier: shownIdentifier('Never changes. Unique in the account.'),
-    name: z.string(),
+    name: shownName(),
     role: projectRole
       .nullable()
       .meta({ description: 'The role of the token’s user in the project; null without one.' }),

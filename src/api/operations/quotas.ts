@@ -8,7 +8,8 @@ import { levelShortageWords } from '../../quotas/page.ts'
 import { found } from '../../web/answer/errors.ts'
 import { optionalLine } from '../../web/fields.ts'
 import { type Answer, act, type Call, reading } from '../operation.ts'
-import { Problem } from '../problems.ts'
+import { Problem, pointerTo } from '../problems.ts'
+import { shownName } from '../shapes.ts'
 
 /** The largest amount that a limit can be. */
 const mostAmount = 999_999_999
@@ -18,7 +19,7 @@ export const amountShape = z.int().min(0).max(mostAmount)
 const quota = z
   .strictObject({
     resource: z.string().meta({ description: 'The key of the resource.', example: 'projects' }),
-    name: z.string(),
+    name: shownName(),
     unit: z.string().meta({ description: 'Empty for what is counted one by one.' }),
     limit: z.int().nullable().meta({ description: 'Null without a limit of its own.' }),
     allocated: z.int().meta({ description: 'How much of it is allocated or in use.' }),
@@ -27,7 +28,7 @@ const quota = z
       .nullable()
       .meta({ description: 'How much can still be allocated, with the limits above; null if nothing limits it.' }),
     limited_by: z
-      .strictObject({ level: z.enum(['pool', 'account', 'project']), name: z.string() })
+      .strictObject({ level: z.enum(['pool', 'account', 'project']), name: shownName() })
       .nullable()
       .meta({ description: 'The nearest level with a limit; null if there is none.' }),
   })
@@ -51,7 +52,7 @@ const change = z
       description: 'The new limits by the keys of their resources; null for none. What is left out stays.',
       example: { cores: 4 },
     }),
-    note: optionalLine(300).meta({ maxLength: 300, example: 'Contract 12' }),
+    remark: optionalLine(300).meta({ maxLength: 300, example: 'Contract 12' }),
   })
   .meta({ id: 'LimitChange' })
 
@@ -74,14 +75,14 @@ const showOf = (holderOf: HolderOf) => (call: Place) => ({
 export function amountsOf<Amount>(
   quotas: Quota[],
   limits: Record<string, Amount>,
-  pointer: string,
+  pointer: string[],
 ): Map<number, Amount> {
   const ids = new Map(quotas.map(({ resource }) => [resource.key, resource.id]))
   const unknown = Object.keys(limits).filter((key) => !ids.has(key))
   if (unknown.length > 0)
     throw new Problem('invalid', undefined, {
       errors: unknown.map((key) => ({
-        pointer: `${pointer}/${key}`,
+        pointer: pointerTo([...pointer, key]),
         code: 'unknown',
         detail: 'There is no such resource here.',
       })),
@@ -94,9 +95,9 @@ function changeOf(holderOf: HolderOf) {
     const { db, by, request, body } = call
     const holder = holderOf(call)
     const { quotas, version } = found(findQuotas(db, holder))
-    const amounts: Amounts = amountsOf(quotas, body.limits, '#/limits')
+    const amounts: Amounts = amountsOf(quotas, body.limits, ['limits'])
     const { mailContext: mail } = request.server
-    const done = giveLimits(db, by, holder, { amounts, remark: body.note, version, mail })
+    const done = giveLimits(db, by, holder, { amounts, remark: body.remark, version, mail })
     if (Array.isArray(done))
       return new Problem('conflict', 'A level above has not enough left.', {
         errors: done.map((shortage) => ({

@@ -1,5 +1,4 @@
 import * as z from 'zod'
-import { customerOf } from '../../partners/scope.ts'
 import { findProject } from '../../projects/data.ts'
 import { looker } from '../../projects/scope.ts'
 import { holderOf } from '../../quotas/arithmetic.ts'
@@ -7,6 +6,7 @@ import { findQuotas } from '../../quotas/data/limits.ts'
 import { askForMore, cancelRequest } from '../../quotas/requests/data/asking.ts'
 import { approveRequest, declineRequest } from '../../quotas/requests/data/deciding.ts'
 import {
+  findCustomerRequest,
   findRequest,
   listOpenRequests,
   listRequestsOf,
@@ -56,7 +56,7 @@ type Place = Pick<Call, 'db' | 'account' | 'request'>
 
 const idIn = ({ request }: Place) => found(readId((request.params as { request: string }).request))
 const ownRequest = (call: Place) => found(findRequest(call.db, call.account.id, idIn(call)))
-const ofCustomer = (call: Place) => found(findRequest(call.db, customerOf(call.request, call.db).id, idIn(call)))
+const ofCustomer = (call: Place) => found(findCustomerRequest(call.db, call.account.id, idIn(call)))
 const wishes = () =>
   z
     .record(z.string().max(50), amountShape)
@@ -68,7 +68,7 @@ const notMore = () =>
 
 const tag = 'Quotas' as const
 const path = '/accounts/{account}/quota-requests' as const
-const ofCustomers = '/accounts/{account}/customers/{customer}/quota-requests/{request}' as const
+const ofCustomers = '/accounts/{account}/quota-requests-of-customers/{request}' as const
 
 export const requestOperations = [
   listing({
@@ -104,16 +104,23 @@ export const requestOperations = [
     do: (call) => {
       const { db, by, account, request, body } = call
       const project =
-        body.project === undefined ? undefined : found(findProject(db, account.id, looker(request), body.project))
+        body.project === undefined ? undefined : findProject(db, account.id, looker(request), body.project)
+      if (body.project !== undefined && !project)
+        throw new Problem('invalid', undefined, {
+          errors: [{ pointer: '#/project', code: 'unknown', detail: 'There is no such project.' }],
+        })
       const projectId = project?.id ?? null
       const { quotas } = found(findQuotas(db, holderOf(account.id, projectId)))
-      const amounts = amountsOf(quotas, body.amounts, '#/amounts')
+      const amounts = amountsOf(quotas, body.amounts, ['amounts'])
       if (amounts.size === 0) return notMore()
       const asked = found(
         askForMore(db, by, account.id, { projectId, amounts, reason: body.reason }, request.server.mailContext),
       )
       if (asked === 'open-already') return new Problem('conflict', 'A request of this account is open already.')
-      if (asked === 'too-many') return new Problem('too-many', 'This account has asked ten times today.')
+      if (asked === 'too-many')
+        return new Problem('too-many', 'This account has asked ten times today.', {
+          headers: { 'retry-after': '3600' },
+        })
       if (asked instanceof Map) return notMore()
       return {
         status: 201,
@@ -156,6 +163,15 @@ export const requestOperations = [
     list: ({ db, account }, query) => listOpenRequests(db, account.id, query),
     show: showRequest,
   }),
+  reading({
+    method: 'GET',
+    path: ofCustomers,
+    can: 'customer.see',
+    tag,
+    summary: 'Read a customer’s request',
+    answer: shape,
+    read: (call) => showRequest(ofCustomer(call)),
+  }),
   act({
     method: 'POST',
     path: `${ofCustomers}/approve`,
@@ -177,7 +193,7 @@ export const requestOperations = [
       const open = ofCustomer(call)
       const { quotas } = found(findQuotas(db, holderOf(open.accountId, open.projectId)))
       const amounts = body.amounts
-        ? amountsOf(quotas, body.amounts, '#/amounts')
+        ? amountsOf(quotas, body.amounts, ['amounts'])
         : new Map(open.amounts.map(({ resource, asked }) => [resource.id, asked]))
       const ids = { partnerId: account.id, accountId: open.accountId, id: open.id }
       const done = approveRequest(db, by, ids, { amounts, comment: body.comment }, request.server.mailContext)

@@ -1,6 +1,6 @@
 import { and, asc, eq, gt, isNotNull } from 'drizzle-orm'
 import { type Db, write } from '../../db/open.ts'
-import { letters, sessions, users } from '../../db/schema.ts'
+import { apiReplays, letters, sessions, users } from '../../db/schema.ts'
 import { atCommandLine, record } from '../../records/record.ts'
 import { type Secrets, seal, unsealed } from '../../secrets.ts'
 import { tie } from '../installation/data.ts'
@@ -30,6 +30,8 @@ export function sealAnew(db: Db, secrets: Secrets, at: number, beforeCommit: () 
       sessions: tx.delete(sessions).run().changes,
       unreadable: secondFactors.unreadable + ofLetters.unreadable,
     }
+    // They are sealed, too, and of use for a day alone.
+    tx.delete(apiReplays).run()
     tie(tx, secrets, at)
     record(tx, atCommandLine(at), { kind: 'installation.secrets-rotated', change: { sessions: [done.sessions, 0] } })
     beforeCommit()

@@ -16,6 +16,7 @@ import {
 } from '../../db/schema.ts'
 import { type Actor, record } from '../../records/record.ts'
 import { emailKey } from '../../web/fields.ts'
+import { endAllTokens } from '../tokens/data.ts'
 
 export type User = typeof users.$inferSelect
 
@@ -141,6 +142,7 @@ export function setPassword(tx: Db, actor: Actor, userId: UserId, passwordHash: 
  */
 export function setPasswordByMail(tx: Db, actor: Actor, user: User, passwordHash: string): void {
   setPassword(tx, actor, user.id, passwordHash)
+  endAllTokens(tx, actor, user.id)
   if (user.emailProvedAt !== null) return
   const ended = { twoFactor: user.totpSecret !== null }
   tx.update(users).set({ emailProvedAt: actor.at, totpSecret: null, totpStep: null }).where(eq(users.id, user.id)).run()
@@ -173,6 +175,7 @@ export function setDisabled(
       .where(eq(users.id, userId))
       .run()
     if (disabled) tx.delete(sessions).where(eq(sessions.userId, userId)).run()
+    if (disabled) endAllTokens(tx, actor, userId)
     record(tx, actor, { kind: disabled ? 'user.disabled' : 'user.enabled', userId })
     return disabled ? endSent(tx, actor, userId) : 0
   })

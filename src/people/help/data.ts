@@ -8,6 +8,7 @@ import { type Actor, record } from '../../records/record.ts'
 import { emailKey } from '../../web/fields.ts'
 import { findActiveUser, type User } from '../data/users.ts'
 import { writeResetLink } from '../password/data.ts'
+import { endAllTokens } from '../tokens/data.ts'
 import { dropTwoFactor } from '../two-factor/data.ts'
 
 // Others help somebody who cannot log in: a partner’s admin the users of its customers, and Support everyone. Nobody
@@ -52,6 +53,7 @@ function helperOf(tx: Db, { userId, accountId, bySupport }: Actor, { panelName }
 export function resetTwoFactor(db: Db, actor: Actor, userId: UserId, { accountId, tell }: HelpedIn): boolean {
   return write(db, actor, (tx) => {
     if (!dropTwoFactor(tx, userId, true)) return false
+    endAllTokens(tx, actor, userId)
     const ofAccount = accountId === null ? {} : { accountId }
     record(tx, actor, { kind: 'user.two-factor-reset', userId, ...ofAccount })
     tell(tx)

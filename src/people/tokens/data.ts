@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, inArray, isNull, lte, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, inArray, isNull, lte, type SQL, sql } from 'drizzle-orm'
 import type { AccountId, UserId } from '../../db/ids.ts'
 import { type Db, write } from '../../db/open.ts'
 import { accounts, apiReplays, apiTokens } from '../../db/schema.ts'
@@ -9,8 +9,12 @@ import { newApiToken } from './token.ts'
 
 export type ApiToken = typeof apiTokens.$inferSelect
 
-/** A user has so many at most that have not been ended. */
+/** A user has so many at most that work. */
 export const mostTokens = 50
+/** The days that a token can be made for. */
+export const lifetimes = [30, 90, 365] as const
+/** So many are listed: those that work, and the expired ones until they are ended. */
+const listed = 200
 
 const day = 24 * 3_600_000
 /** The successor of a token works at once; the earlier one may work for so long after it. */
@@ -40,7 +44,7 @@ export function createApiToken(
   { name, scopes, networks, days }: TokenChoice,
 ): string | undefined {
   return write(db, by, (tx) => {
-    if (countTokens(tx, by.userId) >= mostTokens) return undefined
+    if (countTokens(tx, by.userId, by.at) >= mostTokens) return undefined
     const range = { scopes: scopes.join(' '), networks: networks.join(' ') }
     const token = insertToken(tx, by, { name, accountId, ...range, expiresAt: by.at + days * day })
     record(tx, by, {
@@ -62,12 +66,15 @@ export function rotateApiToken(
   by: Person,
   tokenId: number,
   endsNow: boolean,
-): { token: string; name: string } | undefined {
+): { token: string; name: string } | 'too-many' | undefined {
   return write(db, by, (tx) => {
     const earlier = findToken(tx, by.userId, tokenId)
-    if (!earlier) return undefined
+    if (!earlier || earlier.expiresAt <= by.at) return undefined
+    if (!endsNow && countTokens(tx, by.userId, by.at) >= mostTokens) return 'too-many'
     const { name, accountId, scopes, networks, createdAt, expiresAt } = earlier
-    const token = insertToken(tx, by, { name, accountId, scopes, networks, expiresAt: by.at + (expiresAt - createdAt) })
+    // One that was replaced before has lost the rest of its life, and not its length.
+    const days = lifetimes.find((one) => one * day >= expiresAt - createdAt) ?? 365
+    const token = insertToken(tx, by, { name, accountId, scopes, networks, expiresAt: by.at + days * day })
     tx.update(apiTokens)
       .set({ remindAt: null, ...(endsNow ? { endedAt: by.at } : { expiresAt: Math.min(expiresAt, by.at + overlap) }) })
       .where(eq(apiTokens.id, tokenId))
@@ -165,24 +172,24 @@ export function expiresInDays({ expiresAt }: Pick<ApiToken, 'expiresAt'>, at: nu
   return left > 0 && left <= Math.max(...reminders) ? daysUntil(expiresAt, at) : undefined
 }
 
-/** A user’s tokens that have not been ended, the newest first. */
+/** A user’s tokens that have not been ended, those that work longest first. */
 export function listApiTokens(db: Db, userId: UserId) {
   return db
     .select({ token: apiTokens, account: { name: accounts.name, identifier: accounts.identifier } })
     .from(apiTokens)
     .innerJoin(accounts, eq(accounts.id, apiTokens.accountId))
     .where(and(eq(apiTokens.userId, userId), live))
-    .orderBy(desc(apiTokens.id))
-    .limit(mostTokens)
+    .orderBy(desc(apiTokens.expiresAt))
+    .limit(listed)
     .all()
 }
 
-function countTokens(tx: Db, userId: UserId): number {
+function countTokens(tx: Db, userId: UserId, at: number): number {
   return (
     tx
       .select({ n: sql<number>`count(*)` })
       .from(apiTokens)
-      .where(and(eq(apiTokens.userId, userId), live))
+      .where(and(eq(apiTokens.userId, userId), live, gt(apiTokens.expiresAt, at)))
       .get()?.n ?? 0
   )
 }
@@ -196,8 +203,15 @@ export function findToken(db: Db, userId: UserId, tokenId: number): ApiToken | u
     .get()
 }
 
+/** Ends all tokens of a user whose login was recovered: somebody else may have made them. */
+export function endAllTokens(tx: Db, actor: Actor, userId: UserId): void {
+  endTokens(tx, actor, eq(apiTokens.userId, userId))
+}
+
 /** Forgets what somebody typed and where their tokens were used from: when the user is deleted. They have ended before. */
 export function forgetTokens(tx: Db, userId: UserId): void {
+  const own = tx.select({ id: apiTokens.id }).from(apiTokens).where(eq(apiTokens.userId, userId))
+  tx.delete(apiReplays).where(inArray(apiReplays.tokenId, own)).run()
   tx.update(apiTokens).set({ name: '', networks: '', lastUsedIp: null }).where(eq(apiTokens.userId, userId)).run()
 }
 

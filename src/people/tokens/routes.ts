@@ -10,14 +10,14 @@ import {
   endApiToken,
   expiresInDays,
   findToken,
+  lifetimes,
   listApiTokens,
   mostTokens,
   rotateApiToken,
 } from './data.ts'
 import { isNetwork } from './networks.ts'
 
-/** Days; the second is chosen beforehand. */
-const lifetimes = ['30', '90', '365'] as const
+const days = lifetimes.map(String)
 const allScopes = scopeFamilies.flatMap((family): TokenScope[] =>
   family === 'history' ? ['history:read'] : [`${family}:read`, `${family}:write`],
 )
@@ -32,8 +32,11 @@ const familyWords: Record<(typeof scopeFamilies)[number], string> = {
   history: 'History',
 }
 
+/** Only its user reads it. */
+const tokenName = () => line('Enter a name, such as the program that will use the token.', 60)
+
 const newToken = z.strictObject({
-  name: line('Enter a name, such as the program that will use the token.', 60),
+  name: tokenName(),
   scopes: several(z.enum(allScopes)).refine((scopes) => scopes.length > 0, 'Choose at least one right.'),
   networks: z
     .string()
@@ -41,7 +44,7 @@ const newToken = z.strictObject({
     .transform((text) => text.split(/[\s,]+/).filter(Boolean))
     .refine((all) => all.length <= 20, 'Enter at most 20 ranges.')
     .refine((all) => all.every(isNetwork), 'Enter IP addresses or ranges such as 192.0.2.0/24, separated by spaces.'),
-  days: z.enum(lifetimes, { error: 'Choose how long the token works.' }),
+  days: z.enum(days, { error: 'Choose how long the token works.' }),
 })
 const rotation = z.strictObject({ earlier: z.enum(['day', 'now']).default('day') })
 
@@ -75,6 +78,11 @@ export default async function tokenRoutes(app: FastifyInstance) {
     async (request, reply) => {
       const { input } = readForm(rotation, request.body)
       const made = found(rotateApiToken(db, actor(request), tokenIdOf(request), input?.earlier === 'now'))
+      if (made === 'too-many')
+        return reply.seeOther(
+          '/profile/tokens',
+          `You have ${mostTokens} tokens, which is the most. End one first, or let this one stop now.`,
+        )
       return showNew(reply, made.token, made.name)
     },
   )
@@ -110,7 +118,7 @@ function showTokens(request: FastifyRequest, reply: FastifyReply, form: Form = n
         scopes: allScopes.filter((scope) => scope.startsWith(`${family}:`) && useful(scope)),
       }))
       .filter(({ scopes }) => scopes.length > 0),
-    lifetimes,
+    lifetimes: days,
   })
 }
 

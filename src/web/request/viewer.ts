@@ -67,7 +67,7 @@ declare module 'fastify' {
   interface FastifyRequest {
     viewer: Viewer
     /** The token of a program that asks; none on pages. */
-    apiToken?: { id: number; lastUsedAt: number | null }
+    apiToken?: { id: number; lastUsedAt: number | null; networks: string }
     /** The signed-in user and the active account. For handlers whose action asks for both. */
     readonly member: { user: NonNullable<Viewer['user']>; account: ActiveAccount }
     readonly signedIn: NonNullable<Viewer['user']>

@@ -1,7 +1,7 @@
 import { and, eq } from 'drizzle-orm'
 import { isLookedAfterBy } from '../../../accounts/data/caretaker.ts'
 import type { AccountId, ProjectId } from '../../../db/ids.ts'
-import { type Db, write } from '../../../db/open.ts'
+import { allOrNothing, type Db, write } from '../../../db/open.ts'
 import { openQuotaRequest, quotaRequestAmounts, quotaRequests } from '../../../db/schema.ts'
 import type { MailContext } from '../../../mail/outbox.ts'
 import { withdrawLettersOfAct } from '../../../mail/outbox.ts'
@@ -59,14 +59,9 @@ export function approveRequest(
       )
       if (wrong.length > 0 || !decided.some(({ own, amount }) => raises(own, amount)))
         return { notMore: new Map((wrong.length > 0 ? wrong : decided).map(({ id, own }) => [id, own])) }
-      grant(
-        tx,
-        actor,
-        request,
-        new Map(decided.map(({ id, amount }) => [id, amount])),
-        { comment, automatic: false },
-        tell,
-      )
+      const wanted = new Map(decided.map(({ id, amount }) => [id, amount]))
+      // Within another write, what was changed before the pool proved too small must be taken back here.
+      allOrNothing(tx, (inner) => grant(inner, actor, request, wanted, { comment, automatic: false }, tell))
       return 'approved'
     })
   } catch (error) {
