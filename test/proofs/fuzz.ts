@@ -134,6 +134,8 @@ async function readForms(panel: Panel, clients: Map<CastName | 'visitor', Client
     for (const client of clients.values()) {
       const page = await client.get(path)
       for (const form of page.root.querySelectorAll('form[method="post"][action], button[formaction]')) {
+        // What only opens a page.
+        if (form.closest('form')?.getAttribute('method') === 'get') continue
         const action = form.getAttribute('formaction') ?? form.getAttribute('action') ?? ''
         const route = posts.find(({ pattern }) => pattern.test(action))
         if (!route) throw new Error(`${path} has a form that no route takes: ${action}`)

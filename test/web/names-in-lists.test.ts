@@ -65,6 +65,7 @@ const unsearched: Record<string, string> = {
   'own-requests': 'the requests of one account: all have its name',
   imports: 'files of one account, the newest first',
   sessions: 'one’s own',
+  notifications: 'one’s own, the newest first',
   'own-deleted-accounts': 'one’s own on Home',
   'invitations-to-me': 'one’s own on Home',
 }
