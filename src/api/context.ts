@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type * as z from 'zod'
 import type { Db } from '../db/open.ts'
@@ -9,6 +8,7 @@ import { Refusal } from '../web/answer/errors.ts'
 import { actor } from '../web/request/viewer.ts'
 import { findReplay, keepReplay } from './data.ts'
 import { apiDocument } from './document.ts'
+import { matches, stable, versionOf } from './etag.ts'
 import { startForgetting } from './forgetting.ts'
 import { readListQuery, showPage } from './lists.ts'
 import { type Act, type Answer, type Call, isAct, isListing, type Operation } from './operation.ts'
@@ -194,27 +194,6 @@ function keep(tx: Db, request: FastifyRequest, repeat: Repeat, answered: Answer)
 function tokenIdOf({ apiToken }: FastifyRequest): number {
   if (!apiToken) throw new Error('An act of the API needs a token.')
   return apiToken.id
-}
-
-/** Fields that change without an edit of the object: people work, and others take from the same pool. */
-const volatile = new Set(['last_seen_at', 'users', 'people', 'allocated', 'available', 'limited_by'])
-
-/**
- * An ETag of two parts: of what edits change, for If-Match, and of all that the answer says, for If-None-Match. So a change is not refused
- * because somebody has clicked somewhere.
- */
-function versionOf(body: object): string {
-  const edited = JSON.stringify(body, (name, value) => (volatile.has(name) ? undefined : value))
-  return `"${digest(edited)}.${digest(JSON.stringify(body))}"`
-}
-
-const digest = (text: string) => createHash('sha256').update(text).digest('base64url').slice(0, 16)
-const stable = (etag: string) => etag.replace(/^W\//, '').replace(/\..*$/, '')
-
-/** Whether a header names a version, or any (RFC 9110, 13.1). */
-function matches(header: string | undefined, etag: string, part = (tag: string) => tag.replace(/^W\//, '')): boolean {
-  if (header === undefined) return false
-  return header.split(',').some((one) => one.trim() === '*' || part(one.trim()) === part(etag))
 }
 
 function answerProblem(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {

@@ -1,0 +1,27 @@
+import { createHash } from 'node:crypto'
+
+/** Fields that change without an edit of the object: people work, and others take from the same pool. */
+const volatile = new Set(['last_seen_at', 'users', 'people', 'allocated', 'available', 'limited_by'])
+
+/**
+ * An ETag of two parts: of what edits change, for If-Match, and of all that the answer says, for If-None-Match. So a change is not refused
+ * because somebody has clicked somewhere.
+ */
+export function versionOf(body: object): string {
+  const edited = JSON.stringify(body, (name, value) => (volatile.has(name) ? undefined : value))
+  return `"${digest(edited)}.${digest(JSON.stringify(body))}"`
+}
+
+const digest = (text: string) => createHash('sha256').update(text).digest('base64url').slice(0, 16)
+/** The part of a version that If-Match compares. */
+export const stable = (etag: string) => etag.replace(/^W\//, '').replace(/\..*$/, '')
+
+/** Whether a header names a version, or any (RFC 9110, 13.1). */
+export function matches(
+  header: string | undefined,
+  etag: string,
+  part = (tag: string) => tag.replace(/^W\//, ''),
+): boolean {
+  if (header === undefined) return false
+  return header.split(',').some((one) => one.trim() === '*' || part(one.trim()) === part(etag))
+}
