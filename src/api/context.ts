@@ -8,7 +8,7 @@ import { Refusal } from '../web/answer/errors.ts'
 import { actor } from '../web/request/viewer.ts'
 import { findReplay, keepReplay } from './data.ts'
 import { apiDocument } from './document.ts'
-import { matches, stable, versionOf } from './etag.ts'
+import { isVersion, stable, versionOf } from './etag.ts'
 import { startForgetting } from './forgetting.ts'
 import { readListQuery, showPage } from './lists.ts'
 import { type Act, type Answer, type Call, isAct, isListing, type Operation } from './operation.ts'
@@ -98,7 +98,7 @@ async function answer(operation: Operation, request: FastifyRequest, reply: Fast
     return sendLines(reply, body.data as object[])
   const etag = versionOf(body)
   reply.header('etag', etag)
-  if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send()
+  if (isVersion(request.headers['if-none-match'], etag)) return reply.code(304).send()
   return reply.send(body)
 }
 
@@ -137,7 +137,7 @@ function mustBeCurrent(operation: Act, call: Call): void {
   if (wanted === undefined) return
   if (!operation.current) throw new Problem('unreadable', 'This operation takes no If-Match.')
   const now = operation.current(call)
-  if (!now || !matches(wanted, versionOf(now), stable)) throw new Problem('stale')
+  if (!now || !isVersion(wanted, versionOf(now), stable)) throw new Problem('stale')
 }
 
 /** Reads a body. Throws the problem that names each value that is not valid. */

@@ -17,7 +17,7 @@ const digest = (text: string) => createHash('sha256').update(text).digest('base6
 export const stable = (etag: string) => etag.replace(/^W\//, '').replace(/\..*$/, '')
 
 /** Whether a header names a version, or any (RFC 9110, 13.1). */
-export function matches(
+export function isVersion(
   header: string | undefined,
   etag: string,
   part = (tag: string) => tag.replace(/^W\//, ''),
