@@ -42,7 +42,8 @@ export default async function accessRoutes(app: FastifyInstance) {
       { userIds: people, role },
     )
     if (!given) {
-      form.errors.people = 'Choose people from the list: one of them is no user of this account. Nothing was changed.'
+      form.errors.people =
+        'Choose people from the list: one of them is not a user of this account. Nothing was changed.'
       return showProject(request, reply.code(422), { give: form })
     }
     return back(reply, from, project, givenWords(given, project, role))
