@@ -33,7 +33,7 @@ export const cast = {
 
 export type CastName = keyof typeof cast
 
-/** Runs the panel on a throw-away database with the demo cast, and prints the log-ins. */
+/** Runs the panel on a throw-away database with the demo cast, and prints the logins. */
 export async function demo({ reload = false }: { reload?: boolean } = {}): Promise<void> {
   const dataDir = mkdtempSync(join(tmpdir(), 'meshpanel-demo-'))
   const config = { ...readConfig({ LOG_LEVEL: 'warn', TWO_FACTOR: 'optional' }), dataDir, reload }

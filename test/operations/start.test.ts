@@ -206,12 +206,12 @@ t.test('the log is lines of JSON, without tokens, queries, cookies or what was t
   for (const value of client.cookies.values()) t.notOk(printed.includes(value))
 })
 
-t.test('the demo has the cast, prints the log-ins, and leaves nothing behind', async (t) => {
+t.test('the demo has the cast, prints the logins, and leaves nothing behind', async (t) => {
   const demo = await start(t, '', 'demo')
-  await until('the log-ins are printed', () => demo.printed().includes('they lie in'))
+  await until('the logins are printed', () => demo.printed().includes('they are kept in'))
   t.match(demo.printed(), /petra@cloudhaus\.example/)
   t.match(demo.printed(), /demo-demo-demo/)
-  const folder = /they lie in (\S+)\/mail/.exec(demo.printed())?.[1] ?? ''
+  const folder = /they are kept in (\S+)\/mail/.exec(demo.printed())?.[1] ?? ''
   t.ok(existsSync(folder))
   await demo.stop()
   t.notOk(existsSync(folder))

@@ -56,7 +56,7 @@ const projectOf = (panel: Panel, identifier: string) =>
   panel.db.select().from(projects).where(eq(projects.identifier, identifier)).get()
 
 for (const [what, status, words] of [
-  ['read-only', 503, /Nothing can be saved now .* only be read/],
+  ['read-only', 503, /Nothing can be saved now .* read-only for now/],
   ['locked', 503, /The database is busy Another program holds it/],
   ['full', 507, /The disk is full .* until Support makes room/],
 ] as const) {

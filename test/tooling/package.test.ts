@@ -486,7 +486,7 @@ t.test('the Containerfile copies what is made, and asks for an address that answ
 
 /** Logs in and creates a customer: views, assets, database and password hashing all take part. */
 async function walk(t: Test, panel: PanelProcess): Promise<void> {
-  await until('the log-ins are printed', () => panel.printed().includes('they lie in'))
+  await until('the logins are printed', () => panel.printed().includes('they are kept in'))
   const petra = panel.visit()
   t.equal((await petra.logIn(cast.petra.email)).status, 303)
   const created = await petra.submitAndFollow('/partner/customers', 'Create customer', {
