@@ -37,7 +37,7 @@ try {
   const customer = await call('POST', '/customers', { key: 'create', body: { name, identifier } })
   const here = `/customers/${customer.identifier}`
   const limits = { cores: 8, instances: 4 }
-  const { quotas } = await call('PUT', `${here}/quotas`, { body: { limits, note: `Order ${order}` } })
+  const { quotas } = await call('PUT', `${here}/quotas`, { body: { limits, remark: `Order ${order}` } })
   await call('POST', `${here}/invitations`, { key: 'invite', body: { name: adminName, email } })
   const limited = quotas.filter(({ limit }) => limit !== null).map(({ name, limit }) => `${name} ${limit}`)
   console.log(`${customer.name} (${customer.identifier}) was created, with ${limited.join(', ')}. ${email} is invited.`)

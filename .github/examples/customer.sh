@@ -17,5 +17,5 @@ call() { # METHOD PATH STEP BODY
 }
 
 call POST /customers create "{\"name\":\"$(json "$3")\",\"identifier\":\"$identifier\"}"
-call PUT "/customers/$identifier/quotas" limit "{\"limits\":{\"cores\":8,\"instances\":4},\"note\":\"Order $order\"}"
+call PUT "/customers/$identifier/quotas" limit "{\"limits\":{\"cores\":8,\"instances\":4},\"remark\":\"Order $order\"}"
 call POST "/customers/$identifier/invitations" invite "{\"name\":\"$(json "$4")\",\"email\":\"$(json "$5")\"}"
