@@ -39,7 +39,11 @@ t.test('the download has notifications that may be read, and the choices of one 
   await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { cores: '5' })
   await stella.submit('/profile/notifications', 'Save changes', { 'mail-limits': 'daily' })
   const list = '/customer/users'
-  await stella.get(`${list}?sort=joined&size=50`, { referer: publicUrl + list, 'sec-fetch-site': 'same-origin' })
+  await stella.get(`${list}?sort=joined&size=50`, {
+    referer: publicUrl + list,
+    'sec-fetch-site': 'same-origin',
+    'sec-fetch-mode': 'navigate',
+  })
   const choices = panel.db.select().from(listChoices).all()
   const downloaded = async (who: typeof tom) => JSON.parse((await who.submit('/profile', 'Download my data')).body)
   const data = await downloaded(stella)
