@@ -19,7 +19,7 @@ import {
   openRequestList,
   type QuotaRequest,
 } from '../quotas/requests/data/reading.ts'
-import { address, amountInWords, duration, number, plural, withUnit } from '../web/format.ts'
+import { address, amountInWords, duration, plural, useInWords, withUnit } from '../web/format.ts'
 import type { PartnerAccount } from '../web/request/viewer.ts'
 
 /** So many requests are named; a line leads to the others. */
@@ -146,7 +146,7 @@ function lineOfCustomer(
   at: number,
   addressOf: (identifier: string, page: string) => string,
 ): Line {
-  const ofLimit = use && `${use.resource.name}: ${number(use.given)} of ${withUnit(use.limit ?? 0, use.resource)}`
+  const ofLimit = use && `${use.resource.name}: ${useInWords(use.given, use.limit ?? 0, use.resource, 'of')}`
   const isUsedUp = use && use.limit !== null && partInUse(use.limit, use.given) >= fullLimit
   const whom = invitation ? `to ${invitation.name}` : 'of a user'
   const [title, detail, label, page] = {

@@ -48,7 +48,7 @@ t.test(
     t.match(asked.notice, 'Cloudhaus has your request')
     t.match(
       asked.text,
-      /Stella .* asked on .* for the account Acme: “The <Christmas> sale” Cores: 8 RAM: 4,096 MiB.*Waiting for Cloudhaus/,
+      /Stella .* asked on .* for the account Acme: “The <Christmas> sale” Cores: 8 RAM: 4 GB.*Waiting for Cloudhaus/,
     )
 
     const toPartner = (await mail.letterTo(cast.petra.email)).mail

@@ -264,7 +264,7 @@ t.test('the customers table shows the resource nearest its limit', async (t) => 
   await petra.submit(page, 'Save quotas', { projects: '10', cores: '8', ram: '1000' })
   t.match((await petra.open('/partner/customers')).row('acme'), 'Projects 2 / 10')
   await stella.submit('/projects/website', 'Save quotas', { ram: '900' })
-  t.match((await petra.open('/partner/customers')).row('acme'), 'RAM 900 / 1,000 MiB')
+  t.match((await petra.open('/partner/customers')).row('acme'), 'RAM 900 MiB / 1,000 MiB')
 })
 
 t.test('Support limits accounts without a partner; a customer’s limits are its partner’s', async (t) => {

@@ -108,6 +108,7 @@ function showTokens(request: FastifyRequest, reply: FastifyReply, form: Form = n
     tokens: listApiTokens(db, request.signedIn.id).map(({ token, account }) => ({
       ...token,
       account,
+      rights: rightsInWords(token.scopes),
       expired: token.expiresAt <= now(),
       expiresIn: expiresInDays(token, now()),
       unused: (token.lastUsedAt ?? token.createdAt) < now() - 90 * 24 * 3_600_000,
@@ -120,6 +121,18 @@ function showTokens(request: FastifyRequest, reply: FastifyReply, form: Form = n
       .filter(({ scopes }) => scopes.length > 0),
     lifetimes: days,
   })
+}
+
+/** “Projects and project access (change), History (read)” */
+function rightsInWords(scopes: string): string {
+  return scopeFamilies
+    .flatMap((family) => {
+      const own = scopes.split(' ').filter((scope) => scope.startsWith(`${family}:`))
+      return own.length === 0
+        ? []
+        : [`${familyWords[family]} (${own.some((scope) => scope.endsWith(':write')) ? 'change' : 'read'})`]
+    })
+    .join(', ')
 }
 
 /** Shown once: only its hash is kept. */
