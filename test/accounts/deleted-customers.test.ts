@@ -79,7 +79,7 @@ t.test('the page lists what would go, and wants the identifier typed', async (t)
   t.match(page.text, '23 pending invitations cannot be accepted: Guest 22 (guest22@acme.example)')
   t.match(page.text, 'And 3 more.')
   t.match(page.text, '2 deleted projects cannot be restored unless the account is')
-  t.match(page.text, 'Projects: 4, RAM: 2,048 MiB. The pool gets them back')
+  t.match(page.text, 'Projects: 4, RAM: 2 GB. The pool gets them back')
   t.match(page.text, 'The request of Stella for more quota ends. The request to become a partner ends.')
 
   const before = panel.rows()

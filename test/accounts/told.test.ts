@@ -57,7 +57,7 @@ t.test('changed limits are one e-mail with all numbers, before and after', async
   const { text, html } = textTo(panel, 'stella')
   t.match(
     text,
-    /\n {1,2}Acted for: Cloudhaus, partner of Acme\n {1,2}Projects: no limit → 3\n {1,2}Cores: 4 → 8\n {1,2}RAM: 2,048 MiB → no limit\n {1,2}Note: For <Christmas>\n {1,2}When: /,
+    /\n {1,2}Acted for: Cloudhaus, partner of Acme\n {1,2}Projects: no limit → 3\n {1,2}Cores: 4 → 8\n {1,2}RAM: 2 GB → no limit\n {1,2}Note: For <Christmas>\n {1,2}When: /,
   )
   t.match(text, 'Petra changed the limits of Acme.\n\nLowering a limit never removes anything')
   t.match(html, 'Note: <strong>For &lt;Christmas&gt;</strong>')

@@ -161,9 +161,12 @@ const delivery = ['state', 'attempts', 'error', 'due_at', 'done_at', 'body']
 
 /** So does the worker of notifications, whose e-mails follow an act. */
 const writing = ['mail', 'letter_id']
+/** One that was withdrawn is of no line any more: each of its lines is told anew. */
+const ofNotifications = `select letter_id from notifications where letter_id is not null
+  union all select id from letters where state = 'withdrawn' and reason = 'user'`
 const writtenLater: Record<string, string> = {
-  letters: 'where id not in (select letter_id from notifications where letter_id is not null)',
-  letter_people: 'where letter_id not in (select letter_id from notifications where letter_id is not null)',
+  letters: `where id not in (${ofNotifications})`,
+  letter_people: `where letter_id not in (${ofNotifications})`,
 }
 
 export type Rows = Record<string, string>
