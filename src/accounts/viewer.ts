@@ -23,6 +23,7 @@ import {
   type OwnAccount,
   switchAccount,
 } from './data/switcher.ts'
+import { mustEnrol, viewingAs } from './viewing.ts'
 
 /** The switcher lists so many accounts; the others are found on a page of their own. */
 const switcherSize = 10
@@ -71,7 +72,7 @@ function readViewer(request: FastifyRequest): Viewer {
       recentAccounts().length > switcherSize
         ? listPartnerAccounts(db, user.id, switcherSize)
         : recentAccounts().filter(({ kind }) => kind === 'partner')
-    const enrolling = mustEnrol(request, row, () => own.length > 0)
+    const enrolling = mustEnrol(request, row.user, () => own.length > 0)
     return own.map((one) => ({
       ...one,
       standings: enrolling ? ['enrolling' as const] : standingsOf(false, { ...one, suspended: one.suspended === 1 }),
@@ -81,16 +82,7 @@ function readViewer(request: FastifyRequest): Viewer {
   const acting = inPartnerArea ? { ...row, account: inPartnerArea } : row
   const lost = activeAccountId != null && !acting.account
   return {
-    user: {
-      id: user.id,
-      name: user.name,
-      email: user.email,
-      emailProved: user.emailProvedAt !== null,
-      operator: user.operator,
-      twoFactor: user.totpSecret !== null,
-      theme: user.theme,
-      reads: { timeZone: user.timeZone, numbers: user.numbers },
-    },
+    user: viewingAs(user),
     halfSignedIn: undefined,
     account: acting.account,
     activeAccount: account,
@@ -140,19 +132,9 @@ function standings(
   inPartnerAccount: () => boolean,
 ): readonly Standing[] {
   const { user, account } = viewer
-  return mustEnrol(request, viewer, inPartnerAccount)
+  return mustEnrol(request, user, inPartnerAccount)
     ? ['enrolling']
     : standingsOf(user.operator, account && { ...account, suspended: account.suspension !== null })
-}
-
-/** Has to set up two-factor log-in before anything else. */
-function mustEnrol(request: FastifyRequest, { user }: SessionViewer, inPartnerAccount: () => boolean): boolean {
-  const must = {
-    optional: () => false,
-    support: () => user.operator,
-    partners: () => user.operator || inPartnerAccount(),
-  }
-  return user.totpSecret === null && must[request.server.config.twoFactor]()
 }
 
 /**

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { findTokenViewer } from '../accounts/data/membership.ts'
 import { listPartnerAccounts } from '../accounts/data/switcher.ts'
+import { mustEnrol, viewingAs } from '../accounts/viewing.ts'
 import type { Db } from '../db/open.ts'
 import { networkOf } from '../people/log-in/throttle/data.ts'
 import { isInNetworks } from '../people/tokens/networks.ts'
@@ -88,31 +89,17 @@ function presented({ headers }: FastifyRequest): string | undefined {
 
 /** Sets who asks, and returns that. Undefined for a token that does not work, or no longer. */
 function readTokenViewer(request: FastifyRequest, db: Db, hash: string): Viewer | undefined {
-  const { now, config } = request.server
+  const { now } = request.server
   const row = findTokenViewer(db, hash)
   if (!row || row.token.expiresAt <= now()) return undefined
   const { token, user, account } = row
-  const must = {
-    optional: () => false,
-    support: () => user.operator,
-    partners: () => user.operator || listPartnerAccounts(db, user.id, 1).length > 0,
-  }
-  const enrolling = user.totpSecret === null && must[config.twoFactor]()
+  const enrolling = mustEnrol(request, user, () => listPartnerAccounts(db, user.id, 1).length > 0)
   request.apiToken = { id: token.id, lastUsedAt: token.lastUsedAt, networks: token.networks }
   request.scopes = token.scopes.split(' ') as TokenScope[]
   const viewer: Viewer = {
     ...visitor,
-    user: {
-      id: user.id,
-      name: user.name,
-      email: user.email,
-      emailProved: user.emailProvedAt !== null,
-      operator: user.operator,
-      twoFactor: user.totpSecret !== null,
-      theme: '',
-      // Programs read what people do not choose.
-      reads: anybody,
-    },
+    // Programs read what people do not choose.
+    user: { ...viewingAs(user), theme: '', reads: anybody },
     account,
     activeAccount: account,
     // Support’s rights are not for tokens of accounts.

@@ -72,20 +72,22 @@ function activeAccount(
   }
 }
 
+const viewingUser = {
+  id: users.id,
+  name: users.name,
+  email: users.email,
+  emailProvedAt: users.emailProvedAt,
+  operator: users.operator,
+  totpSecret: users.totpSecret,
+  theme: users.theme,
+  timeZone: users.timeZone,
+  numbers: users.numbers,
+}
+
 function selectViewer(db: Db, hash: Placeholder<string, string>, account: SQLWrapper) {
   return db
     .select({
-      user: {
-        id: users.id,
-        name: users.name,
-        email: users.email,
-        emailProvedAt: users.emailProvedAt,
-        operator: users.operator,
-        totpSecret: users.totpSecret,
-        theme: users.theme,
-        timeZone: users.timeZone,
-        numbers: users.numbers,
-      },
+      user: viewingUser,
       secondFactor: sessions.secondFactor,
       activeAccountId: sessions.activeAccountId,
       account: memberOf,
@@ -133,14 +135,7 @@ const viewingByToken = prepared((db, { hash }: Placeholders<{ hash: string }>) =
         expiresAt: apiTokens.expiresAt,
         lastUsedAt: apiTokens.lastUsedAt,
       },
-      user: {
-        id: users.id,
-        name: users.name,
-        email: users.email,
-        emailProvedAt: users.emailProvedAt,
-        operator: users.operator,
-        totpSecret: users.totpSecret,
-      },
+      user: viewingUser,
       account: memberOf,
       membership: asMember,
       partner: ofPartner,

@@ -1,0 +1,31 @@
+import type { FastifyRequest } from 'fastify'
+import type { Viewer } from '../web/request/viewer.ts'
+import type { findSessionViewer } from './data/membership.ts'
+
+// What the viewer of a session and that of a token have in common.
+
+type ViewingUser = NonNullable<ReturnType<typeof findSessionViewer>>['user']
+
+/** The user as viewers know them. */
+export function viewingAs(user: ViewingUser): NonNullable<Viewer['user']> {
+  return {
+    id: user.id,
+    name: user.name,
+    email: user.email,
+    emailProved: user.emailProvedAt !== null,
+    operator: user.operator,
+    twoFactor: user.totpSecret !== null,
+    theme: user.theme,
+    reads: { timeZone: user.timeZone, numbers: user.numbers },
+  }
+}
+
+/** Has to set up two-factor login before anything else. */
+export function mustEnrol({ server }: FastifyRequest, user: ViewingUser, inPartnerAccount: () => boolean): boolean {
+  const must = {
+    optional: () => false,
+    support: () => user.operator,
+    partners: () => user.operator || inPartnerAccount(),
+  }
+  return user.totpSecret === null && must[server.config.twoFactor]()
+}
