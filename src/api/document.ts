@@ -33,8 +33,16 @@ const always: ProblemName[] = [
 ]
 const ofActs: ProblemName[] = ['conflict', 'stale', 'too-large', 'not-json', 'invalid', 'disk-full']
 
-/** The document for an installation at this address. */
+const made = new Map<string, Json>()
+
+/** The document for an installation at this address: made when it is first asked for, since that takes 20 ms, and kept. */
 export function apiDocument(publicUrl: string): Json {
+  const known = made.get(publicUrl) ?? makeDocument(publicUrl)
+  made.set(publicUrl, known)
+  return known
+}
+
+function makeDocument(publicUrl: string): Json {
   const schemas: Json = {}
   const paths: Record<string, Json> = {}
   for (const operation of operations) {
