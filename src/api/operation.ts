@@ -1,6 +1,5 @@
 import type { FastifyRequest } from 'fastify'
 import type * as z from 'zod'
-import type { AccountId } from '../db/ids.ts'
 import type { List, ListQuery, ListSpec } from '../db/list.ts'
 import type { Db } from '../db/open.ts'
 import type { Action } from '../policy.ts'
@@ -87,9 +86,6 @@ export type Operation = Reading | Listing<any, any> | Act<any>
 export const reading = (operation: Reading): Operation => operation
 export const listing = <Row, Filters extends string>(operation: Listing<Row, Filters>): Operation => operation
 export const act = <Body extends z.ZodType>(operation: Act<Body>): Operation => operation
-
-/** The one account that the call acts in. */
-export const accountIdOf = ({ account }: Pick<Call, 'account'>): AccountId => account.id
 
 // biome-ignore lint/suspicious/noExplicitAny: see Operation
 export const isListing = (operation: Operation): operation is Listing<any, any> => 'list' in operation

@@ -133,6 +133,18 @@ export function pointerTo(path: readonly PropertyKey[]): string {
   return `#${path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')}`
 }
 
+/** The problem of one value in a body, at this path. */
+export const invalidAt = (path: readonly PropertyKey[], code: string, detail: string) =>
+  new Problem('invalid', undefined, { errors: [{ pointer: pointerTo(path), code, detail }] })
+
+/** The problem of an identifier that was given out before, with one that is free. */
+export const takenIdentifier = (detail: string, proposal: string, more: ProblemMore = {}) =>
+  new Problem('conflict', detail, {
+    errors: [{ pointer: '#/identifier', code: 'taken', detail: `“${proposal}” is free.` }],
+    proposal,
+    ...more,
+  })
+
 export const ofStorage: Record<StorageProblem, ProblemName> = {
   full: 'disk-full',
   failing: 'disk-full',

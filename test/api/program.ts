@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify'
-import { type AccountId, asUserId } from '../../src/db/ids.ts'
 import type { Db } from '../../src/db/open.ts'
 import type { CastName } from '../../src/demo.ts'
 import { createApiToken } from '../../src/people/tokens/data.ts'
 import { scopeFamilies, type TokenScope } from '../../src/policy.ts'
+import { byItself } from '../../src/records/record.ts'
 import { accountId, there, userId } from '../harness.ts'
 import { whyUndocumented } from './answers.ts'
 
@@ -28,16 +28,8 @@ export function tokenOf(
   account: string,
   { scopes = everyScope, networks = [], days = 90 }: { scopes?: TokenScope[]; networks?: string[]; days?: number } = {},
 ): string {
-  const by = {
-    userId: asUserId(userId(panel, who)),
-    accountId: accountId(panel, account) as AccountId,
-    bySupport: false,
-    at: panel.app.now(),
-    ip: null,
-    requestId: null,
-    stillMay: null,
-  }
-  return there(createApiToken(panel.db, by, by.accountId, { name: `${who} here`, scopes, networks, days }))
+  const by = { ...byItself(panel.app.now()), userId: userId(panel, who) }
+  return there(createApiToken(panel.db, by, accountId(panel, account), { name: `${who} here`, scopes, networks, days }))
 }
 
 /** Asks the API below /api/v1. */

@@ -13,7 +13,7 @@ const account = z
     created_at: timeOf('When the account was created.'),
     token: z
       .strictObject({
-        user: z.int().meta({ description: 'The number of the user whom the token acts as.' }),
+        user: z.int().meta({ description: 'The number of the user that the token acts as.' }),
         role: accountRole,
         scopes: z.array(z.string()),
       })

@@ -1,6 +1,9 @@
 import * as z from 'zod'
 import { countMembers } from '../../accounts/members/data.ts'
+import type { AccountId } from '../../db/ids.ts'
+import type { Db } from '../../db/open.ts'
 import { suspensionOf } from '../../db/suspension.ts'
+import type { Customer } from '../../partners/customers/data/customers.ts'
 import { findDetails } from '../../partners/customers/details/data.ts'
 import { detailFields, tagList } from '../../partners/customers/details/fields.ts'
 import { customerOf } from '../../partners/scope.ts'
@@ -63,9 +66,13 @@ export const customerChange = z
   })
   .meta({ id: 'CustomerChange' })
 
-export function customerAnswer({ request, db, account }: Pick<Call, 'request' | 'db' | 'account'>) {
-  const one = customerOf(request, db)
-  const details = findDetails(db, account.id, one.id)
+/** The customer that the address names. */
+export const customerAnswer = ({ request, db, account }: Pick<Call, 'request' | 'db' | 'account'>) =>
+  answerOf(db, account.id, customerOf(request, db))
+
+/** A customer with what its partner keeps about it. */
+export function answerOf(db: Db, partnerId: AccountId, one: Customer) {
+  const details = findDetails(db, partnerId, one.id)
   return {
     identifier: one.identifier,
     name: one.name,

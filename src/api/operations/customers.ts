@@ -13,9 +13,9 @@ import { poolLacksForPlan } from '../../quotas/plans/words.ts'
 import { found } from '../../web/answer/errors.ts'
 import { line, withIdentifier } from '../../web/fields.ts'
 import { act, listing, reading } from '../operation.ts'
-import { Problem } from '../problems.ts'
+import { Problem, takenIdentifier } from '../problems.ts'
 import { newAccountName, newIdentifier, shownSuspension, shownTime } from '../shapes.ts'
-import { customerAnswer, customerChange, customerRow, customerShape } from './customer.ts'
+import { answerOf, customerAnswer, customerChange, customerRow, customerShape } from './customer.ts'
 
 const path = '/accounts/{account}/customers/{customer}' as const
 const tag = 'Customers' as const
@@ -63,22 +63,18 @@ export const customerOperations = [
       .meta({ id: 'NewCustomer' }),
     answer: customerShape,
     status: 201,
-    do: ({ db, by, account, body, request }) => {
+    do: ({ db, by, account, body }) => {
       const created = creating(() => createCustomer(db, by, account.id, body))
       if (created instanceof Problem) return created
       if (!created) {
         const proposal = proposeAccountIdentifier(db, body.identifier)
-        return new Problem('conflict', `The identifier ${body.identifier} is taken, or was once.`, {
-          errors: [{ pointer: '#/identifier', code: 'taken', detail: `“${proposal}” is free.` }],
-          proposal,
-          recorded: true,
-        })
+        const detail = `The identifier ${body.identifier} is taken, or was once.`
+        return takenIdentifier(detail, proposal, { recorded: true })
       }
-      request.params = { ...(request.params as object), customer: created.identifier }
       return {
         status: 201,
         location: `/accounts/${account.identifier}/customers/${created.identifier}`,
-        body: customerAnswer({ request, db, account }),
+        body: answerOf(db, account.id, created),
       }
     },
   }),

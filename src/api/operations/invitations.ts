@@ -8,7 +8,7 @@ import { looker } from '../../projects/scope.ts'
 import { found } from '../../web/answer/errors.ts'
 import { email, personName, readId } from '../../web/fields.ts'
 import { act, type Call, listing, reading } from '../operation.ts'
-import { Problem } from '../problems.ts'
+import { invalidAt, Problem } from '../problems.ts'
 import { accountRole, projectRole, shownIdentifier, shownName, shownTime, timeOf } from '../shapes.ts'
 
 const invitation = z
@@ -44,10 +44,7 @@ const senderOf = ({ request }: Place) => {
 /** Throws the problem of a project that is named twice. */
 function mustDiffer(identifiers: string[]): void {
   const again = identifiers.findIndex((one, n) => identifiers.indexOf(one) < n)
-  if (again >= 0)
-    throw new Problem('invalid', undefined, {
-      errors: [{ pointer: `#/projects/${again}/identifier`, code: 'repeated', detail: 'The project is named twice.' }],
-    })
+  if (again >= 0) throw invalidAt(['projects', again, 'identifier'], 'repeated', 'The project is named twice.')
 }
 
 const path = '/accounts/{account}/invitations' as const
@@ -89,10 +86,7 @@ export const invitationOperations = [
       const { db, by, account, request, body } = call
       const projects = body.projects.map(({ identifier, role }, n) => {
         const project = findProject(db, account.id, looker(request), identifier)
-        if (!project)
-          throw new Problem('invalid', undefined, {
-            errors: [{ pointer: `#/projects/${n}/identifier`, code: 'unknown', detail: 'There is no such project.' }],
-          })
+        if (!project) throw invalidAt(['projects', n, 'identifier'], 'unknown', 'There is no such project.')
         return { id: project.id, role }
       })
       mustDiffer(body.projects.map(({ identifier }) => identifier))

@@ -12,7 +12,7 @@ import { looker, projectOf } from '../../projects/scope.ts'
 import { found } from '../../web/answer/errors.ts'
 import { withIdentifier } from '../../web/fields.ts'
 import { act, type Call, listing, reading } from '../operation.ts'
-import { Problem } from '../problems.ts'
+import { Problem, takenIdentifier } from '../problems.ts'
 import { newIdentifier, newProjectName, projectRole, shownIdentifier, shownName, shownTime, timeOf } from '../shapes.ts'
 
 export const projectShape = z
@@ -135,8 +135,5 @@ export const projectOperations = [
 
 function takenProject(db: Call['db'], accountId: Call['account']['id'], identifier: string): Problem {
   const proposal = proposeProjectIdentifier(db, accountId, identifier)
-  return new Problem('conflict', `The identifier ${identifier} is taken in this account, or was once.`, {
-    errors: [{ pointer: '#/identifier', code: 'taken', detail: `“${proposal}” is free.` }],
-    proposal,
-  })
+  return takenIdentifier(`The identifier ${identifier} is taken in this account, or was once.`, proposal)
 }

@@ -17,7 +17,7 @@ import {
 import { found } from '../../web/answer/errors.ts'
 import { line, optionalLine, readId } from '../../web/fields.ts'
 import { act, type Call, listing, reading } from '../operation.ts'
-import { Problem } from '../problems.ts'
+import { invalidAt, Problem } from '../problems.ts'
 import { shownTime, shownTimeOrNull, timeOf } from '../shapes.ts'
 import { amountShape, amountsOf } from './quotas.ts'
 
@@ -105,10 +105,7 @@ export const requestOperations = [
       const { db, by, account, request, body } = call
       const project =
         body.project === undefined ? undefined : findProject(db, account.id, looker(request), body.project)
-      if (body.project !== undefined && !project)
-        throw new Problem('invalid', undefined, {
-          errors: [{ pointer: '#/project', code: 'unknown', detail: 'There is no such project.' }],
-        })
+      if (body.project !== undefined && !project) throw invalidAt(['project'], 'unknown', 'There is no such project.')
       const projectId = project?.id ?? null
       const { quotas } = found(findQuotas(db, holderOf(account.id, projectId)))
       const amounts = amountsOf(quotas, body.amounts, ['amounts'])
