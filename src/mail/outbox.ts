@@ -33,7 +33,8 @@ export type Letter<Kind extends LetterKind = LetterKind> = {
  * Puts a letter into the outbox, in the transaction of what it tells about. Left out where its reader's address is not
  * proved and it is no letter that may go there all the same.
  */
-export type Post = <Kind extends LetterKind>(tx: Db, at: number, letter: Letter<Kind>) => void
+/** Writes an e-mail and returns its id; undefined where its reader has not proved the address. */
+export type Post = <Kind extends LetterKind>(tx: Db, at: number, letter: Letter<Kind>) => number | undefined
 
 /** What it takes to write to people about an act. */
 export type MailContext = { post: Post; publicUrl: string; panelName: string; supportEmail: string | undefined }
@@ -56,7 +57,7 @@ export function newPost(config: Config, secrets: Secrets, wake: () => void): Pos
   // Plain text is no HTML: nothing in it is escaped.
   const text = html.withConfig({ autoEscape: false })
   return (tx, at, { kind, email, name, data, reason, accountId, names = [], bulk, whyIn = [] }) => {
-    if (needsProof(reason) && !isProved(tx, reason.userId)) return
+    if (needsProof(reason) && !isProved(tx, reason.userId)) return undefined
     const subject = (letterKinds[kind] as (data: unknown) => string)(data)
     const { panelName, publicUrl } = config
     const why = whyOf(tx, reason, whyIn)
@@ -89,6 +90,7 @@ export function newPost(config: Config, secrets: Secrets, wake: () => void): Pos
         tx.insert(letterPeople).values({ letterId: letter.id, userId }).run()
     // Transactions are synchronous, so this one has ended when the callback runs.
     setImmediate(wake)
+    return letter?.id
   }
 }
 

@@ -133,7 +133,7 @@ function worldOf(panel: Panel): World {
       post: (tx, at, letter) => {
         const { link } = letter.data as { link?: string }
         if (typeof link === 'string') links.unshift(link)
-        app.mailContext.post(tx, at, letter)
+        return app.mailContext.post(tx, at, letter)
       },
     },
     links,

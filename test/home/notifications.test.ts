@@ -378,7 +378,7 @@ t.test('nothing is written while the clock cannot be right, and one reader does 
   panel.pass(day)
   const broken: typeof app.mailContext.post = (tx, at, letter) => {
     if (letter.email === cast.tom.email) throw new Error('It cannot be rendered')
-    app.mailContext.post(tx, at, letter)
+    return app.mailContext.post(tx, at, letter)
   }
   const worker = startNotificationWorker(app, { ...app.mailContext, post: broken })
   worker.wake()

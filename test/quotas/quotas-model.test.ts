@@ -180,7 +180,7 @@ t.test('random sequences of all quota acts come out as in a plain model', async 
   const resources = new Map(listResources(db).map(({ key, id }) => [key, id]))
   const idOf = (kind: Kind) => resources.get(kind) ?? 0
   const [member, partnerAdmin] = [userId(panel, 'olga'), userId(panel, 'petra')]
-  const tell = { post: () => {}, publicUrl: '', supportEmail: undefined, panelName: '' }
+  const tell = { post: () => undefined, publicUrl: '', supportEmail: undefined, panelName: '' }
   let made = 0
   let acts = 0
   const answers = new Set<string>()

@@ -1,7 +1,7 @@
-import { and, asc, eq, gt, inArray, lt, max, not, type SQL, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, lt, not, type SQL, sql } from 'drizzle-orm'
 import { asUserId, type UserId } from '../../../db/ids.ts'
 import { type Db, write } from '../../../db/open.ts'
-import { invitations, letters, notifications, users } from '../../../db/schema.ts'
+import { invitations, notifications, users } from '../../../db/schema.ts'
 import { allowAtOnce } from '../../../mail/allowance.ts'
 import type { MailContext } from '../../../mail/outbox.ts'
 import { listWays } from '../../../records/data/choices.ts'
@@ -97,7 +97,7 @@ type Writing = { reader: typeof users.$inferSelect; mail: MailWait; lines: Notif
 
 function writeLetter(tx: Db, at: number, { reader, mail, lines }: Writing, { post, publicUrl }: MailContext) {
   const shown = lines.slice(0, mostLines)
-  post(tx, at, {
+  const letterId = post(tx, at, {
     kind: 'notifications',
     name: reader.name,
     email: reader.email,
@@ -117,13 +117,7 @@ function writeLetter(tx: Db, at: number, { reader, mail, lines }: Writing, { pos
       link: `${publicUrl}/notifications`,
     },
   })
-  return (
-    tx
-      .select({ id: max(letters.id) })
-      .from(letters)
-      .where(eq(letters.userId, reader.id))
-      .get()?.id ?? null
-  )
+  return letterId ?? null
 }
 
 const day = 24 * 3_600_000
