@@ -6,17 +6,17 @@ import { longestTag, mostTags } from './tags.ts'
 // The fields of what a partner keeps about a customer, for its form and for the API.
 
 /** Tags without repetitions in another case. */
-export const tagList = z
-  .array(optionalLine(longestTag))
-  .transform((all) => [...new Map(all.filter(Boolean).map((tag) => [foldCase(tag), tag])).values()])
-  .refine((all) => all.length <= mostTags, `Use at most ${mostTags} tags.`)
+const distinctTags = <Given>(tags: z.ZodType<string[], Given>) =>
+  tags
+    .transform((all) => [...new Map(all.filter(Boolean).map((tag) => [foldCase(tag), tag])).values()])
+    .refine((all) => all.length <= mostTags, `Use at most ${mostTags} tags.`)
+
+export const tagList = distinctTags(z.array(optionalLine(longestTag)))
 
 /** The same, in one text field: separated by commas. */
-export const tags = optionalLine(400)
-  .transform((text) => text.split(',').map((tag) => tag.trim()))
-  .transform((all) => [...new Map(all.filter(Boolean).map((tag) => [foldCase(tag), tag])).values()])
-  .refine((all) => all.length <= mostTags, `Use at most ${mostTags} tags.`)
-  .refine((all) => all.every((tag) => [...tag].length <= longestTag), `Use at most ${longestTag} characters for a tag.`)
+export const tags = distinctTags(
+  optionalLine(400).transform((text) => text.split(',').map((tag) => tag.trim())),
+).refine((all) => all.every((tag) => [...tag].length <= longestTag), `Use at most ${longestTag} characters for a tag.`)
 
 export const detailFields = {
   contactName: optionalLine(100),
