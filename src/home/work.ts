@@ -19,7 +19,7 @@ import {
   openRequestList,
   type QuotaRequest,
 } from '../quotas/requests/data/reading.ts'
-import { address, amountInWords, duration, plural, useInWords, withUnit } from '../web/format.ts'
+import { address, duration, plural, useInWords, withUnit } from '../web/format.ts'
 import type { PartnerAccount } from '../web/request/viewer.ts'
 
 /** So many requests are named; a line leads to the others. */
@@ -95,7 +95,7 @@ export function workOfCustomer({ server, viewer }: FastifyRequest): Line[] {
     return [
       {
         title: `${resource.name}: limit ${state}`,
-        detail: `${amountInWords(given, resource.unit)} of ${amountInWords(limit, resource.unit)} in ${account.name}`,
+        detail: `${withUnit(given, resource)} of ${withUnit(limit, resource)} in ${account.name}`,
         account: { name: account.name, identifier: account.identifier },
         act: { label: 'Quotas', href: '/customer/quotas' },
       },

@@ -97,28 +97,23 @@ function tenths(value: number): string {
   return presentReader().numbers === '' ? value.toFixed(1) : value.toFixed(1).replace('.', ',')
 }
 
-/** “12 units”; of storage, as people say it: “4 GB”. */
+/** “12 units”. Of storage, the largest unit that needs no fraction, as people say it: “64 GB”, from “65536 MiB”. */
 export function withUnit(value: number, { unit }: { unit: string }): string {
-  return amountInWords(value, unit)
+  const own = storageUnit(unit)
+  let [size, step] = [value, own]
+  if (value > 0 && own >= 0) for (; size % 1_024 === 0 && step < 3; step++) size /= 1_024
+  if (step > own) return `${number(size)} ${'KMGT'[step]}B`
+  return unit ? `${number(value)} ${unit}` : number(value)
 }
 
 /** What is used of a limit: “3 / 4”; of storage “512 MiB / 4 GB”, since the two may have other units. */
 export function useInWords(given: number, limit: number, { unit }: { unit: string }, between = '/'): string {
-  const used = isStorage(unit) ? withUnit(given, { unit }) : number(given)
+  const used = storageUnit(unit) >= 0 ? withUnit(given, { unit }) : number(given)
   return `${used} ${between} ${withUnit(limit, { unit })}`
 }
 
-const isStorage = (unit: string) => /^[KMGT]iB$/i.test(unit)
-
-/** “64 GB”, from “65536 MiB”: an amount in the largest unit that needs no fraction, as people say it. */
-export function amountInWords(value: number, unit: string): string {
-  const binary = /^([KMGT])iB$/i.exec(unit)?.[1]?.toUpperCase()
-  const plain = unit ? `${number(value)} ${unit}` : number(value)
-  if (!binary || value === 0) return plain
-  let [size, step] = [value, 'KMGT'.indexOf(binary)]
-  for (; size % 1_024 === 0 && step < 3; step++) size /= 1_024
-  return step === 'KMGT'.indexOf(binary) ? plain : `${number(size)} ${'KMGT'[step]}B`
-}
+/** 0 for KiB to 3 for TiB; -1 for what is no storage. */
+const storageUnit = (unit: string) => 'KMGT'.indexOf(/^([KMGT])iB$/i.exec(unit)?.[1]?.toUpperCase() ?? '-')
 
 /** “1 project”, “2 projects” */
 export function plural(count: number, one: string, many = `${one}s`): string {

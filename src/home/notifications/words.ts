@@ -4,7 +4,7 @@ import type { Resource } from '../../quotas/resources/data.ts'
 import type { RecordKind } from '../../records/kinds.ts'
 import type { Audience } from '../../records/notifying.ts'
 import type { Change } from '../../records/record.ts'
-import { amountInWords, plural } from '../../web/format.ts'
+import { plural, withUnit } from '../../web/format.ts'
 import { pageOfLine } from './pages.ts'
 
 /** A piece of a sentence: words of ours, or a name that somebody typed. */
@@ -182,7 +182,7 @@ function limited({ change }: ToldOf, resources: Resource[]) {
     name: resource.name,
     over: Number(given) > Number(limit),
     part: Math.floor(partInUse(Number(limit), Number(given))),
-    words: `${amountInWords(Number(given), resource.unit)} of ${amountInWords(Number(limit), resource.unit)}`,
+    words: `${withUnit(Number(given), resource)} of ${withUnit(Number(limit), resource)}`,
   }
 }
 
@@ -207,7 +207,7 @@ function detailOf(told: ToldOf, resources: Resource[]): string {
 }
 
 function amountWords(amount: string | number | null, resource: Resource): string {
-  return amount === null ? 'no limit' : amountInWords(Number(amount), resource.unit)
+  return amount === null ? 'no limit' : withUnit(Number(amount), resource)
 }
 
 function roleWords({ kind, account }: ToldOf, role: string): string {

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { found } from '../../web/answer/errors.ts'
 import { planName, readId, version } from '../../web/fields.ts'
-import { amountInWords } from '../../web/format.ts'
+import { withUnit } from '../../web/format.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
 import { amountFields, readAmounts } from '../page.ts'
@@ -117,7 +117,7 @@ function wanted(input: PlanInput, resources: Resource[]) {
 function formOfPlan({ name, isDefault, version, amounts }: Plan, resources: Resource[]): Form {
   const limits = resources.map(({ id, key, unit }) => {
     const amount = amounts.get(id)
-    return [key, amount === undefined ? '' : amountInWords(amount, unit)]
+    return [key, amount === undefined ? '' : withUnit(amount, { unit })]
   })
   return newForm({
     ...Object.fromEntries(limits),

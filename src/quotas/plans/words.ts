@@ -1,10 +1,10 @@
-import { amountInWords } from '../../web/format.ts'
+import { withUnit } from '../../web/format.ts'
 import type { Shortage } from '../arithmetic.ts'
 
 /** Why a partner’s pool cannot give a customer the limits of a plan: for whoever chose it. */
 export function poolLacksForPlan(shortages: Shortage[]): string {
   const lacks = shortages.map(({ resource: { name, unit }, left, more }) => {
-    const [has, takes] = [amountInWords(left, unit), amountInWords(more, unit)]
+    const [has, takes] = [withUnit(left, { unit }), withUnit(more, { unit })]
     return `${name}: the pool has ${has} left, and the plan takes ${takes}.`
   })
   return `Your pool has not enough for this plan. ${lacks.join(' ')}`

@@ -4,7 +4,7 @@ import { isCounted, moreTaken, type Use } from '../../../quotas/arithmetic.ts'
 import { findQuotas } from '../../../quotas/data/limits.ts'
 import { type Applied, applyLimits } from '../../../quotas/plans/data/applying.ts'
 import type { Plan } from '../../../quotas/plans/data/plans.ts'
-import { amountInWords, plural } from '../../../web/format.ts'
+import { plural, withUnit } from '../../../web/format.ts'
 import type { TickedAct } from './acts.ts'
 import type { TickedCustomer } from './data.ts'
 
@@ -18,8 +18,8 @@ function belowUse({ uses }: TickedCustomer, plan: Plan): string | undefined {
   const words = uses.flatMap((use) => {
     const limit = limitIn(plan, use)
     if (limit === null || limit >= use.given || limit === use.limit) return []
-    const given = `${amountInWords(use.given, use.resource.unit)} ${isCounted(use) ? 'in use' : 'allocated'}`
-    return [`${use.resource.name} ${amountInWords(limit, use.resource.unit)}, below ${given}`]
+    const given = `${withUnit(use.given, use.resource)} ${isCounted(use) ? 'in use' : 'allocated'}`
+    return [`${use.resource.name} ${withUnit(limit, use.resource)}, below ${given}`]
   })
   return words.length > 0 ? words.join('; ') : undefined
 }
@@ -33,9 +33,9 @@ function lacksInPool(db: Db, partnerId: AccountId, changed: TickedCustomer[], pl
       const use = uses.find((one) => one.resource.id === resource.id)
       return use ? sum + moreTaken(use, limitIn(plan, use)) : sum
     }, 0)
-    const available = amountInWords(Math.max(0, left), resource.unit)
+    const available = withUnit(Math.max(0, left), resource)
     return more > Math.max(0, left)
-      ? [`${resource.name}: ${available} left, ${amountInWords(more, resource.unit)} more needed`]
+      ? [`${resource.name}: ${available} left, ${withUnit(more, resource)} more needed`]
       : []
   })
   if (lacks.length === 0) return ''
@@ -49,7 +49,7 @@ function whyNotApplied(result: Applied): string | undefined {
   if (result === 'stale' || result === undefined) return 'the plan was changed or deleted'
   const lacks = result.shortages.map(
     ({ resource, left, more }) =>
-      `${amountInWords(left, resource.unit)} of ${resource.name} left, ${amountInWords(more, resource.unit)} more needed`,
+      `${withUnit(left, resource)} of ${resource.name} left, ${withUnit(more, resource)} more needed`,
   )
   return `the pool has not enough: ${lacks.join('; ')}`
 }
