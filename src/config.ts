@@ -33,6 +33,8 @@ export type Config = {
   supportEmail: string | undefined
   panelName: string
   trustProxy: string[]
+  /** Addresses and ranges that are not public, and to which the panel sends requests all the same. */
+  outsideAllow: string[]
   twoFactor: 'support' | 'partners' | 'optional'
   /** Which customer accounts may ask to become a partner: all, those without one, or none. */
   partnerRequests: (typeof partnerRequests)[number]
@@ -91,9 +93,11 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
   const mailFrom = readAddress(value('MAIL_FROM') ?? `${panelName} <no-reply@${new URL(addresses.origin).hostname}>`)
   if (!mailFrom) throw wrong('MAIL_FROM', 'must be an address such as “Panel <panel@example.com>”.')
 
-  const trustProxy = (value('TRUST_PROXY') ?? '').split(/[\s,]+/).filter(Boolean)
-  if (!trustProxy.every(isAddressOrRange))
-    throw wrong('TRUST_PROXY', 'must list IP addresses, such as 127.0.0.1 or 10.0.0.0/8.')
+  const ranges = (name: Setting) => {
+    const all = (value(name) ?? '').split(/[\s,]+/).filter(Boolean)
+    if (!all.every(isAddressOrRange)) throw wrong(name, 'must list IP addresses, such as 127.0.0.1 or 10.0.0.0/8.')
+    return all
+  }
 
   const logLevel = value('LOG_LEVEL') ?? 'info'
   if (!logLevels.includes(logLevel)) throw wrong('LOG_LEVEL', `must be one of ${logLevels.join(', ')}.`)
@@ -130,7 +134,8 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
     mailFrom,
     supportEmail,
     panelName,
-    trustProxy,
+    trustProxy: ranges('TRUST_PROXY'),
+    outsideAllow: ranges('OUTSIDE_ALLOW'),
     twoFactor,
     partnerRequests: mayAsk,
     logLevel,

@@ -16,6 +16,7 @@ export const settings = {
   TRUST_PROXY: 'plain',
   TWO_FACTOR: 'plain',
   PARTNER_REQUESTS: 'plain',
+  OUTSIDE_ALLOW: 'plain',
   LOG_LEVEL: 'plain',
   METRICS_TOKEN: 'secret',
   BACKUP_EVERY_HOURS: 'plain',

@@ -35,6 +35,7 @@ const wrongSettings: Record<string, string[]> = {
   MAIL_FROM: ['nobody', 'a@x.example, b@y.example'],
   SUPPORT_EMAIL: ['nobody', 'a@x.example,b@y.example'],
   TRUST_PROXY: ['everybody', '10.0.0.0/33', 'true'],
+  OUTSIDE_ALLOW: ['everywhere', '10.0.0.0/33'],
   TWO_FACTOR: ['always'],
   PARTNER_REQUESTS: ['partners'],
   LOG_LEVEL: ['loud'],
