@@ -12,7 +12,7 @@ import { type ProblemName, problems } from './problems.ts'
 type Json = Record<string, unknown>
 
 /** What the parameters in addresses are. */
-export const addressParameters: Record<string, string> = {
+const addressParameters: Record<string, string> = {
   account: 'The identifier of the account that the token acts in.',
   customer: 'The identifier of a customer.',
   project: 'The identifier of a project.',

@@ -34,8 +34,11 @@ t.test('everybody may read the document and the documentation, without a token',
     t.ok(page.text.includes(path), path)
     t.ok(page.text.includes(summary), summary)
   }
-  for (const [name, { title }] of Object.entries(problems))
-    t.match((await panel.visit().get(`/api/problems/${name}`)).text, title)
+  for (const [name, { title }] of Object.entries(problems)) {
+    const { text } = await panel.visit().get(`/api/problems/${name}`)
+    t.match(text, title)
+    t.notMatch(text, '[object Object]')
+  }
   t.equal((await panel.visit().get('/api/problems/toString')).status, 404)
 })
 

@@ -79,7 +79,7 @@ export function showImport(
     leftOut: one.leftOut ? leftOutWords(readJson(one.leftOut, [])) : '',
     invitations: one.state === 'done' || one.state === 'stopped' ? countInvitationsOf(db, one) : 0,
     list: listImportRows(db, one.id, readList(request, importRowList)),
-    waits,
+    waits: waits ?? null,
     // The page follows the work, also without JavaScript.
     refresh: one.state !== 'running' ? 0 : waits ? 60 : 2,
   })

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { found } from '../../web/answer/errors.ts'
-import { addressParameters, apiDocument, operationId, scopeFor, whoMay } from '../document.ts'
+import { apiDocument, operationId, scopeFor, whoMay } from '../document.ts'
 import { exampleOf } from '../example.ts'
 import { listParameters } from '../lists.ts'
 import { isAct, isListing } from '../operation.ts'
@@ -37,7 +37,6 @@ export default async function apiDocsRoutes(app: FastifyInstance) {
             status: isAct(operation) ? operation.status : 200,
           })),
       })),
-      parameters: addressParameters,
       schemas: components.schemas,
       problems,
     })
@@ -46,6 +45,6 @@ export default async function apiDocsRoutes(app: FastifyInstance) {
   app.get('/api/problems/:problem', see, async (request, reply) => {
     const { problem } = request.params as { problem: string }
     const name = found(Object.hasOwn(problems, problem) ? (problem as ProblemName) : undefined)
-    return reply.page('api/problem', { title: problems[name].title, name, problem: problems[name] })
+    return reply.page('api/problem', { title: problems[name].title, name, about: problems[name] })
   })
 }

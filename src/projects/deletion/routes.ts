@@ -50,12 +50,10 @@ export default async function deletedProjectRoutes(app: FastifyInstance) {
 
   function show(request: FastifyRequest, reply: FastifyReply, problem = '') {
     const { id } = request.member.account
-    const quota = projectQuota(db, id)
     return reply.page('projects/deletion/index', {
       title: 'Deleted projects',
       problem,
-      quota,
-      full: !hasRoom(quota),
+      full: !hasRoom(projectQuota(db, id)),
       list: listDeletedProjects(db, id, readList(request, deletedProjectList), app.now()),
     })
   }

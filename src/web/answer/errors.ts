@@ -6,20 +6,19 @@ import { can } from '../../policy.ts'
 import { withoutBase } from '../base.ts'
 import { authorOf, secretFields } from '../request/unsent.ts'
 import { visitor } from '../request/viewer.ts'
+import type { RefusalPage } from './views.ts'
 
 /** A request that is refused: thrown anywhere in a handler or hook, shown as a page. */
 export class Refusal extends Error {
   readonly status: number
   readonly title: string
-  readonly view: string
-  readonly data: object
+  readonly shown: RefusalPage
 
-  constructor(status: number, title: string, message: string, view = 'errors/error', data: object = {}) {
+  constructor(status: number, title: string, message: string, shown: RefusalPage = { view: 'errors/error' }) {
     super(message)
     this.status = status
     this.title = title
-    this.view = view
-    this.data = data
+    this.shown = shown
   }
 }
 
@@ -150,11 +149,11 @@ export default fp(async (app: FastifyInstance) => {
   app.setErrorHandler(async (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
     if (error instanceof LogInFirst) return toLogIn(error, request, reply)
     const refusal = notSaved(error, request) ?? outOfDate(error, request) ?? asRefusal(error)
-    const { status, view } = refusal
+    const { status, shown } = refusal
     // A download that fails before its first byte.
     for (const header of ['content-encoding', 'content-disposition']) reply.removeHeader(header)
     if (error instanceof Refusal || status < 500)
-      request.log.info({ status, refusal: view.replace('errors/', ''), code: error.code }, 'request refused')
+      request.log.info({ status, refusal: shown.view.replace('errors/', ''), code: error.code }, 'request refused')
     else request.log.error({ err: error, status }, 'request failed')
     if (status === 503) reply.header('retry-after', '5')
     if (error instanceof TooMany) reply.header('retry-after', String(Math.ceil(error.wait / 1_000)))
@@ -171,13 +170,13 @@ export default fp(async (app: FastifyInstance) => {
 })
 
 function show(refusal: Refusal, request: FastifyRequest, reply: FastifyReply) {
-  return reply.page(refusal.view, {
+  const { view, ...data } = refusal.shown
+  return reply.page(view, {
     title: refusal.title,
     message: refusal.message,
-    status: refusal.status,
     // A 404 reads the same for everything that is not there, so the page carries no id.
     requestId: refusal.status >= 500 ? request.id : '',
-    ...refusal.data,
+    ...data,
   })
 }
 
@@ -190,7 +189,7 @@ function notSaved(error: FastifyError, request: FastifyRequest): Refusal | undef
   const fields = request.formMeta && typedFields(request)
   if (!fields) return new Refusal(status, title, message)
   const account = request.formMeta.account ?? ''
-  return new Refusal(status, title, message, 'errors/not-saved', { formAction: request.url, fields, account })
+  return new Refusal(status, title, message, { view: 'errors/not-saved', formAction: request.url, fields, account })
 }
 
 /** What was typed into a form, to be offered again. Undefined if it holds something secret, or a file. */
@@ -218,7 +217,7 @@ function outOfDate(error: FastifyError, request: FastifyRequest): Refusal | unde
   }
   const fields = typedFields(request)
   if (!fields) return undefined
-  return new Refusal(status, title, message, 'errors/out-of-date', { formAction: request.url, fields })
+  return new Refusal(status, title, message, { view: 'errors/out-of-date', formAction: request.url, fields })
 }
 
 /** The browser says that a form came from a page of ours. */

@@ -19,11 +19,12 @@ import { visitor } from '../request/viewer.ts'
 import { areas } from './areas.ts'
 import { noticesOf, type Undo } from './notice.ts'
 import { typedInForm } from './typed-fields.ts'
+import type { PageData, Views } from './views.ts'
 
 declare module 'fastify' {
   interface FastifyReply {
     /** Sends a page: a view, its title and its data. */
-    page: (view: string, data: { title: string } & Record<string, unknown>) => Promise<FastifyReply>
+    page: <View extends keyof Views>(view: View, data: PageData<View>) => Promise<FastifyReply>
     /** Ends an act that succeeded: on to the page that shows it, and a notice that says what happened, and takes it back. */
     seeOther: (path: string, notice?: string, undo?: Undo) => FastifyReply
   }

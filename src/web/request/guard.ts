@@ -78,11 +78,11 @@ async function confirmed(request: FastifyRequest, reply: FastifyReply, prove: Gu
     request.routeOptions.config.confirm === 'download'
       ? 'Confirm your password to continue. The download then starts, and you can leave this page.'
       : 'Confirm your password to continue. Nothing was changed yet.',
-    'errors/confirm',
     {
+      view: 'errors/confirm',
       form,
       formAction: request.url,
-      fields: request.body,
+      fields: request.body ?? {},
       download: request.routeOptions.config.confirm === 'download',
     },
   )
@@ -105,8 +105,7 @@ function sameAccount(request: FastifyRequest, wanted: string, { switchAccount, f
     own
       ? `${now}, but this form belongs to ${own.name}. Nothing was changed.`
       : `${now}, and this form belongs to an account that you are not in. Nothing was changed.`,
-    'errors/other-account',
-    { own: own ?? null, formAction: request.url, fields: request.body },
+    { view: 'errors/other-account', own: own ?? null, formAction: request.url, fields: request.body ?? {} },
   )
 }
 /** What a request gets whose right went while it was on its way; the viewer is read again before. */
@@ -134,34 +133,34 @@ function refusal(request: FastifyRequest): Refusal {
   const { account, standings, partnerAccounts, deletedAccount } = request.viewer
   const { can: action } = request.routeOptions.config
   if (standings.includes('enrolling')) {
-    return new Refusal(403, 'Set up two-factor login first', 'This installation requires it of you.', 'errors/enrol')
+    return new Refusal(403, 'Set up two-factor login first', 'This installation requires it of you.', {
+      view: 'errors/enrol',
+    })
   }
   if (action && isOfPartnerArea(action) && account?.kind !== 'partner' && partnerAccounts.length > 0) {
     return new Refusal(
       403,
       'Which partner account?',
       'This page belongs to a partner account, and you work in several.',
-      'errors/choose-partner',
-      { accounts: partnerAccounts },
+      { view: 'errors/choose-partner', accounts: partnerAccounts },
     )
   }
   if (deletedAccount) {
-    return new Refusal(403, `${deletedAccount.name} was deleted`, 'Nobody can work in it now.', 'errors/choose-account')
+    return new Refusal(403, `${deletedAccount.name} was deleted`, 'Nobody can work in it now.', {
+      view: 'errors/choose-account',
+    })
   }
   if (standings.includes('unattached')) {
-    return new Refusal(
-      403,
-      'Choose an account',
-      'This page belongs to an account, and none is active now.',
-      'errors/choose-account',
-    )
+    return new Refusal(403, 'Choose an account', 'This page belongs to an account, and none is active now.', {
+      view: 'errors/choose-account',
+    })
   }
   if (account?.suspension?.ofPartner) {
     return new Refusal(
       403,
       `${account.partnerName} is suspended`,
       `Its people cannot work in its customers, and so not in ${account.name}, until it is resumed.`,
-      'errors/suspended',
+      { view: 'errors/suspended' },
     )
   }
   if (standings.includes('suspended')) {
@@ -169,7 +168,7 @@ function refusal(request: FastifyRequest): Refusal {
       403,
       `${account?.name} is suspended`,
       'Its pages cannot be opened until it is resumed. Nothing was deleted.',
-      'errors/suspended',
+      { view: 'errors/suspended' },
     )
   }
   return forbidden()

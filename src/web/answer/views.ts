@@ -1,0 +1,223 @@
+import type { Form } from '../request/forms.ts'
+import type { areas } from './areas.ts'
+
+/** What these names hold in every view. */
+type Shared = { area: keyof typeof areas; form: Form; formAction: string; message: string; now: number }
+
+type Value<Name> = Name extends keyof Shared ? Shared[Name] : object | string | number | boolean | null
+
+/** The names that a view is always given, and those that only some pages give it. */
+type Names<Always extends string = never, Sometimes extends string = never> = { [Name in Always]: Value<Name> } & {
+  [Name in Sometimes]?: Value<Name> | undefined
+}
+
+/**
+ * The names that each page's view reads, beside what every page has. A page does not compile without one of them, or with
+ * another; test/web/views.test.ts reads in the views which they use.
+ */
+export type Views = {
+  'accounts/choose': Names<'list'>
+  'accounts/deletion/index': Names<'list'>
+  'accounts/deletion/removal': Names<
+    'action' | 'area' | 'deleted' | 'form' | 'list' | 'losses' | 'mostProjects' | 'partnerName' | 'ties'
+  >
+  'accounts/endings/confirmation': Names<
+    'area' | 'back' | 'ends' | 'fields' | 'formAction' | 'keeps' | 'label' | 'lead' | 'you'
+  >
+  'accounts/imports/index': Names<'area' | 'back' | 'base' | 'columns' | 'example' | 'form' | 'list' | 'many'>
+  'accounts/imports/show': Names<
+    'area' | 'back' | 'base' | 'counts' | 'invitations' | 'leftOut' | 'list' | 'many' | 'one' | 'rows' | 'waits',
+    'refresh'
+  >
+  'accounts/invitations/correction': Names<'about' | 'area' | 'back' | 'form' | 'formAction' | 'invitation'>
+  'accounts/invitations/link': Names<'back' | 'invitation' | 'link'>
+  'accounts/invitations/show': Names<'form' | 'formAction' | 'offer' | 'who'>
+  'accounts/invitations/ticked/preview': Names<'act' | 'changed' | 'label' | 'left' | 'list' | 'missing' | 'path'>
+  'accounts/invitations/ticked/result': Names<'done' | 'ended' | 'gone' | 'left' | 'list'>
+  'accounts/members/index': Names<
+    'address' | 'choices' | 'form' | 'invitations' | 'list' | 'now' | 'projectCount' | 'views'
+  >
+  'accounts/members/removal': Names<'ends' | 'member'>
+  'accounts/settings': Names<'adminCount' | 'admins' | 'caretaker' | 'details' | 'form' | 'mayAsk' | 'request'>
+  'api/docs': Names<'api' | 'problems' | 'schemas' | 'tags'>
+  'api/problem': Names<'about' | 'name'>
+  'errors/choose-account': Names<'message'>
+  'errors/choose-partner': Names<'accounts' | 'message'>
+  'errors/confirm': Names<'download' | 'fields' | 'form' | 'formAction' | 'message'>
+  'errors/enrol': Names<'message'>
+  'errors/error': Names<'message' | 'requestId'>
+  'errors/not-saved': Names<'account' | 'fields' | 'formAction' | 'message' | 'requestId'>
+  'errors/other-account': Names<'fields' | 'formAction' | 'message' | 'own'>
+  'errors/out-of-date': Names<'fields' | 'formAction' | 'message'>
+  'errors/suspended': Names<'message'>
+  'history/index': Names<'area' | 'list'>
+  'home/index': Names<
+    | 'caretaker'
+    | 'checklists'
+    | 'deleted'
+    | 'deletedPrefix'
+    | 'invitationPrefix'
+    | 'invitations'
+    | 'own'
+    | 'partnerRequest'
+    | 'partners'
+    | 'projects'
+    | 'support'
+    | 'work'
+  >
+  'home/notification-choices': Names<'emailProved' | 'form' | 'topics' | 'ways'>
+  'home/notifications': Names<'list' | 'mostUnread' | 'newest' | 'unread'>
+  'home/search': Names<'groups' | 'q'>
+  'operations/backups/index': Names<
+    | 'copies'
+    | 'everyHours'
+    | 'failure'
+    | 'folder'
+    | 'keep'
+    | 'kinds'
+    | 'last'
+    | 'list'
+    | 'now'
+    | 'overdue'
+    | 'replica'
+    | 'states'
+    | 'working',
+    'refresh'
+  >
+  'partners/customers/details': Names<'customer' | 'form' | 'tags'>
+  'partners/customers/help': Names<'belongs' | 'customer' | 'member' | 'twoFactor'>
+  'partners/customers/history': Names<'customer' | 'list' | 'side'>
+  'partners/customers/index': Names<'form' | 'list' | 'plans' | 'shared' | 'views'>
+  'partners/customers/overview': Names<
+    | 'admins'
+    | 'changes'
+    | 'customer'
+    | 'details'
+    | 'inside'
+    | 'invitations'
+    | 'now'
+    | 'projects'
+    | 'request'
+    | 'users'
+    | 'uses'
+  >
+  'partners/customers/projects': Names<'customer' | 'given' | 'list' | 'quota'>
+  'partners/customers/suspension': Names<'customer' | 'form'>
+  'partners/customers/ticked/plan': Names<'act' | 'customers' | 'form' | 'list' | 'path' | 'plans', 'all'>
+  'partners/customers/ticked/preview': Names<
+    | 'act'
+    | 'changed'
+    | 'form'
+    | 'label'
+    | 'left'
+    | 'list'
+    | 'missing'
+    | 'more'
+    | 'most'
+    | 'notice'
+    | 'path'
+    | 'plan'
+    | 'remarks'
+    | 'tag'
+  >
+  'partners/customers/ticked/result': Names<'done' | 'gone' | 'left' | 'list' | 'notYours'>
+  'partners/customers/ticked/tag': Names<'act' | 'customers' | 'form' | 'list' | 'offered' | 'path', 'all'>
+  'partners/customers/users': Names<'admins' | 'customer' | 'form' | 'inside' | 'invitations' | 'list' | 'now' | 'sent'>
+  'partners/partnership/confirmation': Names<'details' | 'partnerName' | 'ties'>
+  'partners/partnership/move/index': Names<'asks' | 'details' | 'form' | 'ties'>
+  'people/email/index': Names<'change' | 'form' | 'formAction'>
+  'people/first-run/index': Names<'form' | 'formAction'>
+  'people/leaving/removal': Names<'back' | 'emptied' | 'ends' | 'form' | 'formAction' | 'needed' | 'own' | 'person'>
+  'people/log-in/index': Names<'form' | 'setUp'>
+  'people/log-in/unsent': Names<'forms'>
+  'people/password/choose': Names<'form' | 'formAction' | 'works'>
+  'people/password/index': Names<'form'>
+  'people/profile/index': Names<
+    'displayForm' | 'emailForm' | 'list' | 'nameForm' | 'passwordForm' | 'sessionPrefix' | 'sessions' | 'timeZones'
+  >
+  'people/profile/leaving': Names<'ends' | 'own'>
+  'people/tokens/index': Names<'families' | 'form' | 'lifetimes' | 'tokens'>
+  'people/tokens/new': Names<'api' | 'name' | 'token'>
+  'people/tokens/rotation': Names<'token'>
+  'people/two-factor/codes': Names<'codes'>
+  'people/two-factor/index': Names<'codesLeft' | 'form' | 'on' | 'qr' | 'required' | 'sealed' | 'secret'>
+  'people/two-factor/log-in': Names<'form'>
+  'projects/access/index': Names<'columns' | 'list' | 'projects'>
+  'projects/deletion/index': Names<'full' | 'list'>
+  'projects/index': Names<'caretaker' | 'form' | 'full' | 'list' | 'quota'>
+  'projects/removal': Names<'form' | 'project'>
+  'projects/show': Names<
+    | 'candidates'
+    | 'find'
+    | 'giveForm'
+    | 'limitForm'
+    | 'list'
+    | 'mayChangeAccess'
+    | 'mayRename'
+    | 'moreCandidates'
+    | 'project'
+    | 'quotas'
+    | 'renameForm'
+  >
+  'quotas/customer': Names<
+    | 'approvalForm'
+    | 'caretaker'
+    | 'copyForm'
+    | 'customer'
+    | 'form'
+    | 'plans'
+    | 'quotas'
+    | 'refusalForm'
+    | 'request'
+    | 'requestQuotas'
+  >
+  'quotas/own': Names<
+    | 'askable'
+    | 'caretaker'
+    | 'ended'
+    | 'form'
+    | 'given'
+    | 'list'
+    | 'project'
+    | 'quotas'
+    | 'request'
+    | 'requestPrefix'
+    | 'requests'
+  >
+  'quotas/partner': Names<'acts' | 'form' | 'list' | 'quotas'>
+  'quotas/plans/form': Names<'earlierDefault' | 'form' | 'limited' | 'others' | 'plan'>
+  'quotas/plans/index': Names<'mostPlans' | 'plans' | 'resources'>
+  'quotas/plans/preview': Names<'choice' | 'customer' | 'limitsVersion' | 'rows' | 'same' | 'version'>
+  'quotas/plans/removal': Names<'plan'>
+  'quotas/resources/index': Names<'form' | 'resources'>
+  'quotas/support': Names<
+    | 'approvalForm'
+    | 'caretaker'
+    | 'details'
+    | 'form'
+    | 'pool'
+    | 'poolForm'
+    | 'quotas'
+    | 'refusalForm'
+    | 'request'
+    | 'requestQuotas'
+  >
+  'quotas/support-requests': Names<'list'>
+  'support/account-users': Names<'admins' | 'details' | 'form' | 'invitations' | 'list' | 'now'>
+  'support/accounts': Names<'form' | 'list' | 'requestPrefix' | 'requests'>
+  'support/letter': Names<'letter' | 'text'>
+  'support/mail': Names<'failed' | 'list' | 'toServer'>
+  'support/suspension': Names<'form' | 'suspended'>
+  'support/user': Names<'accounts' | 'letters' | 'sessions' | 'user'>
+  'support/users': Names<'list'>
+}
+
+/** What `reply.page` takes for a view. */
+export type PageData<View extends keyof Views> = Views[View] & { title: string; problem?: string | undefined }
+
+type RefusalView = Extract<keyof Views, `errors/${string}`>
+
+/** A page that refuses something, with what it shows beside the message. */
+export type RefusalPage = {
+  [View in RefusalView]: { view: View } & Omit<Views[View], 'message' | 'requestId'>
+}[RefusalView]
