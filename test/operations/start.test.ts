@@ -91,6 +91,18 @@ t.test('a setting that cannot work ends the start with one line and exit code 2'
   }
 })
 
+t.test('settings that are wrong are named together, a line each', (t) => {
+  t.equal(
+    message(() => readConfig({}, { PORT: 'eighty', LOG_LEVEL: 'loud', METRICS_TOKEN: 'geheim' })),
+    [
+      'Error: PORT must be a number from 0 to 65535. It is “eighty”.',
+      'LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent. It is “loud”.',
+      'METRICS_TOKEN must have at least 16 characters, of ASCII and without spaces.',
+    ].join('\n'),
+  )
+  t.end()
+})
+
 t.test('the README names every setting', async (t) => {
   const readme = readFileSync(join(root, 'README.md'), 'utf8')
   for (const name of settingNames) t.ok(readme.includes(`\`${name}\``), name)
