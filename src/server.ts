@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
+import closeWithGrace, { type Options } from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
 import { type Config, takeHandedOver } from './config.ts'
@@ -14,7 +15,7 @@ import { listen } from './web/listen.ts'
 const longestStop = 10_000
 
 /**
- * Runs the panel until it is told to stop (SIGTERM or SIGINT): then it says that it is not ready, takes no
+ * Runs the panel until it is told to stop (SIGTERM, SIGINT or SIGHUP): then it says that it is not ready, takes no
  * more connections, finishes the requests under way and the letter it is sending, and closes the
  * database. After ten seconds it ends as it is: whatever was acknowledged is saved, letters go again.
  */
@@ -49,7 +50,7 @@ export async function serve(
     throw error
   }
 
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop(app, close))
+  stopWithGrace(app, close)
   say(app)
   lookForDamage(app)
   return app
@@ -85,17 +86,19 @@ function lookForDamage({ storage, log, config: { dataDir } }: FastifyInstance): 
   )
 }
 
-function stop(app: FastifyInstance, close: () => Promise<void>): void {
-  setTimeout(() => app.server.closeAllConnections(), longestStop / 2).unref()
-  setTimeout(() => {
+/** Only the signals that ask for an end. After anything else that ends a process, its state is unknown: it ends at once. */
+const others = [
+  ...['SIGQUIT', 'SIGILL', 'SIGTRAP', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGSEGV', 'SIGUSR2'],
+  ...['uncaughtException', 'unhandledRejection', 'beforeExit'],
+] as NonNullable<Options['skip']>
+
+function stopWithGrace(app: FastifyInstance, close: () => Promise<void>): void {
+  const onTimeout = () => {
     app.log.warn('not all was done in time: it ends as it is')
     process.exit()
-  }, longestStop - 500)
-  close().then(
-    () => process.exit(),
-    (error) => {
-      app.log.error(error)
-      process.exit(1)
-    },
-  )
+  }
+  closeWithGrace({ delay: longestStop - 500, logger: app.log, skip: others, onTimeout }, async () => {
+    setTimeout(() => app.server.closeAllConnections(), longestStop / 2).unref()
+    await close()
+  })
 }
