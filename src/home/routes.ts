@@ -4,8 +4,9 @@ import { deletedMembershipList, listDeletedAccounts } from '../accounts/data/swi
 import { invitationToList, listInvitationsTo } from '../accounts/invitations/data/listing.ts'
 import { firstPage, type ListQuery } from '../db/list.ts'
 import { listRecords, recordList } from '../history/data/records.ts'
-import { monthEnds, overviewOf } from '../partners/customers/data/attention.ts'
+
 import { customerList, listCustomers } from '../partners/customers/data/listing.ts'
+import { overviewOf } from '../partners/customers/data/overview.ts'
 import { findPendingRequest } from '../partners/partnership/data.ts'
 import { can } from '../policy.ts'
 import { listProjects, projectList } from '../projects/data.ts'
@@ -38,7 +39,7 @@ export default async function homeRoutes(app: FastifyInstance) {
       listDownload(request, reply, invitationToList, invitations, invitationPrefix) ??
       listDownload(request, reply, deletedMembershipList, deleted, deletedPrefix)
     if (file) return file
-    const partners = await Promise.all(partnersOf(viewer).map((partner) => partnerSide(request, partner)))
+    const partners = partnersOf(viewer).map((partner) => partnerSide(request, partner))
     const support = can(viewer.standings, 'support.see')
     return reply.page('home/index', {
       title: 'Home',
@@ -72,17 +73,16 @@ function partnersOf({ account, partnerAccounts }: Viewer): PartnerAccount[] {
 }
 
 /** What Home says of a partner account: what needs the viewer, its figures, its newest customers and changes. */
-async function partnerSide(request: FastifyRequest, partner: PartnerAccount) {
+function partnerSide(request: FastifyRequest, partner: PartnerAccount) {
   const { db, now } = request.server
-  const ends = monthEnds(now())
-  const overview = await overviewOf(db, { partnerId: partner.id, userId: request.signedIn.id }, now())
+  const overview = overviewOf(db, { partnerId: partner.id, userId: request.signedIn.id }, now(), request.log)
   const query = whichPartner(request.viewer, partner)
   return {
     ...partner,
     query,
     work: workOfPartner(request, partner, overview, query),
-    overview,
-    growth: [...ends, overview.at].map((at, n) => ({ at, n: overview.growth[n] ?? overview.customers })),
+    // None while many customers are counted for the first time.
+    overview: overview ?? null,
     pool: projectPool(db, partner.id),
     newest: listCustomers(db, partner.id, firstPage(customerList, fewest), now()).rows,
     changes: can(partner.standings, 'partner-history.see')

@@ -5,10 +5,11 @@ import {
   allNeeds,
   isNamed,
   listNeedy,
+  type Needs,
   type NeedyCustomer,
   needs,
-  type Overview,
 } from '../partners/customers/data/attention.ts'
+import type { Overview } from '../partners/customers/data/overview.ts'
 import { listPendingRequests, partnerRequestList } from '../partners/partnership/data.ts'
 import { type Action, can } from '../policy.ts'
 import { fullLimit, nearLimit, partInUse } from '../quotas/arithmetic.ts'
@@ -107,7 +108,7 @@ export function workOfCustomer({ server, viewer }: FastifyRequest): Line[] {
 export function workOfPartner(
   { server }: FastifyRequest,
   partner: PartnerAccount,
-  overview: Overview,
+  overview: Overview | undefined,
   query: Record<string, string>,
 ): Line[] {
   const { db, now } = server
@@ -121,9 +122,10 @@ export function workOfPartner(
       ...othersOf(total - rows.length, quotaWords, address('/partner/quotas', query)),
     )
   }
-  const needy = listNeedy(db, partner.id, overview, now())
+  if (!overview) return lines.sort(newestFirst)
+  const needy = listNeedy(db, partner.id, overview.needs, now())
   lines.push(...needy.map((customer) => lineOfCustomer(customer, admin, now(), at)))
-  return [...lines.sort(newestFirst), ...othersByNeed(overview, query)]
+  return [...lines.sort(newestFirst), ...othersByNeed(overview.needs, query)]
 }
 
 function lineOfRequest(request: QuotaRequest, href: string): Line {
@@ -175,10 +177,10 @@ function lineOfCustomer(
 }
 
 /** How many more customers need what a line says of some, and how many need what no line says. */
-function othersByNeed(overview: Overview, query: Record<string, string>): Line[] {
+function othersByNeed(counted: Needs, query: Record<string, string>): Line[] {
   return allNeeds.flatMap((need) => {
     const { words, filter } = needs[need]
-    const { n, newest } = overview.needs[need]
+    const { n, newest } = counted[need]
     const named = isNamed(need) ? newest.length : 0
     return othersOf(n - named, words, address('/partner/customers', { ...filter, ...query }), named > 0)
   })

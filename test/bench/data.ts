@@ -77,9 +77,10 @@ export async function makeData(customers: number): Promise<string> {
          lower(word(n)) || ' user' || char(10) || 'user-' || (n / 2) || '-' || (n % 2) || '@bench.example', @now, @now FROM i`,
       base,
     )
-    // The first partner's admin works in many accounts: what the switcher has to bear.
+    // The first partner's admin works in many customers: what the switcher has to bear.
     fill(
-      `${upTo('min(10000, @customers / 10)')} ${member} SELECT @firstCustomer + n + 1, @user + 1, 'admin', 'admin 0' || char(10) || 'admin-0@bench.example', @now, @now - n - 1 FROM i`,
+      `${upTo('min(10000, @customers / 10)')} INSERT INTO memberships (account_id, user_id, role, from_partner, search, created_at, last_used_at)
+       SELECT @firstCustomer + n + 1, @user + 1, 'admin', 1, 'admin 0' || char(10) || 'admin-0@bench.example', @now, @now - n - 1 FROM i`,
       base,
     )
     fill(

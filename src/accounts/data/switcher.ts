@@ -4,7 +4,7 @@ import type { AccountId, UserId } from '../../db/ids.ts'
 import { type List, type ListQuery, type ListSpec, type PageOf, readPage } from '../../db/list.ts'
 import { type Authority, type Db, write } from '../../db/open.ts'
 import { equals, type Placeholders, placeholdersOf, prepared } from '../../db/prepared.ts'
-import { accounts, memberships, sessions } from '../../db/schema.ts'
+import { accounts, memberships, ofOneself, sessions } from '../../db/schema.ts'
 import { matches } from '../../db/search.ts'
 import { isSuspended } from '../../db/suspension.ts'
 import type { ActiveAccount, DeletedAccount } from '../../web/request/viewer.ts'
@@ -43,7 +43,7 @@ const partnerAccounts = prepared((db, { userId, limit }: Placeholders<{ userId: 
     .select(ownAccount)
     .from(memberships)
     .innerJoin(accounts, eq(accounts.id, memberships.accountId))
-    .where(and(equals(memberships.userId, userId), eq(accounts.kind, 'partner')))
+    .where(and(equals(memberships.userId, userId), ofOneself, eq(accounts.kind, 'partner')))
     .orderBy(desc(memberships.lastUsedAt), desc(memberships.accountId))
     .limit(limit)
     .prepare(),

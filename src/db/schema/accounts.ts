@@ -73,6 +73,9 @@ export const accounts = sqliteTable(
   ],
 )
 
+/** A membership that a user does not have as one of the partner's people. */
+export const ofOneself = sql`not from_partner`
+
 export const memberships = sqliteTable(
   'memberships',
   {
@@ -97,6 +100,8 @@ export const memberships = sqliteTable(
   (table) => [
     primaryKey({ columns: [table.accountId, table.userId] }),
     index('memberships_user').on(table.userId, table.lastUsedAt, table.accountId),
+    // Few, where a partner's people are in all of its customers: those of partner accounts are among them.
+    index('memberships_of_oneself').on(table.userId, table.lastUsedAt, table.accountId).where(ofOneself),
     index('memberships_name').on(table.accountId, table.sortKey, table.userId, table.search),
     index('memberships_joined').on(table.accountId, table.createdAt, table.userId),
     index('memberships_role').on(table.accountId, table.role),

@@ -19,9 +19,9 @@ import { isRemembered, readRemembered } from '../../web/lists/remembered.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
 import { customerOf } from '../scope.ts'
-import { lastOverviewOf } from './data/attention.ts'
 import { createCustomer, NoSuchPlan } from './data/customers.ts'
 import { customerList, listCustomers } from './data/listing.ts'
+import { overviewOf } from './data/overview.ts'
 import { customerViews } from './data/views.ts'
 
 const newCustomer = z
@@ -137,9 +137,7 @@ function showCustomers(request: FastifyRequest, reply: FastifyReply, form?: Form
     form: form ?? newCustomerForm(plans),
     shared: poolBoundsProjects(db, partnerId),
     views: customerViews(
-      lastOverviewOf(db, { partnerId, userId: request.signedIn.id }, request.server.now(), (error) =>
-        request.log.error({ err: error }, 'the customers could not be counted'),
-      ),
+      overviewOf(db, { partnerId, userId: request.signedIn.id }, request.server.now(), request.log),
       number,
     ),
     list: {

@@ -1,4 +1,4 @@
-import { and, asc, lt, not, type SQL, sql } from 'drizzle-orm'
+import { and, asc, lt, not, type Placeholder, type SQL, sql } from 'drizzle-orm'
 import { accountSorts } from '../../../accounts/data/account.ts'
 import { hasAdmin } from '../../../accounts/members/data.ts'
 import { foldCase } from '../../../db/fold.ts'
@@ -134,7 +134,10 @@ const invitation = (condition: SQL) =>
   sql`exists (select 1 from invitations as own where own.account_id = accounts.id and own.state = 'pending' and ${condition})`
 
 /** What holds of the customers that filters leave; but for the tag, which is a partner's own. */
-export function narrowCustomers(filters: ListQuery<CustomerFilter>['filters'], at: number): SQL | undefined {
+export function narrowCustomers(
+  filters: ListQuery<CustomerFilter>['filters'],
+  at: number | Placeholder<string, number>,
+): SQL | undefined {
   const { status, limits, admin, invitations, used, from, until } = filters
   return and(
     status === 'active' ? isActive : undefined,
@@ -148,7 +151,7 @@ export function narrowCustomers(filters: ListQuery<CustomerFilter>['filters'], a
       : undefined,
     invitations === 'expired' ? invitation(sql`own.expires_at <= ${at}`) : undefined,
     invitations === 'ending'
-      ? invitation(sql`own.expires_at > ${at} and own.expires_at <= ${at + endingSoon}`)
+      ? invitation(sql`own.expires_at > ${at} and own.expires_at <= ${at} + ${endingSoon}`)
       : undefined,
     invitations === 'failed'
       ? invitation(
@@ -157,8 +160,8 @@ export function narrowCustomers(filters: ListQuery<CustomerFilter>['filters'], a
       : undefined,
     used === 'idle'
       ? and(
-          lt(accounts.createdAt, at - idleAfter),
-          sql`not exists (select 1 from memberships as own where own.account_id = accounts.id and own.last_used_at >= ${at - idleAfter})`,
+          lt(accounts.createdAt, sql`${at} - ${idleAfter}`),
+          sql`not exists (select 1 from memberships as own where own.account_id = accounts.id and own.last_used_at >= ${at} - ${idleAfter})`,
         )
       : undefined,
     betweenDays(accounts.createdAt, from, until),

@@ -1,5 +1,6 @@
-import { type Need, needs, type Overview } from './attention.ts'
+import { type Need, needs } from './attention.ts'
 import type { CustomerFilter } from './listing.ts'
+import type { Overview } from './overview.ts'
 
 /** A tab of the list: what it shows, and how many there are. */
 export type View = {

@@ -1,0 +1,1 @@
+CREATE INDEX `memberships_of_oneself` ON `memberships` (`user_id`,`last_used_at`,`account_id`) WHERE not from_partner;
