@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 import { Eta } from 'eta'
 import { root } from './config.ts'
+import { apart, apartPieces, isolated } from './db/apart.ts'
 
 /**
- * The Eta of pages and e-mails; `tools` is what a page's views can call under that name (e-mails have none), `base` the path that the panel's
+ * The Eta of pages and e-mails; `tools` is what a page's views can call under that name (those of e-mails only what sets names apart), `base` the path that the panel's
  * own addresses in them get, `reload` whether templates are read again each time. A value that is missing fails the page
  * instead of printing “undefined”.
  */
@@ -34,7 +35,7 @@ export function newEta(reload: boolean, tools?: object, base = ''): Eta {
     return path
   }
   const below = (address: string) => (/^\/(?!\/)/.test(address) ? base + address : address)
-  return Object.assign(eta, { tools: { ...tools, below } })
+  return Object.assign(eta, { tools: { ...tools, below, apart, isolated, apartPieces } })
 }
 
 const blocks =

@@ -1,3 +1,4 @@
+import { apart } from '../db/apart.ts'
 import type { Suspension } from '../db/suspension.ts'
 
 /** What a resumption did, for the notice. */
@@ -5,8 +6,10 @@ export function resumedWords(name: string, { done, other }: { done: 'resumed' | 
   const still =
     other &&
     (other.by === 'support'
-      ? `Support has suspended ${name} too, and only Support can resume that.`
-      : `${name} stays suspended by its partner, and only the partner can resume that. Moving it to another partner, or to none, ends that suspension.`)
-  if (done === 'nothing') return still ?? `${name} was not suspended. Nothing was changed.`
-  return still ? `Your suspension of ${name} was lifted. ${still.replace(' too,', ',')}` : `${name} is active again.`
+      ? apart`Support has suspended ${name} too, and only Support can resume that.`
+      : apart`${name} stays suspended by its partner, and only the partner can resume that. Moving it to another partner, or to none, ends that suspension.`)
+  if (done === 'nothing') return still ?? apart`${name} was not suspended. Nothing was changed.`
+  return still
+    ? apart`Your suspension of ${name} was lifted. ${still.replace(' too,', ',')}`
+    : apart`${name} is active again.`
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
+import { apart } from '../db/apart.ts'
 import type { ListQuery } from '../db/list.ts'
 import { findPendingRequest, mayAskToBePartner } from '../partners/partnership/data.ts'
 import { found } from '../web/answer/errors.ts'
@@ -33,7 +34,7 @@ export default async function accountRoutes(app: FastifyInstance) {
     const { input } = readForm(choice, request.body)
     const own = found(input && switchTo(request, input.account))
     const start = own.kind === 'partner' ? '/partner/customers' : '/projects'
-    return reply.seeOther(input?.next ? ownPath(input.next) : start, `You are working in ${own.name} now.`)
+    return reply.seeOther(input?.next ? ownPath(input.next) : start, apart`You are working in ${own.name} now.`)
   })
 
   app.get('/customer', { config: { can: 'account.see' } }, async (_request, reply) => reply.seeOther('/customer/users'))
@@ -51,12 +52,12 @@ export default async function accountRoutes(app: FastifyInstance) {
       return reply.seeOther(
         '/customer/account',
         renamed === 'saved'
-          ? `The account is called ${name} now.`
-          : `The account is already called ${name}. Nothing was changed.`,
+          ? apart`The account is called ${name} now.`
+          : apart`The account is already called ${name}. Nothing was changed.`,
       )
 
     const current = found(findAccount(db, id))
-    form.errors.name = `Somebody has renamed the account to “${current.name}”. Save again to call it “${name}”.`
+    form.errors.name = apart`Somebody has renamed the account to “${current.name}”. Save again to call it “${name}”.`
     form.values.version = String(current.version)
     return show(request, reply.code(409), form)
   })

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { apart } from '../db/apart.ts'
 import type { AccountId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
 import { can, isOfPartnerArea, type Standing, standingsOf } from '../policy.ts'
@@ -51,7 +52,7 @@ export default fp(async (app: FastifyInstance) => {
     const own = found(switchTo(request, String(account)))
     const clean = new URLSearchParams(query)
     const path = request.url.split('?', 1)[0] ?? '/'
-    const notice = own.identifier === from ? undefined : `You are working in ${own.name} now.`
+    const notice = own.identifier === from ? undefined : apart`You are working in ${own.name} now.`
     return reply.seeOther(clean.size > 0 ? `${path}?${clean}` : path, notice)
   })
 })

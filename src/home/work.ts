@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { apart, isolated } from '../db/apart.ts'
 import { firstPage } from '../db/list.ts'
 import { overdue } from '../operations/backups/folder.ts'
 import {
@@ -33,8 +34,6 @@ export type Line = {
   detail?: string
   /** Whose initials are shown before it. */
   account?: { name: string; identifier: string }
-  /** Further names in its words. */
-  names?: (string | null | undefined)[]
   /** Since when it waits. */
   at?: number
   /** What settles it: a page, or a form. */
@@ -61,8 +60,8 @@ export function workOfSupport({ server, viewer }: FastifyRequest): Line[] {
     const { rows, total } = listPendingRequests(db, firstPage(partnerRequestList, shown))
     lines.push(
       ...rows.map(({ account, identifier, requester, at }) => ({
-        title: `${account} asks to become a partner`,
-        detail: requester,
+        title: apart`${account} asks to become a partner`,
+        detail: isolated(requester),
         account: { name: account, identifier },
         at,
         act: { label: 'Review', href: '/support/accounts' },
@@ -95,8 +94,8 @@ export function workOfCustomer({ server, viewer }: FastifyRequest): Line[] {
     const state = part > fullLimit ? 'exceeded' : part === fullLimit ? 'used up' : 'nearly used up'
     return [
       {
-        title: `${resource.name}: limit ${state}`,
-        detail: `${withUnit(given, resource)} of ${withUnit(limit, resource)} in ${account.name}`,
+        title: apart`${resource.name}: limit ${state}`,
+        detail: apart`${withUnit(given, resource)} of ${withUnit(limit, resource)} in ${account.name}`,
         account: { name: account.name, identifier: account.identifier },
         act: { label: 'Quotas', href: '/customer/quotas' },
       },
@@ -130,13 +129,14 @@ export function workOfPartner(
 
 function lineOfRequest(request: QuotaRequest, href: string): Line {
   const asked = request.amounts
-    .map(({ resource, asked }) => `${resource.name}: ${withUnit(asked, resource)}`)
+    .map(({ resource, asked }) => apart`${resource.name}: ${withUnit(asked, resource)}`)
     .join(', ')
   return {
-    title: `${request.account} asks for more quota`,
-    detail: [request.project, asked, request.reason && `“${request.reason}”`].filter(Boolean).join(' · '),
+    title: apart`${request.account} asks for more quota`,
+    detail: [request.project && isolated(request.project), asked, request.reason && apart`“${request.reason}”`]
+      .filter(Boolean)
+      .join(' · '),
     account: { name: request.account, identifier: request.identifier },
-    names: [request.project],
     at: request.createdAt,
     act: { label: 'Review', href },
   }
@@ -148,29 +148,28 @@ function lineOfCustomer(
   at: number,
   addressOf: (identifier: string, page: string) => string,
 ): Line {
-  const ofLimit = use && `${use.resource.name}: ${useInWords(use.given, use.limit ?? 0, use.resource, 'of')}`
+  const ofLimit = use && apart`${use.resource.name}: ${useInWords(use.given, use.limit ?? 0, use.resource, 'of')}`
   const isUsedUp = use && use.limit !== null && partInUse(use.limit, use.given) >= fullLimit
-  const whom = invitation ? `to ${invitation.name}` : 'of a user'
+  const whom = invitation ? apart`to ${invitation.name}` : 'of a user'
   const [title, detail, label, page] = {
-    failed: [`The e-mail ${whom} was not delivered`, `Invitation to ${name}`, 'Correct', 'users'],
-    expired: [`The invitation ${whom} has expired`, `Nobody accepted it in ${name}`, 'Resend', 'users'],
+    failed: [apart`The e-mail ${whom} was not delivered`, apart`Invitation to ${name}`, 'Correct', 'users'],
+    expired: [apart`The invitation ${whom} has expired`, apart`Nobody accepted it in ${name}`, 'Resend', 'users'],
     ending: [
       invitation
-        ? `The invitation ${whom} expires in ${duration(Math.max(0, invitation.expiresAt - at))}`
+        ? apart`The invitation ${whom} expires in ${duration(Math.max(0, invitation.expiresAt - at))}`
         : 'An invitation expires within 48 hours',
-      `Not yet accepted in ${name}`,
+      apart`Not yet accepted in ${name}`,
       'Resend',
       'users',
     ],
-    over: [`${name} is over a limit`, ofLimit, 'Quotas', 'quotas'],
-    near: [isUsedUp ? `${name} has used up a limit` : `${name} is near a limit`, ofLimit, 'Quotas', 'quotas'],
-    missing: [`${name} has no admin`, 'No pending invitation for an admin', 'Invite', 'users'],
+    over: [apart`${name} is over a limit`, ofLimit, 'Quotas', 'quotas'],
+    near: [isUsedUp ? apart`${name} has used up a limit` : apart`${name} is near a limit`, ofLimit, 'Quotas', 'quotas'],
+    missing: [apart`${name} has no admin`, 'No pending invitation for an admin', 'Invite', 'users'],
   }[need] as [string, string | undefined, string, string]
   return {
     title,
     ...(detail && { detail }),
     account: { name, identifier },
-    names: [invitation?.name],
     ...(invitation && need === 'expired' && { at: invitation.expiresAt }),
     act: { label: admin ? label : 'Open', href: addressOf(identifier, page) },
   }

@@ -1,3 +1,5 @@
+import { apart } from '../db/apart.ts'
+
 type InvitationLetter = {
   inviter: string
   /** The side that the inviter acted for, in an account that is not their own. */
@@ -84,16 +86,18 @@ function subjectOfNotifications({ daily, lines, more }: NotificationsLetter): st
 
 /** Every kind of letter: what it is made of, and its subject. Its text is in views/mail. */
 export const letterKinds = {
-  invitation: ({ inviter, account }: InvitationLetter) => `${inviter} invites you to ${account}`,
-  'partner-request': ({ account }: PartnerRequestLetter) => `${account} asks to become a partner`,
+  invitation: ({ inviter, account }: InvitationLetter) => apart`${inviter} invites you to ${account}`,
+  'partner-request': ({ account }: PartnerRequestLetter) => apart`${account} asks to become a partner`,
   'partner-decision': ({ account, granted }: PartnerDecisionLetter) =>
-    granted ? `${account} is a partner account now` : `${account} does not become a partner account`,
+    granted ? apart`${account} is a partner account now` : apart`${account} does not become a partner account`,
   'quota-request': ({ account, automatic }: QuotaRequestLetter) =>
-    automatic ? `${account} got more quota automatically` : `${account} asks for more quota`,
+    automatic ? apart`${account} got more quota automatically` : apart`${account} asks for more quota`,
   'quota-decision': ({ account, approved }: QuotaDecisionLetter) =>
-    `More quota for ${account} was ${approved ? 'approved' : 'declined'}`,
+    apart`More quota for ${account} was ${approved ? 'approved' : 'declined'}`,
   'customer-moved': ({ account, after, support, side }: CustomerMovedLetter) =>
-    side === 'after' ? `${account} is your customer now` : `${account} is looked after by ${after || support} now`,
+    side === 'after'
+      ? apart`${account} is your customer now`
+      : apart`${account} is looked after by ${after || support} now`,
   'password-reset': (_: PasswordResetLetter) => 'Choose a new password',
   'email-change': (_: EmailChangeLetter) => 'Confirm your new e-mail',
   'email-confirmation': (_: EmailConfirmationLetter) => 'Confirm your e-mail address',

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { and, eq, inArray, sql } from 'drizzle-orm'
 import type { Config } from '../config.ts'
+import { isolated } from '../db/apart.ts'
 import { searchText } from '../db/fold.ts'
 import type { AccountId, UserId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
@@ -9,7 +10,7 @@ import { newEta } from '../eta.ts'
 import { type Secrets, seal, unseal } from '../secrets.ts'
 import { awaited, type LetterKind, letterKinds } from './letters.ts'
 import { needsProof, notSent, type Reason, reasonColumns, whyNotSent } from './reasons.ts'
-import { whyOf } from './why.ts'
+import { whyInWords, whyOf } from './why.ts'
 
 export type Letter<Kind extends LetterKind = LetterKind> = {
   kind: Kind
@@ -54,14 +55,25 @@ export const newMessageId = (publicUrl: string) => `<${randomUUID()}@${new URL(p
 
 export function newPost(config: Config, secrets: Secrets, wake: () => void): Post {
   const html = newEta(config.reload)
-  // Plain text is no HTML: nothing in it is escaped.
-  const text = html.withConfig({ autoEscape: false })
+  // Plain text is no HTML: nothing in it is escaped, and a character stands for <bdi>.
+  const text = html.withConfig({
+    autoEscape: false,
+    filterFunction: (value) => isolated(html.config.filterFunction(value)),
+  })
   return (tx, at, { kind, email, name, data, reason, accountId, names = [], bulk, whyIn = [] }) => {
     if (needsProof(reason) && !isProved(tx, reason.userId)) return undefined
     const subject = (letterKinds[kind] as (data: unknown) => string)(data)
     const { panelName, publicUrl } = config
     const why = whyOf(tx, reason, whyIn)
-    const context = { ...(data as object), name, subject, panelName, publicUrl, why }
+    const context = {
+      ...(data as object),
+      name,
+      subject,
+      panelName,
+      publicUrl,
+      why,
+      whyWords: whyInWords(why, panelName),
+    }
     const body: LetterBody = {
       text: [`${kind}.text`, 'why.text'].map((view) => text.render(`/mail/${view}.eta`, context).trim()).join('\n\n\n'),
       html: html.render(`/mail/${kind}.html.eta`, context),

@@ -1,11 +1,12 @@
 import { and, asc, eq } from 'drizzle-orm'
+import { apart } from '../db/apart.ts'
 import type { AccountId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
 import { accounts, memberships } from '../db/schema.ts'
 import { isOneOf } from '../db/search.ts'
 import type { Reason } from './reasons.ts'
 
-/** Why somebody gets an e-mail, for the words at its end (views/mail/why). */
+/** Why somebody gets an e-mail. */
 export type Why = {
   because: Reason['because']
   /** What the reader is in the accounts that it comes from. */
@@ -41,4 +42,23 @@ export function whyOf(tx: Db, reason: Reason, within: AccountId[]): Why {
       : ''
   const ofAccount = because === 'admin' || because === 'member' || places.length > 0 || former !== ''
   return { because, places, former, choices: ofAccount }
+}
+
+const kinds = { partner: 'Partner', customer: 'Customer' }
+const roles = { admin: 'Admin', member: 'User' }
+
+/** The same in a sentence, which ends the e-mail. */
+export function whyInWords({ because, places, former }: Why, panelName: string): string {
+  const all = places.map(({ name, kind, role }) => apart`${kinds[kind]} ${roles[role]} of ${name}`)
+  const last = all.pop()
+  if (last) return `You get this because you are ${all.length > 0 ? `${all.join(', ')} and ` : ''}${last}.`
+  if (former) return apart`You get this because you were a user of ${former}.`
+  return {
+    admin: 'You get this because you look after this account.',
+    member: 'You get this because you are a user of this account.',
+    user: `You get this because it is about your login at ${panelName}.`,
+    token: 'You get this because a link for this address was requested.',
+    invitation: 'You get this because somebody invited this address.',
+    support: `You get this because you are Support of ${panelName}.`,
+  }[because]
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { caretakerOf } from '../accounts/data/caretaker.ts'
+import { apart } from '../db/apart.ts'
 import type { ListQuery } from '../db/list.ts'
 import { hasRoom } from '../quotas/arithmetic.ts'
 import { projectQuota } from '../quotas/data/limits.ts'
@@ -35,7 +36,7 @@ export default async function projectRoutes(app: FastifyInstance) {
       if (created !== 'taken')
         return reply.seeOther(
           `/projects/${created.identifier}`,
-          `${created.name} was created. You are its Project Admin.`,
+          apart`${created.name} was created. You are its Project Admin.`,
         )
       const free = proposeProjectIdentifier(db, account.id, form.input.identifier)
       form.values.identifier ||= form.input.identifier
@@ -68,11 +69,11 @@ export default async function projectRoutes(app: FastifyInstance) {
         return reply.seeOther(
           `/projects/${project.identifier}`,
           renamed === 'saved'
-            ? `The project is called ${name} now.`
-            : `The project is already called ${name}. Nothing was changed.`,
+            ? apart`The project is called ${name} now.`
+            : apart`The project is already called ${name}. Nothing was changed.`,
         )
       }
-      form.errors.name = `Somebody has renamed the project to “${project.name}”. Save again to call it “${name}”.`
+      form.errors.name = apart`Somebody has renamed the project to “${project.name}”. Save again to call it “${name}”.`
       form.values.version = String(project.version)
       return showProject(request, reply.code(409), { rename: form })
     },

@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { findAccount } from '../accounts/data/account.ts'
 import { caretakerOf } from '../accounts/data/caretaker.ts'
 import { supportedAccount } from '../accounts/scope.ts'
+import { apart } from '../db/apart.ts'
 import type { AccountId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
 import { customerOf } from '../partners/scope.ts'
@@ -53,8 +54,8 @@ export function limitForm({ quotas, version }: Quotas): Form {
 /** What a level above cannot give, in words for the person who typed it. */
 export function levelShortageWords({ resource, bound, left, more, most }: Shortage, typedHere: boolean): string {
   const pool = bound.level === 'pool'
-  const whose = pool ? `The pool of ${bound.name}` : bound.name
-  const lacks = `${whose} has ${withUnit(left, resource)} left, and this takes ${withUnit(more, resource)} more.`
+  const whose = pool ? apart`The pool of ${bound.name}` : bound.name
+  const lacks = apart`${whose} has ${withUnit(left, resource)} left, and this takes ${withUnit(more, resource)} more.`
   const possible = typedHere ? ` At most ${withUnit(most, resource)} is possible here.` : ''
   const raises = pool
     ? 'Support can raise the pool.'
@@ -117,7 +118,7 @@ export function notMoreWords(
   { limit, given }: Pick<Quota['own'], 'limit' | 'given'>,
   { name, unit }: Resource,
 ): string {
-  if (limit === null) return `${name} has no limit, so there is nothing to raise.`
+  if (limit === null) return apart`${name} has no limit, so there is nothing to raise.`
   const amount = (value: number) => withUnit(value, { unit })
   return given > limit
     ? `The limit is ${amount(limit)} and ${amount(given)} are allocated already. Enter at least ${amount(given)}.`
@@ -171,7 +172,7 @@ export function showSupportQuotas(request: FastifyRequest, reply: FastifyReply, 
   const limits = quotasOf(request, { level: 'account', accountId: id })
   const pool = details.kind === 'partner' ? quotasOf(request, { level: 'pool', accountId: id }) : undefined
   return reply.page('quotas/support', {
-    title: `Quotas of ${details.name}`,
+    title: apart`Quotas of ${details.name}`,
     details,
     quotas: limits.quotas,
     form: forms.limits ?? limitForm(limits),
@@ -188,7 +189,7 @@ export function leftToSupport(db: Db, accountId: AccountId): void {
     throw new Refusal(
       403,
       'Not allowed',
-      `${caretaker.name} looks after this account: its Partner Admins set the limits and decide about requests.`,
+      apart`${caretaker.name} looks after this account: its Partner Admins set the limits and decide about requests.`,
     )
 }
 

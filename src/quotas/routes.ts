@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { supportedAccount } from '../accounts/scope.ts'
+import { apart } from '../db/apart.ts'
 import type { ListQuery } from '../db/list.ts'
 import { customerOf } from '../partners/scope.ts'
 import { listProjects, projectList } from '../projects/data.ts'
@@ -93,6 +94,6 @@ export default async function quotaRoutes(app: FastifyInstance) {
 function savedWords(what: 'quotas' | 'pool', name: string, { changed }: { changed: boolean }): string {
   const are = what === 'pool' ? 'is' : 'are'
   return changed
-    ? `The ${what} of ${name} ${are} saved.`
-    : `The ${what} of ${name} ${are} as before. Nothing was changed.`
+    ? apart`The ${what} of ${name} ${are} saved.`
+    : apart`The ${what} of ${name} ${are} as before. Nothing was changed.`
 }

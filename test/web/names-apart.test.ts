@@ -1,35 +1,18 @@
-import { type HTMLElement, type Node, NodeType, parse } from 'node-html-parser'
 import t from 'tap'
-import { letters } from '../../src/db/schema.ts'
+import { apartPieces } from '../../src/db/apart.ts'
 import type { CastName } from '../../src/demo.ts'
-import { openBody } from '../../src/mail/outbox.ts'
+import { type Page, startApp } from '../harness.ts'
 import { addressOf, lettersKept, prepare } from '../matrix/objects.ts'
-import { sqlite } from '../plans.ts'
+import { bareNames, bareNamesOfLetters, hebrew, writeFromRightToLeft } from './apart.ts'
 
-// A name that is written from right to left would reorder the words and figures around it: each has a <bdi> of its own.
+// A name that is written from right to left would reorder the words and figures around it: each has a <bdi> of its own, or the
+// characters that stand for it in plain text. Notices and the e-mails of all acts: test/web/notices.test.ts.
 
 t.setTimeout(600_000)
 
-const hebrew = 'שלום'
-
-/** Plain text is all there can be, or the words come as one piece: a title, what a button says, what just happened. */
-const whole = {
-  tags: ['BDI', 'TITLE', 'OPTION', 'TEXTAREA', 'H1', 'BUTTON', 'STYLE'],
-  classes: ['notice', 'problem', 'error', 'button', 'away', 'av'],
-}
-
-function bareNames(node: Node): string[] {
-  if (node.nodeType === NodeType.TEXT_NODE) return node.text.includes(hebrew) ? [node.text.trim()] : []
-  const { tagName, classList } = node as HTMLElement
-  if (whole.tags.includes(tagName) || whole.classes.some((name) => classList?.contains(name))) return []
-  return node.childNodes.flatMap(bareNames)
-}
-
 t.test('every name on a page or in an e-mail stands apart from the words around it', async (t) => {
   const { panel, acme } = await prepare(t)
-  const { app, db } = panel
-  for (const table of ['users', 'accounts', 'projects', 'plans', 'invitations'])
-    sqlite(panel).exec(`UPDATE ${table} SET name = '${hebrew} ' || name`)
+  writeFromRightToLeft(panel)
   const stella = await panel.signIn('stella')
   await stella.submit('/customer/users', 'Invite', { name: `${hebrew} Guest`, email: 'other@acme.example' })
   const pages = panel.routes.filter(({ method, config }) => method === 'GET' && config?.can && !config.secret)
@@ -40,18 +23,49 @@ t.test('every name on a page or in an e-mail stands apart from the words around 
       const page = await person.open(addressOf(url, acme))
       if (!`${page.response.headers['content-type']}`.startsWith('text/html')) continue
       if (page.body.includes(hebrew)) named++
-      t.same(bareNames(page.root), [], `${who}: ${url}`)
+      t.same(bareNames(panel, page.root), [], `${who}: ${url}`)
     }
   }
   t.ok(named > 100, `${named} pages have such a name`)
 
   await lettersKept(panel)
-  const bodies = db
-    .select()
-    .from(letters)
-    .all()
-    .map((letter) => ({ letter, html: openBody(app.secrets, letter)?.html ?? '' }))
-    .filter(({ html }) => html.includes(hebrew))
-  t.ok(bodies.length > 0, 'e-mails have such names')
-  for (const { letter, html } of bodies) t.same(bareNames(parse(html)), [], letter.subject)
+  const { bare, some } = bareNamesOfLetters(panel)
+  t.ok(some > 0, 'e-mails have such names')
+  t.same(bare, [])
+})
+
+t.test('errors at fields and what stands in the way, too', async (t) => {
+  const panel = await startApp(t)
+  writeFromRightToLeft(panel)
+  const [stella, petra, olga] = [await panel.signIn('stella'), await panel.signIn('petra'), await panel.signIn('olga')]
+  const check = (page: Page, words: string) => {
+    t.match(page.text, words)
+    t.match(page.body, `<bdi>${hebrew} `)
+    t.same(bareNames(panel, page.root), [], words)
+  }
+  const opened = await stella.open('/customer/account')
+  await stella.submit('/customer/account', 'Save name', { name: `${hebrew} Acme Two` })
+  check(await stella.press(opened, 'Save name', { name: 'Acme' }), 'Somebody has renamed the account to')
+  check(
+    await stella.submit('/customer/users', 'Save', { role: 'member' }, 'stella@'),
+    'keeps at least one Customer Admin',
+  )
+  check(
+    await olga.submit('/support/accounts/acme/partner', 'Move', { to: 'partner', partner: 'cloudhaus' }),
+    'is there already',
+  )
+  const form = await petra.open('/projects')
+  await petra.get('/partner/customers/acme/users')
+  await petra.submit('/partner/customers/acme/users', 'Add Myself')
+  await petra.get('/projects?account=acme')
+  const other = await petra.press(form, 'Create project', { name: 'Two', identifier: 'two' })
+  t.equal(other.status, 409)
+  check(other, 'this form belongs to')
+  await petra.submit('/partner/customers/acme/suspension', 'Suspend', { reason: 'Unpaid' })
+  check(await stella.open('/projects'), 'is suspended')
+})
+
+t.test('a sentence is read in pieces, names at each second place', async (t) => {
+  t.same(apartPieces('Tom left.'), ['Tom left.'])
+  t.same(apartPieces('\u2068שלום\u2069 left \u2068עולם\u2069.'), ['', 'שלום', ' left ', 'עולם', '.'])
 })

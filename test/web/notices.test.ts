@@ -22,6 +22,7 @@ import { accountId, type Fields, type Page, type Panel, projectId, startApp, use
 import { toldIn } from '../history/told.ts'
 import { isData, readSource, sources, src } from '../sources.ts'
 import { enrol } from '../two-factor.ts'
+import { bareNames, bareNamesOfLetters, writeFromRightToLeft } from './apart.ts'
 
 // What a page says is what happened: a notice tells of the act’s result, never of what was asked for.
 
@@ -729,9 +730,13 @@ for (const [route, act] of Object.entries(acts)) {
     const fields = { ...act.fields }
     if (fields.people === 'tom') fields.people = String(userId(panel, 'tom'))
     const [one, other] = [await client.open(id(act.page)), await client.open(id(act.page))]
+    writeFromRightToLeft(panel)
     const first = await client.press(one, act.button, fields, act.within)
     t.equal(first.status, 303, `${first.problem} ${first.text}`)
-    const said = (await client.open(first.location ?? '')).notice
+    const page = await client.open(first.location ?? '')
+    const said = page.notice
+    t.same(bareNames(panel, page.root), [], 'names stand apart in what is said')
+    t.same(bareNamesOfLetters(panel).bare, [], 'and in e-mails')
     const { kinds, wrong } = toldIn(panel)
     for (const kind of kinds) told.add(kind)
     t.same(wrong, [], 'the history tells of it in a sentence')

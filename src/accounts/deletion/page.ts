@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import * as z from 'zod'
+import { apart } from '../../db/apart.ts'
 import type { PoolShortage } from '../../quotas/arithmetic.ts'
 import { withUnit } from '../../web/format.ts'
 import type { Form } from '../../web/request/forms.ts'
@@ -21,7 +22,7 @@ type Place = { area: 'partner' | 'support'; list: string; action: string }
 export function showRemoval(reply: FastifyReply, account: Account, place: Place, form: Form) {
   const { db } = reply.request.server
   return reply.page('accounts/deletion/removal', {
-    title: `Delete ${account.name}`,
+    title: apart`Delete ${account.name}`,
     deleted: account,
     ...place,
     losses: foreseeLosses(db, account.id),
@@ -54,15 +55,15 @@ export function restoredWords(
   const by = [deleted.supportSuspendedAt !== null ? 'Support' : [], deleted.suspendedAt !== null ? partner : []].flat()
   const words =
     by.length > 0
-      ? `${deleted.name} is restored. It is still suspended by ${by.join(' and by ')}: its users can work in it once it is resumed.`
-      : `${deleted.name} is restored, and its users can work in it again.`
+      ? apart`${deleted.name} is restored. It is still suspended by ${by.join(' and by ')}: its users can work in it once it is resumed.`
+      : apart`${deleted.name} is restored, and its users can work in it again.`
   return done === 'without-admin' ? `${words} None of them is a Customer Admin now. ${todo}` : words
 }
 
 export function shortageWords(deleted: { name: string }, partner: string, shortages: PoolShortage[]): string {
   const lacks = shortages.map(
     ({ resource, takes, left }) =>
-      `${deleted.name} had ${withUnit(takes, resource)} of ${resource.name}, and ${withUnit(left, resource)} are left`,
+      apart`${deleted.name} had ${withUnit(takes, resource)} of ${resource.name}, and ${withUnit(left, resource)} are left`,
   )
-  return `The pool of ${partner} no longer has room for ${deleted.name}: ${lacks.join('; ')}. Nothing was changed.`
+  return apart`The pool of ${partner} no longer has room for ${deleted.name}: ${lacks.join('; ')}. Nothing was changed.`
 }

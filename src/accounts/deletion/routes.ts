@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
+import { apart } from '../../db/apart.ts'
 import { customerOf } from '../../partners/scope.ts'
 import { found } from '../../web/answer/errors.ts'
 import { listDownload } from '../../web/lists/csv.ts'
@@ -34,7 +35,10 @@ export default async function deletedAccountRoutes(app: FastifyInstance) {
         ),
       )
       if (done === 'deleted')
-        return reply.seeOther('/partner/deleted-customers', `${customer.name} was deleted. You can restore it here.`)
+        return reply.seeOther(
+          '/partner/deleted-customers',
+          apart`${customer.name} was deleted. You can restore it here.`,
+        )
       form.errors.projects = projectsWords(form.input.projects)
     } else {
       form.errors.identifier = `Type ${customer.identifier} to delete the customer.`
@@ -57,7 +61,7 @@ export default async function deletedAccountRoutes(app: FastifyInstance) {
     readForm(nothing, request.body)
     const done = found(restoreAccount(db, actor(request), account.id, deleted.id))
     if (typeof done !== 'string') {
-      const problem = `${shortageWords(deleted, account.name, done)} Lower the quotas of other customers, or ask Support to raise the pool.`
+      const problem = apart`${shortageWords(deleted, account.name, done)} Lower the quotas of other customers, or ask Support to raise the pool.`
       return showDeleted(request, reply.code(422), problem)
     }
     return reply.seeOther(

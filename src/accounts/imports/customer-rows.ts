@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { apart } from '../../db/apart.ts'
 import type { AccountId } from '../../db/ids.ts'
 import { allOrNothing, type Db } from '../../db/open.ts'
 import { mayInvite } from '../../mail/allowance.ts'
@@ -128,9 +129,9 @@ export const customers: Kind = {
     if (short) return { subject: own, wrong: short }
     const admin = adminName && adminEmail ? { name: adminName, email: adminEmail, role } : undefined
     const will = ['creates the customer']
-    if (plan) will.push(`applies the plan ${plan.name}`)
+    if (plan) will.push(apart`applies the plan ${plan.name}`)
     if (projects !== planned) will.push(limitWords(projects))
-    if (admin) will.push(`invites ${admin.email} as ${roleName('customer', role)}`)
+    if (admin) will.push(apart`invites ${admin.email} as ${roleName('customer', role)}`)
     return {
       subject: own,
       input: { name, identifier, admin, limit, plan: plan?.id ?? null } satisfies NewInput,
@@ -177,7 +178,7 @@ function checkChange(
     const row = changedName.safeParse(every)
     if (!row.success) return { subject, wrong: wordsOf(row.error) }
     input.name = row.data.name
-    will.push(`renames it to ${row.data.name}`)
+    will.push(apart`renames it to ${row.data.name}`)
   }
   const row = changedLimit.safeParse(every)
   if (!row.success) return { subject, wrong: wordsOf(row.error) }
@@ -211,7 +212,7 @@ function takeFromPool(db: Db, partnerId: AccountId, used: Used, more: number): s
 function lackWords(shortages: Shortage[]): string {
   const [first, ...more] = shortages
   if (first?.resource.key === countedResource && more.length === 0) return shortWords(first.left)
-  return `The pool has ${shortages.map(({ resource, left }) => `${withUnit(left, resource)} of ${resource.name}`).join(', ')} left.`
+  return apart`The pool has ${shortages.map(({ resource, left }) => apart`${withUnit(left, resource)} of ${resource.name}`).join(', ')} left.`
 }
 
 const shortWords = (left: number) => `The pool has ${Math.max(0, left)} projects left.`

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
+import { apart } from '../../db/apart.ts'
 import { TooMany } from '../../mail/pace.ts'
 import { plural } from '../../web/format.ts'
 import { listDownload } from '../../web/lists/csv.ts'
@@ -166,7 +167,7 @@ function confirmCancelling(reply: FastifyReply, { id, kind, fileName }: Import, 
   const { base, area } = places[kind]
   return reply.page('accounts/endings/confirmation', {
     title: 'Cancel the invitations of this import',
-    lead: `${pending} from ${fileName || 'this file'} will be cancelled, and the links in the e-mails stop working.`,
+    lead: apart`${pending} from ${fileName || 'this file'} will be cancelled, and the links in the e-mails stop working.`,
     area,
     ends: { sent: { first: [], total: 0 } },
     you: true,

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { apart } from '../../db/apart.ts'
 import type { AccountId, ProjectId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { mayInvite } from '../../mail/allowance.ts'
@@ -40,7 +41,7 @@ export const users: Kind = {
     if (!row.success) return { subject, wrong: wordsOf(row.error) }
     const { name, 'e-mail': email, role = 'member' } = row.data
     const earlier = usedBefore(used, emailKey(email), line)
-    if (earlier) return { subject, wrong: `${email} stands in line ${earlier} already.` }
+    if (earlier) return { subject, wrong: apart`${email} stands in line ${earlier} already.` }
     const projects = readProjects(db, accountId, row.data.projects)
     if (typeof projects === 'string') return { subject, wrong: projects }
     const kind = findAccount(db, accountId)?.kind ?? 'customer'

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
+import { apart } from '../../db/apart.ts'
 import { orTooMany, TooMany } from '../../mail/pace.ts'
 import { type Action, roleName } from '../../policy.ts'
 import type { Person } from '../../records/record.ts'
@@ -37,13 +38,16 @@ export function invitationActs(app: FastifyInstance, place: InvitationsPlace): v
 
   app.post(`${base}/:id/resending`, { config }, async (request, reply) => {
     const sent = resend(db, actor(request), sender(request), accountOf(request), idOf(request), handler(request))
-    return reply.seeOther(list(request), `Invitation sent again to ${found(sent).email}. Earlier links have ended.`)
+    return reply.seeOther(
+      list(request),
+      apart`Invitation sent again to ${found(sent).email}. Earlier links have ended.`,
+    )
   })
 
   app.post(`${base}/:id/cancellation`, { config }, async (request, reply) => {
     const { id } = accountOf(request)
     const cancelled = found(cancelInvitation(db, actor(request), id, idOf(request), handler(request)))
-    return reply.seeOther(list(request), `The invitation of ${cancelled.email} was cancelled.`)
+    return reply.seeOther(list(request), apart`The invitation of ${cancelled.email} was cancelled.`)
   })
 
   app.get(`${base}/:id/correction`, { config: { can: config.can } }, async (request, reply) =>
@@ -66,7 +70,7 @@ export function invitationActs(app: FastifyInstance, place: InvitationsPlace): v
       return showCorrection(request, reply.code(429), form)
     }
     if (typeof corrected === 'object')
-      return reply.seeOther(list(request), `Invitation sent to ${corrected.email}. Earlier links have ended.`)
+      return reply.seeOther(list(request), apart`Invitation sent to ${corrected.email}. Earlier links have ended.`)
     form.errors.email =
       corrected === 'member'
         ? 'This person is a user of this account already.'
@@ -80,7 +84,7 @@ export function invitationActs(app: FastifyInstance, place: InvitationsPlace): v
       // Only the hash of a link is kept, so it is shown once and there is no page to go on to.
       const { invitation, token } = found(copyLink(db, actor(request), id, idOf(request), handler(request)))
       return reply.page('accounts/invitations/link', {
-        title: `Link for ${invitation.name}`,
+        title: apart`Link for ${invitation.name}`,
         invitation,
         link: invitationLink(settings.publicUrl, token),
         back: list(request),
@@ -108,8 +112,8 @@ export function adminWords(
   done: { invited: Invitation } | { promoted: Member },
 ): string {
   return 'invited' in done
-    ? `Invitation sent to ${done.invited.email}.`
-    : `${done.promoted.name} was a user of ${name} already, and is ${roleName(kind, 'admin')} now.`
+    ? apart`Invitation sent to ${done.invited.email}.`
+    : apart`${done.promoted.name} was a user of ${name} already, and is ${roleName(kind, 'admin')} now.`
 }
 
 /**

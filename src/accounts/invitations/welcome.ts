@@ -1,4 +1,5 @@
 import type { FastifyReply } from 'fastify'
+import { apart } from '../../db/apart.ts'
 import { roleName } from '../../policy.ts'
 import { plural } from '../../web/format.ts'
 import type { Accepted } from './data/accepting.ts'
@@ -11,6 +12,6 @@ export function welcome(reply: FastifyReply, accepted: Accepted): FastifyReply {
 function acceptedWords({ account: { name, kind }, joined, role, gained }: Accepted): string {
   const projects = gained > 0 ? ` It gave you access to ${plural(gained, 'project')}.` : ''
   return joined
-    ? `You are ${roleName(kind, role)} of ${name} now.`
-    : `You are already ${roleName(kind, role)} of ${name}. The invitation did not change your role.${projects}`
+    ? apart`You are ${roleName(kind, role)} of ${name} now.`
+    : apart`You are already ${roleName(kind, role)} of ${name}. The invitation did not change your role.${projects}`
 }

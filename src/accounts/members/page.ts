@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { apart } from '../../db/apart.ts'
 import { type AccountId, asProjectId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { type AccountKind, roleName } from '../../policy.ts'
@@ -66,4 +67,4 @@ function memberViews(db: Db, accountId: AccountId) {
 
 /** Why the last admin can neither leave nor get another role. */
 export const lastAdminWords = (account: { name: string; kind: AccountKind }) =>
-  `${account.name} keeps at least one ${roleName(account.kind, 'admin')}. Make somebody else one first.`
+  apart`${account.name} keeps at least one ${roleName(account.kind, 'admin')}. Make somebody else one first.`

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import * as z from 'zod'
+import { apart } from '../../db/apart.ts'
 import { asProjectId } from '../../db/ids.ts'
 import { orTooMany, TooMany } from '../../mail/pace.ts'
 import { requestConfirmation } from '../../people/email/data.ts'
@@ -51,7 +52,7 @@ export default async function memberRoutes(app: FastifyInstance) {
         const invited = orTooMany(() => invite(db, actor(request), sender, account, input))
         if (invited instanceof TooMany) form.errors.email = invited.message
         else if (typeof invited === 'object')
-          return reply.seeOther('/customer/users', `Invitation sent to ${invited.email}.`)
+          return reply.seeOther('/customer/users', apart`Invitation sent to ${invited.email}.`)
         else
           form.errors.email =
             invited === 'member'
@@ -75,7 +76,7 @@ export default async function memberRoutes(app: FastifyInstance) {
       const sent = requestConfirmation(db, actor(request), member.userId, account.id, sender)
       return reply.seeOther(
         '/customer/users',
-        sent ? `Confirmation sent to ${sent.email}.` : `The address of ${member.name} is confirmed already.`,
+        sent ? apart`Confirmation sent to ${sent.email}.` : apart`The address of ${member.name} is confirmed already.`,
       )
     },
   )

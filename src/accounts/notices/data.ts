@@ -1,4 +1,5 @@
 import { eq } from 'drizzle-orm'
+import { apart } from '../../db/apart.ts'
 import { restorableUntil } from '../../db/deletion.ts'
 import type { AccountId, UserId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
@@ -38,11 +39,11 @@ export function tellJoined(tx: Db, actor: Actor, accountId: AccountId, role: Rol
   const who = doer(tx, actor, mail)
   tellAdmins(tx, actor, account, mail, {
     what: 'joined',
-    subject: `${who} joined ${account.name}`,
+    subject: apart`${who} joined ${account.name}`,
     paragraphs: [
-      `${who} joined ${account.name} as ${roleName(account.kind, role)}. Admins of the partner who looks after your account can add themselves.`,
+      apart`${who} joined ${account.name} as ${roleName(account.kind, role)}. Admins of the partner who looks after your account can add themselves.`,
     ],
-    link: { words: `See the users of ${account.name}`, to: pageOf(account, '/customer/users', mail) },
+    link: { words: apart`See the users of ${account.name}`, to: pageOf(account, '/customer/users', mail) },
   })
 }
 
@@ -57,17 +58,17 @@ export function tellHelped(
   const account = accountOf(tx, accountId)
   const who = doer(tx, actor, mail)
   const done = {
-    sent: [`${name} was sent a password link`, `sent ${name} a link to choose a new password`],
-    reset: [`Two-factor login of ${name} was reset`, `reset the two-factor login of ${name}`],
+    sent: [apart`${name} was sent a password link`, apart`sent ${name} a link to choose a new password`],
+    reset: [apart`Two-factor login of ${name} was reset`, apart`reset the two-factor login of ${name}`],
   }[what]
   tellAdmins(tx, actor, account, mail, {
     what: 'helped',
-    subject: `${done[0]} in ${account.name}`,
+    subject: apart`${done[0]} in ${account.name}`,
     paragraphs: [
-      `${who} ${done[1]}, who is a user of ${account.name}.`,
+      apart`${who} ${done[1]}, who is a user of ${account.name}.`,
       'If nobody asked for it, contact the partner or Support who looks after your account.',
     ],
-    link: { words: `See the users of ${account.name}`, to: pageOf(account, '/customer/users', mail) },
+    link: { words: apart`See the users of ${account.name}`, to: pageOf(account, '/customer/users', mail) },
   })
 }
 
@@ -84,15 +85,15 @@ export function tellLimits(
 ): void {
   if (level === 'project' || actor.accountId === accountId || changed.length === 0) return
   const account = accountOf(tx, accountId)
-  const what = level === 'pool' ? `the pool of ${account.name}` : `the limits of ${account.name}`
+  const what = level === 'pool' ? apart`the pool of ${account.name}` : apart`the limits of ${account.name}`
   const lowered = changed.some(({ before, after }) => after !== null && (before === null || after < before))
   const words = (amount: number | null, resource: Resource) =>
     amount === null ? 'no limit' : withUnit(amount, resource)
   tellAdmins(tx, actor, account, mail, () => ({
     what: 'limits',
-    subject: `The ${level === 'pool' ? 'pool' : 'limits'} of ${account.name} changed`,
+    subject: apart`The ${level === 'pool' ? 'pool' : 'limits'} of ${account.name} changed`,
     paragraphs: [
-      `${doer(tx, actor, mail)} changed ${what}.`,
+      apart`${doer(tx, actor, mail)} changed ${what}.`,
       ...(lowered ? ['Lowering a limit never removes anything that is already in use.'] : []),
     ],
     facts: [
@@ -113,13 +114,13 @@ export function tellSuspended(tx: Db, actor: Actor, accountId: AccountId, reason
   const account = accountOf(tx, accountId)
   tellAdmins(tx, actor, account, mail, {
     what: 'suspension',
-    subject: `${account.name} was suspended`,
+    subject: apart`${account.name} was suspended`,
     paragraphs: [
-      `${doer(tx, actor, mail)} suspended ${account.name}. Nobody can work in it until it is resumed. Nothing was deleted.`,
-      `If you have questions, contact ${contact(tx, actor.bySupport ? null : account.partnerId, mail)}.`,
+      apart`${doer(tx, actor, mail)} suspended ${account.name}. Nobody can work in it until it is resumed. Nothing was deleted.`,
+      apart`If you have questions, contact ${contact(tx, actor.bySupport ? null : account.partnerId, mail)}.`,
     ],
     facts: [{ name: 'Reason', value: reason }],
-    link: { words: `Open ${account.name}`, to: pageOf(account, '/customer/account', mail) },
+    link: { words: apart`Open ${account.name}`, to: pageOf(account, '/customer/account', mail) },
   })
 }
 
@@ -127,11 +128,11 @@ export function tellResumed(tx: Db, actor: Actor, accountId: AccountId, mail: Ma
   const account = accountOf(tx, accountId)
   tellAdmins(tx, actor, account, mail, {
     what: 'suspension',
-    subject: `${account.name} is active again`,
+    subject: apart`${account.name} is active again`,
     paragraphs: [
-      `${doer(tx, actor, mail)} resumed ${account.name}. It was suspended before; its users can work in it again.`,
+      apart`${doer(tx, actor, mail)} resumed ${account.name}. It was suspended before; its users can work in it again.`,
     ],
-    link: { words: `Open ${account.name}`, to: pageOf(account, '/customer/account', mail) },
+    link: { words: apart`Open ${account.name}`, to: pageOf(account, '/customer/account', mail) },
   })
 }
 
@@ -139,10 +140,10 @@ export function tellDeleted(tx: Db, actor: Actor, accountId: AccountId, mail: Ma
   const account = accountOf(tx, accountId)
   tellAdmins(tx, actor, account, mail, () => ({
     what: 'deletion',
-    subject: `${account.name} was deleted`,
+    subject: apart`${account.name} was deleted`,
     paragraphs: [
-      `${doer(tx, actor, mail)} deleted ${account.name}. Its users can no longer open it.`,
-      `It can be restored until ${date(restorableUntil(actor.at))}. To have it restored, contact ${contact(tx, account.partnerId, mail)}.`,
+      apart`${doer(tx, actor, mail)} deleted ${account.name}. Its users can no longer open it.`,
+      apart`It can be restored until ${date(restorableUntil(actor.at))}. To have it restored, contact ${contact(tx, account.partnerId, mail)}.`,
     ],
   }))
 }
@@ -156,10 +157,10 @@ export function tellRemoved(tx: Db, actor: Actor, accountId: AccountId, person: 
   const reason = { because: 'user', userId: person.userId, readerOf: accountId } as const
   tellPerson(tx, actor, account, person, reason, mail, {
     what: 'removal',
-    subject: `You were removed from ${account.name}`,
+    subject: apart`You were removed from ${account.name}`,
     paragraphs: [
-      `${who} removed you from ${account.name}. You no longer have access to it or to its projects.`,
-      `If you have questions, contact ${ask}.`,
+      apart`${who} removed you from ${account.name}. You no longer have access to it or to its projects.`,
+      apart`If you have questions, contact ${ask}.`,
     ],
   })
 }
@@ -177,10 +178,10 @@ export function tellRole(
   const reason = { because: 'member', userId: person.userId, readerOf: accountId } as const
   tellPerson(tx, actor, account, person, reason, mail, {
     what: 'role',
-    subject: `Your role in ${account.name} changed`,
-    paragraphs: [`${doer(tx, actor, mail)} changed your role in ${account.name}.`],
+    subject: apart`Your role in ${account.name} changed`,
+    paragraphs: [apart`${doer(tx, actor, mail)} changed your role in ${account.name}.`],
     facts: [{ name: 'Role', value: `${roleName(account.kind, person.role)} → ${roleName(account.kind, role)}` }],
-    link: { words: `Open ${account.name}`, to: pageOf(account, '/projects', mail) },
+    link: { words: apart`Open ${account.name}`, to: pageOf(account, '/projects', mail) },
   })
 }
 
@@ -232,13 +233,13 @@ export function sideOf(tx: Db, actor: Actor, account: Pick<Account, 'id' | 'name
       ? { name: 'Acted as', value: 'the panel itself' }
       : { name: 'Acted for', value: account.name }
   const { name } = accountOf(tx, from)
-  return { name: 'Acted for', value: from === account.partnerId ? `${name}, partner of ${account.name}` : name }
+  return { name: 'Acted for', value: from === account.partnerId ? apart`${name}, partner of ${account.name}` : name }
 }
 
 /** The partner of this id, else Support. */
 function contact(tx: Db, partnerId: AccountId | null, { panelName, supportEmail }: MailContext): string {
   if (partnerId !== null) return accountOf(tx, partnerId).name
-  return supportEmail ? `${panelName} Support (${supportEmail})` : `${panelName} Support`
+  return supportEmail ? apart`${panelName} Support (${supportEmail})` : `${panelName} Support`
 }
 
 /** A page of an account; the link switches to it. */

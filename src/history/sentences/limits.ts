@@ -1,3 +1,4 @@
+import { isolated } from '../../db/apart.ts'
 import type { RecordKind } from '../../records/kinds.ts'
 import { typedFields } from '../../records/record.ts'
 import { inside, Missing, now, only, type Piece, type Sentence, say, side, type Told, typed, was } from './told.ts'
@@ -80,7 +81,7 @@ function amountsOf(it: Told): Amount[] {
     if (!resource) return []
     const words = (value: string | number | null): Piece =>
       value === null ? { value: 'no limit' } : { amount: Number(value), unit: resource.unit }
-    return [{ name: resource.name, before: words(before), after: words(after) }]
+    return [{ name: isolated(resource.name), before: words(before), after: words(after) }]
   })
 }
 

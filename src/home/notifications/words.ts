@@ -1,3 +1,4 @@
+import { apart, isolated } from '../../db/apart.ts'
 import { type ProjectRole, projectRoleNames, type Role, roleName } from '../../policy.ts'
 import { partInUse } from '../../quotas/arithmetic.ts'
 import type { Resource } from '../../quotas/resources/data.ts'
@@ -42,7 +43,8 @@ export type ToldLine = {
   href: string | null
 }
 
-export const plainWords = (parts: Part[]) => parts.map((part) => (typeof part === 'string' ? part : part.name)).join('')
+export const plainWords = (parts: Part[]) =>
+  parts.map((part) => (typeof part === 'string' ? part : isolated(part.name))).join('')
 
 export function lineOf(told: ToldOf, resources: Resource[]): ToldLine {
   const { account } = told
@@ -66,7 +68,7 @@ type Sentence = (told: ToldOf, resources: Resource[]) => Part[]
 
 const named = (name: string | null | undefined, instead: string): Part => (name ? { name } : instead)
 const who = ({ actor, bySupport, actorAccount }: ToldOf): Part =>
-  named(actor, bySupport ? 'Support' : (actorAccount?.name ?? 'The panel'))
+  bySupport && !actor ? 'Support' : named(actor ?? actorAccount?.name, 'The panel')
 const account = (told: ToldOf): Part => named(told.account?.name, 'an account')
 const project = (told: ToldOf): Part => named(told.project?.name, 'a project')
 const invited = (told: ToldOf): Part => named(told.invited ?? told.subject, 'somebody')
@@ -123,11 +125,11 @@ export const newsOf: Partial<Record<RecordKind, Sentence>> = {
   'limit.declined': answered('declined'),
   'limit.near': (told, resources) => {
     const { name, part } = limited(told, resources)
-    return [account(told), ` has used ${part} % of its limit for ${name}`]
+    return [account(told), ` has used ${part} % of its limit for `, { name }]
   },
   'limit.reached': (told, resources) => {
     const { name, over } = limited(told, resources)
-    return [account(told), over ? ` is over its limit for ${name}` : ` has used up its limit for ${name}`]
+    return [account(told), over ? ' is over its limit for ' : ' has used up its limit for ', { name }]
   },
   'partner.requested': (told) => [who(told), ' asks to make ', account(told), ' a partner account'],
   'partner.declined': (told) => [who(told), ' declined your request to make ', account(told), ' a partner account'],
@@ -196,7 +198,7 @@ function detailOf(told: ToldOf, resources: Resource[]): string {
       .flatMap((resource) => {
         const { [resource.key]: amounts } = change
         return amounts
-          ? [`${resource.name}: ${amounts.map((amount) => amountWords(amount, resource)).join(' → ')}`]
+          ? [apart`${resource.name}: ${amounts.map((amount) => amountWords(amount, resource)).join(' → ')}`]
           : []
       })
       .join(' · ')

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { listOwnAccounts, ownAccountList } from '../../accounts/data/switcher.ts'
 import { listMembers, memberList } from '../../accounts/members/data.ts'
+import { apart } from '../../db/apart.ts'
 import { firstPage, type List, type ListSpec } from '../../db/list.ts'
 import { beginsWords } from '../../db/search.ts'
 import type { FoundBy } from '../../db/search-people.ts'
@@ -105,7 +106,7 @@ function ofSupport({ server: { db }, viewer }: FastifyRequest, q: string): Group
 /** The customers of a partner account, whatever account is active, with their people and projects. */
 function ofPartner({ server: { db, now }, viewer }: FastifyRequest, q: string, partner: PartnerAccount): Group[] {
   if (!can(partner.standings, 'customer.see')) return []
-  const own = viewer.partnerAccounts.length > 1 ? ` of ${partner.name}` : ''
+  const own = viewer.partnerAccounts.length > 1 ? apart` of ${partner.name}` : ''
   const which = whichPartner(viewer, partner)
   const at = (path: string, query: Record<string, string> = {}) =>
     address(`/partner/customers${path}`, { ...query, ...which })

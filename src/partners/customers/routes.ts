@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { proposeAccountIdentifier } from '../../accounts/data/account.ts'
+import { apart } from '../../db/apart.ts'
 import { orTooMany, TooMany } from '../../mail/pace.ts'
 import { can } from '../../policy.ts'
 import { listProjects, projectList } from '../../projects/data.ts'
@@ -68,7 +69,7 @@ export default async function customerRoutes(app: FastifyInstance) {
       if (created)
         return reply.seeOther(
           newestFirst(request),
-          `${created.name} was created. It has no users yet: open its Customer Users.`,
+          apart`${created.name} was created. It has no users yet: open its Customer Users.`,
         )
       form.values.identifier ||= form.input.identifier
       form.errors.identifier = `“${form.input.identifier}” is taken, or was once. “${proposeAccountIdentifier(db, form.input.identifier)}” is free.`

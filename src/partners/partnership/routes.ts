@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { findAccount, findAccountByIdentifier } from '../../accounts/data/account.ts'
 import { findTies } from '../../accounts/endings/data/foreseeing.ts'
+import { apart } from '../../db/apart.ts'
 import { found } from '../../web/answer/errors.ts'
 import { readForm } from '../../web/request/forms.ts'
 import { supportActor } from '../../web/request/viewer.ts'
@@ -22,7 +23,7 @@ export default async function partnershipRoutes(app: FastifyInstance) {
     if (input?.confirmed !== 'yes' && ties.people.total + ties.invitations.total > 0) {
       const { partnerName } = found(findAccount(db, account.id))
       return reply.page('partners/partnership/confirmation', {
-        title: `Make ${account.name} a partner account`,
+        title: apart`Make ${account.name} a partner account`,
         details: account,
         partnerName,
         ties,
@@ -31,7 +32,7 @@ export default async function partnershipRoutes(app: FastifyInstance) {
     const made = makePartner(db, supportActor(request), account.id, { post, publicUrl })
     return reply.seeOther(
       '/support/accounts',
-      made ? `${account.name} is a partner account now.` : `${account.name} was a partner account already.`,
+      made ? apart`${account.name} is a partner account now.` : apart`${account.name} was a partner account already.`,
     )
   })
 
@@ -39,10 +40,10 @@ export default async function partnershipRoutes(app: FastifyInstance) {
     const account = accountOf(request)
     const done = makeCustomer(db, supportActor(request), account.id)
     const notices = {
-      made: `${account.name} is a customer account now.`,
-      unchanged: `${account.name} is already a customer account. Nothing was changed.`,
-      customers: `${account.name} still has customers, so it stays a partner account. Move its customers to another partner first.`,
-      deleted: `${account.name} has deleted customers that it can still restore, so it stays a partner account until they are removed for good.`,
+      made: apart`${account.name} is a customer account now.`,
+      unchanged: apart`${account.name} is already a customer account. Nothing was changed.`,
+      customers: apart`${account.name} still has customers, so it stays a partner account. Move its customers to another partner first.`,
+      deleted: apart`${account.name} has deleted customers that it can still restore, so it stays a partner account until they are removed for good.`,
     }
     return reply.seeOther('/support/accounts', notices[done])
   })
@@ -53,8 +54,8 @@ export default async function partnershipRoutes(app: FastifyInstance) {
     return reply.seeOther(
       '/support/accounts',
       declined
-        ? `The request of ${account.name} was declined.`
-        : `${account.name} has no open request. Nothing was changed.`,
+        ? apart`The request of ${account.name} was declined.`
+        : apart`${account.name} has no open request. Nothing was changed.`,
     )
   })
 

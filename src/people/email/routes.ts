@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import * as z from 'zod'
+import { apart } from '../../db/apart.ts'
 import { orTooMany } from '../../mail/pace.ts'
 import { found } from '../../web/answer/errors.ts'
 import { email, emailKey } from '../../web/fields.ts'
@@ -31,7 +32,7 @@ export default async function emailChangeRoutes(app: FastifyInstance) {
     }
     return reply.seeOther(
       '/profile',
-      `Unless somebody else logs in with ${form.input.email}, an e-mail is on its way there. Your e-mail changes when you follow its link, within an hour.`,
+      apart`Unless somebody else logs in with ${form.input.email}, an e-mail is on its way there. Your e-mail changes when you follow its link, within an hour.`,
     )
   })
 
@@ -44,7 +45,7 @@ export default async function emailChangeRoutes(app: FastifyInstance) {
     return reply.seeOther(
       '/profile',
       sent
-        ? `Confirmation sent to ${sent.email}. Follow its link within three days.`
+        ? apart`Confirmation sent to ${sent.email}. Follow its link within three days.`
         : 'Your e-mail address is confirmed.',
     )
   })

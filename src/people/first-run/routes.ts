@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import * as z from 'zod'
+import { apart } from '../../db/apart.ts'
 import { hashToken } from '../../secrets.ts'
 import { notFound } from '../../web/answer/errors.ts'
 import { email } from '../../web/fields.ts'
@@ -38,7 +39,7 @@ export default async function firstRunRoutes(app: FastifyInstance) {
         if (!user) throw notFound()
         await signIn(request, { userId: user.id, accountId: null, passwordHash })
         rememberBrowser(request, reply, user)
-        return reply.seeOther('/', `Welcome, ${user.name}.`)
+        return reply.seeOther('/', apart`Welcome, ${user.name}.`)
       }
     }
     return reply

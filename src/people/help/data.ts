@@ -1,4 +1,5 @@
 import { and, eq, isNull, ne, or } from 'drizzle-orm'
+import { apart } from '../../db/apart.ts'
 import type { AccountId, UserId } from '../../db/ids.ts'
 import { type Db, write } from '../../db/open.ts'
 import { accounts, memberships, users } from '../../db/schema.ts'
@@ -46,7 +47,7 @@ function helperOf(tx: Db, { userId, accountId, bySupport }: Actor, { panelName }
   if (bySupport || userId === null || accountId === null) return `${panelName} Support`
   const [person] = tx.select({ name: users.name }).from(users).where(eq(users.id, userId)).all()
   const [account] = tx.select({ name: accounts.name }).from(accounts).where(eq(accounts.id, accountId)).all()
-  return `${person?.name} of ${account?.name}`
+  return apart`${person?.name} of ${account?.name}`
 }
 
 /** Ends a user’s two-factor log-in and their sessions. False where they have none. */

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { foreseeEndOfAll } from '../../accounts/endings/data/foreseeing.ts'
+import { apart } from '../../db/apart.ts'
 import { removeStaleFiles } from '../../mail/files.ts'
 import { found } from '../../web/answer/errors.ts'
 import { emailKey } from '../../web/fields.ts'
@@ -41,14 +42,14 @@ export default async function userRemovalRoutes(app: FastifyInstance) {
   app.post('/support/users/:user/removal', { config: bySupport }, async (request, reply) => {
     const user = userOf(request)
     if (!(await remove(request, reply, user))) return reply
-    return reply.seeOther('/support/users', `${user.name} was deleted.`)
+    return reply.seeOther('/support/users', apart`${user.name} was deleted.`)
   })
 
   /** Deletes the user that the form names; otherwise sends the page that says what prevents it. */
   async function remove(request: FastifyRequest, reply: FastifyReply, user: User): Promise<boolean> {
     const form = readForm(typed, request.body)
     if (!form.input || emailKey(form.input.email) !== user.emailKey) {
-      form.errors.email = `Type ${user.email} to delete the user.`
+      form.errors.email = apart`Type ${user.email} to delete the user.`
       await show(request, reply.code(422), user, form)
       return false
     }
@@ -81,7 +82,7 @@ export default async function userRemovalRoutes(app: FastifyInstance) {
   function show(request: FastifyRequest, reply: FastifyReply, user: User, form: Form, problem = '') {
     const own = request.url.startsWith('/profile/')
     return reply.page('people/leaving/removal', {
-      title: own ? 'Delete my user' : `Delete ${user.name}`,
+      title: own ? 'Delete my user' : apart`Delete ${user.name}`,
       person: user,
       own,
       ...foreseeDeletion(db, user.id),

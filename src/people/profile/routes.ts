@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import * as z from 'zod'
 import { listOwnAccounts, ownAccountList } from '../../accounts/data/switcher.ts'
+import { apart } from '../../db/apart.ts'
 import type { ListQuery } from '../../db/list.ts'
 import { found, notFound } from '../../web/answer/errors.ts'
 import { personName, readId, version } from '../../web/fields.ts'
@@ -41,10 +42,10 @@ export default async function profileRoutes(app: FastifyInstance) {
     if (renamed)
       return reply.seeOther(
         '/profile',
-        renamed === 'saved' ? 'Your name was changed.' : `Your name is already ${name}. Nothing was changed.`,
+        renamed === 'saved' ? 'Your name was changed.' : apart`Your name is already ${name}. Nothing was changed.`,
       )
     const current = found(findUser(db, request.signedIn.id))
-    form.errors.name = `You have changed your name to “${current.name}” in another window. Save again to make it “${name}”.`
+    form.errors.name = apart`You have changed your name to “${current.name}” in another window. Save again to make it “${name}”.`
     form.values.version = String(current.version)
     return showProfile(request, reply.code(409), { name: form })
   })

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
+import { apart } from '../../db/apart.ts'
 import { can, hasScope, scopeFamilies, scopeOf, type TokenScope } from '../../policy.ts'
 import { found } from '../../web/answer/errors.ts'
 import { line, readId, several } from '../../web/fields.ts'
@@ -69,7 +70,7 @@ export default async function tokenRoutes(app: FastifyInstance) {
 
   app.get('/profile/tokens/:apiToken/rotation', { config: { can: 'token.see' } }, async (request, reply) => {
     const token = found(findToken(db, request.signedIn.id, tokenIdOf(request)))
-    return reply.page('people/tokens/rotation', { title: `Replace ${token.name}`, token })
+    return reply.page('people/tokens/rotation', { title: apart`Replace ${token.name}`, token })
   })
 
   app.post(
@@ -89,7 +90,7 @@ export default async function tokenRoutes(app: FastifyInstance) {
 
   app.post('/profile/tokens/:apiToken/removal', { config: { can: 'token.end' } }, async (request, reply) => {
     const token = found(endApiToken(db, actor(request), tokenIdOf(request)))
-    return reply.seeOther('/profile/tokens', `The token ${token.name} was ended. Programs can no longer use it.`)
+    return reply.seeOther('/profile/tokens', apart`The token ${token.name} was ended. Programs can no longer use it.`)
   })
 }
 

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import * as z from 'zod'
+import { apart } from '../../db/apart.ts'
 import { asUserId } from '../../db/ids.ts'
 import { canInProject, type ProjectRole, projectRoleNames } from '../../policy.ts'
 import { found } from '../../web/answer/errors.ts'
@@ -67,14 +68,14 @@ export default async function accessRoutes(app: FastifyInstance) {
         problem: 'Somebody has changed this role. The list shows it as it is now; nothing else was changed.',
       })
     }
-    const roleNow = `${projectRoleNames[role]} of ${project.name}`
+    const roleNow = apart`${projectRoleNames[role]} of ${project.name}`
     return back(
       reply,
       from,
       project,
       changed.changed
-        ? `${changed.name} is ${roleNow} now.`
-        : `${changed.name} is already ${roleNow}. Nothing was changed.`,
+        ? apart`${changed.name} is ${roleNow} now.`
+        : apart`${changed.name} is already ${roleNow}. Nothing was changed.`,
       changed.changed
         ? { action: request.url, fields: { role: changed.was, version: String(version + 1), from } }
         : undefined,
@@ -92,7 +93,7 @@ export default async function accessRoutes(app: FastifyInstance) {
       }),
     )
     const from = input?.from ?? 'project'
-    return back(reply, from, project, `${removed.name} no longer has access to ${project.name}.`, {
+    return back(reply, from, project, apart`${removed.name} no longer has access to ${project.name}.`, {
       action: `/projects/${project.identifier}/access`,
       fields: { people: String(removed.userId), role: removed.role, from },
     })
@@ -110,7 +111,7 @@ function back(reply: FastifyReply, from: 'project' | 'settings', project: SeenPr
 }
 
 function givenWords({ added, kept }: { added: number; kept: number }, project: SeenProject, role: ProjectRole): string {
-  const gained = `${plural(added, 'person has', 'people have')} access to ${project.name} as ${projectRoleNames[role]} now.`
+  const gained = apart`${plural(added, 'person has', 'people have')} access to ${project.name} as ${projectRoleNames[role]} now.`
   if (kept === 0) return gained
   const before = `${plural(kept, 'person', 'people')} had access already and kept the role.`
   return added === 0 ? `${before} Nothing was changed.` : `${gained} ${before}`

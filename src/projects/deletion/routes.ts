@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
+import { apart } from '../../db/apart.ts'
 import { hasRoom } from '../../quotas/arithmetic.ts'
 import { projectQuota } from '../../quotas/data/limits.ts'
 import { found } from '../../web/answer/errors.ts'
@@ -42,7 +43,7 @@ export default async function deletedProjectRoutes(app: FastifyInstance) {
         return show(
           request,
           reply.code(422),
-          `There is no room for ${deleted.name}: restoring it needs a free project in the quota. Nothing was changed.`,
+          apart`There is no room for ${deleted.name}: restoring it needs a free project in the quota. Nothing was changed.`,
         )
       return reply.seeOther(`/projects/${deleted.identifier}`, wordsOf(restored))
     },
@@ -60,8 +61,10 @@ export default async function deletedProjectRoutes(app: FastifyInstance) {
 }
 
 function wordsOf({ project, people, reduced }: RestoredProject): string {
-  const back = `${project.name} is restored with ${plural(people, 'person', 'people')}.`
+  const back = apart`${project.name} is restored with ${plural(people, 'person', 'people')}.`
   if (reduced.length === 0) return back
-  const less = reduced.map(({ resource, was, now }) => `${resource.name} ${withUnit(now, resource)} instead of ${was}`)
+  const less = reduced.map(
+    ({ resource, was, now }) => apart`${resource.name} ${withUnit(now, resource)} instead of ${was}`,
+  )
   return `${back} The account has less left than it had, so the project got less: ${less.join(', ')}.`
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
+import { apart } from '../../db/apart.ts'
 import { found } from '../../web/answer/errors.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
@@ -23,7 +24,7 @@ export default async function projectRemovalRoutes(app: FastifyInstance) {
       const form = readForm(removal, request.body)
       if (form.input?.identifier === project.identifier) {
         const deleted = found(deleteProject(db, actor(request), request.member.account.id, project.id))
-        return reply.seeOther('/projects', `${deleted.name} was deleted.`)
+        return reply.seeOther('/projects', apart`${deleted.name} was deleted.`)
       }
       form.errors.identifier = `Type ${project.identifier} to delete the project.`
       return showRemoval(request, reply.code(422), form)
@@ -32,6 +33,6 @@ export default async function projectRemovalRoutes(app: FastifyInstance) {
 
   function showRemoval(request: FastifyRequest, reply: FastifyReply, form: Form) {
     const project = projectOf(request)
-    return reply.page('projects/removal', { title: `Delete ${project.name}`, project, form })
+    return reply.page('projects/removal', { title: apart`Delete ${project.name}`, project, form })
   }
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
+import { apart } from '../../db/apart.ts'
 import { found } from '../../web/answer/errors.ts'
 import { planName, readId, version } from '../../web/fields.ts'
 import { withUnit } from '../../web/format.ts'
@@ -74,14 +75,14 @@ export function managePlans(app: FastifyInstance): void {
     return reply.seeOther(
       '/partner/plans',
       done === 'saved'
-        ? `The plan ${edit.name} was saved. Customers that it was applied to keep the limits they have.`
-        : `The plan ${edit.name} is as it was. Nothing was changed.`,
+        ? apart`The plan ${edit.name} was saved. Customers that it was applied to keep the limits they have.`
+        : apart`The plan ${edit.name} is as it was. Nothing was changed.`,
     )
   })
 
   app.get('/partner/plans/:plan/removal', change, async (request, reply) => {
     const plan = planOf(request)
-    return reply.page('quotas/plans/removal', { title: `Delete the plan ${plan.name}`, plan })
+    return reply.page('quotas/plans/removal', { title: apart`Delete the plan ${plan.name}`, plan })
   })
 
   app.post('/partner/plans/:plan/removal', changing, async (request, reply) => {
@@ -90,16 +91,16 @@ export function managePlans(app: FastifyInstance): void {
     return reply.seeOther(
       '/partner/plans',
       removed
-        ? `The plan ${name} was deleted. Customers that it was applied to keep the limits they have.`
-        : `The plan ${name} was deleted already. Nothing was changed.`,
+        ? apart`The plan ${name} was deleted. Customers that it was applied to keep the limits they have.`
+        : apart`The plan ${name} was deleted already. Nothing was changed.`,
     )
   })
 }
 
 function createdWords({ name, isDefault }: Plan): string {
   return isDefault
-    ? `The plan ${name} was created. New customers get it.`
-    : `The plan ${name} was created. Apply it on the Project Quotas of a customer.`
+    ? apart`The plan ${name} was created. New customers get it.`
+    : apart`The plan ${name} was created. Apply it on the Project Quotas of a customer.`
 }
 
 function planOf(request: FastifyRequest): Plan {
@@ -139,7 +140,7 @@ function showPlanForm(
   const limited = resources.filter(({ key }) => form.values[key] || form.errors[key])
   const isDefaultNow = listPlans(db, request.member.account.id).find(({ isDefault }) => isDefault)
   return reply.page('quotas/plans/form', {
-    title: plan ? `Change the plan ${plan.name}` : 'New plan',
+    title: plan ? apart`Change the plan ${plan.name}` : 'New plan',
     plan: plan ?? null,
     form,
     problem,

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
+import { apart } from '../../db/apart.ts'
 import { type Customer, findCustomer } from '../../partners/customers/data/customers.ts'
 import { customerOf } from '../../partners/scope.ts'
 import { found } from '../../web/answer/errors.ts'
@@ -56,7 +57,7 @@ export function offerLimits(app: FastifyInstance): void {
     if (other && other.id !== customer.id) return showPreview(request, reply, customer, copyChoice(customer, other))
     const form = newForm({ from: identifier })
     form.errors.from = other
-      ? `This is ${customer.name} itself. Enter another customer.`
+      ? apart`This is ${customer.name} itself. Enter another customer.`
       : identifier
         ? `You have no customer “${identifier}”. Enter the identifier of one of your customers.`
         : 'Enter the identifier of one of your customers.'
@@ -77,10 +78,10 @@ function planChoice(request: FastifyRequest, customer: Customer, id: number): Ch
     source: { planId: id },
     field: 'plan',
     value: String(id),
-    heading: `Apply the plan ${name} to ${customer.name}?`,
+    heading: apart`Apply the plan ${name} to ${customer.name}?`,
     button: 'Apply plan',
-    done: `${customer.name} has the limits of the plan ${name} now.`,
-    of: `the plan ${name}`,
+    done: apart`${customer.name} has the limits of the plan ${name} now.`,
+    of: apart`the plan ${name}`,
   }
 }
 
@@ -89,9 +90,9 @@ function copyChoice(customer: Customer, { id, identifier, name }: Customer): Cho
     source: { fromId: id },
     field: 'from',
     value: identifier,
-    heading: `Copy the limits of ${name} to ${customer.name}?`,
+    heading: apart`Copy the limits of ${name} to ${customer.name}?`,
     button: 'Copy limits',
-    done: `${customer.name} has the limits of ${name} now.`,
+    done: apart`${customer.name} has the limits of ${name} now.`,
     of: name,
   }
 }
@@ -109,7 +110,7 @@ function apply(
   if (done === 'applied' || done === 'unchanged')
     return reply.seeOther(
       `/partner/customers/${customer.identifier}/quotas`,
-      done === 'applied' ? choice.done : `${customer.name} had these limits already. Nothing was changed.`,
+      done === 'applied' ? choice.done : apart`${customer.name} had these limits already. Nothing was changed.`,
     )
   return done === 'stale'
     ? showPreview(

@@ -1,3 +1,4 @@
+import { apart } from '../../db/apart.ts'
 import { withUnit } from '../../web/format.ts'
 import type { Shortage } from '../arithmetic.ts'
 
@@ -5,7 +6,7 @@ import type { Shortage } from '../arithmetic.ts'
 export function poolLacksForPlan(shortages: Shortage[]): string {
   const lacks = shortages.map(({ resource: { name, unit }, left, more }) => {
     const [has, takes] = [withUnit(left, { unit }), withUnit(more, { unit })]
-    return `${name}: the pool has ${has} left, and the plan takes ${takes}.`
+    return apart`${name}: the pool has ${has} left, and the plan takes ${takes}.`
   })
   return `Your pool has not enough for this plan. ${lacks.join(' ')}`
 }

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { apart } from '../../db/apart.ts'
 import type { AccountId } from '../../db/ids.ts'
 import { found } from '../../web/answer/errors.ts'
 import { readId } from '../../web/fields.ts'
@@ -26,7 +27,7 @@ export function sayNotMore(form: Form, wrong: NotMore, resources: Resource[], ou
     const step = wrong.get(resource.id)
     if (step) form.errors[resource.key] = notMoreWords(step, resource)
   }
-  return unlimited.length > 0 ? `There is no limit of ${namesOf(unlimited)} to raise. ${outcome}` : ''
+  return unlimited.length > 0 ? apart`There is no limit of ${namesOf(unlimited)} to raise. ${outcome}` : ''
 }
 
 export const namesOf = (resources: Resource[]) => resources.map(({ name }) => name).join(', ')

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import * as z from 'zod'
 import { caretakerOf } from '../../accounts/data/caretaker.ts'
+import { apart } from '../../db/apart.ts'
 import { findProject } from '../../projects/data.ts'
 import { looker } from '../../projects/scope.ts'
 import { found } from '../../web/answer/errors.ts'
@@ -40,7 +41,7 @@ export default async function quotaRequestRoutes(app: FastifyInstance) {
     const elsewhere = resources.filter(
       ({ id }) => amounts.has(id) && !quotas.some(({ resource }) => resource.id === id),
     )
-    if (elsewhere.length > 0) return again(`A project has no limit of ${namesOf(elsewhere)}. Ask for the account.`)
+    if (elsewhere.length > 0) return again(apart`A project has no limit of ${namesOf(elsewhere)}. Ask for the account.`)
 
     const asked = askForMore(db, actor(request), account.id, { projectId, amounts, reason }, mailContext)
     if (asked === 'open-already')
@@ -51,8 +52,8 @@ export default async function quotaRequestRoutes(app: FastifyInstance) {
     return reply.seeOther(
       '/customer/quotas',
       found(asked).automatic
-        ? `${waitsFor} approves such requests automatically: the new limits apply now.`
-        : `${waitsFor} has your request. You will get an e-mail when it is decided.`,
+        ? apart`${waitsFor} approves such requests automatically: the new limits apply now.`
+        : apart`${waitsFor} has your request. You will get an e-mail when it is decided.`,
     )
   })
 

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
+import { apart } from '../../db/apart.ts'
 import { found } from '../../web/answer/errors.ts'
 import { line, optionalLine, version } from '../../web/fields.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
@@ -41,7 +42,7 @@ export default async function resourceRoutes(app: FastifyInstance) {
     if (form.input) {
       const added = addResource(db, supportActor(request), form.input)
       if (typeof added === 'object')
-        return reply.seeOther('/support/resources', `${added.name} can be limited now. No limit of it is set yet.`)
+        return reply.seeOther('/support/resources', apart`${added.name} can be limited now. No limit of it is set yet.`)
       form.errors.key =
         added === 'full'
           ? `The catalogue holds ${mostResources} resources, and takes no more. Remove one that is not used.`
@@ -59,10 +60,10 @@ export default async function resourceRoutes(app: FastifyInstance) {
     if (changed)
       return reply.seeOther(
         '/support/resources',
-        changed === 'saved' ? `${name} is saved.` : `${name} is as it was. Nothing was changed.`,
+        changed === 'saved' ? apart`${name} is saved.` : apart`${name} is as it was. Nothing was changed.`,
       )
     const current = resourceOf(request)
-    form.errors.name = `Someone else changed it to “${current.name}” (${current.unit || 'no unit'}). Save again to call it “${name}”.`
+    form.errors.name = apart`Someone else changed it to “${current.name}” (${current.unit || 'no unit'}). Save again to call it “${name}”.`
     form.values.version = String(current.version)
     return show(request, reply.code(409), { editing: { key, form } })
   })
@@ -70,11 +71,11 @@ export default async function resourceRoutes(app: FastifyInstance) {
   app.post('/support/resources/:key/removal', support, async (request, reply) => {
     const { key, name } = resourceOf(request)
     if (removeResource(db, supportActor(request), key))
-      return reply.seeOther('/support/resources', `${name} is gone from the catalogue.`)
+      return reply.seeOther('/support/resources', apart`${name} is gone from the catalogue.`)
     const problem =
       key === countedResource
-        ? `${name} are counted by the panel itself, so they stay.`
-        : `${name} stays: limits, requests or plans name it.`
+        ? apart`${name} are counted by the panel itself, so they stay.`
+        : apart`${name} stays: limits, requests or plans name it.`
     return show(request, reply.code(422), { problem })
   })
 

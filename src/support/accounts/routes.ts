@@ -5,6 +5,7 @@ import { resumeAccount, suspendAccount } from '../../accounts/data/suspension.ts
 import { invite, type NewInvitation } from '../../accounts/invitations/data/sending.ts'
 import { resumedWords } from '../../accounts/resumed.ts'
 import { supportedAccount } from '../../accounts/scope.ts'
+import { apart } from '../../db/apart.ts'
 import { write } from '../../db/open.ts'
 import { listPendingRequests, partnerRequestList } from '../../partners/partnership/data.ts'
 import { accountName, email, identifier, line, personName, withIdentifier } from '../../web/fields.ts'
@@ -63,8 +64,8 @@ export default async function supportAccountRoutes(app: FastifyInstance) {
         return reply.seeOther(
           '/support/accounts',
           created.invited
-            ? `${created.name} was created, and an invitation was sent to ${adminName}.`
-            : `${created.name} was created, but ${adminName} could not be invited.`,
+            ? apart`${created.name} was created, and an invitation was sent to ${adminName}.`
+            : apart`${created.name} was created, but ${adminName} could not be invited.`,
         )
       form.values.identifier ||= input.identifier
       form.errors.identifier = `“${input.identifier}” is taken, or was once. “${proposeAccountIdentifier(db, input.identifier)}” is free.`
@@ -83,7 +84,7 @@ export default async function supportAccountRoutes(app: FastifyInstance) {
     const done = suspendAccount(db, supportActor(request), id, form.input.reason, app.mailContext)
     return reply.seeOther(
       '/support/accounts',
-      done ? `${name} is suspended.` : `Support had suspended ${name} already. Nothing was changed.`,
+      done ? apart`${name} is suspended.` : apart`Support had suspended ${name} already. Nothing was changed.`,
     )
   })
 
@@ -107,5 +108,5 @@ function showAccounts(request: FastifyRequest, reply: FastifyReply, form?: Form)
 
 function showSuspension(request: FastifyRequest, reply: FastifyReply, form: Form) {
   const suspended = supportedAccount(request)
-  return reply.page('support/suspension', { title: `Suspend ${suspended.name}`, suspended, form })
+  return reply.page('support/suspension', { title: apart`Suspend ${suspended.name}`, suspended, form })
 }

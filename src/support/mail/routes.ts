@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { apart } from '../../db/apart.ts'
 import { countFailed, findLetter, letterList, listLetters } from '../../mail/listing.ts'
 import { type LetterRow, openBody } from '../../mail/outbox.ts'
 import { sendAgain, sendAllFailedAgain } from '../../mail/resending.ts'
@@ -51,10 +52,10 @@ export default async function supportMailRoutes(app: FastifyInstance) {
     return reply.seeOther(
       '/support/mail',
       again === 'again'
-        ? `The e-mail to ${letter.email} is being sent again.`
+        ? apart`The e-mail to ${letter.email} is being sent again.`
         : again === 'nothing'
-          ? `The e-mail to ${letter.email} can no longer be sent.`
-          : `The e-mail to ${letter.email} was not sent again: ${again.whyNot}.`,
+          ? apart`The e-mail to ${letter.email} can no longer be sent.`
+          : apart`The e-mail to ${letter.email} was not sent again: ${again.whyNot}.`,
     )
   })
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { listSent } from '../../accounts/endings/data/foreseeing.ts'
+import { apart } from '../../db/apart.ts'
 import { endSessions } from '../../people/data/sessions.ts'
 import { setDisabled } from '../../people/data/users.ts'
 import { plural } from '../../web/format.ts'
@@ -35,15 +36,15 @@ export default async function supportUserRoutes(app: FastifyInstance) {
     // The page first says what ends with the log-in.
     if (readForm(disabling, request.body).input?.confirmed !== 'yes' && sent.total > 0 && isEnabled)
       return reply.page('accounts/endings/confirmation', {
-        title: `Disable ${name}`,
-        lead: `${name} is logged out everywhere, and cannot log in until Support enables them again.`,
+        title: apart`Disable ${name}`,
+        lead: apart`${name} is logged out everywhere, and cannot log in until Support enables them again.`,
         area: 'support',
         ends: { sent },
         you: false,
         formAction: `/support/users/${id}/disabling`,
         fields: {},
         keeps: false,
-        label: `Disable ${name}`,
+        label: apart`Disable ${name}`,
         back: '/support/users',
       })
     const ended = setDisabled(db, supportActor(request), id, true)
@@ -53,8 +54,8 @@ export default async function supportUserRoutes(app: FastifyInstance) {
     return reply.seeOther(
       '/support/users',
       ended === undefined
-        ? `${name} was disabled already. Nothing was changed.`
-        : `${name} is disabled and logged out everywhere.${cancelled}`,
+        ? apart`${name} was disabled already. Nothing was changed.`
+        : apart`${name} is disabled and logged out everywhere.${cancelled}`,
     )
   })
 
@@ -63,7 +64,7 @@ export default async function supportUserRoutes(app: FastifyInstance) {
     const enabled = setDisabled(db, supportActor(request), id, false)
     return reply.seeOther(
       '/support/users',
-      enabled === undefined ? `${name} was not disabled. Nothing was changed.` : `${name} can log in again.`,
+      enabled === undefined ? apart`${name} was not disabled. Nothing was changed.` : apart`${name} can log in again.`,
     )
   })
 
@@ -72,7 +73,9 @@ export default async function supportUserRoutes(app: FastifyInstance) {
     const ended = endSessions(db, supportActor(request), id)
     return reply.seeOther(
       '/support/users',
-      ended ? `${plural(ended, 'session')} of ${name} ended.` : `${name} has no session. Nothing was changed.`,
+      ended
+        ? apart`${plural(ended, 'session')} of ${name} ended.`
+        : apart`${name} has no session. Nothing was changed.`,
     )
   })
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { apart } from '../../db/apart.ts'
 import { can, isOfPartnerArea } from '../../policy.ts'
 import { badRequest, fileTooLarge, forbidden, LogInFirst, Refusal, tooLarge } from '../answer/errors.ts'
 import { httpLimits } from '../answer/http.ts'
@@ -98,12 +99,12 @@ function sameAccount(request: FastifyRequest, wanted: string, { switchAccount, f
   // It was not changed but lost, most likely while the form was open.
   if (!own && request.viewer.accountLost) throw refusal(request)
   const active = request.viewer.account?.name
-  const now = active ? `You are working in ${active} now` : 'No account is active now'
+  const now = active ? apart`You are working in ${active} now` : 'No account is active now'
   throw new Refusal(
     409,
     'You switched accounts in another tab',
     own
-      ? `${now}, but this form belongs to ${own.name}. Nothing was changed.`
+      ? apart`${now}, but this form belongs to ${own.name}. Nothing was changed.`
       : `${now}, and this form belongs to an account that you are not in. Nothing was changed.`,
     { view: 'errors/other-account', own: own ?? null, formAction: request.url, fields: request.body ?? {} },
   )
@@ -146,7 +147,7 @@ function refusal(request: FastifyRequest): Refusal {
     )
   }
   if (deletedAccount) {
-    return new Refusal(403, `${deletedAccount.name} was deleted`, 'Nobody can work in it now.', {
+    return new Refusal(403, apart`${deletedAccount.name} was deleted`, 'Nobody can work in it now.', {
       view: 'errors/choose-account',
     })
   }
@@ -158,15 +159,15 @@ function refusal(request: FastifyRequest): Refusal {
   if (account?.suspension?.ofPartner) {
     return new Refusal(
       403,
-      `${account.partnerName} is suspended`,
-      `Its people cannot work in its customers, and so not in ${account.name}, until it is resumed.`,
+      apart`${account.partnerName} is suspended`,
+      apart`Its people cannot work in its customers, and so not in ${account.name}, until it is resumed.`,
       { view: 'errors/suspended' },
     )
   }
   if (standings.includes('suspended')) {
     return new Refusal(
       403,
-      `${account?.name} is suspended`,
+      apart`${account?.name} is suspended`,
       'Its pages cannot be opened until it is resumed. Nothing was deleted.',
       { view: 'errors/suspended' },
     )

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import * as z from 'zod'
+import { apart } from '../../../db/apart.ts'
 import { found, Refusal } from '../../../web/answer/errors.ts'
 import { newForm, readForm } from '../../../web/request/forms.ts'
 import { supportActor } from '../../../web/request/viewer.ts'
@@ -34,7 +35,7 @@ export default async function supportDeletionRoutes(app: FastifyInstance) {
       if (done === 'deleted')
         return reply.seeOther(
           '/support/accounts?status=deleted',
-          `${account.name} was deleted. It can be restored here.`,
+          apart`${account.name} was deleted. It can be restored here.`,
         )
       form.errors.projects = projectsWords(form.input.projects)
     } else {
@@ -52,8 +53,8 @@ export default async function supportDeletionRoutes(app: FastifyInstance) {
     if (typeof done !== 'string')
       throw new Refusal(
         422,
-        `${deleted.name} was not restored`,
-        `${shortageWords(deleted, partner, done)} Raise the pool first.`,
+        apart`${deleted.name} was not restored`,
+        apart`${shortageWords(deleted, partner, done)} Raise the pool first.`,
       )
     return reply.seeOther(
       '/support/accounts',

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
+import { apart } from '../../../db/apart.ts'
 import { write } from '../../../db/open.ts'
 import { findUserByEmail } from '../../../people/data/users.ts'
 import { newPersonFields, readNewPassword, withoutPasswords } from '../../../people/log-in/new-person.ts'
@@ -38,7 +39,7 @@ export default async function offerRoutes(app: FastifyInstance) {
         const joined = joinWithPassword(db, visitingActor(request), tokenOf(request), { name, passwordHash })
         if (joined === 'log-in') {
           // The same for a link that was copied, whether or not the address has a log-in, until it is used.
-          const problem = `${invitation.email} cannot be set up with this link. If it is yours, log in to accept.`
+          const problem = apart`${invitation.email} cannot be set up with this link. If it is yours, log in to accept.`
           return show(request, reply.code(409), withoutPasswords(form), problem)
         }
         if (!joined) throw new Refusal(409, 'This invitation is no longer open', 'Open its link again to see why.')
@@ -50,7 +51,7 @@ export default async function offerRoutes(app: FastifyInstance) {
             '/',
             'Your address is confirmed. The invitation ended: it was sent by the user that had your address before.',
           )
-        return reply.seeOther('/projects', `Welcome to ${account.name}, ${name}.`)
+        return reply.seeOther('/projects', apart`Welcome to ${account.name}, ${name}.`)
       }
     }
     return show(request, reply.code(422), withoutPasswords(form))
@@ -104,7 +105,7 @@ function earlierOf(request: FastifyRequest, { invitation, link }: Offer): string
 function show(request: FastifyRequest, reply: FastifyReply, form: Form, problem = '') {
   const offer = offerOf(request)
   return reply.page('accounts/invitations/show', {
-    title: `Invitation to ${offer.account.name}`,
+    title: apart`Invitation to ${offer.account.name}`,
     offer,
     problem,
     who: whoIs(request, offer),

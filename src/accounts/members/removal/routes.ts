@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
+import { apart } from '../../../db/apart.ts'
 import { write } from '../../../db/open.ts'
 import { found } from '../../../web/answer/errors.ts'
 import { userIdOf } from '../../../web/request/address.ts'
@@ -45,7 +46,9 @@ export default async function memberRemovalRoutes(app: FastifyInstance) {
       }
       return reply.seeOther(
         removed.userId === user.id ? '/' : '/customer/users',
-        removed.userId === user.id ? `You left ${account.name}.` : `${removed.name} was removed from ${account.name}.`,
+        removed.userId === user.id
+          ? apart`You left ${account.name}.`
+          : apart`${removed.name} was removed from ${account.name}.`,
       )
     },
   )
@@ -54,7 +57,7 @@ export default async function memberRemovalRoutes(app: FastifyInstance) {
     const { account } = request.member
     const member = found(findMember(db, account.id, userIdOf(request)))
     return reply.page('accounts/members/removal', {
-      title: `Remove ${member.name}`,
+      title: apart`Remove ${member.name}`,
       member,
       problem,
       ends: foreseeEnd(db, account.id, member.userId),

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
+import { apart } from '../../../db/apart.ts'
 import { write } from '../../../db/open.ts'
 import { adminRole, type Role, roleName } from '../../../policy.ts'
 import { found } from '../../../web/answer/errors.ts'
@@ -73,8 +74,8 @@ export default async function memberRoleRoutes(app: FastifyInstance) {
       return reply.seeOther(
         '/customer/users',
         changed.changed
-          ? `${member.name} is ${roleNow} now.${cancelled}${kept}`
-          : `${member.name} is already ${roleNow}. Nothing was changed.`,
+          ? apart`${member.name} is ${roleNow} now.${cancelled}${kept}`
+          : apart`${member.name} is already ${roleNow}. Nothing was changed.`,
         undoOf(request, who, input, changed),
       )
     },
@@ -102,8 +103,8 @@ function confirm(
   const { account, user } = request.member
   const isOwn = who.userId === user.id
   return reply.page('accounts/endings/confirmation', {
-    title: isOwn ? 'Change your role' : `Change the role of ${who.name}`,
-    lead: `${isOwn ? 'You' : who.name} will be ${roleName(account.kind, role)} of ${account.name}, and can no longer invite anyone.`,
+    title: isOwn ? 'Change your role' : apart`Change the role of ${who.name}`,
+    lead: apart`${isOwn ? 'You' : who.name} will be ${roleName(account.kind, role)} of ${account.name}, and can no longer invite anyone.`,
     area: 'account',
     ends: { sent },
     you: isOwn,

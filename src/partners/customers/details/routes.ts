@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { invitationList, listInvitations } from '../../../accounts/invitations/data/listing.ts'
 import { countMembers, findMember, listAdmins } from '../../../accounts/members/data.ts'
+import { apart } from '../../../db/apart.ts'
 import { firstPage } from '../../../db/list.ts'
 import { listRecords, recordList, sinceTie } from '../../../history/data/records.ts'
 import { can } from '../../../policy.ts'
@@ -64,7 +65,7 @@ export default async function customerDetailRoutes(app: FastifyInstance) {
     const done = found(changeDetails(db, actor(request), { partnerId, identifier }, kept, version))
     if (done === 'taken') {
       const other = findByReference(db, partnerId, customer.id, kept.reference)
-      form.errors.reference = `${other ?? 'Another customer'} has this reference.`
+      form.errors.reference = apart`${other ?? 'Another customer'} has this reference.`
       return showForm(request, reply.code(422), customer, form)
     }
     if (done === 'stale') {
@@ -76,7 +77,7 @@ export default async function customerDetailRoutes(app: FastifyInstance) {
     }
     return reply.seeOther(
       `/partner/customers/${customer.identifier}`,
-      done === 'same' ? 'Nothing was changed.' : `The details of ${customer.name} were saved.`,
+      done === 'same' ? 'Nothing was changed.' : apart`The details of ${customer.name} were saved.`,
     )
   })
 }
@@ -87,7 +88,7 @@ function formOf({ tags, version, ...texts }: KeptDetails): Form {
 
 function showForm(request: FastifyRequest, reply: FastifyReply, customer: Customer, form: Form, problem = '') {
   return reply.page('partners/customers/details', {
-    title: `Details of ${customer.name}`,
+    title: apart`Details of ${customer.name}`,
     customer,
     form,
     problem,

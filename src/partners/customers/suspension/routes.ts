@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { resumeAccount, suspendAccount } from '../../../accounts/data/suspension.ts'
 import { resumedWords } from '../../../accounts/resumed.ts'
+import { apart } from '../../../db/apart.ts'
 import { line } from '../../../web/fields.ts'
 import { type Form, newForm, readForm } from '../../../web/request/forms.ts'
 import { actor } from '../../../web/request/viewer.ts'
@@ -24,7 +25,9 @@ export default async function customerSuspensionRoutes(app: FastifyInstance) {
     const done = suspendAccount(db, actor(request), customer.id, form.input.reason, app.mailContext)
     return reply.seeOther(
       '/partner/customers',
-      done ? `${customer.name} is suspended.` : `You had suspended ${customer.name} already. Nothing was changed.`,
+      done
+        ? apart`${customer.name} is suspended.`
+        : apart`You had suspended ${customer.name} already. Nothing was changed.`,
     )
   })
 
@@ -39,5 +42,5 @@ export default async function customerSuspensionRoutes(app: FastifyInstance) {
 
 function showSuspension(request: FastifyRequest, reply: FastifyReply, form: Form) {
   const customer = customerOf(request)
-  return reply.page('partners/customers/suspension', { title: `Suspend ${customer.name}`, customer, form })
+  return reply.page('partners/customers/suspension', { title: apart`Suspend ${customer.name}`, customer, form })
 }

@@ -1,4 +1,5 @@
 import { resumeAccount, suspendAccount } from '../../../accounts/data/suspension.ts'
+import { apart } from '../../../db/apart.ts'
 import { foldCase } from '../../../db/fold.ts'
 import type { AccountId } from '../../../db/ids.ts'
 import type { Db } from '../../../db/open.ts'
@@ -83,9 +84,9 @@ export const tickedActs: Record<string, TickedAct> = {
     button: 'Add tag',
     asks: 'tag',
     label: (n) => `Add tag to ${customers(n)}`,
-    title: (n, { tag }) => `Add the tag “${tag}” to ${customers(n)}?`,
+    title: (n, { tag }) => apart`Add the tag “${tag}” to ${customers(n)}?`,
     lead: 'Only people of your partner account see tags. Their other details stay as they are.',
-    done: (n, { tag }) => `The tag “${tag}” was added to ${customers(n)}.`,
+    done: (n, { tag }) => apart`The tag “${tag}” was added to ${customers(n)}.`,
     why: (customer, { tag }) =>
       hasTag(customer, tag)
         ? 'has this tag already'
@@ -102,9 +103,9 @@ export const tickedActs: Record<string, TickedAct> = {
     button: 'Remove tag',
     asks: 'tag',
     label: (n) => `Remove tag from ${customers(n)}`,
-    title: (n, { tag }) => `Remove the tag “${tag}” from ${customers(n)}?`,
+    title: (n, { tag }) => apart`Remove the tag “${tag}” from ${customers(n)}?`,
     lead: 'Their other tags and details stay as they are.',
-    done: (n, { tag }) => `The tag “${tag}” was removed from ${customers(n)}.`,
+    done: (n, { tag }) => apart`The tag “${tag}” was removed from ${customers(n)}.`,
     why: (customer, { tag }) => (hasTag(customer, tag) ? undefined : 'does not have this tag'),
     change: (tx, { actor, partnerId }, customer, { tag }) => {
       changeTag(tx, actor, { ...customer, partnerId }, tag, false)

@@ -1,3 +1,4 @@
+import { apart } from '../../../db/apart.ts'
 import type { AccountId } from '../../../db/ids.ts'
 import type { Db } from '../../../db/open.ts'
 import { isCounted, moreTaken, type Use } from '../../../quotas/arithmetic.ts'
@@ -19,7 +20,7 @@ function belowUse({ uses }: TickedCustomer, plan: Plan): string | undefined {
     const limit = limitIn(plan, use)
     if (limit === null || limit >= use.given || limit === use.limit) return []
     const given = `${withUnit(use.given, use.resource)} ${isCounted(use) ? 'in use' : 'allocated'}`
-    return [`${use.resource.name} ${withUnit(limit, use.resource)}, below ${given}`]
+    return [apart`${use.resource.name} ${withUnit(limit, use.resource)}, below ${given}`]
   })
   return words.length > 0 ? words.join('; ') : undefined
 }
@@ -35,7 +36,7 @@ function lacksInPool(db: Db, partnerId: AccountId, changed: TickedCustomer[], pl
     }, 0)
     const available = withUnit(Math.max(0, left), resource)
     return more > Math.max(0, left)
-      ? [`${resource.name}: ${available} left, ${withUnit(more, resource)} more needed`]
+      ? [apart`${resource.name}: ${available} left, ${withUnit(more, resource)} more needed`]
       : []
   })
   if (lacks.length === 0) return ''
@@ -49,7 +50,7 @@ function whyNotApplied(result: Applied): string | undefined {
   if (result === 'stale' || result === undefined) return 'the plan was changed or deleted'
   const lacks = result.shortages.map(
     ({ resource, left, more }) =>
-      `${withUnit(left, resource)} of ${resource.name} left, ${withUnit(more, resource)} more needed`,
+      apart`${withUnit(left, resource)} of ${resource.name} left, ${withUnit(more, resource)} more needed`,
   )
   return `the pool has not enough: ${lacks.join('; ')}`
 }
@@ -60,9 +61,10 @@ export const planAct: TickedAct = {
   button: 'Apply plan',
   asks: 'plan',
   label: (n) => `Apply plan to ${customers(n)}`,
-  title: (n, { plan }) => `Apply the plan ${plan?.name ?? ''} to ${customers(n)}?`,
+  title: (n, { plan }) => apart`Apply the plan ${plan?.name ?? ''} to ${customers(n)}?`,
   lead: 'All their limits become those of the plan. The limits are copied: changing the plan later changes no customer. Lowering a limit never removes anything already in use. Their admins get an e-mail.',
-  done: (n, { plan }) => `${customers(n)} ${n === 1 ? 'has' : 'have'} the limits of the plan ${plan?.name ?? ''} now.`,
+  done: (n, { plan }) =>
+    apart`${customers(n)} ${n === 1 ? 'has' : 'have'} the limits of the plan ${plan?.name ?? ''} now.`,
   why: ({ uses }, { plan }) =>
     plan && uses.every((use) => use.limit === limitIn(plan, use)) ? 'has these limits already' : undefined,
   remark: (customer, { plan }) => plan && belowUse(customer, plan),

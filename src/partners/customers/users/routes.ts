@@ -6,6 +6,7 @@ import { invitationList, listInvitations } from '../../../accounts/invitations/d
 import { type Handler, mayCopyLink, mayHandle } from '../../../accounts/invitations/data/pending.ts'
 import { inviteAdmin } from '../../../accounts/invitations/data/sending.ts'
 import { countAdmins, findMember, listMembers, type MemberFilter, memberList } from '../../../accounts/members/data.ts'
+import { apart } from '../../../db/apart.ts'
 import type { ListQuery } from '../../../db/list.ts'
 import { orTooMany, TooMany } from '../../../mail/pace.ts'
 import { email, personName } from '../../../web/fields.ts'
@@ -54,7 +55,7 @@ export default async function customerUserRoutes(app: FastifyInstance) {
           request,
           reply.code(422),
           form,
-          `${customer.name} has a Customer Admin who can log in and invite its users.`,
+          apart`${customer.name} has a Customer Admin who can log in and invite its users.`,
         )
       if (invited instanceof TooMany) form.errors.email = invited.message
       else if (typeof invited === 'object') return reply.seeOther(usersOf(customer), adminWords(customer, invited))
@@ -123,8 +124,8 @@ function ownMembership(app: FastifyInstance) {
     return reply.seeOther(
       usersOf(customer),
       added
-        ? `You are Customer Admin of ${customer.name} now. Change into it with the account switcher at the top left.`
-        : `You are a user of ${customer.name} already.`,
+        ? apart`You are Customer Admin of ${customer.name} now. Change into it with the account switcher at the top left.`
+        : apart`You are a user of ${customer.name} already.`,
     )
   })
 
@@ -136,14 +137,14 @@ function ownMembership(app: FastifyInstance) {
         request,
         reply.code(422),
         undefined,
-        `You are the last Customer Admin of ${customer.name}, which has other users. Make one of them Customer Admin first.`,
+        apart`You are the last Customer Admin of ${customer.name}, which has other users. Make one of them Customer Admin first.`,
       )
     }
     return reply.seeOther(
       usersOf(customer),
       removed
-        ? `You left ${customer.name}.${ended > 0 ? ` ${plural(ended, 'invitation')} that you had sent ended.` : ''}`
-        : `You are not a user of ${customer.name}.`,
+        ? apart`You left ${customer.name}.${ended > 0 ? ` ${plural(ended, 'invitation')} that you had sent ended.` : ''}`
+        : apart`You are not a user of ${customer.name}.`,
     )
   })
 }

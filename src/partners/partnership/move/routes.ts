@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { findAccount } from '../../../accounts/data/account.ts'
 import { findTies } from '../../../accounts/endings/data/foreseeing.ts'
 import { supportedAccount } from '../../../accounts/scope.ts'
+import { apart } from '../../../db/apart.ts'
 import { findOpenRequest } from '../../../quotas/requests/data/reading.ts'
 import { found } from '../../../web/answer/errors.ts'
 import { withUnit } from '../../../web/format.ts'
@@ -44,7 +45,7 @@ export default async function accountTransferRoutes(app: FastifyInstance) {
       const now = found(findAccount(db, id)).partnerName
       return reply.seeOther(
         '/support/accounts',
-        `${name} is looked after by ${now ?? 'Support'} now. Everyone affected gets an e-mail.`,
+        apart`${name} is looked after by ${now ?? 'Support'} now. Everyone affected gets an e-mail.`,
       )
     }
     form.errors[to === 'none' ? 'to' : 'partner'] = wordsOf(done, partner, name)
@@ -60,7 +61,7 @@ export default async function accountTransferRoutes(app: FastifyInstance) {
   function show(request: FastifyRequest, reply: FastifyReply, form: Form) {
     const account = customerOf(request)
     return reply.page('partners/partnership/move/index', {
-      title: `Move ${account.name}`,
+      title: apart`Move ${account.name}`,
       details: found(findAccount(db, account.id)),
       ties: findTies(db, account),
       asks: findOpenRequest(db, account.id) !== undefined,
@@ -70,12 +71,12 @@ export default async function accountTransferRoutes(app: FastifyInstance) {
 }
 
 function wordsOf(refused: Exclude<Moved, 'moved'>, partner: string, name: string): string {
-  if (refused === 'no-partner') return `There is no partner account “${partner}”.`
-  if (refused === 'suspended-partner') return `“${partner}” is suspended, and cannot look after customers.`
-  if (refused === 'same') return `${name} is there already.`
+  if (refused === 'no-partner') return apart`There is no partner account “${partner}”.`
+  if (refused === 'suspended-partner') return apart`“${partner}” is suspended, and cannot look after customers.`
+  if (refused === 'same') return apart`${name} is there already.`
   const lacks = refused.map(
     ({ resource, takes, left }) =>
-      `${resource.name}: ${withUnit(takes, resource)} needed, ${withUnit(left, resource)} left`,
+      apart`${resource.name}: ${withUnit(takes, resource)} needed, ${withUnit(left, resource)} left`,
   )
-  return `The pool of “${partner}” has not enough for it. ${lacks.join('; ')}. Raise the pool first, or lower the customer’s quotas.`
+  return apart`The pool of “${partner}” has not enough for it. ${lacks.join('; ')}. Raise the pool first, or lower the customer’s quotas.`
 }

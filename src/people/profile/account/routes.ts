@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { findOwnAccount } from '../../../accounts/data/switcher.ts'
 import { foreseeEnd } from '../../../accounts/endings/data/foreseeing.ts'
 import { removeMember } from '../../../accounts/members/data.ts'
+import { apart } from '../../../db/apart.ts'
 import { found } from '../../../web/answer/errors.ts'
 import { actor } from '../../../web/request/viewer.ts'
 
@@ -24,11 +25,11 @@ export default async function accountLeavingRoutes(app: FastifyInstance) {
       return showLeaving(
         request,
         reply.code(422),
-        `You are the last admin of ${account.name}. Make somebody else an admin first.`,
+        apart`You are the last admin of ${account.name}. Make somebody else an admin first.`,
       )
     }
     found(left)
-    return reply.seeOther('/profile', `You have left ${account.name}.`)
+    return reply.seeOther('/profile', apart`You have left ${account.name}.`)
   })
 
   function ownAccount(request: FastifyRequest) {
@@ -39,7 +40,7 @@ export default async function accountLeavingRoutes(app: FastifyInstance) {
   function showLeaving(request: FastifyRequest, reply: FastifyReply, problem: string) {
     const own = ownAccount(request)
     return reply.page('people/profile/leaving', {
-      title: `Leave ${own.name}`,
+      title: apart`Leave ${own.name}`,
       own,
       problem,
       ends: foreseeEnd(db, own.id, request.signedIn.id),

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { apart } from '../../../db/apart.ts'
 import { found } from '../../../web/answer/errors.ts'
 import { userIdOf } from '../../../web/request/address.ts'
 import { supportActor } from '../../../web/request/viewer.ts'
@@ -19,8 +20,8 @@ export default async function twoFactorResetRoutes(app: FastifyInstance) {
       return reply.seeOther(
         '/support/users',
         done
-          ? `Two-factor login of ${user.name} was reset, and all sessions ended.`
-          : `${user.name} has no two-factor login.`,
+          ? apart`Two-factor login of ${user.name} was reset, and all sessions ended.`
+          : apart`${user.name} has no two-factor login.`,
       )
     },
   )

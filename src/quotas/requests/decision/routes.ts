@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { supportedAccount } from '../../../accounts/scope.ts'
+import { apart } from '../../../db/apart.ts'
 import type { AccountId } from '../../../db/ids.ts'
 import { customerOf } from '../../../partners/scope.ts'
 import { line, optionalLine } from '../../../web/fields.ts'
@@ -100,7 +101,7 @@ function approve(request: FastifyRequest, reply: FastifyReply, { partnerId, acco
   const decided = { partnerId, accountId: account.id, id: open.id }
   const result = approveRequest(db, by, decided, { amounts, comment: form.input.comment }, mailContext)
   if (result === 'approved') {
-    return reply.seeOther(page, `The request of ${account.name} is approved, and its new limits apply now.`)
+    return reply.seeOther(page, apart`The request of ${account.name} is approved, and its new limits apply now.`)
   }
   if (result === 'ended') return show(request, reply.code(409), { problem: endedMeanwhile })
   const problem = 'notMore' in result ? sayNotMore(form, result.notMore, resources, 'Nothing was approved.') : undefined
@@ -116,5 +117,5 @@ function decline(request: FastifyRequest, reply: FastifyReply, { partnerId, acco
   const decided = { partnerId, accountId: account.id, id }
   if (!declineRequest(db, by, decided, form.input.comment, mailContext))
     return show(request, reply.code(409), { problem: endedMeanwhile })
-  return reply.seeOther(page, `The request of ${account.name} is declined.`)
+  return reply.seeOther(page, apart`The request of ${account.name} is declined.`)
 }

@@ -7,6 +7,7 @@ import { mayHandle } from '../../../accounts/invitations/data/pending.ts'
 import { inviteAdmin } from '../../../accounts/invitations/data/sending.ts'
 import { countAdmins, listMembers, memberList } from '../../../accounts/members/data.ts'
 import { supportedAccount } from '../../../accounts/scope.ts'
+import { apart } from '../../../db/apart.ts'
 import { found } from '../../../web/answer/errors.ts'
 import { email, personName } from '../../../web/fields.ts'
 import { listDownload } from '../../../web/lists/csv.ts'
@@ -42,7 +43,7 @@ export default async function supportAccountUserRoutes(app: FastifyInstance) {
           request,
           reply.code(422),
           form,
-          `${supported.name} has an admin who can log in and invite its users.`,
+          apart`${supported.name} has an admin who can log in and invite its users.`,
         )
       form.errors.email = noAdminWords[invited]
     }
@@ -77,7 +78,7 @@ function showAccountUsers(request: FastifyRequest, reply: FastifyReply, form?: F
   const details = ownAccountOf(request)
   const admins = countAdmins(db, details.id)
   return reply.page('support/account-users', {
-    title: `Users of ${details.name}`,
+    title: apart`Users of ${details.name}`,
     details,
     problem,
     form: form ?? newForm(),

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { listOwnAccounts, ownAccountList } from '../../../accounts/data/switcher.ts'
+import { apart } from '../../../db/apart.ts'
 import { firstPage } from '../../../db/list.ts'
 import { letterList, listLetters } from '../../../mail/listing.ts'
 import { orTooMany, TooMany } from '../../../mail/pace.ts'
@@ -36,10 +37,10 @@ export function userPage(app: FastifyInstance): void {
       return reply.seeOther(
         `/support/users/${id}`,
         sent instanceof TooMany
-          ? `Nothing was sent to ${name} again. ${sent.message}`
+          ? apart`Nothing was sent to ${name} again. ${sent.message}`
           : sent
-            ? `A link to choose a new password is on its way to ${email}. It works for 30 minutes.`
-            : `${name} is disabled. Enable the user first.`,
+            ? apart`A link to choose a new password is on its way to ${email}. It works for 30 minutes.`
+            : apart`${name} is disabled. Enable the user first.`,
       )
     },
   )

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { findMember } from '../../../../accounts/members/data.ts'
 import { tellHelped } from '../../../../accounts/notices/data.ts'
+import { apart } from '../../../../db/apart.ts'
 import type { Db } from '../../../../db/open.ts'
 import { orTooMany, TooMany } from '../../../../mail/pace.ts'
 import { findUser } from '../../../../people/data/users.ts'
@@ -22,7 +23,7 @@ export function helpUsers(app: FastifyInstance): void {
   app.get(base, { config: { can: 'customer.help' } }, async (request, reply) => {
     const { customer, member, user } = helpedOf(request)
     return reply.page('partners/customers/help', {
-      title: `Help ${member.name}`,
+      title: apart`Help ${member.name}`,
       customer,
       member,
       twoFactor: user.totpSecret !== null,
@@ -38,10 +39,10 @@ export function helpUsers(app: FastifyInstance): void {
     return reply.seeOther(
       `/partner/customers/${customer.identifier}/users`,
       sent instanceof TooMany
-        ? `Nothing was sent to ${member.name} again. ${sent.message}`
+        ? apart`Nothing was sent to ${member.name} again. ${sent.message}`
         : sent
-          ? `A link to choose a new password is on its way to ${member.email}. It works for 30 minutes.`
-          : `${member.name} cannot log in at all. Support can change that.`,
+          ? apart`A link to choose a new password is on its way to ${member.email}. It works for 30 minutes.`
+          : apart`${member.name} cannot log in at all. Support can change that.`,
     )
   })
 
@@ -61,8 +62,8 @@ export function helpUsers(app: FastifyInstance): void {
     return reply.seeOther(
       `/partner/customers/${customer.identifier}/users`,
       reset
-        ? `Two-factor login of ${member.name} was reset, and all their sessions ended.`
-        : `${member.name} has no two-factor login.`,
+        ? apart`Two-factor login of ${member.name} was reset, and all their sessions ended.`
+        : apart`${member.name} has no two-factor login.`,
     )
   })
 
