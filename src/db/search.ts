@@ -2,6 +2,7 @@ import { and, type Column, type GetColumnData, or, type Placeholder, type SQL, t
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { fold, readingsOf } from './fold.ts'
 import type { Db } from './open.ts'
+import { perConnection } from './prepared.ts'
 import type { Searched } from './triggers.ts'
 
 // A search finds every word of it at any place of a row’s `search` text. Rare words are looked up in an
@@ -11,6 +12,11 @@ import type { Searched } from './triggers.ts'
 export const frequent = 2_000
 /** So many trigrams narrow a search down; the words themselves are compared anyway. */
 const mostTrigrams = 24
+/** And so many of one word, the rarest: the index reads all rows of each. */
+const mostOfWord = 3
+/** The newest texts say which trigrams are rare; so many searches later they are read again. */
+const sampled = 500
+const sampledFor = 1_000
 
 /** A condition on a row of this table, by its id and its `search` column. Undefined for an empty search. */
 export function matches(db: Db, table: Searched, id: SQLiteColumn, text: SQLWrapper, q: string): SQL | undefined {
@@ -90,10 +96,11 @@ export function beginsWords(text: string, q: string): boolean {
 
 /** The ids of the rows with all trigrams of these words; undefined where these are many, or the words too short. */
 export function candidates(db: Db, table: Searched, words: Word[]): number[] | undefined {
+  const usual = usualTrigrams(db, table)
   const wanted: string[] = []
   let trigrams = 0
   for (const readings of words) {
-    const each = readings.map(trigramsOf)
+    const each = readings.map((reading) => trigramsOf(reading, usual))
     if (each.some((reading) => reading.length === 0) || trigrams >= mostTrigrams) continue
     trigrams += each.flat().length
     wanted.push(`(${each.map((reading) => `(${reading.join(' AND ')})`).join(' OR ')})`)
@@ -106,9 +113,33 @@ export function candidates(db: Db, table: Searched, words: Word[]): number[] | u
   return rows.length > frequent ? undefined : rows.map(({ id }) => id)
 }
 
-/** As FTS5 takes them. */
-function trigramsOf(word: string): string[] {
-  const letters = [...word]
-  const trigrams = letters.slice(2).map((_, n) => letters.slice(n, n + 3).join(''))
-  return [...new Set(trigrams)].slice(0, mostTrigrams).map((trigram) => `"${trigram.replaceAll('"', '""')}"`)
+/** The rarest, as FTS5 takes them. */
+function trigramsOf(word: string, usual: Map<string, number>): string[] {
+  const often = (trigram: string) => usual.get(trigram) ?? 0
+  return [...new Set(trigramsIn(word))]
+    .sort((one, other) => often(one) - often(other))
+    .slice(0, mostOfWord)
+    .map((trigram) => `"${trigram.replaceAll('"', '""')}"`)
+}
+
+function trigramsIn(text: string): string[] {
+  const letters = [...text]
+  return letters.slice(2).map((_, n) => letters.slice(n, n + 3).join(''))
+}
+
+const samples = perConnection(() => new Map<Searched, { searches: number; usual: Map<string, number> }>())
+
+/** How often trigrams are in the newest texts of a table. */
+function usualTrigrams(db: Db, table: Searched): Map<string, number> {
+  const known = samples(db).get(table)
+  if (known && known.searches++ < sampledFor) return known.usual
+  const usual = new Map<string, number>()
+  const name = sql.identifier(table)
+  const newest = db.all<{ search: string }>(
+    sql`select search from ${name} where id > (select max(id) from ${name}) - ${sampled}`,
+  )
+  for (const { search } of newest)
+    for (const trigram of trigramsIn(search)) usual.set(trigram, (usual.get(trigram) ?? 0) + 1)
+  samples(db).set(table, { searches: 1, usual })
+  return usual
 }

