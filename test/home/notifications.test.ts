@@ -7,8 +7,9 @@ import { write } from '../../src/db/open.ts'
 import { accounts, letters, notifications, projects, users } from '../../src/db/schema.ts'
 import { type CastName, cast } from '../../src/demo.ts'
 import { deleteOld, linesKept, mostOfReader, trimReaders } from '../../src/home/notifications/data/mailing.ts'
+import { lastMorning } from '../../src/home/notifications/morning.ts'
 import { newsOf } from '../../src/home/notifications/words.ts'
-import { lastSummary, startNotificationWorker } from '../../src/home/notifications/worker.ts'
+import { startNotificationWorker } from '../../src/home/notifications/worker.ts'
 import { openBody } from '../../src/mail/outbox.ts'
 import { createUser } from '../../src/people/data/users.ts'
 import { createApiToken } from '../../src/people/tokens/data.ts'
@@ -361,9 +362,57 @@ t.test('a summary is written once a day, across restarts, and what was read is n
   panel.pass(day)
   await Promise.all([workOnce(panel), workOnce(panel)])
   t.equal(mailsTo(panel, 'stella').length, 1)
-  t.equal(lastSummary(Date.UTC(2026, 0, 2, 5, 59)), Date.UTC(2026, 0, 1, 6))
-  t.equal(lastSummary(Date.UTC(2026, 0, 2, 6)), Date.UTC(2026, 0, 2, 6))
 })
+
+t.test(
+  'the summary comes in the reader’s morning, also where the clocks change and where the zone is unknown',
+  async (t) => {
+    const utc = (text: string) => Date.parse(`${text}Z`)
+    for (const [zone, at, morning] of [
+      ['', '2026-01-02T06:59', '2026-01-01T07:00'],
+      ['', '2026-01-02T07:00', '2026-01-02T07:00'],
+      ['Mars/Olympus', '2026-01-02T07:00', '2026-01-02T07:00'],
+      ['Europe/Berlin', '2026-01-02T05:59', '2026-01-01T06:00'],
+      ['Europe/Berlin', '2026-01-02T06:00', '2026-01-02T06:00'],
+      // From winter to summer time on 29 March, and back on 25 October.
+      ['Europe/Berlin', '2026-03-29T04:59', '2026-03-28T06:00'],
+      ['Europe/Berlin', '2026-03-29T05:00', '2026-03-29T05:00'],
+      ['Europe/Berlin', '2026-10-25T05:59', '2026-10-24T05:00'],
+      ['Europe/Berlin', '2026-10-25T06:00', '2026-10-25T06:00'],
+      ['Asia/Kathmandu', '2026-01-02T01:15', '2026-01-02T01:15'],
+      ['Pacific/Kiritimati', '2026-01-02T16:59', '2026-01-01T17:00'],
+      ['America/Los_Angeles', '2026-01-02T14:59:59.999', '2026-01-01T15:00'],
+      ['Pacific/Apia', '2011-12-31T00:00', '2011-12-30T17:00'],
+    ] as const)
+      t.equal(new Date(lastMorning(utc(at), zone)).toISOString(), `${morning}:00.000Z`, `${zone} at ${at}`)
+
+    const panel = await startApp(t)
+    const { db, app } = panel
+    // It is 10:00 UTC.
+    panel.jump(day - (app.now() % day) + 10 * 3_600_000)
+    db.update(users)
+      .set({ timeZone: 'America/Los_Angeles' })
+      .where(eq(users.id, userId(panel, 'tom')))
+      .run()
+    for (const who of ['tom', 'ines'] as const)
+      record(db, atCommandLine(app.now()), { kind: 'user.recovery-code-used', userId: userId(panel, who) })
+    db.update(notifications).set({ mail: 'daily' }).run()
+    const worker = startNotificationWorker(app, app.mailContext)
+    t.teardown(() => worker.stop())
+    panel.pass(4 * 3_600_000)
+    worker.wake()
+    await workOnce(panel)
+    t.same([mailsTo(panel, 'tom').length, mailsTo(panel, 'ines').length], [0, 0])
+    panel.pass(3_600_000)
+    worker.wake()
+    await until('Tom has it', () => mailsTo(panel, 'tom').length === 1)
+    t.same(mailsTo(panel, 'ines'), [], 'her morning has not come')
+    panel.pass(16 * 3_600_000)
+    worker.wake()
+    await until('Ines has it', () => mailsTo(panel, 'ines').length === 1)
+    t.equal(mailsTo(panel, 'tom').length, 1)
+  },
+)
 
 t.test('nothing is written while the clock cannot be right, and one reader does not hold up others', async (t) => {
   const panel = await startApp(t)

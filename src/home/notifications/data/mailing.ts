@@ -21,23 +21,26 @@ const mostWaiting = 500
 
 export type MailWait = 'now' | 'daily'
 
-/** The next user after another one, by id, for whom an e-mail of this kind is to be written; lines from `before` on wait. */
-export function nextReader(db: Db, mail: MailWait, after: number, before: number): UserId | undefined {
-  const row = db
-    .select({ userId: notifications.userId })
+/** The next user after another one, by id, for whom something of this kind waits: the time zone, and since when. */
+export function nextReader(
+  db: Db,
+  mail: MailWait,
+  after: number,
+): { userId: UserId; timeZone: string; oldest: number } | undefined {
+  return db
+    .select({ userId: notifications.userId, timeZone: users.timeZone, oldest: notifications.createdAt })
     .from(notifications)
+    .innerJoin(users, eq(users.id, notifications.userId))
     .where(
       and(
         eq(notifications.mail, mail),
         gt(notifications.userId, asUserId(after)),
         sql`notifications.mail in ('now', 'daily')`,
-        lt(notifications.createdAt, before),
       ),
     )
-    .orderBy(asc(notifications.userId))
+    .orderBy(asc(notifications.userId), asc(notifications.id))
     .limit(1)
     .get()
-  return row?.userId
 }
 
 /**
