@@ -69,6 +69,15 @@ for (const button of document.querySelectorAll('button[data-copy]')) {
   })
 }
 
+// The time zone, for those who read times as their browser has them.
+const { timeZone } = Intl.DateTimeFormat().resolvedOptions()
+if (timeZone && !document.cookie.split('; ').includes(`meshpanel-zone=${timeZone}`)) {
+  const path = new URL('../../', import.meta.url).pathname
+  const secure = location.protocol === 'https:' ? '; secure' : ''
+  // biome-ignore lint/suspicious/noDocumentCookie: cookieStore is missing over plain HTTP
+  document.cookie = `meshpanel-zone=${timeZone}; path=${path}; max-age=31536000; samesite=lax${secure}`
+}
+
 // The product's old links carried the page after a #, which browsers do not send.
 const oldLinks = {
   '#/partner': '/partner',

@@ -5,6 +5,7 @@ import type { AccountId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
 import { can, isOfPartnerArea, type Standing, standingsOf } from '../policy.ts'
 import { found, Refusal } from '../web/answer/errors.ts'
+import { zoneOfBrowser } from '../web/reader.ts'
 import { lateAnswer } from '../web/request/guard.ts'
 import { isReadAhead } from '../web/request/reading-ahead.ts'
 import { sessionKey } from '../web/request/session.ts'
@@ -83,7 +84,7 @@ function readViewer(request: FastifyRequest): Viewer {
   const acting = inPartnerArea ? { ...row, account: inPartnerArea } : row
   const lost = activeAccountId != null && !acting.account
   return {
-    user: viewingAs(user),
+    user: viewingAs(user, zoneOfBrowser(request)),
     halfSignedIn: undefined,
     account: acting.account,
     activeAccount: account,

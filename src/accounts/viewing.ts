@@ -6,8 +6,8 @@ import type { findSessionViewer } from './data/membership.ts'
 
 type ViewingUser = NonNullable<ReturnType<typeof findSessionViewer>>['user']
 
-/** The user as viewers know them. */
-export function viewingAs(user: ViewingUser): NonNullable<Viewer['user']> {
+/** The user as viewers know them, in a browser that names this time zone. */
+export function viewingAs(user: ViewingUser, zone = ''): NonNullable<Viewer['user']> {
   return {
     id: user.id,
     name: user.name,
@@ -16,7 +16,7 @@ export function viewingAs(user: ViewingUser): NonNullable<Viewer['user']> {
     operator: user.operator,
     twoFactor: user.totpSecret !== null,
     theme: user.theme,
-    reads: { timeZone: user.timeZone, numbers: user.numbers },
+    reads: { timeZone: (user.zoneByBrowser && zone) || user.timeZone, numbers: user.numbers },
   }
 }
 

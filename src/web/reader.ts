@@ -27,8 +27,20 @@ const renamed: Record<string, string> = {
   'Europe/Kiev': 'Europe/Kyiv',
 }
 
-/** The time zones that a user can choose, beside UTC. */
+/** The time zones that a user can choose, beside UTC and that of the browser. */
 export const timeZones: readonly string[] = Intl.supportedValuesOf('timeZone')
   .map((zone) => renamed[zone] ?? zone)
   .filter((zone) => zone !== 'UTC')
   .sort()
+
+const known = new Set(timeZones)
+
+/** Set by public/app.js. */
+const zoneCookie = 'meshpanel-zone'
+
+/** The time zone that the browser of a request names; empty for UTC, and where it names none that is known. */
+export function zoneOfBrowser({ cookies }: { cookies: Record<string, string | undefined> }): string {
+  const named = cookies[zoneCookie] ?? ''
+  const zone = Object.hasOwn(renamed, named) ? (renamed[named] ?? '') : named
+  return known.has(zone) ? zone : ''
+}

@@ -131,6 +131,7 @@ const columns: Columns = {
     totpStep: secret,
     theme: { not: 'the person’s own: in Download my data' },
     timeZone: { not: 'the person’s own: in Download my data' },
+    zoneByBrowser: { not: 'the person’s own: in Download my data' },
     numbers: { not: 'the person’s own: in Download my data' },
     version: rowVersion,
   },

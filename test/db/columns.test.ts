@@ -527,7 +527,7 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
         return { name: 'Günter 10', version: version + 1 }
       },
       ({ db, olga }, { id }) => {
-        const display = { theme: 'dark', timeZone: 'Asia/Tokyo', numbers: 'space' } as const
+        const display = { theme: 'dark', timeZone: 'Asia/Tokyo', zoneByBrowser: false, numbers: 'space' } as const
         setDisplay(db, olga, id, display)
         return display
       },

@@ -56,6 +56,7 @@ t.test('a prepared insert writes every column, and the default of those that are
     operator: false,
     theme: '',
     timeZone: '',
+    zoneByBrowser: true,
     numbers: '',
     version: 1,
   } as const

@@ -1,5 +1,6 @@
+import { eq } from 'drizzle-orm'
 import t from 'tap'
-import { letters } from '../../src/db/schema.ts'
+import { letters, users } from '../../src/db/schema.ts'
 import { cast, demoPassword } from '../../src/demo.ts'
 import { openBody } from '../../src/mail/outbox.ts'
 import { type Client, startApp } from '../harness.ts'
@@ -100,6 +101,52 @@ t.test('times and numbers of an e-mail are written as its reader chose', async (
   t.match(await textTo(cast.nils.email, /invites/), day(there.timeZone), 'an invitation to a user')
   t.match(await textTo('stranger@else.example', /invites/), day('UTC'), 'to an address that is nobody’s')
 })
+
+t.test(
+  'without a choice, times are in the zone that the browser names, and e-mails in that of the last log-in',
+  async (t) => {
+    const panel = await startApp(t)
+    const kept = () =>
+      panel.db
+        .select({ timeZone: users.timeZone, zoneByBrowser: users.zoneByBrowser })
+        .from(users)
+        .where(eq(users.email, cast.tom.email))
+        .get()
+    const tom = panel.visit()
+    const logIn = () => tom.logIn(cast.tom.email)
+    const zone = async () => /\d\d:\d\d (UTC|GMT\S+)/.exec((await tom.open('/profile')).text)?.[1]
+    const chosen = async () => (await tom.open('/profile')).root.querySelector('#timeZone [selected]')?.text
+    const name = (named: string) => tom.cookies.set('meshpanel-zone', encodeURIComponent(named))
+
+    await logIn()
+    t.equal(await zone(), 'UTC', 'without JavaScript')
+    name('Asia/Tokyo')
+    t.equal(await zone(), 'GMT+9')
+    t.equal(await chosen(), 'As my browser (Asia/Tokyo)')
+    t.same(kept(), { timeZone: '', zoneByBrowser: true }, 'a page saves nothing')
+    await tom.submit('/profile', 'Log out')
+    await logIn()
+    t.same(kept(), { timeZone: 'Asia/Tokyo', zoneByBrowser: true }, 'a log-in does')
+    for (const unknown of ['Mars/Olympus', 'Asia/Tokyo; x', '../UTC', 'x'.repeat(3_000), '__proto__']) {
+      name(unknown)
+      t.equal(await zone(), 'GMT+9', 'a name that is no zone is passed over')
+    }
+    name('Asia/Calcutta')
+    t.equal(await zone(), 'GMT+5:30', 'by an earlier name')
+
+    await save(tom, { timeZone: 'Asia/Kathmandu' })
+    t.equal(await zone(), 'GMT+5:45', 'a choice counts more')
+    t.equal(await chosen(), 'Asia/Kathmandu')
+    await tom.submit('/profile', 'Log out')
+    await logIn()
+    t.same(kept(), { timeZone: 'Asia/Kathmandu', zoneByBrowser: false }, 'and stays')
+    await save(tom, { timeZone: '' })
+    t.equal(await zone(), 'UTC', 'UTC is a choice too')
+    await save(tom, { timeZone: 'browser' })
+    t.same(kept(), { timeZone: 'Asia/Kolkata', zoneByBrowser: true })
+    t.equal(await zone(), 'GMT+5:30')
+  },
+)
 
 t.test('what is not on the lists is refused at its field, and nothing is changed', async (t) => {
   const panel = await startApp(t)

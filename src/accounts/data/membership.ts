@@ -81,6 +81,7 @@ const viewingUser = {
   totpSecret: users.totpSecret,
   theme: users.theme,
   timeZone: users.timeZone,
+  zoneByBrowser: users.zoneByBrowser,
   numbers: users.numbers,
 }
 

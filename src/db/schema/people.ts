@@ -25,11 +25,12 @@ export const users = sqliteTable(
     // Two-factor login: the sealed TOTP secret, and the last time step whose code was used.
     totpSecret: text('totp_secret'),
     totpStep: integer('totp_step'),
-    // How the panel looks to them: empty as the device and UTC have it.
+    // How the panel looks to them: empty as the device and UTC have it. The zone may be that of the browser they last logged in with.
     theme: text({ enum: ['', 'light', 'dark'] })
       .notNull()
       .default(''),
     timeZone: text('time_zone').notNull().default(''),
+    zoneByBrowser: integer('zone_by_browser', { mode: 'boolean' }).notNull().default(true),
     numbers: text({ enum: ['', 'point', 'space'] })
       .notNull()
       .default(''),

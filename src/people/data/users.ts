@@ -109,19 +109,25 @@ export function renameUser(
   })
 }
 
-export type Display = Pick<User, 'theme' | 'timeZone' | 'numbers'>
+export type Display = Pick<User, 'theme' | 'timeZone' | 'zoneByBrowser' | 'numbers'>
+
+/** What somebody chose of each. */
+export const displayChoices = ({ theme, timeZone, zoneByBrowser, numbers }: Display) => ({
+  theme,
+  timeZone: zoneByBrowser ? 'browser' : timeZone,
+  numbers,
+})
 
 /** How the panel looks to a user: theme, time zone and numbers. False when it is so already. */
 export function setDisplay(db: Db, actor: Actor, userId: UserId, display: Display): boolean {
   return write(db, actor, (tx) => {
     const before = tx.select().from(users).where(eq(users.id, userId)).get()
     if (!before) return false
-    const changed = (['theme', 'timeZone', 'numbers'] as const).filter((field) => before[field] !== display[field])
+    const [was, is] = [displayChoices(before), displayChoices(display)]
+    const changed = (['theme', 'timeZone', 'numbers'] as const).filter((field) => was[field] !== is[field])
     if (changed.length === 0) return false
     tx.update(users).set(display).where(eq(users.id, userId)).run()
-    const change = Object.fromEntries(
-      changed.map((field) => [field, [before[field], display[field]] as [string, string]]),
-    )
+    const change = Object.fromEntries(changed.map((field) => [field, [was[field], is[field]] as [string, string]]))
     record(tx, actor, { kind: 'user.display-changed', userId, change })
     return true
   })

@@ -113,7 +113,7 @@ export function deleteUser(
         search: '',
         sortKey: '',
         passwordHash: '',
-        ...{ theme: '', timeZone: '', numbers: '' },
+        ...{ theme: '', timeZone: '', zoneByBrowser: true, numbers: '' },
         operator: false,
         totpSecret: null,
         totpStep: null,

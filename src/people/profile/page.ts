@@ -2,10 +2,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { listOwnAccounts, ownAccountList } from '../../accounts/data/switcher.ts'
 import { found } from '../../web/answer/errors.ts'
 import { readList } from '../../web/lists/list.ts'
-import { timeZones } from '../../web/reader.ts'
+import { timeZones, zoneOfBrowser } from '../../web/reader.ts'
 import { type Form, newForm } from '../../web/request/forms.ts'
 import { listSessions, sessionList } from '../data/sessions.ts'
-import { findUser } from '../data/users.ts'
+import { displayChoices, findUser } from '../data/users.ts'
 
 /** What sessions are called in the address of the page that also lists the accounts. */
 export const sessionPrefix = 'sessions-'
@@ -16,16 +16,17 @@ type ProfileForms = { name?: Form; email?: Form; password?: Form; display?: Form
 export function showProfile(request: FastifyRequest, reply: FastifyReply, forms: ProfileForms = {}, problem = '') {
   const { db } = request.server
   const { id } = request.signedIn
-  const { name, version, theme, timeZone, numbers } = found(findUser(db, id))
+  const user = found(findUser(db, id))
   return reply.page('people/profile/index', {
     title: 'Profile',
     problem,
     sessions: listSessions(db, id, request.viewer.sessionKey, readList(request, sessionList, sessionPrefix)),
     sessionPrefix,
-    nameForm: forms.name ?? newForm({ name, version: String(version) }),
+    nameForm: forms.name ?? newForm({ name: user.name, version: String(user.version) }),
     emailForm: forms.email ?? newForm(),
-    displayForm: forms.display ?? newForm({ theme, timeZone, numbers }),
+    displayForm: forms.display ?? newForm(displayChoices(user)),
     timeZones,
+    zone: zoneOfBrowser(request),
     passwordForm: forms.password ?? newForm(),
     list: listOwnAccounts(db, id, readList(request, ownAccountList)),
   })

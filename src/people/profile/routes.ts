@@ -7,7 +7,7 @@ import { found, notFound } from '../../web/answer/errors.ts'
 import { personName, readId, version } from '../../web/fields.ts'
 import { plural } from '../../web/format.ts'
 import { listDownload } from '../../web/lists/csv.ts'
-import { timeZones } from '../../web/reader.ts'
+import { timeZones, zoneOfBrowser } from '../../web/reader.ts'
 import { readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
 import { endOtherSessions, endSession, listSessions, sessionList } from '../data/sessions.ts'
@@ -16,7 +16,7 @@ import { sessionPrefix, showProfile } from './page.ts'
 
 const display = z.strictObject({
   theme: z.enum(['', 'light', 'dark'], { error: 'Choose a theme from the list.' }),
-  timeZone: z.enum(['', ...timeZones], { error: 'Choose a time zone from the list.' }),
+  timeZone: z.enum(['browser', '', ...timeZones], { error: 'Choose a time zone from the list.' }),
   numbers: z.enum(['', 'point', 'space'], { error: 'Choose a format from the list.' }),
 })
 const ownName = z.strictObject({ name: personName(), version: version() })
@@ -53,7 +53,11 @@ export default async function profileRoutes(app: FastifyInstance) {
   app.post('/profile/display', { config: { can: 'profile.change' } }, async (request, reply) => {
     const form = readForm(display, request.body)
     if (!form.input) return showProfile(request, reply.code(422), { display: form })
-    const changed = setDisplay(db, actor(request), request.signedIn.id, form.input)
+    const changed = setDisplay(db, actor(request), request.signedIn.id, {
+      ...form.input,
+      ...(form.input.timeZone === 'browser' && { timeZone: zoneOfBrowser(request) }),
+      zoneByBrowser: form.input.timeZone === 'browser',
+    })
     return reply.seeOther(
       '/profile',
       changed ? 'Your display settings were saved.' : 'These are your display settings already. Nothing was changed.',

@@ -133,7 +133,15 @@ export type Views = {
   'people/password/choose': Names<'form' | 'formAction' | 'works'>
   'people/password/index': Names<'form'>
   'people/profile/index': Names<
-    'displayForm' | 'emailForm' | 'list' | 'nameForm' | 'passwordForm' | 'sessionPrefix' | 'sessions' | 'timeZones'
+    | 'displayForm'
+    | 'emailForm'
+    | 'list'
+    | 'nameForm'
+    | 'passwordForm'
+    | 'sessionPrefix'
+    | 'sessions'
+    | 'timeZones'
+    | 'zone'
   >
   'people/profile/leaving': Names<'ends' | 'own'>
   'people/tokens/index': Names<'families' | 'form' | 'lifetimes' | 'tokens'>

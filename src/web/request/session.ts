@@ -10,6 +10,7 @@ import { memberships, sessions, users } from '../../db/schema.ts'
 import type { Storage } from '../../db/storage.ts'
 import type { Clock } from '../../operations/clock/watch.ts'
 import { hashToken } from '../../secrets.ts'
+import { zoneOfBrowser } from '../reader.ts'
 import { cookieName, cookieOptions } from './cookies.ts'
 
 // A session's row is written at log-in and says whose it is; the store never writes one, so a
@@ -155,6 +156,13 @@ export async function signIn(
   const started = writeUnchecked(db, (tx) => {
     const proved = and(eq(users.id, userId), eq(users.passwordHash, passwordHash), isNull(users.disabledAt))
     if (tx.update(users).set({ lastSeenAt: now() }).where(proved).run().changes === 0) return false
+    const zone = zoneOfBrowser(request)
+    // For e-mails: pages follow the browser that shows them.
+    if (zone)
+      tx.update(users)
+        .set({ timeZone: zone })
+        .where(and(eq(users.id, userId), users.zoneByBrowser))
+        .run()
     tx.insert(sessions)
       .values({
         hash: hashToken(request.session.sessionId),

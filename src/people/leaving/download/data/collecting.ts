@@ -31,13 +31,25 @@ export function collectPersonalData(db: Db, userId: UserId): Section[] | undefin
   if (!user) return undefined
   const person = recognise(db, user)
   const addresses = new Set([...person.emails.map(emailKey), ...person.keys])
-  const { name, email, createdAt, emailProvedAt, lastSeenAt, operator, totpSecret, theme, timeZone, numbers } = user
+  const {
+    name,
+    email,
+    createdAt,
+    emailProvedAt,
+    lastSeenAt,
+    operator,
+    totpSecret,
+    theme,
+    timeZone,
+    zoneByBrowser,
+    numbers,
+  } = user
   return [
     {
       name: 'user',
       row: {
         ...{ name, email, createdAt, emailProvedAt, lastSeenAt, support: operator, twoFactor: totpSecret !== null },
-        ...{ theme, timeZone, numbers },
+        ...{ theme, timeZone, timeZoneByBrowser: zoneByBrowser, numbers },
       },
     },
     ...ofMemberships(db, userId),

@@ -1,0 +1,1 @@
+ALTER TABLE `users` ADD `zone_by_browser` integer DEFAULT true NOT NULL;
