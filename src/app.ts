@@ -97,7 +97,7 @@ function startWork(
 
   const copying = startCopying(config, now, app.log, clock)
   app.addHook('onClose', copying.stop)
-  const backups = startBackups(config, now, app.log, clock, copying.wake)
+  const backups = startBackups(config, { now, log: app.log, clock, made: copying.wake })
   app.addHook('onClose', backups.stop)
 
   app.decorate('config', config)

@@ -25,7 +25,7 @@ export default async function accountRoutes(app: FastifyInstance) {
   app.get('/active-account', { config: { can: 'account.switch' } }, async (request, reply) => {
     const list = (query: ListQuery) => listOwnAccounts(db, request.signedIn.id, query)
     return (
-      listDownload(request, reply, ownAccountList, list) ??
+      listDownload(request, reply, { spec: ownAccountList, list }) ??
       reply.page('accounts/choose', { title: 'Change account', list: list(readList(request, ownAccountList)) })
     )
   })

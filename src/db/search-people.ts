@@ -80,7 +80,7 @@ const keptBy = (partnerId: AccountId): People => ({
  */
 export function matchWithPeople(db: Db, q: string, by: 'Support' | { partnerId: AccountId }): AccountMatch {
   const words = searchWords(q)
-  const own = match(db, 'accounts', accounts.id, accounts.search, q)
+  const own = match(db, { table: 'accounts', id: accounts.id, text: accounts.search }, q)
   const itself = holds(accounts.search, words)
   if (!itself || !words.some((readings) => readings.every((reading) => [...reading].length > 2)))
     return { ...own, foundBy: sql`null` }

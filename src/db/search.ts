@@ -18,19 +18,16 @@ const mostOfWord = 3
 const sampled = 500
 const sampledFor = 1_000
 
+/** A table with its id and its search text, each under the name that they have in a query. */
+type Searchable = { table: Searched; id: SQLiteColumn; text: SQLWrapper }
+
 /** A condition on a row of this table, by its id and its `search` column. Undefined for an empty search. */
-export function matches(db: Db, table: Searched, id: SQLiteColumn, text: SQLWrapper, q: string): SQL | undefined {
-  return match(db, table, id, text, q).found
+export function matches(db: Db, { table, id, text }: Searchable, q: string): SQL | undefined {
+  return match(db, { table, id, text }, q).found
 }
 
 /** The same, and whether the few rows that it may be are known by their ids. */
-export function match(
-  db: Db,
-  table: Searched,
-  id: SQLiteColumn,
-  text: SQLWrapper,
-  q: string,
-): { found: SQL | undefined; few: boolean } {
+export function match(db: Db, { table, id, text }: Searchable, q: string): { found: SQL | undefined; few: boolean } {
   const words = searchWords(q)
   if (words.length === 0) return { found: undefined, few: false }
   const ids = candidates(db, table, words)

@@ -20,7 +20,7 @@ export default async function historyRoutes(app: FastifyInstance) {
   )
 
   function show(request: FastifyRequest, reply: FastifyReply, scope: Scope, area: Area) {
-    const file = listDownload(request, reply, recordList, (query) => listRecords(app.db, scope, query))
+    const file = listDownload(request, reply, { spec: recordList, list: (query) => listRecords(app.db, scope, query) })
     if (file) return file
     const query = readList(request, recordList)
     if (Object.keys(query.errors).length > 0) reply.code(422)

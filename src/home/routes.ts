@@ -36,8 +36,8 @@ export default async function homeRoutes(app: FastifyInstance) {
     const deleted = (query: ListQuery) => listDeletedAccounts(db, signedIn.id, query)
     const invitations = (query: ListQuery) => listInvitationsTo(db, signedIn, now(), query)
     const file =
-      listDownload(request, reply, invitationToList, invitations, invitationPrefix) ??
-      listDownload(request, reply, deletedMembershipList, deleted, deletedPrefix)
+      listDownload(request, reply, { spec: invitationToList, list: invitations, prefix: invitationPrefix }) ??
+      listDownload(request, reply, { spec: deletedMembershipList, list: deleted, prefix: deletedPrefix })
     if (file) return file
     const partners = partnersOf(viewer).map((partner) => partnerSide(request, partner))
     const support = can(viewer.standings, 'support.see')

@@ -63,7 +63,7 @@ function ofInvitation(tx: Db, actor: Actor, emailKey: string): Allowance[] {
       pace: paces.invitationsOfTree,
       why: 'A partner and its customers together have sent many invitations today.',
     },
-    ...toAddress(tx, actor.at, 'mail', String(sender), emailKey),
+    ...toAddress(tx, actor.at, { kind: 'mail', sender: String(sender), emailKey }),
   ]
 }
 
@@ -78,7 +78,11 @@ function senderOf(tx: Db, accountId: AccountId | null): AccountId | null {
  * What one sender, and all together, may write to an address. Other senders cannot use up the first e-mail of one that
  * has not written there lately: it takes what all share only from a reserve.
  */
-function toAddress(tx: Db, at: number, kind: 'mail' | 'change', sender: string, emailKey: string): Allowance[] {
+function toAddress(
+  tx: Db,
+  at: number,
+  { kind, sender, emailKey }: { kind: 'mail' | 'change'; sender: string; emailKey: string },
+): Allowance[] {
   const address = hashToken(emailKey)
   const own = `${kind} from ${sender} to ${address}`
   const pace = kind === 'change' ? paces.emailChanges : paces.toAddressFromSender
@@ -113,7 +117,7 @@ export function allowEmailChange(tx: Db, actor: Actor, emailKey: string): void {
   allow(tx, actor.at, [
     { key: `mail change ${actor.userId}`, pace: paces.emailChanges, why },
     // Counted apart from invitations: somebody who sends those must not keep people from confirming a new address.
-    ...toAddress(tx, actor.at, 'change', String(actor.userId), emailKey),
+    ...toAddress(tx, actor.at, { kind: 'change', sender: String(actor.userId), emailKey }),
   ])
 }
 
@@ -129,7 +133,10 @@ export function allowConfirmation(tx: Db, actor: Actor, { id, emailKey }: { id: 
     actor.at,
     actor.userId === id
       ? [ofActor, { key: `confirmation of ${id}`, pace: paces.toAddressFromSender, why: toAddressWhy, ofAddress: true }]
-      : [ofActor, ...toAddress(tx, actor.at, 'mail', String(senderOf(tx, actor.accountId)), emailKey)],
+      : [
+          ofActor,
+          ...toAddress(tx, actor.at, { kind: 'mail', sender: String(senderOf(tx, actor.accountId)), emailKey }),
+        ],
   )
 }
 

@@ -36,7 +36,7 @@ export function listLetters(db: Db, query: ListQuery<LetterFilter>, email?: stri
   const { state, from, until } = query.filters
   const found = and(
     email === undefined ? undefined : eq(letters.email, email),
-    matches(db, 'letters', letters.id, letters.search, query.q),
+    matches(db, { table: 'letters', id: letters.id, text: letters.search }, query.q),
     state ? eq(letters.state, state as LetterRow['state']) : undefined,
     betweenDays(letters.createdAt, from, until),
   )

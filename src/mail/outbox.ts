@@ -140,7 +140,12 @@ export function withdrawLettersAbout(tx: Db, accountId: AccountId, at: number): 
 }
 
 /** An act is undone: what it told about this account at that time, and was not sent since, would no longer be true. */
-export function withdrawLettersOfAct(tx: Db, accountId: AccountId, actAt: number, why: string, at: number): void {
+export function withdrawLettersOfAct(
+  tx: Db,
+  { accountId, actAt }: { accountId: AccountId; actAt: number },
+  why: string,
+  at: number,
+): void {
   tx.update(letters)
     .set(withdrawn(why, at))
     .where(and(eq(letters.accountId, accountId), eq(letters.createdAt, actAt), unsent))

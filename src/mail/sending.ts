@@ -61,7 +61,8 @@ export function newLetterSender({
   async function send(letter: LetterRow): Promise<void> {
     const whyNot = whyNotSent(db, letter, now())
     // It may not have expired at all.
-    if (whyNot === expired && clockIsWrong()) return wait(db, letter, letter.attempts, whyNot, now() + minute)
+    if (whyNot === expired && clockIsWrong())
+      return wait(db, letter, { attempts: letter.attempts, error: whyNot, dueAt: now() + minute })
     const body = whyNot === undefined ? open(secrets, letter) : undefined
     if (whyNot !== undefined || !body) return withdraw(db, now(), letter, whyNot ?? 'its text is gone')
     let info: unknown
@@ -75,7 +76,7 @@ export function newLetterSender({
     server.wentWell()
     // Its text may have been erased in the meantime.
     if (!smtp && isWaiting(db, letter)) keepAsFile(config.dataDir, letter, (info as { message: Buffer }).message)
-    const done = () => endLetter(db, now(), letter, smtp ? 'sent' : 'kept', null)
+    const done = () => endLetter(db, now(), letter, { state: smtp ? 'sent' : 'kept', error: null })
     if (!storage.attempt(done)) storage.afterwards(done)
   }
 
@@ -90,19 +91,20 @@ export function newLetterSender({
     log.warn({ letter: letter.id, code, responseCode, trouble }, failed ? 'a letter failed' : 'a letter must wait')
     if (trouble === 'server') server.holdAll(reason, responseCode, underWay())
     if (failed) {
-      endLetter(db, now(), letter, 'failed', reason)
+      endLetter(db, now(), letter, { state: 'failed', error: reason })
       return
     }
     const { attempts, pause } = nextTry(letter, error, trouble)
-    wait(db, letter, attempts, reason, now() + pause)
+    wait(db, letter, { attempts, error: reason, dueAt: now() + pause })
   }
 
   /** One letter that nobody foresaw must not stop the others. */
   function setAside(letter: LetterRow, error: unknown): void {
     if (closed || storage.note(error)) return
     log.error({ err: error, letter: letter.id }, 'a letter was set aside')
+    const why = `The panel could not send it: ${(error as Error).message}`.slice(0, 300)
     try {
-      endLetter(db, now(), letter, 'failed', `The panel could not send it: ${(error as Error).message}`.slice(0, 300))
+      endLetter(db, now(), letter, { state: 'failed', error: why })
     } catch (again) {
       if (!storage.note(again)) leftAlone.add(letter.id)
     }
@@ -134,7 +136,11 @@ function open(secrets: Secrets, letter: LetterRow): LetterBody | undefined {
   }
 }
 
-function wait(db: Db, letter: LetterRow, attempts: number, error: string, dueAt: number): void {
+function wait(
+  db: Db,
+  letter: LetterRow,
+  { attempts, error, dueAt }: { attempts: number; error: string; dueAt: number },
+): void {
   db.update(letters)
     .set({ error, attempts, dueAt })
     .where(and(eq(letters.id, letter.id), eq(letters.state, 'waiting')))
@@ -143,7 +149,7 @@ function wait(db: Db, letter: LetterRow, attempts: number, error: string, dueAt:
 
 function withdraw(db: Db, at: number, letter: LetterRow, why: string): void {
   write(db, byItself(at), (tx) => {
-    endLetter(tx, at, letter, 'withdrawn', notSent(why))
+    endLetter(tx, at, letter, { state: 'withdrawn', error: notSent(why) })
     tellAnew(tx, [letter.id])
   })
 }
@@ -153,8 +159,7 @@ export function endLetter(
   db: Db,
   at: number,
   letter: LetterRow,
-  state: 'sent' | 'kept' | 'failed' | 'withdrawn',
-  error: string | null,
+  { state, error }: { state: 'sent' | 'kept' | 'failed' | 'withdrawn'; error: string | null },
 ): void {
   const keepsBody = state === 'kept' || state === 'failed'
   db.update(letters)

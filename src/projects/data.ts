@@ -85,7 +85,7 @@ export function listProjects(db: Db, accountId: AccountId, looker: Looker, query
   return readPage(db, projectList, query, {
     shape: looker.seesAll ? 'all' : 'own',
     values,
-    narrowed: matches(db, 'projects', projects.id, projects.search, query.q),
+    narrowed: matches(db, { table: 'projects', id: projects.id, text: projects.search }, query.q),
     rows: ({ where, orderBy, limit }) =>
       seen(db, the.userId)
         .where(and(own, where))

@@ -24,7 +24,7 @@ export default async function projectRoutes(app: FastifyInstance) {
   app.get('/projects', { config: { can: 'project.list' } }, async (request, reply) => {
     const { id } = request.member.account
     const list = (query: ListQuery) => listProjects(db, id, looker(request), query)
-    return listDownload(request, reply, projectList, list) ?? showDashboard(request, reply)
+    return listDownload(request, reply, { spec: projectList, list }) ?? showDashboard(request, reply)
   })
 
   app.post('/projects', { config: { can: 'project.create', inAccount: true } }, async (request, reply) => {
@@ -48,7 +48,7 @@ export default async function projectRoutes(app: FastifyInstance) {
   app.get('/projects/:project', { config: { can: 'project.see' } }, async (request, reply) => {
     projectOf(request)
     const list = (query: ListQuery) => listAccess(db, request.member.account.id, projectOf(request).id, query)
-    return listDownload(request, reply, accessList, list) ?? showProject(request, reply)
+    return listDownload(request, reply, { spec: accessList, list }) ?? showProject(request, reply)
   })
 
   app.post(

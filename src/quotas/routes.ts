@@ -32,8 +32,8 @@ export default async function quotaRoutes(app: FastifyInstance) {
     const list = (query: ListQuery) => listProjects(db, account.id, { userId: user.id, seesAll: true }, query)
     const requests = (query: ListQuery) => listRequestsOf(db, account.id, query)
     return (
-      listDownload(request, reply, projectList, list) ??
-      listDownload(request, reply, ownRequestList, requests, requestPrefix) ??
+      listDownload(request, reply, { spec: projectList, list }) ??
+      listDownload(request, reply, { spec: ownRequestList, list: requests, prefix: requestPrefix }) ??
       showOwnQuotas(request, reply)
     )
   })

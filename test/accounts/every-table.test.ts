@@ -172,30 +172,46 @@ type Filled = { panel: Panel; acmeId: AccountId; petra: Client; stella: Client; 
 async function fill(t: Test): Promise<Filled> {
   const panel = await startApp(t)
   const [petra, stella, olga] = [await panel.signIn('petra'), await panel.signIn('stella'), await panel.signIn('olga')]
-  const did = async (client: Client, path: string, button: string, fields = {}, within?: string) => {
+  const did = async (
+    client: Client,
+    path: string,
+    { button, fields = {}, within }: { button: string; fields?: Record<string, string>; within?: string | undefined },
+  ) => {
     const page = await client.submitAndFollow(path, button, fields, within)
     if (page.status !== 200) throw new Error(`“${button}” on ${path}: ${page.status} ${page.text}`)
   }
-  await did(petra, '/partner/customers/acme/quotas', 'Save quotas', { cores: '16', remark: 'As agreed' })
-  await did(petra, '/partner/customers/acme/users', 'Add Myself')
-  await did(petra, '/partner/customers/acme/details', 'Save details', { reference: 'K-1007', tags: 'VIP, north' })
-  const [self] = panel.db.select().from(schema.users).where(eq(schema.users.email, cast.petra.email)).all()
-  await did(stella, '/projects/website', 'Give access', { people: String(self?.id), role: 'reader' })
-  await petra.switchTo('acme')
-  await did(petra, '/customer/users', 'Invite', { name: 'Quinn', email: 'quinn@cloudhaus.example' })
-  await petra.switchTo('cloudhaus')
-  await did(stella, '/projects/website', 'Save quotas', { cores: '4' })
-  const website = panel.db.select().from(schema.projects).where(eq(schema.projects.identifier, 'website')).get()
-  await did(stella, '/customer/users', 'Invite', {
-    name: 'Nora',
-    email: 'nora@acme.example',
-    projects: String(website?.id),
+  await did(petra, '/partner/customers/acme/quotas', {
+    button: 'Save quotas',
+    fields: { cores: '16', remark: 'As agreed' },
   })
-  await did(stella, '/projects', 'Create project', { name: 'Old shop', identifier: 'old-shop' })
-  await did(stella, '/projects/old-shop', 'Save quotas', { cores: '2' })
-  await did(stella, '/projects/old-shop/removal', 'Delete project', { identifier: 'old-shop' })
-  await did(stella, '/customer/quotas', 'Send request', { cores: '20', reason: 'Growth' })
-  await did(stella, '/customer/account', 'Ask to become a partner')
+  await did(petra, '/partner/customers/acme/users', { button: 'Add Myself' })
+  await did(petra, '/partner/customers/acme/details', {
+    button: 'Save details',
+    fields: { reference: 'K-1007', tags: 'VIP, north' },
+  })
+  const [self] = panel.db.select().from(schema.users).where(eq(schema.users.email, cast.petra.email)).all()
+  await did(stella, '/projects/website', {
+    button: 'Give access',
+    fields: { people: String(self?.id), role: 'reader' },
+  })
+  await petra.switchTo('acme')
+  await did(petra, '/customer/users', { button: 'Invite', fields: { name: 'Quinn', email: 'quinn@cloudhaus.example' } })
+  await petra.switchTo('cloudhaus')
+  await did(stella, '/projects/website', { button: 'Save quotas', fields: { cores: '4' } })
+  const website = panel.db.select().from(schema.projects).where(eq(schema.projects.identifier, 'website')).get()
+  await did(stella, '/customer/users', {
+    button: 'Invite',
+    fields: {
+      name: 'Nora',
+      email: 'nora@acme.example',
+      projects: String(website?.id),
+    },
+  })
+  await did(stella, '/projects', { button: 'Create project', fields: { name: 'Old shop', identifier: 'old-shop' } })
+  await did(stella, '/projects/old-shop', { button: 'Save quotas', fields: { cores: '2' } })
+  await did(stella, '/projects/old-shop/removal', { button: 'Delete project', fields: { identifier: 'old-shop' } })
+  await did(stella, '/customer/quotas', { button: 'Send request', fields: { cores: '20', reason: 'Growth' } })
+  await did(stella, '/customer/account', { button: 'Ask to become a partner' })
   tokenOf(panel, 'stella', 'acme')
   tokenOf(panel, 'petra', 'acme')
   await stella.upload('/customer/imports', 'Check the file', {
@@ -276,7 +292,7 @@ t.test('a purge leaves only the named rows of each table', async (t) => {
   await petra.submit('/partner/customers/acme/removal', 'Delete customer', { identifier: 'acme' })
   panel.pass(31 * day)
   while (nextDueAccount(panel.db, panel.app.now()) !== undefined)
-    purgeAccount(panel.db, panel.app.now(), acmeId, (ids) => removeLetterFiles(panel.dataDir, ids))
+    purgeAccount(panel.db, panel.app.now(), acmeId, { removeFiles: (ids) => removeLetterFiles(panel.dataDir, ids) })
   for (const [table, rows] of rowsOf(panel, acmeId)) {
     const { purged } = fates[table]
     if (purged) t.ok(rows.length > 0, `${table} keeps ${purged}`)

@@ -96,10 +96,8 @@ async function startWithEmptyCustomer(t: Parameters<typeof startApp>[0], setting
 /** Tries names in every form for names of these kinds, and hands over the answers. */
 async function tryNames(
   t: Parameters<typeof startApp>[0],
-  names: string[],
-  kinds: Naming['of'][],
+  { names, kinds, settings = {} }: { names: string[]; kinds: Naming['of'][]; settings?: Record<string, string> },
   look: (answer: Page, field: string, where: string) => void,
-  settings: Record<string, string> = {},
 ): Promise<void> {
   const panel = await startWithEmptyCustomer(t, settings)
   const empty = await startApp(t, { empty: true, settings })
@@ -136,7 +134,7 @@ t.test('a name in which nothing can be seen is refused everywhere', async (t) =>
     '\ufffc',
     '\u{16fe4}',
   ]
-  await tryNames(t, names, everything, (answer, field, where) => {
+  await tryNames(t, { names, kinds: everything }, (answer, field, where) => {
     t.equal(answer.status, 422, where)
     t.not(answer.error(field), '', where)
   })
@@ -256,7 +254,7 @@ t.test('nobody takes a name of the panel or of Support, or one that looks like i
     t.equal(answer.status, 422, where)
     t.match(answer.error(field), /reserved.*Choose another name/, where)
   }
-  await tryNames(t, names, ['person', 'account'], look, { PANEL_NAME: 'Cloud Panel' })
+  await tryNames(t, { names, kinds: ['person', 'account'], settings: { PANEL_NAME: 'Cloud Panel' } }, look)
 })
 
 t.test('what a reader takes for a reserved name is reserved, too', (t) => {
@@ -347,10 +345,14 @@ t.test('what only resembles a reserved name is a name; projects may have any', a
 })
 
 t.test('no name holds a link or an e-mail address', async (t) => {
-  await tryNames(t, ['WIN http://evil.example', 'Call me: greta@evil.example'], everything, (answer, field, where) => {
-    t.equal(answer.status, 422, where)
-    t.match(answer.error(field), 'Leave out links and e-mail addresses', where)
-  })
+  await tryNames(
+    t,
+    { names: ['WIN http://evil.example', 'Call me: greta@evil.example'], kinds: everything },
+    (answer, field, where) => {
+      t.equal(answer.status, 422, where)
+      t.match(answer.error(field), 'Leave out links and e-mail addresses', where)
+    },
+  )
   const panel = await startApp(t)
   const stella = await panel.signIn('stella')
   for (const name of [

@@ -146,7 +146,7 @@ const hash = /^[0-9a-f]{64}$|^[\w-]{43}$/
 function invited({ db, stella, mail, account, website }: World, email = guest.email): Invitation {
   const projects: NewInvitation['projects'] = [{ id: website, role: 'reader' }]
   const input = { name: guest.name, email, role: 'admin', projects } as const
-  const made = invite(db, stella, { ...mail, inviter: 'Stella' }, account('acme'), input)
+  const made = invite(db, stella, { ...mail, inviter: 'Stella' }, { account: account('acme'), input })
   if (typeof made === 'string') throw new Error(made)
   return made
 }
@@ -154,7 +154,7 @@ function invited({ db, stella, mail, account, website }: World, email = guest.em
 /** Inviting to a membership of Acme with a project, and joining. */
 function described({ db, petra, account }: World, wanted: Details, version: number) {
   const [{ id }, partnerId] = [account('acme'), account('cloudhaus').id]
-  changeDetails(db, petra, { partnerId, identifier: 'acme' }, wanted, version)
+  changeDetails(db, petra, { partnerId, identifier: 'acme' }, { wanted, version })
   const { tags: _, ...texts } = wanted
   return { ...texts, referenceKey: wanted.reference.toLowerCase(), accountId: id, partnerId, version: version + 1 }
 }
@@ -172,7 +172,7 @@ const details: Details = {
 function joined(world: World): Invitation {
   const { db, stella } = world
   const invitation = invited(world, cast.nils.email)
-  there(acceptInvitation(db, later(stella, 1_000), invitation.id, world.user('nils').id, 'mailed'))
+  there(acceptInvitation(db, later(stella, 1_000), { id: invitation.id, userId: world.user('nils').id, way: 'mailed' }))
   return invitation
 }
 
@@ -196,14 +196,14 @@ function asked(world: World) {
   limited(world, 'account', 10)
   limited(world, 'project', 10)
   const wish = { projectId: world.website, amounts: new Map([[cores(world), 11]]), reason: 'More visitors' }
-  askForMore(world.db, world.stella, world.account('acme').id, wish, world.mail)
+  askForMore(world.db, world.stella, { accountId: world.account('acme').id, ...wish }, world.mail)
   return { projectId: wish.projectId, reason: wish.reason, requestedBy: world.stella.userId }
 }
 
 function approve({ db, petra, account, mail }: World, id: number) {
   const by = later(petra, 1_000)
   const which = { partnerId: account('cloudhaus').id, accountId: account('acme').id, id }
-  approveRequest(db, by, which, { amounts: new Map([[cores({ db }), 12]]), comment: 'Gladly' }, mail)
+  approveRequest(db, by, { ...which, amounts: new Map([[cores({ db }), 12]]), comment: 'Gladly' }, mail)
   return by
 }
 
@@ -235,11 +235,11 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
         return { partnerId }
       },
       ({ db, petra, mail }, { id }) => {
-        suspendAccount(db, petra, id, 'Not paid', mail)
+        suspendAccount(db, petra, { accountId: id, reason: 'Not paid' }, mail)
         return { suspendedAt: petra.at, suspendedReason: 'Not paid' }
       },
       ({ db, olga, mail }, { id }) => {
-        suspendAccount(db, olga, id, 'Abuse', mail)
+        suspendAccount(db, olga, { accountId: id, reason: 'Abuse' }, mail)
         return { supportSuspendedAt: olga.at, supportSuspendedReason: 'Abuse' }
       },
       ({ db, petra }, { id, version }) => {
@@ -251,7 +251,7 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
         return { deletedAt: petra.at, deletedBy: petra.userId }
       },
       ({ db, at }, { id }) => {
-        purgeAccount(db, at + 31 * day, id, () => {})
+        purgeAccount(db, at + 31 * day, id, { removeFiles: () => {} })
         return { purgedAt: at + 31 * day }
       },
     ],
@@ -405,7 +405,7 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
       },
       ({ db, stella, user }, { id }) => {
         const by = later(stella, 1_000)
-        acceptInvitation(db, by, id, user('nils').id, 'mailed')
+        acceptInvitation(db, by, { id, userId: user('nils').id, way: 'mailed' })
         return { state: 'accepted', endedAt: by.at, acceptedBy: user('nils').id }
       },
     ],
@@ -428,7 +428,7 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
       },
       ({ db, stella, mail, account }, { invitationId }) => {
         const by = later(stella, resendGap)
-        resend(db, by, { ...mail, inviter: 'Stella' }, account('acme'), invitationId, 'own')
+        resend(db, by, { ...mail, inviter: 'Stella' }, { account: account('acme'), id: invitationId, handler: 'own' })
         return { supersededAt: by.at }
       },
     ],
@@ -484,7 +484,7 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
   notifications: [
     [
       ({ db, olga, user, account, mail }) => {
-        suspendAccount(db, olga, account('acme').id, 'Abuse', mail)
+        suspendAccount(db, olga, { accountId: account('acme').id, reason: 'Abuse' }, mail)
         const told = { audience: 'partner', topic: 'accounts', mail: 'now', recordId: /^[1-9]/ } as const
         const of = { accountId: account('acme').id, readerOf: account('cloudhaus').id }
         return { ...told, ...of, userId: user('petra').id, createdAt: olga.at }
@@ -569,7 +569,7 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
       },
       ({ db, stella, user, links }) => {
         const token = there(links[0]?.split('/').at(-1))
-        resetPassword(db, stella, token, user('stella'), 'another hash', () => {})
+        resetPassword(db, stella, { token, user: user('stella'), passwordHash: 'another hash' }, () => {})
         return { usedAt: stella.at }
       },
     ],
@@ -577,7 +577,7 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
   emailChanges: [
     [
       ({ db, stella, user, mail, at }) => {
-        requestEmailChange(db, stella, user('stella'), guest.email, mail)
+        requestEmailChange(db, stella, { user: user('stella'), email: guest.email }, mail)
         return { hash, userId: stella.userId, email: guest.email, expiresAt: at + 3_600_000 }
       },
     ],

@@ -38,7 +38,7 @@ t.test('of a long word the index is asked for its three rarest trigrams, and fin
       },
     })
   }) as typeof client.prepare
-  const { found, few } = match(db, 'accounts', accounts.id, accounts.search, 'northwind-47')
+  const { found, few } = match(db, { table: 'accounts', id: accounts.id, text: accounts.search }, 'northwind-47')
   t.ok(few)
   t.same(db.select({ name: accounts.name }).from(accounts).where(found).all(), [{ name: 'Northwind 47' }])
   t.equal(asked.length, 1)

@@ -568,7 +568,7 @@ const withdrawals: Record<string, (panel: Panel, letterId: number) => Promise<un
     const deleted = { deletedAt: 1, deletedBy: userId(panel, 'olga') }
     db.update(projects).set(deleted).where(eq(projects.accountId, id)).run()
     db.update(accounts).set(deleted).where(eq(accounts.id, id)).run()
-    while (purgeAccount(db, app.now(), id, () => {})) {}
+    while (purgeAccount(db, app.now(), id, { removeFiles: () => {} })) {}
   },
 }
 

@@ -91,7 +91,7 @@ function inviteToSolo(w: World): void {
   const invited = { name: 'First', email: 'first@solo.example', role: 'admin', projects: [] } as const
   // Long enough ago to be sent again.
   const earlier = { ...w.support, at: w.support.at - resendGap }
-  invite(w.db, earlier, sender, solo, { ...invited, projects: [] })
+  invite(w.db, earlier, sender, { account: solo, input: { ...invited, projects: [] } })
 }
 
 /** One entry for each POST that asks for a right. A route without one fails the first test. */
@@ -186,12 +186,22 @@ export const acts: Record<string, Act | Act[]> = {
   '/partner/customers/:customer/suspension': {},
   '/partner/customers/:customer/suspension/removal': {
     arrange: (w) =>
-      suspendAccount(w.db, w.person('Petra'), w.accountId('acme'), 'The bill is open.', w.panel.app.mailContext),
+      suspendAccount(
+        w.db,
+        w.person('Petra'),
+        { accountId: w.accountId('acme'), reason: 'The bill is open.' },
+        w.panel.app.mailContext,
+      ),
   },
   '/partner/ticked-customers/suspension': {},
   '/partner/ticked-customers/resumption': {
     arrange: (w) =>
-      suspendAccount(w.db, w.person('Petra'), w.accountId('acme'), 'The bill is open.', w.panel.app.mailContext),
+      suspendAccount(
+        w.db,
+        w.person('Petra'),
+        { accountId: w.accountId('acme'), reason: 'The bill is open.' },
+        w.panel.app.mailContext,
+      ),
   },
   '/partner/ticked-customers/plan': {},
   '/partner/ticked-customers/tag': {},
@@ -218,7 +228,9 @@ export const acts: Record<string, Act | Act[]> = {
   '/partner/customers/:customer/quotas/copy': {
     arrange: (w) => {
       const holder = { level: 'account', accountId: w.accountId('initech') } as const
-      write(w.db, w.person('Petra'), (tx) => changeLimits(tx, w.person('Petra'), holder, new Map([[1, 9]]), ''))
+      write(w.db, w.person('Petra'), (tx) =>
+        changeLimits(tx, w.person('Petra'), holder, { amounts: new Map([[1, 9]]), remark: '' }),
+      )
     },
     fields: () => ({ from: 'initech', version: '2', limitsVersion: '1' }),
   },
@@ -245,7 +257,13 @@ export const acts: Record<string, Act | Act[]> = {
   },
   '/support/accounts/:identifier/suspension': {},
   '/support/accounts/:identifier/suspension/removal': {
-    arrange: (w) => suspendAccount(w.db, w.support, w.accountId('acme'), 'The bill is open.', w.panel.app.mailContext),
+    arrange: (w) =>
+      suspendAccount(
+        w.db,
+        w.support,
+        { accountId: w.accountId('acme'), reason: 'The bill is open.' },
+        w.panel.app.mailContext,
+      ),
   },
   '/support/accounts/:identifier/removal': { objects: inDirect },
   '/support/accounts/:identifier/restoration': {
@@ -283,7 +301,7 @@ export const acts: Record<string, Act | Act[]> = {
 
 function tagAcme(w: World): void {
   const acme = { partnerId: w.accountId('cloudhaus'), id: w.accountId('acme'), identifier: 'acme' }
-  changeTag(w.db, w.person('Petra'), acme, 'Changed', true)
+  changeTag(w.db, w.person('Petra'), acme, { tag: 'Changed', wanted: true })
 }
 
 /** The secret that a page shows, without the spaces between its groups. */
@@ -450,10 +468,14 @@ export const ofUser = (who: Who) => ({
 /** What can become of an invitation to Acme while its link is open. */
 const ofInvitation = (email: string) => ({
   'was cancelled': (w: World) =>
-    cancelInvitation(w.db, w.support, w.accountId('acme'), Number(invitationTo(w, email)), 'own'),
+    cancelInvitation(w.db, w.support, {
+      accountId: w.accountId('acme'),
+      id: Number(invitationTo(w, email)),
+      handler: 'own',
+    }),
   'was sent again': (w: World) => sendInvitationAgain(w, email),
   'leads to a suspended account': (w: World) =>
-    suspendAccount(w.db, w.support, w.accountId('acme'), 'Why', w.panel.app.mailContext),
+    suspendAccount(w.db, w.support, { accountId: w.accountId('acme'), reason: 'Why' }, w.panel.app.mailContext),
   'leads to a deleted account': (w: World) => deleteCustomer(w, w.accountId('acme')),
 })
 
@@ -461,7 +483,7 @@ function sendInvitationAgain(w: World, email: string): void {
   const acme = { id: w.accountId('acme'), kind: 'customer', name: 'Acme' } as const
   const sender = { post: w.panel.app.postLetter, publicUrl: '', inviter: 'Stella' }
   // The token is the test's own, and so of the second before.
-  resend(w.db, w.support, sender, acme, Number(invitationTo(w, email)), 'own')
+  resend(w.db, w.support, sender, { account: acme, id: Number(invitationTo(w, email)), handler: 'own' })
 }
 
 function giveLink(w: World, email: string): void {
@@ -566,11 +588,12 @@ export function ofReset(who: Who) {
   return {
     'has asked for another link': (w: World) =>
       requestReset(w.db, w.support, user(w), { post: w.panel.app.postLetter, publicUrl: '' }),
-    'has used the link': (w: World) => resetPassword(w.db, w.support, token, user(w), anotherHash, () => {}),
+    'has used the link': (w: World) =>
+      resetPassword(w.db, w.support, { token, user: user(w), passwordHash: anotherHash }, () => {}),
     'has another e-mail': (w: World) => {
       askForNewEmail(w, who)
       const sender = { post: w.panel.app.postLetter, publicUrl: '', supportEmail: undefined }
-      changeEmail(w.db, w.person(who), user(w).id, token, { sessionHash: '' }, sender)
+      changeEmail(w.db, w.person(who), { userId: user(w).id, token, sessionHash: '' }, sender)
     },
   }
 }

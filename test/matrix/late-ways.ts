@@ -149,12 +149,23 @@ const ways: Record<string, Way> = {
     who: inAcme,
     leaves: 'suspended',
     lose: (w, who) =>
-      suspendAccount(w.db, w.person('Petra'), w.accountOf(who), 'The bill is open.', w.panel.app.mailContext),
+      suspendAccount(
+        w.db,
+        w.person('Petra'),
+        { accountId: w.accountOf(who), reason: 'The bill is open.' },
+        w.panel.app.mailContext,
+      ),
   },
   'works in an account that Support suspends': {
     who: [...inAcme, 'Petra'],
     leaves: 'suspended',
-    lose: (w, who) => suspendAccount(w.db, w.support, w.accountOf(who), 'The contract ended.', w.panel.app.mailContext),
+    lose: (w, who) =>
+      suspendAccount(
+        w.db,
+        w.support,
+        { accountId: w.accountOf(who), reason: 'The contract ended.' },
+        w.panel.app.mailContext,
+      ),
   },
   'works in an account that its partner deletes': {
     who: inAcme,
@@ -165,7 +176,12 @@ const ways: Record<string, Way> = {
     who: ['Petra in Acme'],
     leaves: 'suspended',
     lose: (w) =>
-      suspendAccount(w.db, w.support, w.accountId('cloudhaus'), 'The contract ended.', w.panel.app.mailContext),
+      suspendAccount(
+        w.db,
+        w.support,
+        { accountId: w.accountId('cloudhaus'), reason: 'The contract ended.' },
+        w.panel.app.mailContext,
+      ),
   },
   'works in a customer that moves to another partner': {
     who: ['Petra in Acme'],
@@ -257,7 +273,7 @@ export function deleteCustomer(w: World, accountId: AccountId): void {
 
 function moveToRival(w: World, accountId: AccountId): void {
   const tell = { post: w.panel.app.postLetter, publicUrl: '', panelName: '', supportEmail: undefined }
-  const done = moveAccount(w.db, w.support, accountId, 'rival', tell)
+  const done = moveAccount(w.db, w.support, { accountId, to: 'rival' }, tell)
   if (done !== 'moved') throw new Error(`The customer cannot move: ${String(done)}.`)
 }
 

@@ -264,7 +264,12 @@ t.test('a partner’s rule approves nothing while the partner is suspended', asy
     return w.db.select().from(quotaRequests).where(eq(quotaRequests.reason, 'By the rule')).get()?.state
   }
   t.equal(await undone(w.db, ask), 'approved')
-  suspendAccount(w.db, w.support, w.accountId('cloudhaus'), 'The contract ended.', w.panel.app.mailContext)
+  suspendAccount(
+    w.db,
+    w.support,
+    { accountId: w.accountId('cloudhaus'), reason: 'The contract ended.' },
+    w.panel.app.mailContext,
+  )
   t.equal(await ask(), 'open')
 })
 

@@ -668,13 +668,18 @@ t.test('data functions that are given one tenant and another’s object find not
     note: 'S',
     tags: ['secret'],
   }
-  details.changeDetails(db, riva, { partnerId: rivalId, identifier: 'umbrella' }, { ...secret, reference: 'S-1' }, 0)
+  details.changeDetails(
+    db,
+    riva,
+    { partnerId: rivalId, identifier: 'umbrella' },
+    { wanted: { ...secret, reference: 'S-1' }, version: 0 },
+  )
   const foreign = { partnerId: cloudhausId, identifier: 'umbrella' }
   const secretPlan = Number(umbrella.plan)
   const wanted = { name: 'X', isDefault: true, amounts: new Map(), version: 1 }
   const [planOfForeign, seen] = [{ partnerId: cloudhausId, id: secretPlan }, { source: 1 }]
   const apply = (accountId: AccountId, source: LimitSource) =>
-    applyLimits(db, actor, { partnerId: cloudhausId, accountId, source }, seen, panel.app.mailContext)
+    applyLimits(db, actor, { partnerId: cloudhausId, accountId, source, seen }, panel.app.mailContext)
   const before = lasting(panel)
 
   const found: Record<string, unknown> = {
@@ -693,7 +698,7 @@ t.test('data functions that are given one tenant and another’s object find not
     findDetails: details.findDetails(db, cloudhausId, umbrellaId).version,
     findByReference: details.findByReference(db, cloudhausId, acmeId, 'S-1'),
     listTags: details.listTags(db, cloudhausId, 5),
-    changeDetails: details.changeDetails(db, actor, foreign, { ...secret, reference: 'X' }, 0),
+    changeDetails: details.changeDetails(db, actor, foreign, { wanted: { ...secret, reference: 'X' }, version: 0 }),
     listAccess: listAccess(db, acmeId, skunkworks, firstPage(accessList)).rows,
     listAccessOf: listAccessOf(db, acmeId, [skunkworks], 25),
     listCandidatesOf: listCandidatesOf(db, acmeId, [skunkworks], 25),
@@ -727,22 +732,21 @@ t.test('data functions that are given one tenant and another’s object find not
     askForMore: askForMore(
       db,
       actor,
-      acmeId,
-      { projectId: skunkworks, amounts: edit.amounts as Map<number, number>, reason: 'X' },
+      { accountId: acmeId, projectId: skunkworks, amounts: edit.amounts as Map<number, number>, reason: 'X' },
       tell,
     ),
     listRequestsOf: requests
       .listRequestsOf(db, acmeId, firstPage(requests.ownRequestList))
       .rows.filter(({ identifier }) => identifier !== 'acme'),
     listOpenRequestsOfSupport: requests.listOpenRequests(db, null, firstPage(requests.openRequestList)).rows,
-    approveRequest: approveRequest(db, actor, foreignRequest, { amounts: new Map(), comment: '' }, tell) !== 'ended',
+    approveRequest: approveRequest(db, actor, { ...foreignRequest, amounts: new Map(), comment: '' }, tell) !== 'ended',
     approveRequestOfAcme:
-      approveRequest(db, actor, { ...foreignRequest, accountId: acmeId }, { amounts: new Map(), comment: '' }, tell) !==
+      approveRequest(db, actor, { ...foreignRequest, accountId: acmeId, amounts: new Map(), comment: '' }, tell) !==
       'ended',
-    declineRequest: declineRequest(db, actor, foreignRequest, 'No', tell),
-    declineRequestAsSupport: declineRequest(db, actor, { ...foreignRequest, partnerId: null }, 'No', tell),
-    declineRequestOfAcme: declineRequest(db, actor, { ...foreignRequest, accountId: acmeId }, 'No', tell),
-    declineRequestOfSibling: declineRequest(db, actor, ofSibling, 'No', tell),
+    declineRequest: declineRequest(db, actor, { ...foreignRequest, comment: 'No' }, tell),
+    declineRequestAsSupport: declineRequest(db, actor, { ...foreignRequest, partnerId: null, comment: 'No' }, tell),
+    declineRequestOfAcme: declineRequest(db, actor, { ...foreignRequest, accountId: acmeId, comment: 'No' }, tell),
+    declineRequestOfSibling: declineRequest(db, actor, { ...ofSibling, comment: 'No' }, tell),
     dropProjectLimits: quotas.dropProjectLimits(db, acmeId, skunkworks),
     findRequest: requests.findRequest(db, acmeId, foreignRequest.id),
     findImport: importData.findImport(db, acmeId, 'users', Number(umbrella.import)),
@@ -793,8 +797,8 @@ t.test('data functions that are given one tenant and another’s object find not
       actor.at,
     ).rows,
     exportTables: exportTables(db, goneId),
-    moveAccount: transfer.moveAccount(db, actor, goneId, 'cloudhaus', tell),
-    movePartner: transfer.moveAccount(db, actor, cloudhausId, 'rival', tell),
+    moveAccount: transfer.moveAccount(db, actor, { accountId: goneId, to: 'cloudhaus' }, tell),
+    movePartner: transfer.moveAccount(db, actor, { accountId: cloudhausId, to: 'rival' }, tell),
     tiesOfAnother: findTies(db, { id: acmeId, partnerId: rivalId }).people.first,
     invitationsOfAnother: findTies(db, { id: acmeId, partnerId: rivalId }).invitations.first,
     findMember: members.findMember(db, acmeId, uma),
@@ -802,13 +806,18 @@ t.test('data functions that are given one tenant and another’s object find not
     removeMember: members.removeMember(db, actor, { accountId: acmeId, userId: uma }, { exit: 'member.removed' }),
     listProjectsOf: listProjectsOf(db, acmeId, uma),
     listProjectsOfForeign: listProjectsOf(db, umbrellaId, stella),
-    resend: pendingData.resend(db, actor, sender, acme, invitation, 'own'),
-    correctInvitation: pendingData.correctInvitation(db, actor, sender, acme, invitation, 'own', {
-      name: 'Changed',
-      email: 'changed@acme.example',
+    resend: pendingData.resend(db, actor, sender, { account: acme, id: invitation, handler: 'own' }),
+    correctInvitation: pendingData.correctInvitation(db, actor, sender, {
+      account: acme,
+      id: invitation,
+      handler: 'own',
+      person: {
+        name: 'Changed',
+        email: 'changed@acme.example',
+      },
     }),
-    cancelInvitation: pendingData.cancelInvitation(db, actor, acmeId, invitation, 'own'),
-    copyLink: pendingData.copyLink(db, actor, acmeId, invitation, 'own'),
+    cancelInvitation: pendingData.cancelInvitation(db, actor, { accountId: acmeId, id: invitation, handler: 'own' }),
+    copyLink: pendingData.copyLink(db, actor, { accountId: acmeId, id: invitation, handler: 'own' }),
     findProject: projectData.findProject(db, acmeId, everything, 'skunkworks'),
     findProjectsById: projectData.findProjectsById(db, acmeId, [skunkworks]),
     renameProject: projectData.renameProject(
@@ -963,7 +972,7 @@ t.test('what the end of an account counts, ends, gives back and forgets is its o
   // Umbrella's own deleted project, which is due as well, is none of the account's.
   const later = actor.at + 31 * 24 * 3_600_000
   const due = () => purge.nextDueAccount(db, later)
-  for (let id = due(); id !== undefined; id = due()) purge.purgeAccount(db, later, id, () => {})
+  for (let id = due(); id !== undefined; id = due()) purge.purgeAccount(db, later, id, { removeFiles: () => {} })
   t.strictSame(Object.fromEntries(recorded('account.purged')), { [acmeId]: [2, 0], [goneId]: [1, 0] })
   t.strictSame(ofUmbrella(), before)
   t.ok(purge.purgeDeletedProject(db, later, there(purge.nextDueProject(db, later))))
@@ -1078,7 +1087,10 @@ t.test('an expired invitation gives way to a new one of the same account and add
   const sender = { post: panel.app.postLetter, publicUrl: '', inviter: 'Stella' }
   const invite = (email: string) =>
     acme &&
-    invitationData.invite(db, actor, sender, acme, { name: 'Guest', email, role: 'member' as const, projects: [] })
+    invitationData.invite(db, actor, sender, {
+      account: acme,
+      input: { name: 'Guest', email, role: 'member' as const, projects: [] },
+    })
   t.type(invite('secret@umbrella.example'), 'object')
   t.type(invite('new@acme.example'), 'object')
   t.notOk(

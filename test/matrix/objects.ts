@@ -97,7 +97,10 @@ export async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepar
   ] as const)
     await (await panel.signIn(who)).submit('/partner/plans/new', 'Create plan', { planName, cores: '7' })
   await lettersKept(panel)
-  const objects = (customer: string, project: string, who: CastName, guest: string, token: string): Objects => {
+  const objects = (
+    { customer, project, guest, token }: { customer: string; project: string; guest: string; token: string },
+    who: CastName,
+  ): Objects => {
     db.insert(emailChanges)
       .values({
         hash: hashToken(token),
@@ -150,8 +153,11 @@ export async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepar
   }
   const prepared = {
     panel,
-    acme: objects('acme', 'website', 'tom', 'guest@acme.example', 'A'.repeat(43)),
-    umbrella: objects('umbrella', 'skunkworks', 'uma', 'secret@umbrella.example', 'U'.repeat(43)),
+    acme: objects({ customer: 'acme', project: 'website', guest: 'guest@acme.example', token: 'A'.repeat(43) }, 'tom'),
+    umbrella: objects(
+      { customer: 'umbrella', project: 'skunkworks', guest: 'secret@umbrella.example', token: 'U'.repeat(43) },
+      'uma',
+    ),
   }
   await lettersKept(panel)
   return prepared

@@ -95,24 +95,25 @@ t.test('a hundred want the last unit of a partner’s pool, or of an account: on
   await olga.submit('/support/accounts/cloudhaus/quotas', 'Save pool', { cores: '6', ram: '1' })
   await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { cores: '5', volumes: '1' })
   const form = { cores: '1', version: '1' }
-  const send = (who: Client, account: string, csrf: string, path: string, fields: Record<string, string>) =>
-    who.postRaw(path, new URLSearchParams({ _csrf: csrf, _account: account, ...fields }).toString())
-  const [ofPetra, ofStella] = [await csrfOf(petra), await csrfOf(stella)]
+  const send = (who: Client, path: string, fields: Record<string, string>) =>
+    who.postRaw(path, new URLSearchParams(fields).toString())
+  const ofPetra = { _csrf: await csrfOf(petra), _account: 'cloudhaus' }
+  const ofStella = { _csrf: await csrfOf(stella), _account: 'acme' }
 
   const fromPool = await Promise.all(
-    customers.map((name) => send(petra, 'cloudhaus', ofPetra, `/partner/customers/${name}/quotas`, form)),
+    customers.map((name) => send(petra, `/partner/customers/${name}/quotas`, { ...ofPetra, ...form })),
   )
   t.equal(withStatus(fromPool, 303).length, 1, 'the last of the pool')
   t.equal(withStatus(fromPool, 422).filter((page) => /has 0 left/.test(page.error('cores'))).length, 99)
 
   const fromAccount = await Promise.all(
-    inAcme.map((name) => send(stella, 'acme', ofStella, `/projects/${name}/quotas`, { volumes: '1', version: '1' })),
+    inAcme.map((name) => send(stella, `/projects/${name}/quotas`, { ...ofStella, volumes: '1', version: '1' })),
   )
   t.equal(withStatus(fromAccount, 303).length, 1, 'the last of the account')
   t.equal(withStatus(fromAccount, 422).filter((page) => /Acme has 0 left/.test(page.error('volumes'))).length, 99)
 
   const shared = await Promise.all(
-    inAcme.map((name) => send(stella, 'acme', ofStella, `/projects/${name}/quotas`, { ram: '1', version: '1' })),
+    inAcme.map((name) => send(stella, `/projects/${name}/quotas`, { ...ofStella, ram: '1', version: '1' })),
   )
   t.equal(withStatus(shared, 303).length, 1, 'the last of what is shared')
   t.equal(withStatus(shared, 409).length, 1, 'a project’s form was older')

@@ -98,7 +98,7 @@ t.test('what could not be done is named on one page, with the reason', async (t)
     requestId: null,
     stillMay: null,
   }
-  suspendAccount(panel.db, actor, accountId(panel, 'c-1'), 'Meanwhile', panel.app.mailContext)
+  suspendAccount(panel.db, actor, { accountId: accountId(panel, 'c-1'), reason: 'Meanwhile' }, panel.app.mailContext)
   panel.db
     .update(accounts)
     .set({ partnerId: accountId(panel, 'rival') })

@@ -83,7 +83,11 @@ async function fill(t: Test): Promise<Filled> {
         .all()
         .every(({ state }) => state !== 'waiting'),
     )
-  const did = async (who: Client, path: string, button: string, fields = {}, within?: string) => {
+  const did = async (
+    who: Client,
+    path: string,
+    { button, fields = {}, within }: { button: string; fields?: Record<string, string>; within?: string | undefined },
+  ) => {
     const page = await who.submitAndFollow(path, button, fields, within)
     if (page.status !== 200) throw new Error(`“${button}” on ${path}: ${page.status} ${page.text}`)
     return page
@@ -96,19 +100,19 @@ async function fill(t: Test): Promise<Filled> {
   ]
   const tom = await first.signIn('tom')
 
-  await did(ines, '/customer/users', 'Invite', { name: 'Tom, before', email: formerEmail })
-  await did(tom, '/profile', 'Change e-mail', { email })
+  await did(ines, '/customer/users', { button: 'Invite', fields: { name: 'Tom, before', email: formerEmail } })
+  await did(tom, '/profile', { button: 'Change e-mail', fields: { email } })
   await kept()
   const asked = first.db.select().from(letters).where(eq(letters.email, email)).get()
   const { text } = await simpleParser(readFileSync(join(first.dataDir, 'mail', `${asked?.id}.eml`)))
-  await did(tom, linkIn(text, publicUrl, '/profile/email/'), 'Change e-mail')
-  await did(tom, '/profile', 'Save name', { name })
-  await did(tom, '/profile', 'Change e-mail', { email: nextEmail })
+  await did(tom, linkIn(text, publicUrl, '/profile/email/'), { button: 'Change e-mail' })
+  await did(tom, '/profile', { button: 'Save name', fields: { name } })
+  await did(tom, '/profile', { button: 'Change e-mail', fields: { email: nextEmail } })
   const enrolment = await tom.open('/profile/two-factor')
   const seed = enrolment.root.querySelector('main code')?.textContent.replaceAll(' ', '') ?? ''
   await tom.press(enrolment, 'Switch on', { code: new TOTP({ secret: Secret.fromBase32(seed) }).generate() })
 
-  await did(stella, '/customer/users', 'Save', { role: 'admin' }, email)
+  await did(stella, '/customer/users', { button: 'Save', fields: { role: 'admin' }, within: email })
   const by = { ...byItself(first.app.now()), userId: tomId }
   createApiToken(first.db, by, accountId(first, 'acme'), {
     name: `${name}’s shop`,
@@ -117,20 +121,29 @@ async function fill(t: Test): Promise<Filled> {
     days: 90,
   })
   first.db.update(apiTokens).set({ lastUsedIp: '192.0.2.77' }).run()
-  await did(tom, '/customer/users', 'Invite', { name: 'Greta', email: 'greta@acme.example' })
-  await did(tom, '/projects/website', 'Save quotas', { volumes: '4', remark: 'Enough for now' })
-  await did(tom, '/customer/account', 'Ask to become a partner')
-  await did(petra, '/partner/customers/acme/details', 'Save details', {
-    contactName: name,
-    contactEmail: email,
-    contactAddress: `c/o ${name}`,
-    note: `${name} decides, write to ${email}`,
+  await did(tom, '/customer/users', { button: 'Invite', fields: { name: 'Greta', email: 'greta@acme.example' } })
+  await did(tom, '/projects/website', { button: 'Save quotas', fields: { volumes: '4', remark: 'Enough for now' } })
+  await did(tom, '/customer/account', { button: 'Ask to become a partner' })
+  await did(petra, '/partner/customers/acme/details', {
+    button: 'Save details',
+    fields: {
+      contactName: name,
+      contactEmail: email,
+      contactAddress: `c/o ${name}`,
+      note: `${name} decides, write to ${email}`,
+    },
   })
-  await did(petra, '/partner/customers/acme/quotas', 'Save quotas', { cores: '8', remark: `As ${name} wants it` })
-  await did(tom, '/customer/quotas', 'Send request', { cores: '20', reason: `Ask me: ${email}` })
+  await did(petra, '/partner/customers/acme/quotas', {
+    button: 'Save quotas',
+    fields: { cores: '8', remark: `As ${name} wants it` },
+  })
+  await did(tom, '/customer/quotas', { button: 'Send request', fields: { cores: '20', reason: `Ask me: ${email}` } })
   const quotas = await petra.open('/partner/customers/acme/quotas')
   await petra.press(quotas, 'Decline', { comment: `No, ${name}.` })
-  await did(stella, '/customer/quotas', 'Send request', { cores: '21', reason: `${name} and ${email} need it` })
+  await did(stella, '/customer/quotas', {
+    button: 'Send request',
+    fields: { cores: '21', reason: `${name} and ${email} need it` },
+  })
 
   const csv = (text: string, file: string) => ({ name: file, bytes: Buffer.from(text) })
   const quoted = `"${name.replaceAll('"', '""')}"`
@@ -166,10 +179,10 @@ async function fill(t: Test): Promise<Filled> {
     return client
   }
   panel.pass(resendGap)
-  await did(again(petra), '/partner/customers/gold/users', 'Resend', {}, email)
+  await did(again(petra), '/partner/customers/gold/users', { button: 'Resend', fields: {}, within: email })
   await until('it failed', () => panel.db.select().from(letters).where(eq(letters.state, 'failed')).get())
   mail.refuse({ at: 'data', code: 451, words: 'later' })
-  await did(again(tom), '/customer/users', 'Invite', { name: 'Wim', email: 'wim@acme.example' })
+  await did(again(tom), '/customer/users', { button: 'Invite', fields: { name: 'Wim', email: 'wim@acme.example' } })
   await until('it waits', () =>
     panel.db
       .select()
@@ -177,10 +190,19 @@ async function fill(t: Test): Promise<Filled> {
       .all()
       .some((letter) => letter.email === 'wim@acme.example' && letter.attempts > 0),
   )
-  await did(again(olga), '/support/accounts/acme/suspension', 'Suspend', { reason: `${email} asked for it` })
-  await did(again(olga), '/support/accounts', 'Resume', {}, 'acme')
-  await did(again(petra), '/partner/customers/gold/suspension', 'Suspend', { reason: `${name} has not paid` })
-  await did(again(olga), '/support/accounts/gold/suspension', 'Suspend', { reason: `${name} has not paid at all` })
+  await did(again(olga), '/support/accounts/acme/suspension', {
+    button: 'Suspend',
+    fields: { reason: `${email} asked for it` },
+  })
+  await did(again(olga), '/support/accounts', { button: 'Resume', fields: {}, within: 'acme' })
+  await did(again(petra), '/partner/customers/gold/suspension', {
+    button: 'Suspend',
+    fields: { reason: `${name} has not paid` },
+  })
+  await did(again(olga), '/support/accounts/gold/suspension', {
+    button: 'Suspend',
+    fields: { reason: `${name} has not paid at all` },
+  })
   return { panel, tom: again(tom), tomId, olga: again(olga) }
 }
 
@@ -495,7 +517,10 @@ t.test('the purge of an account leaves nothing of the people it knew', async (t)
   const later = panel.app.now() + 31 * 24 * 3_600_000
   const due = () => nextDueAccount(panel.db, later)
   for (let id = due(); id !== undefined; id = due())
-    purgeAccount(panel.db, later, id, (ids) => removeLetterFiles(panel.dataDir, ids), panel.app.eraseTraces)
+    purgeAccount(panel.db, later, id, {
+      removeFiles: (ids) => removeLetterFiles(panel.dataDir, ids),
+      eraseTraces: panel.app.eraseTraces,
+    })
   await until('the files are cleaned', () => cleaned(panel))
   t.same(await found(panel, ['quixwen', 'zbvnmt']), [])
 })

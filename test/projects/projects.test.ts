@@ -36,7 +36,11 @@ async function joinAcme(panel: Panel, who: CastName): Promise<Client> {
 }
 
 /** Gives access under Account Settings → Projects. */
-async function giveAccess(panel: Panel, by: Client, project: string, people: CastName[], role: string): Promise<Page> {
+async function giveAccess(
+  panel: Panel,
+  by: Client,
+  { project, people, role }: { project: string; people: CastName[]; role: string },
+): Promise<Page> {
   return by.submitAndFollow(
     '/customer/projects',
     'Give access',
@@ -349,7 +353,7 @@ t.test('under Account Settings → Projects an admin gives many people access at
   t.match(settings.text, 'Shop')
   t.ok(settings.areaMenu.includes('Projects'))
 
-  const page = await giveAccess(panel, stella, 'Shop', ['tom', 'nils'], 'reader')
+  const page = await giveAccess(panel, stella, { project: 'Shop', people: ['tom', 'nils'], role: 'reader' })
   t.match(page.notice, /2 people/)
   t.match(page.title, 'Projects', 'back on the page')
   t.equal(roleIn(panel, 'shop', 'tom'), 'reader')
@@ -420,7 +424,7 @@ t.test('a Project Admin who is a Customer User manages that project, and no othe
   await stella.submit('/projects/website', 'Save', { role: 'admin' }, 'tom@acme.example')
   const tom = await panel.signIn('tom')
 
-  await giveAccess(panel, tom, 'Website', ['nils'], 'user')
+  await giveAccess(panel, tom, { project: 'Website', people: ['nils'], role: 'user' })
   t.equal(roleIn(panel, 'website', 'nils'), 'user')
   t.match((await nils.get('/projects')).row('website'), 'Project User')
   await tom.submit('/projects/website', 'Save', { role: 'reader' }, 'nils@nowhere.example')
@@ -536,7 +540,7 @@ t.test('every change of a project is recorded with what it was before', async (t
   const old = panel.db.select().from(records).all().length
   await stella.submit('/projects', 'Create project', { name: 'Blog', identifier: 'blog' })
   await stella.submit('/projects/blog', 'Rename', { name: 'Journal' })
-  await giveAccess(panel, stella, 'Journal', ['tom'], 'user')
+  await giveAccess(panel, stella, { project: 'Journal', people: ['tom'], role: 'user' })
   await stella.submit('/projects/blog', 'Save', { role: 'admin' }, 'tom@acme.example')
   await stella.submit('/projects/blog', 'Remove', {}, 'tom@acme.example')
   await stella.submit('/projects/blog/removal', 'Delete project', { identifier: 'blog' })

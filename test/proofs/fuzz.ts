@@ -55,7 +55,7 @@ export async function fuzz(t: Test, inputs: number, seed = Date.now() % 1_000_00
         const input = random() * 2 ** 32
         const timed = async () => {
           const began = process.cpuUsage()
-          const answer = await send(client, method, path, forms.get(route.url), randomFrom(input))
+          const answer = await send(client, { method, path, form: forms.get(route.url) }, randomFrom(input))
           const { user, system } = process.cpuUsage(began)
           return { answer, time: (user + system) / 1000 }
         }
@@ -161,9 +161,7 @@ function wasHandled({ status, text }: Page): boolean {
 
 async function send(
   client: Client,
-  method: string,
-  path: string,
-  form: Map<string, string[]> | undefined,
+  { method, path, form }: { method: string; path: string; form: Map<string, string[]> | undefined },
   random: () => number,
 ): Promise<Page> {
   if (method === 'GET') return client.get(path)

@@ -116,15 +116,19 @@ async function logIn({ visit, random }: Workers, email: string): Promise<Client>
   const client = visit()
   const from = { 'x-forwarded-for': `10.${Math.floor(random() * 255)}.${Math.floor(random() * 255)}.1` }
   const page = await client.get('/login', from)
-  await send(client, page, '/login', { email, password: demoPassword }, from)
+  await send(client, page, { path: '/login', fields: { email, password: demoPassword }, headers: from })
   return client
 }
 
 async function post(client: Client, path: string, fields: Record<string, string>): Promise<Page> {
-  return send(client, await client.get(path), path, fields)
+  return send(client, await client.get(path), { path, fields })
 }
 
-function send(client: Client, page: Page, path: string, fields: Record<string, string>, headers = {}): Promise<Page> {
+function send(
+  client: Client,
+  page: Page,
+  { path, fields, headers = {} }: { path: string; fields: Record<string, string>; headers?: Record<string, string> },
+): Promise<Page> {
   const hidden = (name: string) => /value="([^"]*)"/.exec(page.body.split(`name="${name}"`)[1] ?? '')?.[1] ?? ''
   const account = hidden('_account')
   const all = { _csrf: hidden('_csrf'), ...(account ? { _account: account } : {}), ...fields }

@@ -89,7 +89,7 @@ function withoutRules(file: string): Mutant[] {
     .filter((rule) => rule.file.test(file))
     .flatMap(({ line, by, test }) =>
       [...text.matchAll(line)].map((match) => ({
-        ...replaced(file, text, match, by, `without the rule ${match[0].trim().replaceAll(/\s+/g, ' ')}`),
+        ...replaced(file, text, { match, by, name: `without the rule ${match[0].trim().replaceAll(/\s+/g, ' ')}` }),
         test,
       })),
     )
@@ -111,7 +111,7 @@ function widened(file: string, text: string): Mutant[] {
     .filter(([, action = '', who]) => !open.test(action) && who !== 'anyone')
     .map((match) => {
       const everybody = (match.index ?? 0) > inProject ? "['admin', 'user', 'reader']" : 'anyone'
-      return replaced(file, text, match, `  '${match[1]}': ${everybody},`, `everybody may ${match[1]}`)
+      return replaced(file, text, { match, by: `  '${match[1]}': ${everybody},`, name: `everybody may ${match[1]}` })
     })
 }
 
@@ -119,12 +119,12 @@ function widened(file: string, text: string): Mutant[] {
 function unguarded(file: string, text: string): Mutant[] {
   return [...text.matchAll(/can: '([\w.-]+)'/g)]
     .filter(([, action = '']) => !open.test(action))
-    .map((match) => replaced(file, text, match, "can: 'asset.see'", `a route without ${match[1]}`))
+    .map((match) => replaced(file, text, { match, by: "can: 'asset.see'", name: `a route without ${match[1]}` }))
 }
 
 function withoutProjectRights(file: string, text: string): Mutant[] {
   return [...text.matchAll(/projectOf\(request, '[\w.-]+'\)/g)].map((match) =>
-    replaced(file, text, match, 'projectOf(request)', `without the project right ${match[0]}`),
+    replaced(file, text, { match, by: 'projectOf(request)', name: `without the project right ${match[0]}` }),
   )
 }
 
@@ -142,11 +142,15 @@ function withoutGuards(file: string, text: string): Mutant[] {
 
 function unbound(file: string, text: string): Mutant[] {
   const without = (condition: RegExp, by: string) =>
-    [...text.matchAll(condition)].map((match) => replaced(file, text, match, by, `without ${match[0]}`))
+    [...text.matchAll(condition)].map((match) => replaced(file, text, { match, by, name: `without ${match[0]}` }))
   return [...without(tenantCondition, 'undefined'), ...without(/\$\{accounts\.partnerId\} = \$\{partnerId\} and /g, '')]
 }
 
-function replaced(file: string, text: string, match: RegExpMatchArray, by: string, name: string): Mutant {
+function replaced(
+  file: string,
+  text: string,
+  { match, by, name }: { match: RegExpMatchArray; by: string; name: string },
+): Mutant {
   const index = match.index ?? 0
   const line = text.slice(0, index).split('\n').length
   return {

@@ -301,8 +301,7 @@ t.test('random sequences of all quota acts come out as in a plain model', async 
           const made = askForMore(
             db,
             actor,
-            accountId,
-            { projectId: project?.id ?? null, amounts: amountsOf(one.wishes), reason: 'X' },
+            { accountId, projectId: project?.id ?? null, amounts: amountsOf(one.wishes), reason: 'X' },
             tell,
           )
           const today = customer.askedOn.filter((at) => at > model.now - day).length
@@ -337,7 +336,7 @@ t.test('random sequences of all quota acts come out as in a plain model', async 
           const amounts = Object.fromEntries(entries) as Partial<Record<Kind, number>>
           const decide = (byPartner: boolean) => {
             const decided = { partnerId: byPartner ? partnerId : null, accountId, id }
-            const result = approveRequest(db, actor, decided, { amounts: amountsOf(amounts), comment: '' }, tell)
+            const result = approveRequest(db, actor, { ...decided, amounts: amountsOf(amounts), comment: '' }, tell)
             return typeof result === 'string' ? result : Object.keys(result)[0]
           }
           const check = neverLess(model)
@@ -354,7 +353,12 @@ t.test('random sequences of all quota acts come out as in a plain model', async 
           const done =
             one.act === 'cancel'
               ? cancelRequest(db, actor, accountId, id)
-              : declineRequest(db, actor, { partnerId: model.acts ? partnerId : null, accountId, id }, 'No', tell)
+              : declineRequest(
+                  db,
+                  actor,
+                  { partnerId: model.acts ? partnerId : null, accountId, id, comment: 'No' },
+                  tell,
+                )
           compare(one.act, done, customer.asked !== undefined)
           customer.asked = undefined
         } else if (one.act === 'share') {

@@ -42,7 +42,7 @@ const forms: Record<string, [page: string, button: string]> = {
 }
 
 /** Asks for a file as a browser would that then reads nothing, and waits until it has begun. */
-async function ask(t: Test, panel: Panel, client: Client, path: string, encoding: string) {
+async function ask(t: Test, panel: Panel, client: Client, { path, encoding }: { path: string; encoding: string }) {
   const [page, button] = forms[path] ?? []
   const fields = page && button ? formFields((await client.open(page)).form(button).form) : undefined
   const body = fields ? new URLSearchParams(fields as Record<string, string>).toString() : ''
@@ -96,7 +96,7 @@ for (const [path, encoding, rows] of [
         return found
       },
     })
-    const socket = await ask(t, panel, stella, path, encoding)
+    const socket = await ask(t, panel, stella, { path, encoding })
     const stalled = await settled(() => read)
     t.ok(stalled < rows * 0.9, `${stalled} rows were read for somebody who took none`)
     let got = 0
@@ -170,7 +170,7 @@ for (const [path, encoding] of [
       )
       const stella = await panel.signIn('stella')
       addRecords(panel)
-      const socket = await ask(t, panel, stella, path, encoding)
+      const socket = await ask(t, panel, stella, { path, encoding })
       await end(panel, stella)
       let got = 0
       socket.on('data', (part) => {
@@ -196,7 +196,10 @@ t.test('a partner’s download of a customer’s users breaks off when the custo
      INSERT INTO memberships (account_id, user_id, role, created_at, last_used_at)
      SELECT ${accountId(panel, 'acme')}, id, 'member', 1, 1 FROM users WHERE name = 'A'`,
   )
-  const socket = await ask(t, panel, petra, '/partner/customers/acme/users?download=csv', 'identity')
+  const socket = await ask(t, panel, petra, {
+    path: '/partner/customers/acme/users?download=csv',
+    encoding: 'identity',
+  })
   await support.submit('/support/accounts/acme/partner', 'Move', { partner: 'rival' })
   let got = 0
   socket.on('data', (part) => {
@@ -228,7 +231,9 @@ t.test('a user has four downloads open; who leaves one may begin another', async
   const [stella, tom] = [await panel.signIn('stella'), await panel.signIn('tom')]
   addRecords(panel)
   const paths = ['/customer/history?download=csv', '/customer/account/export', '/profile/data', '/profile/data']
-  const open = await Promise.all(paths.map((path, n) => ask(t, panel, stella, path, n % 2 ? 'br' : 'identity')))
+  const open = await Promise.all(
+    paths.map((path, n) => ask(t, panel, stella, { path, encoding: n % 2 ? 'br' : 'identity' })),
+  )
   const wait = async (status: number) => {
     let page = await stella.get('/customer/users?download=csv')
     for (let tries = 0; tries < 1_000 && page.status !== status; tries++) {

@@ -38,38 +38,58 @@ type Act = {
   first?: (panel: Panel) => Promise<unknown>
 }
 
-const as = (who: CastName, page: string, button: string, fields?: Fields, within?: string) => async (panel: Panel) =>
-  (await panel.signIn(who)).submit(page, button, fields, within)
+const as =
+  (
+    who: CastName,
+    page: string,
+    button: string,
+    { fields, within }: { fields?: Fields | undefined; within?: string | undefined } = {},
+  ) =>
+  async (panel: Panel) =>
+    (await panel.signIn(who)).submit(page, button, fields, within)
 const all =
   (...steps: ((panel: Panel) => Promise<unknown>)[]) =>
   async (panel: Panel) => {
     for (const step of steps) await step(panel)
   }
 const untilResendable = async (panel: Panel) => panel.pass(resendGap)
-const suspend = as('petra', '/partner/customers/acme/suspension', 'Suspend', { reason: 'Unpaid' })
-const limitAcme = as('petra', '/partner/customers/acme/quotas', 'Save quotas', { cores: '4' })
-const askForMore = all(limitAcme, as('stella', '/customer/quotas', 'Send request', { cores: '5', reason: 'Growth' }))
-const demote = as('stella', '/projects/website', 'Save', { role: 'reader' }, 'Tom')
-const inviteGuest = as('stella', '/customer/users', 'Invite', { name: 'Guest', email: 'guest@acme.example' })
-const inviteFirst = as('petra', '/partner/customers/new/users', 'Invite', { name: 'Guest', email: 'guest@new.example' })
-const newCustomer = as('petra', '/partner/customers', 'Create customer', { name: 'New', identifier: 'new' })
-const newPlan = as('petra', '/partner/plans/new', 'Create plan', { planName: 'M', cores: '8' })
+const suspend = as('petra', '/partner/customers/acme/suspension', 'Suspend', { fields: { reason: 'Unpaid' } })
+const limitAcme = as('petra', '/partner/customers/acme/quotas', 'Save quotas', { fields: { cores: '4' } })
+const askForMore = all(
+  limitAcme,
+  as('stella', '/customer/quotas', 'Send request', { fields: { cores: '5', reason: 'Growth' } }),
+)
+const demote = as('stella', '/projects/website', 'Save', { fields: { role: 'reader' }, within: 'Tom' })
+const inviteGuest = as('stella', '/customer/users', 'Invite', {
+  fields: { name: 'Guest', email: 'guest@acme.example' },
+})
+const inviteFirst = as('petra', '/partner/customers/new/users', 'Invite', {
+  fields: { name: 'Guest', email: 'guest@new.example' },
+})
+const newCustomer = as('petra', '/partner/customers', 'Create customer', { fields: { name: 'New', identifier: 'new' } })
+const newPlan = as('petra', '/partner/plans/new', 'Create plan', { fields: { planName: 'M', cores: '8' } })
 const askToBePartner = as('dora', '/customer/account', 'Ask to become a partner')
 const askAsDirect = all(
-  as('olga', '/support/accounts/direct/quotas', 'Save quotas', { cores: '4' }),
-  as('dora', '/customer/quotas', 'Send request', { cores: '5', reason: 'Growth' }),
+  as('olga', '/support/accounts/direct/quotas', 'Save quotas', { fields: { cores: '4' } }),
+  as('dora', '/customer/quotas', 'Send request', { fields: { cores: '5', reason: 'Growth' } }),
 )
 const newAccount = as('olga', '/support/accounts', 'Create account', {
-  name: 'New',
-  identifier: 'new',
-  kind: 'partner',
-  adminName: 'Guest',
-  adminEmail: 'guest@new.example',
+  fields: {
+    name: 'New',
+    identifier: 'new',
+    kind: 'partner',
+    adminName: 'Guest',
+    adminEmail: 'guest@new.example',
+  },
 })
 const unproved = async ({ db }: Panel) =>
   db.update(users).set({ emailProvedAt: null }).where(eq(users.email, cast.tom.email)).run()
-const checkUsers = as('stella', '/customer/imports', 'Check the file', { text: 'name,e-mail\nRow,row@acme.example' })
-const checkCustomers = as('petra', '/partner/imports', 'Check the file', { text: 'name,identifier\nRow,row' })
+const checkUsers = as('stella', '/customer/imports', 'Check the file', {
+  fields: { text: 'name,e-mail\nRow,row@acme.example' },
+})
+const checkCustomers = as('petra', '/partner/imports', 'Check the file', {
+  fields: { text: 'name,identifier\nRow,row' },
+})
 /** It is begun, and its worker not woken. */
 const running = async ({ db }: Panel) => db.update(imports).set({ state: 'running' }).run()
 /** It has carried out its row by hand: the last invitation is its. */
@@ -81,14 +101,16 @@ const carriedOut = async ({ db }: Panel) => {
     .run()
 }
 const removeAcmesProjects = all(
-  as('stella', '/projects/website/removal', 'Delete project', { identifier: 'website' }),
-  as('stella', '/projects/shop/removal', 'Delete project', { identifier: 'shop' }),
+  as('stella', '/projects/website/removal', 'Delete project', { fields: { identifier: 'website' } }),
+  as('stella', '/projects/shop/removal', 'Delete project', { fields: { identifier: 'shop' } }),
 )
 const deleteAcme = all(
   removeAcmesProjects,
-  as('petra', '/partner/customers/acme/removal', 'Delete customer', { identifier: 'acme' }),
+  as('petra', '/partner/customers/acme/removal', 'Delete customer', { fields: { identifier: 'acme' } }),
 )
-const deleteDirect = as('olga', '/support/accounts/direct/removal', 'Delete account', { identifier: 'direct' })
+const deleteDirect = as('olga', '/support/accounts/direct/removal', 'Delete account', {
+  fields: { identifier: 'direct' },
+})
 const secondSession = (who: CastName) => (panel: Panel) => panel.signIn(who)
 
 /** For each form of a signed-in user: how it is sent. Or why it cannot find its act done already. */
@@ -160,7 +182,7 @@ const acts: Record<string, Act | string> = {
   },
   'POST /my-invitations/:id/acceptance': {
     who: 'nils',
-    first: as('stella', '/customer/users', 'Invite', { name: 'Nils', email: cast.nils.email }),
+    first: as('stella', '/customer/users', 'Invite', { fields: { name: 'Nils', email: cast.nils.email } }),
     page: '/',
     button: 'Accept',
   },
@@ -272,7 +294,7 @@ const acts: Record<string, Act | string> = {
   'POST /profile/email/confirmation': { who: 'tom', first: unproved, page: '/profile', button: 'Send confirmation' },
   'POST /customer/projects/deleted/:project/restoration': {
     who: 'stella',
-    first: as('stella', '/projects/website/removal', 'Delete project', { identifier: 'website' }),
+    first: as('stella', '/projects/website/removal', 'Delete project', { fields: { identifier: 'website' } }),
     page: '/customer/projects/deleted',
     button: 'Restore',
   },
@@ -549,7 +571,7 @@ const acts: Record<string, Act | string> = {
   },
   'POST /support/accounts/:identifier/suspension/removal': {
     who: 'olga',
-    first: as('olga', '/support/accounts/acme/suspension', 'Suspend', { reason: 'Abuse' }),
+    first: as('olga', '/support/accounts/acme/suspension', 'Suspend', { fields: { reason: 'Abuse' } }),
     page: '/support/accounts',
     button: 'Resume',
   },
@@ -605,7 +627,7 @@ const acts: Record<string, Act | string> = {
   },
   'POST /support/accounts/:identifier/partnership/removal': {
     who: 'olga',
-    first: as('olga', '/support/accounts', 'Make partner', {}, 'direct'),
+    first: as('olga', '/support/accounts', 'Make partner', { fields: {}, within: 'direct' }),
     page: '/support/accounts',
     button: 'Make customer',
     within: 'direct',
@@ -643,7 +665,7 @@ const acts: Record<string, Act | string> = {
   },
   'POST /support/users/:user/disabling/removal': {
     who: 'olga',
-    first: as('olga', '/support/users', 'Disable', {}, cast.tom.email),
+    first: as('olga', '/support/users', 'Disable', { fields: {}, within: cast.tom.email }),
     page: '/support/users',
     button: 'Enable',
     within: cast.tom.email,
@@ -803,7 +825,7 @@ t.test('what is restored while it is suspended is not said to be open', async (t
   const panel = await startApp(t)
   await removeAcmesProjects(panel)
   await suspend(panel)
-  await as('petra', '/partner/customers/acme/removal', 'Delete customer', { identifier: 'acme' })(panel)
+  await as('petra', '/partner/customers/acme/removal', 'Delete customer', { fields: { identifier: 'acme' } })(panel)
   const petra = await panel.signIn('petra')
   const restored = await petra.submitAndFollow('/partner/deleted-customers', 'Restore')
   t.equal(
@@ -877,7 +899,9 @@ t.test('an invitation that a member accepts says that the role stays, and what i
 
 t.test('an invitation that makes a member says as what', async (t) => {
   const panel = await startApp(t)
-  await as('stella', '/customer/users', 'Invite', { name: 'Nils', email: cast.nils.email, role: 'admin' })(panel)
+  await as('stella', '/customer/users', 'Invite', { fields: { name: 'Nils', email: cast.nils.email, role: 'admin' } })(
+    panel,
+  )
   const accepted = await (await panel.signIn('nils')).submitAndFollow('/', 'Accept')
   t.equal(accepted.notice, 'You are Customer Admin of Acme now. You are working in Acme now.')
 })

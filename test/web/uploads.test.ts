@@ -224,10 +224,13 @@ t.test('a slow upload arrives; every other request that is as slow reads that it
   const [petra, max] = [await panel.signIn('petra'), await panel.signIn('max')]
   const imports = '/partner/imports'
   const body = await formOf(petra, imports, `name,identifier\nSlow,slow\n${' '.repeat(10_000)}`)
-  const ask = (who: Client, path: string, type: string, length = body.length, method = 'POST') =>
-    begin(t, port, who, { path, type, length, method })
+  const ask = (
+    who: Client,
+    path: string,
+    { type, length = body.length, method = 'POST' }: { type: string; length?: number; method?: string },
+  ) => begin(t, port, who, { path, type, length, method })
 
-  const whole = ask(petra, imports, multipart)
+  const whole = ask(petra, imports, { type: multipart })
   const status = statusOf(whole)
   await sendSlowly(whole, body, 1_500)
   t.equal(await status, 303, 'longer than a form may take')
@@ -235,11 +238,11 @@ t.test('a slow upload arrives; every other request that is as slow reads that it
   whole.destroy()
 
   for (const [what, socket, time, wanted] of [
-    ['an upload without end', ask(petra, imports, multipart), 9_000, 408],
-    ['a form', ask(petra, '/partner/customers', urlencoded), 2_500, 408],
-    ['a form of a visitor', ask(panel.visit(), '/login', urlencoded), 2_500, 408],
-    ['an upload by somebody who may not import', ask(max, imports, multipart), 2_500, 408],
-    ['a page', ask(petra, imports, urlencoded, body.length, 'GET'), 2_500, 200],
+    ['an upload without end', ask(petra, imports, { type: multipart }), 9_000, 408],
+    ['a form', ask(petra, '/partner/customers', { type: urlencoded }), 2_500, 408],
+    ['a form of a visitor', ask(panel.visit(), '/login', { type: urlencoded }), 2_500, 408],
+    ['an upload by somebody who may not import', ask(max, imports, { type: multipart }), 2_500, 408],
+    ['a page', ask(petra, imports, { type: urlencoded, length: body.length, method: 'GET' }), 2_500, 200],
   ] as const) {
     const answer = answerOf(socket)
     await sendSlowly(socket, body, time)

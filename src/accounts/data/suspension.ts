@@ -5,7 +5,7 @@ import { accounts } from '../../db/schema.ts'
 import { type Suspension, suspensionOf } from '../../db/suspension.ts'
 import { type MailContext, withdrawLettersOfAct } from '../../mail/outbox.ts'
 import { type Actor, record } from '../../records/record.ts'
-import { tellResumed, tellSuspended } from '../notices/data.ts'
+import { tellResumed, tellSuspended } from '../notices/data/notices.ts'
 
 /** The two suspensions: a partner's and Support's. Each has columns of its own. */
 const suspensions = {
@@ -27,7 +27,12 @@ const suspensionBy = ({ bySupport }: Actor) => suspensions[bySupport ? 'support'
  * Stops an account's members from working in it, with the reason that they are shown. Nothing is deleted. A partner
  * and Support each suspend for themselves. False when the actor's side had suspended it before.
  */
-export function suspendAccount(db: Db, actor: Actor, accountId: AccountId, reason: string, mail: MailContext): boolean {
+export function suspendAccount(
+  db: Db,
+  actor: Actor,
+  { accountId, reason }: { accountId: AccountId; reason: string },
+  mail: MailContext,
+): boolean {
   return write(db, actor, (tx) => {
     const own = suspensionBy(actor)
     const before = tx
@@ -38,7 +43,7 @@ export function suspendAccount(db: Db, actor: Actor, accountId: AccountId, reaso
     if (!before || before[own.at] !== null) return false
     tx.update(accounts).set(own.set(actor.at, reason)).where(eq(accounts.id, accountId)).run()
     record(tx, actor, { kind: 'account.suspended', accountId, change: { reason: [null, reason] } })
-    tellSuspended(tx, actor, accountId, reason, mail)
+    tellSuspended(tx, actor, { accountId, reason }, mail)
     return true
   })
 }
@@ -57,7 +62,7 @@ export function resumeAccount(
     if (!account || since === null) return { done: 'nothing', other: account ? suspensionOf(account) : null }
     tx.update(accounts).set(own.set(null, null)).where(eq(accounts.id, accountId)).run()
     record(tx, actor, { kind: 'account.resumed', accountId, change: { reason: [account[own.reason], null] } })
-    withdrawLettersOfAct(tx, accountId, since, 'the account was resumed', actor.at)
+    withdrawLettersOfAct(tx, { accountId, actAt: since }, 'the account was resumed', actor.at)
     const other = suspensionOf({ ...account, ...own.set(null, null) })
     if (!other) tellResumed(tx, actor, accountId, mail)
     return { done: 'resumed', other }

@@ -80,7 +80,7 @@ export function listOwnAccounts(db: Db, userId: UserId, query: ListQuery): List<
   const own = and(equals(memberships.userId, placeholdersOf(values).userId), isNull(accounts.deletedAt))
   return readPage(db, ownAccountList, query, {
     values,
-    narrowed: matches(db, 'accounts', memberships.accountId, accounts.search, query.q),
+    narrowed: matches(db, { table: 'accounts', id: memberships.accountId, text: accounts.search }, query.q),
     rows: ({ where, orderBy, limit }) =>
       db
         .select(ownAccount)

@@ -49,8 +49,10 @@ export default async function deletedAccountRoutes(app: FastifyInstance) {
   app.get('/partner/deleted-customers', { config: { can: 'customer.see' } }, async (request, reply) => {
     const { id } = request.member.account
     return (
-      listDownload(request, reply, deletedCustomerList, (query) => listDeletedCustomers(db, id, query, app.now())) ??
-      showDeleted(request, reply)
+      listDownload(request, reply, {
+        spec: deletedCustomerList,
+        list: (query) => listDeletedCustomers(db, id, query, app.now()),
+      }) ?? showDeleted(request, reply)
     )
   })
 

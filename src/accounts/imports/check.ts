@@ -23,8 +23,7 @@ const mostAtOnce = 100
 export async function checkFile(
   { db, storage, now }: Pick<FastifyInstance, 'db' | 'storage' | 'now'>,
   actor: () => Person,
-  accountId: AccountId,
-  { kind, bytes, name }: { kind: ImportKind; bytes: Uint8Array; name: string },
+  { accountId, kind, bytes, name }: { accountId: AccountId; kind: ImportKind; bytes: Uint8Array; name: string },
   sweep: () => void,
 ): Promise<{ id: number; leftOut: string[] }> {
   const fileName = name.replaceAll(/[\p{Cc}\p{Cs}]/gu, '').slice(0, 100)
@@ -48,7 +47,7 @@ export async function checkFile(
     return { id, leftOut }
 
     function checkRow(row: CsvFileRow): NewRow {
-      return rowOf(row, kind, (values) => kinds[kind].check(db, accountId, values, row.line, used, now()))
+      return rowOf(row, kind, (values) => kinds[kind].check(db, { accountId, values, line: row.line, used }, now()))
     }
 
     function save(): void {

@@ -26,6 +26,7 @@ import { invite, type Sender } from '../invitations/data/sending.ts'
 import {
   type CarriedOut,
   type Checked,
+  type ImportedRow,
   type Kind,
   optional,
   RowFailed,
@@ -107,10 +108,11 @@ export const customers: Kind = {
   example:
     'name,identifier,admin name,admin e-mail,role,project limit\nBlue Ltd,blue,Ann Blue,ann@blue.example,admin,5',
 
-  check(db, accountId, values, line, used) {
+  check(db, imported) {
+    const { accountId, values, line, used } = imported
     const every = { ...withEvery(customers, values), identifier: (values.identifier ?? '').toLowerCase() }
     const known = every.identifier ? findCustomer(db, accountId, every.identifier) : undefined
-    if (known) return checkChange(db, accountId, known, every, line, used)
+    if (known) return checkChange(db, known, imported, every)
     const row = newRow.safeParse(every)
     const subject = `${values.name ?? ''} ${values.identifier ?? ''}`.trim()
     if (!row.success) return { subject, wrong: wordsOf(row.error) }
@@ -139,11 +141,11 @@ export const customers: Kind = {
     }
   },
 
-  carryOut(tx, actor, sender, accountId, input) {
+  carryOut(tx, actor, sender, { accountId, input }) {
     if ('change' in input) return allOrNothing(tx, (inner) => change(inner, actor, accountId, input as ChangeInput))
     const { limit, plan, admin } = input as NewInput
     if (admin) mayInvite(tx, actor, emailKey(admin.email))
-    const create = (inner: Db) => createWithAll(inner, actor, sender, accountId, input as NewInput)
+    const create = (inner: Db) => createWithAll(inner, actor, sender, { ...(input as NewInput), accountId })
     // A limit may turn out to be more than the pool has: a transaction of its own undoes the customer. It takes a while.
     if (limit == null && plan == null) return create(tx)
     try {
@@ -161,14 +163,8 @@ export const customers: Kind = {
 const limitWords = (limit: number | null) =>
   limit === null ? 'lifts its project limit' : `limits it to ${limit} projects`
 
-function checkChange(
-  db: Db,
-  partnerId: AccountId,
-  customer: Customer,
-  every: Record<string, string>,
-  line: number,
-  used: Used,
-): Checked {
+function checkChange(db: Db, customer: Customer, imported: ImportedRow, every: Record<string, string>): Checked {
+  const { accountId, line, used } = imported
   const subject = `${customer.name} (${customer.identifier})`
   const earlier = usedBefore(used, customer.identifier, line)
   if (earlier) return { subject, wrong: `“${customer.identifier}” stands in line ${earlier} already.` }
@@ -185,7 +181,7 @@ function checkChange(
   const limit = row.data['project limit']
   const use = limit === undefined ? undefined : usesOf(db, [customer.id]).get(customer.id)?.find(isCounted)
   if (limit !== undefined && use && use.limit !== limit) {
-    const short = takeFromPool(db, partnerId, used, moreTaken(use, limit))
+    const short = takeFromPool(db, accountId, used, moreTaken(use, limit))
     if (short) return { subject, wrong: short }
     input.limit = limit
     will.push(limitWords(limit))
@@ -217,13 +213,18 @@ function lackWords(shortages: Shortage[]): string {
 
 const shortWords = (left: number) => `The pool has ${Math.max(0, left)} projects left.`
 
-function createWithAll(tx: Db, actor: Person, sender: Sender, partnerId: AccountId, customer: NewInput): CarriedOut {
-  const { name, identifier, admin, limit, plan = null } = customer
+function createWithAll(
+  tx: Db,
+  actor: Person,
+  sender: Sender,
+  customer: NewInput & { accountId: AccountId },
+): CarriedOut {
+  const { accountId, name, identifier, admin, limit, plan = null } = customer
   const projects = findResource(tx, countedResource)
   const limits = new Map(projects && limit !== undefined ? [[projects.id, limit]] : [])
-  const created = createCustomer(tx, actor, partnerId, { name, identifier, plan, limits })
+  const created = createCustomer(tx, actor, accountId, { name, identifier, plan, limits })
   if (!created) throw new Taken(identifier)
-  const invited = admin && invite(tx, actor, sender, created, { ...admin, projects: [] })
+  const invited = admin && invite(tx, actor, sender, { account: created, input: { ...admin, projects: [] } })
   return { words: 'created', ...(typeof invited === 'object' ? { invitationId: invited.id } : {}) }
 }
 
@@ -239,9 +240,9 @@ function change(tx: Db, actor: Person, partnerId: AccountId, { change, name, lim
 /** Throws a RowFailed where the pool has not enough left. False when the limit is that already. */
 function setProjectLimit(tx: Db, actor: Person, accountId: AccountId, limit: number | null): boolean {
   const projects = findResource(tx, countedResource)
-  if (!projects) return false
+  const amounts = new Map(projects ? [[projects.id, limit]] : [])
   try {
-    return changeLimits(tx, actor, { level: 'account', accountId }, new Map([[projects.id, limit]]), '')
+    return changeLimits(tx, actor, { level: 'account', accountId }, { amounts, remark: '' })
   } catch (error) {
     if (!(error instanceof NotEnough)) throw error
     throw new RowFailed(shortWords(error.shortages[0]?.left ?? 0))

@@ -29,6 +29,9 @@ export type Used = {
   plan?: Plan | null
 }
 
+/** A row of the file; `used` by it and those before it. */
+export type ImportedRow = { accountId: AccountId; values: Record<string, string>; line: number; used: Used }
+
 /** What a row has done; an invitation where it sent one. */
 export type CarriedOut = { words: string; invitationId?: number }
 
@@ -40,9 +43,9 @@ export type Kind = {
   /** The column with somebody’s e-mail. */
   emailColumn: string
   example: string
-  check: (db: Db, accountId: AccountId, values: Record<string, string>, line: number, used: Used, at: number) => Checked
+  check: (db: Db, row: ImportedRow, at: number) => Checked
   /** Throws a RowFailed, or a TooMany where it can be done later, and leaves nothing of the row then. */
-  carryOut: (tx: Db, actor: Person, sender: Sender, accountId: AccountId, input: object) => CarriedOut
+  carryOut: (tx: Db, actor: Person, sender: Sender, row: { accountId: AccountId; input: object }) => CarriedOut
 }
 
 /** A field that may be left empty. */

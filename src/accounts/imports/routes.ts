@@ -63,8 +63,10 @@ async function files(app: FastifyInstance, { kind, worker }: Imports) {
     base,
     see,
     async (request, reply) =>
-      listDownload(request, reply, importList, (query) => listImports(db, request.member.account.id, kind, query)) ??
-      showImports(request, reply, kind),
+      listDownload(request, reply, {
+        spec: importList,
+        list: (query) => listImports(db, request.member.account.id, kind, query),
+      }) ?? showImports(request, reply, kind),
   )
 
   app.post(base, { config: { ...change.config, upload: mostOfForm } }, async (request, reply) => {
@@ -79,7 +81,7 @@ async function files(app: FastifyInstance, { kind, worker }: Imports) {
     try {
       const by = () => actor(request)
       const sent = { kind, bytes, name: file?.name ?? 'pasted lines' }
-      const { id, leftOut } = await checkFile(app, by, request.member.account.id, sent, worker.sweep)
+      const { id, leftOut } = await checkFile(app, by, { accountId: request.member.account.id, ...sent }, worker.sweep)
       return reply.seeOther(`${base}/${id}`, leftOutWords(leftOut))
     } catch (error) {
       if (!(error instanceof UnreadableFile || error instanceof TooMany)) throw error
@@ -100,7 +102,7 @@ async function checked(app: FastifyInstance, { kind, worker }: Imports) {
     const one = importOf(request, kind)
     if ((request.query as Record<string, unknown>).download === 'failed') return downloadFailed(request, reply, kind)
     return (
-      listDownload(request, reply, importRowList, (query) => listImportRows(db, one.id, query)) ??
+      listDownload(request, reply, { spec: importRowList, list: (query) => listImportRows(db, one.id, query) }) ??
       showImport(request, reply, { kind, worker })
     )
   })

@@ -32,7 +32,7 @@ export const users: Kind = {
   emailColumn: 'e-mail',
   example: 'name,e-mail,role,projects\nAnn Blue,ann@blue.example,user,intranet:user archive:reader',
 
-  check(db, accountId, values, line, used, at) {
+  check(db, { accountId, values, line, used }, at) {
     const every = withEvery(users, values)
     const subject = `${values.name ?? ''} ${values['e-mail'] ?? ''}`.trim()
     const known = checkKnown(db, accountId, every, at)
@@ -54,12 +54,12 @@ export const users: Kind = {
     }
   },
 
-  carryOut(tx, actor, sender, accountId, input) {
+  carryOut(tx, actor, sender, { accountId, input }) {
     const user = input as UserInput
     const account = findAccount(tx, accountId)
     if (!account) throw new RowFailed('The account is gone.')
     mayInvite(tx, actor, emailKey(user.email))
-    const invited = invite(tx, actor, sender, account, user)
+    const invited = invite(tx, actor, sender, { account, input: user })
     if (typeof invited === 'string') throw new RowFailed(refusalWords[invited])
     return { words: 'invited', invitationId: invited.id }
   },

@@ -34,10 +34,11 @@ const correction = z.strictObject({ name: personName(), email: email() })
 /** Resend, correct, cancel and copy the link of a pending invitation. */
 export function invitationActs(app: FastifyInstance, place: InvitationsPlace): void {
   const { db, config: settings } = app
-  const { base, config, accountOf, actor, sender, handler, list } = place
+  const { base, config, accountOf, actor, sender, list } = place
+  const named = (request: FastifyRequest) => ({ id: idOf(request), handler: place.handler(request) })
 
   app.post(`${base}/:id/resending`, { config }, async (request, reply) => {
-    const sent = resend(db, actor(request), sender(request), accountOf(request), idOf(request), handler(request))
+    const sent = resend(db, actor(request), sender(request), { account: accountOf(request), ...named(request) })
     return reply.seeOther(
       list(request),
       apart`Invitation sent again to ${found(sent).email}. Earlier links have ended.`,
@@ -45,8 +46,9 @@ export function invitationActs(app: FastifyInstance, place: InvitationsPlace): v
   })
 
   app.post(`${base}/:id/cancellation`, { config }, async (request, reply) => {
-    const { id } = accountOf(request)
-    const cancelled = found(cancelInvitation(db, actor(request), id, idOf(request), handler(request)))
+    const cancelled = found(
+      cancelInvitation(db, actor(request), { accountId: accountOf(request).id, ...named(request) }),
+    )
     return reply.seeOther(list(request), apart`The invitation of ${cancelled.email} was cancelled.`)
   })
 
@@ -58,12 +60,8 @@ export function invitationActs(app: FastifyInstance, place: InvitationsPlace): v
     const form = readForm(correction, request.body)
     if (!form.input) return showCorrection(request, reply.code(422), form)
     const account = accountOf(request)
-    const { input } = form
-    const corrected = found(
-      orTooMany(() =>
-        correctInvitation(db, actor(request), sender(request), account, idOf(request), handler(request), input),
-      ),
-    )
+    const wanted = { account, ...named(request), person: form.input }
+    const corrected = found(orTooMany(() => correctInvitation(db, actor(request), sender(request), wanted)))
     if (corrected instanceof TooMany) {
       form.errors.email = corrected.message
       reply.header('retry-after', String(Math.ceil(corrected.wait / 1_000)))
@@ -80,9 +78,10 @@ export function invitationActs(app: FastifyInstance, place: InvitationsPlace): v
 
   if (place.copies)
     app.post(`${base}/:id/link`, { config }, async (request, reply) => {
-      const { id } = accountOf(request)
       // Only the hash of a link is kept, so it is shown once and there is no page to go on to.
-      const { invitation, token } = found(copyLink(db, actor(request), id, idOf(request), handler(request)))
+      const { invitation, token } = found(
+        copyLink(db, actor(request), { accountId: accountOf(request).id, ...named(request) }),
+      )
       return reply.page('accounts/invitations/link', {
         title: apart`Link for ${invitation.name}`,
         invitation,
@@ -93,7 +92,7 @@ export function invitationActs(app: FastifyInstance, place: InvitationsPlace): v
 
   function showCorrection(request: FastifyRequest, reply: FastifyReply, form?: Form) {
     const account = accountOf(request)
-    const invitation = found(findPending(db, account.id, idOf(request), handler(request)))
+    const invitation = found(findPending(db, { accountId: account.id, ...named(request) }))
     return reply.page('accounts/invitations/correction', {
       title: 'Correct invitation',
       area: place.area,

@@ -22,7 +22,9 @@ export default async function invitationRoutes(app: FastifyInstance) {
 
   app.post('/my-invitations/:id/acceptance', { config: { can: 'home.see' } }, async (request, reply) => {
     const by = actor(request)
-    const accepted = write(db, by, (tx) => acceptInvitation(tx, by, idOf(request), by.userId, 'home'))
+    const accepted = write(db, by, (tx) =>
+      acceptInvitation(tx, by, { id: idOf(request), userId: by.userId, way: 'home' }),
+    )
     return (accepted && welcome(reply, accepted)) ?? reply.seeOther('/', 'This invitation is no longer open.')
   })
 }

@@ -76,7 +76,7 @@ export function listMembers(db: Db, accountId: AccountId, query: ListQuery<Membe
     values,
     narrowed: and(
       role ? eq(memberships.role, role as Role) : undefined,
-      matches(db, 'users', memberships.userId, memberships.search, query.q),
+      matches(db, { table: 'users', id: memberships.userId, text: memberships.search }, query.q),
     ),
     rows: ({ where, orderBy, limit }) =>
       db

@@ -32,8 +32,12 @@ export default async function memberRoutes(app: FastifyInstance) {
   app.get('/customer/users', { config: { can: 'people.see' } }, async (request, reply) => {
     const { id } = request.member.account
     return (
-      listDownload(request, reply, memberList, (query) => listMembers(db, id, query)) ??
-      listDownload(request, reply, invitationList, (query) => listInvitations(db, id, query), invitedPrefix) ??
+      listDownload(request, reply, { spec: memberList, list: (query) => listMembers(db, id, query) }) ??
+      listDownload(request, reply, {
+        spec: invitationList,
+        list: (query) => listInvitations(db, id, query),
+        prefix: invitedPrefix,
+      }) ??
       showMembers(request, reply)
     )
   })
@@ -49,7 +53,7 @@ export default async function memberRoutes(app: FastifyInstance) {
       } else {
         const sender = { post: postLetter, publicUrl: config.publicUrl, inviter: user.name }
         const input = { ...person, projects: chosen.map(({ id }) => ({ id, role: projectRole })) }
-        const invited = orTooMany(() => invite(db, actor(request), sender, account, input))
+        const invited = orTooMany(() => invite(db, actor(request), sender, { account, input }))
         if (invited instanceof TooMany) form.errors.email = invited.message
         else if (typeof invited === 'object')
           return reply.seeOther('/customer/users', apart`Invitation sent to ${invited.email}.`)
@@ -73,7 +77,7 @@ export default async function memberRoutes(app: FastifyInstance) {
       const wait = tooSoon(request, reply, sessionAttempt(request, `confirmation ${member.userId}`))
       if (wait) return showMembers(request, reply, { problem: wait })
       const sender = { post: postLetter, publicUrl: config.publicUrl }
-      const sent = requestConfirmation(db, actor(request), member.userId, account.id, sender)
+      const sent = requestConfirmation(db, actor(request), { userId: member.userId, accountId: account.id }, sender)
       return reply.seeOther(
         '/customer/users',
         sent ? apart`Confirmation sent to ${sent.email}.` : apart`The address of ${member.name} is confirmed already.`,

@@ -116,7 +116,7 @@ export const customerOperations = [
         ...(body.tags && { tags: body.tags }),
       }
       const ids = { partnerId: account.id, identifier: one.identifier }
-      if (found(changeDetails(db, by, ids, wanted, version)) === 'taken') {
+      if (found(changeDetails(db, by, ids, { wanted, version })) === 'taken') {
         const other = findByReference(db, account.id, one.id, wanted.reference)
         const detail = `${other ?? 'Another customer'} has this reference.`
         return new Problem('conflict', detail, { errors: [{ pointer: '#/reference', code: 'taken', detail }] })
@@ -177,7 +177,7 @@ export const customerOperations = [
     status: 200,
     current: customerAnswer,
     do: ({ db, by, account, request, body }) => {
-      suspendAccount(db, by, customerOf(request, db).id, body.reason, request.server.mailContext)
+      suspendAccount(db, by, { accountId: customerOf(request, db).id, reason: body.reason }, request.server.mailContext)
       return { status: 200, body: customerAnswer({ request, db, account }) }
     },
   }),

@@ -34,7 +34,8 @@ const showInvitation = (one: Invitation) => ({
 type Place = Pick<Call, 'db' | 'account' | 'request'>
 
 const idIn = ({ request }: Place) => found(readId((request.params as { invitation: string }).invitation))
-const show = (call: Place) => showInvitation(found(findPending(call.db, call.account.id, idIn(call), 'own')))
+const show = (call: Place) =>
+  showInvitation(found(findPending(call.db, { accountId: call.account.id, id: idIn(call), handler: 'own' })))
 
 const senderOf = ({ request }: Place) => {
   const { postLetter, config } = request.server
@@ -90,7 +91,7 @@ export const invitationOperations = [
         return { id: project.id, role }
       })
       mustDiffer(body.projects.map(({ identifier }) => identifier))
-      const invited = invite(db, by, senderOf(call), account, { ...body, projects })
+      const invited = invite(db, by, senderOf(call), { account, input: { ...body, projects } })
       if (invited === 'member') return new Problem('conflict', 'This person is a user of the account already.')
       if (invited === 'pending') return new Problem('conflict', 'This address has a pending invitation already.')
       return {
@@ -120,7 +121,9 @@ export const invitationOperations = [
     status: 200,
     do: (call) => ({
       status: 200,
-      body: showInvitation(found(resend(call.db, call.by, senderOf(call), call.account, idIn(call), 'own'))),
+      body: showInvitation(
+        found(resend(call.db, call.by, senderOf(call), { account: call.account, id: idIn(call), handler: 'own' })),
+      ),
     }),
   }),
   act({
@@ -132,7 +135,7 @@ export const invitationOperations = [
     status: 204,
     current: show,
     do: (call) => {
-      found(cancelInvitation(call.db, call.by, call.account.id, idIn(call), 'own'))
+      found(cancelInvitation(call.db, call.by, { accountId: call.account.id, id: idIn(call), handler: 'own' }))
       return { status: 204 }
     },
   }),

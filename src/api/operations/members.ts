@@ -8,7 +8,7 @@ import {
   type Refused,
   removeMember,
 } from '../../accounts/members/data.ts'
-import { tellRemoved, tellRole } from '../../accounts/notices/data.ts'
+import { tellRemoved, tellRole } from '../../accounts/notices/data/notices.ts'
 import { found } from '../../web/answer/errors.ts'
 import { userIdOf } from '../../web/request/address.ts'
 import { act, type Call, listing, reading } from '../operation.ts'
@@ -82,7 +82,8 @@ export const memberOperations = [
       const ids = { accountId: account.id, userId: before.userId }
       const changed: Refused | object = found(changeRole(db, by, ids, { role: body.role, version: before.version }))
       if (changed === 'last-admin') return lastAdmin()
-      if (before.role !== body.role) tellRole(db, by, account.id, before, body.role, request.server.mailContext)
+      if (before.role !== body.role)
+        tellRole(db, by, { accountId: account.id, person: before, role: body.role }, request.server.mailContext)
       return { status: 200, body: show(call) }
     },
   }),
@@ -100,7 +101,7 @@ export const memberOperations = [
       const { userId } = theMember(call)
       const removed = found(removeMember(db, by, { accountId: account.id, userId }, { exit: 'member.removed' }))
       if (removed === 'last-admin') return lastAdmin()
-      tellRemoved(db, by, account.id, removed, request.server.mailContext)
+      tellRemoved(db, by, { accountId: account.id, person: removed }, request.server.mailContext)
       return { status: 204 }
     },
   }),

@@ -68,7 +68,7 @@ export const ofCustomerOperations = [
         inviter: request.signedIn.name,
         from: { partner: account.name },
       }
-      const invited = inviteAdmin(db, by, sender, customer, body, mailContext)
+      const invited = inviteAdmin(db, by, sender, { account: customer, person: body, mail: mailContext })
       if (invited === 'has-admin')
         return new Problem('conflict', `${customer.name} has a Customer Admin who can log in and invite its users.`)
       if (typeof invited === 'string') return new Problem('conflict', noAdminWords[invited])

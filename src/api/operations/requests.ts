@@ -111,7 +111,12 @@ export const requestOperations = [
       const amounts = amountsOf(quotas, body.amounts, ['amounts'])
       if (amounts.size === 0) return notMore()
       const asked = found(
-        askForMore(db, by, account.id, { projectId, amounts, reason: body.reason }, request.server.mailContext),
+        askForMore(
+          db,
+          by,
+          { accountId: account.id, projectId, amounts, reason: body.reason },
+          request.server.mailContext,
+        ),
       )
       if (asked === 'open-already') return new Problem('conflict', 'A request of this account is open already.')
       if (asked === 'too-many')
@@ -193,7 +198,7 @@ export const requestOperations = [
         ? amountsOf(quotas, body.amounts, ['amounts'])
         : new Map(open.amounts.map(({ resource, asked }) => [resource.id, asked]))
       const ids = { partnerId: account.id, accountId: open.accountId, id: open.id }
-      const done = approveRequest(db, by, ids, { amounts, comment: body.comment }, request.server.mailContext)
+      const done = approveRequest(db, by, { ...ids, amounts, comment: body.comment }, request.server.mailContext)
       if (done === 'ended') return ended()
       if (done !== 'approved')
         return 'notMore' in done ? notMore() : new Problem('conflict', 'Your pool has not enough left.')
@@ -221,7 +226,7 @@ export const requestOperations = [
       const { db, by, account, request, body } = call
       const open = ofCustomer(call)
       const ids = { partnerId: account.id, accountId: open.accountId, id: open.id }
-      if (!declineRequest(db, by, ids, body.comment, request.server.mailContext)) return ended()
+      if (!declineRequest(db, by, { ...ids, comment: body.comment }, request.server.mailContext)) return ended()
       return { status: 200, body: showRequest(ofCustomer(call)) }
     },
   }),

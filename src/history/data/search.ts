@@ -89,7 +89,7 @@ function either(
     if (ids) rare.push(sql`select records.id from records where ${and(isOneOf(column, ids), seen)}`)
     else
       frequent.push(
-        sql`(exists (select 1 from ${sql.identifier(table)} where ${id} = ${column} and ${matches(db, table, id, text, q) ?? sql`true`}) and ${seen ?? sql`true`})`,
+        sql`(exists (select 1 from ${sql.identifier(table)} where ${id} = ${column} and ${matches(db, { table, id, text }, q) ?? sql`true`}) and ${seen ?? sql`true`})`,
       )
   }
   return or(rare.length > 0 ? sql`${records.id} in (${sql.join(rare, sql` union all `)})` : undefined, ...frequent)

@@ -36,7 +36,7 @@ export default async function notificationRoutes(app: FastifyInstance) {
     const { id } = request.signedIn
     const list = (query: ListQuery<'state'>) => listNotifications(db, id, query)
     return (
-      listDownload(request, reply, notificationList, list) ??
+      listDownload(request, reply, { spec: notificationList, list }) ??
       reply.page('home/notifications', {
         title: 'Notifications',
         list: list(readList(request, notificationList)),

@@ -14,7 +14,7 @@ export default async function backupRoutes(app: FastifyInstance) {
     const { working } = backups
     // What is being made is no file yet.
     const files = listBackupFiles(dataDir).filter(({ name }) => working === undefined || !name.startsWith(working))
-    const file = listDownload(request, reply, backupList, (query) => listBackups(db, files, query))
+    const file = listDownload(request, reply, { spec: backupList, list: (query) => listBackups(db, files, query) })
     if (file) return file
     return reply.page('operations/backups/index', {
       title: 'Backups',

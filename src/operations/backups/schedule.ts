@@ -26,10 +26,7 @@ const hour = 60 * minute
  */
 export function startBackups(
   config: Config,
-  now: () => number,
-  log: FastifyBaseLogger,
-  clock: Clock,
-  made: () => void,
+  { now, log, clock, made }: { now: () => number; log: FastifyBaseLogger; clock: Clock; made: () => void },
 ): Backups {
   const { dataDir, backupEveryHours, backupKeep } = config
   const stopping = new AbortController()

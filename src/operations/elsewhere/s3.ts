@@ -43,7 +43,7 @@ export function s3Store(place: S3Place, signal?: AbortSignal): Store {
       service: 's3',
     }).sign()
     try {
-      return await send(method, signed.url, Object.fromEntries(signed.headers), body, signal)
+      return await send(method, signed.url, { headers: Object.fromEntries(signed.headers), body, signal })
     } catch (error) {
       signal?.throwIfAborted()
       throw new Failure(`${placeWords(place)}: ${(error as Error).message}.`)
@@ -104,9 +104,7 @@ function inTag(xml: string, tag: string): string {
 async function send(
   method: string,
   url: URL,
-  headers: Record<string, string>,
-  body: Body,
-  signal: AbortSignal | undefined,
+  { headers, body, signal }: { headers: Record<string, string>; body: Body; signal: AbortSignal | undefined },
 ): Promise<Answer> {
   const length = 'file' in body ? statSync(body.file).size : Buffer.byteLength(body.text)
   const sent = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, {

@@ -48,19 +48,21 @@ export async function openReplica(config: Config, db: Connection): Promise<Repli
   if (!replicateTo) return undefined
   const litestream = await findLitestream()
   try {
-    return superviseReplica(config, db, replicateTo, litestream, await claimEpoch(db, replicateTo))
+    return superviseReplica(config, db, { place: replicateTo, litestream, begun: await claimEpoch(db, replicateTo) })
   } catch (error) {
     if (error instanceof TakenOver) throw new StartError(error.message)
-    return superviseReplica(config, db, replicateTo, litestream, inOneLine(error) ?? (error as Error).message)
+    return superviseReplica(config, db, {
+      place: replicateTo,
+      litestream,
+      begun: inOneLine(error) ?? (error as Error).message,
+    })
   }
 }
 
 function superviseReplica(
   { dataDir, replicateKeepHours: keepHours }: Config,
   db: Connection,
-  place: Place,
-  litestream: Litestream,
-  begun: Claim | string,
+  { place, litestream, begun }: { place: Place; litestream: Litestream; begun: Claim | string },
 ): Replica {
   const stopping = new AbortController()
   const trouble = newTrouble(typeof begun === 'string' ? begun : undefined)

@@ -48,9 +48,10 @@ export default async function customerRoutes(app: FastifyInstance) {
     '/partner/customers',
     see,
     async (request, reply) =>
-      listDownload(request, reply, customerList, (query) =>
-        listCustomers(db, request.member.account.id, query, app.now()),
-      ) ?? showCustomers(request, reply),
+      listDownload(request, reply, {
+        spec: customerList,
+        list: (query) => listCustomers(db, request.member.account.id, query, app.now()),
+      }) ?? showCustomers(request, reply),
   )
 
   app.post('/partner/customers', { config: { can: 'customer.create', inAccount: true } }, async (request, reply) => {
@@ -80,9 +81,10 @@ export default async function customerRoutes(app: FastifyInstance) {
   app.get('/partner/customers/:customer/projects', see, async (request, reply) => {
     const customer = customerOf(request)
     const all = { userId: request.signedIn.id, seesAll: true }
-    const file = listDownload(request, reply, projectList, (query) =>
-      listProjects(db, customerOf(request).id, all, query),
-    )
+    const file = listDownload(request, reply, {
+      spec: projectList,
+      list: (query) => listProjects(db, customerOf(request).id, all, query),
+    })
     if (file) return file
     const list = listProjects(db, customer.id, all, readList(request, projectList))
     return reply.page('partners/customers/projects', {

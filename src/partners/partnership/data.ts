@@ -91,7 +91,7 @@ export const partnerRequestList = {
 export function listPendingRequests(db: Db, query: ListQuery): List<PendingRequest> {
   return readPage(db, partnerRequestList, query, {
     values: {},
-    narrowed: matches(db, 'accounts', partnerRequests.accountId, accounts.search, query.q),
+    narrowed: matches(db, { table: 'accounts', id: partnerRequests.accountId, text: accounts.search }, query.q),
     rows: ({ where, orderBy, limit }) =>
       db
         .select({
@@ -135,7 +135,7 @@ export function makePartner(db: Db, actor: Actor, accountId: AccountId, tell: Te
     if (account?.kind !== 'customer' || account.deletedAt !== null) return false
     endTie(tx, actor, account)
     endSuspensionByPartner(tx, actor, accountId)
-    endRequestOf(tx, actor, accountId, 'The account became a partner account.')
+    endRequestOf(tx, actor, { accountId, comment: 'The account became a partner account.' })
     const partner =
       account.partnerId === null
         ? undefined
@@ -143,7 +143,7 @@ export function makePartner(db: Db, actor: Actor, accountId: AccountId, tell: Te
     tx.update(accounts).set({ kind: 'partner', partnerId: null }).where(eq(accounts.id, accountId)).run()
     // Version 0.2.0 kept both when a partner account became a customer account.
     endPoolAndRule(tx, actor, accountId)
-    const answers = decide(tx, actor, account, 'granted', tell)
+    const answers = decide(tx, actor, { account, state: 'granted' }, tell)
     record(tx, actor, {
       kind: 'account.became-partner',
       accountId,
@@ -166,7 +166,7 @@ export function makePartner(db: Db, actor: Actor, accountId: AccountId, tell: Te
 export function declinePartnerRequest(db: Db, actor: Actor, accountId: AccountId, tell: Tell): boolean {
   return write(db, actor, (tx) => {
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
-    const answers = account && decide(tx, actor, account, 'declined', tell)
+    const answers = account && decide(tx, actor, { account, state: 'declined' }, tell)
     if (answers === undefined) return false
     record(tx, actor, { kind: 'partner.declined', accountId, answers })
     return true
@@ -177,14 +177,13 @@ export function declinePartnerRequest(db: Db, actor: Actor, accountId: AccountId
 function decide(
   tx: Db,
   actor: Actor,
-  account: Account,
-  state: 'granted' | 'declined',
+  { account, state }: { account: Account; state: 'granted' | 'declined' },
   { post, publicUrl }: Tell,
 ): UserId | undefined {
   const request = findPendingRequest(tx, account.id)
   if (!request) return undefined
   tx.update(partnerRequests).set({ state, decidedAt: actor.at }).where(eq(partnerRequests.id, request.id)).run()
-  withdrawLettersOfAct(tx, account.id, request.createdAt, 'the request has ended', actor.at)
+  withdrawLettersOfAct(tx, { accountId: account.id, actAt: request.createdAt }, 'the request has ended', actor.at)
   const requester = tx.select().from(users).where(eq(users.id, request.requestedBy)).get()
   if (requester && requester.disabledAt === null && wantsAtOnce(tx, requester.id, 'answers')) {
     post(tx, actor.at, {
@@ -237,7 +236,7 @@ export function makeCustomer(
 function endCustomerImports(tx: Db, actor: Actor, accountId: AccountId): void {
   const own = and(eq(imports.accountId, accountId), eq(imports.kind, 'customers'))
   for (const { id, state } of tx.select({ id: imports.id, state: imports.state }).from(imports).where(own).all())
-    if (state === 'running') endImport(tx, actor, id, accountId, 'stopped')
+    if (state === 'running') endImport(tx, actor, { importId: id, accountId, state: 'stopped' })
     else discardImport(tx, actor, { id, accountId })
 }
 
@@ -245,6 +244,6 @@ function endCustomerImports(tx: Db, actor: Actor, accountId: AccountId): void {
 function endPoolAndRule(tx: Db, actor: Actor, accountId: AccountId): void {
   const pool = { level: 'pool', accountId } as const
   const amounts = new Map((findQuotas(tx, pool)?.quotas ?? []).map(({ resource }) => [resource.id, null]))
-  changeLimits(tx, actor, pool, amounts, '')
+  changeLimits(tx, actor, pool, { amounts, remark: '' })
   setAutomaticShare(tx, actor, accountId, null)
 }

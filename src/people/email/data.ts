@@ -23,7 +23,12 @@ export type ConfirmationSender = { post: Post; publicUrl: string; supportEmail: 
  * Writes a letter with a link to the new address, and a notice to the old one. Only the newest link
  * works. Nothing goes to an address that another user has, and the actor is not told so. Throws a TooMany.
  */
-export function requestEmailChange(db: Db, actor: Person, user: User, email: string, sender: ConfirmationSender): void {
+export function requestEmailChange(
+  db: Db,
+  actor: Person,
+  { user, email }: { user: User; email: string },
+  sender: ConfirmationSender,
+): void {
   const { post, publicUrl } = sender
   const token = newToken()
   const expiresAt = actor.at + lifetime
@@ -40,7 +45,7 @@ export function requestEmailChange(db: Db, actor: Person, user: User, email: str
       post(tx, actor.at, { kind: 'email-change', email, name: user.name, reason, data })
     }
     record(tx, actor, { kind: 'user.email-change-asked', userId: user.id })
-    tellOldAddress(tx, actor, user, false, sender)
+    tellOldAddress(tx, actor, { user, made: false }, sender)
   })
 }
 
@@ -52,8 +57,7 @@ export function requestEmailChange(db: Db, actor: Person, user: User, email: str
 export function requestConfirmation(
   db: Db,
   actor: Person,
-  userId: UserId,
-  accountId: AccountId | null,
+  { userId, accountId }: { userId: UserId; accountId: AccountId | null },
   { post, publicUrl }: Pick<ConfirmationSender, 'post' | 'publicUrl'>,
 ): User | undefined {
   const token = newToken()
@@ -87,8 +91,7 @@ export function requestConfirmation(
 function tellOldAddress(
   tx: Db,
   actor: Actor,
-  user: User,
-  made: boolean,
+  { user, made }: { user: User; made: boolean },
   { post, publicUrl, supportEmail }: ConfirmationSender,
 ) {
   const data = {
@@ -130,9 +133,12 @@ export function findEmailChange(
 export function changeEmail(
   db: Db,
   actor: Person,
-  userId: UserId,
-  token: string,
-  { sessionHash, passwordHash }: { sessionHash: string; passwordHash?: string | undefined },
+  {
+    userId,
+    token,
+    sessionHash,
+    passwordHash,
+  }: { userId: UserId; token: string; sessionHash: string; passwordHash?: string | undefined },
   sender: ConfirmationSender,
 ): string | 'taken' | undefined {
   return write(db, actor, (tx) => {
@@ -162,7 +168,7 @@ export function changeEmail(
       tx.delete(passwordResets).where(eq(passwordResets.userId, user.id)).run()
       const personal = { field: 'email', before: user.email, after: email } as const
       record(tx, actor, { kind: 'user.email-changed', userId: user.id, personal })
-      tellOldAddress(tx, actor, user, true, sender)
+      tellOldAddress(tx, actor, { user, made: true }, sender)
     }
     if (!emailProved && passwordHash !== undefined) setPasswordByMail(tx, actor, user, passwordHash)
     return email

@@ -25,7 +25,7 @@ export default async function emailChangeRoutes(app: FastifyInstance) {
     const wait = tooSoon(request, reply, sessionAttempt(request, 'email-change'))
     if (wait) return showProfile(request, reply, { email: form }, wait)
     const { email } = form.input
-    const soon = orTooMany(() => requestEmailChange(db, actor(request), user, email, mailContext))
+    const soon = orTooMany(() => requestEmailChange(db, actor(request), { user, email }, mailContext))
     if (soon) {
       form.errors.email = soon.message
       return showProfile(request, reply.code(429), { email: form })
@@ -41,7 +41,7 @@ export default async function emailChangeRoutes(app: FastifyInstance) {
     const { id } = request.signedIn
     const wait = tooSoon(request, reply, sessionAttempt(request, 'confirmation'))
     if (wait) return showProfile(request, reply, {}, wait)
-    const sent = requestConfirmation(db, actor(request), id, null, mailContext)
+    const sent = requestConfirmation(db, actor(request), { userId: id, accountId: null }, mailContext)
     return reply.seeOther(
       '/profile',
       sent

@@ -27,7 +27,11 @@ export default async function firstRunRoutes(app: FastifyInstance) {
     const form = readForm(firstOperator, request.body)
     const { input } = form
     if (input) {
-      const passwordHash = await readNewPassword(form, { ...input, accounts: [] }, app.config.panelName, request.ip)
+      const passwordHash = await readNewPassword(form, {
+        owner: { ...input, accounts: [] },
+        panelName: app.config.panelName,
+        from: request.ip,
+      })
       if (passwordHash) {
         const anonymous = { ...visitingActor(request), bySupport: true }
         const user = createFirstOperator(app.db, anonymous, {

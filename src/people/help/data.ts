@@ -25,8 +25,7 @@ export type HelpedIn = { accountId: AccountId | null; tell: (tx: Db) => void }
 export function sendPasswordLink(
   db: Db,
   actor: Actor,
-  userId: UserId,
-  { accountId, tell }: HelpedIn,
+  { userId, help: { accountId, tell } }: { userId: UserId; help: HelpedIn },
   mail: MailContext,
 ): boolean {
   return write(db, actor, (tx) => {

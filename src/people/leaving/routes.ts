@@ -25,7 +25,7 @@ export default async function userRemovalRoutes(app: FastifyInstance) {
   const bySupport = { can: 'support.user', confirm: true } as const
 
   app.get('/profile/removal', { config: own }, async (request, reply) =>
-    show(request, reply, ownUser(request), newForm()),
+    show(request, reply, ownUser(request), { form: newForm() }),
   )
 
   app.post('/profile/removal', { config: own }, async (request, reply) => {
@@ -36,7 +36,7 @@ export default async function userRemovalRoutes(app: FastifyInstance) {
   })
 
   app.get('/support/users/:user/removal', { config: bySupport }, async (request, reply) =>
-    show(request, reply, userOf(request), newForm()),
+    show(request, reply, userOf(request), { form: newForm() }),
   )
 
   app.post('/support/users/:user/removal', { config: bySupport }, async (request, reply) => {
@@ -50,7 +50,7 @@ export default async function userRemovalRoutes(app: FastifyInstance) {
     const form = readForm(typed, request.body)
     if (!form.input || emailKey(form.input.email) !== user.emailKey) {
       form.errors.email = apart`Type ${user.email} to delete the user.`
-      await show(request, reply.code(422), user, form)
+      await show(request, reply.code(422), user, { form })
       return false
     }
     const by = isOwn(request, user) ? actor(request) : supportActor(request)
@@ -60,7 +60,7 @@ export default async function userRemovalRoutes(app: FastifyInstance) {
       eraseTraces: app.eraseTraces,
     })
     if (done !== 'deleted') {
-      await show(request, reply.code(422), user, form, refusals[done])
+      await show(request, reply.code(422), user, { form, problem: refusals[done] })
       return false
     }
     return true
@@ -79,7 +79,12 @@ export default async function userRemovalRoutes(app: FastifyInstance) {
     return found(user.deletedAt === null ? user : undefined)
   }
 
-  function show(request: FastifyRequest, reply: FastifyReply, user: User, form: Form, problem = '') {
+  function show(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    user: User,
+    { form, problem = '' }: { form: Form; problem?: string },
+  ) {
     const own = request.url.startsWith('/profile/')
     return reply.page('people/leaving/removal', {
       title: own ? 'Delete my user' : apart`Delete ${user.name}`,

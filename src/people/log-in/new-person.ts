@@ -36,10 +36,12 @@ export function ownerOf(db: Db, { id, name, email }: Pick<User, 'id' | 'name' | 
  */
 export async function readNewPassword(
   form: ReadForm<{ password: string; repeated: string }>,
-  owner: Owner,
-  panelName: string,
-  from: string | { userId: UserId },
-  earlier?: string,
+  {
+    owner,
+    panelName,
+    from,
+    earlier,
+  }: { owner: Owner; panelName: string; from: string | { userId: UserId }; earlier?: string | undefined },
 ): Promise<string | undefined> {
   if (!form.input) return undefined
   const { password, repeated } = form.input

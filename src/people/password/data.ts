@@ -73,9 +73,7 @@ export function findReset(db: Db, token: string, at: number): User | undefined {
 export function resetPassword(
   db: Db,
   actor: Actor,
-  token: string,
-  user: User,
-  passwordHash: string,
+  { token, user, passwordHash }: { token: string; user: User; passwordHash: string },
   tell: (tx: Db) => void,
 ): boolean {
   return write(db, actor, (tx) => {

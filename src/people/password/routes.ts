@@ -62,7 +62,12 @@ export default async function passwordResetRoutes(app: FastifyInstance) {
     if (form.input && user) {
       // The person who set up an unconfirmed address knows the earlier password.
       const earlier = user.emailProvedAt === null ? user.passwordHash : undefined
-      const passwordHash = await readNewPassword(form, ownerOf(db, user), panelName, request.ip, earlier)
+      const passwordHash = await readNewPassword(form, {
+        owner: ownerOf(db, user),
+        panelName,
+        from: request.ip,
+        earlier,
+      })
       if (passwordHash) {
         const tell = (tx: Db) =>
           post(tx, now(), {
@@ -73,7 +78,7 @@ export default async function passwordResetRoutes(app: FastifyInstance) {
             data: { when: forReader(user, () => dateTime(now())), link: `${publicUrl}/password-reset` },
           })
         const anonymous = visitingActor(request)
-        if (resetPassword(db, anonymous, tokenOf(request), user, passwordHash, tell)) {
+        if (resetPassword(db, anonymous, { token: tokenOf(request), user, passwordHash }, tell)) {
           // The owner of the mailbox: strangers who guess at this address cannot keep this browser out.
           rememberBrowser(request, reply, { id: user.id, passwordHash })
           return reply.seeOther('/login', 'Your password was changed. Log in with the new one.')

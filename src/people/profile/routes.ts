@@ -28,8 +28,8 @@ export default async function profileRoutes(app: FastifyInstance) {
     const list = (query: ListQuery) => listOwnAccounts(db, request.signedIn.id, query)
     const sessions = (query: ListQuery) => listSessions(db, request.signedIn.id, request.viewer.sessionKey, query)
     return (
-      listDownload(request, reply, ownAccountList, list) ??
-      listDownload(request, reply, sessionList, sessions, sessionPrefix) ??
+      listDownload(request, reply, { spec: ownAccountList, list }) ??
+      listDownload(request, reply, { spec: sessionList, list: sessions, prefix: sessionPrefix }) ??
       showProfile(request, reply)
     )
   })

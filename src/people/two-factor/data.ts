@@ -77,7 +77,12 @@ export function countCodes(db: Db, userId: UserId): number {
  * Takes a code of the app, or one of the recovery codes. Each works once: the guarded UPDATE and the
  * DELETE say who was first.
  */
-export function takeCode(db: Db, secrets: Secrets, actor: Actor, user: User, typed: string): boolean {
+export function takeCode(
+  db: Db,
+  secrets: Secrets,
+  actor: Actor,
+  { user, typed }: { user: User; typed: string },
+): boolean {
   if (!user.totpSecret) return false
   const code = typed.replaceAll(/[\s-]/g, '').toLowerCase()
   // A damaged one leaves the recovery codes.

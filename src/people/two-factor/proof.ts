@@ -19,7 +19,7 @@ export async function prove(request: FastifyRequest, reply: FastifyReply, proof:
   const wait = tooSoon(request, reply, attempt)
   if (wait) return wait
   const right = user.totpSecret
-    ? takeCode(db, secrets, actor(request), user, proof)
+    ? takeCode(db, secrets, actor(request), { user, typed: proof })
     : await verifyPassword(user.passwordHash, proof, attempt)
   if (!right) return user.totpSecret ? 'This code is wrong, or was used already.' : 'The password is wrong.'
   forgive(db, attempt)

@@ -47,7 +47,7 @@ export default async function accessRoutes(app: FastifyInstance) {
         'Choose people from the list: one of them is not a user of this account. Nothing was changed.'
       return showProject(request, reply.code(422), { give: form })
     }
-    return back(reply, from, project, givenWords(given, project, role))
+    return back(reply, { from, project }, givenWords(given, project, role))
   })
 
   app.post('/projects/:project/access/:user', change, async (request, reply) => {
@@ -71,8 +71,7 @@ export default async function accessRoutes(app: FastifyInstance) {
     const roleNow = apart`${projectRoleNames[role]} of ${project.name}`
     return back(
       reply,
-      from,
-      project,
+      { from, project },
       changed.changed
         ? apart`${changed.name} is ${roleNow} now.`
         : apart`${changed.name} is already ${roleNow}. Nothing was changed.`,
@@ -93,7 +92,7 @@ export default async function accessRoutes(app: FastifyInstance) {
       }),
     )
     const from = input?.from ?? 'project'
-    return back(reply, from, project, apart`${removed.name} no longer has access to ${project.name}.`, {
+    return back(reply, { from, project }, apart`${removed.name} no longer has access to ${project.name}.`, {
       action: `/projects/${project.identifier}/access`,
       fields: { people: String(removed.userId), role: removed.role, from },
     })
@@ -101,7 +100,12 @@ export default async function accessRoutes(app: FastifyInstance) {
 }
 
 /** Who has just given up their own access, or the right to change it, cannot return to the project's page or undo that. */
-function back(reply: FastifyReply, from: 'project' | 'settings', project: SeenProject, notice: string, undo?: Undo) {
+function back(
+  reply: FastifyReply,
+  { from, project }: { from: 'project' | 'settings'; project: SeenProject },
+  notice: string,
+  undo?: Undo,
+) {
   const { request } = reply
   const seen = findProject(request.server.db, request.member.account.id, looker(request), project.identifier)
   const mayUndo = seen && canInProject(request.viewer.standings, seen.role, 'access.change')

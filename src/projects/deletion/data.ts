@@ -47,7 +47,10 @@ export function listDeletedProjects(db: Db, accountId: AccountId, query: ListQue
   const own = equals(projects.accountId, placeholdersOf(values).accountId)
   return readPage(db, deletedProjectList, query, {
     values,
-    narrowed: and(isRestorable(projects, at), matches(db, 'projects', projects.id, projects.search, query.q)),
+    narrowed: and(
+      isRestorable(projects, at),
+      matches(db, { table: 'projects', id: projects.id, text: projects.search }, query.q),
+    ),
     rows: ({ where, orderBy, limit }) =>
       db
         .select({ project: projects, deleter: users.name, people })
@@ -130,7 +133,7 @@ function bringBackLimits(tx: Db, actor: Actor, holder: Holder & { level: 'projec
     amounts.set(resource.id, now)
     if (now < was) reduced.push({ resource, was, now })
   }
-  changeLimits(tx, actor, holder, amounts, 'Restored with the project')
+  changeLimits(tx, actor, holder, { amounts, remark: 'Restored with the project' })
   return reduced
 }
 
@@ -175,7 +178,7 @@ export function deleteProject(db: Db, actor: Actor, accountId: AccountId, projec
       .run()
     const ended = tx.delete(projectAccess).where(eq(projectAccess.projectId, project.id)).run().changes
     dropProjectLimits(tx, accountId, projectId)
-    endRequestOf(tx, actor, accountId, `The project ${project.name} was deleted.`, projectId)
+    endRequestOf(tx, actor, { accountId, comment: `The project ${project.name} was deleted.`, projectId })
     tx.update(projects).set({ deletedAt: actor.at, deletedBy: actor.userId }).where(own).run()
     record(tx, actor, {
       kind: 'project.deleted',

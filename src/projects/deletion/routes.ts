@@ -25,8 +25,10 @@ export default async function deletedProjectRoutes(app: FastifyInstance) {
   app.get('/customer/projects/deleted', { config: { can: 'project.delete' } }, async (request, reply) => {
     const { id } = request.member.account
     return (
-      listDownload(request, reply, deletedProjectList, (query) => listDeletedProjects(db, id, query, app.now())) ??
-      show(request, reply)
+      listDownload(request, reply, {
+        spec: deletedProjectList,
+        list: (query) => listDeletedProjects(db, id, query, app.now()),
+      }) ?? show(request, reply)
     )
   })
 

@@ -17,7 +17,7 @@ export default async function projectSettingsRoutes(app: FastifyInstance) {
   app.get('/customer/projects', { config: { can: 'project.list' } }, async (request, reply) => {
     const { account } = request.member
     const read = (query: ListQuery) => listProjects(db, account.id, looker(request), query)
-    const file = listDownload(request, reply, projectList, read)
+    const file = listDownload(request, reply, { spec: projectList, list: read })
     if (file) return file
     const list = read(readList(request, projectList))
     const ids = list.rows.map((project) => project.id)

@@ -1,4 +1,4 @@
-import { tellLimits } from '../../accounts/notices/data.ts'
+import { tellLimits } from '../../accounts/notices/data/notices.ts'
 import { type Db, write } from '../../db/open.ts'
 import type { MailContext } from '../../mail/outbox.ts'
 import type { Actor } from '../../records/record.ts'
@@ -18,7 +18,7 @@ export function giveLimits(
       return after === undefined || after === own.limit ? [] : [{ resource, before: own.limit, after }]
     })
     const done = setLimits(tx, actor, holder, edit)
-    if (done === 'saved') tellLimits(tx, actor, holder, changed, edit.remark, edit.mail)
+    if (done === 'saved') tellLimits(tx, actor, { ...holder, changed, note: edit.remark }, edit.mail)
     return done
   })
 }

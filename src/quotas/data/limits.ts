@@ -153,7 +153,7 @@ export function setLimits(
     return write(db, actor, (tx) => {
       const now = findQuotas(tx, holder)
       if (now?.version !== edit.version) return 'stale'
-      return changeQuotas(tx, actor, holder, now, edit) ? 'saved' : 'unchanged'
+      return changeQuotas(tx, actor, { holder, quotas: now.quotas }, edit) ? 'saved' : 'unchanged'
     })
   } catch (error) {
     if (error instanceof NotEnough) return error.shortages
@@ -169,19 +169,16 @@ export function changeLimits(
   tx: Db,
   actor: Actor,
   holder: Holder,
-  amounts: Amounts,
-  remark: string,
-  quiet = false,
+  { amounts, remark, quiet = false }: { amounts: Amounts; remark: string; quiet?: boolean },
 ): boolean {
-  return changeQuotas(tx, actor, holder, findQuotas(tx, holder) ?? { quotas: [] }, { amounts, remark, quiet })
+  return changeQuotas(tx, actor, { holder, quotas: findQuotas(tx, holder)?.quotas ?? [] }, { amounts, remark, quiet })
 }
 
 /** The same for a caller that has read the quotas in this transaction. */
 export function changeQuotas(
   tx: Db,
   actor: Actor,
-  holder: Holder,
-  { quotas }: Pick<Quotas, 'quotas'>,
+  { holder, quotas }: { holder: Holder; quotas: Quota[] },
   { amounts, remark, quiet = false }: { amounts: Amounts; remark: string; quiet?: boolean },
 ): boolean {
   const changed = quotas.flatMap((quota) => {

@@ -38,13 +38,17 @@ export function offerLimits(app: FastifyInstance): void {
   app.get(`${base}/plan`, see, async (request, reply) => {
     const customer = customerOf(request)
     const { plan } = request.query as Record<string, unknown>
-    return showPreview(request, reply, customer, planChoice(request, customer, found(readId(String(plan)))))
+    return showPreview(request, reply, { customer, choice: planChoice(request, customer, found(readId(String(plan)))) })
   })
 
   app.post(`${base}/plan`, applying, async (request, reply) => {
     const customer = customerOf(request)
     const { input } = readForm(ofPlan, request.body)
-    return apply(request, reply, customer, planChoice(request, customer, found(input).plan), found(input))
+    return apply(request, reply, {
+      customer,
+      choice: planChoice(request, customer, found(input).plan),
+      ...found(input),
+    })
   })
 
   app.get(`${base}/copy`, see, async (request, reply) => {
@@ -54,7 +58,8 @@ export function offerLimits(app: FastifyInstance): void {
       .trim()
       .toLowerCase()
     const other = findCustomer(db, request.member.account.id, identifier)
-    if (other && other.id !== customer.id) return showPreview(request, reply, customer, copyChoice(customer, other))
+    if (other && other.id !== customer.id)
+      return showPreview(request, reply, { customer, choice: copyChoice(customer, other) })
     const form = newForm({ from: identifier })
     form.errors.from = other
       ? apart`This is ${customer.name} itself. Enter another customer.`
@@ -68,7 +73,7 @@ export function offerLimits(app: FastifyInstance): void {
     const customer = customerOf(request)
     const { input } = readForm(ofCustomer, request.body)
     const other = found(findCustomer(db, request.member.account.id, found(input).from))
-    return apply(request, reply, customer, copyChoice(customer, other), found(input))
+    return apply(request, reply, { customer, choice: copyChoice(customer, other), ...found(input) })
   })
 }
 
@@ -100,31 +105,36 @@ function copyChoice(customer: Customer, { id, identifier, name }: Customer): Cho
 function apply(
   request: FastifyRequest,
   reply: FastifyReply,
-  customer: Customer,
-  choice: Choice,
-  { version: source, limitsVersion: limits }: { version: number; limitsVersion: number },
+  {
+    customer,
+    choice,
+    version: source,
+    limitsVersion: limits,
+  }: { customer: Customer; choice: Choice; version: number; limitsVersion: number },
 ) {
   const { db, mailContext } = request.server
   const which = { partnerId: request.member.account.id, accountId: customer.id, source: choice.source }
-  const done = found(applyLimits(db, actor(request), which, { source, limits }, mailContext))
+  const done = found(applyLimits(db, actor(request), { ...which, seen: { source, limits } }, mailContext))
   if (done === 'applied' || done === 'unchanged')
     return reply.seeOther(
       `/partner/customers/${customer.identifier}/quotas`,
       done === 'applied' ? choice.done : apart`${customer.name} had these limits already. Nothing was changed.`,
     )
   return done === 'stale'
-    ? showPreview(
-        request,
-        reply.code(409),
+    ? showPreview(request, reply.code(409), {
         customer,
         choice,
-        'Limits were changed since you opened this page. Nothing was applied. This is how it is now.',
-      )
-    : showPreview(request, reply.code(422), customer, choice)
+        problem: 'Limits were changed since you opened this page. Nothing was applied. This is how it is now.',
+      })
+    : showPreview(request, reply.code(422), { customer, choice })
 }
 
 /** What would change, resource by resource, and what stands in the way. */
-function showPreview(request: FastifyRequest, reply: FastifyReply, customer: Customer, choice: Choice, problem = '') {
+function showPreview(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { customer, choice, problem = '' }: { customer: Customer; choice: Choice; problem?: string },
+) {
   const now = quotasOf(request, { level: 'account', accountId: customer.id })
   const offer = found(findLimitOffer(request.server.db, request.member.account.id, choice.source, now))
   const rows = now.quotas.flatMap((quota) => {

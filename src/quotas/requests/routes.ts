@@ -43,7 +43,7 @@ export default async function quotaRequestRoutes(app: FastifyInstance) {
     )
     if (elsewhere.length > 0) return again(apart`A project has no limit of ${namesOf(elsewhere)}. Ask for the account.`)
 
-    const asked = askForMore(db, actor(request), account.id, { projectId, amounts, reason }, mailContext)
+    const asked = askForMore(db, actor(request), { accountId: account.id, projectId, amounts, reason }, mailContext)
     if (asked === 'open-already')
       return again('A request of this account is open already. Cancel it first, or wait until it is decided.')
     if (asked === 'too-many') return again('This account has asked ten times today. Try again tomorrow.')

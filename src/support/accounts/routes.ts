@@ -43,8 +43,12 @@ export default async function supportAccountRoutes(app: FastifyInstance) {
     '/support/accounts',
     account,
     async (request, reply) =>
-      listDownload(request, reply, accountList, (query) => listAccounts(db, query)) ??
-      listDownload(request, reply, partnerRequestList, (query) => listPendingRequests(db, query), requestPrefix) ??
+      listDownload(request, reply, { spec: accountList, list: (query) => listAccounts(db, query) }) ??
+      listDownload(request, reply, {
+        spec: partnerRequestList,
+        list: (query) => listPendingRequests(db, query),
+        prefix: requestPrefix,
+      }) ??
       showAccounts(request, reply),
   )
 
@@ -58,7 +62,10 @@ export default async function supportAccountRoutes(app: FastifyInstance) {
         const created = createAccount(tx, actor, { ...input, partnerId: null })
         if (!created) return undefined
         const admin = { name: adminName, email: adminEmail, role: 'admin', projects: [] } satisfies NewInvitation
-        return { ...created, invited: typeof invite(tx, actor, sender, created, admin) === 'object' }
+        return {
+          ...created,
+          invited: typeof invite(tx, actor, sender, { account: created, input: admin }) === 'object',
+        }
       })
       if (created)
         return reply.seeOther(
@@ -81,7 +88,12 @@ export default async function supportAccountRoutes(app: FastifyInstance) {
     const { id, name } = supportedAccount(request)
     const form = readForm(suspension, request.body)
     if (!form.input) return showSuspension(request, reply.code(422), form)
-    const done = suspendAccount(db, supportActor(request), id, form.input.reason, app.mailContext)
+    const done = suspendAccount(
+      db,
+      supportActor(request),
+      { accountId: id, reason: form.input.reason },
+      app.mailContext,
+    )
     return reply.seeOther(
       '/support/accounts',
       done ? apart`${name} is suspended.` : apart`Support had suspended ${name} already. Nothing was changed.`,

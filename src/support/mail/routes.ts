@@ -16,7 +16,7 @@ export default async function supportMailRoutes(app: FastifyInstance) {
   const mail = { config: { can: 'support.mail' } } as const
 
   app.get('/support/mail', mail, async (request, reply) => {
-    const file = listDownload(request, reply, letterList, (query) => listLetters(db, query))
+    const file = listDownload(request, reply, { spec: letterList, list: (query) => listLetters(db, query) })
     if (file) return file
     return reply.page('support/mail', {
       title: 'Mail',

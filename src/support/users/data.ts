@@ -39,7 +39,7 @@ export type UserFilter = keyof typeof userList.filters
 
 export function listUsers(db: Db, query: ListQuery<UserFilter>): List<UserRow> {
   const { status, kind, from, until } = query.filters
-  const { found, few } = match(db, 'users', users.id, users.search, query.q)
+  const { found, few } = match(db, { table: 'users', id: users.id, text: users.search }, query.q)
   const living = few ? amongFew(isNull(users.deletedAt)) : isNull(users.deletedAt)
   const narrowed = and(
     found,

@@ -24,7 +24,8 @@ export default async function supportUserRoutes(app: FastifyInstance) {
     '/support/users',
     user,
     async (request, reply) =>
-      listDownload(request, reply, userList, (query) => listUsers(db, query)) ?? showUsers(request, reply),
+      listDownload(request, reply, { spec: userList, list: (query) => listUsers(db, query) }) ??
+      showUsers(request, reply),
   )
 
   app.post('/support/users/:user/disabling', user, async (request, reply) => {

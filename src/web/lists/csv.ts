@@ -59,9 +59,11 @@ export function* csvParts(columns: string[], rows: Iterable<Cell[]>): Generator<
 export function listDownload<Row, Filters extends string>(
   request: FastifyRequest,
   reply: FastifyReply,
-  spec: ListSpec<Row, Filters>,
-  list: (query: ListQuery<Filters>) => List<Row>,
-  prefix = '',
+  {
+    spec,
+    list,
+    prefix = '',
+  }: { spec: ListSpec<Row, Filters>; list: (query: ListQuery<Filters>) => List<Row>; prefix?: string },
 ): FastifyReply | undefined {
   const wanted = (request.query as Record<string, unknown>)[`${prefix}download`]
   if (request.method !== 'GET' || wanted !== 'csv') return undefined

@@ -53,7 +53,7 @@ export default fp(async (app: FastifyInstance) => {
     cookie: cookieOptions(app.config),
     saveUninitialized: false,
     rolling: false,
-    store: sessionStore(app.db, app.storage, app.now, app.clock, ended),
+    store: sessionStore(app.db, { storage: app.storage, now: app.now, clock: app.clock, ended }),
   })
   if (!app.clock.trouble) app.storage.attempt(() => sweepSessions(app.db, app.now()))
 })
@@ -68,7 +68,10 @@ const byHash = prepared((db, { hash }: Placeholders<{ hash: string }>) =>
 )
 
 /** Sessions are read, used and ended while nothing can be saved, too: this process then remembers what it could not write. */
-function sessionStore(db: Db, storage: Storage, now: () => number, clock: Clock, ended: Set<string>): SessionStore {
+function sessionStore(
+  db: Db,
+  { storage, now, clock, ended }: { storage: Storage; now: () => number; clock: Clock; ended: Set<string> },
+): SessionStore {
   const seenAt = new Map<string, number>()
   return {
     get(id, callback) {

@@ -15,7 +15,7 @@ import { isOfSupport } from '../../data/caretaker.ts'
 import { endTie } from '../../endings/data/ending.ts'
 import { endImport } from '../../imports/ending/data.ts'
 import { countAdmins } from '../../members/data.ts'
-import { tellDeleted } from '../../notices/data.ts'
+import { tellDeleted } from '../../notices/data/notices.ts'
 import { listOwnLimits, markOfProjects } from './losses.ts'
 
 // A customer account that is deleted is restorable for 30 days: nothing of it goes, but it is found
@@ -74,7 +74,7 @@ export function deleteAccount(
     for (const { id } of living) deleteProject(tx, actor, accountId, id)
 
     endImports(tx, actor, accountId)
-    endRequestOf(tx, actor, accountId, 'The account was deleted.')
+    endRequestOf(tx, actor, { accountId, comment: 'The account was deleted.' })
     tx.update(partnerRequests)
       .set({ state: 'declined', decidedAt: actor.at })
       .where(and(eq(partnerRequests.accountId, accountId), pendingPartnerRequest))
@@ -98,7 +98,7 @@ export function deleteAccount(
 function endImports(tx: Db, actor: Actor, accountId: AccountId): void {
   const running = and(eq(imports.accountId, accountId), eq(imports.state, 'running'))
   for (const { id } of tx.select({ id: imports.id }).from(imports).where(running).all())
-    endImport(tx, actor, id, accountId, 'stopped')
+    endImport(tx, actor, { importId: id, accountId, state: 'stopped' })
 }
 
 /** A deleted account that this partner (null: Support) can restore at this time. */
@@ -135,7 +135,7 @@ export function restoreAccount(
     const short = account.partnerId === null ? [] : poolShortages(tx, account.partnerId, listOwnLimits(tx, accountId))
     if (short.length > 0) return short
     tx.update(accounts).set({ deletedAt: null, deletedBy: null }).where(own).run()
-    withdrawLettersOfAct(tx, accountId, account.deletedAt ?? 0, 'the account was restored', actor.at)
+    withdrawLettersOfAct(tx, { accountId, actAt: account.deletedAt ?? 0 }, 'the account was restored', actor.at)
     const people = countWhere(tx, memberships, eq(memberships.accountId, accountId))
     record(tx, actor, {
       kind: 'account.restored',

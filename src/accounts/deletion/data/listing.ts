@@ -46,7 +46,10 @@ export function listDeletedCustomers(
   const own = equals(accounts.partnerId, placeholdersOf(values).partnerId)
   return readPage(db, deletedCustomerList, query, {
     values,
-    narrowed: and(isRestorable(accounts, at), matches(db, 'accounts', accounts.id, accounts.search, query.q)),
+    narrowed: and(
+      isRestorable(accounts, at),
+      matches(db, { table: 'accounts', id: accounts.id, text: accounts.search }, query.q),
+    ),
     rows: ({ where, orderBy, limit }) =>
       db
         .select({ account: accounts, deleter: users.name, users: deletedUsers })

@@ -61,8 +61,10 @@ export function purgeAccount(
   db: Db,
   at: number,
   accountId: AccountId,
-  removeFiles: (letterIds: number[]) => void,
-  eraseTraces: (tx: Db, texts: string[]) => void = oweCleaning,
+  {
+    removeFiles,
+    eraseTraces = oweCleaning,
+  }: { removeFiles: (letterIds: number[]) => void; eraseTraces?: (tx: Db, texts: string[]) => void },
 ): boolean {
   return write(db, byItself(at), (tx) => {
     const account = tx

@@ -58,7 +58,7 @@ export function startPurge({
       if (accountId === undefined && projectId === undefined) return
       try {
         const purgeOne = () => {
-          if (accountId !== undefined) purgeAccount(db, now(), accountId, removeFiles, eraseTraces)
+          if (accountId !== undefined) purgeAccount(db, now(), accountId, { removeFiles, eraseTraces })
           else if (projectId !== undefined) purgeDeletedProject(db, now(), projectId)
         }
         if (!storage.attempt(purgeOne)) return storage.afterwards(wake)

@@ -142,7 +142,7 @@ function endRequestsOf(tx: Db, actor: Actor, accountId: AccountId, userId: UserI
       .map((request) => ({ ...request, projectId: null, kind: 'partner.cancelled' as const })),
   ]
   for (const { at, kind, projectId } of ended) {
-    withdrawLettersOfAct(tx, accountId, at, 'the request has ended', actor.at)
+    withdrawLettersOfAct(tx, { accountId, actAt: at }, 'the request has ended', actor.at)
     record(tx, actor, { kind, accountId, ...(projectId === null ? {} : { projectId }) })
   }
 }

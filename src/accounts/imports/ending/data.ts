@@ -25,9 +25,7 @@ type One = Pick<Import, 'id' | 'accountId'>
 export function endImport(
   db: Db,
   actor: Actor,
-  importId: number,
-  accountId: AccountId,
-  state: 'done' | 'stopped',
+  { importId, accountId, state }: { importId: number; accountId: AccountId; state: 'done' | 'stopped' },
 ): void {
   write(db, actor, (tx) => {
     tx.update(imports).set({ state, endedAt: actor.at }).where(eq(imports.id, importId)).run()

@@ -70,7 +70,7 @@ function carryOutSome(tx: Db, batch: Batch, carefully: boolean): void {
   const actor: Importer = { ...byItself(now()), userId: createdBy, accountId, ip, requestId }
   const end = (how: 'done' | 'stopped') => {
     waitingRows.delete(id)
-    endImport(tx, actor, id, accountId, how)
+    endImport(tx, actor, { importId: id, accountId, state: how })
   }
   const importer = findImporter(tx, running)
   if (!importer) {
@@ -118,7 +118,12 @@ function carryOutAlone(...[tx, actor, sender, kind, row, { log, setAside }]: [..
 /** Returned is why a row must wait. */
 function carryOutRow(...[tx, actor, sender, kind, row]: Carry): TooMany | undefined {
   try {
-    markRow(tx, row, 'done', kinds[kind].carryOut(tx, actor, sender, actor.accountId, JSON.parse(row.input)))
+    markRow(
+      tx,
+      row,
+      'done',
+      kinds[kind].carryOut(tx, actor, sender, { accountId: actor.accountId, input: JSON.parse(row.input) }),
+    )
   } catch (error) {
     if (error instanceof TooMany) return error
     if (!(error instanceof RowFailed)) throw error

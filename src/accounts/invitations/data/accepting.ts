@@ -31,7 +31,11 @@ export type Way = LinkKind | 'home'
  * deleted or suspended, the partner that sent it is suspended, or the address is not proved: such a user can only use
  * a copied link, and a mailed one proves the address first (`joinWithPassword`).
  */
-export function acceptInvitation(tx: Db, actor: Actor, id: number, userId: UserId, way: Way): Accepted | undefined {
+export function acceptInvitation(
+  tx: Db,
+  actor: Actor,
+  { id, userId, way }: { id: number; userId: UserId; way: Way },
+): Accepted | undefined {
   const user = tx
     .select()
     .from(users)
@@ -135,7 +139,7 @@ export function joinWithPassword(
     }
     const { email } = invitation
     const user = there ?? createUser(tx, actor, { email, name, passwordHash, emailProved: link === 'mailed' })
-    const accepted = user && acceptInvitation(tx, by(user.id), invitation.id, user.id, link)
+    const accepted = user && acceptInvitation(tx, by(user.id), { id: invitation.id, userId: user.id, way: link })
     if (!user || (!accepted && invitation.invitedBy !== user.id))
       throw new Error('An open invitation was not accepted.')
     return { userId: user.id, account: accepted?.account }

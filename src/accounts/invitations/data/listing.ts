@@ -54,7 +54,7 @@ export function listInvitations(
   const own = pendingOf(placeholdersOf(values).accountId)
   return readPage(db, invitationList, query, {
     values,
-    narrowed: matches(db, 'invitations', invitations.id, invitations.search, query.q),
+    narrowed: matches(db, { table: 'invitations', id: invitations.id, text: invitations.search }, query.q),
     rows: ({ where, orderBy, limit }) =>
       db
         .select({

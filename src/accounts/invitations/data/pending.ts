@@ -32,9 +32,7 @@ export function mayCopyLink(handler: Handler, { invitedFrom }: Invitation, admin
 /** A pending invitation of the account that is the handler’s. */
 export function findPending(
   tx: Db,
-  accountId: AccountId,
-  id: number,
-  handler: Handler,
+  { accountId, id, handler }: { accountId: AccountId; id: number; handler: Handler },
   may = mayHandle,
 ): Invitation | undefined {
   const invitation = tx
@@ -50,15 +48,13 @@ export function resend(
   db: Db,
   actor: Person,
   sender: Sender,
-  account: Inviting,
-  id: number,
-  handler: Handler,
+  { account, id, handler }: { account: Inviting; id: number; handler: Handler },
 ): Invitation | undefined {
   return write(db, actor, (tx) => {
-    const before = findPending(tx, account.id, id, handler)
+    const before = findPending(tx, { accountId: account.id, id, handler })
     if (!before) return undefined
     allowResend(before.sentAt, actor.at)
-    const invitation = sendAnew(tx, actor, sender, account, before)
+    const invitation = sendAnew(tx, actor, sender, { account, before })
     record(tx, actor, { kind: 'invitation.resent', accountId: account.id, invitationId: id })
     return invitation
   })
@@ -72,13 +68,15 @@ export function correctInvitation(
   db: Db,
   actor: Person,
   sender: Sender,
-  account: Inviting,
-  id: number,
-  handler: Handler,
-  { name, email }: { name: string; email: string },
+  {
+    account,
+    id,
+    handler,
+    person: { name, email },
+  }: { account: Inviting; id: number; handler: Handler; person: { name: string; email: string } },
 ): Invitation | 'member' | 'pending' | undefined {
   return write(db, actor, (tx) => {
-    const before = findPending(tx, account.id, id, handler)
+    const before = findPending(tx, { accountId: account.id, id, handler })
     if (!before) return undefined
     if (emailKey(email) === before.emailKey) allowResend(before.sentAt, actor.at)
     else {
@@ -89,14 +87,19 @@ export function correctInvitation(
     }
     const person = { name, email, emailKey: emailKey(email), search: searchText(name, email) }
     tx.update(invitations).set(person).where(eq(invitations.id, id)).run()
-    const invitation = sendAnew(tx, actor, sender, account, { ...before, ...person })
+    const invitation = sendAnew(tx, actor, sender, { account, before: { ...before, ...person } })
     record(tx, actor, { kind: 'invitation.corrected', accountId: account.id, invitationId: id })
     return invitation
   })
 }
 
 /** From now on the invitation belongs to the person who sent it last. */
-function sendAnew(tx: Db, actor: Person, sender: Sender, account: Inviting, before: Invitation): Invitation {
+function sendAnew(
+  tx: Db,
+  actor: Person,
+  sender: Sender,
+  { account, before }: { account: Inviting; before: Invitation },
+): Invitation {
   const sent = {
     sentAt: actor.at,
     expiresAt: actor.at + invitationLifetime,
@@ -110,19 +113,17 @@ function sendAnew(tx: Db, actor: Person, sender: Sender, account: Inviting, befo
     .run()
   withdrawLetters(tx, before.id, actor.at)
   const invitation = { ...before, ...sent }
-  send(tx, actor, sender, account, invitation)
+  send(tx, actor, sender, { account, invitation })
   return invitation
 }
 
 export function cancelInvitation(
   db: Db,
   actor: Actor,
-  accountId: AccountId,
-  id: number,
-  handler: Handler,
+  { accountId, id, handler }: { accountId: AccountId; id: number; handler: Handler },
 ): Invitation | undefined {
   return write(db, actor, (tx) => {
-    const invitation = findPending(tx, accountId, id, handler)
+    const invitation = findPending(tx, { accountId, id, handler })
     if (!invitation) return undefined
     cancelInvitations(tx, actor, eq(invitations.id, id))
     return invitation
@@ -136,12 +137,10 @@ export function cancelInvitation(
 export function copyLink(
   db: Db,
   actor: Actor,
-  accountId: AccountId,
-  id: number,
-  handler: Handler,
+  { accountId, id, handler }: { accountId: AccountId; id: number; handler: Handler },
 ): { invitation: Invitation; token: string } | undefined {
   return write(db, actor, (tx) => {
-    const invitation = findPending(tx, accountId, id, handler, mayCopyLink)
+    const invitation = findPending(tx, { accountId, id, handler }, mayCopyLink)
     if (!invitation || invitation.expiresAt <= actor.at) return undefined
     record(tx, actor, { kind: 'invitation.link-copied', accountId, invitationId: id })
     return { invitation, token: addToken(tx, actor, id, 'copied') }

@@ -13,7 +13,7 @@ import { date } from '../../../web/format.ts'
 import { anybody, forReader } from '../../../web/reader.ts'
 import type { Account } from '../../data/account.ts'
 import { changeRole, countAdmins, findMember, type Member } from '../../members/data.ts'
-import { tellRole } from '../../notices/data.ts'
+import { tellRole } from '../../notices/data/notices.ts'
 import { type Invitation, type Inviting, type LinkKind, pendingOf } from './invitation.ts'
 
 /** The side that somebody invites for, into an account that is not their own. */
@@ -45,8 +45,7 @@ export function invite(
   db: Db,
   actor: Person,
   sender: Sender,
-  account: Pick<Account, 'id' | 'kind' | 'name'>,
-  input: NewInvitation,
+  { account, input }: { account: Pick<Account, 'id' | 'kind' | 'name'>; input: NewInvitation },
 ): Invitation | 'member' | 'pending' {
   return write(db, actor, (tx) => {
     if (isMember(tx, account.id, input.email)) return 'member'
@@ -75,7 +74,7 @@ export function invite(
         .values({ accountId: account.id, invitationId: invitation.id, projectId: id, role })
         .run()
     }
-    send(tx, actor, sender, account, invitation)
+    send(tx, actor, sender, { account, invitation })
     record(tx, actor, {
       kind: 'invitation.sent',
       accountId: account.id,
@@ -97,15 +96,13 @@ export function inviteAdmin(
   db: Db,
   actor: Person,
   sender: Sender,
-  account: Inviting,
-  person: { name: string; email: string },
-  mail: MailContext,
+  { account, person, mail }: { account: Inviting; person: { name: string; email: string }; mail: MailContext },
 ): { invited: Invitation } | { promoted: Member } | NoAdmin {
   return write(db, actor, (tx) => {
     if (countAdmins(tx, account.id) > 0) return 'has-admin'
     const member = findMemberByEmail(tx, account.id, person.email)
-    if (member) return promote(tx, actor, account, member, mail)
-    const invited = invite(tx, actor, sender, account, { ...person, role: adminRole, projects: [] })
+    if (member) return promote(tx, actor, { account, member }, mail)
+    const invited = invite(tx, actor, sender, { account, input: { ...person, role: adminRole, projects: [] } })
     if (typeof invited === 'string') return 'pending'
     return { invited }
   })
@@ -114,15 +111,14 @@ export function inviteAdmin(
 function promote(
   tx: Db,
   actor: Person,
-  account: Inviting,
-  member: Member,
+  { account, member }: { account: Inviting; member: Member },
   mail: MailContext,
 ): { promoted: Member } | NoAdmin {
   if (member.active === 0) return 'inactive'
   // An e-mail would reach the owner of the address, and so would an invitation: this user may be somebody else.
   if (member.emailProvedAt === null) return 'unproved'
   changeRole(tx, actor, { accountId: account.id, userId: member.userId }, { role: adminRole, version: member.version })
-  tellRole(tx, actor, account.id, member, adminRole, mail)
+  tellRole(tx, actor, { accountId: account.id, person: member, role: adminRole }, mail)
   return { promoted: member }
 }
 
@@ -168,8 +164,7 @@ export function send(
   tx: Db,
   actor: Actor,
   { post, publicUrl, inviter, from, bulk }: Sender,
-  account: Pick<Account, 'kind' | 'name'>,
-  invitation: Invitation,
+  { account, invitation }: { account: Pick<Account, 'kind' | 'name'>; invitation: Invitation },
 ): void {
   allowInvitation(tx, actor, invitation.emailKey)
   const token = addToken(tx, actor, invitation.id, 'mailed')

@@ -34,7 +34,12 @@ export default async function offerRoutes(app: FastifyInstance) {
     if (form.input) {
       const { name } = form.input
       const owner = { name, email: invitation.email, accounts: [offer.account.name] }
-      const passwordHash = await readNewPassword(form, owner, config.panelName, request.ip, earlierOf(request, offer))
+      const passwordHash = await readNewPassword(form, {
+        owner,
+        panelName: config.panelName,
+        from: request.ip,
+        earlier: earlierOf(request, offer),
+      })
       if (passwordHash) {
         const joined = joinWithPassword(db, visitingActor(request), tokenOf(request), { name, passwordHash })
         if (joined === 'log-in') {
@@ -63,7 +68,9 @@ export default async function offerRoutes(app: FastifyInstance) {
     const accepted = write(db, by, (tx) => {
       // The link may have been replaced while the form was on its way.
       const offer = findOffer(tx, tokenOf(request), now())
-      return offer?.state === 'open' ? acceptInvitation(tx, by, offer.invitation.id, by.userId, offer.link) : undefined
+      return offer?.state === 'open'
+        ? acceptInvitation(tx, by, { id: offer.invitation.id, userId: by.userId, way: offer.link })
+        : undefined
     })
     return (accepted && welcome(reply, accepted)) ?? show(request, reply.code(409), newForm())
   })

@@ -37,7 +37,7 @@ export const tickedInvitationActs: Record<string, TickedInvitationAct> = {
       const soon = orTooMany(() => allowResend(sentAt, at))
       return soon instanceof TooMany ? soon.message : undefined
     },
-    change: (tx, { actor, sender, account }, id) => resend(tx, actor, sender, account, id, 'own'),
+    change: (tx, { actor, sender, account }, id) => resend(tx, actor, sender, { account, id, handler: 'own' }),
   },
   cancellation: {
     danger: true,
@@ -46,6 +46,6 @@ export const tickedInvitationActs: Record<string, TickedInvitationAct> = {
     lead: 'Their links end at once. You can invite these people again.',
     done: (n) => `${were(n)} cancelled.`,
     why: () => undefined,
-    change: (tx, { actor, account }, id) => cancelInvitation(tx, actor, account.id, id, 'own'),
+    change: (tx, { actor, account }, id) => cancelInvitation(tx, actor, { accountId: account.id, id, handler: 'own' }),
   },
 }

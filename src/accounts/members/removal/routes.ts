@@ -7,7 +7,7 @@ import { userIdOf } from '../../../web/request/address.ts'
 import { readForm } from '../../../web/request/forms.ts'
 import { actor } from '../../../web/request/viewer.ts'
 import { foreseeEnd } from '../../endings/data/foreseeing.ts'
-import { tellRemoved } from '../../notices/data.ts'
+import { tellRemoved } from '../../notices/data/notices.ts'
 import { findMember, removeMember } from '../data.ts'
 import { lastAdminWords } from '../page.ts'
 
@@ -37,7 +37,8 @@ export default async function memberRemovalRoutes(app: FastifyInstance) {
             { accountId: account.id, userId: userIdOf(request) },
             { exit: 'member.removed', keptBy },
           )
-          if (typeof member === 'object') tellRemoved(tx, by, account.id, member, app.mailContext)
+          if (typeof member === 'object')
+            tellRemoved(tx, by, { accountId: account.id, person: member }, app.mailContext)
           return member
         }),
       )

@@ -11,7 +11,7 @@ import { userIdOf } from '../../../web/request/address.ts'
 import { readForm } from '../../../web/request/forms.ts'
 import { actor } from '../../../web/request/viewer.ts'
 import { listSent } from '../../endings/data/foreseeing.ts'
-import { tellRole } from '../../notices/data.ts'
+import { tellRole } from '../../notices/data/notices.ts'
 import { changeRole, findMember, type Member, mayDemote, type RoleChanged } from '../data.ts'
 import { lastAdminWords, showMembers } from '../page.ts'
 
@@ -46,7 +46,7 @@ export default async function memberRoleRoutes(app: FastifyInstance) {
         who.version === input.version &&
         mayDemote(db, account.id, who)
       )
-        return confirm(request, reply, who, input, sent)
+        return confirm(request, reply, { who, ...input, sent })
       const keptBy = input.keep === 'yes' && !isOwn ? by : undefined
       const changed = found(
         write(db, by, (tx) => {
@@ -58,7 +58,7 @@ export default async function memberRoleRoutes(app: FastifyInstance) {
             { role: input.role, version: input.version, keptBy },
           )
           if (before && typeof after === 'object' && after.member.role !== before.role)
-            tellRole(tx, by, account.id, before, after.member.role, app.mailContext)
+            tellRole(tx, by, { accountId: account.id, person: before, role: after.member.role }, app.mailContext)
           return after
         }),
       )
@@ -96,9 +96,7 @@ function undoOf(
 function confirm(
   request: FastifyRequest,
   reply: FastifyReply,
-  who: Member,
-  { role, version }: { role: Role; version: number },
-  sent: Sent,
+  { who, role, version, sent }: { who: Member; role: Role; version: number; sent: Sent },
 ) {
   const { account, user } = request.member
   const isOwn = who.userId === user.id

@@ -71,7 +71,8 @@ export function createCustomer(
     const create = (inner: Db) => {
       const created = createAccount(inner, actor, { name, identifier, kind: 'customer', partnerId })
       if (!created) noteTaken(inner, actor, partnerId, identifier)
-      else if (amounts.size > 0) changeLimits(inner, actor, { level: 'account', accountId: created.id }, amounts, note)
+      else if (amounts.size > 0)
+        changeLimits(inner, actor, { level: 'account', accountId: created.id }, { amounts, remark: note })
       return created
     }
     // In the transaction of its caller, the pool may lack something when the account is made already.

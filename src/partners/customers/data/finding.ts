@@ -14,30 +14,45 @@ const lookedThrough = 2_000
 
 /** Users of a partner’s customers whose name or e-mail holds all the words. */
 export function findPeopleOfCustomers(db: Db, partnerId: AccountId, q: string, limit: number) {
-  return find<InCustomer & { email: string }>(db, 'users', partnerId, q, limit, {
-    rows: sql`memberships as found`,
-    id: sql`found.user_id`,
-    living: sql`true`,
-    name: sql`users.name, users.email`,
-    more: sql`join users on users.id = found.user_id`,
-  })
+  return find<InCustomer & { email: string }>(
+    db,
+    'users',
+    { partnerId, q, limit },
+    {
+      rows: sql`memberships as found`,
+      id: sql`found.user_id`,
+      living: sql`true`,
+      name: sql`users.name, users.email`,
+      more: sql`join users on users.id = found.user_id`,
+    },
+  )
 }
 
 /** Projects of a partner’s customers whose name or identifier holds all the words. */
 export function findProjectsOfCustomers(db: Db, partnerId: AccountId, q: string, limit: number) {
-  return find<InCustomer & { project: string }>(db, 'projects', partnerId, q, limit, {
-    rows: sql`projects as found`,
-    id: sql`found.id`,
-    living: sql`found.deleted_at is null`,
-    name: sql`found.name, found.identifier as project`,
-    more: sql``,
-  })
+  return find<InCustomer & { project: string }>(
+    db,
+    'projects',
+    { partnerId, q, limit },
+    {
+      rows: sql`projects as found`,
+      id: sql`found.id`,
+      living: sql`found.deleted_at is null`,
+      name: sql`found.name, found.identifier as project`,
+      more: sql``,
+    },
+  )
 }
 
 type Kind = { rows: SQL; id: SQL; living: SQL; name: SQL; more: SQL }
 
 /** CROSS JOIN reads the tables in the order written: the small one first. */
-function find<Row>(db: Db, table: Searched, partnerId: AccountId, q: string, limit: number, kind: Kind): Row[] {
+function find<Row>(
+  db: Db,
+  table: Searched,
+  { partnerId, q, limit }: { partnerId: AccountId; q: string; limit: number },
+  kind: Kind,
+): Row[] {
   const words = searchWords(q)
   const holdsAll = holds(sql`found.search`, words)
   if (!holdsAll) return []

@@ -1,6 +1,6 @@
 import { listSent } from '../../../accounts/endings/data/foreseeing.ts'
 import { addMember, type Member, removeMember } from '../../../accounts/members/data.ts'
-import { tellJoined } from '../../../accounts/notices/data.ts'
+import { tellJoined } from '../../../accounts/notices/data/notices.ts'
 import type { AccountId } from '../../../db/ids.ts'
 import { type Db, write } from '../../../db/open.ts'
 import type { MailContext } from '../../../mail/outbox.ts'
@@ -11,7 +11,7 @@ export function addMyself(db: Db, by: Person, customerId: AccountId, mail: MailC
   return write(db, by, (tx) => {
     const seat = { accountId: customerId, userId: by.userId, role: 'admin', fromPartner: true } as const
     const added = addMember(tx, by, seat, 'member.added-self')
-    if (added) tellJoined(tx, by, customerId, seat.role, mail)
+    if (added) tellJoined(tx, by, { accountId: customerId, role: seat.role }, mail)
     return added
   })
 }

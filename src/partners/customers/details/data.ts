@@ -78,8 +78,7 @@ export function changeDetails(
   db: Db,
   actor: Actor,
   customer: { partnerId: AccountId; identifier: string },
-  wanted: Details,
-  version: number,
+  { wanted, version }: { wanted: Details; version: number },
 ): 'changed' | 'same' | 'stale' | 'taken' | undefined {
   const { partnerId, identifier } = customer
   const details = { ...wanted, tags: wanted.tags.toSorted((one, other) => (foldCase(one) < foldCase(other) ? -1 : 1)) }

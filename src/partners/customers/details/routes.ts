@@ -51,7 +51,7 @@ export default async function customerDetailRoutes(app: FastifyInstance) {
 
   app.get('/partner/customers/:customer/details', { config: { can: 'customer.describe' } }, async (request, reply) => {
     const customer = customerOf(request)
-    return showForm(request, reply, customer, formOf(findDetails(db, request.member.account.id, customer.id)))
+    return showForm(request, reply, customer, { form: formOf(findDetails(db, request.member.account.id, customer.id)) })
   })
 
   const describing = { config: { can: 'customer.describe', inAccount: true } } as const
@@ -59,21 +59,21 @@ export default async function customerDetailRoutes(app: FastifyInstance) {
     const customer = customerOf(request)
     const partnerId = request.member.account.id
     const form = readForm(details, request.body)
-    if (!form.input) return showForm(request, reply.code(422), customer, form)
+    if (!form.input) return showForm(request, reply.code(422), customer, { form })
     const { version, ...kept } = form.input
     const { identifier } = customer
-    const done = found(changeDetails(db, actor(request), { partnerId, identifier }, kept, version))
+    const done = found(changeDetails(db, actor(request), { partnerId, identifier }, { wanted: kept, version }))
     if (done === 'taken') {
       const other = findByReference(db, partnerId, customer.id, kept.reference)
       form.errors.reference = apart`${other ?? 'Another customer'} has this reference.`
-      return showForm(request, reply.code(422), customer, form)
+      return showForm(request, reply.code(422), customer, { form })
     }
     if (done === 'stale') {
       // What was typed stays; sent again, it replaces what somebody else has saved.
       form.values.version = String(findDetails(db, partnerId, customer.id).version)
       const problem =
         'Somebody else has changed these details since you opened this page. Save again to replace theirs.'
-      return showForm(request, reply.code(409), customer, form, problem)
+      return showForm(request, reply.code(409), customer, { form, problem })
     }
     return reply.seeOther(
       `/partner/customers/${customer.identifier}`,
@@ -86,7 +86,12 @@ function formOf({ tags, version, ...texts }: KeptDetails): Form {
   return newForm({ ...texts, tags: tags.join(', '), version: String(version) })
 }
 
-function showForm(request: FastifyRequest, reply: FastifyReply, customer: Customer, form: Form, problem = '') {
+function showForm(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  customer: Customer,
+  { form, problem = '' }: { form: Form; problem?: string },
+) {
   return reply.page('partners/customers/details', {
     title: apart`Details of ${customer.name}`,
     customer,

@@ -15,7 +15,10 @@ export default async function customerHistoryRoutes(app: FastifyInstance) {
     app.get(side === 'shared' ? base : `${base}/own`, see, async (request, reply) => {
       customerOf(request)
       // Asked for each page of a download: it may be another partner’s by then.
-      const file = listDownload(request, reply, recordList, (query) => listRecords(db, scopeOf(request, side), query))
+      const file = listDownload(request, reply, {
+        spec: recordList,
+        list: (query) => listRecords(db, scopeOf(request, side), query),
+      })
       if (file) return file
       const query = readList(request, recordList)
       if (Object.keys(query.errors).length > 0) reply.code(422)

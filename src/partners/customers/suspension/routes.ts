@@ -22,7 +22,12 @@ export default async function customerSuspensionRoutes(app: FastifyInstance) {
     const customer = customerOf(request)
     const form = readForm(suspension, request.body)
     if (!form.input) return showSuspension(request, reply.code(422), form)
-    const done = suspendAccount(db, actor(request), customer.id, form.input.reason, app.mailContext)
+    const done = suspendAccount(
+      db,
+      actor(request),
+      { accountId: customer.id, reason: form.input.reason },
+      app.mailContext,
+    )
     return reply.seeOther(
       '/partner/customers',
       done

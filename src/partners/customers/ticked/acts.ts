@@ -57,7 +57,7 @@ export const tickedActs: Record<string, TickedAct> = {
     done: (n) => `${were(n)} suspended.`,
     why: ({ suspendedAt }) => (suspendedAt === null ? undefined : 'already suspended'),
     change: (tx, { actor, mail }, { id }, { reason }) =>
-      suspendAccount(tx, actor, id, reason, mail) ? undefined : 'already suspended',
+      suspendAccount(tx, actor, { accountId: id, reason }, mail) ? undefined : 'already suspended',
   },
   resumption: {
     can: 'customer.suspend',
@@ -94,7 +94,7 @@ export const tickedActs: Record<string, TickedAct> = {
           ? `has ${mostTags} tags, which is the most`
           : undefined,
     change: (tx, { actor, partnerId }, customer, { tag }) => {
-      changeTag(tx, actor, { ...customer, partnerId }, tag, true)
+      changeTag(tx, actor, { ...customer, partnerId }, { tag, wanted: true })
       return undefined
     },
   },
@@ -108,7 +108,7 @@ export const tickedActs: Record<string, TickedAct> = {
     done: (n, { tag }) => apart`The tag “${tag}” was removed from ${customers(n)}.`,
     why: (customer, { tag }) => (hasTag(customer, tag) ? undefined : 'does not have this tag'),
     change: (tx, { actor, partnerId }, customer, { tag }) => {
-      changeTag(tx, actor, { ...customer, partnerId }, tag, false)
+      changeTag(tx, actor, { ...customer, partnerId }, { tag, wanted: false })
       return undefined
     },
   },

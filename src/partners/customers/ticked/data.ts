@@ -102,8 +102,7 @@ export function changeTag(
   db: Db,
   actor: Actor,
   customer: { partnerId: AccountId; id: AccountId; identifier: string },
-  tag: string,
-  wanted: boolean,
+  { tag, wanted }: { tag: string; wanted: boolean },
 ): void {
   const { contactName, contactEmail, contactPhone, contactAddress, reference, note, tags, version } = findDetails(
     db,
@@ -113,5 +112,5 @@ export function changeTag(
   const others = tags.filter((other) => foldCase(other) !== foldCase(tag))
   if (wanted === others.length < tags.length) return
   const texts = { contactName, contactEmail, contactPhone, contactAddress, reference, note }
-  changeDetails(db, actor, customer, { ...texts, tags: wanted ? [...others, tag] : others }, version)
+  changeDetails(db, actor, customer, { wanted: { ...texts, tags: wanted ? [...others, tag] : others }, version })
 }

@@ -72,6 +72,6 @@ export const planAct: TickedAct = {
   change: (tx, { actor, partnerId, mail }, { id }, { plan }) => {
     if (!plan) throw new Error('No plan is given.')
     const which = { partnerId, accountId: id, source: { planId: plan.id } }
-    return whyNotApplied(applyLimits(tx, actor, which, { source: plan.version }, mail))
+    return whyNotApplied(applyLimits(tx, actor, { ...which, seen: { source: plan.version } }, mail))
   },
 }

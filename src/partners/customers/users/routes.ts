@@ -33,8 +33,8 @@ export default async function customerUserRoutes(app: FastifyInstance) {
     const members = (query: ListQuery<MemberFilter>) => listMembers(db, customerOf(request).id, query)
     const invitations = (query: ListQuery) => listInvitations(db, customerOf(request).id, query)
     return (
-      listDownload(request, reply, memberList, members) ??
-      listDownload(request, reply, invitationList, invitations, 'invited-') ??
+      listDownload(request, reply, { spec: memberList, list: members }) ??
+      listDownload(request, reply, { spec: invitationList, list: invitations, prefix: 'invited-' }) ??
       showUsers(request, reply)
     )
   })
@@ -48,7 +48,7 @@ export default async function customerUserRoutes(app: FastifyInstance) {
     if (form.input) {
       const { input } = form
       const invited = orTooMany(() =>
-        inviteAdmin(db, actor(request), senderOf(request), customer, input, app.mailContext),
+        inviteAdmin(db, actor(request), senderOf(request), { account: customer, person: input, mail: app.mailContext }),
       )
       if (invited === 'has-admin')
         return showUsers(

@@ -36,8 +36,7 @@ function findPartner(db: Db, identifier: string): Account | undefined {
 export function moveAccount(
   db: Db,
   actor: Actor,
-  accountId: AccountId,
-  to: string | null,
+  { accountId, to }: { accountId: AccountId; to: string | null },
   tell: MailContext,
 ): Moved | undefined {
   return write(db, actor, (tx) => {
@@ -72,7 +71,7 @@ export function moveAccount(
         accountId: partner.id,
         change: { customer: [null, customer] },
       })
-    tellEverybody(tx, actor, account, before, partner, ended, tell)
+    tellEverybody(tx, actor, { account, before, after: partner, ended }, tell)
     return 'moved'
   })
 }
@@ -87,10 +86,12 @@ function takes(tx: Db, accountId: AccountId): Want[] {
 function tellEverybody(
   tx: Db,
   actor: Actor,
-  account: Account,
-  before: Account | undefined,
-  after: Account | undefined,
-  ended: number,
+  {
+    account,
+    before,
+    after,
+    ended,
+  }: { account: Account; before: Account | undefined; after: Account | undefined; ended: number },
   { post, publicUrl, panelName, supportEmail }: MailContext,
 ): void {
   const asks = after !== undefined && findOpenRequest(tx, account.id) !== undefined

@@ -40,7 +40,9 @@ export default async function accountTransferRoutes(app: FastifyInstance) {
     if (!form.input) return show(request, reply.code(422), form)
     const { to, partner } = form.input
     const tell = { post, publicUrl, panelName, supportEmail }
-    const done = found(moveAccount(db, supportActor(request), id, to === 'none' ? null : partner, tell))
+    const done = found(
+      moveAccount(db, supportActor(request), { accountId: id, to: to === 'none' ? null : partner }, tell),
+    )
     if (done === 'moved') {
       const now = found(findAccount(db, id)).partnerName
       return reply.seeOther(

@@ -22,7 +22,12 @@ export default async function emailLinkRoutes(app: FastifyInstance) {
     if (user.emailProvedAt === null) return proveAnew(request, reply, user)
     readForm(z.strictObject({}), request.body)
     const sessionHash = request.viewer.sessionKey
-    const changed = changeEmail(db, actor(request), user.id, tokenOf(request), { sessionHash }, mailContext)
+    const changed = changeEmail(
+      db,
+      actor(request),
+      { userId: user.id, token: tokenOf(request), sessionHash },
+      mailContext,
+    )
     if (changed === undefined) return show(request, reply)
     if (changed === 'taken') return taken(reply)
     return reply.seeOther('/profile', `You log in as ${changed} now. All your other sessions have ended.`)
@@ -34,17 +39,21 @@ async function proveAnew(request: FastifyRequest, reply: FastifyReply, user: Use
   const { db, now, mailContext } = request.server
   const form = readForm(passwordChoice, request.body)
   if (form.input && findEmailChange(db, request.signedIn, tokenOf(request), now())) {
-    const passwordHash = await readNewPassword(
-      form,
-      ownerOf(db, user),
-      mailContext.panelName,
-      { userId: user.id },
-      user.passwordHash,
-    )
+    const passwordHash = await readNewPassword(form, {
+      owner: ownerOf(db, user),
+      panelName: mailContext.panelName,
+      from: { userId: user.id },
+      earlier: user.passwordHash,
+    })
     if (passwordHash) {
       const accountId = request.viewer.account?.id ?? null
       const anew = { sessionHash: request.viewer.sessionKey, passwordHash }
-      const changed = changeEmail(db, actor(request), user.id, tokenOf(request), anew, mailContext)
+      const changed = changeEmail(
+        db,
+        actor(request),
+        { userId: user.id, token: tokenOf(request), ...anew },
+        mailContext,
+      )
       if (changed === 'taken') return taken(reply)
       if (changed !== undefined) {
         await signIn(request, { userId: user.id, accountId, passwordHash })

@@ -33,7 +33,11 @@ export default async function passwordChangeRoutes(app: FastifyInstance) {
       if (wait) return showProfile(request, reply, { password: withoutPasswords(form) }, wait)
       if (await verifyPassword(user.passwordHash, form.input.current, attempt)) {
         forgive(db, attempt)
-        const passwordHash = await readNewPassword(form, ownerOf(db, user), app.config.panelName, { userId: user.id })
+        const passwordHash = await readNewPassword(form, {
+          owner: ownerOf(db, user),
+          panelName: app.config.panelName,
+          from: { userId: user.id },
+        })
         if (passwordHash) {
           const accountId = request.viewer.account?.id ?? null
           changePassword(request, user, passwordHash)

@@ -40,7 +40,7 @@ export default async function secondStepRoutes(app: FastifyInstance) {
       return reply.page('people/two-factor/log-in', { title: 'Second step', form, problem: wait })
     }
     const person = { ...visitingActor(request), userId: user.id, stillMay: request.mustStillMay }
-    if (takeCode(db, secrets, person, user, form.input.code)) {
+    if (takeCode(db, secrets, person, { user, typed: form.input.code })) {
       const { id: userId, passwordHash } = user
       const [last] = listRecentAccounts(db, userId, 1)
       if (!(await signIn(request, { userId, accountId: last?.id ?? null, passwordHash, secondFactor: true })))

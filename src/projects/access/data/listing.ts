@@ -49,7 +49,7 @@ export function listAccess(db: Db, accountId: AccountId, projectId: ProjectId, q
   const own = and(equals(projectAccess.accountId, the.accountId), equals(projectAccess.projectId, the.projectId))
   return readPage(db, accessList, query, {
     values,
-    narrowed: matches(db, 'users', projectAccess.userId, projectAccess.search, query.q),
+    narrowed: matches(db, { table: 'users', id: projectAccess.userId, text: projectAccess.search }, query.q),
     rows: ({ where, orderBy, limit }) =>
       db
         .select(accessFields)
@@ -109,8 +109,11 @@ export function listCandidates(
         isNull(users.disabledAt),
         notInArray(users.id, inside),
         chosen.length > 0
-          ? or(isOneOf(users.id, chosen), matches(db, 'users', memberships.userId, memberships.search, q) ?? sql`true`)
-          : matches(db, 'users', memberships.userId, memberships.search, q),
+          ? or(
+              isOneOf(users.id, chosen),
+              matches(db, { table: 'users', id: memberships.userId, text: memberships.search }, q) ?? sql`true`,
+            )
+          : matches(db, { table: 'users', id: memberships.userId, text: memberships.search }, q),
       ),
     )
     .orderBy(...(chosen.length > 0 ? [sql`not ${isOneOf(users.id, chosen)}`] : []), asc(memberships.sortKey))

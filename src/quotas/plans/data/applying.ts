@@ -1,4 +1,4 @@
-import { tellLimits } from '../../../accounts/notices/data.ts'
+import { tellLimits } from '../../../accounts/notices/data/notices.ts'
 import type { AccountId } from '../../../db/ids.ts'
 import { type Db, write } from '../../../db/open.ts'
 import type { MailContext } from '../../../mail/outbox.ts'
@@ -53,8 +53,12 @@ export function findLimitOffer(
 export function applyLimits(
   db: Db,
   actor: Actor,
-  { partnerId, accountId, source }: { partnerId: AccountId; accountId: AccountId; source: LimitSource },
-  seen: { source: number; limits?: number },
+  {
+    partnerId,
+    accountId,
+    source,
+    seen,
+  }: { partnerId: AccountId; accountId: AccountId; source: LimitSource; seen: { source: number; limits?: number } },
   mail: MailContext,
 ): Applied {
   try {
@@ -66,8 +70,9 @@ export function applyLimits(
       if (!offer) return undefined
       if (offer.version !== seen.source || (seen.limits !== undefined && now.version !== seen.limits)) return 'stale'
       const changed = differences(now, offer.amounts)
-      if (!changeQuotas(tx, actor, holder, now, { amounts: offer.amounts, remark: offer.note })) return 'unchanged'
-      tellLimits(tx, actor, holder, changed, offer.note, mail)
+      if (!changeQuotas(tx, actor, { holder, quotas: now.quotas }, { amounts: offer.amounts, remark: offer.note }))
+        return 'unchanged'
+      tellLimits(tx, actor, { ...holder, changed, note: offer.note }, mail)
       return 'applied'
     })
   } catch (error) {

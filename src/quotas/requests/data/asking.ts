@@ -27,8 +27,12 @@ const automaticEvery = 30 * day
 export function askForMore(
   db: Db,
   actor: Person,
-  accountId: AccountId,
-  { projectId, amounts, reason }: { projectId: ProjectId | null; amounts: Map<number, number>; reason: string },
+  {
+    accountId,
+    projectId,
+    amounts,
+    reason,
+  }: { accountId: AccountId; projectId: ProjectId | null; amounts: Map<number, number>; reason: string },
   tell: MailContext,
 ): Asked | undefined {
   return write(db, actor, (tx) => {
@@ -70,8 +74,8 @@ export function askForMore(
     })
     const request = findOpenRequest(tx, accountId)
     if (!request) throw new Error('The request is not there.')
-    const automatic = approveAutomatically(tx, actor, request, quotas, tell)
-    tellDeciders(tx, actor.at, request, quotas, automatic, tell)
+    const automatic = approveAutomatically(tx, actor, { request, quotas }, tell)
+    tellDeciders(tx, actor.at, { request, quotas, automatic }, tell)
     return automatic ? { ...request, state: 'approved', automatic } : request
   })
 }
@@ -83,8 +87,7 @@ export function askForMore(
 function approveAutomatically(
   tx: Db,
   actor: Actor,
-  request: QuotaRequest,
-  quotas: Quota[],
+  { request, quotas }: { request: QuotaRequest; quotas: Quota[] },
   tell: MailContext,
 ): boolean {
   const { accountId } = request
@@ -118,7 +121,7 @@ function approveAutomatically(
   const byRule: Actor = { ...actor, userId: null, accountId: caretaker.id }
   try {
     // Where the pool has not enough, the request stays open.
-    allOrNothing(tx, (inner) => grant(inner, byRule, request, amounts, { comment: '', automatic: true }, tell))
+    allOrNothing(tx, (inner) => grant(inner, byRule, { request, amounts, comment: '', automatic: true }, tell))
     return true
   } catch (error) {
     if (error instanceof NotEnough) return false
@@ -149,7 +152,7 @@ export function cancelRequest(db: Db, actor: Person, accountId: AccountId, id: n
   return write(db, actor, (tx) => {
     const request = findOpenRequest(tx, accountId)
     if (request?.id !== id) return false
-    end(tx, actor, request, { state: 'cancelled', comment: '', automatic: false }, 'limit.cancelled')
+    end(tx, actor, request, { outcome: { state: 'cancelled', comment: '', automatic: false }, kind: 'limit.cancelled' })
     return true
   })
 }

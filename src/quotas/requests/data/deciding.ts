@@ -40,8 +40,13 @@ function findDecidable(
 export function approveRequest(
   db: Db,
   actor: Person,
-  { partnerId, accountId, id }: { partnerId: AccountId | null; accountId: AccountId; id: number },
-  { amounts, comment }: { amounts: Map<number, number>; comment: string },
+  {
+    partnerId,
+    accountId,
+    id,
+    amounts,
+    comment,
+  }: { partnerId: AccountId | null; accountId: AccountId; id: number; amounts: Map<number, number>; comment: string },
   tell: MailContext,
 ): Approved {
   try {
@@ -61,7 +66,7 @@ export function approveRequest(
         return { notMore: new Map((wrong.length > 0 ? wrong : decided).map(({ id, own }) => [id, own])) }
       const wanted = new Map(decided.map(({ id, amount }) => [id, amount]))
       // Within another write, what was changed before the pool proved too small must be taken back here.
-      allOrNothing(tx, (inner) => grant(inner, actor, request, wanted, { comment, automatic: false }, tell))
+      allOrNothing(tx, (inner) => grant(inner, actor, { request, amounts: wanted, comment, automatic: false }, tell))
       return 'approved'
     })
   } catch (error) {
@@ -74,24 +79,31 @@ export function approveRequest(
 export function grant(
   tx: Db,
   actor: Actor,
-  request: QuotaRequest,
-  amounts: Map<number, number>,
-  { comment, automatic }: { comment: string; automatic: boolean },
+  {
+    request,
+    amounts,
+    comment,
+    automatic,
+  }: { request: QuotaRequest; amounts: Map<number, number>; comment: string; automatic: boolean },
   tell: MailContext,
 ): void {
   const { id, accountId, projectId } = request
   const remark = comment || request.reason
   const holder = holderOf(accountId, projectId)
   const raised = raisesOfAccount(findQuotas(tx, holder)?.quotas ?? [], amounts)
-  changeLimits(tx, actor, { level: 'account', accountId }, raised, remark, true)
-  changeLimits(tx, actor, holder, amounts, remark, true)
+  changeLimits(tx, actor, { level: 'account', accountId }, { amounts: raised, remark, quiet: true })
+  changeLimits(tx, actor, holder, { amounts, remark, quiet: true })
   for (const [resourceId, granted] of amounts)
     tx.update(quotaRequestAmounts)
       .set({ granted })
       .where(and(eq(quotaRequestAmounts.requestId, id), eq(quotaRequestAmounts.resourceId, resourceId)))
       .run()
-  end(tx, actor, request, { state: 'approved', comment, automatic }, 'limit.approved', grantedChange(request, amounts))
-  tellRequester(tx, actor, { ...request, state: 'approved', comment, automatic }, amounts, tell)
+  end(tx, actor, request, {
+    outcome: { state: 'approved', comment, automatic },
+    kind: 'limit.approved',
+    change: grantedChange(request, amounts),
+  })
+  tellRequester(tx, actor, { request: { ...request, state: 'approved', comment, automatic }, amounts }, tell)
 }
 
 /** What a project gets beyond what its account has left, the account gets too. Of an account's own quotas: nothing. */
@@ -117,27 +129,43 @@ function grantedChange(request: QuotaRequest, amounts: Map<number, number>): Cha
 export function declineRequest(
   db: Db,
   actor: Person,
-  { partnerId, accountId, id }: { partnerId: AccountId | null; accountId: AccountId; id: number },
-  comment: string,
+  {
+    partnerId,
+    accountId,
+    id,
+    comment,
+  }: { partnerId: AccountId | null; accountId: AccountId; id: number; comment: string },
   tell: MailContext,
 ): boolean {
   return write(db, actor, (tx) => {
     const request = findDecidable(tx, partnerId, accountId, id)
     if (!request) return false
-    end(tx, actor, request, { state: 'declined', comment, automatic: false }, 'limit.declined', {
-      comment: [null, comment],
+    end(tx, actor, request, {
+      outcome: { state: 'declined', comment, automatic: false },
+      kind: 'limit.declined',
+      change: {
+        comment: [null, comment],
+      },
     })
-    tellRequester(tx, actor, { ...request, state: 'declined', comment }, new Map(), tell)
+    tellRequester(tx, actor, { request: { ...request, state: 'declined', comment }, amounts: new Map() }, tell)
     return true
   })
 }
 
 /** Ends an open request whose project or partner goes, with the reason. */
-export function endRequestOf(tx: Db, actor: Actor, accountId: AccountId, comment: string, projectId?: ProjectId): void {
+export function endRequestOf(
+  tx: Db,
+  actor: Actor,
+  { accountId, comment, projectId }: { accountId: AccountId; comment: string; projectId?: ProjectId | undefined },
+): void {
   const request = findOpenRequest(tx, accountId)
   if (!request || (projectId !== undefined && request.projectId !== projectId)) return
-  end(tx, actor, request, { state: 'cancelled', comment, automatic: false }, 'limit.cancelled', {
-    comment: [null, comment],
+  end(tx, actor, request, {
+    outcome: { state: 'cancelled', comment, automatic: false },
+    kind: 'limit.cancelled',
+    change: {
+      comment: [null, comment],
+    },
   })
 }
 
@@ -145,14 +173,20 @@ export function end(
   tx: Db,
   actor: Actor,
   { id, accountId, projectId, createdAt, requestedBy }: QuotaRequest,
-  outcome: Pick<QuotaRequest, 'state' | 'comment' | 'automatic'>,
-  kind: 'limit.approved' | 'limit.declined' | 'limit.cancelled',
-  change: Change = {},
+  {
+    outcome,
+    kind,
+    change = {},
+  }: {
+    outcome: Pick<QuotaRequest, 'state' | 'comment' | 'automatic'>
+    kind: 'limit.approved' | 'limit.declined' | 'limit.cancelled'
+    change?: Change
+  },
 ): void {
   tx.update(quotaRequests)
     .set({ ...outcome, endedAt: actor.at, endedBy: actor.userId })
     .where(eq(quotaRequests.id, id))
     .run()
-  withdrawLettersOfAct(tx, accountId, createdAt, 'the request has ended', actor.at)
+  withdrawLettersOfAct(tx, { accountId, actAt: createdAt }, 'the request has ended', actor.at)
   record(tx, actor, { kind, accountId, ...(projectId === null ? {} : { projectId }), change, answers: requestedBy })
 }

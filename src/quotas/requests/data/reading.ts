@@ -140,7 +140,7 @@ export function listOpenRequests(db: Db, partnerId: AccountId | null, query: Lis
   return readPage(db, openRequestList, query, {
     shape: partnerId === null ? 'support' : 'partner',
     values,
-    narrowed: matches(db, 'accounts', quotaRequests.accountId, accounts.search, query.q),
+    narrowed: matches(db, { table: 'accounts', id: quotaRequests.accountId, text: accounts.search }, query.q),
     rows: ({ where, orderBy, limit }) => selectRequests(db, { where: and(own, where), orderBy, limit }),
     counted: ({ where, limit }) =>
       db

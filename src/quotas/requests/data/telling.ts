@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm'
 import { caretakerOf } from '../../../accounts/data/caretaker.ts'
 import { listAdmins } from '../../../accounts/members/data.ts'
-import { sideOf } from '../../../accounts/notices/data.ts'
+import { sideOf } from '../../../accounts/notices/data/telling.ts'
 import type { Db } from '../../../db/open.ts'
 import { users } from '../../../db/schema.ts'
 import type { Letter, MailContext } from '../../../mail/outbox.ts'
@@ -29,9 +29,7 @@ const readerOf = (tx: Db, reason: Letter['reason']): Reader =>
 export function tellDeciders(
   tx: Db,
   at: number,
-  request: QuotaRequest,
-  quotas: Quota[],
-  automatic: boolean,
+  { request, quotas, automatic }: { request: QuotaRequest; quotas: Quota[]; automatic: boolean },
   { post, publicUrl, supportEmail, panelName }: MailContext,
 ): void {
   const caretaker = caretakerOf(tx, { id: request.accountId })
@@ -76,8 +74,7 @@ export function tellDeciders(
 export function tellRequester(
   tx: Db,
   actor: Actor,
-  request: QuotaRequest,
-  amounts: Map<number, number>,
+  { request, amounts }: { request: QuotaRequest; amounts: Map<number, number> },
   { post, publicUrl }: MailContext,
 ): void {
   const user = tx.select().from(users).where(eq(users.id, request.requestedBy)).get()

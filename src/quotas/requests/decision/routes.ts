@@ -99,7 +99,7 @@ function approve(request: FastifyRequest, reply: FastifyReply, { partnerId, acco
   if (Object.keys(form.errors).length > 0) return show(request, reply.code(422), { approval: form })
 
   const decided = { partnerId, accountId: account.id, id: open.id }
-  const result = approveRequest(db, by, decided, { amounts, comment: form.input.comment }, mailContext)
+  const result = approveRequest(db, by, { ...decided, amounts, comment: form.input.comment }, mailContext)
   if (result === 'approved') {
     return reply.seeOther(page, apart`The request of ${account.name} is approved, and its new limits apply now.`)
   }
@@ -115,7 +115,7 @@ function decline(request: FastifyRequest, reply: FastifyReply, { partnerId, acco
   const form = readForm(refusal, request.body)
   if (!form.input) return show(request, reply.code(422), { refusal: form })
   const decided = { partnerId, accountId: account.id, id }
-  if (!declineRequest(db, by, decided, form.input.comment, mailContext))
+  if (!declineRequest(db, by, { ...decided, comment: form.input.comment }, mailContext))
     return show(request, reply.code(409), { problem: endedMeanwhile })
   return reply.seeOther(page, apart`The request of ${account.name} is declined.`)
 }

@@ -25,13 +25,13 @@ export default async function openRequestRoutes(app: FastifyInstance) {
 
   app.get('/partner/quotas', { config: { can: 'partner-quota.see' } }, async (request, reply) => {
     const list = (query: ListQuery) => listOpenRequests(db, request.member.account.id, query)
-    return listDownload(request, reply, openRequestList, list) ?? showPartnerQuotas(request, reply)
+    return listDownload(request, reply, { spec: openRequestList, list }) ?? showPartnerQuotas(request, reply)
   })
 
   app.get('/support/quotas', { config: { can: 'support.quota' } }, async (request, reply) => {
     const list = (query: ListQuery) => listOpenRequests(db, null, query)
     return (
-      listDownload(request, reply, openRequestList, list) ??
+      listDownload(request, reply, { spec: openRequestList, list }) ??
       reply.page('quotas/support-requests', { title: 'Quotas', list: list(readList(request, openRequestList)) })
     )
   })

@@ -25,8 +25,12 @@ export default async function supportAccountUserRoutes(app: FastifyInstance) {
   app.get('/support/accounts/:identifier/users', account, async (request, reply) => {
     const { id } = ownAccountOf(request)
     return (
-      listDownload(request, reply, memberList, (query) => listMembers(db, id, query)) ??
-      listDownload(request, reply, invitationList, (query) => listInvitations(db, id, query), 'invited-') ??
+      listDownload(request, reply, { spec: memberList, list: (query) => listMembers(db, id, query) }) ??
+      listDownload(request, reply, {
+        spec: invitationList,
+        list: (query) => listInvitations(db, id, query),
+        prefix: 'invited-',
+      }) ??
       showAccountUsers(request, reply)
     )
   })
@@ -36,7 +40,11 @@ export default async function supportAccountUserRoutes(app: FastifyInstance) {
     const form = readForm(firstAdmin, request.body)
     if (form.input) {
       const by = supportActor(request)
-      const invited = inviteAdmin(db, by, senderOf(request), supported, form.input, app.mailContext)
+      const invited = inviteAdmin(db, by, senderOf(request), {
+        account: supported,
+        person: form.input,
+        mail: app.mailContext,
+      })
       if (typeof invited === 'object') return reply.seeOther(usersOf(supported), adminWords(supported, invited))
       if (invited === 'has-admin')
         return showAccountUsers(

@@ -33,7 +33,9 @@ export function userPage(app: FastifyInstance): void {
     async (request, reply) => {
       const { id, name, email } = userOf(request)
       const byOthers = { accountId: null, tell: () => {} }
-      const sent = orTooMany(() => sendPasswordLink(db, supportActor(request), id, byOthers, mailContext))
+      const sent = orTooMany(() =>
+        sendPasswordLink(db, supportActor(request), { userId: id, help: byOthers }, mailContext),
+      )
       return reply.seeOther(
         `/support/users/${id}`,
         sent instanceof TooMany

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { findMember } from '../../../../accounts/members/data.ts'
-import { tellHelped } from '../../../../accounts/notices/data.ts'
+import { tellHelped } from '../../../../accounts/notices/data/notices.ts'
 import { apart } from '../../../../db/apart.ts'
 import type { Db } from '../../../../db/open.ts'
 import { orTooMany, TooMany } from '../../../../mail/pace.ts'
@@ -35,7 +35,7 @@ export function helpUsers(app: FastifyInstance): void {
     const { customer, member } = helpedOf(request)
     const by = helper(request, (tx) => helpedOf(request, tx))
     const how = { accountId: customer.id, tell: told(by, customer, { what: 'sent', name: member.name }) }
-    const sent = orTooMany(() => sendPasswordLink(db, by, member.userId, how, mailContext))
+    const sent = orTooMany(() => sendPasswordLink(db, by, { userId: member.userId, help: how }, mailContext))
     return reply.seeOther(
       `/partner/customers/${customer.identifier}/users`,
       sent instanceof TooMany
@@ -67,8 +67,12 @@ export function helpUsers(app: FastifyInstance): void {
     )
   })
 
-  function told(by: Person, customer: Customer, what: Parameters<typeof tellHelped>[3]): (tx: Db) => void {
-    return (tx) => tellHelped(tx, by, customer.id, what, mailContext)
+  function told(
+    by: Person,
+    customer: Customer,
+    what: Omit<Parameters<typeof tellHelped>[2], 'accountId'>,
+  ): (tx: Db) => void {
+    return (tx) => tellHelped(tx, by, { accountId: customer.id, ...what }, mailContext)
   }
 }
 
