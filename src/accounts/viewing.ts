@@ -14,18 +14,19 @@ export function viewingAs(user: ViewingUser, zone = ''): NonNullable<Viewer['use
     email: user.email,
     emailProved: user.emailProvedAt !== null,
     operator: user.operator,
+    service: user.service,
     twoFactor: user.totpSecret !== null,
     theme: user.theme,
     reads: { timeZone: (user.zoneByBrowser && zone) || user.timeZone, numbers: user.numbers },
   }
 }
 
-/** Has to set up two-factor login before anything else. */
+/** Has to set up two-factor login before anything else. A program has no login. */
 export function mustEnrol({ server }: FastifyRequest, user: ViewingUser, inPartnerAccount: () => boolean): boolean {
   const must = {
     optional: () => false,
     support: () => user.operator,
     partners: () => user.operator || inPartnerAccount(),
   }
-  return user.totpSecret === null && must[server.config.twoFactor]()
+  return !user.service && user.totpSecret === null && must[server.config.twoFactor]()
 }

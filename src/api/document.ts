@@ -17,6 +17,7 @@ const addressParameters: Record<string, string> = {
   customer: 'The identifier of a customer.',
   project: 'The identifier of a project.',
   user: 'The number of a user.',
+  serviceUser: 'The number of a service user.',
   invitation: 'The number of an invitation.',
   request: 'The number of a request.',
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 
 /** Fields that change without an edit of the object: people work, and others take from the same pool. */
-const volatile = new Set(['last_seen_at', 'users', 'people', 'allocated', 'available', 'limited_by'])
+const volatile = new Set(['last_seen_at', 'last_used_at', 'users', 'people', 'allocated', 'available', 'limited_by'])
 
 /**
  * An ETag of two parts: of what edits change, for If-Match, and of all that the answer says, for If-None-Match. So a change is not refused

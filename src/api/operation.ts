@@ -39,6 +39,7 @@ type Common = {
 export type Tag =
   | 'Account'
   | 'Users'
+  | 'Service users'
   | 'Invitations'
   | 'Projects'
   | 'Project access'

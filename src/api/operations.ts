@@ -9,11 +9,13 @@ import { ofCustomerOperations } from './operations/of-customers.ts'
 import { projectOperations } from './operations/projects.ts'
 import { quotaOperations } from './operations/quotas.ts'
 import { requestOperations } from './operations/requests.ts'
+import { serviceUserOperations } from './operations/service-users.ts'
 
 /** Every operation of the API, in the order of its documentation. */
 export const operations: Operation[] = [
   ...accountOperations,
   ...memberOperations,
+  ...serviceUserOperations,
   ...invitationOperations,
   ...projectOperations,
   ...accessOperations,

@@ -48,6 +48,14 @@ CREATE TRIGGER deleted_accounts_restore_no_project BEFORE UPDATE OF deleted_at O
 WHEN new.deleted_at IS NULL AND (SELECT deleted_at FROM accounts WHERE id = new.account_id) IS NOT NULL
 BEGIN SELECT RAISE(ABORT, 'a deleted account takes no project'); END;
 
+-- A service user is no member of any account: it is in no count of people, and no admin (rule 7).
+CREATE TRIGGER service_users_are_no_members BEFORE INSERT ON memberships
+WHEN (SELECT service FROM users WHERE id = new.user_id)
+BEGIN SELECT RAISE(ABORT, 'a service user is no member'); END;
+CREATE TRIGGER members_are_no_service_users BEFORE INSERT ON service_users
+WHEN NOT (SELECT service FROM users WHERE id = new.user_id)
+BEGIN SELECT RAISE(ABORT, 'a person is no service user'); END;
+
 -- What an account's users and a project's people are searched and sorted by is the user's own.
 CREATE TRIGGER memberships_named AFTER INSERT ON memberships
 BEGIN UPDATE memberships SET (search, sort_key) = (SELECT search, sort_key FROM users WHERE id = new.user_id) WHERE rowid = new.rowid; END;

@@ -5,7 +5,7 @@ import { type AccountId, asUserId, type ProjectId, type UserId } from '../db/ids
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
 import { placeholdersOf } from '../db/prepared.ts'
-import { projectAccess, projects } from '../db/schema.ts'
+import { memberships, projectAccess, projects } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
 import type { ProjectRole } from '../policy.ts'
 import { hasRoom } from '../quotas/arithmetic.ts'
@@ -165,9 +165,12 @@ export function createProject(
       .returning()
       .all()
     if (!created) return 'taken'
-    tx.insert(projectAccess)
-      .values({ accountId, projectId: created.id, userId, role: 'admin', createdAt: actor.at })
-      .run()
+    // A service user is no member: it sees all projects as an admin, and is in none.
+    const isMember = and(eq(memberships.accountId, accountId), eq(memberships.userId, userId))
+    if (tx.select({ role: memberships.role }).from(memberships).where(isMember).get())
+      tx.insert(projectAccess)
+        .values({ accountId, projectId: created.id, userId, role: 'admin', createdAt: actor.at })
+        .run()
     record(tx, actor, {
       kind: 'project.created',
       accountId,

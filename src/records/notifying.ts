@@ -8,12 +8,12 @@ import type { Topic } from './topics.ts'
  * As what somebody is told. `login`: it is about their own login. `person`: it was done to them, and they are in the
  * account; `parted`: they are no longer in it. `sender`: they sent the invitation; `asker`: they made the request. `admins` of
  * the account, `partner`: admins of the partner that looks after it. `caretaker`: those, or Support where no partner can
- * act. `support`: the operators.
+ * act. `support`: the operators. `owner`: whose token it is, or the admins for a service user’s.
  */
 export type Audience = (typeof notifications.$inferSelect)['audience']
 
 export type ToldTo = {
-  to: Audience | 'caretaker'
+  to: Audience | 'caretaker' | 'owner'
   topic: Topic
   /** What e-mails it: a letter of its own that the act writes, the worker, or nothing: then it is only on the page. */
   by: 'letter' | 'worker' | 'page'
@@ -132,10 +132,14 @@ export const notifying: Record<RecordKind, ToldTo[] | { nobody: string }> = {
   'user.disabled': { nobody: 'the user cannot log in, and learns it there' },
   'user.enabled': { nobody: 'the user can log in again, and learns it there' },
   'user.sessions-ended': [{ to: 'login', topic: 'security', by: 'page' }],
-  'token.created': [{ to: 'login', topic: 'security', by: 'worker' }],
-  'token.rotated': [{ to: 'login', topic: 'security', by: 'worker' }],
-  'token.ended': [{ to: 'login', topic: 'security', by: 'page' }],
-  'token.expiring': [{ to: 'login', topic: 'security', by: 'worker' }],
+  'token.created': [{ to: 'owner', topic: 'security', by: 'worker' }],
+  'token.rotated': [{ to: 'owner', topic: 'security', by: 'worker' }],
+  'token.ended': [{ to: 'owner', topic: 'security', by: 'page' }],
+  'token.expiring': [{ to: 'owner', topic: 'security', by: 'worker' }],
+  'service-user.created': { nobody: 'it can do nothing until it has a token, which is told' },
+  'service-user.renamed': { nobody: 'the account’s own pages say it' },
+  'service-user.role-changed': { nobody: 'the account’s admins do it, and read it in its history' },
+  'service-user.removed': { nobody: 'the account’s admins do it, and read it in its history' },
   'import.started': { nobody: 'the page of the import tells it' },
   'import.ended': { nobody: 'the page of the import tells it' },
   'import.stopped': { nobody: 'the page of the import tells it' },

@@ -36,6 +36,7 @@ const icons = {
   out: 'log-out',
   people: 'user-round',
   plus: 'plus',
+  program: 'bot',
   project: 'folder',
   quotas: 'gauge',
   resources: 'layers',

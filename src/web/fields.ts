@@ -46,6 +46,10 @@ const reserved =
 
 export const personName = () => called('Enter the full name.').refine((name) => !isReserved(name, 'person'), reserved)
 
+/** History and e-mails name it like a person. */
+export const serviceUserName = () =>
+  called('Enter a name, such as the program that it is for.').refine((name) => !isReserved(name, 'person'), reserved)
+
 export const accountName = (missing: string) => called(missing).refine((name) => !isReserved(name, 'account'), reserved)
 
 export const projectName = () => called('Enter the project’s name.')

@@ -65,6 +65,7 @@ t.test('an admin downloads everything of the account, twice the same, as the dat
   const tables = [
     'account',
     'users',
+    'service-users',
     'projects',
     'project-access',
     'invitations',

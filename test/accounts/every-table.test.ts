@@ -41,6 +41,7 @@ const fates: Record<TableName, Fate> = {
     moved: 'those of the old partner’s people end',
     deleted: 'those that ended with a tie',
   },
+  serviceUsers: { exported: 'service-users' },
   projects: { exported: 'projects', purged: 'the row with its identifier, which is never given out again' },
   projectAccess: { exported: 'project-access', moved: 'that of the old partner’s people ends' },
   keptAccess: {
@@ -122,6 +123,7 @@ const columns: Columns = {
     sortKey: searched,
     passwordHash: secret,
     operator: { not: 'not of the account' },
+    service: { not: 'service users have a file of their own' },
     createdAt: { not: 'the person’s own: in Download my data' },
     emailProvedAt: { not: 'the person’s own: in Download my data' },
     lastSeenAt: 'users.last seen',
@@ -212,6 +214,7 @@ async function fill(t: Test): Promise<Filled> {
   await did(stella, '/projects/old-shop/removal', { button: 'Delete project', fields: { identifier: 'old-shop' } })
   await did(stella, '/customer/quotas', { button: 'Send request', fields: { cores: '20', reason: 'Growth' } })
   await did(stella, '/customer/account', { button: 'Ask to become a partner' })
+  await did(stella, '/customer/service-users', { button: 'Create service user', fields: { name: 'Shop' } })
   tokenOf(panel, 'stella', 'acme')
   tokenOf(panel, 'petra', 'acme')
   await stella.upload('/customer/imports', 'Check the file', {
@@ -303,5 +306,10 @@ t.test('a purge leaves only the named rows of each table', async (t) => {
     Object.entries(row ?? {}).flatMap(([column, value]) => (typeof value === 'string' && value ? [column] : []))
   const account = panel.rows().accounts?.find((row) => (row as Row).id === acmeId) as Row
   t.same(texts(account), ['kind', 'identifier', 'search', 'partner_kind'])
+  const users = panel.rows().users as Row[]
+  t.same(
+    users.filter(({ service }) => service).map(({ name }) => name),
+    ['Deleted service user'],
+  )
   t.equal(String(account.search).replaceAll('acme', '').trim(), '', 'what is searched is the identifier')
 })

@@ -315,6 +315,6 @@ t.test(
       there((await again.open('/profile/tokens')).link('Replace')),
       'Replace token',
     )
-    t.match(full.notice, 'You have 50 tokens')
+    t.match(full.notice, 'There are 50 tokens')
   },
 )

@@ -186,6 +186,10 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     await who.page.getByLabel('Read', { exact: true }).first().check()
     await who.press('Create token')
   }
+  const createServiceUser = async (who: Person) => {
+    await who.fill({ Name: 'Shop' })
+    await who.press('Create service user')
+  }
   const emptyForm = (button: string) => (who: Person) => who.press(button)
   const openMenu = (menu: string) => async (who: Person) => who.page.locator(`.${menu} > summary`).click()
   return [
@@ -229,6 +233,23 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
         await createToken(who)
         await who.follow('I have copied it')
         await who.follow('Replace')
+      },
+    },
+    { name: 'service-users', who: petra, path: '/customer/service-users' },
+    {
+      name: 'service-users-errors',
+      who: petra,
+      path: '/customer/service-users',
+      act: emptyForm('Create service user'),
+    },
+    { name: 'service-user', who: stella, path: '/customer/service-users', act: createServiceUser },
+    {
+      name: 'service-user-removal',
+      who: stella,
+      path: '/customer/service-users',
+      act: async (who) => {
+        await createServiceUser(who)
+        await who.follow('Remove')
       },
     },
     { name: 'api-docs', who: petra, path: '/api/docs' },

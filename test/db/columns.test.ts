@@ -18,6 +18,7 @@ import {
   type NewInvitation,
 } from '../../src/accounts/invitations/data/sending.ts'
 import { addMember, changeRole } from '../../src/accounts/members/data.ts'
+import { changeServiceUser, createServiceUser, removeServiceUser } from '../../src/accounts/service-users/data.ts'
 import { keepReplay, noteTokenUse } from '../../src/api/data.ts'
 import { named, searchText } from '../../src/db/fold.ts'
 import { asAccountId, asProjectId, asUserId, type ProjectId } from '../../src/db/ids.ts'
@@ -305,8 +306,26 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
         return { lastUsedAt: at + 5, lastUsedIp: '192.0.2.9' }
       },
       ({ db, stella }, { id }) => {
-        endApiToken(db, later(stella, 7), id)
+        endApiToken(db, later(stella, 7), { userId: stella.userId, tokenId: id })
         return { endedAt: stella.at + 7, remindAt: null }
+      },
+    ],
+  ],
+  serviceUsers: [
+    [
+      ({ db, stella, account }) => {
+        const accountId = account('acme').id
+        const made = createServiceUser(db, stella, accountId, { name: 'Shop 7', role: 'member' })
+        const userId = made === 'full' ? undefined : made.userId
+        return { userId: there(userId), accountId, role: 'member', ...named('Shop 7', ''), createdAt: stella.at }
+      },
+      ({ db, stella }, { accountId, userId, version }) => {
+        changeServiceUser(db, stella, { accountId, userId }, { name: 'Till 8', role: 'admin', version })
+        return { role: 'admin', ...named('Till 8', ''), version: version + 1 }
+      },
+      ({ db, stella }, { accountId, userId }) => {
+        removeServiceUser(db, later(stella, 9), { accountId, userId })
+        return { removedAt: stella.at + 9 }
       },
     ],
   ],
@@ -558,6 +577,12 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
       async ({ panel }) => {
         await panel.visit().logIn(guest.email)
         return { lastSeenAt: /^\d+$/ }
+      },
+    ],
+    [
+      ({ db, stella, account }) => {
+        createServiceUser(db, stella, account('acme').id, { name: 'Shop 7', role: 'member' })
+        return { name: 'Shop 7', service: true, email: '', emailKey: /^service [0-9a-f-]{36}$/, createdAt: stella.at }
       },
     ],
   ],

@@ -4,6 +4,7 @@ import { suspendAccount } from '../../src/accounts/data/suspension.ts'
 import { deleteAccount } from '../../src/accounts/deletion/data/deleting.ts'
 import { cancelInvitation, resend } from '../../src/accounts/invitations/data/pending.ts'
 import { invite } from '../../src/accounts/invitations/data/sending.ts'
+import { asUserId } from '../../src/db/ids.ts'
 import { write } from '../../src/db/open.ts'
 import {
   apiTokens,
@@ -69,6 +70,17 @@ type Act = {
 }
 
 const tokenOfWho = (w: World, who: Who) => ({ apiToken: String(makeTokenOf(w, who)) })
+function tokenOfProgram({ panel, db, person, accountId, objects }: World) {
+  const serviceUser = asUserId(Number(objects.serviceUser))
+  const range = { scopes: ['projects:read' as const], networks: [], days: 30 }
+  createApiToken(db, { ...person('Stella'), at: panel.app.now() }, accountId('acme'), {
+    name: 'Shop',
+    ...range,
+    serviceUser,
+  })
+  return { apiToken: String(db.select().from(apiTokens).where(eq(apiTokens.userId, serviceUser)).get()?.id) }
+}
+
 const inEmpty = (w: World) => ({ customer: 'empty', id: idIn(w, invitations, 'empty') })
 const inDirect = (w: World) => ({ identifier: 'direct', request: requestIn(w, 'direct') })
 const ofStella = (w: World) => ({ user: String(w.userId('Stella')) })
@@ -147,6 +159,12 @@ export const acts: Record<string, Act | Act[]> = {
   '/customer/users/:user/role': {},
   '/customer/users/:user/confirmation': { arrange: (w) => unprove(w, 'Tom') },
   '/customer/users/:user/removal': {},
+  '/customer/service-users': {},
+  '/customer/service-users/:serviceUser': {},
+  '/customer/service-users/:serviceUser/removal': {},
+  '/customer/service-users/:serviceUser/tokens': {},
+  '/customer/service-users/:serviceUser/tokens/:apiToken/rotation': { objects: tokenOfProgram },
+  '/customer/service-users/:serviceUser/tokens/:apiToken/removal': { objects: tokenOfProgram },
   '/customer/invitations/:id/resending': {},
   '/customer/invitations/:id/cancellation': {},
   '/customer/invitations/:id/correction': {},

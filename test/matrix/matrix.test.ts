@@ -21,7 +21,8 @@ import * as importEnding from '../../src/accounts/imports/ending/data.ts'
 import * as pendingData from '../../src/accounts/invitations/data/pending.ts'
 import * as invitationData from '../../src/accounts/invitations/data/sending.ts'
 import * as members from '../../src/accounts/members/data.ts'
-import type { AccountId, UserId } from '../../src/db/ids.ts'
+import * as programs from '../../src/accounts/service-users/data.ts'
+import { type AccountId, asUserId, type UserId } from '../../src/db/ids.ts'
 import { firstPage } from '../../src/db/list.ts'
 import {
   accounts,
@@ -172,6 +173,16 @@ const whoMay: Record<Group, string[]> = {
     'GET /customer/ticked-invitations/cancellation',
     'POST /customer/ticked-invitations/cancellation',
     'GET /customer/ticked-invitations/result',
+    'GET /customer/service-users',
+    'POST /customer/service-users',
+    'GET /customer/service-users/:serviceUser',
+    'POST /customer/service-users/:serviceUser',
+    'GET /customer/service-users/:serviceUser/removal',
+    'POST /customer/service-users/:serviceUser/removal',
+    'POST /customer/service-users/:serviceUser/tokens',
+    'GET /customer/service-users/:serviceUser/tokens/:apiToken/rotation',
+    'POST /customer/service-users/:serviceUser/tokens/:apiToken/rotation',
+    'POST /customer/service-users/:serviceUser/tokens/:apiToken/removal',
     'POST /projects',
     'POST /projects/:project/quotas',
     'GET /projects/:project/removal',
@@ -437,6 +448,7 @@ const wordsOf = {
     'Own reason',
     'Own Row',
     'Own plan',
+    'Own program',
   ],
   umbrella: [
     'Umbrella',
@@ -448,6 +460,7 @@ const wordsOf = {
     'Secret remark',
     'Secret Row',
     'Secret plan',
+    'Secret program',
     'Secret reason',
   ],
 }
@@ -537,7 +550,7 @@ t.test('mixed: a foreign object under one’s own account or customer answers 40
   const { panel, acme, umbrella } = await prepare(t)
   for (const who of ['petra', 'stella'] as const) {
     const client = await panel.signIn(who)
-    for (const part of ['project', 'user', 'id', 'request', 'import', 'plan'] as const) {
+    for (const part of ['project', 'user', 'id', 'request', 'import', 'plan', 'serviceUser', 'apiToken'] as const) {
       for (const [own, other] of [
         [acme, umbrella],
         [umbrella, acme],
@@ -680,9 +693,17 @@ t.test('data functions that are given one tenant and another’s object find not
   const [planOfForeign, seen] = [{ partnerId: cloudhausId, id: secretPlan }, { source: 1 }]
   const apply = (accountId: AccountId, source: LimitSource) =>
     applyLimits(db, actor, { partnerId: cloudhausId, accountId, source, seen }, panel.app.mailContext)
+  const ofForeign = { accountId: acmeId, userId: asUserId(Number(umbrella.serviceUser)) }
+  const renamed = { name: 'X', role: 'admin', version: 1 } as const
   const before = lasting(panel)
 
   const found: Record<string, unknown> = {
+    findServiceUser: programs.findServiceUser(db, acmeId, ofForeign.userId),
+    listServiceUsers: programs
+      .listServiceUsers(db, acmeId, firstPage(programs.serviceUserList))
+      .rows.filter(({ userId }) => userId === ofForeign.userId),
+    changeServiceUser: programs.changeServiceUser(db, actor, ofForeign, renamed),
+    removeServiceUser: programs.removeServiceUser(db, actor, ofForeign),
     findPlan: plans.findPlan(db, cloudhausId, secretPlan),
     findPlanByName: plans.findPlanByName(db, cloudhausId, 'Secret plan'),
     listPlans: plans.listPlans(db, cloudhausId).filter(({ id }) => id === secretPlan),

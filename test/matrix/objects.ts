@@ -1,4 +1,5 @@
 import { eq } from 'drizzle-orm'
+import { createServiceUser, type ServiceUser } from '../../src/accounts/service-users/data.ts'
 import {
   accounts,
   apiTokens,
@@ -12,10 +13,11 @@ import {
   sessions,
 } from '../../src/db/schema.ts'
 import { type CastName, cast } from '../../src/demo.ts'
+import { byItself } from '../../src/records/record.ts'
 import { allTopics, ruleOf, wayField } from '../../src/records/topics.ts'
 import { hashToken } from '../../src/secrets.ts'
 import { tokenOf } from '../api/program.ts'
-import { type Fields, type Panel, startApp, userId } from '../harness.ts'
+import { accountId, type Fields, type Panel, startApp, userId } from '../harness.ts'
 import { until } from '../smtp.ts'
 
 // Two accounts of different partners with one of everything, and a form for each route.
@@ -23,6 +25,7 @@ import { until } from '../smtp.ts'
 /** What identifies objects in addresses and forms. */
 export type Objects = Record<
   | 'apiToken'
+  | 'serviceUser'
   | 'customer'
   | 'identifier'
   | 'project'
@@ -47,6 +50,7 @@ export const missing: Objects = {
   letter: '99999',
   session: '99999',
   apiToken: '99999',
+  serviceUser: '99999',
   request: '99999',
   key: 'nothing',
   import: '99999',
@@ -124,7 +128,7 @@ export async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepar
           .get()?.id,
       ),
       token,
-      apiToken: String(makeToken(panel, who, customer)),
+      ...makeTokens(panel, who, customer),
       request: String(
         db
           .select({ id: quotaRequests.id })
@@ -163,13 +167,21 @@ export async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepar
   return prepared
 }
 
-function makeToken(panel: Panel, who: CastName, account: string): number | undefined {
+/** A token of somebody, and a service user. */
+function makeTokens(panel: Panel, who: CastName, account: string) {
   tokenOf(panel, who, account)
-  return panel.db
-    .select()
-    .from(apiTokens)
-    .where(eq(apiTokens.userId, userId(panel, who)))
-    .get()?.id
+  const own = eq(apiTokens.userId, userId(panel, who))
+  return {
+    apiToken: String(panel.db.select().from(apiTokens).where(own).get()?.id),
+    serviceUser: String(serviceUserOf(panel, account, account === 'acme' ? 'Own program' : 'Secret program').userId),
+  }
+}
+
+/** A service user of an account, as an admin would create it. */
+export function serviceUserOf({ db, app }: Panel, account: string, name: string): ServiceUser {
+  const made = createServiceUser(db, byItself(app.now()), accountId({ db }, account), { name, role: 'admin' })
+  if (made === 'full') throw new Error(`${account} has too many service users`)
+  return made
 }
 
 export function addressOf(url: string, objects: Objects): string {
@@ -205,6 +217,9 @@ const plausible: Record<string, Fields> = {
   '/partner/ticked-customers/tag': { tag: 'Changed' },
   '/partner/ticked-customers/tag-removal': { tag: 'Changed' },
   '/partner/customers/:customer/details': { reference: 'Changed', version: '0' },
+  '/customer/service-users': { name: 'Changed', role: 'admin' },
+  '/customer/service-users/:serviceUser': { serviceName: 'Changed', role: 'member', version: '1' },
+  '/customer/service-users/:serviceUser/tokens': { name: 'Changed', scopes: 'projects:read', days: '30' },
   '/projects': { name: 'Changed', identifier: 'changed' },
   '/projects/:project/name': { name: 'Changed', version: '1' },
   '/projects/:project/access': { role: 'reader' },

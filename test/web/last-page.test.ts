@@ -15,6 +15,7 @@ import {
   projects,
   quotaRequests,
   records,
+  serviceUsers,
   users,
 } from '../../src/db/schema.ts'
 import { accountId, type Client, type Page, type Panel, projectId, startApp, userId } from '../harness.ts'
@@ -82,6 +83,15 @@ function fillLists({ db, app, dataDir }: Panel): void {
       .run()
     db.insert(projectAccess)
       .values({ accountId: acme, projectId: website, userId: user, role: 'user', createdAt: at })
+      .run()
+    const program = { email: '', emailKey: `service ${n}`, passwordHash: '', service: true }
+    const { id: serviceUser } = db
+      .insert(users)
+      .values({ ...named, ...program })
+      .returning()
+      .get()
+    db.insert(serviceUsers)
+      .values({ userId: serviceUser, accountId: acme, role: 'member', search: '', sortKey: '', createdAt: at })
       .run()
     for (const accountId of [acme, customer])
       db.insert(records)

@@ -27,6 +27,7 @@ const searched: Record<string, [who: keyof typeof cast, path: string, prefix?: s
     ['stella', '/customer/users'],
     ['petra', '/partner/customers/acme/users'],
   ],
+  'service-users': [['stella', '/customer/service-users']],
   invitations: [
     ['stella', '/customer/users', 'invited-'],
     ['petra', '/partner/customers/acme/users', 'invited-'],
@@ -92,6 +93,7 @@ async function fill(panel: Panel): Promise<void> {
   await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { projects: '9' })
   await petra.submit('/partner/imports', 'Check the file', { text: `name;identifier\n${name};from-a-file` })
   await stella.submit('/customer/users', 'Invite', { name, email: 'guest@acme.example' })
+  await stella.submit('/customer/service-users', 'Create service user', { name })
   await stella.submit('/projects', 'Create project', { name, identifier: 'living' })
   await stella.submit('/projects', 'Create project', { name, identifier: 'gone' })
   await stella.submit('/projects/gone/removal', 'Delete project', { identifier: 'gone' })
@@ -216,6 +218,7 @@ t.test('every list that is sorted by name is sorted so, page by page, there and 
     'all-users',
     'customers',
     'projects',
+    'service-users',
     'users',
   ])
 

@@ -111,6 +111,10 @@ const deleteAcme = all(
 const deleteDirect = as('olga', '/support/accounts/direct/removal', 'Delete account', {
   fields: { identifier: 'direct' },
 })
+const newProgram = as('stella', '/customer/service-users', 'Create service user', { fields: { name: 'Shop' } })
+const createTokenOf = as('stella', '/customer/service-users/11', 'Create token', {
+  fields: { name: 'Till', scopes: 'projects:read' },
+})
 const secondSession = (who: CastName) => (panel: Panel) => panel.signIn(who)
 
 /** For each form of a signed-in user: how it is sent. Or why it cannot find its act done already. */
@@ -130,6 +134,28 @@ const acts: Record<string, Act | string> = {
   'POST /profile/two-factor': 'it answers with the codes themselves',
   'POST /profile/tokens': 'it answers with the token itself',
   'POST /profile/tokens/:apiToken/rotation': 'it answers with the token itself',
+  'POST /customer/service-users': 'two programs may have one name',
+  'POST /customer/service-users/:serviceUser/tokens': 'it answers with the token itself',
+  'POST /customer/service-users/:serviceUser/tokens/:apiToken/rotation': 'it answers with the token itself',
+  'POST /customer/service-users/:serviceUser': {
+    who: 'stella',
+    first: newProgram,
+    page: '/customer/service-users/11',
+    button: 'Save changes',
+    fields: { serviceName: 'Till', role: 'admin' },
+  },
+  'POST /customer/service-users/:serviceUser/removal': {
+    who: 'stella',
+    first: newProgram,
+    page: '/customer/service-users/11/removal',
+    button: 'Remove Shop',
+  },
+  'POST /customer/service-users/:serviceUser/tokens/:apiToken/removal': {
+    who: 'stella',
+    first: all(newProgram, createTokenOf),
+    page: '/customer/service-users/11',
+    button: 'End',
+  },
   'POST /profile/two-factor/recovery-codes': 'it answers with the codes themselves',
   'POST /customer/invitations/:id/link': 'it answers with the link itself',
   'POST /partner/customers/:customer/invitations/:id/link': 'it answers with the link itself',
@@ -916,6 +942,9 @@ t.test('a sentence tells of every kind of record', async (t) => {
   await tom.submit('/profile', 'Download my data')
   tokenOf(panel, 'tom', 'acme')
   await tom.submit((await tom.open('/profile/tokens')).link('Replace') ?? '', 'Replace token')
+  await newProgram(panel)
+  await stella.submit('/customer/service-users/11', 'Save changes', { serviceName: 'Till', role: 'admin' })
+  await stella.submit('/customer/service-users/11/removal', 'Remove Till')
   await tom.submit('/profile', 'Change password', {
     current: demoPassword,
     password: 'correct horse battery',

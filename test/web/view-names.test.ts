@@ -143,20 +143,20 @@ t.test('the views of pages are those that are declared', async (t) => {
 
 /** Never called: the compiler reads it. Where a wrong call compiles, the error that is expected here is missing, and that is one itself. */
 function wrongPages(reply: FastifyReply): void {
-  const [title, form, token] = ['Title', newForm(), {}]
-  reply.page('people/tokens/rotation', { title, token })
+  const [title, form, codes] = ['Title', newForm(), {}]
+  reply.page('people/two-factor/codes', { title, codes })
   // @ts-expect-error: a view that is not there
-  reply.page('people/tokens/rotations', { title, token })
+  reply.page('people/two-factor/codez', { title, codes })
   // @ts-expect-error: a name is missing
-  reply.page('people/tokens/rotation', { title })
+  reply.page('people/two-factor/codes', { title })
   // @ts-expect-error: the title is missing
-  reply.page('people/tokens/rotation', { token })
+  reply.page('people/two-factor/codes', { codes })
   // @ts-expect-error: a name that the view does not read
-  reply.page('people/tokens/rotation', { title, token, tokens: [token] })
+  reply.page('people/two-factor/codes', { title, codes, more: [codes] })
   // @ts-expect-error: a misspelt name
-  reply.page('people/tokens/rotation', { title, tokne: token })
+  reply.page('people/two-factor/codes', { title, cods: codes })
   // @ts-expect-error: a name without a value
-  reply.page('people/tokens/rotation', { title, token: undefined })
+  reply.page('people/two-factor/codes', { title, codes: undefined })
 
   reply.page('people/password/index', { title, form, problem: 'Wait a minute.' })
   // @ts-expect-error: a form of another shape

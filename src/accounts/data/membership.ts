@@ -3,7 +3,7 @@ import { alias } from 'drizzle-orm/sqlite-core'
 import type { AccountId, UserId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { equals, type Placeholders, prepared } from '../../db/prepared.ts'
-import { accounts, apiTokens, memberships, sessions, users } from '../../db/schema.ts'
+import { accounts, apiTokens, memberships, serviceUsers, sessions, users } from '../../db/schema.ts'
 import { suspensionOf } from '../../db/suspension.ts'
 import type { ActiveAccount, DeletedAccount } from '../../web/request/viewer.ts'
 import { partnerActs } from './caretaker.ts'
@@ -78,6 +78,7 @@ const viewingUser = {
   email: users.email,
   emailProvedAt: users.emailProvedAt,
   operator: users.operator,
+  service: users.service,
   totpSecret: users.totpSecret,
   theme: users.theme,
   timeZone: users.timeZone,
@@ -139,13 +140,15 @@ const viewingByToken = prepared((db, { hash }: Placeholders<{ hash: string }>) =
       user: viewingUser,
       account: memberOf,
       membership: asMember,
+      service: { role: serviceUsers.role },
       partner: ofPartner,
       leftToSupport,
     })
     .from(apiTokens)
     .innerJoin(users, and(eq(users.id, apiTokens.userId), isNull(users.disabledAt)))
-    .innerJoin(memberships, and(eq(memberships.userId, users.id), eq(memberships.accountId, apiTokens.accountId)))
-    .innerJoin(accounts, and(eq(accounts.id, memberships.accountId), isNull(accounts.deletedAt)))
+    .innerJoin(accounts, and(eq(accounts.id, apiTokens.accountId), isNull(accounts.deletedAt)))
+    .leftJoin(memberships, and(eq(memberships.userId, users.id), eq(memberships.accountId, accounts.id)))
+    .leftJoin(serviceUsers, and(eq(serviceUsers.userId, users.id), eq(serviceUsers.accountId, accounts.id)))
     .leftJoin(partner, eq(partner.id, accounts.partnerId))
     .where(and(equals(apiTokens.hash, hash), isNull(apiTokens.endedAt)))
     .prepare(),
@@ -158,8 +161,9 @@ const viewingByToken = prepared((db, { hash }: Placeholders<{ hash: string }>) =
 export function findTokenViewer(db: Db, hash: string) {
   const row = viewingByToken(db).get({ hash })
   if (!row) return undefined
-  const { account, membership, partner, leftToSupport, ...rest } = row
-  return { ...rest, account: activeAccount(account, membership, partner, leftToSupport) }
+  const { account, membership, service, partner, leftToSupport, ...rest } = row
+  const as = membership ?? (service && { ...service, fromPartner: false })
+  return as ? { ...rest, account: activeAccount(account, as, partner, leftToSupport) } : undefined
 }
 
 function selectDeleted(db: Db, own: SQL | undefined) {

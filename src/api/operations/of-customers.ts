@@ -81,11 +81,12 @@ export const ofCustomerOperations = [
     can: 'customer.join',
     tag,
     summary: 'Add yourself to a customer',
-    description: 'The token’s user becomes Customer Admin of it.',
+    description: 'The token’s user becomes Customer Admin of it. Only with the token of a person.',
     answer: memberShape,
     status: 200,
     do: ({ db, by, request }) => {
       const { id } = customerOf(request, db)
+      if (request.signedIn.service) return new Problem('forbidden', 'A service user belongs to its own account alone.')
       addMyself(db, by, id, request.server.mailContext)
       const self = found(findMember(db, id, by.userId))
       if (self.role !== adminRole)

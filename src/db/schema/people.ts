@@ -14,6 +14,8 @@ export const users = sqliteTable(
     sortKey: text('sort_key').notNull().default(''),
     passwordHash: text('password_hash').notNull(),
     operator: integer({ mode: 'boolean' }).notNull().default(false),
+    // A program's user (serviceUsers): no person, so without e-mail and password, and in no list of people.
+    service: integer({ mode: 'boolean' }).notNull().default(false),
     createdAt: integer('created_at').notNull(),
     // When the mailbox’s owner followed a link that was mailed to it. Nobody else’s invitations are shown before.
     emailProvedAt: integer('email_proved_at'),
@@ -38,8 +40,8 @@ export const users = sqliteTable(
   },
   (table) => [
     index('users_operators').on(table.id).where(sql`operator`),
-    index('users_living').on(table.deletedAt, table.createdAt),
-    index('users_name').on(table.deletedAt, table.sortKey, table.id, table.search),
+    index('users_living').on(table.deletedAt, table.service, table.createdAt),
+    index('users_name').on(table.deletedAt, table.service, table.sortKey, table.id, table.search),
   ],
 )
 

@@ -98,6 +98,7 @@ function selectRecords(db: Db, { where, orderBy, limit }: PageOf) {
       bySupport: records.bySupport,
       actor: actor.name,
       actorIsOperator: actor.operator,
+      actorIsService: actor.service,
       actorAccount: {
         id: actorAccount.id,
         name: actorAccount.name,

@@ -66,6 +66,8 @@ export function inFull(db: Db, scope: Scope, partnerId: AccountId | undefined, r
       ip: ofOthers || isOfPartner(scope) ? null : row.ip,
       /** The API token that it was done with, by its last characters; those of a purged account are gone. */
       token: ofOthers || row.tokenId === null ? null : `…${row.tokenEnd ?? ''}`,
+      /** A program did it, and no person. */
+      byService: !elsewhere && row.actorIsService === true,
       /** The record of another account or of a person alone, which affects this history. */
       ofOthers,
       side,

@@ -15,7 +15,7 @@ import {
   whose,
 } from './told.ts'
 
-type OfPeople = Extract<RecordKind, `${'member' | 'invitation' | 'user' | 'token'}.${string}`>
+type OfPeople = Extract<RecordKind, `${'member' | 'invitation' | 'user' | 'token' | 'service-user'}.${string}`>
 
 /** Acts on users, their membership of an account, and invitations. */
 export const ofPeople: Record<OfPeople, (told: Told) => Sentence> = {
@@ -54,13 +54,23 @@ export const ofPeople: Record<OfPeople, (told: Told) => Sentence> = {
       side(it, 'role', 'after') === undefined ? null : say`Was a user already, and stays ${now(it, 'role')}`,
     ),
 
-  'token.created': (it) => only(say`created the API token ${now(it, 'token')}${inside(it)}`),
-  'token.rotated': (it) => only(say`replaced the API token ${was(it, 'token')}${inside(it)} by ${now(it, 'token')}`),
+  'token.created': (it) => only(say`created the API token ${now(it, 'token')}${ofService(it)}${inside(it)}`),
+  'token.rotated': (it) =>
+    only(say`replaced the API token ${was(it, 'token')}${ofService(it)}${inside(it)} by ${now(it, 'token')}`),
   'token.expiring': (it) => {
     const days = { count: Number(side(it, 'days', 'after') ?? 0), one: 'day' }
     return only(say`noted that the API token ${was(it, 'token')} of ${whom(it)}${inside(it)} expires in ${days}`)
   },
-  'token.ended': (it) => only(say`ended the API token ${was(it, 'token')}${inside(it)}`),
+  'token.ended': (it) => only(say`ended the API token ${was(it, 'token')}${ofService(it)}${inside(it)}`),
+
+  'service-user.created': (it) => only(say`created the service user ${whom(it)}${inside(it)} as ${now(it, 'role')}`),
+  'service-user.renamed': (it) =>
+    only(say`renamed the service user ${was(it, 'name')} to ${now(it, 'name')}${inside(it)}`),
+  'service-user.role-changed': (it) =>
+    only(
+      say`changed the role of the service user ${whom(it)}${inside(it)} to ${now(it, 'role')} (was ${was(it, 'role')})`,
+    ),
+  'service-user.removed': (it) => only(say`removed the service user ${whom(it)}${inside(it, 'from')}`),
 
   'user.created': (it) => only(it.subject ? say`created the user ${it.subject}` : say`signed up`),
   'user.renamed': (it) =>
@@ -113,5 +123,8 @@ export const ofPeople: Record<OfPeople, (told: Told) => Sentence> = {
 
 /** “their password”, “the password of Tom” */
 const own = (it: Told, what: string) => (it.subject ? say`the ${what} of ${it.subject}` : say`their ${what}`)
+
+/** “ of Shop”: a token that is not one’s own. */
+const ofService = (it: Told) => (it.subject ? say` ${whose(it)}` : [])
 
 const lost = (it: Told) => typed(it, 'projects', 'Lost access to', 'before')

@@ -6,6 +6,10 @@ import type { ToldOf } from './words.ts'
 
 /** The page of an account, as its own users see it. */
 const ownPages: Partial<Record<RecordKind, string>> = {
+  'token.created': '/customer/service-users',
+  'token.rotated': '/customer/service-users',
+  'token.ended': '/customer/service-users',
+  'token.expiring': '/customer/service-users',
   'limit.changed': '/customer/quotas',
   'limit.approved': '/customer/quotas',
   'limit.declined': '/customer/quotas',
@@ -29,7 +33,7 @@ const ownPages: Partial<Record<RecordKind, string>> = {
 /** Null where there is nothing left to open. */
 export function pageOfLine(told: ToldOf): string | null {
   const { audience, kind, account, reader } = told
-  if (kind.startsWith('token.')) return '/profile/tokens'
+  if (kind.startsWith('token.') && audience === 'login') return '/profile/tokens'
   if (audience === 'login')
     return kind.includes('two-factor') || kind.includes('recovery') ? '/profile/two-factor' : '/profile'
   if (audience === 'parted' || !account) return null

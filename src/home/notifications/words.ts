@@ -99,6 +99,11 @@ const helped =
       ? [who(told), ` ${own}`]
       : [who(told), ` ${others[0]} `, subject(told), ` ${others[1]} `, account(told)]
 
+/** About their own login, and not one of their account’s programs. */
+const isOwn = ({ audience }: ToldOf) => audience === 'login'
+const ofService = (told: ToldOf): Part[] => ['the service user ', subject(told), ' in ', account(told)]
+const endingOf = ({ change }: ToldOf) => text(change.token?.[0])
+
 /** One for each kind of record that anybody is told of. */
 export const newsOf: Partial<Record<RecordKind, Sentence>> = {
   'account.suspended': whoDid('suspended'),
@@ -164,12 +169,21 @@ export const newsOf: Partial<Record<RecordKind, Sentence>> = {
   'user.email-change-asked': () => ['A change of your e-mail was requested'],
   'user.email-changed': () => ['Your e-mail was changed'],
   'user.data-downloaded': () => ['Your data was downloaded'],
-  'token.created': (told) => ['An API token for ', account(told), ' was created in your name'],
-  'token.rotated': (told) => ['Your API token for ', account(told), ' was replaced'],
-  'token.ended': (told) => ['Your API token for ', account(told), ' was ended'],
+  'token.created': (told) =>
+    isOwn(told)
+      ? ['An API token for ', account(told), ' was created in your name']
+      : [who(told), ' created an API token of ', ...ofService(told)],
+  'token.rotated': (told) =>
+    isOwn(told)
+      ? ['Your API token for ', account(told), ' was replaced']
+      : [who(told), ' replaced an API token of ', ...ofService(told)],
+  'token.ended': (told) =>
+    isOwn(told)
+      ? ['Your API token for ', account(told), ' was ended']
+      : [who(told), ' ended an API token of ', ...ofService(told)],
   'token.expiring': (told) => [
-    `Your API token ${text(told.change.token?.[0])} for `,
-    account(told),
+    isOwn(told) ? `Your API token ${endingOf(told)} for ` : `The API token ${endingOf(told)} of `,
+    ...(isOwn(told) ? [account(told)] : ofService(told)),
     ` expires in ${plural(Number(told.change.days?.[1] ?? 0), 'day')}`,
   ],
   'user.sessions-ended': (told) =>

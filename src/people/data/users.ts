@@ -231,6 +231,11 @@ export function rekeyEmails(db: Db): string[] {
   })
 }
 
+/** A person; a service user is none. */
 export function findUser(db: Db, userId: UserId): User | undefined {
-  return db.select().from(users).where(eq(users.id, userId)).get()
+  return db
+    .select()
+    .from(users)
+    .where(and(eq(users.id, userId), eq(users.service, false)))
+    .get()
 }

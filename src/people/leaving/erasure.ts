@@ -44,7 +44,9 @@ const hashOfRandom = never('the hash of a random token')
 const identifier = kept(
   'an identifier never changes and is never given out again (rule 1); people are warned at the form',
 )
-const tenantName = kept('the name of an account or project is its tenant’s, who can rename it; it goes with the purge')
+const tenantName = kept(
+  'the name of an account, project or service user is its tenant’s, who can rename it; it goes with the purge',
+)
 const planName = kept('the name of a plan is its partner’s, who can rename it; it goes with the purge')
 const secret = { not: 'a secret of the log-in, of no use outside of it' }
 const partners = { not: 'it is the partner’s' }
@@ -76,6 +78,7 @@ export const erasure: Erasure = {
     }),
   },
   memberships: { role: oneOfAList, search: identifies(rowGoes, again), sortKey: identifies(rowGoes, again) },
+  serviceUsers: { role: oneOfAList, search: tenantName, sortKey: tenantName },
   projects: { name: tenantName, identifier, search: tenantName, sortKey: tenantName },
   projectAccess: { role: oneOfAList, search: identifies(rowGoes, again), sortKey: identifies(rowGoes, again) },
   keptAccess: { role: oneOfAList },

@@ -1,7 +1,7 @@
 import { and, asc, desc, eq, gt, inArray, isNull, lte, type SQL, sql } from 'drizzle-orm'
 import type { AccountId, UserId } from '../../db/ids.ts'
 import { type Db, write } from '../../db/open.ts'
-import { accounts, apiReplays, apiTokens } from '../../db/schema.ts'
+import { accounts, apiReplays, apiTokens, users } from '../../db/schema.ts'
 import type { TokenScope } from '../../policy.ts'
 import { type Actor, byItself, type Change, type Person, record } from '../../records/record.ts'
 import { hashToken } from '../../secrets.ts'
@@ -29,28 +29,34 @@ export type TokenChoice = {
   networks: readonly string[]
   /** Days until it expires. */
   days: number
+  /** The service user of the account that it is for; else for who makes it. */
+  serviceUser?: UserId
 }
+
+/** A token by its number, and whose it must be. */
+export type TokenOf = { userId: UserId; tokenId: number }
 
 const live = isNull(apiTokens.endedAt)
 
 /**
  * Makes a token for a user in an account. Returns it in clear: it is kept as a hash only. Undefined if the user has as
- * many as one may have.
+ * many as a user may have.
  */
 export function createApiToken(
   db: Db,
   by: Person,
   accountId: AccountId,
-  { name, scopes, networks, days }: TokenChoice,
+  { name, scopes, networks, days, serviceUser }: TokenChoice,
 ): string | undefined {
   return write(db, by, (tx) => {
-    if (countTokens(tx, by.userId, by.at) >= mostTokens) return undefined
+    const userId = serviceUser ?? by.userId
+    if (countTokens(tx, userId, by.at) >= mostTokens) return undefined
     const range = { scopes: scopes.join(' '), networks: networks.join(' ') }
-    const token = insertToken(tx, by, { name, accountId, ...range, expiresAt: by.at + days * day })
+    const token = insertToken(tx, by.at, { name, userId, accountId, ...range, expiresAt: by.at + days * day })
     record(tx, by, {
       kind: 'token.created',
       accountId,
-      userId: by.userId,
+      userId,
       change: { token: [null, ending(token)], scopes: [null, range.scopes] },
     })
     return token
@@ -64,17 +70,17 @@ export function createApiToken(
 export function rotateApiToken(
   db: Db,
   by: Person,
-  tokenId: number,
+  { userId, tokenId }: TokenOf,
   endsNow: boolean,
 ): { token: string; name: string } | 'too-many' | undefined {
   return write(db, by, (tx) => {
-    const earlier = findToken(tx, by.userId, tokenId)
+    const earlier = findToken(tx, { userId, tokenId })
     if (!earlier || earlier.expiresAt <= by.at) return undefined
-    if (!endsNow && countTokens(tx, by.userId, by.at) >= mostTokens) return 'too-many'
+    if (!endsNow && countTokens(tx, userId, by.at) >= mostTokens) return 'too-many'
     const { name, accountId, scopes, networks, createdAt, expiresAt } = earlier
     // One that was replaced before has lost the rest of its life, and not its length.
     const days = lifetimes.find((one) => one * day >= expiresAt - createdAt) ?? 365
-    const token = insertToken(tx, by, { name, accountId, scopes, networks, expiresAt: by.at + days * day })
+    const token = insertToken(tx, by.at, { name, userId, accountId, scopes, networks, expiresAt: by.at + days * day })
     tx.update(apiTokens)
       .set({ remindAt: null, ...(endsNow ? { endedAt: by.at } : { expiresAt: Math.min(expiresAt, by.at + overlap) }) })
       .where(eq(apiTokens.id, tokenId))
@@ -82,7 +88,7 @@ export function rotateApiToken(
     record(tx, by, {
       kind: 'token.rotated',
       accountId,
-      userId: by.userId,
+      userId,
       change: { token: [`…${earlier.lastFour}`, ending(token)] },
     })
     return { token, name }
@@ -92,28 +98,28 @@ export function rotateApiToken(
 /** What the history calls a token by: its name was typed, and may say who somebody is. */
 const ending = (token: string) => `…${token.slice(-4)}`
 
-type NewRow = Pick<ApiToken, 'name' | 'accountId' | 'scopes' | 'networks' | 'expiresAt'>
+type NewRow = Pick<ApiToken, 'name' | 'userId' | 'accountId' | 'scopes' | 'networks' | 'expiresAt'>
 
-function insertToken(tx: Db, by: Person, row: NewRow): string {
-  const token = newApiToken()
+function insertToken(tx: Db, at: number, row: NewRow): string {
+  const owner = tx.select({ service: users.service }).from(users).where(eq(users.id, row.userId)).get()
+  const token = newApiToken(owner?.service ? 'service user' : 'person')
   tx.insert(apiTokens)
     .values({
       ...row,
-      userId: by.userId,
       hash: hashToken(token),
       lastFour: token.slice(-4),
-      createdAt: by.at,
-      remindAt: nextReminder(row.expiresAt, by.at),
+      createdAt: at,
+      remindAt: nextReminder(row.expiresAt, at),
     })
     .run()
   return token
 }
 
 /** Ends a token: the next request with it is refused. Undefined if the user has no such token. */
-export function endApiToken(db: Db, by: Person, tokenId: number): ApiToken | undefined {
+export function endApiToken(db: Db, by: Person, which: TokenOf): ApiToken | undefined {
   return write(db, by, (tx) => {
-    const token = findToken(tx, by.userId, tokenId)
-    if (token) endTokens(tx, by, eq(apiTokens.id, tokenId))
+    const token = findToken(tx, which)
+    if (token) endTokens(tx, by, eq(apiTokens.id, which.tokenId))
     return token
   })
 }
@@ -195,7 +201,7 @@ function countTokens(tx: Db, userId: UserId, at: number): number {
 }
 
 /** One of the user’s tokens that has not been ended. */
-export function findToken(db: Db, userId: UserId, tokenId: number): ApiToken | undefined {
+export function findToken(db: Db, { userId, tokenId }: TokenOf): ApiToken | undefined {
   return db
     .select()
     .from(apiTokens)

@@ -57,6 +57,10 @@ const memberOf = prepared((db, { accountId, userId }: Placeholders<{ accountId: 
     .prepare(),
 )
 
+const owner = prepared((db, { userId }: Placeholders<{ userId: UserId }>) =>
+  db.select({ service: users.service }).from(users).where(equals(users.id, userId)).prepare(),
+)
+
 const senderOfInvitation = prepared((db, { id }: Placeholders<{ id: number }>) =>
   db
     .select({ userId: invitations.invitedBy, from: invitations.invitedFrom, operator: users.operator })
@@ -70,6 +74,7 @@ type Find = (tx: Db, actor: Actor, what: What, told: ToldTo) => Reader[]
 
 const finders: Record<ToldTo['to'], Find> = {
   login: (_tx, _actor, { userId }) => (userId === undefined ? [] : [{ userId, audience: 'login', readerOf: null }]),
+  owner: (tx, _actor, { userId, accountId }) => ofOwner(tx, userId, accountId),
   parted: (_tx, _actor, { userId }) => (userId === undefined ? [] : [{ userId, audience: 'parted', readerOf: null }]),
   person: (tx, _actor, { userId, accountId }) => ofMember(tx, 'person', userId, accountId),
   asker: (tx, _actor, { answers, accountId }) => ofMember(tx, 'asker', answers, accountId),
@@ -87,6 +92,13 @@ const finders: Record<ToldTo['to'], Find> = {
 function ofMember(tx: Db, audience: Audience, userId: UserId | undefined, accountId: AccountId | null | undefined) {
   if (userId === undefined || accountId == null || !memberOf(tx).get({ accountId, userId })) return []
   return [{ userId, audience, readerOf: accountId }]
+}
+
+/** What concerns a program concerns the admins whose program it is: they are told what others did. */
+function ofOwner(tx: Db, userId: UserId | undefined, accountId: AccountId | null | undefined): Reader[] {
+  if (userId === undefined) return []
+  if (accountId == null || !owner(tx).get({ userId })?.service) return [{ userId, audience: 'login', readerOf: null }]
+  return ofAdmins(tx, 'admins', accountId)
 }
 
 function ofSender(tx: Db, id: number | undefined): Reader[] {
@@ -133,7 +145,7 @@ export function notify(tx: Db, actor: Actor, what: What, recordId: number): void
   let waits = false
   for (const rule of rules) {
     const readers = finders[rule.to](tx, actor, what, rule).filter(
-      ({ userId }) => !told.has(userId) && (rule.to === 'login' || userId !== actor.userId),
+      ({ userId, audience }) => !told.has(userId) && (audience === 'login' || userId !== actor.userId),
     )
     const ways = waysOf(
       tx,

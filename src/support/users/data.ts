@@ -40,7 +40,8 @@ export type UserFilter = keyof typeof userList.filters
 export function listUsers(db: Db, query: ListQuery<UserFilter>): List<UserRow> {
   const { status, kind, from, until } = query.filters
   const { found, few } = match(db, { table: 'users', id: users.id, text: users.search }, query.q)
-  const living = few ? amongFew(isNull(users.deletedAt)) : isNull(users.deletedAt)
+  const people = sql`${users.deletedAt} is null and ${users.service} = 0`
+  const living = few ? amongFew(people) : people
   const narrowed = and(
     found,
     status === 'active' ? isNull(users.disabledAt) : undefined,

@@ -11,6 +11,7 @@ export const areas = {
       { href: '/customer/users', label: 'Users', can: 'people.see', icon: 'people' },
       { href: '/customer/projects', label: 'Projects', can: 'project.list', icon: 'project' },
       { href: '/customer/quotas', label: 'Quotas', can: 'quota.see', icon: 'quotas' },
+      { href: '/customer/service-users', label: 'Service users', can: 'service-user.see', icon: 'program' },
       { href: '/customer/account', label: 'Account', can: 'account.see', icon: 'account' },
       { href: '/customer/history', label: 'History', can: 'history.see', icon: 'history' },
     ],

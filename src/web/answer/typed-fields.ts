@@ -33,6 +33,7 @@ const labels: Record<string, string> = {
   remark: 'Note',
   role: 'Role',
   scopes: 'Rights',
+  serviceName: 'Name',
   share: 'Approved automatically up to, in per cent',
   tag: 'Tag',
   tags: 'Tags',

@@ -38,6 +38,9 @@ export type Views = {
     'address' | 'choices' | 'form' | 'invitations' | 'list' | 'now' | 'projectCount' | 'views'
   >
   'accounts/members/removal': Names<'ends' | 'member'>
+  'accounts/service-users/index': Names<'form' | 'list'>
+  'accounts/service-users/removal': Names<'service'>
+  'accounts/service-users/service-user': Names<'change' | 'families' | 'form' | 'lifetimes' | 'service' | 'tokens'>
   'accounts/settings': Names<'adminCount' | 'admins' | 'caretaker' | 'details' | 'form' | 'mayAsk' | 'request'>
   'api/docs': Names<'api' | 'problems' | 'schemas' | 'tags'>
   'api/problem': Names<'about' | 'name'>
@@ -145,8 +148,8 @@ export type Views = {
   >
   'people/profile/leaving': Names<'ends' | 'own'>
   'people/tokens/index': Names<'families' | 'form' | 'lifetimes' | 'tokens'>
-  'people/tokens/new': Names<'api' | 'name' | 'token'>
-  'people/tokens/rotation': Names<'token'>
+  'people/tokens/new': Names<'list' | 'api' | 'name' | 'token'>
+  'people/tokens/rotation': Names<'action' | 'list' | 'token'>
   'people/two-factor/codes': Names<'codes'>
   'people/two-factor/index': Names<'codesLeft' | 'form' | 'on' | 'qr' | 'required' | 'sealed' | 'secret'>
   'people/two-factor/log-in': Names<'form'>

@@ -7,3 +7,8 @@ import { readId } from '../fields.ts'
 export function userIdOf(request: FastifyRequest): UserId {
   return asUserId(found(readId((request.params as { user: string }).user)))
 }
+
+/** The id of the service user whom the address names. A 404 where it is none. */
+export function serviceUserIdOf(request: FastifyRequest): UserId {
+  return asUserId(found(readId((request.params as { serviceUser: string }).serviceUser)))
+}

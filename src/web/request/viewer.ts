@@ -38,6 +38,8 @@ export type Viewer = {
         /** A link that was mailed to the e-mail was followed. */
         emailProved: boolean
         operator: boolean
+        /** A program’s user, and no person. */
+        service: boolean
         twoFactor: boolean
         theme: 'light' | 'dark' | ''
         /** How they read times and numbers. */

@@ -33,6 +33,7 @@ import { forgetAllNotifications } from '../../../records/data/forgetting.ts'
 import { byItself, record, typedFields } from '../../../records/record.ts'
 import { endTie } from '../../endings/data/ending.ts'
 import { deleteSomeRows } from '../../imports/ending/data.ts'
+import { forgetServiceUsers } from '../../service-users/data.ts'
 
 // What was deleted 30 days ago goes for good. Its row stays with its identifier, which is never given out
 // again (rule 1), and so do the records.
@@ -95,6 +96,7 @@ export function purgeAccount(
     tx.delete(partnerRequests).where(eq(partnerRequests.accountId, id)).run()
     tx.delete(limits).where(eq(limits.accountId, id)).run()
     deleteTokensFor(tx, id)
+    forgetServiceUsers(tx, id, at)
     const people = tx.delete(memberships).where(eq(memberships.accountId, id)).run().changes
     tx.update(accounts)
       .set({

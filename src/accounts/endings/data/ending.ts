@@ -30,6 +30,8 @@ import { listProjectsOf } from './foreseeing.ts'
 // goes through these functions: removing, leaving, demoting, disabling and deleting somebody, and everything that
 // separates a customer from its partner.
 
+type Seat = { accountId: AccountId; userId: UserId }
+
 /** How a membership ended. */
 export type Exit = 'member.removed' | 'member.left' | 'member.removed-self' | 'member.deleted'
 
@@ -155,7 +157,7 @@ function endRequestsOf(tx: Db, actor: Actor, accountId: AccountId, userId: UserI
 export function endMembership(
   tx: Db,
   actor: Actor,
-  { accountId, userId }: { accountId: AccountId; userId: UserId },
+  { accountId, userId }: Seat,
   { exit, keptBy, quiet = false }: { exit: Exit; keptBy?: Person | undefined; quiet?: boolean },
 ): boolean {
   const own = and(eq(memberships.accountId, accountId), eq(memberships.userId, userId))
@@ -175,14 +177,19 @@ export function endMembership(
   record(tx, actor, { kind: exit, accountId, userId, change, quiet })
 
   endInvitationsTo(tx, actor, accountId, userId)
-  endSent(tx, actor, userId, { from: accountId, keptBy })
-  endRequestsOf(tx, actor, accountId, userId)
-  endTokensOf(tx, actor, accountId, userId)
+  endActsOf(tx, actor, { accountId, userId }, keptBy)
   cancelInvitations(tx, actor, sentToCustomers(tx, accountId, userId))
   const inCustomers = exit === 'member.deleted' ? exit : 'member.removed'
   for (const customer of customersOf(tx, accountId, userId))
     endMembership(tx, actor, { accountId: customer, userId }, { exit: inCustomers, quiet: true })
   return true
+}
+
+/** Ends what somebody has sent and asked for from an account, and their tokens for it. */
+export function endActsOf(tx: Db, actor: Actor, { accountId, userId }: Seat, keptBy?: Person): void {
+  endSent(tx, actor, userId, { from: accountId, keptBy })
+  endRequestsOf(tx, actor, accountId, userId)
+  endTokensOf(tx, actor, accountId, userId)
 }
 
 /** The customers of a partner account in which one of its people is. */

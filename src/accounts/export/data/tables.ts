@@ -9,6 +9,7 @@ import { accessList, listAccess } from '../../../projects/access/data/listing.ts
 import { everything, listProjects, projectList } from '../../../projects/data.ts'
 import { findAccount } from '../../data/account.ts'
 import { listMembers, memberList } from '../../members/data.ts'
+import { listServiceUsers, serviceUserList } from '../../service-users/data.ts'
 import { ofLimits, ofPlans, ofRequests } from './quotas.ts'
 import { type ExportTable, everyPage, rowsAtOnce } from './table.ts'
 
@@ -23,6 +24,7 @@ export function exportTables(db: Db, accountId: AccountId): ExportTable[] | unde
   return [
     ofAccount(account),
     ofUsers(db, account),
+    ofServiceUsers(db, account),
     ofProjects(db, account.id),
     ofAccess(db, account.id),
     ofInvitations(db, account),
@@ -85,6 +87,29 @@ function ofUsers(db: Db, account: ExportedAccount): ExportTable {
           role: roleName(account.kind, member.role),
           joined: isoTime(member.joinedAt),
           'last seen': isoTime(member.lastSeenAt),
+        }
+    },
+  }
+}
+
+function ofServiceUsers(db: Db, account: ExportedAccount): ExportTable {
+  return {
+    name: 'service-users',
+    words: 'The service users of the account: its programs. Their tokens are in no file',
+    fields: {
+      name: 'what it is called',
+      role: 'the role in the account',
+      created: 'when it was created',
+      'last used': 'when a program last used a token of it',
+    },
+    *rows() {
+      const all = everyRow((query) => listServiceUsers(db, account.id, query), firstPage(serviceUserList))
+      for (const { name, role, createdAt, lastUsedAt } of all)
+        yield {
+          name,
+          role: roleName(account.kind, role),
+          created: isoTime(createdAt),
+          'last used': isoTime(lastUsedAt),
         }
     },
   }

@@ -1,0 +1,80 @@
+import * as z from 'zod'
+import { can, hasScope, type Standing, scopeFamilies, scopeOf, type TokenScope } from '../../policy.ts'
+import { line, several } from '../../web/fields.ts'
+import { newForm } from '../../web/request/forms.ts'
+import { type ApiToken, expiresInDays, lifetimes, mostTokens } from './data.ts'
+import { isNetwork } from './networks.ts'
+
+// What the pages of a person’s tokens and those of a service user’s have in common.
+
+export const tokenDays = lifetimes.map(String)
+const allScopes = scopeFamilies.flatMap((family): TokenScope[] =>
+  family === 'history' ? ['history:read'] : [`${family}:read`, `${family}:write`],
+)
+
+/** What the page calls each family of scopes. */
+const familyWords: Record<(typeof scopeFamilies)[number], string> = {
+  account: 'Account',
+  members: 'Users and invitations',
+  projects: 'Projects and project access',
+  quotas: 'Quotas and requests',
+  customers: 'Customers',
+  history: 'History',
+}
+
+/** Only its user reads it. */
+const tokenName = () => line('Enter a name, such as the program that will use the token.', 60)
+
+export const tokenForm = z.strictObject({
+  name: tokenName(),
+  scopes: several(z.enum(allScopes)).refine((scopes) => scopes.length > 0, 'Choose at least one right.'),
+  networks: z
+    .string()
+    .default('')
+    .transform((text) => text.split(/[\s,]+/).filter(Boolean))
+    .refine((all) => all.length <= 20, 'Enter at most 20 ranges.')
+    .refine((all) => all.every(isNetwork), 'Enter IP addresses or ranges such as 192.0.2.0/24, separated by spaces.'),
+  days: z.enum(tokenDays, { error: 'Choose how long the token works.' }),
+})
+export const tokenRotation = z.strictObject({ earlier: z.enum(['day', 'now']).default('day') })
+
+export const emptyTokenForm = () => newForm({ days: '90' })
+
+export const tooManyTokens = `There are ${mostTokens} tokens, which is the most. End one that is no longer used.`
+
+/** The scopes that are of use to somebody with these standings, by family. */
+export function usefulScopes(standings: readonly Standing[]) {
+  const useful = (scope: TokenScope) =>
+    (Object.keys(scopeOf) as (keyof typeof scopeOf)[]).some(
+      (action) => hasScope([scope], scopeOf[action]) && can(standings, action),
+    )
+  return scopeFamilies
+    .map((family) => ({
+      words: familyWords[family],
+      scopes: allScopes.filter((scope) => scope.startsWith(`${family}:`) && useful(scope)),
+    }))
+    .filter(({ scopes }) => scopes.length > 0)
+}
+
+/** A token as a list shows it. */
+export function shownToken(token: ApiToken, at: number) {
+  return {
+    ...token,
+    rights: rightsInWords(token.scopes),
+    expired: token.expiresAt <= at,
+    expiresIn: expiresInDays(token, at),
+    unused: (token.lastUsedAt ?? token.createdAt) < at - 90 * 24 * 3_600_000,
+  }
+}
+
+/** “Projects and project access (change), History (read)” */
+function rightsInWords(scopes: string): string {
+  return scopeFamilies
+    .flatMap((family) => {
+      const own = scopes.split(' ').filter((scope) => scope.startsWith(`${family}:`))
+      return own.length === 0
+        ? []
+        : [`${familyWords[family]} (${own.some((scope) => scope.endsWith(':write')) ? 'change' : 'read'})`]
+    })
+    .join(', ')
+}
