@@ -172,7 +172,7 @@ export function pause(time: number): Promise<void> {
 
 /** The path of the link in a letter, which must be one of the panel’s own. */
 export function linkIn(text: string | undefined, publicUrl: string, path = '/invitations/'): string {
-  const link = text?.match(/https?:\/\/\S+/g)?.find((found) => found.startsWith(`${publicUrl}${path}`))
+  const link = text?.match(/https?:\/\/[^\s"<>]+/g)?.find((found) => found.startsWith(`${publicUrl}${path}`))
   if (!link) throw new Error(`no link to ${publicUrl}${path} in: ${text}`)
   return link.slice(publicUrl.length)
 }

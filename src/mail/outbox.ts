@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { and, eq, inArray, sql } from 'drizzle-orm'
 import type { Config } from '../config.ts'
-import { isolated } from '../db/apart.ts'
 import { searchText } from '../db/fold.ts'
 import type { AccountId, UserId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
@@ -41,7 +40,8 @@ export type Post = <Kind extends LetterKind>(tx: Db, at: number, letter: Letter<
 export type MailContext = { post: Post; publicUrl: string; panelName: string; supportEmail: string | undefined }
 
 export type LetterRow = typeof letters.$inferSelect
-export type LetterBody = { text: string; html: string }
+/** The plain part is made from it when it is sent (plain.ts). */
+export type LetterBody = { html: string }
 
 /** The classes of `letters.priority`: what somebody waits for, what one person sent, what a file brought. */
 export const priorities = { awaited: 0, usual: 1, bulk: 2 } as const
@@ -54,12 +54,7 @@ export const giveUpAfter = 72 * hour
 export const newMessageId = (publicUrl: string) => `<${randomUUID()}@${new URL(publicUrl).hostname}>`
 
 export function newPost(config: Config, secrets: Secrets, wake: () => void): Post {
-  const html = newEta(config.reload)
-  // Plain text is no HTML: nothing in it is escaped, and a character stands for <bdi>.
-  const text = html.withConfig({
-    autoEscape: false,
-    filterFunction: (value) => isolated(html.config.filterFunction(value)),
-  })
+  const views = newEta(config.reload)
   return (tx, at, { kind, email, name, data, reason, accountId, names = [], bulk, whyIn = [] }) => {
     if (needsProof(reason) && !isProved(tx, reason.userId)) return undefined
     const subject = (letterKinds[kind] as (data: unknown) => string)(data)
@@ -74,10 +69,7 @@ export function newPost(config: Config, secrets: Secrets, wake: () => void): Pos
       why,
       whyWords: whyInWords(why, panelName),
     }
-    const body: LetterBody = {
-      text: [`${kind}.text`, 'why.text'].map((view) => text.render(`/mail/${view}.eta`, context).trim()).join('\n\n\n'),
-      html: html.render(`/mail/${kind}.html.eta`, context),
-    }
+    const body: LetterBody = { html: views.render(`/mail/${kind}.eta`, context) }
     const of = reasonColumns(reason)
     const [letter] = tx
       .insert(letters)

@@ -13,6 +13,7 @@ import { keepAsFile } from './files.ts'
 import type { ServerState } from './hold.ts'
 import { type LetterBody, type LetterRow, openBody, priorities } from './outbox.ts'
 import { minute } from './pace.ts'
+import { plainPart } from './plain.ts'
 import { expired, notSent, whyNotSent } from './reasons.ts'
 import { type MailError, mailServer, mayBreakConnections, troubleOf } from './server.ts'
 
@@ -67,7 +68,7 @@ export function newLetterSender({
     if (whyNot !== undefined || !body) return withdraw(db, now(), letter, whyNot ?? 'its text is gone')
     let info: unknown
     try {
-      info = await transport.sendMail(messageOf(config, letter, body))
+      info = await transport.sendMail(await messageOf(config, letter, body))
     } catch (error) {
       if (!closed) notTaken(letter, error as MailError)
       return
@@ -168,7 +169,7 @@ export function endLetter(
     .run()
 }
 
-function messageOf({ mailFrom, supportEmail, publicUrl }: Config, letter: LetterRow, body: LetterBody) {
+async function messageOf({ mailFrom, supportEmail, publicUrl }: Config, letter: LetterRow, { html }: LetterBody) {
   return {
     from: mailFrom,
     ...(supportEmail ? { replyTo: supportEmail } : {}),
@@ -177,7 +178,8 @@ function messageOf({ mailFrom, supportEmail, publicUrl }: Config, letter: Letter
     messageId: letter.messageId,
     date: new Date(letter.createdAt),
     headers: { 'Auto-Submitted': 'auto-generated', ...unsubscribing(publicUrl, letter) },
-    ...body,
+    text: await plainPart(html),
+    html,
     disableFileAccess: true,
     disableUrlAccess: true,
   }

@@ -5,6 +5,7 @@ import { write } from '../../src/db/open.ts'
 import { accounts, letterPeople, letters, users } from '../../src/db/schema.ts'
 import { type CastName, cast } from '../../src/demo.ts'
 import { openBody } from '../../src/mail/outbox.ts'
+import { plainPart } from '../../src/mail/plain.ts'
 import { createUser } from '../../src/people/data/users.ts'
 import { atCommandLine } from '../../src/records/record.ts'
 import { accountId, type Client, type Panel, publicUrl, startApp, there, userId } from '../harness.ts'
@@ -28,16 +29,17 @@ function written({ db }: Panel): string[] {
 }
 
 /** The text and HTML of the newest e-mail to somebody. */
-function textTo({ db, app }: Panel, who: CastName): { text: string; html: string } {
+async function textTo({ db, app }: Panel, who: CastName): Promise<{ text: string; html: string }> {
   const letter = db.select().from(letters).where(eq(letters.email, cast[who].email)).orderBy(desc(letters.id)).get()
-  return (letter && openBody(app.secrets, letter)) ?? { text: '', html: '' }
+  const html = (letter && openBody(app.secrets, letter)?.html) ?? ''
+  return { text: await plainPart(html), html }
 }
 
 t.test('the admins of a customer read that somebody of the partner joined, and who', async (t) => {
   const { panel, petra, stella } = await start(t, ['petra', 'stella'])
   await petra.submit('/partner/customers/acme/users', 'Add Myself')
   t.same(written(panel), ['stella@acme.example: Petra joined Acme'], 'not Tom, and not Petra herself')
-  const { text } = textTo(panel, 'stella')
+  const { text } = await textTo(panel, 'stella')
   t.match(
     text,
     /^Hello Stella,\n\nPetra joined Acme as Customer Admin\.[\s\S]*\n {1,2}Acted for: Cloudhaus, partner of Acme\n/,
@@ -54,13 +56,13 @@ t.test('changed limits are one e-mail with all numbers, before and after', async
   await petra.submit(quotas, 'Save quotas', { cores: '4', ram: '2048' })
   await petra.submit(quotas, 'Save quotas', { cores: '8', ram: '', projects: '3', remark: 'For <Christmas>' })
   t.same(written(panel), Array(2).fill('stella@acme.example: The limits of Acme changed'))
-  const { text, html } = textTo(panel, 'stella')
+  const { text, html } = await textTo(panel, 'stella')
   t.match(
     text,
     /\n {1,2}Acted for: Cloudhaus, partner of Acme\n {1,2}Projects: no limit → 3\n {1,2}Cores: 4 → 8\n {1,2}RAM: 2 GB → no limit\n {1,2}Note: For <Christmas>\n {1,2}When: /,
   )
   t.match(text, 'Petra changed the limits of Acme.\n\nLowering a limit never removes anything')
-  t.match(html, 'Note: <strong>For &lt;Christmas&gt;</strong>')
+  t.match(html, '<bdi>Note</bdi>: <strong><bdi>For &lt;Christmas&gt;</bdi></strong>')
   t.equal((await stella.open(linkIn(text, publicUrl, '/customer/quotas'))).status, 200)
 
   await petra.submit(quotas, 'Save quotas')
@@ -76,7 +78,7 @@ t.test('changed limits are one e-mail with all numbers, before and after', async
     'dora@direct.example: The limits of Direct changed',
     'petra@cloudhaus.example: The pool of Cloudhaus changed',
   ])
-  t.equal((await petra.open(linkIn(textTo(panel, 'petra').text, publicUrl, '/partner/quotas'))).status, 200)
+  t.equal((await petra.open(linkIn((await textTo(panel, 'petra')).text, publicUrl, '/partner/quotas'))).status, 200)
 })
 
 t.test('an unconfirmed address gets only links to confirm it', async (t) => {
@@ -142,16 +144,16 @@ t.test('a suspension and a resumption say who did it and why, by the partner and
   const { panel, petra, olga, stella } = await start(t, ['petra', 'olga', 'stella'])
   await petra.submit('/partner/customers/acme/suspension', 'Suspend', { reason: 'The bill of May' })
   t.match(
-    textTo(panel, 'stella').text,
+    (await textTo(panel, 'stella')).text,
     /Petra suspended Acme.*\n\nIf.* contact Cloudhaus\.\n[\s\S]*Acted for: Cloudhaus, partner of Acme\n {1,2}Reason: The bill of May\n/,
   )
   t.match(
-    (await stella.open(linkIn(textTo(panel, 'stella').text, publicUrl, '/customer/account'))).text,
+    (await stella.open(linkIn((await textTo(panel, 'stella')).text, publicUrl, '/customer/account'))).text,
     'The bill of May',
   )
   await olga.submit('/support/accounts/acme/suspension', 'Suspend', { reason: 'Abuse' })
   t.match(
-    textTo(panel, 'stella').text,
+    (await textTo(panel, 'stella')).text,
     /Olga suspended Acme.*\n\nIf.* Meshpanel Support \(help@meshpanel\.example\)\.\n[\s\S]*Acted as: Support\n/,
   )
   await petra.submit('/partner/customers', 'Resume', {}, 'acme')
@@ -163,7 +165,7 @@ t.test('a suspension and a resumption say who did it and why, by the partner and
     'stella@acme.example: Acme was suspended',
     'stella@acme.example: Acme was suspended',
   ])
-  t.match(textTo(panel, 'stella').text, /Olga resumed Acme\.[\s\S]*Acted as: Support\n/)
+  t.match((await textTo(panel, 'stella')).text, /Olga resumed Acme\.[\s\S]*Acted as: Support\n/)
 })
 
 t.test('the admins of a deleted account read until when it can be restored, and who to ask', async (t) => {
@@ -172,10 +174,10 @@ t.test('the admins of a deleted account read until when it can be restored, and 
   await olga.submit('/support/accounts/direct/removal', 'Delete account', { identifier: 'direct' })
   t.same(written(panel), ['dora@direct.example: Direct was deleted', 'ines@initech.example: Initech was deleted'])
   t.match(
-    textTo(panel, 'ines').text,
+    (await textTo(panel, 'ines')).text,
     /Petra deleted Initech[\s\S]*until \d+ \w+ \d{4}\. To have it restored, contact Cloudhaus\./,
   )
-  t.match(textTo(panel, 'dora').text, /contact Meshpanel Support \(help@meshpanel\.example\)\./)
+  t.match((await textTo(panel, 'dora')).text, /contact Meshpanel Support \(help@meshpanel\.example\)\./)
   await until('they are not withdrawn', () =>
     panel.db
       .select()
@@ -190,10 +192,10 @@ t.test('a person reads that they were removed, or have another role; nobody read
   await stella.submit('/customer/users', 'Save', { role: 'admin' }, 'Tom')
   t.same(written(panel), ['tom@acme.example: Your role in Acme changed'])
   t.match(
-    textTo(panel, 'tom').text,
+    (await textTo(panel, 'tom')).text,
     /Stella changed your role in Acme\.\n[\s\S]*Acted for: Acme\n {1,2}Role: Customer User → Customer Admin\n/,
   )
-  t.equal((await tom.open(linkIn(textTo(panel, 'tom').text, publicUrl, '/projects'))).status, 200)
+  t.equal((await tom.open(linkIn((await textTo(panel, 'tom')).text, publicUrl, '/projects'))).status, 200)
   await stella.submit('/customer/users', 'Save', { role: 'admin' }, 'Tom')
   t.equal(written(panel).length, 1, 'the same role is no news')
 
@@ -201,7 +203,10 @@ t.test('a person reads that they were removed, or have another role; nobody read
   t.equal(written(panel).length, 1, 'Tom has made himself a user again')
   await stella.submit((await stella.get('/customer/users')).link('Remove', 'Tom') ?? '', 'Remove Tom')
   t.same(written(panel)[0], 'tom@acme.example: You were removed from Acme')
-  t.match(textTo(panel, 'tom').text, /Stella removed you from Acme\. You no longer have access[\s\S]*contact Stella\./)
+  t.match(
+    (await textTo(panel, 'tom')).text,
+    /Stella removed you from Acme\. You no longer have access[\s\S]*contact Stella\./,
+  )
 
   const { db, app } = panel
   const by = atCommandLine(app.now())
@@ -227,17 +232,17 @@ t.test('no name can say on whose side somebody acts', async (t) => {
   // Such names are refused, but were not always.
   call('stella', 'Olga (Meshpanel Support)')
   await stella.submit('/customer/users', 'Save', { role: 'admin' }, 'Tom')
-  const ofStella = textTo(panel, 'tom')
+  const ofStella = await textTo(panel, 'tom')
   t.match(ofStella.text, /\n {1,2}Acted for: Acme\n/)
-  t.match(ofStella.html, '<li>Acted for: <strong>Acme</strong></li>')
+  t.match(ofStella.html, '<li><bdi>Acted for</bdi>: <strong><bdi>Acme</bdi></strong></li>')
   t.notMatch(ofStella.text, 'Acted as')
   call('petra', 'Olga. Acted as: Support. She')
   await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { cores: '4', remark: 'Acted as: Support' })
-  t.match(textTo(panel, 'stella').text, /\n {1,2}Acted for: Cloudhaus, partner of Acme\n/)
-  t.notMatch(textTo(panel, 'stella').text, /^\s*Acted as/m)
+  t.match((await textTo(panel, 'stella')).text, /\n {1,2}Acted for: Cloudhaus, partner of Acme\n/)
+  t.notMatch((await textTo(panel, 'stella')).text, /^\s*Acted as/m)
   t.match(written(panel)[0], /: The limits of Acme changed$/, 'no name stands in the subject')
   await olga.submit('/support/accounts/acme/suspension', 'Suspend', { reason: 'Abuse' })
-  const real = textTo(panel, 'stella').text
+  const real = (await textTo(panel, 'stella')).text
   t.match(real, /\nOlga suspended Acme\.[\s\S]*\n {1,2}Acted as: Support\n/)
 })
 

@@ -282,7 +282,7 @@ async function linkOf(world: World, email: string, path = '/profile/email/'): Pr
   const letter = await until('the link', () =>
     world.panel.db.select().from(letters).where(own).orderBy(desc(letters.id)).get(),
   )
-  return linkIn(openBody(world.panel.app.secrets, letter)?.text, publicUrl, path)
+  return linkIn(openBody(world.panel.app.secrets, letter)?.html, publicUrl, path)
 }
 
 /** A way in which the reason of an e-mail ends, and what Support then reads. */

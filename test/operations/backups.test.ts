@@ -653,7 +653,7 @@ async function linkOf({ app, db }: Panel, to: string): Promise<string> {
       .all()
       .findLast(({ email, body }) => email === to && body),
   )
-  return linkIn(openBody(app.secrets, letter)?.text, publicUrl, '/')
+  return linkIn(openBody(app.secrets, letter)?.html, publicUrl, '/')
 }
 
 async function someBackup(t: Test): Promise<{ dataDir: string; file: string }> {

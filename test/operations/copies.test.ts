@@ -188,7 +188,7 @@ t.test(
       'one e-mail to each operator',
     )
     const [letter] = told()
-    t.match(letter && openBody(panel.app.secrets, letter)?.text, /Copying to .*mount fails: There is no folder/)
+    t.match(letter && openBody(panel.app.secrets, letter)?.html, /Copying to .*mount fails: There is no folder/)
     mkdirSync(there)
     panel.pass(3_600_001)
     panel.tick()

@@ -49,7 +49,7 @@ async function works(t: Test, { dataDir, secret, cookies }: Awaited<ReturnType<t
     .from(letters)
     .all()
     .find(({ email }) => email === 'nora@acme.example')
-  t.match(letter && openBody(panel.app.secrets, letter)?.text, '/invitations/', 'the letter can be read')
+  t.match(letter && openBody(panel.app.secrets, letter)?.html, '/invitations/', 'the letter can be read')
   const old = panel.visit()
   for (const [name, value] of cookies) old.cookies.set(name, value)
   t.match((await old.get('/profile')).location, '/login', 'sessions have ended')

@@ -3,6 +3,7 @@ import t from 'tap'
 import { letters, users } from '../../src/db/schema.ts'
 import { cast, demoPassword } from '../../src/demo.ts'
 import { openBody } from '../../src/mail/outbox.ts'
+import { wordsIn } from '../../src/mail/plain.ts'
 import { type Client, startApp } from '../harness.ts'
 import { lettersKept } from '../matrix/objects.ts'
 
@@ -74,7 +75,7 @@ t.test('times and numbers of an e-mail are written as its reader chose', async (
     await lettersKept(panel)
     const rows = db.select().from(letters).all().reverse()
     const letter = rows.find((one) => one.email === email && subject.test(one.subject))
-    return (letter && openBody(app.secrets, letter)?.text) ?? ''
+    return wordsIn((letter && openBody(app.secrets, letter)?.html) ?? '')
   }
   const there = { timeZone: 'Pacific/Kiritimati', numbers: 'point' } as const
   for (const client of [stella, petra, nils]) await save(client, there)

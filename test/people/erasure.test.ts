@@ -236,7 +236,7 @@ function holds({ panel, tomId }: Filled, { table, column }: Pick<Line, 'table' |
         .where(eq(letters.id, Number(row.id)))
         .get()
       const body = letter && openBody(panel.app.secrets, letter)
-      return namesTom(body?.text) || namesTom(body?.html)
+      return namesTom(body?.html)
     }
     default:
       return namesTom(value)

@@ -91,7 +91,7 @@ t.test('the name of an account is refused as a password in it', async (t) => {
   await panel.visit().submit('/password-reset', 'Send link', { email: cast.max.email })
   const ofReset = await until('the link is written', () => {
     const letter = panel.db.select().from(letters).where(eq(letters.email, cast.max.email)).get()
-    return letter && openBody(panel.app.secrets, letter)?.text
+    return letter && openBody(panel.app.secrets, letter)?.html
   })
   const reset = await panel.visit().submit(linkIn(ofReset, publicUrl, '/password-reset/'), 'Change password', {
     password: 'Cloudhaus2026!',

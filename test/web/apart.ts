@@ -1,6 +1,7 @@
 import { type HTMLElement, type Node, NodeType, parse } from 'node-html-parser'
 import { letters } from '../../src/db/schema.ts'
 import { openBody } from '../../src/mail/outbox.ts'
+import { plainPart } from '../../src/mail/plain.ts'
 import type { Panel } from '../harness.ts'
 import { sqlite } from '../plans.ts'
 
@@ -38,16 +39,18 @@ export function bareNames(panel: Panel, node: Node): string[] {
 }
 
 /** The same of the subjects and both parts of all e-mails; `some` is how many have such a name. */
-export function bareNamesOfLetters(panel: Panel): { bare: string[]; some: number } {
+export async function bareNamesOfLetters(panel: Panel): Promise<{ bare: string[]; some: number }> {
   const bodies = panel.db
     .select()
     .from(letters)
     .all()
     .flatMap((letter) => ({ ...letter, ...openBody(panel.app.secrets, letter) }))
     .filter(({ html }) => html?.includes(hebrew))
-  const bare = bodies.flatMap(({ subject, html = '', text = '' }) => [
+  const bare = bodies.map(async ({ subject, html = '' }) => [
     ...bareNames(panel, parse(html)),
-    ...[subject, ...text.split('\n')].filter((line) => reordered(panel, line.replace(/^Hello |,$/g, ''))),
+    ...[subject, ...(await plainPart(html)).split('\n')].filter((line) =>
+      reordered(panel, line.replace(/^Hello |,$/g, '')),
+    ),
   ])
-  return { bare, some: bodies.length }
+  return { bare: (await Promise.all(bare)).flat(), some: bodies.length }
 }

@@ -29,7 +29,7 @@ t.test('every name on a page or in an e-mail stands apart from the words around 
   t.ok(named > 100, `${named} pages have such a name`)
 
   await lettersKept(panel)
-  const { bare, some } = bareNamesOfLetters(panel)
+  const { bare, some } = await bareNamesOfLetters(panel)
   t.ok(some > 0, 'e-mails have such names')
   t.same(bare, [])
 })

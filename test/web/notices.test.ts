@@ -784,7 +784,7 @@ for (const [route, act] of Object.entries(acts)) {
     const page = await client.open(first.location ?? '')
     const said = page.notice
     t.same(bareNames(panel, page.root), [], 'names stand apart in what is said')
-    t.same(bareNamesOfLetters(panel).bare, [], 'and in e-mails')
+    t.same((await bareNamesOfLetters(panel)).bare, [], 'and in e-mails')
     const { kinds, wrong } = toldIn(panel)
     for (const kind of kinds) told.add(kind)
     t.same(wrong, [], 'the history tells of it in a sentence')

@@ -59,7 +59,7 @@ function withdrawLettersWithLinks(tx: Db, secrets: Secrets, at: number): number 
 /** A letter that cannot be read cannot go out either. */
 function holdsLink(secrets: Secrets, letter: LetterRow): boolean {
   try {
-    return link.test(openBody(secrets, letter)?.text ?? '')
+    return link.test(openBody(secrets, letter)?.html ?? '')
   } catch {
     return true
   }

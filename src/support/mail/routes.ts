@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { apart } from '../../db/apart.ts'
 import { countFailed, findLetter, letterList, listLetters } from '../../mail/listing.ts'
 import { type LetterRow, openBody } from '../../mail/outbox.ts'
+import { plainPart } from '../../mail/plain.ts'
 import { sendAgain, sendAllFailedAgain } from '../../mail/resending.ts'
 import type { Secrets } from '../../secrets.ts'
 import { found } from '../../web/answer/errors.ts'
@@ -29,7 +30,7 @@ export default async function supportMailRoutes(app: FastifyInstance) {
   app.get('/support/mail/:letter', mail, async (request, reply) => {
     const letter = found(findLetter(db, letterId(request)))
     // With a mail server the letter is its reader's alone: it may carry a link that acts for them.
-    const text = config.smtp ? undefined : textOf(secrets, letter)
+    const text = config.smtp ? undefined : await textOf(secrets, letter)
     return reply.page('support/letter', { title: letter.subject, letter, text: text ?? '' })
   })
 
@@ -61,9 +62,10 @@ export default async function supportMailRoutes(app: FastifyInstance) {
 }
 
 /** Undefined if it is no longer kept, or damaged. */
-function textOf(secrets: Secrets, letter: LetterRow): string | undefined {
+async function textOf(secrets: Secrets, letter: LetterRow): Promise<string | undefined> {
   try {
-    return openBody(secrets, letter)?.text
+    const body = openBody(secrets, letter)
+    return body && (await plainPart(body.html))
   } catch {
     return undefined
   }

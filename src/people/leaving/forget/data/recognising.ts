@@ -15,6 +15,7 @@ import {
 } from '../../../../db/schema.ts'
 import { findMatches, isOneOf } from '../../../../db/search.ts'
 import { openBody } from '../../../../mail/outbox.ts'
+import { wordsIn } from '../../../../mail/plain.ts'
 import type { RecordKind } from '../../../../records/kinds.ts'
 import type { Secrets } from '../../../../secrets.ts'
 import { emailKey } from '../../../../web/fields.ts'
@@ -176,7 +177,7 @@ export function lettersNaming(db: Db, secrets: Secrets, person: Known): number[]
 /** An e-mail that cannot be opened may name anybody. */
 function textOf(secrets: Secrets, letter: typeof letters.$inferSelect): string {
   try {
-    return openBody(secrets, letter)?.text ?? ''
+    return wordsIn(openBody(secrets, letter)?.html ?? '')
   } catch {
     return letter.email
   }
