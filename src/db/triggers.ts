@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3'
+import { poolSumsAnew, poolTriggers } from './pool-sums.ts'
 
 // Everything in the database that is neither a table nor an ordinary index: the triggers that keep what the panel
 // promises, and the search indexes. No migration makes or drops any of it. All triggers are dropped before each
@@ -92,7 +93,9 @@ BEGIN INSERT INTO ${table}_index (${table}_index, rowid, search) VALUES ('delete
 
 /** Every trigger as SQLite keeps it, by its name. */
 const triggers = named(
-  [promises, ...Object.entries(searched).map(([table, rowsGo]) => indexTriggers(table, rowsGo))].join('\n'),
+  [promises, poolTriggers, ...Object.entries(searched).map(([table, rowsGo]) => indexTriggers(table, rowsGo))].join(
+    '\n',
+  ),
 )
 
 /** Every search index as SQLite keeps it, by its name. */
@@ -111,7 +114,7 @@ export function dropTriggers(sqlite: Database.Database): void {
   for (const name of madeOf(sqlite, 'trigger').keys()) sqlite.exec(`DROP TRIGGER ${name}`)
 }
 
-/** Makes all triggers and search indexes as they are written here, and fills the indexes from their tables. */
+/** Makes all triggers and search indexes as they are written here, and fills the indexes and the sums of pools from the tables. */
 export function makeTriggers(sqlite: Database.Database): void {
   dropTriggers(sqlite)
   const made = madeOf(sqlite, 'index')
@@ -121,6 +124,7 @@ export function makeTriggers(sqlite: Database.Database): void {
     // A migration may have written columns that are searched.
     sqlite.exec(`INSERT INTO ${name} (${name}) VALUES ('rebuild')`)
   }
+  sqlite.exec(`DELETE FROM pool_sums; INSERT INTO pool_sums (partner_id, resource_id, amount) ${poolSumsAnew}`)
   for (const source of triggers.values()) sqlite.exec(source)
 }
 

@@ -747,6 +747,15 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
       },
     ],
   ],
+  poolSums: [
+    [
+      (world) => {
+        const { amount } = limited(world, 'account', 4)
+        return { partnerId: world.account('cloudhaus').id, resourceId: cores(world), amount }
+      },
+      (world) => ({ amount: limited(world, 'account', 5).amount }),
+    ],
+  ],
   quotaRequests: [
     [
       (world) => ({ ...asked(world), accountId: world.account('acme').id, createdAt: world.stella.at }),

@@ -60,6 +60,20 @@ export const limits = sqliteTable(
   ],
 )
 
+// What each partner's pool has allocated of a resource. Only triggers write it (src/db/pool-sums.ts).
+export const poolSums = sqliteTable(
+  'pool_sums',
+  {
+    partnerId: integer('partner_id')
+      .$type<AccountId>()
+      .notNull()
+      .references(() => accounts.id),
+    resourceId: integer('resource_id').notNull(),
+    amount: integer().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.partnerId, table.resourceId] })],
+)
+
 // A customer asks for more: for the account, or for one of its projects.
 export const quotaRequests = sqliteTable(
   'quota_requests',

@@ -41,12 +41,7 @@ export function findQuotas(db: Db, holder: Holder, key?: string): Quotas | undef
   const ofLevel = (wanted: Level, resourceId: number) =>
     rows.find(({ limit }) => limit.level === wanted && limit.resourceId === resourceId)
   const givenByAccount = level === 'pool' ? new Map<number, number>() : givenBy(db, [accountId]).get(accountId)
-  // Below the pool, what it has given matters only where it has a number: adding it up reads all of the partner's customers.
-  const bounded = rows.filter(({ limit }) => limit.level === 'pool' && limit.amount !== null)
-  const asked = catalogue
-    .map(({ id }) => id)
-    .filter((id) => level === 'pool' || bounded.some(({ limit }) => limit.resourceId === id))
-  const givenByPool = partnerId !== null ? poolGiven(db, partnerId, asked) : new Map()
+  const givenByPool = partnerId !== null ? poolGiven(db, partnerId) : new Map<number, number>()
 
   const step = (of: Level, name: string, resourceId: number, given: number): QuotaLevel => {
     const row = ofLevel(of, resourceId)

@@ -1,8 +1,8 @@
 import { and, asc, count, eq, inArray, isNull, type SQL, sql, sum } from 'drizzle-orm'
 import type { AccountId, ProjectId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
-import { type Placeholders, prepared } from '../../db/prepared.ts'
-import { limits, projects, resources } from '../../db/schema.ts'
+import { equals, type Placeholders, prepared } from '../../db/prepared.ts'
+import { limits, poolSums, projects, resources } from '../../db/schema.ts'
 import { isOneOf } from '../../db/search.ts'
 import type { Level, Use } from '../arithmetic.ts'
 import { countedResource, listResources, type Resource } from '../resources/data.ts'
@@ -44,35 +44,24 @@ export function givenBy(db: Db, accountIds: AccountId[]): Map<AccountId, Map<num
   return given
 }
 
+const sumsOfPool = prepared((db, { partnerId }: Placeholders<{ partnerId: AccountId }>) =>
+  db
+    .select({ resourceId: poolSums.resourceId, amount: poolSums.amount })
+    .from(poolSums)
+    .where(equals(poolSums.partnerId, partnerId))
+    .prepare(),
+)
+
 /**
- * What a partner's pool has allocated, by resource: for each customer its limit or, if that is more or there is
- * no limit, what the customer has allocated to its projects or uses itself. Deleted customers hold nothing of
- * the pool. Only of the asked resources: this reads a row of each for every customer.
+ * What a partner's pool has allocated, by resource: for each customer its limit or, if that is more or there is no limit, what
+ * the customer has allocated to its projects or uses itself. Deleted customers hold nothing of the pool (src/db/pool-sums.ts).
  */
-export function poolGiven(db: Db, partnerId: AccountId, resourceIds: number[]): Map<number, number> {
-  if (resourceIds.length === 0) return new Map()
-  const asked = sql`(select value from json_each(${JSON.stringify(resourceIds)}))`
-  const living = sql`accounts.partner_id = ${partnerId} and accounts.deleted_at is null`
-  const rows = db.all<{ resourceId: number; n: number }>(sql`
-    select taken.resource_id as "resourceId", sum(taken.n) as n from (
-      select one.resource_id, one.account_id, max(one.n) as n from (
-        select limits.resource_id, limits.account_id, limits.amount as n
-          from accounts cross join limits on limits.account_id = accounts.id and limits.level = 'account'
-          where ${living} and limits.resource_id in ${asked} and limits.amount is not null
-        union all
-        select limits.resource_id, limits.account_id, sum(limits.amount) as n
-          from accounts cross join limits on limits.account_id = accounts.id and limits.level = 'project'
-          where ${living} and limits.resource_id in ${asked} and limits.amount is not null
-          group by limits.account_id, limits.resource_id
-        union all
-        select resources.id, projects.account_id, count(*) as n
-          from accounts cross join projects on projects.account_id = accounts.id and projects.deleted_at is null
-          cross join resources on resources.key = ${countedResource}
-          where ${living} and resources.id in ${asked}
-          group by projects.account_id
-      ) as one group by one.resource_id, one.account_id
-    ) as taken group by taken.resource_id`)
-  return new Map(rows.map(({ resourceId, n }) => [resourceId, n]))
+export function poolGiven(db: Db, partnerId: AccountId): Map<number, number> {
+  return new Map(
+    sumsOfPool(db)
+      .all({ partnerId })
+      .map(({ resourceId, amount }) => [resourceId, amount]),
+  )
 }
 
 const limitsOfAccounts = prepared((db, { ids }: Placeholders<{ ids: string }>) =>
