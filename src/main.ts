@@ -5,6 +5,7 @@ import { exitCodeOf, inOneLine } from './db/failure.ts'
 import { demo } from './demo.ts'
 import { backUp, restore, verify } from './operations/backups/commands.ts'
 import { doctor } from './operations/doctor/command.ts'
+import { printHistory, verifyHistory } from './operations/history/command.ts'
 import { migrate } from './operations/migration/command.ts'
 import { rotate } from './operations/secrets/command.ts'
 import { createOperator } from './people/first-run/command.ts'
@@ -37,6 +38,8 @@ const commands: Line[] = [
   ['backup [file]', 'copy database and key, also while the panel runs, and check the copy', backUp],
   ['restore [file]', 'bring a backup, or a replica, into an empty DATA_DIR; sessions and links end', restore, key, ['--from <place>', 'the replica to bring: what REPLICATE_TO says'], ['--at <time>', 'as the replica was at that time']],
   ['verify <file>', 'check a backup and say what is in it', verify, key],
+  ['history', 'print the history as JSON Lines, also while the panel runs', printHistory, ['--after <number>', 'only records with a higher number'], ['--follow', 'go on with what is recorded later']],
+  ['verify-history [file]', 'say whether the history, or that of a backup, is as it was written', verifyHistory, ['--against <backup>', 'also compare it with where this backup says that it ended']],
   ['migrate', 'bring the database to this version, and end', migrate],
   ['doctor', 'examine the installation and say what to do; exit code 1 for a problem', doctor, ['--send <e-mail>', 'send an e-mail there, to try the mail server']],
   ['export-account <identifier>', 'write the data of an account into an archive (IDENTIFIER-DAY.zip)', exportToFile, ['--to <file>', 'write it there']],

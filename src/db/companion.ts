@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
+import type { ChainHead } from '../records/chain.ts'
 import { version } from '../version.ts'
+import { headOf } from './chaining.ts'
 import { Failure } from './failure.ts'
 import { isThere, writePrivate } from './files.ts'
 
@@ -18,6 +20,8 @@ export type Companion = {
   sha256: string
   /** Of the key next to it, if there is one: 256 random bits, so that the sum reveals nothing. */
   secretsSha256?: string
+  /** Where its history ends (records/chain.ts); backups of versions before 0.3.0 do not say. */
+  history?: ChainHead
 }
 
 const pieceSize = 1024 * 1024
@@ -58,6 +62,7 @@ export const sha256OfText = (text: string) => createHash('sha256').update(text).
 
 /** Writes the companion of a finished file, which will be called `name`. Returns the path of the companion. */
 export function writeCompanion(file: string, name: string, made: { at: number; sha256: string; key?: string }): string {
+  const history = headOf(file)
   const companion: Companion = {
     file: basename(name),
     madeAt: new Date(made.at).toISOString(),
@@ -65,6 +70,7 @@ export function writeCompanion(file: string, name: string, made: { at: number; s
     bytes: statSync(file).size,
     sha256: made.sha256,
     ...(made.key === undefined ? {} : { secretsSha256: sha256OfText(made.key.trim()) }),
+    ...(history ? { history } : {}),
   }
   writePrivate(companionOf(file), `${JSON.stringify(companion, null, 2)}\n`)
   return companionOf(file)

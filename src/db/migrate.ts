@@ -2,6 +2,7 @@ import { readdirSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
+import { chainRecords, hasChain } from './chaining.ts'
 import { companionOf, sha256Of, writeCompanion } from './companion.ts'
 import { createPrivate, isThere, moveIntoPlace, privateFolder } from './files.ts'
 import { searchText, sortKey } from './fold.ts'
@@ -101,11 +102,14 @@ function applyAndCheck(sqlite: Database.Database, migrations: Migration[]): void
     'CREATE TABLE IF NOT EXISTS __drizzle_migrations (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric)',
   )
   const note = sqlite.prepare('INSERT INTO __drizzle_migrations (hash, created_at) VALUES (?, ?)')
+  const chained = before.has('records') && hasChain(sqlite)
   for (const { sql, hash, folderMillis } of migrations) {
     dropTriggers(sqlite)
     for (const statement of sql) sqlite.exec(statement)
     note.run(hash, folderMillis)
   }
+  // Only once: what has no hash later was not written by the panel.
+  if (!chained && hasChain(sqlite)) chainRecords(sqlite)
   makeTriggers(sqlite)
 
   const after = countRows(sqlite)

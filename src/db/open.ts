@@ -1,13 +1,13 @@
 import { channel } from 'node:diagnostics_channel'
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import type Database from 'better-sqlite3'
+import Database from 'better-sqlite3'
 import { is } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { type BaseSQLiteDatabase, SQLiteTransaction } from 'drizzle-orm/sqlite-core'
 import { root } from '../config.ts'
 import { secretsFile } from '../secrets.ts'
-import { connect, keepStatements } from './connect.ts'
+import { connect, keepStatements, longestWait } from './connect.ts'
 import { createPrivate, isThere, makeFolder, removeLeftovers } from './files.ts'
 import { takeLock } from './lock.ts'
 import { lastApplied, migrateOnce, newestMigration } from './migrate.ts'
@@ -132,6 +132,13 @@ const writes = channel('meshpanel:write')
 /** Opens a database file as it is. A caller that needs it alone takes the lock first. */
 export function openFile(file: string): OpenDatabase {
   const sqlite = connect(file)
+  return { db: drizzle(sqlite), close: () => sqlite.close() }
+}
+
+/** Opens a database file to read it, also while the panel runs on it. */
+export function openToRead(file: string): OpenDatabase {
+  const sqlite = new Database(file, { readonly: true, fileMustExist: true })
+  sqlite.pragma(`busy_timeout = ${longestWait}`)
   return { db: drizzle(sqlite), close: () => sqlite.close() }
 }
 

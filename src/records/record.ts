@@ -3,6 +3,7 @@ import type { AccountId, ProjectId, UserId } from '../db/ids.ts'
 import type { Authority, Db } from '../db/open.ts'
 import { equals, type Placeholders, prepared, preparedInsert } from '../db/prepared.ts'
 import { personalChanges, records } from '../db/schema.ts'
+import { chainHash } from './chain.ts'
 import { notify } from './data/recipients.ts'
 import type { RecordKind } from './kinds.ts'
 
@@ -72,10 +73,14 @@ function apart(actor: Actor, change: Change): { change: Change; typed: Typed[] }
 
 type Typed = { userId: UserId; field: (typeof typedFields)[number]; before: string; after: string }
 
-const newRecord = preparedInsert(records, (insert) => insert.returning({ id: records.id }).prepare())
+const newRecord = preparedInsert(records, (insert) => insert.prepare())
 
 /** What a record is about, and the request that made it. */
 export type RecordMark = { accountId: AccountId | null; userId: UserId | null; requestId: string | null }
+
+const chainEnd = prepared((db) =>
+  db.select({ id: records.id, hash: records.hash }).from(records).orderBy(desc(records.id)).limit(1).prepare(),
+)
 
 const newest = prepared((db) =>
   db
@@ -133,11 +138,16 @@ export function recordsAfter(db: Db, id: number): RecordMark[] {
   return after(db).all({ id })
 }
 
-/** Records a change, and tells those whom it concerns. Call it in the transaction that makes the change. */
+/**
+ * Records a change, and tells those whom it concerns. Call it in the transaction that makes the change: SQLite has one
+ * writer, so the record before it is still the last one when it is written.
+ */
 export function record(tx: Db, actor: Actor, what: What): void {
   const { personal, userId } = what
   const { change, typed } = apart(actor, what.change ?? {})
-  const [written] = newRecord(tx).all({
+  const last = chainEnd(tx).get()
+  const row = {
+    id: (last?.id ?? 0) + 1,
     at: actor.at,
     kind: what.kind,
     accountId: what.accountId ?? null,
@@ -152,12 +162,12 @@ export function record(tx: Db, actor: Actor, what: What): void {
     ip: actor.ip,
     requestId: actor.requestId,
     tokenId: actor.tokenId ?? null,
-  })
-  if (!written) return
+  }
+  newRecord(tx).run({ ...row, hash: chainHash(row, last?.hash ?? '') })
   const beside = [...(personal && userId !== undefined ? [{ userId, ...personal }] : []), ...typed]
   for (const one of beside)
     tx.insert(personalChanges)
-      .values({ recordId: written.id, ...one })
+      .values({ recordId: row.id, ...one })
       .run()
-  notify(tx, actor, what, written.id)
+  notify(tx, actor, what, row.id)
 }

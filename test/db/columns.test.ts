@@ -800,7 +800,7 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
           { kind: 'account.renamed', ...about, change: { name: ['A', 'B'] } },
         )
         const by = { actorId: userId, actorAccountId: accountId, bySupport: true, at, ip, requestId, tokenId: 6 }
-        return { kind: 'account.renamed', ...about, ...by, change: '{"name":["A","B"]}' }
+        return { kind: 'account.renamed', ...about, ...by, change: '{"name":["A","B"]}', hash }
       },
     ],
   ],

@@ -28,6 +28,8 @@ export const records = sqliteTable(
     requestId: text('request_id'),
     // The API token that the act was done with.
     tokenId: integer('token_id'),
+    // Covers the record and the hash of the one before it (records/chain.ts).
+    hash: text(),
   },
   (table) => [
     index('records_account').on(table.accountId, table.id),

@@ -186,6 +186,7 @@ export const erasure: Erasure = {
       'records are never edited (rule 10): from where an act came is what an account has against a stolen log-in',
     ),
     requestId: never('a random number'),
+    hash: never('a hash of what the record says, names and typed words not among it'),
   },
   personalChanges: {
     field: oneOfAList,
