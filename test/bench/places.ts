@@ -5,7 +5,7 @@ import type Database from 'better-sqlite3'
 // forms with the rows that it would write.
 
 type Query = { sql: string; values: (string | number)[] }
-export type Who = 'partner' | 'customer' | 'other' | 'visitor'
+export type Who = 'partner' | 'scattered' | 'support' | 'customer' | 'other' | 'visitor'
 
 export type Place = {
   who: Who
@@ -17,13 +17,17 @@ export type Place = {
   button?: string
 }
 
-export type Ids = { partner: number; customer: number; deep: { created: number; id: number } }
+export type Ids = { partner: number; scattered: number; customer: number; deep: { created: number; id: number } }
 
 const customers = `SELECT accounts.*, (SELECT count(*) FROM memberships WHERE account_id = accounts.id) AS users FROM accounts`
 const newest = 'ORDER BY created_at DESC, id DESC LIMIT'
 
 /** The pages, for data of so many customers. */
-export function places(size: number, { partner, customer, deep }: Ids, deepPath: string): Record<string, Place> {
+export function places(
+  size: number,
+  { partner, scattered, customer, deep }: Ids,
+  deepPath: string,
+): Record<string, Place> {
   const rare = `bench-${Math.floor(size / 10) - 1}`
   const count: Query = {
     sql: 'SELECT count(*) FROM (SELECT 1 FROM accounts WHERE partner_id = ? AND deleted_at IS NULL LIMIT 10001)',
@@ -60,8 +64,48 @@ export function places(size: number, { partner, customer, deep }: Ids, deepPath:
   const living = 'partner_id = ? AND deleted_at IS NULL'
   const beyond = `${living} AND (created_at, id) < (?, ?)`
   const common = `${living} AND instr(search, 'haus') > 0`
+  /** The newest customers, what they and those that need somebody have, and the latest changes. */
+  const home = (of: number): Query[] => [
+    { sql: `${customers} WHERE ${living} ${newest} 4`, values: [of] },
+    {
+      sql: `SELECT account_id, name, expires_at FROM invitations WHERE state = 'pending'
+        AND account_id IN (SELECT id FROM accounts WHERE ${living} ${newest} 24)`,
+      values: [of],
+    },
+    ...shown(living, [of]),
+    { sql: 'SELECT * FROM records WHERE actor_account_id = ? ORDER BY id DESC LIMIT 4', values: [of] },
+    { sql: 'SELECT id FROM records WHERE actor_account_id = ? ORDER BY id DESC LIMIT 1', values: [of] },
+  ]
   return {
     'log-in form': { who: 'visitor', path: '/login', read: [] },
+    // Its figures are kept in memory, as the panel keeps them.
+    'home, partner': { who: 'partner', path: '/', read: home(partner) },
+    'home, scattered': { who: 'scattered', path: '/', read: home(scattered) },
+    'home, customer': {
+      who: 'customer',
+      path: '/',
+      read: [
+        {
+          sql: 'SELECT * FROM projects WHERE account_id = ? AND deleted_at IS NULL ORDER BY id DESC LIMIT 11',
+          values: [customer],
+        },
+        { sql: "SELECT * FROM limits WHERE account_id = ? AND level = 'account'", values: [customer] },
+      ],
+    },
+    'home, Support': {
+      who: 'support',
+      path: '/',
+      read: [{ sql: "SELECT * FROM quota_requests WHERE state = 'open' LIMIT 6", values: [] }],
+    },
+    'search, scattered': {
+      who: 'scattered',
+      path: '/partner/customers?q=haus',
+      read: list(
+        common,
+        [scattered],
+        [{ sql: `SELECT count(*) FROM (SELECT 1 FROM accounts WHERE ${common} LIMIT 1001)`, values: [scattered] }],
+      ),
+    },
     customers: { who: 'partner', path: '/partner/customers', read: list(living, [partner], [count]) },
     'customers, deep': {
       who: 'partner',

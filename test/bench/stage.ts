@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { demoPassword } from '../../src/demo.ts'
+import { cast, demoPassword } from '../../src/demo.ts'
 import type { Client } from '../harness.ts'
 import { freePort, type PanelProcess, startProcess } from '../process.ts'
 import { makeData } from './data.ts'
@@ -47,6 +47,9 @@ export async function setStage(size: number): Promise<Stage> {
 
   const clients = {
     partner: await logIn(panel, 'admin-0@bench.example', 'bench-partner-0'),
+    // Its customers lie among those of others.
+    scattered: await logIn(panel, 'admin-5@bench.example', 'bench-partner-5'),
+    support: await logIn(panel, cast.olga.email),
     customer: await logIn(panel, 'user-0-0@bench.example'),
     other: await logIn(panel, 'user-1-0@bench.example'),
     visitor: panel.visit(),
@@ -123,7 +126,8 @@ function prepare(file: string) {
       .pluck()
       .get(...values) as number
   const account = (identifier: string) => id('SELECT id FROM accounts WHERE identifier = ?', identifier)
-  const [partner, customer, other] = [account('bench-partner-0'), account('bench-0'), account('bench-1')]
+  const [partner, scattered] = [account('bench-partner-0'), account('bench-partner-5')]
+  const [customer, other] = [account('bench-0'), account('bench-1')]
   const user = id("SELECT id FROM users WHERE email_key = 'user-1-1@bench.example'")
   const project = sqlite.prepare(
     'INSERT INTO projects (account_id, name, identifier, search, created_at) VALUES (?, ?, ?, ?, 1)',
@@ -143,7 +147,7 @@ function prepare(file: string) {
     )
     .get(partner, Math.floor(own / 2)) as { created: number; id: number }
   sqlite.close()
-  return { partner, customer, deep, user }
+  return { partner, scattered, customer, deep, user }
 }
 
 async function logIn(panel: PanelProcess, email: string, account?: string): Promise<Client> {
