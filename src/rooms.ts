@@ -33,6 +33,9 @@ import firstRunRoutes from './people/first-run/routes.ts'
 import personalDataRoutes from './people/leaving/download/routes.ts'
 import userRemovalRoutes from './people/leaving/routes.ts'
 import loginRoutes from './people/log-in/routes.ts'
+import passkeyAddingRoutes from './people/passkeys/adding/routes.ts'
+import passkeyLogInRoutes from './people/passkeys/log-in/routes.ts'
+import passkeyRoutes from './people/passkeys/routes.ts'
 import passwordChangeRoutes from './people/password/change/routes.ts'
 import passwordResetRoutes from './people/password/routes.ts'
 import accountLeavingRoutes from './people/profile/account/routes.ts'
@@ -63,6 +66,9 @@ export const rooms = [
   loginRoutes,
   secondStepRoutes,
   twoFactorRoutes,
+  passkeyRoutes,
+  passkeyAddingRoutes,
+  passkeyLogInRoutes,
   twoFactorResetRoutes,
   passwordResetRoutes,
   homeRoutes,

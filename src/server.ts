@@ -10,6 +10,7 @@ import { Unusable } from './db/place.ts'
 import { openInstallation } from './operations/installation/open.ts'
 import { openReplica } from './operations/replica/replica.ts'
 import { hasOperator, rekeyEmails } from './people/data/users.ts'
+import { endedPasskeys } from './people/passkeys/ended.ts'
 import { listen } from './web/listen.ts'
 
 const longestStop = 10_000
@@ -65,6 +66,8 @@ function say(app: FastifyInstance): void {
     log.warn(
       'PUBLIC_URL is https, but TRUST_PROXY is empty: set it to the reverse proxy’s address, or nobody can log in.',
     )
+  const ended = endedPasskeys(db, config.publicUrl)
+  if (ended) log.warn(`${ended.what}: ${ended.todo}.`)
   console.log(`\n${config.panelName} is at ${config.publicUrl}\n`)
   if (!hasOperator(db))
     console.log(

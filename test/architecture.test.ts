@@ -103,6 +103,7 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
       'people/data/users.ts': 'makes new keys of addresses at a start',
       'operations/replica/data.ts': 'which start of which machine may write to the replica',
       'people/log-in/throttle/data.ts': 'counts tries',
+      'people/passkeys/data.ts': 'uses up a challenge, whoever answers it',
       'operations/troubles/data.ts': 'a failure is nobody’s act',
       'web/lists/data.ts': 'how somebody’s own list looks',
       'web/request/session.ts': 'a log-in: it asks itself for the password that was proved',
@@ -122,6 +123,8 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
       'accounts/invitations/offer/routes.ts': 'the invitation must be open',
       'people/password/routes.ts': 'the link must be open, and its user enabled',
       'people/two-factor/log-in/routes.ts': 'asks whether the first step still counts',
+      'people/passkeys/log-in/routes.ts':
+        'the passkey must be there, its user enabled, and the first step count where there is one',
       'web/request/viewer.ts': 'defines it',
     },
   },

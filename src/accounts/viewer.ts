@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import { apart } from '../db/apart.ts'
 import type { AccountId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
+import { passkeyHost } from '../people/passkeys/host.ts'
 import { can, isOfPartnerArea, type Standing, standingsOf } from '../policy.ts'
 import { found, Refusal } from '../web/answer/errors.ts'
 import { zoneOfBrowser } from '../web/reader.ts'
@@ -25,7 +26,7 @@ import {
   type OwnAccount,
   switchAccount,
 } from './data/switcher.ts'
-import { mustEnrol, viewingAs } from './viewing.ts'
+import { isHalfSignedIn, mustEnrol, viewingAs } from './viewing.ts'
 
 /** The switcher lists so many accounts; the others are found on a page of their own. */
 const switcherSize = 10
@@ -64,7 +65,7 @@ function readViewer(request: FastifyRequest): Viewer {
   const row = findViewer(request, db, sessionKey(request))
   if (!row) return visitor
   const { user, activeAccountId, account } = row
-  if (isHalfSignedIn(row)) {
+  if (isHalfSignedIn(request, row, () => listPartnerAccounts(db, user.id, 1).length > 0)) {
     return { ...visitor, halfSignedIn: { id: user.id, email: user.email }, sessionKey: sessionKey(request) }
   }
 
@@ -90,6 +91,7 @@ function readViewer(request: FastifyRequest): Viewer {
     activeAccount: account,
     accountLost: lost,
     deletedAccount: lost ? findDeletedMembership(db, user.id, activeAccountId) : undefined,
+    secondFactor: row.secondFactor,
     get recentAccounts() {
       return recentAccounts()
     },
@@ -118,15 +120,11 @@ function partnerAreaAccount(
 
 /** Undefined also where the session has ended and its row could not be removed yet. */
 function findViewer({ server }: FastifyRequest, db: Db, hash: string, accountId?: AccountId) {
-  return server.endedSessions.has(hash) ? undefined : findSessionViewer(db, hash, accountId)
+  const session = { hash, host: passkeyHost(server.config) }
+  return server.endedSessions.has(hash) ? undefined : findSessionViewer(db, session, accountId)
 }
 
 type SessionViewer = NonNullable<ReturnType<typeof findSessionViewer>>
-
-/** Has given the password of a user with a second factor, and not yet that. */
-function isHalfSignedIn({ user, secondFactor }: SessionViewer): boolean {
-  return user.totpSecret !== null && !secondFactor
-}
 
 function standings(
   request: FastifyRequest,
@@ -153,7 +151,7 @@ function mustStillMay(request: FastifyRequest, tx: Db): void {
     action &&
     row &&
     row.user.id === (viewer.user ?? viewer.halfSignedIn)?.id &&
-    isHalfSignedIn(row) === (viewer.user === undefined) &&
+    isHalfSignedIn(request, row, inPartnerAccount) === (viewer.user === undefined) &&
     sameAccount &&
     can(standings(request, row, inPartnerAccount), action)
   )
@@ -166,7 +164,8 @@ function mustStillMay(request: FastifyRequest, tx: Db): void {
 function mustStillBeSignedIn(request: FastifyRequest, tx: Db): void {
   const { viewer } = request
   const row = findViewer(request, tx, viewer.sessionKey)
-  if (row && row.user.id === viewer.user?.id && !isHalfSignedIn(row)) return
+  const inPartnerAccount = () => row !== undefined && listPartnerAccounts(tx, row.user.id, 1).length > 0
+  if (row && row.user.id === viewer.user?.id && !isHalfSignedIn(request, row, inPartnerAccount)) return
   request.viewer = readViewer(request)
   throw lateAnswer(request)
 }

@@ -16,17 +16,45 @@ export function viewingAs(user: ViewingUser, zone = ''): NonNullable<Viewer['use
     operator: user.operator,
     service: user.service,
     twoFactor: user.totpSecret !== null,
+    passkey: user.hasPasskey === 1,
     theme: user.theme,
     reads: { timeZone: (user.zoneByBrowser && zone) || user.timeZone, numbers: user.numbers },
   }
 }
 
-/** Has to set up two-factor login before anything else. A program has no login. */
-export function mustEnrol({ server }: FastifyRequest, user: ViewingUser, inPartnerAccount: () => boolean): boolean {
+/** Has to set up two-factor login, or a passkey, before anything else. A program has no login. */
+export function mustEnrol(request: FastifyRequest, user: ViewingUser, inPartnerAccount: () => boolean): boolean {
+  return (
+    !user.service &&
+    user.totpSecret === null &&
+    user.hasPasskey === 0 &&
+    needsTwoFactors(request, user, inPartnerAccount)
+  )
+}
+
+/**
+ * Has given the password of a user with a second step, and not yet that. A passkey is one where two factors are needed;
+ * elsewhere the password alone goes on logging in (U-27).
+ */
+export function isHalfSignedIn(
+  request: FastifyRequest,
+  { user, secondFactor }: { user: ViewingUser; secondFactor: boolean },
+  inPartnerAccount: () => boolean,
+): boolean {
+  if (secondFactor) return false
+  return user.totpSecret !== null || (user.hasPasskey === 1 && needsTwoFactors(request, user, inPartnerAccount))
+}
+
+/** Whether TWO_FACTOR asks it of them. */
+export function needsTwoFactors(
+  { server }: FastifyRequest,
+  user: Pick<ViewingUser, 'operator'>,
+  inPartnerAccount: () => boolean,
+): boolean {
   const must = {
     optional: () => false,
     support: () => user.operator,
     partners: () => user.operator || inPartnerAccount(),
   }
-  return !user.service && user.totpSecret === null && must[server.config.twoFactor]()
+  return must[server.config.twoFactor]()
 }

@@ -5,6 +5,7 @@ import { listPartnerAccounts } from '../accounts/data/switcher.ts'
 import { mustEnrol, viewingAs } from '../accounts/viewing.ts'
 import type { Db } from '../db/open.ts'
 import { networkOf } from '../people/log-in/throttle/data.ts'
+import { passkeyHost } from '../people/passkeys/host.ts'
 import { isInNetworks } from '../people/tokens/networks.ts'
 import { isApiToken } from '../people/tokens/token.ts'
 import { type Action, can, hasScope, scopeOf, standingsOf, type TokenScope } from '../policy.ts'
@@ -90,7 +91,7 @@ function presented({ headers }: FastifyRequest): string | undefined {
 /** Sets who asks, and returns that. Undefined for a token that does not work, or no longer. */
 function readTokenViewer(request: FastifyRequest, db: Db, hash: string): Viewer | undefined {
   const { now } = request.server
-  const row = findTokenViewer(db, hash)
+  const row = findTokenViewer(db, { hash, host: passkeyHost(request.server.config) })
   if (!row || row.token.expiresAt <= now()) return undefined
   const { token, user, account } = row
   const enrolling = mustEnrol(request, user, () => listPartnerAccounts(db, user.id, 1).length > 0)

@@ -63,6 +63,8 @@ export const recordKinds = {
   'user.two-factor-on': 'switched two-factor login on',
   'user.two-factor-off': 'switched two-factor login off',
   'user.two-factor-reset': 'reset two-factor login',
+  'user.passkey-added': 'added a passkey',
+  'user.passkey-removed': 'removed a passkey',
   'user.recovery-codes-made': 'made new recovery codes',
   'user.recovery-code-used': 'logged in with a recovery code',
   'user.confirmation-sent': 'had a confirmation of the e-mail sent',

@@ -56,6 +56,9 @@ export const projectName = () => called('Enter the project’s name.')
 
 export const planName = () => called('Enter the plan’s name.')
 
+/** It goes into letters to its user, whom somebody else may have added it for. */
+export const passkeyName = () => called('Enter a name, such as “Phone”.')
+
 /** A domain ends in at least two letters, so `e.V.` is not one. Browsers read the Chinese full stop as a dot. */
 const endOfDomain = String.raw`[\p{L}\p{M}\p{N}-][.。]\p{L}[\p{L}\p{M}\p{N}-]+`
 

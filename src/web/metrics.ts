@@ -5,7 +5,15 @@ import type { UserId } from '../db/ids.ts'
 import { observeWrites } from '../db/open.ts'
 
 /** How an attempt to log in ended. */
-const logInResults = ['succeeded', 'first step', 'wrong password', 'wrong code', 'disabled', 'too many'] as const
+const logInResults = [
+  'succeeded',
+  'first step',
+  'wrong password',
+  'wrong code',
+  'wrong passkey',
+  'disabled',
+  'too many',
+] as const
 
 export type LogInResult = (typeof logInResults)[number]
 

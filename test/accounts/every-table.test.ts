@@ -131,6 +131,7 @@ const columns: Columns = {
     deletedAt: { not: 'a deleted user is in no account' },
     totpSecret: secret,
     totpStep: secret,
+    passkeyHandle: secret,
     theme: { not: 'the person’s own: in Download my data' },
     timeZone: { not: 'the person’s own: in Download my data' },
     zoneByBrowser: { not: 'the person’s own: in Download my data' },

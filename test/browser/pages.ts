@@ -1,9 +1,10 @@
 import { eq } from 'drizzle-orm'
 import { Secret, TOTP } from 'otpauth'
 import type { Browser } from 'playwright-core'
-import { accounts, installation, memberships, sessions } from '../../src/db/schema.ts'
+import { accounts, installation, memberships, passkeys, sessions } from '../../src/db/schema.ts'
 import { type CastName, cast, demoPassword } from '../../src/demo.ts'
 import { readId } from '../../src/web/fields.ts'
+import { passkeyOf } from '../authenticator.ts'
 import { userId } from '../harness.ts'
 import { type LivePanel, Person } from './chromium.ts'
 
@@ -181,6 +182,20 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
   await half.goto('/login')
   await half.fillLogIn('uma')
 
+  // Olga’s: one as most are, one that was copied to her devices, a key for the second step, and one of an earlier address.
+  const olgas = { ...passkeyOf(userId(panel, 'olga')), createdAt: Date.now() - 40 * 86_400_000 }
+  const kinds = [
+    { name: 'Work laptop', lastUsedAt: Date.now() - 3_600_000 },
+    { name: 'Phone and tablet', deviceType: 'multiDevice', backedUp: true, lastUsedAt: Date.now() - 86_400_000 },
+    { name: 'Key in the safe', verifies: false },
+    { name: longName, host: 'panel.example' },
+  ] as const
+  for (const kind of kinds)
+    panel.db
+      .insert(passkeys)
+      .values({ ...olgas, ...kind, credentialId: kind.name })
+      .run()
+
   const createToken = async (who: Person) => {
     await who.fill({ Name: 'Monitoring' })
     await who.page.getByLabel('Read', { exact: true }).first().check()
@@ -189,6 +204,10 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
   const createServiceUser = async (who: Person) => {
     await who.fill({ Name: 'Shop' })
     await who.press('Create service user')
+  }
+  const emptyName = async (who: Person) => {
+    await who.fill({ Name: '' })
+    await who.press('Save name')
   }
   const emptyForm = (button: string) => (who: Person) => who.press(button)
   const openMenu = (menu: string) => async (who: Person) => who.page.locator(`.${menu} > summary`).click()
@@ -254,6 +273,11 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     },
     { name: 'api-docs', who: petra, path: '/api/docs' },
     { name: 'api-problem', who: visitor, path: '/api/problems/stale' },
+    { name: 'passkeys', who: olga, path: '/profile/passkeys' },
+    { name: 'passkeys-none', who: tom, path: '/profile/passkeys' },
+    { name: 'passkeys-new', who: tom, path: '/profile/passkeys/new' },
+    { name: 'passkeys-change', who: olga, path: '/profile/passkeys/2' },
+    { name: 'passkeys-change-errors', who: olga, path: '/profile/passkeys/4', act: emptyName },
     { name: 'two-factor', who: tom, path: '/profile/two-factor' },
     { name: 'two-factor-errors', who: tom, path: '/profile/two-factor', act: emptyForm('Switch on') },
     { name: 'two-factor-on', who: uma, path: '/profile/two-factor' },

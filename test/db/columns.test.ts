@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { desc, eq, getTableColumns, is, sql } from 'drizzle-orm'
 import { SQLiteTable } from 'drizzle-orm/sqlite-core'
 import t from 'tap'
@@ -45,6 +46,13 @@ import {
 import { requestEmailChange } from '../../src/people/email/data.ts'
 import { deleteUser } from '../../src/people/leaving/data.ts'
 import { admit } from '../../src/people/log-in/throttle/data.ts'
+import {
+  addPasskey,
+  type NewPasskey,
+  notePasskeyUse,
+  renamePasskey,
+  useUpChallenge,
+} from '../../src/people/passkeys/data.ts'
 import { requestReset, resetLifetime, resetPassword } from '../../src/people/password/data.ts'
 import { createApiToken, endApiToken, noteExpiring } from '../../src/people/tokens/data.ts'
 import { renewCodes, switchOn } from '../../src/people/two-factor/data.ts'
@@ -560,6 +568,16 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
         return { totpSecret: 'sealed', totpStep: 5 }
       },
       ({ db, olga }, { id }) => {
+        const adding = { name: 'Phone', host: 'localhost', handle: 'a handle', sessionHash: 'no session' }
+        const passkey: NewPasskey = {
+          ...{ credentialId: 'an id', publicKey: Buffer.from('a key'), counter: 0, transports: '' },
+          deviceType: 'singleDevice',
+          ...{ backedUp: false, verifies: true },
+        }
+        addPasskey(db, { ...olga, userId: id }, { ...adding, passkey }, () => {})
+        return { passkeyHandle: 'a handle' }
+      },
+      ({ db, olga }, { id }) => {
         setDisabled(db, olga, id, true)
         return { disabledAt: olga.at }
       },
@@ -642,6 +660,36 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
       ({ db, stella }) => {
         renewCodes(db, stella, ['a code'])
         return { userId: stella.userId, hash: hashToken('a code') }
+      },
+    ],
+  ],
+  passkeys: [
+    [
+      ({ db, stella }) => {
+        const passkey: NewPasskey = {
+          ...{ credentialId: 'an id', publicKey: Buffer.from('a key'), counter: 1, transports: 'usb nfc' },
+          deviceType: 'multiDevice',
+          ...{ backedUp: true, verifies: true },
+        }
+        const adding = { passkey, name: 'Phone', host: 'localhost', handle: 'a handle', sessionHash: 'no session' }
+        addPasskey(db, stella, adding, () => {})
+        return { ...passkey, userId: stella.userId, host: 'localhost', name: 'Phone', createdAt: stella.at }
+      },
+      ({ db, stella }, { id }) => {
+        renamePasskey(db, stella, id, 'Old phone')
+        return { name: 'Old phone' }
+      },
+      ({ db, stella }, row) => {
+        notePasskeyUse(db, stella, { passkey: row, use: { counter: 2, backedUp: false } }, () => {})
+        return { counter: 2, backedUp: false, lastUsedAt: stella.at }
+      },
+    ],
+  ],
+  usedChallenges: [
+    [
+      ({ db, at }) => {
+        useUpChallenge(db, 'a challenge', { at, expiresAt: at + 1 })
+        return { hash: hashToken('a challenge'), expiresAt: at + 1 }
       },
     ],
   ],
@@ -911,7 +959,7 @@ const withoutAct: Record<string, string> = {
 type Cells = Record<string, unknown>
 
 const isWanted = (wanted: unknown, value: unknown) =>
-  wanted instanceof RegExp ? wanted.test(String(value ?? '')) : wanted === value
+  wanted instanceof RegExp ? wanted.test(String(value ?? '')) : isDeepStrictEqual(wanted, value)
 
 const rowid = sql`rowid`.mapWith(Number)
 

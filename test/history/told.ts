@@ -14,6 +14,8 @@ const asTheirKind = new Set<string>([
   'limit.cancelled',
   'member.added-self',
   'member.removed-self',
+  'user.passkey-added',
+  'user.passkey-removed',
   'user.recovery-code-used',
   'user.recovery-codes-made',
   'user.data-downloaded',

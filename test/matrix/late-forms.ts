@@ -15,6 +15,7 @@ import {
   invitationTokens,
   letters,
   memberships,
+  passkeys,
   passwordResets,
   quotaRequests,
   sessions,
@@ -37,6 +38,7 @@ import { changeLimits } from '../../src/quotas/data/limits.ts'
 import { cancelRequest } from '../../src/quotas/requests/data/asking.ts'
 import { atCommandLine, byItself, record } from '../../src/records/record.ts'
 import { hashToken } from '../../src/secrets.ts'
+import { Authenticator, askedOn, passkeyOf } from '../authenticator.ts'
 import { type Client, type Fields, type Page, type Panel, projectId } from '../harness.ts'
 import { fileBody, formBody, type Late, windowOf } from './held.ts'
 import {
@@ -81,6 +83,15 @@ function tokenOfProgram({ panel, db, person, accountId, objects }: World) {
   return { apiToken: String(db.select().from(apiTokens).where(eq(apiTokens.userId, serviceUser)).get()?.id) }
 }
 
+const passkeyOfWho = (w: World, who: Who) => ({
+  passkey: String(
+    w.db
+      .insert(passkeys)
+      .values(passkeyOf(w.userId(who)))
+      .returning()
+      .get().id,
+  ),
+})
 const inEmpty = (w: World) => ({ customer: 'empty', id: idIn(w, invitations, 'empty') })
 const inDirect = (w: World) => ({ identifier: 'direct', request: requestIn(w, 'direct') })
 const ofStella = (w: World) => ({ user: String(w.userId('Stella')) })
@@ -126,6 +137,19 @@ export const acts: Record<string, Act | Act[]> = {
   },
   '/profile/two-factor/recovery-codes': { arrange: setUpTwoFactor },
   '/profile/two-factor/removal': { arrange: setUpTwoFactor },
+  '/profile/passkeys': {
+    fields: async ({ clients, db, panel, userId }, who) => {
+      // The page asks for proof itself.
+      db.update(sessions)
+        .set({ provedAt: panel.app.now() })
+        .where(eq(sessions.userId, userId(who)))
+        .run()
+      const page = await clients[who].get('/profile/passkeys/new')
+      return { name: 'Phone', credential: new Authenticator().create(askedOn(page, '/profile/passkeys')) }
+    },
+  },
+  '/profile/passkeys/:passkey/name': { objects: passkeyOfWho, fields: () => ({ name: 'Old phone' }) },
+  '/profile/passkeys/:passkey/removal': { objects: passkeyOfWho },
   '/profile/accounts/:identifier/removal': {},
   '/profile/sessions/:session/removal': {
     objects: (w, who) => ({ session: String(otherSession(w, who)) }),
@@ -511,6 +535,14 @@ function giveLink(w: World, email: string): void {
     .run()
 }
 
+/** The page that a token is taken from makes another challenge: the client keeps its cookie as it is. */
+function keeping(client: Client, cookie: string): Client {
+  const { cookies } = client
+  const set = cookies.set.bind(cookies)
+  cookies.set = (name, value) => (name === cookie ? cookies : set(name, value))
+  return client
+}
+
 export const byVisitors: Record<string, VisitorForm> = {
   '/login': {
     who: 'Stella, who logs in,',
@@ -527,6 +559,41 @@ export const byVisitors: Record<string, VisitorForm> = {
       const client = w.panel.visit()
       await client.logIn(cast.tom.email)
       return { client, fields: { code: codeOf(w.panel, totpSecret) } }
+    },
+    losses: loses(303, {
+      ...ofUser('Tom'),
+      'was logged out everywhere': (w) => endSessions(w.db, w.support, w.userId('Tom')),
+      'has no second factor any more': (w) =>
+        resetTwoFactor(w.db, w.support, w.userId('Tom'), { accountId: null, tell: () => {} }),
+    }),
+  },
+  '/login/passkey': {
+    who: 'Tom, who logs in by passkey,',
+    arrange: async (w) => {
+      const phone = new Authenticator()
+      await phone.addTo(w.clients.Tom)
+      const client = w.panel.visit()
+      const page = await client.get('/login')
+      const credential = phone.get(askedOn(page, '/login/passkey'))
+      return { client: keeping(client, 'meshpanel-log-in'), fields: { credential } }
+    },
+    losses: loses(422, {
+      'was disabled': ofUser('Tom')['was disabled'],
+      'was deleted': ofUser('Tom')['was deleted'],
+      'has no passkey any more': (w) =>
+        resetTwoFactor(w.db, w.support, w.userId('Tom'), { accountId: null, tell: () => {} }),
+    }),
+  },
+  '/login/second-factor/passkey': {
+    who: 'Tom, who has given the password,',
+    arrange: async (w) => {
+      const phone = new Authenticator()
+      await phone.addTo(w.clients.Tom)
+      setUpTwoFactor(w, 'Tom')
+      const client = w.panel.visit()
+      const page = await client.open((await client.logIn(cast.tom.email)).location ?? '')
+      const credential = phone.get(askedOn(page, '/login/second-factor/passkey'))
+      return { client: keeping(client, 'meshpanel-second-step'), fields: { credential } }
     },
     losses: loses(303, {
       ...ofUser('Tom'),
@@ -617,7 +684,7 @@ export function ofReset(who: Who) {
 }
 
 /** Forms whose tests stand on their own in late.test.ts. */
-export const apart = ['/setup/:token', '/password-reset']
+export const apart = ['/setup/:token', '/password-reset', '/profile/passkeys/new']
 
 type Post = { url: string; can: Action; confirm?: boolean | 'download' }
 

@@ -171,11 +171,11 @@ const writtenLater: Record<string, string> = {
 
 export type Rows = Record<string, string>
 
-/** Every row of every table, except counted tries, when somebody was seen or proved who they are, and what workers do. */
+/** Every row of every table, except counted tries, answered challenges, when somebody was seen or proved who they are, and what workers do. */
 export function rowsNow({ $client }: Connection): Rows {
   const tables = $client
     .prepare(
-      "select name from pragma_table_list where schema = 'main' and type = 'table' and name not like 'sqlite_%' and name <> 'throttles'",
+      "select name from pragma_table_list where schema = 'main' and type = 'table' and name not like 'sqlite_%' and name not in ('throttles', 'used_challenges')",
     )
     .pluck()
     .all() as string[]

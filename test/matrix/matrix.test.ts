@@ -45,6 +45,7 @@ import * as partnership from '../../src/partners/partnership/data.ts'
 import * as transfer from '../../src/partners/partnership/move/data.ts'
 import { endSession } from '../../src/people/data/sessions.ts'
 import * as emailChange from '../../src/people/email/data.ts'
+import * as passkeyData from '../../src/people/passkeys/data.ts'
 import * as twoFactor from '../../src/people/two-factor/data.ts'
 import * as access from '../../src/projects/access/data/giving.ts'
 import { accessList, listAccess, listAccessOf, listCandidatesOf } from '../../src/projects/access/data/listing.ts'
@@ -96,6 +97,8 @@ const whoMay: Record<Group, string[]> = {
     'POST /session/removal',
     'GET /login/second-factor',
     'POST /login/second-factor',
+    'POST /login/passkey',
+    'POST /login/second-factor/passkey',
     'GET /password-reset',
     'POST /password-reset',
     'GET /password-reset/:token',
@@ -120,6 +123,13 @@ const whoMay: Record<Group, string[]> = {
     'POST /profile/two-factor',
     'POST /profile/two-factor/recovery-codes',
     'POST /profile/two-factor/removal',
+    'GET /profile/passkeys',
+    'POST /profile/passkeys',
+    'GET /profile/passkeys/new',
+    'POST /profile/passkeys/new',
+    'GET /profile/passkeys/:passkey',
+    'POST /profile/passkeys/:passkey/name',
+    'POST /profile/passkeys/:passkey/removal',
     'GET /profile/accounts/:identifier/removal',
     'POST /profile/accounts/:identifier/removal',
     'POST /profile/sessions/:session/removal',
@@ -850,6 +860,9 @@ t.test('data functions that are given one tenant and another’s object find not
     deleteProject: deleteProject(db, actor, acmeId, skunkworks),
     findPendingRequest: partnership.findPendingRequest(db, acmeId),
     endSession: endSession(db, actor, Number(umbrella.session)),
+    findPasskey: passkeyData.findPasskey(db, stella, Number(umbrella.passkey)),
+    renamePasskey: passkeyData.renamePasskey(db, actor, Number(umbrella.passkey), 'Changed'),
+    removePasskey: passkeyData.removePasskey(db, actor, Number(umbrella.passkey), () => {}),
     findEmailChange: emailChange.findEmailChange(db, { id: stella, email: '', emailProved: false }, umbrella.token, 1),
   }
   for (const [name, result] of Object.entries(found))

@@ -8,6 +8,7 @@ import {
   invitations,
   letters,
   notifications,
+  passkeys,
   plans,
   quotaRequests,
   sessions,
@@ -17,6 +18,7 @@ import { byItself } from '../../src/records/record.ts'
 import { allTopics, ruleOf, wayField } from '../../src/records/topics.ts'
 import { hashToken } from '../../src/secrets.ts'
 import { tokenOf } from '../api/program.ts'
+import { passkeyOf } from '../authenticator.ts'
 import { accountId, type Fields, type Panel, startApp, userId } from '../harness.ts'
 import { until } from '../smtp.ts'
 
@@ -26,6 +28,7 @@ import { until } from '../smtp.ts'
 export type Objects = Record<
   | 'apiToken'
   | 'serviceUser'
+  | 'passkey'
   | 'customer'
   | 'identifier'
   | 'project'
@@ -51,6 +54,7 @@ export const missing: Objects = {
   session: '99999',
   apiToken: '99999',
   serviceUser: '99999',
+  passkey: '99999',
   request: '99999',
   key: 'nothing',
   import: '99999',
@@ -129,6 +133,13 @@ export async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepar
       ),
       token,
       ...makeTokens(panel, who, customer),
+      passkey: String(
+        db
+          .insert(passkeys)
+          .values(passkeyOf(userId(panel, who)))
+          .returning()
+          .get().id,
+      ),
       request: String(
         db
           .select({ id: quotaRequests.id })

@@ -22,6 +22,7 @@ import { logInCounter, resetCounter } from '../../src/people/log-in/throttle/att
 import { createApiToken } from '../../src/people/tokens/data.ts'
 import { byItself } from '../../src/records/record.ts'
 import { hashToken } from '../../src/secrets.ts'
+import { Authenticator } from '../authenticator.ts'
 import { accountId, type Client, newFolder, type Panel, publicUrl, startApp, userId } from '../harness.ts'
 import { randomFrom } from '../proofs/random.ts'
 import { releases, unpackRelease } from '../releases/releases.ts'
@@ -111,6 +112,8 @@ async function fill(t: Test): Promise<Filled> {
   const enrolment = await tom.open('/profile/two-factor')
   const seed = enrolment.root.querySelector('main code')?.textContent.replaceAll(' ', '') ?? ''
   await tom.press(enrolment, 'Switch on', { code: new TOTP({ secret: Secret.fromBase32(seed) }).generate() })
+  const added = await new Authenticator().addTo(tom, `Phone of ${name}`)
+  if (added.status !== 303) throw new Error(added.text)
 
   await did(stella, '/customer/users', { button: 'Save', fields: { role: 'admin' }, within: email })
   const by = { ...byItself(first.app.now()), userId: tomId }
@@ -219,6 +222,11 @@ function holds({ panel, tomId }: Filled, { table, column }: Pick<Line, 'table' |
     case 'users.password_hash':
     case 'users.totp_secret':
       return row.id === tomId
+    case 'users.passkey_handle':
+      return row.id === tomId
+    case 'passkeys.credential_id':
+    case 'passkeys.public_key':
+      return row.user_id === tomId
     case 'sessions.ip':
     case 'sessions.browser':
       return row.user_id === tomId

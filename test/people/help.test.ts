@@ -47,10 +47,10 @@ t.test('a Partner Admin sends a customer’s user a password link, and never see
 t.test('a Partner Admin resets two-factor login of a user whom only they look after', async (t) => {
   const { mail, panel, tom } = await start(t)
   const petra = await panel.signIn('petra')
-  t.match((await petra.open(tom)).text, 'Two-factor login is not on for them.')
+  t.match((await petra.open(tom)).text, 'They have neither two-factor login nor passkeys.')
   await enrol(panel, await panel.signIn('tom'))
   const done = await petra.submitAndFollow(tom, 'Reset two-factor')
-  t.match(done.notice, 'Two-factor login of Tom was reset, and all their sessions ended.')
+  t.match(done.notice, 'Two-factor login and passkeys of Tom were reset, and all their sessions ended.')
   t.notOk(hasTwoFactor(panel, 'tom'))
   t.equal((await mail.letterTo(cast.tom.email, 2)).mail.subject, 'Two-factor login was reset')
   t.equal((await mail.letterTo(cast.stella.email)).mail.subject, 'Two-factor login of Tom was reset in Acme')

@@ -151,7 +151,7 @@ t.test('Support resets it for who has lost everything, ends the sessions, and th
   const olga = await panel.signIn('olga')
   t.match(
     (await olga.submitAndFollow('/support/users', 'Reset two-factor', {}, cast.tom.email)).notice,
-    'Two-factor login of Tom was reset',
+    'Two-factor login and passkeys of Tom were reset',
   )
   t.match((await tom.get('/profile')).location, '/login')
   t.equal((await panel.signIn('tom')).cookies.has('meshpanel'), true)

@@ -9,6 +9,7 @@ import {
   installation,
   invitations,
   letters,
+  passkeys,
   projectAccess,
   records,
   users,
@@ -18,6 +19,7 @@ import { resendGap } from '../../src/mail/allowance.ts'
 import { type RecordKind, recordKinds } from '../../src/records/kinds.ts'
 import { atCommandLine, byItself, type Change, record } from '../../src/records/record.ts'
 import { tokenOf } from '../api/program.ts'
+import { passkeyOf } from '../authenticator.ts'
 import { accountId, type Fields, type Page, type Panel, projectId, startApp, userId } from '../harness.ts'
 import { toldIn } from '../history/told.ts'
 import { isData, readSource, sources, src } from '../sources.ts'
@@ -47,6 +49,13 @@ const as =
   ) =>
   async (panel: Panel) =>
     (await panel.signIn(who)).submit(page, button, fields, within)
+
+async function tomsPasskey({ db }: Panel): Promise<void> {
+  db.insert(passkeys)
+    .values(passkeyOf(userId({ db }, 'tom')))
+    .run()
+}
+
 const all =
   (...steps: ((panel: Panel) => Promise<unknown>)[]) =>
   async (panel: Panel) => {
@@ -122,6 +131,10 @@ const acts: Record<string, Act | string> = {
   'POST /setup/:token': 'nobody is signed in, and it works once',
   'POST /login': 'nobody is signed in',
   'POST /login/second-factor': 'nobody is signed in',
+  'POST /login/passkey': 'nobody is signed in',
+  'POST /login/second-factor/passkey': 'nobody is signed in',
+  'POST /profile/passkeys': 'each challenge is answered once; test/people/passkeys.test.ts',
+  'POST /profile/passkeys/new': 'it only opens the page that adds one',
   'POST /session/removal': 'nobody is signed in any more',
   'POST /password-reset': 'nobody is signed in, and whether there is a log-in is not told',
   'POST /password-reset/:token': 'nobody is signed in, and it works once',
@@ -200,6 +213,19 @@ const acts: Record<string, Act | string> = {
     first: secondSession('tom'),
     page: '/profile',
     button: 'End all other sessions',
+  },
+  'POST /profile/passkeys/:passkey/name': {
+    who: 'tom',
+    first: tomsPasskey,
+    page: '/profile/passkeys/1',
+    button: 'Save name',
+    fields: { name: 'Old phone' },
+  },
+  'POST /profile/passkeys/:passkey/removal': {
+    who: 'tom',
+    first: tomsPasskey,
+    page: '/profile/passkeys/1',
+    button: 'Remove passkey',
   },
   'POST /profile/two-factor/removal': {
     who: 'tom',
@@ -968,10 +994,11 @@ t.test('a sentence tells of every kind of record', async (t) => {
       'user.reset-requested',
       'user.recovery-codes-made',
       'user.recovery-code-used',
+      'user.passkey-added',
       'user.address-proved',
     ] as const)
       record(tx, self, { kind, userId: toms })
-    const ended = { 'two-factor log-in': ['on', 'off'] } satisfies Change
+    const ended = { 'two-factor log-in': ['on', 'off'], passkeys: [2, 0] } satisfies Change
     record(tx, self, { kind: 'user.address-claimed', userId: toms, change: ended })
     const personal = { field: 'email', before: cast.tom.email, after: 'tom@new.example' } as const
     record(tx, self, { kind: 'user.email-changed', userId: toms, personal })

@@ -72,7 +72,7 @@ function activeAccount(
   }
 }
 
-const viewingUser = {
+const viewingUser = (host: Placeholder<string, string>) => ({
   id: users.id,
   name: users.name,
   email: users.email,
@@ -80,16 +80,20 @@ const viewingUser = {
   operator: users.operator,
   service: users.service,
   totpSecret: users.totpSecret,
+  hasPasskey: sql<number>`exists (select 1 from passkeys as own where own.user_id = ${users.id} and own.host = ${host})`,
   theme: users.theme,
   timeZone: users.timeZone,
   zoneByBrowser: users.zoneByBrowser,
   numbers: users.numbers,
-}
+})
 
-function selectViewer(db: Db, hash: Placeholder<string, string>, account: SQLWrapper) {
+/** Passkeys count at the host where they can be used. */
+type Session = { hash: string; host: string }
+
+function selectViewer(db: Db, { hash, host }: Placeholders<Session>, account: SQLWrapper) {
   return db
     .select({
-      user: viewingUser,
+      user: viewingUser(host),
       secondFactor: sessions.secondFactor,
       activeAccountId: sessions.activeAccountId,
       account: memberOf,
@@ -106,19 +110,19 @@ function selectViewer(db: Db, hash: Placeholder<string, string>, account: SQLWra
 }
 
 /** The account is the session's active one, or the one that a request acts in. */
-const viewingActive = prepared((db, { hash }: Placeholders<{ hash: string }>) =>
-  selectViewer(db, hash, sessions.activeAccountId).prepare(),
+const viewingActive = prepared((db, session: Placeholders<Session>) =>
+  selectViewer(db, session, sessions.activeAccountId).prepare(),
 )
-const viewingIn = prepared((db, { hash, accountId }: Placeholders<{ hash: string; accountId: AccountId }>) =>
-  selectViewer(db, hash, accountId).prepare(),
+const viewingIn = prepared((db, values: Placeholders<Session & { accountId: AccountId }>) =>
+  selectViewer(db, values, values.accountId).prepare(),
 )
 
 /**
  * Whose session it is, and their standings in its active account or in `accountId`. Undefined if the session has ended
  * or its user is disabled.
  */
-export function findSessionViewer(db: Db, hash: string, accountId?: AccountId) {
-  const row = accountId === undefined ? viewingActive(db).get({ hash }) : viewingIn(db).get({ hash, accountId })
+export function findSessionViewer(db: Db, session: Session, accountId?: AccountId) {
+  const row = accountId === undefined ? viewingActive(db).get(session) : viewingIn(db).get({ ...session, accountId })
   if (!row) return undefined
   const { account, membership, partner, leftToSupport, ...rest } = row
   return {
@@ -127,7 +131,7 @@ export function findSessionViewer(db: Db, hash: string, accountId?: AccountId) {
   }
 }
 
-const viewingByToken = prepared((db, { hash }: Placeholders<{ hash: string }>) =>
+const viewingByToken = prepared((db, { hash, host }: Placeholders<Session>) =>
   db
     .select({
       token: {
@@ -137,7 +141,7 @@ const viewingByToken = prepared((db, { hash }: Placeholders<{ hash: string }>) =
         expiresAt: apiTokens.expiresAt,
         lastUsedAt: apiTokens.lastUsedAt,
       },
-      user: viewingUser,
+      user: viewingUser(host),
       account: memberOf,
       membership: asMember,
       service: { role: serviceUsers.role },
@@ -158,8 +162,8 @@ const viewingByToken = prepared((db, { hash }: Placeholders<{ hash: string }>) =
  * A token that has not been ended, its user and the account that it acts in. Undefined once the user is disabled or
  * has left the account, or the account is deleted.
  */
-export function findTokenViewer(db: Db, hash: string) {
-  const row = viewingByToken(db).get({ hash })
+export function findTokenViewer(db: Db, token: Session) {
+  const row = viewingByToken(db).get(token)
   if (!row) return undefined
   const { account, membership, service, partner, leftToSupport, ...rest } = row
   const as = membership ?? (service && { ...service, fromPartner: false })

@@ -27,6 +27,8 @@ export const users = sqliteTable(
     // Two-factor login: the sealed TOTP secret, and the last time step whose code was used.
     totpSecret: text('totp_secret'),
     totpStep: integer('totp_step'),
+    // 32 random bytes by which authenticators know the user; made with the first passkey.
+    passkeyHandle: text('passkey_handle'),
     // How the panel looks to them: empty as the device and UTC have it. The zone may be that of the browser they last logged in with.
     theme: text({ enum: ['', 'light', 'dark'] })
       .notNull()

@@ -84,7 +84,9 @@ export const ofPeople: Record<OfPeople, (told: Told) => Sentence> = {
   'user.password-link-sent': (it) => only(say`sent ${whom(it)} a link to choose a new password${inside(it)}`),
   'user.two-factor-on': (it) => only(say`turned on ${own(it, 'two-factor login')}`),
   'user.two-factor-off': (it) => only(say`turned off ${own(it, 'two-factor login')}`),
-  'user.two-factor-reset': (it) => only(say`reset ${own(it, 'two-factor login')}${inside(it)}`),
+  'user.two-factor-reset': (it) => only(say`reset ${own(it, 'two-factor login')}${inside(it)}`, endedPasskeys(it)),
+  'user.passkey-added': () => only(say`added a passkey`),
+  'user.passkey-removed': () => only(say`removed a passkey`),
   'user.recovery-codes-made': () => only(say`made new recovery codes`),
   'user.recovery-code-used': () => only(say`logged in with a recovery code`),
   'user.confirmation-sent': (it) =>
@@ -98,6 +100,7 @@ export const ofPeople: Record<OfPeople, (told: Told) => Sentence> = {
     only(
       say`confirmed ${own(it, 'e-mail')}, which somebody else may have set up`,
       say`What was set up before has ended${side(it, 'two-factor log-in', 'after') === undefined ? '' : ', two-factor login included'}`,
+      endedPasskeys(it),
     ),
   'user.email-change-asked': (it) => only(say`asked to change ${own(it, 'e-mail')}`),
   'user.email-changed': (it) =>
@@ -126,5 +129,10 @@ const own = (it: Told, what: string) => (it.subject ? say`the ${what} of ${it.su
 
 /** “ of Shop”: a token that is not one’s own. */
 const ofService = (it: Told) => (it.subject ? say` ${whose(it)}` : [])
+
+const endedPasskeys = (it: Told) => {
+  const count = Number(side(it, 'passkeys', 'before') ?? 0)
+  return count > 0 ? say`Removed ${{ count, one: 'passkey' }}` : null
+}
 
 const lost = (it: Told) => typed(it, 'projects', 'Lost access to', 'before')

@@ -34,6 +34,7 @@ const ownPages: Partial<Record<RecordKind, string>> = {
 export function pageOfLine(told: ToldOf): string | null {
   const { audience, kind, account, reader } = told
   if (kind.startsWith('token.') && audience === 'login') return '/profile/tokens'
+  if (kind.startsWith('user.passkey')) return '/profile/passkeys'
   if (audience === 'login')
     return kind.includes('two-factor') || kind.includes('recovery') ? '/profile/two-factor' : '/profile'
   if (audience === 'parted' || !account) return null

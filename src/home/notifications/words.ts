@@ -163,6 +163,8 @@ export const newsOf: Partial<Record<RecordKind, Sentence>> = {
   'user.two-factor-on': () => ['Two-factor login was switched on'],
   'user.two-factor-off': () => ['Two-factor login was switched off'],
   'user.two-factor-reset': helped('reset your two-factor login', ['reset the two-factor login of', 'in']),
+  'user.passkey-added': () => ['A passkey was added to your login'],
+  'user.passkey-removed': () => ['A passkey of your login was removed'],
   'user.recovery-codes-made': () => ['New recovery codes were made for your login'],
   'user.recovery-code-used': () => ['A recovery code was used to log in as you'],
   'user.address-claimed': () => ['You confirmed your e-mail, and what was set up before has ended'],

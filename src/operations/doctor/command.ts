@@ -57,7 +57,7 @@ async function examine(address: string | undefined): Promise<Finding[]> {
       ...settings,
       ...examinePlace(dataDir),
       ok(running ? 'process: a panel runs on this data' : 'process: no panel runs on this data'),
-      ...(await examineDatabase(dataDir, Date.now())),
+      ...(await examineDatabase(config, Date.now())),
       ...examineBackups(config, Date.now()),
       ...(await examineCopies(config, Date.now())),
       ...(await examineReplica(config, running)),

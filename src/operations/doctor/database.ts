@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Config } from '../../config.ts'
 import { openFile } from '../../db/open.ts'
+import { endedPasskeys } from '../../people/passkeys/ended.ts'
 import { secretsFile } from '../../secrets.ts'
 import { dateTime, duration, fileSize, plural } from '../../web/format.ts'
 import { type BackupFile, listBackupFiles, newestGood, overdue } from '../backups/folder.ts'
@@ -10,7 +11,7 @@ import { clockWords } from '../health/warnings.ts'
 import { type Finding, ok, problem, saidBy, warning } from './finding.ts'
 
 /** Checks the database as a restore does, also while the panel runs. */
-export async function examineDatabase(dataDir: string, at: number): Promise<Finding[]> {
+export async function examineDatabase({ dataDir, publicUrl }: Config, at: number): Promise<Finding[]> {
   const file = join(dataDir, 'panel.db')
   let contents: BackupContents
   try {
@@ -30,7 +31,7 @@ export async function examineDatabase(dataDir: string, at: number): Promise<Find
       : ok(`migrations: all ${migrations.known} are applied`),
     examinePragmas(file),
     // What a migration still brings is missing before it.
-    ...(migrations.applied < migrations.known ? [] : [examineClock(file, at)]),
+    ...(migrations.applied < migrations.known ? [] : [examineClock(file, at), ...examinePasskeys(file, publicUrl)]),
   ]
 }
 
@@ -53,6 +54,17 @@ function examineClock(file: string, at: number): Finding {
       `clock: ${clockWords(trouble).replace(/\.$/, '')}`,
       'set the clock, and keep it with NTP; where it is right, an operator says so on Home. Until then nothing is removed for its age',
     )
+  } finally {
+    close()
+  }
+}
+
+/** A passkey belongs to the host that it was made for. */
+function examinePasskeys(file: string, publicUrl: string): Finding[] {
+  const { db, close } = openFile(file)
+  try {
+    const ended = endedPasskeys(db, publicUrl)
+    return ended ? [warning(`passkeys: ${ended.what}`, ended.todo)] : []
   } finally {
     close()
   }

@@ -14,8 +14,9 @@ import {
   sessions,
   users,
 } from '../../db/schema.ts'
-import { type Actor, record } from '../../records/record.ts'
+import { type Actor, type Change, record } from '../../records/record.ts'
 import { emailKey } from '../../web/fields.ts'
+import { dropPasskeys } from '../passkeys/data.ts'
 import { endAllTokens } from '../tokens/data.ts'
 
 export type User = typeof users.$inferSelect
@@ -143,23 +144,27 @@ export function setPassword(tx: Db, actor: Actor, userId: UserId, passwordHash: 
 
 /**
  * The mailbox’s owner proves an address, and chooses a password. Somebody else may have set the user up, and still be
- * logged in: all that was set or sent before the proof ends, the second factor too. For a user whose address is proved
+ * logged in: all that was set or sent before the proof ends, the second factor and passkeys too. For a user whose address is proved
  * it changes the password alone.
  */
 export function setPasswordByMail(tx: Db, actor: Actor, user: User, passwordHash: string): void {
   setPassword(tx, actor, user.id, passwordHash)
   endAllTokens(tx, actor, user.id)
   if (user.emailProvedAt !== null) return
-  const ended = { twoFactor: user.totpSecret !== null }
-  tx.update(users).set({ emailProvedAt: actor.at, totpSecret: null, totpStep: null }).where(eq(users.id, user.id)).run()
+  const passkeys = dropPasskeys(tx, user.id)
+  const change: Change = {
+    ...(user.totpSecret === null ? {} : { 'two-factor log-in': ['on', 'off'] }),
+    ...(passkeys === 0 ? {} : { passkeys: [passkeys, 0] }),
+  }
+  const ended = { totpSecret: null, totpStep: null, passkeyHandle: null }
+  tx.update(users)
+    .set({ emailProvedAt: actor.at, ...ended })
+    .where(eq(users.id, user.id))
+    .run()
   tx.delete(recoveryCodes).where(eq(recoveryCodes.userId, user.id)).run()
   tx.delete(passwordResets).where(eq(passwordResets.userId, user.id)).run()
   endSent(tx, actor, user.id)
-  record(tx, actor, {
-    kind: 'user.address-claimed',
-    userId: user.id,
-    ...(ended.twoFactor ? { change: { 'two-factor log-in': ['on', 'off'] } } : {}),
-  })
+  record(tx, actor, { kind: 'user.address-claimed', userId: user.id, change })
 }
 
 /**

@@ -2,12 +2,13 @@ import { and, eq, isNull, ne, or } from 'drizzle-orm'
 import { apart } from '../../db/apart.ts'
 import type { AccountId, UserId } from '../../db/ids.ts'
 import { type Db, write } from '../../db/open.ts'
-import { accounts, memberships, users } from '../../db/schema.ts'
+import { accounts, memberships, sessions, users } from '../../db/schema.ts'
 import { allowReset } from '../../mail/allowance.ts'
 import type { MailContext } from '../../mail/outbox.ts'
-import { type Actor, record } from '../../records/record.ts'
+import { type Actor, type Change, record } from '../../records/record.ts'
 import { emailKey } from '../../web/fields.ts'
 import { findActiveUser, type User } from '../data/users.ts'
+import { dropPasskeys } from '../passkeys/data.ts'
 import { writeResetLink } from '../password/data.ts'
 import { endAllTokens } from '../tokens/data.ts'
 import { dropTwoFactor } from '../two-factor/data.ts'
@@ -49,13 +50,16 @@ function helperOf(tx: Db, { userId, accountId, bySupport }: Actor, { panelName }
   return apart`${person?.name} of ${account?.name}`
 }
 
-/** Ends a user’s two-factor log-in and their sessions. False where they have none. */
+/** Ends a user’s two-factor log-in, their passkeys and their sessions. False where they have neither of the first. */
 export function resetTwoFactor(db: Db, actor: Actor, userId: UserId, { accountId, tell }: HelpedIn): boolean {
   return write(db, actor, (tx) => {
-    if (!dropTwoFactor(tx, userId, true)) return false
+    const passkeys = dropPasskeys(tx, userId)
+    if (!dropTwoFactor(tx, userId) && passkeys === 0) return false
+    tx.delete(sessions).where(eq(sessions.userId, userId)).run()
     endAllTokens(tx, actor, userId)
     const ofAccount = accountId === null ? {} : { accountId }
-    record(tx, actor, { kind: 'user.two-factor-reset', userId, ...ofAccount })
+    const change = passkeys > 0 ? { change: { passkeys: [passkeys, 0] } satisfies Change } : {}
+    record(tx, actor, { kind: 'user.two-factor-reset', userId, ...ofAccount, ...change })
     tell(tx)
     return true
   })

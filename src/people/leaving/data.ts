@@ -8,6 +8,7 @@ import {
   emailChanges,
   listChoices,
   memberships,
+  passkeys,
   passwordResets,
   recoveryCodes,
   sessions,
@@ -71,7 +72,7 @@ export type Erasing = {
 }
 
 /**
- * Deletes a user: memberships, project access, sessions, codes and open links, and the name and the
+ * Deletes a user: memberships, project access, sessions, codes, passkeys and open links, and the name and the
  * e-mail everywhere they occur (erasure.ts). The records stay, and name a deleted user.
  */
 export function deleteUser(
@@ -93,7 +94,7 @@ export function deleteUser(
     const person = recognise(tx, user)
     forgetNotificationsOf(tx, userId)
     endMemberships(tx, actor, userId)
-    for (const table of [sessions, listChoices, recoveryCodes, passwordResets, emailChanges])
+    for (const table of [sessions, listChoices, recoveryCodes, passkeys, passwordResets, emailChanges])
       tx.delete(table).where(eq(table.userId, userId)).run()
     // While the rows by which they are found still know the person.
     forgetLetters(tx, actor, secrets, person)
@@ -117,6 +118,7 @@ export function deleteUser(
         operator: false,
         totpSecret: null,
         totpStep: null,
+        passkeyHandle: null,
         disabledAt: user.disabledAt ?? actor.at,
         deletedAt: actor.at,
       })

@@ -17,9 +17,9 @@ export type Fate =
 
 type Row<Table> = Table extends { $inferSelect: infer Columns } ? Columns : never
 
-/** The columns of a table that hold text, by their names in the schema. */
+/** The columns of a table that hold text or bytes, by their names in the schema. */
 type TextColumn<Table> = keyof {
-  [Column in keyof Row<Table> as Row<Table>[Column] extends string | null ? Column : never]: Column
+  [Column in keyof Row<Table> as Row<Table>[Column] extends string | Buffer | null ? Column : never]: Column
 }
 
 type TableName = keyof {
@@ -61,6 +61,7 @@ export const erasure: Erasure = {
     sortKey: identifies('is emptied', again),
     passwordHash: identifies('is emptied', secret),
     totpSecret: identifies('is emptied', secret),
+    passkeyHandle: identifies('is emptied', { not: 'a random number that authenticators know the user by' }),
     theme: oneOfAList,
     timeZone: oneOfAList,
     numbers: oneOfAList,
@@ -134,6 +135,15 @@ export const erasure: Erasure = {
     answer: kept('sealed, read by nobody but the program that got it before, and gone a day later'),
   },
   recoveryCodes: { hash: hashOfRandom },
+  passkeys: {
+    credentialId: identifies(rowGoes, secret),
+    publicKey: identifies(rowGoes, secret),
+    host: never('the panel’s own host'),
+    transports: oneOfAList,
+    deviceType: oneOfAList,
+    name: identifies(rowGoes, 'passkeys.name'),
+  },
+  usedChallenges: { hash: hashOfRandom },
   listChoices: {
     list: oneOfAList,
     query: never('names and values of sorts and filters, nothing that was typed: in Download my data all the same'),

@@ -1,14 +1,15 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import * as z from 'zod'
 import { listRecentAccounts } from '../../accounts/data/switcher.ts'
-import { Refusal } from '../../web/answer/errors.ts'
 import { ownPath } from '../../web/answer/redirects.ts'
 import { noteLogInResult } from '../../web/metrics.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { signIn, signOut } from '../../web/request/session.ts'
 import { trimmed } from '../../web/visible.ts'
-import { findUserByEmail, hasOperator } from '../data/users.ts'
+import { findUserByEmail } from '../data/users.ts'
+import { refuseLostCookie, showLogIn } from './page.ts'
 import { verifyPassword } from './passwords.ts'
+import { needsSecondStep } from './second-step.ts'
 import { logInAttempt, tooSoon } from './throttle/attempt.ts'
 import { rememberBrowser } from './throttle/browser.ts'
 import { forgive } from './throttle/data.ts'
@@ -28,7 +29,7 @@ export default async function loginRoutes(app: FastifyInstance) {
   app.get('/login', { config: { can: 'session.start' } }, async (request, reply) => {
     const next = ownPath((request.query as Record<string, unknown>).next)
     if (request.viewer.user) return reply.seeOther(next)
-    return show(reply, newForm({ next }))
+    return showLogIn(request, reply, newForm({ next }))
   })
 
   app.post('/login', { config: { can: 'session.start' } }, async (request, reply) => {
@@ -41,7 +42,7 @@ export default async function loginRoutes(app: FastifyInstance) {
       const wait = tooSoon(request, reply, attempt)
       if (wait) {
         noteLogInResult(request, 'too many')
-        return show(reply, form, wait)
+        return showLogIn(request, reply, form, wait)
       }
 
       // One answer, after one time, for an unknown address and for a wrong password (ASVS 6.3.8).
@@ -53,22 +54,22 @@ export default async function loginRoutes(app: FastifyInstance) {
         form.errors.email = 'This user is disabled. Ask Support to enable it.'
       } else {
         const { id: userId, passwordHash } = user
-        if (user.totpSecret !== null) {
+        if (needsSecondStep(request, user)) {
           if (!(await signIn(request, { userId, accountId: null, passwordHash })))
-            return show(changed(reply, form), form)
+            return showLogIn(request, changed(reply, form), form)
           noteLogInResult(request, 'first step', user.id)
           return reply.seeOther(`/login/second-factor?next=${encodeURIComponent(ownPath(next))}`)
         }
         const [last] = listRecentAccounts(db, userId, 1)
         if (!(await signIn(request, { userId, accountId: last?.id ?? null, passwordHash })))
-          return show(changed(reply, form), form)
+          return showLogIn(request, changed(reply, form), form)
         forgive(db, attempt)
         rememberBrowser(request, reply, user)
         noteLogInResult(request, 'succeeded', user.id)
         return reply.seeOther(ownPath(next))
       }
     }
-    return show(reply.code(422), form)
+    return showLogIn(request, reply.code(422), form)
   })
 
   app.get('/unsent-forms', { config: { can: 'home.see' } }, async (request, reply) => {
@@ -87,21 +88,4 @@ export default async function loginRoutes(app: FastifyInstance) {
 function changed(reply: FastifyReply, form: Form): FastifyReply {
   form.errors.email = 'The e-mail or the password is wrong.'
   return reply.code(422)
-}
-
-function show(reply: FastifyReply, { values, errors }: Form, problem = '') {
-  const { password, ...typed } = values
-  const form = { values: { ...typed, next: ownPath(typed.next) }, errors }
-  const setUp = hasOperator(reply.request.server.db)
-  return reply.page('people/log-in/index', { title: 'Log in', form, problem, setUp })
-}
-
-/** A Secure cookie is silently not set when the proxy does not say that it was reached by https. */
-function refuseLostCookie({ protocol, server: { config } }: FastifyRequest): void {
-  if (!config.https || protocol === 'https') return
-  throw new Refusal(
-    500,
-    'The reverse proxy is not set up',
-    'PUBLIC_URL is https, but this request did not come by https from an address in TRUST_PROXY. Set TRUST_PROXY to the proxy’s address, and let the proxy send X-Forwarded-Proto and X-Forwarded-For.',
-  )
 }

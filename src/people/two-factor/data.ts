@@ -34,22 +34,21 @@ export function switchOn(
 /** A user switches their own two-factor login off. False where it is off. */
 export function switchOff(db: Db, actor: Actor, userId: UserId, tell: (tx: Db) => void): boolean {
   return write(db, actor, (tx) => {
-    if (!dropTwoFactor(tx, userId, false)) return false
+    if (!dropTwoFactor(tx, userId)) return false
     record(tx, actor, { kind: 'user.two-factor-off', userId })
     tell(tx)
     return true
   })
 }
 
-/** Drops a user’s second factor, and the sessions that wait for it, or all. False where there is none. */
-export function dropTwoFactor(tx: Db, userId: UserId, withSessions: boolean): boolean {
+/** Drops a user’s second factor, and the sessions that wait for it. False where there is none. */
+export function dropTwoFactor(tx: Db, userId: UserId): boolean {
   const user = tx.select().from(users).where(eq(users.id, userId)).get()
   if (!user?.totpSecret) return false
   tx.update(users).set({ totpSecret: null, totpStep: null }).where(eq(users.id, userId)).run()
   tx.delete(recoveryCodes).where(eq(recoveryCodes.userId, userId)).run()
-  const halfSignedIn = withSessions ? undefined : eq(sessions.secondFactor, false)
   tx.delete(sessions)
-    .where(and(eq(sessions.userId, userId), halfSignedIn))
+    .where(and(eq(sessions.userId, userId), eq(sessions.secondFactor, false)))
     .run()
   return true
 }

@@ -5,24 +5,41 @@ import { actor } from '../../web/request/viewer.ts'
 import { findUser } from '../data/users.ts'
 import { verifyPassword } from '../log-in/passwords.ts'
 import { sessionAttempt, tooSoon } from '../log-in/throttle/attempt.ts'
-import { forgive } from '../log-in/throttle/data.ts'
+import { type Attempt, forgive } from '../log-in/throttle/data.ts'
+import { acceptPasskey, checkPasskey, readPasskey, refused } from '../passkeys/check.ts'
+import { proofVerifies } from '../passkeys/options.ts'
 import { takeCode } from './data.ts'
 
 /**
- * Whether a signed-in person confirms who they are: by a code, or by the password where there
- * is no second factor. Returns what is wrong, or undefined when it is proved.
+ * Whether a signed-in person confirms who they are: by a passkey, by a code, or by the password where there is no second
+ * factor. Returns what is wrong, or undefined when it is proved.
  */
-export async function prove(request: FastifyRequest, reply: FastifyReply, proof: string): Promise<string | undefined> {
-  const { db, secrets } = request.server
-  const user = found(findUser(db, request.signedIn.id))
+export async function prove(request: FastifyRequest, reply: FastifyReply): Promise<string | undefined> {
   const attempt = sessionAttempt(request, 'proof')
   const wait = tooSoon(request, reply, attempt)
   if (wait) return wait
-  const right = user.totpSecret
-    ? takeCode(db, secrets, actor(request), { user, typed: proof })
-    : await verifyPassword(user.passwordHash, proof, attempt)
-  if (!right) return user.totpSecret ? 'This code is wrong, or was used already.' : 'The password is wrong.'
-  forgive(db, attempt)
+  const { proof, credential } = request.formMeta
+  const wrong = credential ? await byPasskey(request, credential) : await byTyping(request, proof, attempt)
+  if (wrong !== undefined) return wrong
+  forgive(request.server.db, attempt)
   noteProof(request)
   return undefined
+}
+
+async function byTyping(request: FastifyRequest, proof: string, attempt: Attempt): Promise<string | undefined> {
+  const { db, secrets } = request.server
+  const user = found(findUser(db, request.signedIn.id))
+  if (user.totpSecret)
+    return takeCode(db, secrets, actor(request), { user, typed: proof })
+      ? undefined
+      : 'This code is wrong, or was used already.'
+  return (await verifyPassword(user.passwordHash, proof, attempt)) ? undefined : 'The password is wrong.'
+}
+
+async function byPasskey(request: FastifyRequest, credential: string): Promise<string | undefined> {
+  const { id, twoFactor } = request.signedIn
+  const claim = readPasskey(request, credential)
+  const own = claim.user?.id === id ? claim : { ...claim, passkey: undefined }
+  const proven = await checkPasskey(request, own, { purpose: 'proof', verifies: proofVerifies(twoFactor) })
+  return proven && acceptPasskey(request, actor(request), proven) ? undefined : refused
 }

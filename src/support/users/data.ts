@@ -7,7 +7,7 @@ import { amongFew, match } from '../../db/search.ts'
 export type UserRow = Pick<
   typeof users.$inferSelect,
   'id' | 'name' | 'email' | 'sortKey' | 'operator' | 'lastSeenAt' | 'createdAt' | 'disabledAt'
-> & { twoFactor: number; accounts: number; sessions: number }
+> & { /** Or a passkey: something to reset. */ twoFactor: number; accounts: number; sessions: number }
 
 export const userList = {
   name: 'all-users',
@@ -63,7 +63,7 @@ export function listUsers(db: Db, query: ListQuery<UserFilter>): List<UserRow> {
           lastSeenAt: users.lastSeenAt,
           createdAt: users.createdAt,
           disabledAt: users.disabledAt,
-          twoFactor: sql<number>`users.totp_secret is not null`,
+          twoFactor: sql<number>`users.totp_secret is not null or exists (select 1 from passkeys as own where own.user_id = users.id)`,
           accounts: sql<number>`(select count(*) from memberships as own join accounts on accounts.id = own.account_id where own.user_id = users.id and accounts.deleted_at is null)`,
           sessions: sql<number>`(select count(*) from sessions as own where own.user_id = users.id)`,
         })

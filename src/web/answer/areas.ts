@@ -57,4 +57,11 @@ export const otherPages: (MenuPage & { also: string })[] = [
     also: 'preferences daily summary digest',
   },
   { href: '/profile/two-factor', label: 'Two-factor login', can: 'profile.see', icon: 'people', also: 'code app 2fa' },
+  {
+    href: '/profile/passkeys',
+    label: 'Passkeys',
+    can: 'profile.see',
+    icon: 'people',
+    also: 'fingerprint webauthn fido',
+  },
 ]

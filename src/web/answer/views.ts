@@ -46,7 +46,7 @@ export type Views = {
   'api/problem': Names<'about' | 'name'>
   'errors/choose-account': Names<'message'>
   'errors/choose-partner': Names<'accounts' | 'message'>
-  'errors/confirm': Names<'download' | 'fields' | 'form' | 'formAction' | 'message'>
+  'errors/confirm': Names<'download' | 'fields' | 'form' | 'formAction' | 'message' | 'passkey'>
   'errors/enrol': Names<'message'>
   'errors/error': Names<'message' | 'requestId'>
   'errors/not-saved': Names<'account' | 'fields' | 'formAction' | 'message' | 'requestId'>
@@ -131,8 +131,11 @@ export type Views = {
   'people/email/index': Names<'change' | 'form' | 'formAction'>
   'people/first-run/index': Names<'form' | 'formAction'>
   'people/leaving/removal': Names<'back' | 'emptied' | 'ends' | 'form' | 'formAction' | 'needed' | 'own' | 'person'>
-  'people/log-in/index': Names<'form' | 'setUp'>
+  'people/log-in/index': Names<'form' | 'passkey' | 'setUp'>
   'people/log-in/unsent': Names<'forms'>
+  'people/passkeys/index': Names<'full' | 'passkeys' | 'possible' | 'required'>
+  'people/passkeys/new': Names<'alone' | 'form' | 'passkey'>
+  'people/passkeys/passkey': Names<'details' | 'ended' | 'form'>
   'people/password/choose': Names<'form' | 'formAction' | 'works'>
   'people/password/index': Names<'form'>
   'people/profile/index': Names<
@@ -152,7 +155,7 @@ export type Views = {
   'people/tokens/rotation': Names<'action' | 'list' | 'token'>
   'people/two-factor/codes': Names<'codes'>
   'people/two-factor/index': Names<'codesLeft' | 'form' | 'on' | 'qr' | 'required' | 'sealed' | 'secret'>
-  'people/two-factor/log-in': Names<'form'>
+  'people/two-factor/log-in': Names<'code' | 'form' | 'passkey'>
   'projects/access/index': Names<'columns' | 'list' | 'projects'>
   'projects/deletion/index': Names<'full' | 'list'>
   'projects/index': Names<'caretaker' | 'form' | 'full' | 'list' | 'quota'>
@@ -219,7 +222,7 @@ export type Views = {
   'support/letter': Names<'letter' | 'text'>
   'support/mail': Names<'failed' | 'list' | 'toServer'>
   'support/suspension': Names<'form' | 'suspended'>
-  'support/user': Names<'accounts' | 'letters' | 'sessions' | 'user'>
+  'support/user': Names<'accounts' | 'letters' | 'passkeys' | 'sessions' | 'user'>
   'support/users': Names<'list'>
 }
 

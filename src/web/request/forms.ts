@@ -13,6 +13,8 @@ declare module 'fastify' {
       account: string | undefined
       switchBack: boolean
       proof: string
+      /** A passkey’s answer that confirms who somebody is, instead of a code or password. */
+      credential: string
       once: string
       /** Whose page it stood on (unsent.ts). */
       author: string
@@ -103,7 +105,7 @@ export default fp(async (app: FastifyInstance) => {
   })
   app.addHook('preValidation', async (request) => {
     if (request.method !== 'POST') return
-    const { _csrf, _account, _switch, _proof, _once, _user, _back, ...fields } = ofRow(request)
+    const { _csrf, _account, _switch, _proof, _credential, _once, _user, _back, ...fields } = ofRow(request)
     if (Object.values(fields).flat().length > 100)
       throw badRequest('It holds more than 100 fields. Send it in several steps.')
     if (Array.isArray(_account)) throw badRequest('It names two accounts. Open the page again.')
@@ -111,6 +113,7 @@ export default fp(async (app: FastifyInstance) => {
       account: _account,
       switchBack: _switch === 'yes',
       proof: typeof _proof === 'string' ? _proof : '',
+      credential: typeof _credential === 'string' ? _credential : '',
       once: typeof _once === 'string' ? _once : '',
       author: typeof _user === 'string' ? _user : '',
       back: typeof _back === 'string' ? _back.slice(0, 2_100) : '',

@@ -22,8 +22,10 @@ export type GuardOptions = {
   switchAccount: (request: FastifyRequest, identifier: string) => boolean
   /** The user's account with this identifier, also if it is suspended or deleted. */
   findOwnAccount: (request: FastifyRequest, identifier: string) => { name: string; identifier: string } | undefined
-  /** Checks a code or password that confirms who somebody is. Returns what is wrong, or undefined. */
-  prove: (request: FastifyRequest, reply: FastifyReply, proof: string) => Promise<string | undefined>
+  /** Checks the code, password or passkey that confirms who somebody is. Returns what is wrong, or undefined. */
+  prove: (request: FastifyRequest, reply: FastifyReply) => Promise<string | undefined>
+  /** What the browser is asked for a passkey with; null where the user has none for it. */
+  offerProof: (request: FastifyRequest, reply: FastifyReply) => string | null
 }
 
 /** ASVS 7.5.1: what matters most asks for the person again when that is longer ago. */
@@ -61,18 +63,28 @@ export default fp<GuardOptions>(async (app: FastifyInstance, options) => {
     if (!can(request.viewer.standings, action)) throw refusal(request)
     if (inAccount && account === undefined)
       throw badRequest('It does not say which account it belongs to. Open the page again.')
-    if (confirm && request.method === 'POST') await confirmed(request, reply, options.prove)
+    if (confirm && request.method === 'POST') await confirmed(request, reply, options)
   })
 })
 
-async function confirmed(request: FastifyRequest, reply: FastifyReply, prove: GuardOptions['prove']): Promise<void> {
-  const { proof } = request.formMeta
+/** Whether the person has confirmed who they are in this session, and not long ago. */
+export function provedLately({ server, session }: FastifyRequest): boolean {
   // One of the future was given by a clock that was ahead.
-  const age = request.server.now() - (request.session.provedAt ?? 0)
-  if (!proof && age >= 0 && age <= proofLasts) return
-  const wrong = proof ? await prove(request, reply, proof) : ''
+  const age = server.now() - (session.provedAt ?? 0)
+  return age >= 0 && age <= proofLasts
+}
+
+async function confirmed(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { prove, offerProof }: GuardOptions,
+): Promise<void> {
+  const { proof, credential } = request.formMeta
+  const given = proof || credential
+  if (!given && provedLately(request)) return
+  const wrong = given ? await prove(request, reply) : ''
   if (wrong === undefined) return
-  const form = { values: {}, errors: wrong ? { _proof: wrong } : {} }
+  const form = { values: {}, errors: wrong ? { [credential ? '_credential' : '_proof']: wrong } : {} }
   throw new Refusal(
     403,
     'Confirm that it is you',
@@ -82,6 +94,7 @@ async function confirmed(request: FastifyRequest, reply: FastifyReply, prove: Gu
     {
       view: 'errors/confirm',
       form,
+      passkey: offerProof(request, reply),
       formAction: request.url,
       fields: request.body ?? {},
       download: request.routeOptions.config.confirm === 'download',

@@ -1,12 +1,12 @@
 import cookie from '@fastify/cookie'
 import session, { type SessionStore } from '@fastify/session'
-import { and, eq, isNull, lt, or } from 'drizzle-orm'
+import { and, eq, exists, isNull, lt, or } from 'drizzle-orm'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { AccountId, UserId } from '../../db/ids.ts'
 import { type Db, writeUnchecked } from '../../db/open.ts'
 import { equals, type Placeholders, prepared } from '../../db/prepared.ts'
-import { memberships, sessions, users } from '../../db/schema.ts'
+import { memberships, passkeys, sessions, users } from '../../db/schema.ts'
 import type { Storage } from '../../db/storage.ts'
 import type { Clock } from '../../operations/clock/watch.ts'
 import { hashToken } from '../../secrets.ts'
@@ -141,23 +141,24 @@ export function noteProof(request: FastifyRequest): void {
 export type SignIn = {
   userId: UserId
   accountId: AccountId | null
-  /** The password that was proved right: another one since then ends the attempt. */
-  passwordHash: string
   secondFactor?: boolean
-}
+} & Proved
+
+/** The password or passkey that was proved right: another one since then, or its removal, ends the attempt. */
+type Proved = { passwordHash: string } | { passkeyId: number }
 
 /**
  * Starts a session under a new id: for log-in, and for whatever else proves who somebody is. Proving takes a while,
- * so whether it still counts is read in the transaction. False where the user was disabled or the password changed since.
+ * so whether it still counts is read in the transaction. False where the user was disabled or the proof ended since.
  */
 export async function signIn(
   request: FastifyRequest,
-  { userId, accountId, passwordHash, secondFactor = false }: SignIn,
+  { userId, accountId, secondFactor = false, ...proof }: SignIn,
 ): Promise<boolean> {
   const { db, now } = request.server
   await request.session.regenerate()
   const started = writeUnchecked(db, (tx) => {
-    const proved = and(eq(users.id, userId), eq(users.passwordHash, passwordHash), isNull(users.disabledAt))
+    const proved = and(eq(users.id, userId), stillProved(tx, userId, proof), isNull(users.disabledAt))
     if (tx.update(users).set({ lastSeenAt: now() }).where(proved).run().changes === 0) return false
     const zone = zoneOfBrowser(request)
     // For e-mails: pages follow the browser that shows them.
@@ -188,6 +189,12 @@ export async function signIn(
   })
   if (started) request.session.userId = userId
   return started
+}
+
+function stillProved(tx: Db, userId: UserId, proof: Proved) {
+  if ('passwordHash' in proof) return eq(users.passwordHash, proof.passwordHash)
+  const own = and(eq(passkeys.id, proof.passkeyId), eq(passkeys.userId, userId))
+  return exists(tx.select({ id: passkeys.id }).from(passkeys).where(own))
 }
 
 /** Ends the session of this request, in the browser as well. */

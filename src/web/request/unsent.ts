@@ -40,7 +40,17 @@ export type UnsentForms = {
 }
 
 /** Never sent back into a page. */
-export const secretFields = ['password', 'repeated', 'current', 'code', 'secret', '_proof', 'file']
+export const secretFields = [
+  'password',
+  'repeated',
+  'current',
+  'code',
+  'secret',
+  'credential',
+  '_credential',
+  '_proof',
+  'file',
+]
 
 /** Milliseconds that a form is kept. */
 const kept = 3_600_000

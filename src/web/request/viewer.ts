@@ -41,6 +41,8 @@ export type Viewer = {
         /** A program’s user, and no person. */
         service: boolean
         twoFactor: boolean
+        /** Has a passkey that works at this address. */
+        passkey: boolean
         theme: 'light' | 'dark' | ''
         /** How they read times and numbers. */
         reads: Reader
@@ -61,6 +63,8 @@ export type Viewer = {
   /** The partner accounts last used, at most as many as the switcher lists. Read in the same way. */
   readonly partnerAccounts: PartnerAccount[]
   standings: readonly Standing[]
+  /** The session has proved two factors. */
+  secondFactor: boolean
   /** What forms are bound to: the hash of the session's id, or 'visitor'. */
   sessionKey: string
 }
@@ -90,6 +94,7 @@ export const visitor: Viewer = {
   recentAccounts: [],
   partnerAccounts: [],
   standings: ['visitor'],
+  secondFactor: false,
   sessionKey: 'visitor',
 }
 

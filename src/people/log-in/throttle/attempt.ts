@@ -17,6 +17,11 @@ export function secondStepAttempt(request: FastifyRequest, user: Owner): Attempt
   return own(request, user) ?? { account: `second step ${user.id}`, address: request.ip }
 }
 
+/** An attempt to log in with a passkey. `user` is whose it is, if anybody's: who knows of it holds it, or saw it used. */
+export function passkeyAttempt(request: FastifyRequest, credential: string | undefined, user: Owner | undefined) {
+  return own(request, user) ?? { account: `passkey ${credential ?? request.ip}`, address: request.ip }
+}
+
 /** A request for a new password. */
 export function resetAttempt(request: FastifyRequest, email: string, user: Owner | undefined): Attempt {
   const browser = own(request, user)

@@ -41,7 +41,8 @@ export default async function passwordChangeRoutes(app: FastifyInstance) {
         if (passwordHash) {
           const accountId = request.viewer.account?.id ?? null
           changePassword(request, user, passwordHash)
-          await signIn(request, { userId: user.id, accountId, passwordHash, secondFactor: user.totpSecret !== null })
+          const { secondFactor } = request.viewer
+          await signIn(request, { userId: user.id, accountId, passwordHash, secondFactor })
           rememberBrowser(request, reply, { id: user.id, passwordHash })
           return reply.seeOther('/profile', 'Your password was changed. All your other sessions have ended.')
         }

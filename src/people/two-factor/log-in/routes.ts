@@ -12,6 +12,7 @@ import { logInAttempt, secondStepAttempt, tooSoon } from '../../log-in/throttle/
 import { rememberBrowser } from '../../log-in/throttle/browser.ts'
 import { forgive } from '../../log-in/throttle/data.ts'
 import { takeCode } from '../data.ts'
+import { showSecondStep } from './page.ts'
 
 const code = () => z.string({ error: 'Enter the code.' }).trim().min(1, 'Enter the code.').max(40, 'This is no code.')
 const logIn = z.strictObject({ code: code(), next: z.string().default('/') })
@@ -22,22 +23,21 @@ export default async function secondStepRoutes(app: FastifyInstance) {
   app.get('/login/second-factor', { config: { can: 'session.start' } }, async (request, reply) => {
     const next = ownPath((request.query as Record<string, unknown>).next)
     if (!request.viewer.halfSignedIn) return reply.seeOther(request.viewer.user ? next : '/login')
-    return reply.page('people/two-factor/log-in', { title: 'Second step', form: newForm({ next }) })
+    return showSecondStep(request, reply, newForm({ next }))
   })
 
   app.post('/login/second-factor', { config: { can: 'session.start' } }, async (request, reply) => {
     const half = request.viewer.halfSignedIn
     if (!half) return reply.seeOther('/login')
     const form = readForm(logIn, request.body)
-    form.values.next = ownPath(form.values.next)
-    if (!form.input) return reply.code(422).page('people/two-factor/log-in', { title: 'Second step', form })
+    if (!form.input) return showSecondStep(request, reply.code(422), form)
 
     const user = found(findUser(db, half.id))
     const attempt = secondStepAttempt(request, user)
     const wait = tooSoon(request, reply, attempt)
     if (wait) {
       noteLogInResult(request, 'too many', half.id)
-      return reply.page('people/two-factor/log-in', { title: 'Second step', form, problem: wait })
+      return showSecondStep(request, reply, form, wait)
     }
     const person = { ...visitingActor(request), userId: user.id, stillMay: request.mustStillMay }
     if (takeCode(db, secrets, person, { user, typed: form.input.code })) {
@@ -53,6 +53,6 @@ export default async function secondStepRoutes(app: FastifyInstance) {
     }
     noteLogInResult(request, 'wrong code', user.id)
     form.errors.code = 'This code is wrong, or was used already.'
-    return reply.code(422).page('people/two-factor/log-in', { title: 'Second step', form })
+    return showSecondStep(request, reply.code(422), form)
   })
 }

@@ -20,8 +20,8 @@ export default async function twoFactorResetRoutes(app: FastifyInstance) {
       return reply.seeOther(
         '/support/users',
         done
-          ? apart`Two-factor login of ${user.name} was reset, and all sessions ended.`
-          : apart`${user.name} has no two-factor login.`,
+          ? apart`Two-factor login and passkeys of ${user.name} were reset, and all sessions ended.`
+          : apart`${user.name} has neither two-factor login nor passkeys.`,
       )
     },
   )

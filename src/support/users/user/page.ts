@@ -6,6 +6,7 @@ import { letterList, listLetters } from '../../../mail/listing.ts'
 import { orTooMany, TooMany } from '../../../mail/pace.ts'
 import { listSessions, sessionList } from '../../../people/data/sessions.ts'
 import { sendPasswordLink } from '../../../people/help/data.ts'
+import { listPasskeys } from '../../../people/passkeys/data.ts'
 import { supportActor } from '../../../web/request/viewer.ts'
 import { userOf } from '../scope.ts'
 
@@ -21,6 +22,7 @@ export function userPage(app: FastifyInstance): void {
     return reply.page('support/user', {
       title: user.name,
       user,
+      passkeys: listPasskeys(db, user.id).length,
       accounts: listOwnAccounts(db, user.id, firstPage(ownAccountList, shown)),
       sessions: listSessions(db, user.id, '', firstPage(sessionList, shown)),
       letters: listLetters(db, firstPage(letterList, shown), user.email),

@@ -6,6 +6,7 @@ import type { Db } from '../../../../db/open.ts'
 import { orTooMany, TooMany } from '../../../../mail/pace.ts'
 import { findUser } from '../../../../people/data/users.ts'
 import { isOnlyInCustomers, resetTwoFactor, sendPasswordLink } from '../../../../people/help/data.ts'
+import { listPasskeys } from '../../../../people/passkeys/data.ts'
 import { tellTwoFactor } from '../../../../people/two-factor/letter.ts'
 import type { Person } from '../../../../records/record.ts'
 import { found, notFound } from '../../../../web/answer/errors.ts'
@@ -26,7 +27,7 @@ export function helpUsers(app: FastifyInstance): void {
       title: apart`Help ${member.name}`,
       customer,
       member,
-      twoFactor: user.totpSecret !== null,
+      twoFactor: user.totpSecret !== null || listPasskeys(db, user.id).length > 0,
       belongs: isOnlyInCustomers(db, user, request.member.account.id),
     })
   })
@@ -62,8 +63,8 @@ export function helpUsers(app: FastifyInstance): void {
     return reply.seeOther(
       `/partner/customers/${customer.identifier}/users`,
       reset
-        ? apart`Two-factor login of ${member.name} was reset, and all their sessions ended.`
-        : apart`${member.name} has no two-factor login.`,
+        ? apart`Two-factor login and passkeys of ${member.name} were reset, and all their sessions ended.`
+        : apart`${member.name} has neither two-factor login nor passkeys.`,
     )
   })
 

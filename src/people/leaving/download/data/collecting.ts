@@ -15,6 +15,7 @@ import {
 import { isOneOf } from '../../../../db/search.ts'
 import { typedFields } from '../../../../records/record.ts'
 import { emailKey } from '../../../../web/fields.ts'
+import { listPasskeys } from '../../../passkeys/data.ts'
 import { type Known, lettersTo, recognise } from '../../forget/data/recognising.ts'
 import { ofImports, ofInvitations, ofMemberships, ofQuotas } from './accounts.ts'
 import { ofChoices } from './choices.ts'
@@ -127,6 +128,13 @@ function ofLogIns(db: Db, userId: UserId, email: string): Section[] {
           .where(eq(sessions.userId, userId))
           .orderBy(desc(sessions.lastSeenAt))
           .all(),
+    },
+    {
+      name: 'passkeys',
+      rows: () =>
+        listPasskeys(db, userId).map(({ name, host, deviceType, backedUp, createdAt, lastUsedAt }) => ({
+          ...{ name, host, deviceType, backedUp, createdAt, lastUsedAt },
+        })),
     },
     {
       name: 'apiTokens',

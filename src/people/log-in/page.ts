@@ -1,0 +1,29 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Refusal } from '../../web/answer/errors.ts'
+import { ownPath } from '../../web/answer/redirects.ts'
+import type { Form } from '../../web/request/forms.ts'
+import { hasOperator } from '../data/users.ts'
+import { offerLogIn } from '../passkeys/options.ts'
+
+export function showLogIn(request: FastifyRequest, reply: FastifyReply, { values, errors }: Form, problem = '') {
+  const { password, ...typed } = values
+  const form = { values: { ...typed, next: ownPath(typed.next) }, errors }
+  const setUp = hasOperator(request.server.db)
+  return reply.page('people/log-in/index', {
+    title: 'Log in',
+    form,
+    problem,
+    setUp,
+    passkey: setUp ? offerLogIn(request, reply) : null,
+  })
+}
+
+/** A Secure cookie is silently not set when the proxy does not say that it was reached by https. */
+export function refuseLostCookie({ protocol, server: { config } }: FastifyRequest): void {
+  if (!config.https || protocol === 'https') return
+  throw new Refusal(
+    500,
+    'The reverse proxy is not set up',
+    'PUBLIC_URL is https, but this request did not come by https from an address in TRUST_PROXY. Set TRUST_PROXY to the proxy’s address, and let the proxy send X-Forwarded-Proto and X-Forwarded-For.',
+  )
+}
