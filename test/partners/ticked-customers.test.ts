@@ -74,7 +74,7 @@ t.test('ticked customers are suspended after a preview, and the list is as it wa
   const done = await petra.press(wrong, 'Suspend 2 customers', { reason: 'Holidays' })
   t.equal(done.status, 303)
   t.equal(done.location, '/partner/customers?sort=name')
-  t.equal((await petra.open(done.location ?? '')).notice, '2 customers were suspended.')
+  t.equal((await petra.open(done.location ?? '')).notice, '2 customers were suspended. Undo')
   t.same(suspendedOnes(panel), ['acme', 'c-0', 'c-1'])
   const told = panel.db.select().from(records).where(eq(records.kind, 'account.suspended')).all()
   t.equal(told.length, 3, 'each is in the history')
@@ -107,7 +107,7 @@ t.test('what could not be done is named on one page, with the reason', async (t)
   const done = await petra.press(preview, 'Suspend 3 customers', { reason: 'Unpaid' })
   t.equal(done.location, `${base}/result`)
   const result = await petra.open(`${base}/result`)
-  t.equal(result.notice, '1 customer was suspended.')
+  t.equal(result.notice, '1 customer was suspended. Undo')
   t.match(result.text, /Not done for 2 customers.*1 of 3 customers was changed.*Customer 1.*already suspended/)
   t.notMatch(result.text, 'Customer 2', 'the name of what is another’s now is not shown')
   t.match(result.text, '1 customer: no longer one of your customers')
@@ -149,7 +149,7 @@ t.test('one that fails stops no other, whatever its place', async (t) => {
   t.equal(done.location, `${base}/result`)
   t.same(suspendedOnes(panel), ['c-1', 'c-3'])
   const result = await petra.open(`${base}/result`)
-  t.equal(result.notice, '2 customers were suspended.')
+  t.equal(result.notice, '2 customers were suspended. Undo')
   t.match(result.text, 'this could not be saved: try again')
   t.match(result.text, notYours)
 })
@@ -228,7 +228,7 @@ t.test('tags are given and taken, and other details stay', async (t) => {
     `${base}/tag-removal?c=acme&c=c-0&c=c-1&tag=vip`,
     'Remove tag from 2 customers',
   )
-  t.equal(removed.notice, 'The tag “vip” was removed from 2 customers.')
+  t.equal(removed.notice, 'The tag “vip” was removed from 2 customers. Undo')
   t.same(
     taggedOnes(panel).filter((one) => !one.startsWith('c-1')),
     ['acme north'],

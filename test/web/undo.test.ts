@@ -1,6 +1,6 @@
 import { eq } from 'drizzle-orm'
 import t from 'tap'
-import { memberships, projectAccess } from '../../src/db/schema.ts'
+import { accounts, memberships, projectAccess } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
 import { type Client, type Page, type Panel, startApp, userId } from '../harness.ts'
 
@@ -83,6 +83,112 @@ t.test('what somebody may no longer do is not offered, and not done', async (t) 
   const before = panel.rows().project_access
   t.equal((await tom.press(page, 'Undo')).status, 403, 'the right is asked for again')
   t.same(panel.rows().project_access, before)
+})
+
+/** The tags that Cloudhaus keeps about a customer, from its page. */
+const tagsOf = async (petra: Client, identifier: string) =>
+  (await petra.open(`/partner/customers/${identifier}/details`)).root.querySelector('#tags')?.getAttribute('value')
+
+t.test('a tag that ticked customers got is taken from those that got it, and still have it', async (t) => {
+  const panel = await startApp(t)
+  const petra = await panel.signIn('petra')
+  const describe = (identifier: string, tags: string) =>
+    petra.submit(`/partner/customers/${identifier}/details`, 'Save details', { tags })
+  await describe('acme', 'north, VIP')
+  const add = (customers: string) =>
+    petra.post('/partner/ticked-customers/tag', { customers, tag: 'vip', list: 'sort=name' })
+  const page = await opened(petra, await add('acme,initech'))
+  t.match(page.notice, 'The tag “vip” was added to 1 customer. Undo')
+  t.equal(await tagsOf(petra, 'initech'), 'vip')
+  const undone = await petra.press(page, 'Undo')
+  t.match((await opened(petra, undone)).notice, 'The tag “vip” was removed from 1 customer')
+  t.equal(await tagsOf(petra, 'initech'), '')
+  t.equal(await tagsOf(petra, 'acme'), 'north, VIP', 'what had it before keeps it')
+
+  const again = await opened(petra, await add('initech'))
+  await describe('initech', 'south')
+  t.match((await opened(petra, await petra.press(again, 'Undo'))).notice, 'Nothing was changed')
+  t.equal(await tagsOf(petra, 'initech'), 'south')
+
+  const gone = await opened(petra, await add('initech'))
+  const olga = await panel.signIn('olga')
+  await olga.submit('/support/accounts/initech/partner', 'Move', { to: 'partner', partner: 'rival' })
+  const before = panel.rows().tie_tags
+  t.equal((await petra.press(gone, 'Undo')).status, 404, 'a customer that has left')
+  t.same(panel.rows().tie_tags, before)
+})
+
+t.test('a tag on a customer’s page is taken back alone, and leads back there', async (t) => {
+  const panel = await startApp(t)
+  const [petra, max] = [await panel.signIn('petra'), await panel.signIn('max')]
+  const save = async (fields: Record<string, string>) =>
+    opened(petra, await petra.submit('/partner/customers/acme/details', 'Save details', fields))
+  t.notOk((await save({ note: 'Call first', tags: 'north' })).hasButton('Undo'), 'what was typed is in no cookie')
+  const added = await save({ tags: 'north, VIP' })
+  t.match(added.notice, 'The details of Acme were saved. Undo')
+  await save({ note: 'Call after noon' })
+  const back = await opened(petra, await petra.press(added, 'Undo'))
+  t.equal(back.path, '/partner/customers/acme')
+  t.equal(await tagsOf(petra, 'acme'), 'north')
+  t.match(back.text, 'Call after noon', 'what was changed since stays')
+  const removed = await save({ tags: '' })
+  await petra.press(removed, 'Undo')
+  t.equal(await tagsOf(petra, 'acme'), 'north')
+
+  const own = await save({ tags: 'north, late' })
+  panel.db
+    .update(memberships)
+    .set({ role: 'member' })
+    .where(eq(memberships.userId, userId(panel, 'petra')))
+    .run()
+  t.equal((await petra.press(own, 'Undo')).status, 403, 'the right is asked for again')
+  t.notOk((await max.open('/partner/customers/acme')).hasButton('Undo'))
+})
+
+t.test('customers that were suspended together are resumed together, unless that is done', async (t) => {
+  const panel = await startApp(t)
+  const petra = await panel.signIn('petra')
+  const suspended = () =>
+    panel.db
+      .select()
+      .from(accounts)
+      .all()
+      .filter(({ suspendedAt }) => suspendedAt !== null)
+      .map(({ identifier }) => identifier)
+  const suspend = async () =>
+    opened(
+      petra,
+      await petra.post('/partner/ticked-customers/suspension', { customers: 'acme,initech', reason: 'Unpaid' }),
+    )
+  const page = await suspend()
+  t.match(page.notice, '2 customers were suspended. Undo')
+  t.same(suspended().sort(), ['acme', 'initech'])
+  await petra.submit('/partner/customers', 'Resume', {}, 'acme')
+  const undone = await opened(petra, await petra.press(page, 'Undo'))
+  t.match(undone.notice, '1 customer was resumed')
+  t.same(suspended(), [])
+})
+
+t.test('more customers than a cookie can name are not offered back', async (t) => {
+  const panel = await startApp(t)
+  const petra = await panel.signIn('petra')
+  const { id: partnerId } = panel.db.select().from(accounts).where(eq(accounts.identifier, 'cloudhaus')).get() ?? {}
+  const rows = Array.from({ length: 120 }, (_, n) => {
+    const identifier = `customer-with-a-long-name-${n}`
+    return { kind: 'customer', partnerId, name: `C ${n}`, identifier, search: '', sortKey: '', createdAt: 1 } as const
+  })
+  panel.db.insert(accounts).values(rows).run()
+  const tag = async (n: number) => {
+    const customers = rows.slice(0, n).map(({ identifier }) => identifier)
+    return opened(
+      petra,
+      await petra.post('/partner/ticked-customers/tag', { customers: customers.join(), tag: `t${n}` }),
+    )
+  }
+  t.ok((await tag(50)).hasButton('Undo'))
+  const many = await tag(120)
+  t.match(many.notice, 'The tag “t120” was added to 120 customers.')
+  t.notOk(many.hasButton('Undo'))
 })
 
 t.test('a notice that was not made here offers nothing', async (t) => {

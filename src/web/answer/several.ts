@@ -6,8 +6,8 @@ import { TooMany } from '../../mail/pace.ts'
 import { actor } from '../request/viewer.ts'
 import { LogInFirst, Refusal } from './errors.ts'
 
-/** What became of several rows: how many were changed, and of the others why not. */
-export type SeveralResult<Key> = { done: number; left: { key: Key; why: string }[] }
+/** What became of several rows: which were changed, and of the others why not. */
+export type SeveralResult<Key> = { done: number; changed: Key[]; left: { key: Key; why: string }[] }
 
 type Change<Key> = {
   /** Changes one, or says why it stays. */
@@ -32,13 +32,15 @@ export async function changeSeveral<Key>(
 ): Promise<SeveralResult<Key>> {
   const { db, storage } = request.server
   const by = actor(request)
-  const result: SeveralResult<Key> = { done: 0, left: [] }
+  const result: SeveralResult<Key> = { done: 0, changed: [], left: [] }
 
   for (const [n, key] of keys.entries()) {
     try {
       const why = write(db, { stillMay: (tx) => mustGoOn(tx) }, (tx) => change(tx, key))
-      if (why === undefined) result.done += 1
-      else result.left.push({ key, why })
+      if (why === undefined) {
+        result.done += 1
+        result.changed.push(key)
+      } else result.left.push({ key, why })
     } catch (error) {
       if (error instanceof RightEnded) throw n === 0 ? error.cause : noLonger(words(result.done))
       if (storage.note(error)) {

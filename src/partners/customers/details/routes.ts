@@ -16,7 +16,9 @@ import { type Form, newForm, readForm } from '../../../web/request/forms.ts'
 import { actor } from '../../../web/request/viewer.ts'
 import { customerOf } from '../../scope.ts'
 import type { Customer } from '../data/customers.ts'
-import { changeDetails, findByReference, findDetails, type KeptDetails, listTags } from './data.ts'
+import { tickedActs } from '../ticked/acts.ts'
+import { undoTicked } from '../ticked/undo.ts'
+import { changeDetails, type Details, findByReference, findDetails, type KeptDetails, listTags } from './data.ts'
 import { detailFields, tags } from './fields.ts'
 
 /** So many people and invitations are named. */
@@ -62,6 +64,7 @@ export default async function customerDetailRoutes(app: FastifyInstance) {
     if (!form.input) return showForm(request, reply.code(422), customer, { form })
     const { version, ...kept } = form.input
     const { identifier } = customer
+    const before = findDetails(db, partnerId, customer.id)
     const done = found(changeDetails(db, actor(request), { partnerId, identifier }, { wanted: kept, version }))
     if (done === 'taken') {
       const other = findByReference(db, partnerId, customer.id, kept.reference)
@@ -78,9 +81,23 @@ export default async function customerDetailRoutes(app: FastifyInstance) {
     return reply.seeOther(
       `/partner/customers/${customer.identifier}`,
       done === 'same' ? 'Nothing was changed.' : apart`The details of ${customer.name} were saved.`,
+      done === 'same' ? undefined : undoOf(before, kept, identifier),
     )
   })
 }
+
+/** Where one tag was added or removed and nothing else was changed, that is taken back. What else was typed is in no cookie. */
+function undoOf(before: Details, after: Details, identifier: string) {
+  const { tags: _, ...texts } = after
+  if (Object.entries(texts).some(([field, text]) => before[field as keyof Details] !== text)) return undefined
+  const [added, removed] = [after.tags.filter(isNot(before.tags)), before.tags.filter(isNot(after.tags))]
+  const [tag = '', ...more] = [...added, ...removed]
+  if (!tag || more.length > 0) return undefined
+  const act = tickedActs[added.length > 0 ? 'tag' : 'tag-removal']
+  return act && undoTicked(act, [identifier], { reason: '', tag }, { from: 'customer' })
+}
+
+const isNot = (others: string[]) => (tag: string) => !others.includes(tag)
 
 function formOf({ tags, version, ...texts }: KeptDetails): Form {
   return newForm({ ...texts, tags: tags.join(', '), version: String(version) })

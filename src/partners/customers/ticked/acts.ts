@@ -31,6 +31,8 @@ export type TickedAct = {
   title: (n: number, typed: Typed) => string
   lead: string
   done: (n: number, typed: Typed) => string
+  /** The act that takes it back, by the end of its address, and the fields of that. */
+  undo?: (typed: Typed) => { by: string; fields: Record<string, string> }
   /** Why a customer is left as it is; undefined where it is changed. */
   why: (customer: TickedCustomer, typed: Typed) => string | undefined
   /** What the preview says about a customer that is changed, and about all of them together. */
@@ -55,6 +57,7 @@ export const tickedActs: Record<string, TickedAct> = {
     title: (n) => `Suspend ${customers(n)}?`,
     lead: 'Nobody can work in these accounts until you resume them. Nothing is deleted. Their admins get an e-mail.',
     done: (n) => `${were(n)} suspended.`,
+    undo: () => ({ by: 'resumption', fields: {} }),
     why: ({ suspendedAt }) => (suspendedAt === null ? undefined : 'already suspended'),
     change: (tx, { actor, mail }, { id }, { reason }) =>
       suspendAccount(tx, actor, { accountId: id, reason }, mail) ? undefined : 'already suspended',
@@ -87,6 +90,7 @@ export const tickedActs: Record<string, TickedAct> = {
     title: (n, { tag }) => apart`Add the tag “${tag}” to ${customers(n)}?`,
     lead: 'Only people of your partner account see tags. Their other details stay as they are.',
     done: (n, { tag }) => apart`The tag “${tag}” was added to ${customers(n)}.`,
+    undo: ({ tag }) => ({ by: 'tag-removal', fields: { tag } }),
     why: (customer, { tag }) =>
       hasTag(customer, tag)
         ? 'has this tag already'
@@ -106,6 +110,7 @@ export const tickedActs: Record<string, TickedAct> = {
     title: (n, { tag }) => apart`Remove the tag “${tag}” from ${customers(n)}?`,
     lead: 'Their other tags and details stay as they are.',
     done: (n, { tag }) => apart`The tag “${tag}” was removed from ${customers(n)}.`,
+    undo: ({ tag }) => ({ by: 'tag', fields: { tag } }),
     why: (customer, { tag }) => (hasTag(customer, tag) ? undefined : 'does not have this tag'),
     change: (tx, { actor, partnerId }, customer, { tag }) => {
       changeTag(tx, actor, { ...customer, partnerId }, { tag, wanted: false })

@@ -14,12 +14,17 @@ import { oneTag } from '../details/tags.ts'
 import { type TickedAct, tickedActs } from './acts.ts'
 import { listMatching, listTicked, mostAtOnce, rowsOfTicked, type TickedCustomer } from './data.ts'
 import { changeTicked, notYours } from './run.ts'
+import { tickedBase as base, undoTicked } from './undo.ts'
 
-const base = '/partner/ticked-customers'
 const tagsOffered = 20
 
 /** What the preview sends: the customers that the act changes, and the list to return to. */
-const chosen = { customers: z.string().max(40_000), list: z.string().max(2_000).default('') }
+const chosen = {
+  customers: z.string().max(40_000),
+  list: z.string().max(2_000).default(''),
+  /** From the page of the one customer. */
+  from: z.literal('customer').optional(),
+}
 type PlanSeen = { id: number; version: number }
 const nothingChosen = { reason: '', tag: '', plan: undefined as PlanSeen | undefined }
 const schemas = {
@@ -68,10 +73,13 @@ export default async function tickedCustomerRoutes(app: FastifyInstance) {
         return showPreview(request, reply.code(409), { ...preview, form, plan, problem: planChanged })
       const typed = { reason, tag, plan }
       const result = await changeTicked(request, act, identifiers, typed)
-      if (result.left.length === 0) return reply.seeOther(list, act.done(result.done, typed))
+      const { from } = form.input
+      const undo = undoTicked(act, result.changed, typed, from ? { from } : { list: String(form.values.list ?? '') })
+      const back = from ? `/partner/customers/${identifiers[0]}` : list
+      if (result.left.length === 0) return reply.seeOther(back, act.done(result.done, typed), undo)
       results.keep(request.signedIn.id, partnerId, { ...result, act, list })
       const done = result.done === 0 ? 'Nothing was changed.' : act.done(result.done, typed)
-      return reply.seeOther(`${base}/result`, done)
+      return reply.seeOther(`${base}/result`, done, undo)
     })
   }
 
