@@ -10,7 +10,7 @@ import { createUser, type User } from './people/data/users.ts'
 import { hashPassword } from './people/log-in/passwords.ts'
 import type { Role } from './policy.ts'
 import { giveAccess } from './projects/access/data/giving.ts'
-import { createProject, type Project } from './projects/data.ts'
+import { createProject } from './projects/data.ts'
 import { forgetNotificationsOf } from './records/data/forgetting.ts'
 import { atCommandLine, type Person } from './records/record.ts'
 import { serve } from './server.ts'
@@ -92,7 +92,7 @@ export function createCast(db: Db, at: number, passwordHash: string): void {
     join(umbrella, uma, 'admin')
     join(direct, dora, 'admin')
 
-    const website = project(
+    const website = made(
       createProject(
         tx,
         acting(stella, acme),
@@ -100,7 +100,7 @@ export function createCast(db: Db, at: number, passwordHash: string): void {
         { name: 'Website', identifier: 'website' },
       ),
     )
-    project(
+    made(
       createProject(
         tx,
         acting(stella, acme),
@@ -119,11 +119,7 @@ export function createCast(db: Db, at: number, passwordHash: string): void {
   })
 }
 
-function made<Row>(row: Row | undefined): Row {
-  if (row === undefined) throw new Error('The demo cast goes into an empty database only.')
+function made<Row>(row: Row | 'taken' | 'limit'): Row {
+  if (row === 'taken' || row === 'limit') throw new Error('The demo cast goes into an empty database only.')
   return row
-}
-
-function project(created: Project | 'limit' | 'taken'): Project {
-  return made(typeof created === 'string' ? undefined : created)
 }

@@ -190,8 +190,10 @@ const sharedNames: Record<string, string> = {
   users: 'the table, and what an import of users is called beside that of customers',
 }
 
+const statementsOf = (file: string): ts.Statement[] => [...(parsed.get(file)?.statements ?? [])]
+
 function exportedNames(file: string): string[] {
-  return (parsed.get(file)?.statements ?? []).flatMap((one) => {
+  return statementsOf(file).flatMap((one) => {
     const kinds = ts.canHaveModifiers(one) ? (ts.getModifiers(one) ?? []).map(({ kind }) => kind) : []
     // The default of a file with routes has no other use than to be registered.
     if (!kinds.includes(ts.SyntaxKind.ExportKeyword) || kinds.includes(ts.SyntaxKind.DefaultKeyword)) return []
@@ -214,6 +216,60 @@ t.test('each write asks for its actor’s right, except those with a reason', as
     const found = files.filter((file) => pattern.test(read(file)))
     t.same(found.sort(), Object.keys(where).sort(), what)
   }
+})
+
+/** The words with which acts of data functions end. What people read instead is said by routes and views. */
+const outcomes = {
+  done: ['saved', 'applied', 'approved', 'deleted', 'made', 'moved', 'restored', 'without-admin'],
+  'nothing to do': ['unchanged'],
+  'somebody was faster': ['stale', 'ended', 'open-already', 'pending'],
+  'there is no room': ['full', 'limit', 'too-many'],
+  'somebody has it': ['taken', 'member', 'has-admin'],
+  'something else stands in the way': [
+    ...['customers', 'projects', 'needed', 'last-admin', 'last-operator'],
+    ...['no-partner', 'suspended-partner', 'inactive', 'unproved', 'log-in'],
+  ],
+}
+
+t.test('a data function that acts says how that ended in one way (D-31)', async (t) => {
+  const known = Object.values(outcomes).flat()
+  const used = new Set<string>()
+  const data = files.filter(isData)
+  const types = new Map(
+    data.flatMap((file) =>
+      statementsOf(file)
+        .filter(ts.isTypeAliasDeclaration)
+        .map(({ name, type }) => [name.text, type]),
+    ),
+  )
+  /** The members of a union, also of one that has a name of its own. */
+  const membersOf = (type: ts.TypeNode): ts.TypeNode[] => {
+    if (ts.isUnionTypeNode(type)) return type.types.flatMap(membersOf)
+    const named = ts.isTypeReferenceNode(type) ? types.get(type.typeName.getText()) : undefined
+    return named && ts.isUnionTypeNode(named) ? membersOf(named) : [type]
+  }
+  for (const file of data)
+    for (const act of statementsOf(file).filter(ts.isFunctionDeclaration)) {
+      if (!act.parameters.some(({ type }) => /^(Actor|Person)$/.test(type?.getText() ?? ''))) continue
+      if (!act.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword)) continue
+      const name = `${file} ${act.name?.text}`
+      t.ok(act.type, `${name} says its type`)
+      const members = act.type ? membersOf(act.type) : []
+      const words = members.flatMap((type) => /^'(.*)'$/.exec(type.getText())?.[1] ?? [])
+      for (const word of words) used.add(word)
+      t.same(
+        words.filter((word) => !known.includes(word)),
+        [],
+        `${name} uses known words`,
+      )
+      const more = members.map((type) => type.getText()).filter((text) => text === 'null' || text.endsWith('[]'))
+      t.same(more, [], `${name} names what it lists, and says undefined where nothing is there`)
+    }
+  t.same(
+    known.filter((word) => !used.has(word)),
+    [],
+    'every word is used',
+  )
 })
 
 t.test(

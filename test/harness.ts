@@ -128,8 +128,9 @@ export function newFolder(): string {
 }
 
 /** What must be there, such as a row. */
-export function there<Value>(value: Value | null | undefined): Value {
-  if (value === null || value === undefined) throw new Error('It is not there.')
+export function there<Value>(value: Value | 'taken' | 'too-many' | null | undefined): Value {
+  if (value === null || value === undefined || value === 'taken' || value === 'too-many')
+    throw new Error('It is not there.')
   return value
 }
 

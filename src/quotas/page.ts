@@ -96,7 +96,7 @@ export function saveLimits(
   const result = giveLimits(db, actor, holder, { amounts, remark, version: madeOn, mail: mailContext })
   if (result === 'saved' || result === 'unchanged') return { saved: true, changed: result === 'saved' }
   if (result !== 'stale') {
-    sayShortages(form, result, true)
+    sayShortages(form, result.shortages, true)
     return { saved: false, status: 422, form }
   }
   const current = quotasOf(request, holder)

@@ -35,7 +35,7 @@ function serviceIn(
   const actor = { ...byItself(panel.app.now()), userId: userId(panel, by), accountId: id }
   const service = made(createServiceUser(panel.db, actor, id, { name: 'Shop', role }))
   const choice = { name: 'Till', scopes, networks: [], days, serviceUser: service.userId }
-  const token = there(createApiToken(panel.db, actor, id, choice))
+  const { token } = there(createApiToken(panel.db, actor, id, choice))
   return { service, token, ask: program(panel.app, token) }
 }
 

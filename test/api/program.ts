@@ -30,6 +30,7 @@ export function tokenOf(
 ): string {
   const by = { ...byItself(panel.app.now()), userId: userId(panel, who) }
   return there(createApiToken(panel.db, by, accountId(panel, account), { name: `${who} here`, scopes, networks, days }))
+    .token
 }
 
 /** Asks the API below /api/v1. */

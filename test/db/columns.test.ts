@@ -286,15 +286,17 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
   apiTokens: [
     [
       ({ db, stella, account }) => {
-        const token = createApiToken(db, stella, account('acme').id, {
-          name: 'Shop',
-          scopes: ['members:read', 'projects:write'],
-          networks: ['192.0.2.0/24', '2001:db8::1'],
-          days: 30,
-        })
+        const { token } = there(
+          createApiToken(db, stella, account('acme').id, {
+            name: 'Shop',
+            scopes: ['members:read', 'projects:write'],
+            networks: ['192.0.2.0/24', '2001:db8::1'],
+            days: 30,
+          }),
+        )
         return {
-          hash: hashToken(token ?? ''),
-          lastFour: token?.slice(-4) ?? '',
+          hash: hashToken(token),
+          lastFour: token.slice(-4),
           userId: stella.userId,
           accountId: account('acme').id,
           name: 'Shop',

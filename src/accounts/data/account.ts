@@ -50,25 +50,24 @@ const newAccount = preparedInsert(accounts, (insert) =>
   insert.onConflictDoNothing({ target: accounts.identifier }).returning().prepare(),
 )
 
-/** Creates an account; it has no member. Undefined when the identifier was ever given out. */
+/** Creates an account; it has no member. 'taken' when the identifier was ever given out. */
 export function createAccount(
   tx: Db,
   actor: Actor,
   account: NewAccount & Pick<Account, 'kind' | 'partnerId'>,
-): Account | undefined {
+): Account | 'taken' {
   const [created] = newAccount(tx).all({
     ...account,
     ...named(account.name, account.identifier),
     createdAt: actor.at,
   })
-  if (created) {
-    const { name, identifier, kind } = created
-    record(tx, actor, {
-      kind: 'account.created',
-      accountId: created.id,
-      change: { name: [null, name], identifier: [null, identifier], kind: [null, kind] },
-    })
-  }
+  if (!created) return 'taken'
+  const { name, identifier, kind } = created
+  record(tx, actor, {
+    kind: 'account.created',
+    accountId: created.id,
+    change: { name: [null, name], identifier: [null, identifier], kind: [null, kind] },
+  })
   return created
 }
 

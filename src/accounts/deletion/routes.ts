@@ -63,7 +63,7 @@ export default async function deletedAccountRoutes(app: FastifyInstance) {
     readForm(nothing, request.body)
     const done = found(restoreAccount(db, actor(request), account.id, deleted.id))
     if (typeof done !== 'string') {
-      const problem = apart`${shortageWords(deleted, account.name, done)} Lower the quotas of other customers, or ask Support to raise the pool.`
+      const problem = apart`${shortageWords(deleted, account.name, done.shortages)} Lower the quotas of other customers, or ask Support to raise the pool.`
       return showDeleted(request, reply.code(422), problem)
     }
     return reply.seeOther(

@@ -223,7 +223,7 @@ function createWithAll(
   const projects = findResource(tx, countedResource)
   const limits = new Map(projects && limit !== undefined ? [[projects.id, limit]] : [])
   const created = createCustomer(tx, actor, accountId, { name, identifier, plan, limits })
-  if (!created) throw new Taken(identifier)
+  if (created === 'taken') throw new Taken(identifier)
   const invited = admin && invite(tx, actor, sender, { account: created, input: { ...admin, projects: [] } })
   return { words: 'created', ...(typeof invited === 'object' ? { invitationId: invited.id } : {}) }
 }

@@ -20,8 +20,8 @@ export function tokenActs(app: FastifyInstance): void {
     const form = readForm(tokenForm, request.body)
     if (!form.input) return showServiceUser(request, reply.code(422), { token: form })
     const choice = { ...form.input, days: Number(form.input.days), serviceUser }
-    const token = createApiToken(db, actor(request), request.member.account.id, choice)
-    if (token) return showNewToken(reply, { token, name: form.input.name }, pageOf(request))
+    const made = createApiToken(db, actor(request), request.member.account.id, choice)
+    if (made !== 'too-many') return showNewToken(reply, { token: made.token, name: form.input.name }, pageOf(request))
     form.errors.name = tooManyTokens
     return showServiceUser(request, reply.code(422), { token: form })
   })

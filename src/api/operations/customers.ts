@@ -66,7 +66,7 @@ export const customerOperations = [
     do: ({ db, by, account, body }) => {
       const created = creating(() => createCustomer(db, by, account.id, body))
       if (created instanceof Problem) return created
-      if (!created) {
+      if (created === 'taken') {
         const proposal = proposeAccountIdentifier(db, body.identifier)
         const detail = `The identifier ${body.identifier} is taken, or was once.`
         return takenIdentifier(detail, proposal, { recorded: true })

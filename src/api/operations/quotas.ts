@@ -98,9 +98,9 @@ function changeOf(holderOf: HolderOf) {
     const amounts: Amounts = amountsOf(quotas, body.limits, ['limits'])
     const { mailContext: mail } = request.server
     const done = giveLimits(db, by, holder, { amounts, remark: body.remark, version, mail })
-    if (Array.isArray(done))
+    if (typeof done === 'object')
       return new Problem('conflict', 'A level above has not enough left.', {
-        errors: done.map((shortage) => ({
+        errors: done.shortages.map((shortage) => ({
           pointer: `#/limits/${shortage.resource.key}`,
           code: 'not-enough',
           detail: levelShortageWords(shortage, true),

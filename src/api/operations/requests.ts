@@ -123,7 +123,7 @@ export const requestOperations = [
         return new Problem('too-many', 'This account has asked ten times today.', {
           headers: { 'retry-after': '3600' },
         })
-      if (asked instanceof Map) return notMore()
+      if ('notMore' in asked) return notMore()
       return {
         status: 201,
         location: `/accounts/${account.identifier}/quota-requests/${asked.id}`,

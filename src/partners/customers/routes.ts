@@ -63,11 +63,11 @@ export default async function customerRoutes(app: FastifyInstance) {
         form.errors.identifier = created.message
         return showCustomers(request, reply.code(429), form)
       }
-      if (typeof created === 'string') {
-        form.errors[form.values.plan === undefined ? 'name' : 'plan'] = created
+      if (typeof created === 'object' && 'why' in created) {
+        form.errors[form.values.plan === undefined ? 'name' : 'plan'] = created.why
         return showCustomers(request, reply.code(422), form)
       }
-      if (created)
+      if (created !== 'taken')
         return reply.seeOther(
           newestFirst(request),
           apart`${created.name} was created. It has no users yet: open its Customer Users.`,
@@ -107,8 +107,8 @@ function creating(customer: Parameters<typeof createCustomer>[3], request: Fasti
   try {
     return orTooMany(() => createCustomer(db, actor(request), request.member.account.id, customer))
   } catch (error) {
-    if (error instanceof NoSuchPlan) return 'This plan was deleted. Choose another one.'
-    if (error instanceof NotEnough) return poolLacksForPlan(error.shortages)
+    if (error instanceof NoSuchPlan) return { why: 'This plan was deleted. Choose another one.' }
+    if (error instanceof NotEnough) return { why: poolLacksForPlan(error.shortages) }
     throw error
   }
 }

@@ -51,12 +51,12 @@ export type NewUser = {
   emailProved: boolean
 }
 
-/** Undefined when somebody has this e-mail already, in any spelling. */
+/** 'taken' when somebody has this e-mail already, in any spelling. */
 export function createUser(
   tx: Db,
   actor: Actor,
   { email, name, passwordHash, operator = false, emailProved }: NewUser,
-): User | undefined {
+): User | 'taken' {
   const [user] = tx
     .insert(users)
     .values({
@@ -72,12 +72,13 @@ export function createUser(
     .onConflictDoNothing({ target: users.emailKey })
     .returning()
     .all()
-  if (user) record(tx, { ...actor, userId: actor.userId ?? user.id }, { kind: 'user.created', userId: user.id })
+  if (!user) return 'taken'
+  record(tx, { ...actor, userId: actor.userId ?? user.id }, { kind: 'user.created', userId: user.id })
   return user
 }
 
-/** Creates the installation's first operator. Undefined once there is one. */
-export function createFirstOperator(db: Db, actor: Actor, user: NewUser): User | undefined {
+/** Creates the installation's first operator. Undefined once there is one: the set-up is over. */
+export function createFirstOperator(db: Db, actor: Actor, user: NewUser): User | 'taken' | undefined {
   return write(db, actor, (tx) => (hasOperator(tx) ? undefined : createUser(tx, actor, { ...user, operator: true })))
 }
 

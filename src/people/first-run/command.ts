@@ -33,7 +33,7 @@ export async function createOperator(given: { email: string; name: string }): Pr
     },
   )
   close()
-  if (!user) throw new StartError(`--email: ${owner.email} belongs to a user already.`)
+  if (user === 'taken') throw new StartError(`--email: ${owner.email} belongs to a user already.`)
   console.log(`${user.name} (${user.email}) is of Support now.`)
 }
 

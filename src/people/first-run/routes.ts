@@ -40,7 +40,7 @@ export default async function firstRunRoutes(app: FastifyInstance) {
           passwordHash,
           emailProved: true,
         })
-        if (!user) throw notFound()
+        if (!user || user === 'taken') throw notFound()
         await signIn(request, { userId: user.id, accountId: null, passwordHash })
         rememberBrowser(request, reply, user)
         return reply.seeOther('/', apart`Welcome, ${user.name}.`)

@@ -39,7 +39,7 @@ export type TokenOf = { userId: UserId; tokenId: number }
 const live = isNull(apiTokens.endedAt)
 
 /**
- * Makes a token for a user in an account. Returns it in clear: it is kept as a hash only. Undefined if the user has as
+ * Makes a token for a user in an account. Returns it in clear: it is kept as a hash only. 'too-many' if the user has as
  * many as a user may have.
  */
 export function createApiToken(
@@ -47,10 +47,10 @@ export function createApiToken(
   by: Person,
   accountId: AccountId,
   { name, scopes, networks, days, serviceUser }: TokenChoice,
-): string | undefined {
+): { token: string } | 'too-many' {
   return write(db, by, (tx) => {
     const userId = serviceUser ?? by.userId
-    if (countTokens(tx, userId, by.at) >= mostTokens) return undefined
+    if (countTokens(tx, userId, by.at) >= mostTokens) return 'too-many'
     const range = { scopes: scopes.join(' '), networks: networks.join(' ') }
     const token = insertToken(tx, by.at, { name, userId, accountId, ...range, expiresAt: by.at + days * day })
     record(tx, by, {
@@ -59,7 +59,7 @@ export function createApiToken(
       userId,
       change: { token: [null, ending(token)], scopes: [null, range.scopes] },
     })
-    return token
+    return { token }
   })
 }
 

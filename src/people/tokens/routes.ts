@@ -20,8 +20,9 @@ export default async function tokenRoutes(app: FastifyInstance) {
       const form = readForm(tokenForm, request.body)
       if (!form.input) return showTokens(request, reply.code(422), form)
       const { account } = request.member
-      const token = createApiToken(db, actor(request), account.id, { ...form.input, days: Number(form.input.days) })
-      if (token) return showNewToken(reply, { token, name: form.input.name }, '/profile/tokens')
+      const made = createApiToken(db, actor(request), account.id, { ...form.input, days: Number(form.input.days) })
+      if (made !== 'too-many')
+        return showNewToken(reply, { token: made.token, name: form.input.name }, '/profile/tokens')
       form.errors.name = tooManyTokens
       return showTokens(request, reply.code(422), form)
     },

@@ -11,7 +11,7 @@ export function giveLimits(
   actor: Actor,
   holder: Holder,
   edit: { amounts: Amounts; remark: string; version: number; mail: MailContext },
-): 'saved' | 'unchanged' | 'stale' | Shortage[] {
+): 'saved' | 'unchanged' | 'stale' | { shortages: Shortage[] } {
   return write(db, actor, (tx) => {
     const changed = (findQuotas(tx, holder)?.quotas ?? []).flatMap(({ resource, own }) => {
       const after = edit.amounts.get(resource.id)

@@ -143,7 +143,7 @@ export function setLimits(
   actor: Actor,
   holder: Holder,
   edit: { amounts: Amounts; remark: string; version: number },
-): 'saved' | 'unchanged' | 'stale' | Shortage[] {
+): 'saved' | 'unchanged' | 'stale' | { shortages: Shortage[] } {
   try {
     return write(db, actor, (tx) => {
       const now = findQuotas(tx, holder)
@@ -151,7 +151,7 @@ export function setLimits(
       return changeQuotas(tx, actor, { holder, quotas: now.quotas }, edit) ? 'saved' : 'unchanged'
     })
   } catch (error) {
-    if (error instanceof NotEnough) return error.shortages
+    if (error instanceof NotEnough) return { shortages: error.shortages }
     throw error
   }
 }

@@ -43,15 +43,16 @@ export default async function quotaRequestRoutes(app: FastifyInstance) {
     )
     if (elsewhere.length > 0) return again(apart`A project has no limit of ${namesOf(elsewhere)}. Ask for the account.`)
 
-    const asked = askForMore(db, actor(request), { accountId: account.id, projectId, amounts, reason }, mailContext)
+    const wish = { accountId: account.id, projectId, amounts, reason }
+    const asked = found(askForMore(db, actor(request), wish, mailContext))
     if (asked === 'open-already')
       return again('A request of this account is open already. Cancel it first, or wait until it is decided.')
     if (asked === 'too-many') return again('This account has asked ten times today. Try again tomorrow.')
-    if (asked instanceof Map) return again(sayNotMore(form, asked, resources, 'Nothing was sent.'))
+    if ('notMore' in asked) return again(sayNotMore(form, asked.notMore, resources, 'Nothing was sent.'))
     const waitsFor = caretakerOf(db, account)?.name ?? `${mailContext.panelName} Support`
     return reply.seeOther(
       '/customer/quotas',
-      found(asked).automatic
+      asked.automatic
         ? apart`${waitsFor} approves such requests automatically: the new limits apply now.`
         : apart`${waitsFor} has your request. You will get an e-mail when it is decided.`,
     )

@@ -24,22 +24,21 @@ export function findResource(db: Db, key: string): Resource | undefined {
   return listResources(db).find((resource) => resource.key === key)
 }
 
-/** Adds a resource at the end. Undefined when its key is taken, 'full' when the catalogue is. */
+/** Adds a resource at the end. 'taken' when its key is, 'full' when the catalogue is. */
 export function addResource(
   db: Db,
   actor: Actor,
   resource: { key: string; name: string; unit: string },
-): Resource | 'full' | undefined {
+): Resource | 'full' | 'taken' {
   return write(db, actor, (tx) => {
     if ((tx.select({ n: count() }).from(resources).get()?.n ?? 0) >= mostResources) return 'full'
     const [added] = tx.insert(resources).values(resource).onConflictDoNothing().returning().all()
-    if (added) {
-      const { key, name, unit } = added
-      record(tx, actor, {
-        kind: 'limit.resource-added',
-        change: { key: [null, key], name: [null, name], unit: [null, unit] },
-      })
-    }
+    if (!added) return 'taken'
+    const { key, name, unit } = added
+    record(tx, actor, {
+      kind: 'limit.resource-added',
+      change: { key: [null, key], name: [null, name], unit: [null, unit] },
+    })
     return added
   })
 }

@@ -60,14 +60,14 @@ export default async function supportAccountRoutes(app: FastifyInstance) {
       const sender = senderOf(request)
       const created = write(db, actor, (tx) => {
         const created = createAccount(tx, actor, { ...input, partnerId: null })
-        if (!created) return undefined
+        if (created === 'taken') return created
         const admin = { name: adminName, email: adminEmail, role: 'admin', projects: [] } satisfies NewInvitation
         return {
           ...created,
           invited: typeof invite(tx, actor, sender, { account: created, input: admin }) === 'object',
         }
       })
-      if (created)
+      if (created !== 'taken')
         return reply.seeOther(
           '/support/accounts',
           created.invited

@@ -126,14 +126,15 @@ export function restoreAccount(
   actor: Actor,
   partnerId: AccountId | null,
   accountId: AccountId,
-): 'restored' | 'without-admin' | PoolShortage[] | undefined {
+): 'restored' | 'without-admin' | { shortages: PoolShortage[] } | undefined {
   return write(db, actor, (tx) => {
     const own = and(eq(accounts.id, accountId), restorableBy(partnerId, actor.at))
     const account = tx.select().from(accounts).where(own).get()
     if (!account) return undefined
     // It has no living project, so it takes its numbers and no more.
-    const short = account.partnerId === null ? [] : poolShortages(tx, account.partnerId, listOwnLimits(tx, accountId))
-    if (short.length > 0) return short
+    const shortages =
+      account.partnerId === null ? [] : poolShortages(tx, account.partnerId, listOwnLimits(tx, accountId))
+    if (shortages.length > 0) return { shortages }
     tx.update(accounts).set({ deletedAt: null, deletedBy: null }).where(own).run()
     withdrawLettersOfAct(tx, { accountId, actAt: account.deletedAt ?? 0 }, 'the account was restored', actor.at)
     const people = countWhere(tx, memberships, eq(memberships.accountId, accountId))

@@ -54,7 +54,7 @@ export default async function supportDeletionRoutes(app: FastifyInstance) {
       throw new Refusal(
         422,
         apart`${deleted.name} was not restored`,
-        apart`${shortageWords(deleted, partner, done)} Raise the pool first.`,
+        apart`${shortageWords(deleted, partner, done.shortages)} Raise the pool first.`,
       )
     return reply.seeOther(
       '/support/accounts',

@@ -139,9 +139,9 @@ export function joinWithPassword(
     }
     const { email } = invitation
     const user = there ?? createUser(tx, actor, { email, name, passwordHash, emailProved: link === 'mailed' })
-    const accepted = user && acceptInvitation(tx, by(user.id), { id: invitation.id, userId: user.id, way: link })
-    if (!user || (!accepted && invitation.invitedBy !== user.id))
-      throw new Error('An open invitation was not accepted.')
+    if (user === 'taken') throw new Error('The address of an open invitation is taken.')
+    const accepted = acceptInvitation(tx, by(user.id), { id: invitation.id, userId: user.id, way: link })
+    if (!accepted && invitation.invitedBy !== user.id) throw new Error('An open invitation was not accepted.')
     return { userId: user.id, account: accepted?.account }
   })
 }

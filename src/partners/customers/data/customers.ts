@@ -44,7 +44,7 @@ export function findCustomerById(db: Db, partnerId: AccountId, accountId: Accoun
 }
 
 /**
- * Creates a customer without any member. Undefined when the identifier was ever given out, to any account: that is
+ * Creates a customer without any member. 'taken' when the identifier was ever given out, to any account: that is
  * recorded and counted, since it tells what others have. Throws a TooMany for a partner that has met many.
  * It gets the limits of a plan: of `plan`, of none if that is null, and by default of the partner's plan for new customers;
  * `limits` win over those.
@@ -55,7 +55,7 @@ export function createCustomer(
   actor: Actor,
   partnerId: AccountId,
   { name, identifier, plan: choice, limits = new Map() }: NewAccount & { plan?: PlanChoice; limits?: Amounts },
-): Customer | undefined {
+): Customer | 'taken' {
   return write(db, actor, (tx) => {
     mayTryIdentifier(tx, actor)
     const plan =
@@ -70,7 +70,7 @@ export function createCustomer(
     const note = plan ? planNote(plan.name) : ''
     const create = (inner: Db) => {
       const created = createAccount(inner, actor, { name, identifier, kind: 'customer', partnerId })
-      if (!created) noteTaken(inner, actor, partnerId, identifier)
+      if (created === 'taken') noteTaken(inner, actor, partnerId, identifier)
       else if (amounts.size > 0)
         changeLimits(inner, actor, { level: 'account', accountId: created.id }, { amounts, remark: note })
       return created

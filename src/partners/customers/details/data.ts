@@ -71,7 +71,7 @@ export function findByReference(
 
 /**
  * Keeps these details of a customer. `stale`: somebody else has changed them since the form was opened;
- * `taken`: another of the partner’s customers has the reference; `same`: nothing was changed. Undefined when the partner
+ * `taken`: another of the partner’s customers has the reference; `unchanged`: all of them are as they were. Undefined when the partner
  * has no such customer.
  */
 export function changeDetails(
@@ -79,7 +79,7 @@ export function changeDetails(
   actor: Actor,
   customer: { partnerId: AccountId; identifier: string },
   { wanted, version }: { wanted: Details; version: number },
-): 'changed' | 'same' | 'stale' | 'taken' | undefined {
+): 'saved' | 'unchanged' | 'stale' | 'taken' | undefined {
   const { partnerId, identifier } = customer
   const details = { ...wanted, tags: wanted.tags.toSorted((one, other) => (foldCase(one) < foldCase(other) ? -1 : 1)) }
   return write(db, actor, (tx) => {
@@ -89,7 +89,7 @@ export function changeDetails(
     const changed = (Object.keys(words) as (keyof Details)[]).filter(
       (field) => String(before[field]) !== String(details[field]),
     )
-    if (changed.length === 0) return 'same'
+    if (changed.length === 0) return 'unchanged'
     if (before.version !== version) return 'stale'
     if (details.reference && findByReference(tx, partnerId, accountId, details.reference)) return 'taken'
 
@@ -117,7 +117,7 @@ export function changeDetails(
       accountId: partnerId,
       change: { customer: [null, identifier], changed: [null, changed.map((field) => words[field]).join(', ')] },
     })
-    return 'changed'
+    return 'saved'
   })
 }
 

@@ -80,8 +80,8 @@ export default async function customerDetailRoutes(app: FastifyInstance) {
     }
     return reply.seeOther(
       `/partner/customers/${customer.identifier}`,
-      done === 'same' ? 'Nothing was changed.' : apart`The details of ${customer.name} were saved.`,
-      done === 'same' ? undefined : undoOf(before, kept, identifier),
+      done === 'unchanged' ? 'Nothing was changed.' : apart`The details of ${customer.name} were saved.`,
+      done === 'unchanged' ? undefined : undoOf(before, kept, identifier),
     )
   })
 }

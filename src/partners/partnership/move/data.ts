@@ -20,7 +20,7 @@ import { type Actor, record } from '../../../records/record.ts'
 /** So many admins of each account get the letter. */
 const mostLetters = 20
 
-export type Moved = 'moved' | 'same' | 'no-partner' | 'suspended-partner' | PoolShortage[]
+export type Moved = 'moved' | 'unchanged' | 'no-partner' | 'suspended-partner' | { shortages: PoolShortage[] }
 
 /** A partner account that is not deleted, to move a customer to. */
 function findPartner(db: Db, identifier: string): Account | undefined {
@@ -50,9 +50,9 @@ export function moveAccount(
       account.partnerId === null
         ? undefined
         : tx.select().from(accounts).where(eq(accounts.id, account.partnerId)).get()
-    if ((partner?.id ?? null) === account.partnerId) return 'same'
-    const short = partner ? poolShortages(tx, partner.id, takes(tx, accountId)) : []
-    if (short.length > 0) return short
+    if ((partner?.id ?? null) === account.partnerId) return 'unchanged'
+    const shortages = partner ? poolShortages(tx, partner.id, takes(tx, accountId)) : []
+    if (shortages.length > 0) return { shortages }
     const ended = findTies(tx, account).invitations.total
     endTie(tx, actor, account)
     endSuspensionByPartner(tx, actor, accountId)

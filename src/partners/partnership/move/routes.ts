@@ -75,8 +75,8 @@ export default async function accountTransferRoutes(app: FastifyInstance) {
 function wordsOf(refused: Exclude<Moved, 'moved'>, partner: string, name: string): string {
   if (refused === 'no-partner') return apart`There is no partner account “${partner}”.`
   if (refused === 'suspended-partner') return apart`“${partner}” is suspended, and cannot look after customers.`
-  if (refused === 'same') return apart`${name} is there already.`
-  const lacks = refused.map(
+  if (refused === 'unchanged') return apart`${name} is there already.`
+  const lacks = refused.shortages.map(
     ({ resource, takes, left }) =>
       apart`${resource.name}: ${withUnit(takes, resource)} needed, ${withUnit(left, resource)} left`,
   )

@@ -12,7 +12,7 @@ import { findOpenRequest, type QuotaRequest } from './reading.ts'
 import { tellDeciders } from './telling.ts'
 
 /** What a new request is refused for, by the id of its resource; or as a whole. */
-export type Asked = QuotaRequest | 'open-already' | 'too-many' | NotMore
+export type Asked = QuotaRequest | 'open-already' | 'too-many' | { notMore: NotMore }
 
 const day = 24 * 3_600_000
 /** ASVS 2.4: a request writes letters, so that an account makes so many a day. */
@@ -39,13 +39,13 @@ export function askForMore(
     const holder = holderOf(accountId, projectId)
     const quotas = findQuotas(tx, holder)?.quotas
     if (!quotas) return undefined
-    const wrong: NotMore = new Map(
+    const notMore: NotMore = new Map(
       quotas.flatMap(({ resource, own }) => {
         const asked = amounts.get(resource.id)
         return asked === undefined || raises(own, asked) ? [] : [[resource.id, own]]
       }),
     )
-    if (wrong.size > 0) return wrong
+    if (notMore.size > 0) return { notMore }
     if (findOpenRequest(tx, accountId)) return 'open-already'
     const today = and(
       eq(quotaRequests.accountId, accountId),
