@@ -226,8 +226,8 @@ const outcomes = {
   'there is no room': ['full', 'limit', 'too-many'],
   'somebody has it': ['taken', 'member', 'has-admin'],
   'something else stands in the way': [
-    ...['customers', 'projects', 'needed', 'last-admin', 'last-operator'],
-    ...['no-partner', 'suspended-partner', 'inactive', 'unproved', 'log-in'],
+    ...['customers', 'projects', 'needed', 'last-admin', 'last-operator', 'last-way-in'],
+    ...['no-partner', 'suspended-partner', 'inactive', 'unproved', 'log-in', 'counter-fell'],
   ],
 }
 

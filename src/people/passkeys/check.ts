@@ -42,7 +42,7 @@ export async function checkPasskey(
 /** Notes the use. False where the passkey was removed since, or its counter fell: then its owner is told. */
 export function acceptPasskey({ server }: FastifyRequest, actor: Actor, { passkey, user, use }: Proven): boolean {
   return (
-    notePasskeyUse(server.db, actor, { passkey, use }, tellPasskey(server, user, 'refused', passkey.name)) === 'used'
+    notePasskeyUse(server.db, actor, { passkey, use }, tellPasskey(server, user, 'refused', passkey.name)) === 'saved'
   )
 }
 

@@ -85,12 +85,12 @@ export function addPasskey(
   actor: Person,
   { passkey, name, host, handle, sessionHash }: Adding,
   tell: (tx: Db) => void,
-): 'added' | 'known' | 'too-many' | 'outdated' {
+): 'saved' | 'taken' | 'too-many' | 'stale' {
   return write(db, actor, (tx) => {
     const { userId } = actor
     const sameHandle = or(isNull(users.passkeyHandle), eq(users.passkeyHandle, handle))
     const user = and(eq(users.id, userId), sameHandle)
-    if (tx.update(users).set({ passkeyHandle: handle }).where(user).run().changes === 0) return 'outdated'
+    if (tx.update(users).set({ passkeyHandle: handle }).where(user).run().changes === 0) return 'stale'
     if (listPasskeys(tx, userId).length >= mostPasskeys) return 'too-many'
     const [added] = tx
       .insert(passkeys)
@@ -98,14 +98,14 @@ export function addPasskey(
       .onConflictDoNothing()
       .returning({ id: passkeys.id })
       .all()
-    if (!added) return 'known'
+    if (!added) return 'taken'
     tx.update(sessions)
       .set({ secondFactor: true })
       .where(and(eq(sessions.hash, sessionHash), eq(sessions.userId, userId)))
       .run()
     record(tx, actor, { kind: 'user.passkey-added', userId })
     tell(tx)
-    return 'added'
+    return 'saved'
   })
 }
 
@@ -120,17 +120,17 @@ export function renamePasskey(db: Db, actor: Person, id: number, name: string): 
   })
 }
 
-/** Removes one of the actor’s own; returns it. 'last' where nothing else would log them in. */
+/** Removes one of the actor’s own; returns it. 'last-way-in' where nothing else would log them in. */
 export function removePasskey(
   db: Db,
   actor: Person,
   id: number,
   tell: (tx: Db, passkey: Passkey) => void,
-): Passkey | 'last' | undefined {
+): Passkey | 'last-way-in' | undefined {
   return write(db, actor, (tx) => {
     const passkey = findPasskey(tx, actor.userId, id)
     if (!passkey) return undefined
-    if (!hasOtherWayIn(tx, actor.userId, id)) return 'last'
+    if (!hasOtherWayIn(tx, actor.userId, id)) return 'last-way-in'
     tx.delete(passkeys).where(eq(passkeys.id, id)).run()
     record(tx, actor, { kind: 'user.passkey-removed', userId: actor.userId })
     tell(tx, passkey)
@@ -154,23 +154,23 @@ export function dropPasskeys(tx: Db, userId: UserId): number {
 }
 
 /**
- * Notes a use that was proved right. 'fell' where the authenticator counts and did not count on: two have the same key.
- * 'gone' where it was removed since, or its user disabled.
+ * Notes a use that was proved right. 'counter-fell' where the authenticator counts and did not count on: two have the same key.
+ * Undefined where it was removed since, or its user disabled.
  */
 export function notePasskeyUse(
   db: Db,
   actor: Actor,
   { passkey: { id, credentialId, host }, use: { counter, backedUp } }: { passkey: Passkey; use: PasskeyUse },
   tellFallen: (tx: Db) => void,
-): 'used' | 'fell' | 'gone' {
+): 'saved' | 'counter-fell' | undefined {
   return write(db, actor, (tx) => {
     const { passkey, user } = findCredential(tx, credentialId, host) ?? {}
-    if (!passkey || user?.disabledAt !== null) return 'gone'
+    if (!passkey || user?.disabledAt !== null) return undefined
     if (counter <= passkey.counter && !(counter === 0 && passkey.counter === 0)) {
       tellFallen(tx)
-      return 'fell'
+      return 'counter-fell'
     }
     tx.update(passkeys).set({ counter, backedUp, lastUsedAt: actor.at }).where(eq(passkeys.id, id)).run()
-    return 'used'
+    return 'saved'
   })
 }

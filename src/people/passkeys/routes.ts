@@ -45,7 +45,7 @@ export default async function passkeyRoutes(app: FastifyInstance) {
     )
     return reply.seeOther(
       page,
-      removed === 'last'
+      removed === 'last-way-in'
         ? 'Nothing else would log you in. Set a password, or add another passkey first.'
         : apart`The passkey ${removed.name} was removed. Delete it on your device, too.`,
     )

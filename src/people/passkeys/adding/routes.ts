@@ -54,11 +54,11 @@ export default async function passkeyAddingRoutes(app: FastifyInstance) {
       })
       if (passkey) {
         const result = add(request, passkey, name, challenge.handle)
-        if (result === 'added') return reply.seeOther(page, apart`The passkey ${name} was added.`)
+        if (result === 'saved') return reply.seeOther(page, apart`The passkey ${name} was added.`)
         form.errors.credential = {
-          known: 'This passkey is known already.',
+          taken: 'This passkey is known already.',
           'too-many': tooMany,
-          outdated: 'You have added another one meanwhile. Try again.',
+          stale: 'You have added another one meanwhile. Try again.',
         }[result]
         return showAdding(request, reply.code(422), form)
       }
