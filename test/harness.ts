@@ -439,7 +439,7 @@ export class Page {
 
   /** The page as it was sent, without the tokens of its forms, which differ on every page. */
   get withoutTokens(): string {
-    return this.body.replace(/(name="_(?:csrf|once)" value=")[^"]*/g, '$1')
+    return this.body.replace(/(name="_(?:csrf|once)" value="|challenge&quot;:&quot;)[\w-.]*/g, '$1')
   }
 
   /** The page’s text, white space folded, the top bar left out. */

@@ -53,7 +53,7 @@ import {
   words,
 } from './late-ways.ts'
 import { erasing, idIn, sessionOf, type Who, type World } from './late-world.ts'
-import { addressOf, formFor, type Objects } from './objects.ts'
+import { addressOf, formFor, lettersKept, type Objects } from './objects.ts'
 
 // Every form of the running application, as somebody who may send it does, and what they can lose on the way.
 
@@ -572,6 +572,7 @@ export const byVisitors: Record<string, VisitorForm> = {
     arrange: async (w) => {
       const phone = new Authenticator()
       await phone.addTo(w.clients.Tom)
+      await lettersKept(w.panel)
       const client = w.panel.visit()
       const page = await client.get('/login')
       const credential = phone.get(askedOn(page, '/login/passkey'))
@@ -589,6 +590,7 @@ export const byVisitors: Record<string, VisitorForm> = {
     arrange: async (w) => {
       const phone = new Authenticator()
       await phone.addTo(w.clients.Tom)
+      await lettersKept(w.panel)
       setUpTwoFactor(w, 'Tom')
       const client = w.panel.visit()
       const page = await client.open((await client.logIn(cast.tom.email)).location ?? '')

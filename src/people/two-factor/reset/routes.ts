@@ -21,7 +21,7 @@ export default async function twoFactorResetRoutes(app: FastifyInstance) {
         '/support/users',
         done
           ? apart`Two-factor login and passkeys of ${user.name} were reset, and all sessions ended.`
-          : apart`${user.name} has neither two-factor login nor passkeys.`,
+          : apart`${user.name} has neither two-factor login nor passkeys. Nothing was changed.`,
       )
     },
   )

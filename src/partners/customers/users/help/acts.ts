@@ -64,7 +64,7 @@ export function helpUsers(app: FastifyInstance): void {
       `/partner/customers/${customer.identifier}/users`,
       reset
         ? apart`Two-factor login and passkeys of ${member.name} were reset, and all their sessions ended.`
-        : apart`${member.name} has neither two-factor login nor passkeys.`,
+        : apart`${member.name} has neither two-factor login nor passkeys. Nothing was changed.`,
     )
   })
 
