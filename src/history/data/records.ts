@@ -4,7 +4,7 @@ import type { AccountId } from '../../db/ids.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, type PageOf, readPage } from '../../db/list.ts'
 import type { Db } from '../../db/open.ts'
 import { equals, type Placeholders, placeholdersOf, prepared } from '../../db/prepared.ts'
-import { accounts, apiTokens, invitations, letters, projects, records, users } from '../../db/schema.ts'
+import { accounts, apiTokens, invitations, letters, memberships, projects, records, users } from '../../db/schema.ts'
 import { isOneOf } from '../../db/search.ts'
 import { recordFamilies } from '../../records/kinds.ts'
 import { affectingRenames } from '../names/data.ts'
@@ -46,6 +46,8 @@ export type RecordFilter = keyof typeof recordList.filters
 
 const actor = alias(users, 'actor')
 const subject = alias(users, 'subject')
+const actorIn = alias(memberships, 'actor_in')
+const subjectIn = alias(memberships, 'subject_in')
 const actorAccount = alias(accounts, 'actor_account')
 
 /** The newest first. */
@@ -99,6 +101,9 @@ function selectRecords(db: Db, { where, orderBy, limit }: PageOf) {
       actor: actor.name,
       actorIsOperator: actor.operator,
       actorIsService: actor.service,
+      actorDeletedAt: actor.deletedAt,
+      /** Of who is a user of the account now: null where they are none. */
+      actorFromPartner: actorIn.fromPartner,
       actorAccount: {
         id: actorAccount.id,
         name: actorAccount.name,
@@ -112,12 +117,22 @@ function selectRecords(db: Db, { where, orderBy, limit }: PageOf) {
         identifier: accounts.identifier,
         version: accounts.version,
         partnerId: accounts.partnerId,
+        deletedAt: accounts.deletedAt,
       },
       accountKind: accounts.kind,
       subject: subject.name,
+      subjectIsService: subject.service,
+      subjectDeletedAt: subject.deletedAt,
+      subjectFromPartner: subjectIn.fromPartner,
       subjectId: records.userId,
       actorId: records.actorId,
-      project: { id: projects.id, name: projects.name, identifier: projects.identifier, version: projects.version },
+      project: {
+        id: projects.id,
+        name: projects.name,
+        identifier: projects.identifier,
+        version: projects.version,
+        deletedAt: projects.deletedAt,
+      },
       invited: invitations.email,
       letter: letters.subject,
       letterTo: letters.email,
@@ -131,6 +146,8 @@ function selectRecords(db: Db, { where, orderBy, limit }: PageOf) {
     .leftJoin(actorAccount, eq(actorAccount.id, records.actorAccountId))
     .leftJoin(accounts, eq(accounts.id, records.accountId))
     .leftJoin(subject, eq(subject.id, records.userId))
+    .leftJoin(actorIn, and(eq(actorIn.accountId, records.accountId), eq(actorIn.userId, records.actorId)))
+    .leftJoin(subjectIn, and(eq(subjectIn.accountId, records.accountId), eq(subjectIn.userId, records.userId)))
     .leftJoin(projects, eq(projects.id, records.projectId))
     .leftJoin(invitations, eq(invitations.id, records.invitationId))
     .leftJoin(letters, eq(letters.id, records.letterId))

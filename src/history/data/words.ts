@@ -7,9 +7,10 @@ import { isOneOf } from '../../db/search.ts'
 import { type AccountKind, type ProjectRole, projectRoleNames, type Role, roleName } from '../../policy.ts'
 import { type RecordKind, recordKinds } from '../../records/kinds.ts'
 import type { Change } from '../../records/record.ts'
-import { accountRenames, nameAt, type Rename, userRenames } from '../names/data.ts'
+import { accountRenames, type Named, nameAt, type Rename, userRenames } from '../names/data.ts'
 import { sentenceOf } from '../sentences/sentence.ts'
 import { type Sentence, unreadableChange } from '../sentences/told.ts'
+import { linksOf } from './links.ts'
 import type { RawRecord, Side } from './records.ts'
 import { isAboutCustomer, isFromPartner, isOfAccount, isOfPartner, type Scope } from './scope.ts'
 
@@ -33,12 +34,13 @@ export function inFull(db: Db, scope: Scope, partnerId: AccountId | undefined, r
   return rows.map((row) => {
     const { id, kind, subjectId, actorId } = row
     const own = !isFromPartner(scope) || row.account?.partnerId === scope.fromAccountId
-    const account = placeAt(row.account, own, id, renames.accounts)
+    const links = linksOf(scope, row)
+    const account = linked(placeAt(row.account, own, id, renames.accounts), links.account)
     const ofOthers = isOfAccount(scope) && row.accountId !== scope.accountId
     const elsewhere = ofOthers && row.accountId !== null
     const side = sideOf(scope, partnerId, row)
-    const subject = subjectId === actorId ? null : personAt(subjectId, row.subject, id)
-    const project = placeAt(row.project, own, id, renames.projects)
+    const subject = subjectId === actorId ? null : linked(personAt(subjectId, row.subject, id), links.subject)
+    const project = linked(placeAt(row.project, own, id, renames.projects), links.project)
     const change = changeOf(row, personal)
     return {
       id,
@@ -62,7 +64,7 @@ export function inFull(db: Db, scope: Scope, partnerId: AccountId | undefined, r
       bySupport: row.bySupport,
       words: recordKinds[kind as RecordKind] ?? kind,
       // Who renamed another’s account, and from where any rename was made, is that account’s and person’s own.
-      actor: elsewhere ? null : personAt(actorId, row.actor, id),
+      actor: elsewhere ? null : linked(personAt(actorId, row.actor, id), links.actor),
       ip: ofOthers || isOfPartner(scope) ? null : row.ip,
       /** The API token that it was done with, by its last characters; those of a purged account are gone. */
       token: ofOthers || row.tokenId === null ? null : `…${row.tokenEnd ?? ''}`,
@@ -86,6 +88,8 @@ export function inFull(db: Db, scope: Scope, partnerId: AccountId | undefined, r
     }
   })
 }
+
+const linked = (named: Named | null, href: string | undefined) => (named && href ? { ...named, href } : named)
 
 const catalogue = prepared((db) =>
   db.select({ key: resources.key, name: resources.name, unit: resources.unit }).from(resources).prepare(),

@@ -13,7 +13,7 @@ import { isOneOf } from '../../db/search.ts'
 export type Rename = { recordId: number; before: string }
 
 /** A name as it was, and as it is now where that differs. */
-export type Named = { name: string; now: string | null }
+export type Named = { name: string; now: string | null; href?: string }
 
 /** What a record was about is shown with. `renames` are of one person, account or project, the oldest first. */
 export function nameAt(now: string, recordId: number, renames: Rename[] | undefined): Named {
