@@ -57,7 +57,7 @@ export const root = fileURLToPath(new URL('..', import.meta.url))
 /**
  * Reads the settings from environment variables; the README lists them.
  * `defaults` replace settings that are not given.
- * Throws a ConfigError that names each variable that is wrong.
+ * Throws a ConfigError that names what is wrong: each variable, or the first where one names a file or a place elsewhere.
  */
 export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.ProcessEnv = process.env): Config {
   const set = readSettings({ ...defaults, ...given })

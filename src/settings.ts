@@ -97,7 +97,7 @@ const names = Object.keys(settings.shape) as Setting[]
 /** A secret may be in a file instead, which NAME_FILE names. */
 const secrets: readonly Setting[] = ['SMTP_URL', 'METRICS_TOKEN', 'AWS_SECRET_ACCESS_KEY']
 /** What may hold a password or a key is not repeated in an error. */
-const unrepeated: readonly Setting[] = [...secrets, 'BACKUP_TO', 'REPLICATE_TO', 'AWS_ACCESS_KEY_ID']
+const unrepeated: readonly Setting[] = [...secrets, 'BACKUP_TO', 'REPLICATE_TO', 'AWS_REGION', 'AWS_ACCESS_KEY_ID']
 
 /** The environment variables that the panel reads, those that name files among them. */
 export const settingNames: string[] = names.flatMap((name) =>

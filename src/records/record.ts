@@ -1,4 +1,4 @@
-import { asc, desc, gt, max } from 'drizzle-orm'
+import { asc, desc, gt, isNotNull, max } from 'drizzle-orm'
 import type { AccountId, ProjectId, UserId } from '../db/ids.ts'
 import type { Authority, Db } from '../db/open.ts'
 import { equals, type Placeholders, prepared, preparedInsert } from '../db/prepared.ts'
@@ -82,6 +82,17 @@ const chainEnd = prepared((db) =>
   db.select({ id: records.id, hash: records.hash }).from(records).orderBy(desc(records.id)).limit(1).prepare(),
 )
 
+/** Where something else has added a record without a hash: the chain goes on from the last one that has one. */
+const chainedEnd = prepared((db) =>
+  db
+    .select({ hash: records.hash })
+    .from(records)
+    .where(isNotNull(records.hash))
+    .orderBy(desc(records.id))
+    .limit(1)
+    .prepare(),
+)
+
 const newest = prepared((db) =>
   db
     .select({ id: max(records.id) })
@@ -163,7 +174,7 @@ export function record(tx: Db, actor: Actor, what: What): void {
     requestId: actor.requestId,
     tokenId: actor.tokenId ?? null,
   }
-  newRecord(tx).run({ ...row, hash: chainHash(row, last?.hash ?? '') })
+  newRecord(tx).run({ ...row, hash: chainHash(row, (last?.hash === null ? chainedEnd(tx).get() : last)?.hash ?? '') })
   const beside = [...(personal && userId !== undefined ? [{ userId, ...personal }] : []), ...typed]
   for (const one of beside)
     tx.insert(personalChanges)

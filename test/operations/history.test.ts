@@ -1,12 +1,14 @@
-import { copyFileSync, readdirSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { readCompanion } from '../../src/db/companion.ts'
-import { openDatabase, openToRead } from '../../src/db/open.ts'
+import { allOrNothing, type Db, openDatabase, openToRead, write } from '../../src/db/open.ts'
 import { makeBackup } from '../../src/operations/backups/make.ts'
 import { restoreBackup } from '../../src/operations/backups/restore.ts'
 import { verifyChain } from '../../src/records/data/verifying.ts'
+import { byItself, record } from '../../src/records/record.ts'
 import { newFolder, type Panel, startApp, there } from '../harness.ts'
 import { runCommand } from '../process.ts'
 import { releases, unpackRelease } from '../releases/releases.ts'
@@ -50,14 +52,16 @@ t.test('what the panel writes is chained, acts that were taken back included', a
   const before = verifyChain(db)
   t.ok(before.records > 10)
   t.same(before.problems, [])
-  t.throws(() =>
-    db.transaction((tx) => {
-      tx.run(
-        "INSERT INTO records (id, at, kind, by_support, change) SELECT max(id) + 1, 1, 'user.created', 0, '{}' FROM records",
-      )
-      throw new Error('taken back')
-    }),
-  )
+  const recordAndThrow = (tx: Db) => {
+    record(tx, byItself(1), { kind: 'installation.backed-up' })
+    throw new Error('taken back')
+  }
+  t.throws(() => write(db, byItself(1), recordAndThrow), { message: 'taken back' })
+  write(db, byItself(1), (tx) => {
+    record(tx, byItself(1), { kind: 'installation.backed-up' })
+    t.throws(() => allOrNothing(tx, recordAndThrow), { message: 'taken back' })
+    record(tx, byItself(1), { kind: 'installation.backed-up' })
+  })
   await (await panel.signIn('tom')).submit('/profile', 'Save name', { name: 'Thomas' })
   const after = verifyChain(db)
   t.same(after.problems, [])
@@ -117,6 +121,10 @@ t.test('a changed, removed, inserted or moved record is noticed', async (t) => {
       [`INSERT INTO records (at, kind, by_support, change) VALUES (1, 'user.created', 0, '{}')`],
       new RegExp(`^Record ${newest + 1} was inserted`),
     ],
+    'added before the first': [
+      [`INSERT INTO records (id, at, kind, by_support, change) VALUES (-5, 1, 'user.created', 0, '{}')`],
+      /^Record -5 was inserted/,
+    ],
     'two in each other’s place': [
       [
         'CREATE TEMP TABLE swapped AS SELECT * FROM records',
@@ -148,7 +156,7 @@ t.test(
     chainRecords(sqlite)
     sqlite.close()
     t.same(problemsOf(anew), [])
-    t.match(problemsOf(anew, remembered), [`Up to record ${head.record}, the history is not the one that a.db holds.`])
+    t.match(problemsOf(anew, remembered), [`The history up to record ${head.record} differs from the backup a.db.`])
   },
 )
 
@@ -174,7 +182,7 @@ t.test('a backup’s companion says where the history ended, and the command com
   const whole = await runCommand(['verify-history'], panel.dataDir).done
   t.match(whole, {
     code: 0,
-    out: /records, each as it was written; compared with 1 backup\.\nHead: record \d+, [\w-]{43}\n$/,
+    out: /records, none was changed; compared with 1 backup\.\nHead: record \d+, [\w-]{43}\n$/,
   })
   t.match(await runCommand(['verify-history', backup], panel.dataDir).done, { code: 0, out: /compared with 0 backups/ })
 
@@ -202,6 +210,69 @@ t.test('after an older backup was restored, the backups that it left behind are 
   close()
   t.match(await runCommand(['verify-history', '--against', later], dataDir).done, { code: 1 })
   t.match(await runCommand(['verify-history'], dataDir).done, { code: 0, out: `record ${head.record}` })
+})
+
+t.test(
+  'what the panel writes after a record that something else added is chained with all before that one',
+  async (t) => {
+    const panel = await withHistory(t)
+    const { db } = panel
+    db.run("INSERT INTO records (at, kind, by_support, change) VALUES (1, 'user.created', 0, '{}')")
+    await (await panel.signIn('tom')).submit('/profile', 'Save name', { name: 'Thomas' })
+    const { problems, head } = verifyChain(db)
+    t.match(problems, [/was inserted by something other than the panel/])
+    t.equal(problems.length, 1, 'the panel’s own are as it wrote them')
+    const anew = tampered(panel, 'UPDATE records SET actor_id = 1 WHERE id = 5')
+    t.match(problemsOf(anew)[0], /^Record 5 is not what was written/)
+    t.same(verifyChain(db, [{ ...head, name: 'a.db' }]).problems.length, 1)
+  },
+)
+
+t.test('a database of an earlier version, and a damaged companion, are told in a line', async (t) => {
+  const [release] = releases
+  const dataDir = newFolder()
+  unpackRelease(there(release), dataDir)
+  for (const command of ['verify-history', 'history'])
+    t.match(await runCommand([command], dataDir).done, { code: 2, err: /^The records of .* are not chained: .*\n$/ })
+
+  const panel = await withHistory(t)
+  const backup = join(panel.dataDir, 'backups', 'one.db')
+  mkdirSync(join(panel.dataDir, 'backups'), { recursive: true })
+  writeFileSync(backup, '')
+  writeFileSync(`${backup}.json`, '{}')
+  t.match(await runCommand(['verify-history'], panel.dataDir).done, { code: 1, out: /one\.db\.json is damaged/ })
+})
+
+t.test('a reader that follows goes on with the restoration of an earlier backup', async (t) => {
+  const panel = await withHistory(t)
+  const at = panel.app.now()
+  const backup = join(newFolder(), 'old.db')
+  await makeBackup(panel.dataDir, backup, { at })
+  const { head } = verifyChain(panel.db)
+  await (await panel.signIn('tom')).submit('/profile', 'Save name', { name: 'Thomas' })
+  const newest = verifyChain(panel.db).head.record
+  t.ok(newest > head.record)
+  const dataDir = newFolder()
+  panel.db.$client.prepare('VACUUM INTO ?').run(join(dataDir, 'panel.db'))
+
+  const following = runCommand(['history', '--after', String(head.record), '--follow'], dataDir)
+  const said = { out: '', err: '' }
+  following.child.stdout.on('data', (piece) => {
+    said.out += piece
+  })
+  following.child.stderr.on('data', (piece) => {
+    said.err += piece
+  })
+  await until('the rename is told', () => said.out.includes('user.renamed'))
+  renameSync(join(dataDir, 'panel.db'), join(dataDir, 'earlier.db'))
+  await wait(1_500)
+  await restoreBackup(dataDir, backup, { key: undefined, at, replica: undefined })
+  await until('the restoration is told', () => said.out.includes('installation.restored'))
+  following.child.kill('SIGTERM')
+  await following.done
+  t.match(said.err, `Going on with record ${head.record + 1}.`)
+  const [, ...later] = said.out.split('user.renamed')
+  t.match(later.join(''), new RegExp(`"id":${head.record + 1},[^\\n]*installation\\.restored`))
 })
 
 t.test('the records of earlier versions are chained when they are migrated', async (t) => {

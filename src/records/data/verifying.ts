@@ -1,4 +1,4 @@
-import { asc, desc, eq, gt } from 'drizzle-orm'
+import { asc, eq, gt } from 'drizzle-orm'
 import type { Db } from '../../db/open.ts'
 import { records } from '../../db/schema.ts'
 import { type ChainHead, chainHash } from '../chain.ts'
@@ -31,12 +31,13 @@ export function verifyChain(db: Db, heads: RememberedHead[] = []): ChainReport {
   }
   let before = { id: 0, hash: '' }
   let count = 0
-  for (const rows of recordsSince(db, 0))
+  // Whoever inserts one may number it as they like.
+  for (const rows of recordsSince(db, Number.MIN_SAFE_INTEGER))
     for (const row of rows) {
       count++
-      const wanted = chainHash(row, before.hash)
+      // No part of the chain: the panel goes on from the record before it.
       if (row.hash === null) tell(`Record ${row.id} was inserted by something other than the panel.`)
-      else if (row.hash !== wanted)
+      else if (row.hash !== chainHash(row, before.hash))
         tell(
           row.id > before.id + 1
             ? `${missing(before.id + 1, row.id - 1)} missing.`
@@ -44,8 +45,8 @@ export function verifyChain(db: Db, heads: RememberedHead[] = []): ChainReport {
         )
       for (const head of heads)
         if (head.record === row.id && head.hash !== row.hash)
-          tell(`Up to record ${row.id}, the history is not the one that ${head.name} holds.`)
-      before = { id: row.id, hash: row.hash ?? wanted }
+          tell(`The history up to record ${row.id} differs from the backup ${head.name}.`)
+      before = { id: row.id, hash: row.hash ?? before.hash }
     }
   for (const { record, name } of heads)
     if (record > before.id) tell(`${missing(before.id + 1, record)} missing at the end: ${name} holds them.`)
@@ -54,14 +55,17 @@ export function verifyChain(db: Db, heads: RememberedHead[] = []): ChainReport {
 
 const missing = (from: number, to: number) => (from === to ? `Record ${from} is` : `Records ${from} to ${to} are`)
 
-/** When a backup was last restored, in milliseconds since 1970; 0 if never. */
-export function lastRestored(db: Db): number {
-  const row = db
-    .select({ at: records.at })
+/** The records of restored backups, the oldest first; `at` in milliseconds since 1970. */
+export function restorations(db: Db): { id: number; at: number }[] {
+  return db
+    .select({ id: records.id, at: records.at })
     .from(records)
     .where(eq(records.kind, 'installation.restored'))
-    .orderBy(desc(records.id))
-    .limit(1)
-    .get()
-  return row?.at ?? 0
+    .orderBy(asc(records.id))
+    .all()
+}
+
+/** The hash of a record; undefined where there is no such record. */
+export function hashOf(db: Db, id: number): string | null | undefined {
+  return db.select({ hash: records.hash }).from(records).where(eq(records.id, id)).get()?.hash
 }
