@@ -12,7 +12,7 @@ import type { Searched } from './triggers.ts'
 export const frequent = 2_000
 /** So many trigrams narrow a search down; the words themselves are compared anyway. */
 const mostTrigrams = 24
-/** And so many of one word, the rarest: the index reads all rows of each. */
+/** And first so many of one word, the rarest: the index reads all rows of each. */
 const mostOfWord = 3
 /** The newest texts say which trigrams are rare; so many searches later they are read again. */
 const sampled = 500
@@ -94,28 +94,41 @@ export function beginsWords(text: string, q: string): boolean {
 /** The ids of the rows with all trigrams of these words; undefined where these are many, or the words too short. */
 export function candidates(db: Db, table: Searched, words: Word[]): number[] | undefined {
   const usual = usualTrigrams(db, table)
+  const narrow = withTrigrams(words, usual, mostOfWord)
+  if (narrow === '') return undefined
+  const ids = idsWith(db, table, narrow)
+  if (ids) return ids
+  // What none of the newest texts has may be in all older ones.
+  const whole = withTrigrams(words, usual, Number.POSITIVE_INFINITY)
+  return whole === narrow ? undefined : idsWith(db, table, whole)
+}
+
+/** What the index is asked for: these words, with at most so many trigrams of each. */
+function withTrigrams(words: Word[], usual: Map<string, number>, most: number): string {
   const wanted: string[] = []
   let trigrams = 0
   for (const readings of words) {
-    const each = readings.map((reading) => trigramsOf(reading, usual))
+    const each = readings.map((reading) => trigramsOf(reading, usual).slice(0, most))
     if (each.some((reading) => reading.length === 0) || trigrams >= mostTrigrams) continue
     trigrams += each.flat().length
     wanted.push(`(${each.map((reading) => `(${reading.join(' AND ')})`).join(' OR ')})`)
   }
-  if (wanted.length === 0) return undefined
+  return wanted.join(' AND ')
+}
+
+function idsWith(db: Db, table: Searched, wanted: string): number[] | undefined {
   const index = sql.identifier(`${table}_index`)
   const rows = db.all<{ id: number }>(
-    sql`select rowid as id from ${index} where ${index} match ${wanted.join(' AND ')} limit ${frequent + 1}`,
+    sql`select rowid as id from ${index} where ${index} match ${wanted} limit ${frequent + 1}`,
   )
   return rows.length > frequent ? undefined : rows.map(({ id }) => id)
 }
 
-/** The rarest, as FTS5 takes them. */
+/** The rarest first, as FTS5 takes them. */
 function trigramsOf(word: string, usual: Map<string, number>): string[] {
   const often = (trigram: string) => usual.get(trigram) ?? 0
   return [...new Set(trigramsIn(word))]
     .sort((one, other) => often(one) - often(other))
-    .slice(0, mostOfWord)
     .map((trigram) => `"${trigram.replaceAll('"', '""')}"`)
 }
 
