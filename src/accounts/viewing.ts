@@ -6,8 +6,8 @@ import type { findSessionViewer } from './data/membership.ts'
 
 type ViewingUser = NonNullable<ReturnType<typeof findSessionViewer>>['user']
 
-/** The user as viewers know them, in a browser that names this time zone. */
-export function viewingAs(user: ViewingUser, zone = ''): NonNullable<Viewer['user']> {
+/** The user as viewers know them, in a browser that names this time zone, or none. */
+export function viewingAs(user: ViewingUser, zone?: string): NonNullable<Viewer['user']> {
   return {
     id: user.id,
     name: user.name,
@@ -18,7 +18,7 @@ export function viewingAs(user: ViewingUser, zone = ''): NonNullable<Viewer['use
     twoFactor: user.totpSecret !== null,
     passkey: user.hasPasskey === 1,
     theme: user.theme,
-    reads: { timeZone: (user.zoneByBrowser && zone) || user.timeZone, numbers: user.numbers },
+    reads: { timeZone: (user.zoneByBrowser ? zone : undefined) ?? user.timeZone, numbers: user.numbers },
   }
 }
 

@@ -38,9 +38,13 @@ const known = new Set(timeZones)
 /** Set by public/app.js. */
 const zoneCookie = 'meshpanel-zone'
 
-/** The time zone that the browser of a request names; empty for UTC, and where it names none that is known. */
-export function zoneOfBrowser({ cookies }: { cookies: Record<string, string | undefined> }): string {
+/** Names of UTC that browsers use. */
+const utc = ['UTC', 'Etc/UTC', 'Etc/UCT', 'UCT', 'Etc/GMT', 'GMT', 'Etc/Universal', 'Universal', 'Etc/Zulu', 'Zulu']
+
+/** The time zone that the browser of a request names, empty for UTC; undefined where it names none that is known. */
+export function zoneOfBrowser({ cookies }: { cookies: Record<string, string | undefined> }): string | undefined {
   const named = cookies[zoneCookie] ?? ''
+  if (utc.includes(named)) return ''
   const zone = Object.hasOwn(renamed, named) ? (renamed[named] ?? '') : named
-  return known.has(zone) ? zone : ''
+  return known.has(zone) ? zone : undefined
 }

@@ -146,6 +146,19 @@ t.test(
     await save(tom, { timeZone: 'browser' })
     t.same(kept(), { timeZone: 'Asia/Kolkata', zoneByBrowser: true })
     t.equal(await zone(), 'GMT+5:30')
+
+    name('nowhere')
+    t.equal(await chosen(), 'As my browser (Asia/Kolkata)', 'as at the last log-in')
+    await save(tom, { theme: 'dark' })
+    t.same(kept(), { timeZone: 'Asia/Kolkata', zoneByBrowser: true }, 'another choice leaves it')
+    for (const utc of ['UTC', 'Etc/UTC', 'GMT']) {
+      name(utc)
+      t.equal(await zone(), 'UTC', `a machine that runs in ${utc} is not one that names no zone`)
+      t.equal(await chosen(), 'As my browser (UTC)')
+    }
+    await tom.submit('/profile', 'Log out')
+    await logIn()
+    t.same(kept(), { timeZone: '', zoneByBrowser: true }, 'e-mails follow to UTC at the log-in')
   },
 )
 

@@ -5,7 +5,7 @@ import { readList } from '../../web/lists/list.ts'
 import { timeZones, zoneOfBrowser } from '../../web/reader.ts'
 import { type Form, newForm } from '../../web/request/forms.ts'
 import { listSessions, sessionList } from '../data/sessions.ts'
-import { displayChoices, findUser } from '../data/users.ts'
+import { type Display, displayChoices, findUser } from '../data/users.ts'
 
 /** What sessions are called in the address of the page that also lists the accounts. */
 export const sessionPrefix = 'sessions-'
@@ -26,8 +26,13 @@ export function showProfile(request: FastifyRequest, reply: FastifyReply, forms:
     emailForm: forms.email ?? newForm(),
     displayForm: forms.display ?? newForm(displayChoices(user)),
     timeZones,
-    zone: zoneOfBrowser(request),
+    zone: zoneByBrowser(request, user),
     passwordForm: forms.password ?? newForm(),
     list: listOwnAccounts(db, id, readList(request, ownAccountList)),
   })
+}
+
+/** The time zone of somebody who leaves it to the browser: where that names none, as it was at the last log-in. */
+export function zoneByBrowser(request: FastifyRequest, user: Pick<Display, 'timeZone' | 'zoneByBrowser'>): string {
+  return zoneOfBrowser(request) ?? (user.zoneByBrowser ? user.timeZone : '')
 }

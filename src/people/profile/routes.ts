@@ -7,12 +7,12 @@ import { found, notFound } from '../../web/answer/errors.ts'
 import { personName, readId, version } from '../../web/fields.ts'
 import { plural } from '../../web/format.ts'
 import { listDownload } from '../../web/lists/csv.ts'
-import { timeZones, zoneOfBrowser } from '../../web/reader.ts'
+import { timeZones } from '../../web/reader.ts'
 import { readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
 import { endOtherSessions, endSession, listSessions, sessionList } from '../data/sessions.ts'
 import { findUser, renameUser, setDisplay } from '../data/users.ts'
-import { sessionPrefix, showProfile } from './page.ts'
+import { sessionPrefix, showProfile, zoneByBrowser } from './page.ts'
 
 const display = z.strictObject({
   theme: z.enum(['', 'light', 'dark'], { error: 'Choose a theme from the list.' }),
@@ -53,10 +53,11 @@ export default async function profileRoutes(app: FastifyInstance) {
   app.post('/profile/display', { config: { can: 'profile.change' } }, async (request, reply) => {
     const form = readForm(display, request.body)
     if (!form.input) return showProfile(request, reply.code(422), { display: form })
+    const byBrowser = form.input.timeZone === 'browser'
     const changed = setDisplay(db, actor(request), request.signedIn.id, {
       ...form.input,
-      ...(form.input.timeZone === 'browser' && { timeZone: zoneOfBrowser(request) }),
-      zoneByBrowser: form.input.timeZone === 'browser',
+      ...(byBrowser && { timeZone: zoneByBrowser(request, found(findUser(db, request.signedIn.id))) }),
+      zoneByBrowser: byBrowser,
     })
     return reply.seeOther(
       '/profile',

@@ -162,7 +162,7 @@ export async function signIn(
     if (tx.update(users).set({ lastSeenAt: now() }).where(proved).run().changes === 0) return false
     const zone = zoneOfBrowser(request)
     // For e-mails: pages follow the browser that shows them.
-    if (zone)
+    if (zone !== undefined)
       tx.update(users)
         .set({ timeZone: zone })
         .where(and(eq(users.id, userId), users.zoneByBrowser))
