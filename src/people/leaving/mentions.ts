@@ -20,10 +20,13 @@ export function mentionsOf({ names, emails }: Mentioned): {
   }
 }
 
-/** Whole words only: Tom is not in tomorrow. The longest first, since one may begin with another. */
+/**
+ * Whole words only: Tom is not in tomorrow. The longest first, since one may begin with another. Between two words of a
+ * name may be any spaces: pages and e-mails show several, or one that does not break, as one.
+ */
 function pattern(words: string[], flags: string): RegExp | undefined {
   const known = [...new Set(words)].filter(Boolean).sort((one, other) => other.length - one.length)
   if (known.length === 0) return undefined
-  const any = known.map((word) => word.replaceAll(/[\\^$.*+?()[\]{}|/]/g, '\\$&')).join('|')
+  const any = known.map((word) => word.replaceAll(/[\\^$.*+?()[\]{}|/]/g, '\\$&').replaceAll(/\s+/g, '\\s+')).join('|')
   return new RegExp(`(?<![\\p{L}\\p{N}])(?:${any})(?![\\p{L}\\p{N}])`, flags)
 }

@@ -127,8 +127,10 @@ export function forgetImports(tx: Db, person: Known): void {
 
 /** Whether one of these columns may name somebody: letters of ASCII in any case, as SQLite compares them. */
 function mentioned(columns: SQLiteColumn[], { names, emails }: Mentioned): SQL | undefined {
-  const words = [...names, ...emails].map((word) => word.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase()))
-  return or(...columns.flatMap((column) => words.map((word) => sql`instr(lower(${column}), ${word}) > 0`)))
+  const texts = [...names, ...emails].map((text) => text.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase()))
+  const holdsAll = (column: SQLiteColumn, words: string[]) =>
+    and(...words.map((word) => sql`instr(lower(${column}), ${word}) > 0`))
+  return or(...columns.flatMap((column) => texts.map((text) => holdsAll(column, text.split(/\s+/)))))
 }
 
 /**

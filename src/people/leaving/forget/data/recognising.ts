@@ -13,7 +13,7 @@ import {
   records,
   users,
 } from '../../../../db/schema.ts'
-import { findMatches, isOneOf } from '../../../../db/search.ts'
+import { findMatches, holds, isOneOf, searchWords } from '../../../../db/search.ts'
 import { openBody } from '../../../../mail/outbox.ts'
 import { wordsIn } from '../../../../mail/plain.ts'
 import type { RecordKind } from '../../../../records/kinds.ts'
@@ -164,7 +164,7 @@ export function lettersNaming(db: Db, secrets: Secrets, person: Known): number[]
     )
     .all()
   const mentions = mentionsOf(person)
-  const named = or(...person.names.map((name) => sql`instr(${letters.search}, ${fold(name)}) > 0`))
+  const named = or(...person.names.map((name) => holds(letters.search, searchWords(name))))
   const legible = db
     .select()
     .from(letters)
