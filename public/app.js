@@ -16,13 +16,36 @@ document.addEventListener('keydown', (event) => {
   }
 })
 
+// The menu of a list’s rows is on the page once. The name of a row leads to the page that has the same.
+const rowMenu = document.getElementById('row-menu')
+for (const row of rowMenu ? document.querySelectorAll('#list tr:has(td)') : []) {
+  const [name, acts] = [row.querySelector('td:first-child a'), row.lastElementChild]
+  const menu = Object.assign(document.createElement('details'), { className: 'menu', name: 'menu' })
+  const summary = Object.assign(document.createElement('summary'), {
+    textContent: '⋯',
+    ariaLabel: `More for ${name.textContent}`,
+  })
+  const panel = Object.assign(document.createElement('div'), { className: 'menu-panel' })
+  const of = `${name.href.replace(/\/quotas$/, '')}/`
+  const states = (acts.dataset.is ?? '').split(' ')
+  for (const item of rowMenu.content.cloneNode(true).children) {
+    const { if: some, unless } = item.dataset
+    if ((some && !some.split(' ').some((state) => states.includes(state))) || states.includes(unless)) continue
+    for (const to of ['href', 'formaction'])
+      if (item.hasAttribute(to)) item.setAttribute(to, of + item.getAttribute(to))
+    panel.append(item.cloneNode(true))
+  }
+  menu.append(summary, panel)
+  acts.append(menu)
+}
+
 // Rows to tick: all of the page at once, and how many are ticked.
 for (const table of document.querySelectorAll('table[data-tick]')) {
-  const boxes = [...table.querySelectorAll('tbody .tick input')]
+  const boxes = [...table.querySelectorAll('tbody input[name="c"]')]
   const bar = boxes[0]?.form
   const words = bar?.querySelector('[data-ticked]')
   const every = Object.assign(document.createElement('input'), { type: 'checkbox', ariaLabel: 'Tick all on this page' })
-  table.querySelector('th.tick')?.replaceChildren(every)
+  table.querySelector('th.ticks')?.prepend(every)
   const count = () => {
     const n = boxes.filter((box) => box.checked).length
     every.checked = n === boxes.length

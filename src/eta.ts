@@ -18,7 +18,7 @@ export function newEta(reload: boolean, tools?: object, base = ''): Eta {
     functionHeader: 'const { tools } = this',
     plugins: [
       { processTemplate: withoutIndentation },
-      ...(tools ? [{ processTemplate: withoutEndTags }] : []),
+      ...(tools ? [{ processTemplate: withoutEndTags }, { processTemplate: withoutQuotes }] : []),
       ...(base ? [{ processTemplate: (template: string) => putBaseBefore(template, base) }] : []),
     ],
     filterFunction: (value) => {
@@ -52,8 +52,15 @@ function withoutIndentation(template: string): string {
     .replaceAll(/\n[ \t]+/g, '\n ')
 }
 
-/** HTML ends cells and rows where the next one begins. Programs that show e-mails may not know that. */
-const withoutEndTags = (template: string): string => template.replaceAll(/<\/t[dhr]>/g, '')
+/** HTML ends cells, rows and options where the next one begins. Programs that show e-mails may not know that. */
+const withoutEndTags = (template: string): string => template.replaceAll(/<\/(?:t[dhr]|option)>/g, '')
+
+/** A plain word in an attribute needs no quotes. What a view prints keeps them. */
+const withoutQuotes = (template: string): string =>
+  template
+    .split(/(<%[\s\S]*?%>)/)
+    .map((part, n) => (n % 2 === 0 ? part.replaceAll(/(\s[a-z-]+=)"([\w#.:-]+)"(?=[\s>])/g, '$1$2') : part))
+    .join('')
 
 /** In attributes that hold an address: those that are written out, and those that an expression begins. */
 function putBaseBefore(template: string, base: string): string {

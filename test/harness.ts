@@ -399,7 +399,7 @@ export function formFields(form: HTMLElement): Fields {
   for (const select of elementsOf(form, 'select')) {
     const options = select.querySelectorAll('option')
     const chosen = options.find((option) => option.hasAttribute('selected')) ?? options[0]
-    if (chosen) add(select.getAttribute('name'), chosen.getAttribute('value') ?? '')
+    if (chosen) add(select.getAttribute('name'), chosen.getAttribute('value') ?? chosen.text.trim())
   }
   return fields
 }
@@ -429,7 +429,13 @@ export class Page {
 
   get root(): HTMLElement {
     // By itself the parser takes what is in a <pre> for text.
-    this.#root ??= parse(this.body, { blockTextElements: { script: true, style: true } })
+    if (!this.#root) {
+      // It does not know that an option ends where the next one begins.
+      const ended = this.body.replaceAll(/(<option\b[^>]*>[^<]*)(?=\s*<(?!\/option))/g, '$1</option>')
+      this.#root = parse(ended, { blockTextElements: { script: true, style: true } })
+      // They are for scripts.
+      for (const template of this.#root.querySelectorAll('template')) template.remove()
+    }
     return this.#root
   }
 
@@ -439,7 +445,7 @@ export class Page {
 
   /** The page as it was sent, without the tokens of its forms, which differ on every page. */
   get withoutTokens(): string {
-    return this.body.replace(/(name="_(?:csrf|once)" value="|challenge&quot;:&quot;)[\w-.]*/g, '$1')
+    return this.body.replace(/(name=_(?:csrf|once) value="|challenge&quot;:&quot;)[\w-.]*/g, '$1')
   }
 
   /** The page’s text, white space folded, the top bar left out. */
@@ -486,9 +492,20 @@ export class Page {
     return link && this.address(link.getAttribute('href'))
   }
 
-  /** Where an address on this page leads to; one that is relative begins in its folder. */
+  /** Where an address on this page leads to; one that is relative begins in its folder, or at its base. */
   address(written = ''): string {
-    return /^\w[^:]*$/.test(written) ? this.path.slice(0, this.path.lastIndexOf('/') + 1) + written : written
+    const base = this.root.querySelector('base')?.getAttribute('href') ?? this.path
+    if (!/^(?:\w[^:]*|\.\.\/.*)$/.test(written)) return written
+    const { pathname, search } = new URL(written, `http://x${base}`)
+    return pathname + search
+  }
+
+  /** The cells of a table’s rows in the column of names, or of what stands for one. */
+  get nameCells(): HTMLElement[] {
+    return this.root.querySelectorAll('main table').flatMap((table) => {
+      const column = table.querySelectorAll('th').findIndex((head) => head.classList.contains('main'))
+      return table.querySelectorAll('tbody tr').flatMap((row) => row.querySelectorAll('td')[column] ?? [])
+    })
   }
 
   hasButton(label: string): boolean {

@@ -66,7 +66,7 @@ export const projectList = {
     'name-z': { words: 'Name, Z to A', column: projects.sortKey, order: 'desc', value: (project) => project.sortKey },
   },
   columns: {
-    name: { head: 'Project', look: 'main', sorts: ['name', 'name-z'], file: ({ name }) => name },
+    name: { head: 'Project', look: 'main who', sorts: ['name', 'name-z'], file: ({ name }) => name },
     identifier: { file: ({ identifier }) => identifier },
     role: { head: 'My role' },
     people: { head: 'People', look: 'num', label: true, file: ({ people }) => people },

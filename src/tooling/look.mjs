@@ -1,4 +1,4 @@
-// node src/tooling/look.mjs: writes what public/ takes from npm packages: the font, and the icons as one sprite.
+// node src/tooling/look.mjs: writes what public/ takes from npm packages: the font, and the icons as one style sheet.
 // test/web/look.test.ts says when a file is not what the installed packages make of it.
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -45,18 +45,22 @@ const icons = {
   upload: 'upload',
 }
 
-/** The sprite: every icon as a symbol, drawn by the strokes that the style sheet sets. */
-export function sprite() {
-  const symbols = Object.entries(icons).map(([name, lucide]) => {
+/** The icons as masks: a page names each by a word of a class, and the text’s colour shows through. */
+export function iconSheet() {
+  const rules = Object.entries(icons).map(([name, lucide]) => {
     const source = readFileSync(join(packages, 'lucide-static/icons', `${lucide}.svg`), 'utf8')
     const shapes = source.slice(source.indexOf('>', source.indexOf('<svg')) + 1, source.indexOf('</svg>'))
-    return `<symbol id="${name}" viewBox="0 0 24 24">${shapes.trim().replaceAll(/>\s+</g, '><')}</symbol>`
+    const drawn = shapes.trim().replaceAll(/>\s+</g, '><').replaceAll(' />', '/>').replaceAll('"', "'")
+    const picture = `${opening}${drawn}</svg>`.replaceAll('<', '%3C').replaceAll('>', '%3E')
+    return `.i-${name} {\n  --icon: url("data:image/svg+xml,${picture}");\n}`
   })
-  const licence = '<!-- Lucide, ISC License: see LICENCES.txt -->'
-  return `${licence}\n<svg xmlns="http://www.w3.org/2000/svg">\n${symbols.join('\n')}\n</svg>\n`
+  return `/* Lucide, ISC License: see LICENCES.txt */\n${rules.join('\n')}\n`
 }
+
+const opening =
+  "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' stroke='%23000' stroke-width='2.2' stroke-linecap='round' stroke-linejoin='round'>"
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   for (const [name, from] of Object.entries(fonts)) copyFileSync(from, join(root, 'public', name))
-  writeFileSync(join(root, 'public/icons.svg'), sprite())
+  writeFileSync(join(root, 'public/icons.css'), iconSheet())
 }

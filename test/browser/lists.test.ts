@@ -66,7 +66,7 @@ for (const javaScriptEnabled of [true, false]) {
     await petra.goto('/partner/customers?sort=name-z')
     const bar = page.getByRole('form', { name: 'Ticked rows' })
     t.notOk(await bar.isVisible())
-    const first = page.locator('tbody .tick input').first()
+    const first = page.locator('tbody [name=c]').first()
     await first.check()
     t.ok(await bar.isVisible())
     if (javaScriptEnabled) {

@@ -121,7 +121,7 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     )[3] ?? '',
   )
 
-  const norasInvitation = await stella.page.getByLabel('Tick nora@acme.example').inputValue()
+  const norasInvitation = await stella.page.getByRole('checkbox', { name: 'Nora' }).inputValue()
 
   await petra.goto('/partner/customers')
   await petra.fill({ Name: 'Mills', Identifier: 'mills' })
@@ -160,11 +160,10 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
   }
   const [partnerImport, ownImport] = [petra.path, stella.path]
   await olga.goto('/support/users')
-  const umasRemoval =
-    (await olga.page
-      .locator('tr', { hasText: cast.uma.email })
-      .getByRole('link', { name: 'Delete', includeHidden: true })
-      .getAttribute('href')) ?? ''
+  const umasRemoval = await olga.page
+    .locator('tr', { hasText: cast.uma.email })
+    .getByRole('link', { name: 'Delete', includeHidden: true })
+    .evaluate((link) => (link as HTMLAnchorElement).pathname)
   await olga.goto('/support/accounts')
   await olga.fill({ Name: 'Solo', Identifier: 'solo', 'Full name': 'Sol', 'E-mail': 'sol@solo.example' })
   await olga.press('Create account')
@@ -360,7 +359,7 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
       name: 'customers-ticked',
       who: petra,
       path: '/partner/customers',
-      act: async ({ page }) => page.getByLabel('Tick Acme').check(),
+      act: async ({ page }) => page.getByRole('checkbox', { name: 'Acme' }).check(),
     },
     {
       name: 'ticked-suspension',
@@ -400,7 +399,7 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
       name: 'users-ticked',
       who: stella,
       path: '/customer/users',
-      act: async ({ page }) => page.getByLabel('Tick nora@acme.example').check(),
+      act: async ({ page }) => page.getByRole('checkbox', { name: 'Nora' }).check(),
     },
     { name: 'ticked-resending', who: stella, path: `/customer/ticked-invitations/resending?c=${norasInvitation}` },
     {

@@ -62,7 +62,7 @@ t.test('Home says what needs a partner, with counts and links to just these cust
   ] as const) {
     const list = await petra.open(later[words]?.href ?? '')
     t.same(
-      list.root.querySelectorAll('main td.main code').map((td) => td.text.trim()),
+      list.nameCells.map((cell) => cell.querySelector('code')?.text.trim() ?? ''),
       customers,
       words,
     )

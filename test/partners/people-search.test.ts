@@ -8,7 +8,7 @@ import { accountId, type Page, type Panel, startApp, userId } from '../harness.t
 
 t.setTimeout(600_000)
 
-const identifiers = (page: Page) => page.root.querySelectorAll('main td.main code').map((td) => td.text.trim())
+const identifiers = (page: Page) => page.nameCells.map((cell) => cell.querySelector('code')?.text.trim() ?? '')
 
 async function world(t: Parameters<typeof startApp>[0]) {
   const panel = await startApp(t)

@@ -19,7 +19,7 @@ t.test('a theme is in the page itself, so that nothing flashes, and only for its
   await save(tom, { theme: 'dark' })
   const page = await tom.open('/projects')
   t.equal(themeOf(page.body), 'dark')
-  t.match(page.body, '<meta name="color-scheme" content="dark">')
+  t.match(page.body, '<meta name=color-scheme content="dark">')
   t.equal(themeOf((await stella.open('/projects')).body), undefined)
   t.equal(themeOf((await tom.get('/nowhere')).body), 'dark', 'errors too')
   t.match((await tom.open('/profile')).body, /<option value="dark" selected>/)

@@ -136,7 +136,7 @@ async function readForms(panel: Panel, clients: Map<CastName | 'visitor', Client
       for (const form of page.root.querySelectorAll('form[method="post"][action], button[formaction]')) {
         // What only opens a page.
         if (form.closest('form')?.getAttribute('method') === 'get') continue
-        const action = form.getAttribute('formaction') ?? form.getAttribute('action') ?? ''
+        const action = page.address(form.getAttribute('formaction') ?? form.getAttribute('action'))
         const route = posts.find(({ pattern }) => pattern.test(action))
         if (!route) throw new Error(`${path} has a form that no route takes: ${action}`)
         const fields = forms.get(route.url) ?? new Map<string, string[]>()
@@ -144,7 +144,7 @@ async function readForms(panel: Panel, clients: Map<CastName | 'visitor', Client
         for (const field of [form, ...inRow, ...form.querySelectorAll('input, select, textarea, button')]) {
           const name = field.getAttribute('name')?.split('.')[0] ?? ''
           if (name === '' || name.startsWith('_')) continue
-          const values = field.querySelectorAll('option').map((option) => option.getAttribute('value') ?? '')
+          const values = field.querySelectorAll('option').map((option) => option.getAttribute('value') ?? option.text)
           fields.set(name, [...(fields.get(name) ?? []), ...values, field.getAttribute('value') ?? ''].slice(0, 20))
         }
         forms.set(route.url, fields)

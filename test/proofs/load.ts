@@ -129,7 +129,7 @@ function send(
   page: Page,
   { path, fields, headers = {} }: { path: string; fields: Record<string, string>; headers?: Record<string, string> },
 ): Promise<Page> {
-  const hidden = (name: string) => /value="([^"]*)"/.exec(page.body.split(`name="${name}"`)[1] ?? '')?.[1] ?? ''
+  const hidden = (name: string) => /value="([^"]*)"/.exec(page.body.split(`name=${name}`)[1] ?? '')?.[1] ?? ''
   const account = hidden('_account')
   const all = { _csrf: hidden('_csrf'), ...(account ? { _account: account } : {}), ...fields }
   return client.postRaw(path, new URLSearchParams(all).toString(), headers)

@@ -150,7 +150,7 @@ t.test('Partner Users read the plans and change none', async (t) => {
 t.test('new customers get the default plan, another one, or none, in the act that creates them', async (t) => {
   const panel = await startApp(t)
   const petra = await panel.signIn('petra')
-  t.notMatch((await petra.get('/partner/customers')).body, 'name="plan"')
+  t.notMatch((await petra.get('/partner/customers')).body, 'name=plan')
   await plan(petra, 'M', { projects: '5', cores: '8', newCustomers: 'yes' })
   await plan(petra, 'L', { projects: '20' })
   const create = (identifier: string, fields: Fields = {}) =>

@@ -31,7 +31,7 @@ function addCustomers({ db }: Panel, names: string[], more: (n: number) => objec
   })
 }
 
-const identifiers = (page: Page) => page.root.querySelectorAll('main td.main code').map((td) => td.text.trim())
+const identifiers = (page: Page) => page.nameCells.map((cell) => cell.querySelector('code')?.text.trim() ?? '')
 
 /** Follows Next from the first page to the last, and Previous back: what was seen on the way. */
 async function walk(client: Client, path: string): Promise<{ there: string[]; back: string[] }> {

@@ -4,18 +4,18 @@ import { brotliCompressSync } from 'node:zlib'
 import t from 'tap'
 import { root } from '../../src/config.ts'
 import { newEta } from '../../src/eta.ts'
-import { fonts, sprite } from '../../src/tooling/look.mjs'
+import { fonts, iconSheet } from '../../src/tooling/look.mjs'
 import { hue, initials } from '../../src/web/format.ts'
 
 const file = (name: string) => readFileSync(join(root, 'public', name))
 
 t.test('the font and the icons are those of the packages', async (t) => {
   for (const [name, from] of Object.entries(fonts)) t.ok(file(name).equals(readFileSync(from)), name)
-  t.equal(file('icons.svg').toString(), sprite(), 'or run: node src/tooling/look.mjs')
+  t.equal(file('icons.css').toString(), iconSheet(), 'or run: node src/tooling/look.mjs')
 })
 
 t.test('what a page loads is at most 150 kB', async (t) => {
-  const packed = ['app.css', 'app.js', 'identifier.js', 'icons.svg'].map(
+  const packed = ['app.css', 'app.js', 'identifier.js', 'icons.css'].map(
     (name) => brotliCompressSync(file(name)).length,
   )
   const sizes = [...packed, ...Object.keys(fonts).map((name) => file(name).length)]
@@ -29,8 +29,8 @@ t.test('the style sheet depends on no word of a page and holds no colour outside
   t.notMatch(css, /^ {2}[^-]*:\s*#[0-9a-f]{3,8}\b/m)
 })
 
-t.test('every icon that a view names is in the sprite', async (t) => {
-  const names = new Set([...sprite().matchAll(/<symbol id="([^"]+)"/g)].map(([, name]) => name))
+t.test('every icon that a view names has its picture', async (t) => {
+  const names = new Set([...iconSheet().matchAll(/^\.i-(\w+)/gm)].map(([, name]) => name))
   const used = new Set<string>()
   const views = newEta(false).config.views ?? ''
   for (const view of readdirSync(views, { recursive: true })

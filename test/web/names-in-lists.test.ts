@@ -291,7 +291,8 @@ t.test('rows of an earlier version are found and sorted alike after its migratio
 })
 
 /** The names of a list's rows, as the page shows them. */
-const namesOf = (page: Page) => page.root.querySelectorAll('main td.main :is(.name, bdi)').map((one) => one.text.trim())
+const namesOf = (page: Page) =>
+  page.nameCells.flatMap((cell) => cell.querySelectorAll(':is(.name, bdi)')).map((one) => one.text.trim())
 
 async function walk(client: Client, path: string): Promise<{ there: string[]; back: string[] }> {
   let page = await client.open(path)

@@ -29,7 +29,7 @@ t.test('sort, rows and view of a list come back, until its user chooses others',
   const back = await petra.get(list)
   t.match(back.text, '1 customer found')
   t.notMatch(back.text, 'Acme')
-  t.equal(back.root.querySelector('#list-size option[selected]')?.getAttribute('value'), '50')
+  t.equal(back.root.querySelector('select[name=size] option[selected]')?.getAttribute('value'), '50')
   t.equal(back.root.querySelector('#q')?.getAttribute('value'), '', 'what was searched for is not kept')
   t.match((await max.get(list)).text, '2 customers', 'others see the list as before')
 

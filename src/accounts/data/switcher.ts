@@ -68,7 +68,7 @@ export const ownAccountList = {
     },
   },
   columns: {
-    name: { head: 'Account', look: 'main', file: ({ name }) => name },
+    name: { head: 'Account', look: 'main who', file: ({ name }) => name },
     identifier: { file: ({ identifier }) => identifier },
     role: { head: 'Role', file: ({ role }) => role },
   },

@@ -56,7 +56,7 @@ export const memberList = {
     joined: { words: 'Newest first', column: memberships.createdAt, order: 'desc', value: (member) => member.joinedAt },
   },
   columns: {
-    name: { head: 'Name', look: 'main', sorts: ['name', 'name-z'], file: ({ name }) => name },
+    name: { head: 'Name', look: 'main who person', sorts: ['name', 'name-z'], file: ({ name }) => name },
     'e-mail': { file: ({ email }) => email },
     role: { head: 'Role', file: ({ role }) => role },
     'last seen': { head: 'Last seen', look: 'muted', label: true, file: ({ lastSeenAt }) => isoTime(lastSeenAt) },

@@ -29,7 +29,7 @@ export const deletedProjectList = {
     },
   },
   columns: {
-    name: { head: 'Project', look: 'main', file: ({ name }) => name },
+    name: { head: 'Project', look: 'main who', file: ({ name }) => name },
     identifier: { file: ({ identifier }) => identifier },
     people: { head: 'People', look: 'num wide', file: ({ people }) => people },
     deleted: { head: 'Deleted', look: 'muted', label: true, file: ({ deletedAt }) => isoTime(deletedAt) },

@@ -32,7 +32,7 @@ export const accountList = {
   idOf: (account) => account.id,
   sorts: accountSorts,
   columns: {
-    name: { head: 'Name', look: 'main', sorts: ['name', 'name-z'], file: ({ name }) => name },
+    name: { head: 'Name', look: 'main who', sorts: ['name', 'name-z'], file: ({ name }) => name },
     identifier: { file: ({ identifier }) => identifier },
     kind: { head: 'Kind', look: 'trim not-narrow', file: ({ kind }) => kind },
     partner: { file: ({ partnerName }) => partnerName },

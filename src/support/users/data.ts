@@ -19,7 +19,7 @@ export const userList = {
     created: { words: 'Newest first', column: users.createdAt, order: 'desc', value: (user) => user.createdAt },
   },
   columns: {
-    name: { head: 'Name', look: 'main', sorts: ['name', 'name-z'], file: ({ name }) => name },
+    name: { head: 'Name', look: 'main who person', sorts: ['name', 'name-z'], file: ({ name }) => name },
     'e-mail': { file: ({ email }) => email },
     accounts: { head: 'Accounts', look: 'num wide', file: ({ accounts }) => accounts },
     sessions: { head: 'Sessions', look: 'num wide' },

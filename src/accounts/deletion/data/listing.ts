@@ -23,7 +23,7 @@ export const deletedCustomerList = {
     },
   },
   columns: {
-    name: { head: 'Name', look: 'main', file: ({ name }) => name },
+    name: { head: 'Name', look: 'main who', file: ({ name }) => name },
     identifier: { file: ({ identifier }) => identifier },
     users: { head: 'Users', look: 'num wide', file: ({ users }) => users },
     deleted: { head: 'Deleted', look: 'muted', label: true, file: ({ deletedAt }) => isoTime(deletedAt) },

@@ -31,7 +31,7 @@ export const invitationList = {
     sent: { words: 'Newest first', column: invitations.id, order: 'desc', value: (invitation) => invitation.id },
   },
   columns: {
-    name: { head: 'Name', look: 'main', file: ({ name }) => name },
+    name: { head: 'Name', look: 'main who person', file: ({ name }) => name },
     'e-mail': { file: ({ email }) => email },
     role: { head: 'Role', look: 'wide', file: ({ role }) => role },
     sent: { head: 'Sent', look: 'trim', label: true, file: ({ sentAt }) => isoTime(sentAt) },

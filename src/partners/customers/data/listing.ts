@@ -49,7 +49,7 @@ export const customerList = {
   idOf: (customer) => customer.id,
   sorts: accountSorts,
   columns: {
-    name: { head: 'Name', look: 'main', sorts: ['name', 'name-z'], file: ({ name }) => name },
+    name: { head: 'Name', look: 'main who', sorts: ['name', 'name-z'], file: ({ name }) => name },
     identifier: { file: ({ identifier }) => identifier },
     users: { head: 'Users', look: 'num wide', file: ({ users }) => users },
     projects: { head: 'Projects' },

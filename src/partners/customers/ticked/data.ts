@@ -44,6 +44,13 @@ export async function listTicked(db: Db, partnerId: AccountId, identifiers: stri
   return ticked.sort((one, other) => one.name.localeCompare(other.name))
 }
 
+/** The identifiers of the partner's living customers with these ids. */
+export function identifiersById(db: Db, partnerId: AccountId, ids: AccountId[]): Map<number, string> {
+  const theirs = and(livingOf(partnerId), isOneOf(accounts.id, ids))
+  const rows = db.select({ id: accounts.id, identifier: accounts.identifier }).from(accounts).where(theirs).all()
+  return new Map(rows.map(({ id, identifier }) => [id, identifier]))
+}
+
 /** One of them, as it is now. */
 export function findTicked(db: Db, partnerId: AccountId, identifier: string): TickedCustomer | undefined {
   return readTicked(db, partnerId, [identifier])[0]

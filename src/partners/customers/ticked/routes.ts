@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
+import { asAccountId } from '../../../db/ids.ts'
 import { can } from '../../../policy.ts'
 import { findPlan, listPlanNames, type Plan } from '../../../quotas/plans/data/plans.ts'
 import { badRequest, found, notFound } from '../../../web/answer/errors.ts'
@@ -12,7 +13,7 @@ import { customerList } from '../data/listing.ts'
 import { listTags } from '../details/data.ts'
 import { oneTag } from '../details/tags.ts'
 import { type TickedAct, tickedActs } from './acts.ts'
-import { listMatching, listTicked, mostAtOnce, rowsOfTicked, type TickedCustomer } from './data.ts'
+import { identifiersById, listMatching, listTicked, mostAtOnce, rowsOfTicked, type TickedCustomer } from './data.ts'
 import { changeTicked, notYours } from './run.ts'
 import { tickedBase as base, undoTicked } from './undo.ts'
 
@@ -132,12 +133,18 @@ async function showChoice(request: FastifyRequest, reply: FastifyReply, act: Tic
   })
 }
 
-/** The ticked customers of a request for a preview, or all that match. */
+/** The ticked customers of a request for a preview, by identifier or (in the list's rows, which are short) by id; or all that match. */
 async function readChoice(request: FastifyRequest) {
   const query = request.query as Record<string, unknown>
   const list = listOf(query.list)
-  if (query.all !== 'yes') return { identifiers: readIdentifiers([query.c].flat()), list, more: false }
   const { db, now } = request.server
+  if (query.all !== 'yes') {
+    const given = readIdentifiers([query.c].flat(), /^[1-9]\d{0,14}$/)
+    const ids = given.filter((one) => !identifierPattern.test(one)).map((one) => asAccountId(Number(one)))
+    const named = identifiersById(db, request.member.account.id, ids)
+    // What is not theirs is counted as missing: no identifier is a number.
+    return { identifiers: [...new Set(given.map((one) => named.get(Number(one)) ?? one))], list, more: false }
+  }
   const asked = readListText(String(query.list ?? ''), customerList)
   return { list, ...(await listMatching(db, request.member.account.id, asked, now())) }
 }
@@ -151,9 +158,10 @@ function listOf(query: unknown): string {
   return listAddress('/partner/customers', { ...list, spec: customerList }, '', list.cursor)
 }
 
-function readIdentifiers(given: unknown[]): string[] {
+function readIdentifiers(given: unknown[], orElse?: RegExp): string[] {
   const identifiers = given.flatMap((text) => (typeof text === 'string' && text ? text.split(',') : []))
-  if (identifiers.some((one) => !identifierPattern.test(one) || one.length > 32)) throw notFound()
+  if (identifiers.some((one) => one.length > 32 || !(identifierPattern.test(one) || orElse?.test(one))))
+    throw notFound()
   if (identifiers.length > mostAtOnce) throw badRequest(`It holds more than ${mostAtOnce} customers. Choose fewer.`)
   return [...new Set(identifiers)]
 }

@@ -35,7 +35,7 @@ export const accessList = {
   idOf: (access) => access.userId,
   sorts: { name: { words: 'Name', column: projectAccess.sortKey, order: 'asc', value: (access) => access.sortKey } },
   columns: {
-    name: { head: 'Name', look: 'main', file: ({ name }) => name },
+    name: { head: 'Name', look: 'main who person', file: ({ name }) => name },
     'e-mail': { file: ({ email }) => email },
     role: { head: 'Role', file: ({ role }) => role },
   },
