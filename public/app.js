@@ -16,27 +16,39 @@ document.addEventListener('keydown', (event) => {
   }
 })
 
-// The menu of a list’s rows is on the page once. The name of a row leads to the page that has the same.
-const rowMenu = document.getElementById('row-menu')
-for (const row of rowMenu ? document.querySelectorAll('#list tr:has(td)') : []) {
-  const [name, acts] = [row.querySelector('td:first-child a'), row.lastElementChild]
-  const menu = Object.assign(document.createElement('details'), { className: 'menu', name: 'menu' })
-  const summary = Object.assign(document.createElement('summary'), {
-    textContent: '⋯',
-    ariaLabel: `More for ${name.textContent}`,
-  })
-  const panel = Object.assign(document.createElement('div'), { className: 'menu-panel' })
-  const of = `${name.href.replace(/\/quotas$/, '')}/`
-  const states = (acts.dataset.is ?? '').split(' ')
-  for (const item of rowMenu.content.cloneNode(true).children) {
-    const { if: some, unless } = item.dataset
-    if ((some && !some.split(' ').some((state) => states.includes(state))) || states.includes(unless)) continue
-    for (const to of ['href', 'formaction'])
-      if (item.hasAttribute(to)) item.setAttribute(to, of + item.getAttribute(to))
-    panel.append(item.cloneNode(true))
+// The menu of a list’s rows is on the page once, behind the list. The name of a row leads to the page that has the same.
+const element = (name, properties, ...children) => {
+  const one = Object.assign(document.createElement(name), properties)
+  one.append(...children)
+  return one
+}
+for (const { content, previousElementSibling: list } of document.querySelectorAll('template[data-rows]'))
+  for (const row of list.querySelectorAll('tr:has(td:first-child a)')) {
+    const [name, acts] = [row.querySelector('td a'), row.lastElementChild]
+    const of = `${name.href.replace(/\/(?:quotas|correction)$/, '')}/`
+    const states = (acts.dataset.is ?? '').split(' ')
+    const items = [...content.cloneNode(true).children].filter(({ dataset: { if: some, unless } }) =>
+      some ? some.split(' ').some((state) => states.includes(state)) : !states.includes(unless),
+    )
+    for (const item of items)
+      for (const to of ['href', 'formaction'])
+        if (item.hasAttribute(to)) item.setAttribute(to, of + item.getAttribute(to))
+    const summary = element('summary', { ariaLabel: `More for ${name.textContent}` }, '⋯')
+    const panel = element('div', { className: 'menu-panel' }, ...items)
+    acts.append(element('details', { className: 'menu', name: 'menu' }, summary, panel))
   }
-  menu.append(summary, panel)
-  acts.append(menu)
+
+// A role in a list is a link to the page that changes it. Here one chooses in its place.
+const choice = document.getElementById('role-choice')?.content
+for (const link of choice ? document.querySelectorAll('a[data-v]') : []) {
+  const form = document.getElementById('act').cloneNode(true)
+  form.removeAttribute('id')
+  Object.assign(form, { action: link.href, hidden: false, className: 'inline row-save' })
+  form.append(element('input', { type: 'hidden', name: 'version', value: link.dataset.v }), choice.cloneNode(true))
+  const select = form.querySelector('select')
+  select.ariaLabel = `Role of ${link.closest('tr').querySelector('bdi').textContent}`
+  for (const option of select.options) option.defaultSelected = option.text === link.textContent
+  link.replaceWith(form)
 }
 
 // Rows to tick: all of the page at once, and how many are ticked.

@@ -275,9 +275,11 @@ export class Client {
 
   /** Sends a form of a page that was opened before. */
   async press(page: Page, button: string, fields: Fields = {}, within?: string): Promise<Page> {
-    const { form, pressed, to, named } = page.form(button, within)
-    const typed = Object.fromEntries(Object.entries(fields).map(([name, value]) => [named(name), value]))
-    const all = { ...formFields(form), ...pressed, ...typed }
+    // Without scripts, a role in a list is a link to the page that changes it.
+    const role = within && !page.hasButton(button, within) ? page.roleLink(within) : undefined
+    if (role) return this.press(await this.get(role, { referer: this.#origin + page.url }), button, fields)
+    const { form, pressed, to } = page.form(button, within)
+    const all = { ...formFields(form), ...pressed, ...fields }
     if (form.getAttribute('method') !== 'post') return this.get(`${to}?${encode(all)}`)
     const headers = { referer: this.#origin + page.url }
     if (form.getAttribute('enctype') !== 'multipart/form-data') return this.#post(to, all, headers)
@@ -404,8 +406,12 @@ export function formFields(form: HTMLElement): Fields {
   return fields
 }
 
-/** The form that a button sends, what the button adds to it, where to, and what a field is named in the button’s row. */
-type SentForm = { form: HTMLElement; pressed: Fields; to: string; named: (name: string) => string }
+/** The form that a button sends, what the button adds to it, and where to. */
+type SentForm = { form: HTMLElement; pressed: Fields; to: string }
+
+/** The parser does not know that an option ends where the next one begins. */
+export const withOptionsEnded = (body: string): string =>
+  body.replaceAll(/(<option\b[^>]*>[^<]*)(?=\s*<(?!\/option))/g, '$1</option>')
 
 /** An answer, read as its reader would. */
 export class Page {
@@ -430,9 +436,7 @@ export class Page {
   get root(): HTMLElement {
     // By itself the parser takes what is in a <pre> for text.
     if (!this.#root) {
-      // It does not know that an option ends where the next one begins.
-      const ended = this.body.replaceAll(/(<option\b[^>]*>[^<]*)(?=\s*<(?!\/option))/g, '$1</option>')
-      this.#root = parse(ended, { blockTextElements: { script: true, style: true } })
+      this.#root = parse(withOptionsEnded(this.body), { blockTextElements: { script: true, style: true } })
       // They are for scripts.
       for (const template of this.#root.querySelectorAll('template')) template.remove()
     }
@@ -508,8 +512,15 @@ export class Page {
     })
   }
 
-  hasButton(label: string): boolean {
-    return this.#buttons(this.root).some((button) => label === nameOf(button))
+  hasButton(label: string, within?: string): boolean {
+    const places = within ? this.#places(within) : [this.root]
+    return places.flatMap((place) => this.#buttons(place)).some((button) => label === nameOf(button))
+  }
+
+  /** Where the role in a row is changed. */
+  roleLink(within: string): string | undefined {
+    const [link] = this.#places(within).flatMap((place) => place.querySelectorAll('a[data-v]'))
+    return link && this.address(link.getAttribute('href'))
   }
 
   /** The names of the accounts in the switcher, in its order. */
@@ -539,13 +550,10 @@ export class Page {
         `${this.path} (${this.status}) has no button “${button}”${within ? ` at “${within}”` : ''}:\n${this.text}`,
       )
     const name = found.getAttribute('name')
-    const row = found.closest('tr')?.querySelectorAll('select, input') ?? []
-    const inRow = row.map((field) => field.getAttribute('name') ?? '')
     return {
       form,
       pressed: name ? { [name]: found.getAttribute('value') ?? '' } : {},
       to: this.address(found.getAttribute('formaction') ?? form.getAttribute('action') ?? this.path),
-      named: (name) => inRow.find((own) => own.startsWith(`${name}.`)) ?? name,
     }
   }
 

@@ -68,13 +68,13 @@ t.test('providing access: a project, an invitation by e-mail, access, and what a
   const member = await nils.submitAndFollow(link, 'Accept invitation')
   t.match(member.notice, 'You are working in Acme now')
 
-  const access = await stella.open('/customer/projects')
-  const intranet = access.form('Give access', 'Intranet')
+  const access = await stella.open((await stella.open('/customer/projects')).link('Give access', 'Intranet') ?? '')
+  const intranet = access.form('Give access')
   const people = intranet.form
     .querySelectorAll('input[name="people"]')
     .map((input) => input.getAttribute('value') ?? '')
   t.equal(people.length, 3, 'Tom, Nora and Nils')
-  await stella.press(access, 'Give access', { people, role: 'reader' }, 'Intranet')
+  await stella.press(access, 'Give access', { people, role: 'reader' })
   t.match((await nora.open('/projects')).row('intranet'), 'Project Reader')
   t.match((await nora.open('/projects/intranet')).text, 'You are Project Reader')
   t.notOk((await nora.open('/projects/intranet')).hasButton('Give access'))

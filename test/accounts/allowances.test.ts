@@ -193,7 +193,7 @@ t.test('a correction that stays at the address waits as a resend does; another a
   const panel = await startApp(t)
   const stella = await panel.signIn('stella')
   await invite(stella, 'greta@acme.example')
-  const to = (await stella.open('/customer/users')).link('Correct', 'greta@acme.example') ?? ''
+  const to = (await stella.open('/customer/users')).link('Greta', 'greta@acme.example') ?? ''
   for (const fields of [{}, { name: 'Gerda' }, { email: 'GRETA@acme.example' }]) {
     const before = panel.rows()
     const soon = await stella.submit(to, 'Send invitation', fields)

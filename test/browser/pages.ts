@@ -116,9 +116,11 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
   await olga.press('Delete account')
   await stella.goto('/customer/users')
   const tomsId = readId(
-    (await stella.page.locator('tr', { hasText: 'tom@acme.example' }).locator('a').first().getAttribute('href'))?.split(
-      '/',
-    )[3] ?? '',
+    await stella.page
+      .locator('tr', { hasText: 'tom@acme.example' })
+      .locator('a')
+      .first()
+      .evaluate((link) => (link as HTMLAnchorElement).pathname.split('/')[3] ?? ''),
   )
 
   const norasInvitation = await stella.page.getByRole('checkbox', { name: 'Nora' }).inputValue()
@@ -169,7 +171,8 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
   await olga.press('Create account')
   const correction = (page: string, person: Person, email: string) => async () => {
     await person.goto(page)
-    await person.follow('Correct', email)
+    await person.page.locator('tr', { hasText: email }).getByRole('link').first().click()
+    await person.page.waitForURL(/correction/)
   }
 
   await max.goto('/profile')
@@ -427,12 +430,10 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
       path: '/customer/users',
       act: (who) => who.press('Copy link', 'nora@acme.example'),
     },
-    {
-      name: 'access',
-      who: stella,
-      path: '/customer/projects',
-      act: async (who) => who.page.getByText('Give access to Shop').click(),
-    },
+    { name: 'access', who: stella, path: '/customer/projects' },
+    { name: 'access-given', who: stella, path: '/projects/shop/access?from=settings' },
+    { name: 'access-role', who: stella, path: `/projects/website/access/${tomsId}?from=settings` },
+    { name: 'member-role', who: stella, path: `/customer/users/${tomsId}/role` },
     { name: 'account', who: stella, path: '/customer/account' },
     { name: 'account-asked', who: dora, path: '/customer/account' },
     { name: 'history', who: stella, path: '/customer/history' },

@@ -1,6 +1,6 @@
 import { brotliDecompressSync } from 'node:zlib'
 import t from 'tap'
-import { invitations, letters, memberships, projects } from '../../src/db/schema.ts'
+import { invitations, letters, projects } from '../../src/db/schema.ts'
 import { resendGap } from '../../src/mail/allowance.ts'
 import { startApp } from '../harness.ts'
 
@@ -165,23 +165,3 @@ t.test('an answer is compressed where the browser takes it, unless its length co
   t.equal(refused.statusCode, 403)
   t.equal(refused.headers['content-encoding'], undefined, 'what answers a form')
 })
-
-t.test(
-  'rows that share a form change only the one whose button was pressed, whatever the others contain',
-  async (t) => {
-    const panel = await startApp(t)
-    const stella = await panel.signIn('stella')
-    const page = await stella.open('/customer/users')
-    const roles = page.root.querySelectorAll('select[form]').map((select) => select.getAttribute('name') ?? '')
-    t.ok(roles.length > 1, 'the page has several rows')
-    const before = panel.db.select().from(memberships).all()
-    const all = Object.fromEntries(roles.map((name) => [name, 'admin']))
-    const changed = await stella.press(page, 'Save', { ...all, role: 'admin' }, 'tom@acme.example')
-    t.equal(changed.status, 303)
-    const now = panel.db.select().from(memberships).all()
-    t.same(
-      now.filter(({ role }, at) => role !== before[at]?.role).map(({ role }) => role),
-      ['admin'],
-    )
-  },
-)

@@ -90,7 +90,7 @@ function fillPeople(panel: Panel, n: number): void {
   const email = personEmail(n)
   const user = db
     .insert(users)
-    .values({ ...person, email, emailKey: email, passwordHash: '' })
+    .values({ ...person, email, emailKey: email, passwordHash: '', emailProvedAt: at })
     .returning()
     .get().id
   db.insert(memberships).values({ accountId: acme, userId: user, role: 'member', createdAt: at, lastUsedAt: at }).run()

@@ -13,7 +13,7 @@ import { invitationList, listInvitations } from '../invitations/data/listing.ts'
 import { countRole, listMembers, memberList, mostOfRole } from './data.ts'
 
 /** How many projects the invitation form offers; more are given under Account Settings → Projects. */
-const choices = 20
+const choices = 10
 
 /** What invitations are called in the address of the page that also lists the users. */
 export const invitedPrefix = 'invited-'

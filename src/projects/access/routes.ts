@@ -11,9 +11,9 @@ import { userIdOf } from '../../web/request/address.ts'
 import { readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
 import { findProject, type SeenProject } from '../data.ts'
-import { showProject } from '../page.ts'
+import { showGiving, showProject } from '../page.ts'
 import { looker, projectOf } from '../scope.ts'
-import { changeAccess, giveAccess, removeAccess } from './data/giving.ts'
+import { changeAccess, findAccess, giveAccess, removeAccess } from './data/giving.ts'
 
 const role = () => z.enum(['admin', 'user', 'reader'], { error: 'Choose a role.' })
 /** Where the form is, and where it returns to: the project's page, or Account Settings → Projects. */
@@ -31,10 +31,16 @@ export default async function accessRoutes(app: FastifyInstance) {
   const { db } = app
   const change = { config: { can: 'access.change', inAccount: true } } as const
 
+  accessPages(app)
+
   app.post('/projects/:project/access', change, async (request, reply) => {
     const project = projectOf(request, 'access.change')
     const form = readForm(gift, request.body)
-    if (!form.input) return showProject(request, reply.code(422), { give: form })
+    const showAgain = () =>
+      form.values.from === 'settings'
+        ? showGiving(request, reply.code(422), form)
+        : showProject(request, reply.code(422), { give: form })
+    if (!form.input) return showAgain()
     const { people, role, from } = form.input
     const given = giveAccess(
       db,
@@ -45,7 +51,7 @@ export default async function accessRoutes(app: FastifyInstance) {
     if (!given) {
       form.errors.people =
         'Choose people from the list: one of them is not a user of this account. Nothing was changed.'
-      return showProject(request, reply.code(422), { give: form })
+      return showAgain()
     }
     return back(reply, { from, project }, givenWords(given, project, role))
   })
@@ -95,6 +101,26 @@ export default async function accessRoutes(app: FastifyInstance) {
     return back(reply, { from, project }, apart`${removed.name} no longer has access to ${project.name}.`, {
       action: `/projects/${project.identifier}/access`,
       fields: { people: String(removed.userId), role: removed.role, from },
+    })
+  })
+}
+
+/** Pages of their own, for who comes from a list. */
+function accessPages(app: FastifyInstance) {
+  const see = { config: { can: 'access.change' } } as const
+
+  app.get('/projects/:project/access', see, async (request, reply) => showGiving(request, reply))
+
+  app.get('/projects/:project/access/:user', see, async (request, reply) => {
+    const project = projectOf(request, 'access.change')
+    const seat = { accountId: request.member.account.id, projectId: project.id, userId: userIdOf(request) }
+    const person = found(findAccess(app.db, seat))
+    const { from } = request.query as Record<string, unknown>
+    return reply.page('projects/access/person', {
+      title: apart`${person.name} in ${project.name}`,
+      project,
+      person,
+      from: from === 'settings' ? from : 'project',
     })
   })
 }

@@ -3,12 +3,12 @@ import type { ListQuery } from '../../db/list.ts'
 import { canInProject } from '../../policy.ts'
 import { listDownload } from '../../web/lists/csv.ts'
 import { readList } from '../../web/lists/list.ts'
-import { accessList, listAccessOf, listCandidatesOf } from '../access/data/listing.ts'
+import { listAccessOf } from '../access/data/listing.ts'
 import { listProjects, projectList } from '../data.ts'
 import { looker } from '../scope.ts'
 
-/** How much of each project Account Settings → Projects shows at once: the rest is on the project's page. */
-const peopleShown = 10
+/** How many people of each project Account Settings → Projects shows: the others are on the project's page. */
+const peopleShown = 3
 
 /** Account Settings → Projects: all projects of the account, with the people of each. */
 export default async function projectSettingsRoutes(app: FastifyInstance) {
@@ -22,21 +22,14 @@ export default async function projectSettingsRoutes(app: FastifyInstance) {
     const list = read(readList(request, projectList))
     const ids = list.rows.map((project) => project.id)
     const access = listAccessOf(db, account.id, ids, peopleShown)
-    const candidates = listCandidatesOf(db, account.id, ids, peopleShown + 1)
     return reply.page('projects/access/index', {
       title: 'Projects',
       list,
-      columns: accessList.columns,
-      projects: list.rows.map((project) => {
-        const choices = candidates.filter(({ projectId }) => projectId === project.id)
-        return {
-          ...project,
-          mayChange: canInProject(request.viewer.standings, project.role, 'access.change'),
-          access: access.filter(({ projectId }) => projectId === project.id),
-          candidates: choices.slice(0, peopleShown),
-          moreCandidates: choices.length > peopleShown,
-        }
-      }),
+      projects: list.rows.map((project) => ({
+        ...project,
+        mayChange: canInProject(request.viewer.standings, project.role, 'access.change'),
+        access: access.filter(({ projectId }) => projectId === project.id),
+      })),
     })
   })
 }

@@ -38,6 +38,7 @@ export type Views = {
     'address' | 'choices' | 'form' | 'invitations' | 'list' | 'now' | 'projectCount' | 'views'
   >
   'accounts/members/removal': Names<'ends' | 'member'>
+  'accounts/members/role': Names<'member'>
   'accounts/service-users/index': Names<'form' | 'list'>
   'accounts/service-users/removal': Names<'service'>
   'accounts/service-users/service-user': Names<'change' | 'families' | 'form' | 'lifetimes' | 'service' | 'tokens'>
@@ -156,7 +157,9 @@ export type Views = {
   'people/two-factor/codes': Names<'codes'>
   'people/two-factor/index': Names<'codesLeft' | 'form' | 'on' | 'qr' | 'required' | 'sealed' | 'secret'>
   'people/two-factor/log-in': Names<'code' | 'form' | 'passkey'>
-  'projects/access/index': Names<'columns' | 'list' | 'projects'>
+  'projects/access/giving': Names<'candidates' | 'find' | 'form' | 'from' | 'moreCandidates' | 'project'>
+  'projects/access/index': Names<'list' | 'projects'>
+  'projects/access/person': Names<'from' | 'person' | 'project'>
   'projects/deletion/index': Names<'full' | 'list'>
   'projects/index': Names<'caretaker' | 'form' | 'full' | 'list' | 'quota'>
   'projects/removal': Names<'form' | 'project'>

@@ -58,21 +58,6 @@ export function readForm<Input>(schema: z.ZodType<Input>, body: unknown): ReadFo
   return { values, errors, input: undefined }
 }
 
-/**
- * The fields of a form. Rows of a list share one and name their fields by the row (`role.27`): those of the row whose button
- * was pressed (`_row`) lose that name, and those of other rows are left out.
- */
-export function ofRow({ body }: FastifyRequest): Values {
-  const { _row: row, ...fields } = (body ?? {}) as Values
-  return Object.fromEntries(
-    Object.entries(fields).flatMap(([field, value]) => {
-      const [, name, of] = /^(\w+)\.(.+)$/.exec(field) ?? []
-      if (name === undefined) return [[field, value]]
-      return of === row ? [[name, value]] : []
-    }),
-  )
-}
-
 export default fp(async (app: FastifyInstance) => {
   const { origin, publicUrl } = app.config
 
@@ -105,7 +90,7 @@ export default fp(async (app: FastifyInstance) => {
   })
   app.addHook('preValidation', async (request) => {
     if (request.method !== 'POST') return
-    const { _csrf, _account, _switch, _proof, _credential, _once, _user, _back, ...fields } = ofRow(request)
+    const { _csrf, _account, _switch, _proof, _credential, _once, _user, _back, ...fields } = request.body as Values
     if (Object.values(fields).flat().length > 100)
       throw badRequest('It holds more than 100 fields. Send it in several steps.')
     if (Array.isArray(_account)) throw badRequest('It names two accounts. Open the page again.')

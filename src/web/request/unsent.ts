@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { asUserId, type UserId } from '../../db/ids.ts'
 import { ownPath } from '../answer/redirects.ts'
-import { ofRow, type Values } from './forms.ts'
+import type { Values } from './forms.ts'
 
 // What somebody typed into a page whose session had ended when the form was sent. It is kept in memory for its author
 // only, not for the next person who logs in with that browser: each form says, sealed with the installation's key, whose
@@ -108,7 +108,7 @@ export function isMultipart({ headers }: FastifyRequest): boolean {
 function read(request: FastifyRequest, page: string): UnsentForm | undefined {
   if (request.routeOptions.config.secret || request.routeOptions.config.repeatable) return undefined
   const { formMeta } = request
-  const { _csrf, _user, _switch, _proof, _account, _once, _back, ...typed } = ofRow(request)
+  const { _csrf, _user, _switch, _proof, _account, _once, _back, ...typed } = (request.body ?? {}) as Values
   const once = formMeta?.once ?? _once
   const account = formMeta?.account ?? _account
   if (typeof once !== 'string' || !once || once.length > 100 || Array.isArray(account)) return undefined

@@ -27,6 +27,11 @@ type Sent = ReturnType<typeof listSent>
 export default async function memberRoleRoutes(app: FastifyInstance) {
   const { db } = app
 
+  app.get('/customer/users/:user/role', { config: { can: 'member.change' } }, async (request, reply) => {
+    const member = found(findMember(db, request.member.account.id, userIdOf(request)))
+    return reply.page('accounts/members/role', { title: apart`Role of ${member.name}`, member })
+  })
+
   app.post(
     '/customer/users/:user/role',
     { config: { can: 'member.change', inAccount: true } },

@@ -1,9 +1,9 @@
-import { and, asc, eq, inArray, isNull, notExists, notInArray, or, sql } from 'drizzle-orm'
+import { and, asc, eq, inArray, isNull, notInArray, or, sql } from 'drizzle-orm'
 import type { AccountId, ProjectId, UserId } from '../../../db/ids.ts'
 import { type List, type ListQuery, type ListSpec, readPage } from '../../../db/list.ts'
 import type { Db } from '../../../db/open.ts'
 import { equals, placeholdersOf } from '../../../db/prepared.ts'
-import { memberships, projectAccess, projects, users } from '../../../db/schema.ts'
+import { memberships, projectAccess, users } from '../../../db/schema.ts'
 import { isOneOf, matches } from '../../../db/search.ts'
 import type { ProjectRole } from '../../../policy.ts'
 
@@ -118,46 +118,5 @@ export function listCandidates(
     )
     .orderBy(...(chosen.length > 0 ? [sql`not ${isOneOf(users.id, chosen)}`] : []), asc(memberships.sortKey))
     .limit(limit)
-    .all()
-}
-
-/** The first candidates of each of these projects, at most `each`, in one query. */
-export function listCandidatesOf(
-  db: Db,
-  accountId: AccountId,
-  projectIds: ProjectId[],
-  each: number,
-): (Candidate & { projectId: ProjectId })[] {
-  if (projectIds.length === 0) return []
-  const inside = db
-    .select({ one: sql`1` })
-    .from(projectAccess)
-    .where(and(eq(projectAccess.projectId, projects.id), eq(projectAccess.userId, users.id)))
-  const numbered = db
-    .select({
-      // Both columns are called id: in a subquery each needs a name of its own.
-      projectId: sql<ProjectId>`${projects.id}`.as('project_id'),
-      userId: sql<UserId>`${users.id}`.as('user_id'),
-      name: users.name,
-      email: users.email,
-      n: sql<number>`row_number() over (partition by ${projects.id} order by ${memberships.sortKey})`.as('n'),
-    })
-    .from(projects)
-    .innerJoin(memberships, eq(memberships.accountId, projects.accountId))
-    .innerJoin(users, eq(users.id, memberships.userId))
-    .where(
-      and(
-        eq(projects.accountId, accountId),
-        inArray(projects.id, projectIds),
-        isNull(users.disabledAt),
-        notExists(inside),
-      ),
-    )
-    .as('numbered')
-  return db
-    .select()
-    .from(numbered)
-    .where(sql`${numbered.n} <= ${each}`)
-    .orderBy(asc(numbered.projectId), asc(numbered.n))
     .all()
 }
