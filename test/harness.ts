@@ -507,7 +507,9 @@ export class Page {
   /** The cells of a table’s rows in the column of names, or of what stands for one. */
   get nameCells(): HTMLElement[] {
     return this.root.querySelectorAll('main table').flatMap((table) => {
-      const column = table.querySelectorAll('th').findIndex((head) => head.classList.contains('main'))
+      const heads = table.querySelectorAll('th')
+      const [who, main] = ['who', 'main'].map((look) => heads.findIndex((head) => head.classList.contains(look)))
+      const column = (who === -1 ? main : who) ?? -1
       return table.querySelectorAll('tbody tr').flatMap((row) => row.querySelectorAll('td')[column] ?? [])
     })
   }

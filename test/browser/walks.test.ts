@@ -17,7 +17,11 @@ for (const javaScriptEnabled of [true, false]) {
     t.match(await petra.text(), 'It cannot be changed later')
     await petra.page.getByLabel('Name', { exact: true }).pressSequentially('Globex & Söhne')
     if (javaScriptEnabled)
-      t.equal(await petra.page.getByLabel('Identifier').inputValue(), 'globex-sohne', 'suggested while typing')
+      t.equal(
+        await petra.page.getByLabel('Identifier', { exact: true }).inputValue(),
+        'globex-sohne',
+        'suggested while typing',
+      )
     await petra.press('Create customer')
     t.match(await petra.row('globex-sohne'), 'Globex & Söhne')
 
@@ -81,7 +85,7 @@ for (const javaScriptEnabled of [true, false]) {
     if (javaScriptEnabled) await stella.page.getByLabel('Role of Nora New').selectOption('Customer Admin')
     else {
       await stella.follow('Customer User', 'nora@acme.example')
-      await stella.page.getByLabel('Role').selectOption('Customer Admin')
+      await stella.page.getByLabel('Role', { exact: true }).selectOption('Customer Admin')
       await stella.press('Save')
     }
     await stella.page.getByText('Nora New is Customer Admin now').waitFor()

@@ -41,7 +41,8 @@ t.test('Support moves a customer to another partner at once, with everything it 
   await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { projects: '4', cores: '16' })
   await stella.submit('/customer/quotas', 'Send request', { cores: '20', reason: 'Growth' })
   await olga.submit('/support/accounts/rival/quotas', 'Save pool', { projects: '4', cores: '16' })
-  t.equal((await olga.get('/support/accounts')).link('Move', 'acme'), page)
+  const acme = await olga.get((await olga.get('/support/accounts')).link('Acme', 'acme') ?? '')
+  t.equal(acme.link('Move'), page)
 
   const done = await olga.submitAndFollow(page, 'Move', { partner: 'rival' })
   t.match(done.notice, 'Acme is looked after by Rival now.')

@@ -127,8 +127,8 @@ t.test('Support deletes users too, but not the last of Support', async (t) => {
   const olga = await panel.signIn('olga')
   const uma = await panel.signIn('uma')
   const umaId = userId(panel, 'uma')
-  const list = await olga.get('/support/users')
-  const done = await olga.submitAndFollow(list.link('Delete', cast.uma.email) ?? '', 'Delete Uma', {
+  const page = await olga.get((await olga.get('/support/users')).link('Uma', cast.uma.email) ?? '')
+  const done = await olga.submitAndFollow(page.link('Delete') ?? '', 'Delete Uma', {
     email: cast.uma.email,
   })
   t.match(done.notice, 'Uma was deleted')

@@ -1,16 +1,15 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { apart } from '../../db/apart.ts'
-import { type AccountId, asProjectId } from '../../db/ids.ts'
-import type { Db } from '../../db/open.ts'
+import { asProjectId } from '../../db/ids.ts'
 import { type AccountKind, roleName } from '../../policy.ts'
 import { countProjects, findProjectsById, listProjectChoices, withChosen } from '../../projects/data.ts'
 import { readId } from '../../web/fields.ts'
-import { number } from '../../web/format.ts'
 import { listAddress, readList } from '../../web/lists/list.ts'
 import { readRemembered } from '../../web/lists/remembered.ts'
 import { type Form, newForm } from '../../web/request/forms.ts'
 import { invitationList, listInvitations } from '../invitations/data/listing.ts'
-import { countRole, listMembers, memberList, mostOfRole } from './data.ts'
+import { listMembers, memberList } from './data.ts'
+import { memberViews } from './views.ts'
 
 /** How many projects the invitation form offers; more are given under Account Settings → Projects. */
 const choices = 10
@@ -54,15 +53,6 @@ export function usersAddress(list: Shown, invitations: Shown): string {
   const invited = listAddress('', invitations, invitedPrefix, invitations.cursor).slice(1)
   const whole = [...query, invited].filter(Boolean).join('&')
   return whole ? `${path}?${whole}` : path
-}
-
-/** The tabs of the list: everybody, and those of a role. */
-function memberViews(db: Db, accountId: AccountId) {
-  return [
-    { label: 'All', filters: {}, n: countRole(db, accountId) },
-    { label: 'Admins', filters: { role: 'admin' }, n: countRole(db, accountId, 'admin') },
-    { label: 'Users', filters: { role: 'member' }, n: countRole(db, accountId, 'member') },
-  ].map((view) => ({ ...view, n: view.n > mostOfRole ? `${number(mostOfRole)}+` : number(view.n), look: '' }))
 }
 
 /** Why the last admin can neither leave nor get another role. */

@@ -57,7 +57,7 @@ export const serviceUserList = {
     },
   },
   columns: {
-    name: { head: 'Service user', look: 'main', sorts: ['name', 'name-z'], file: ({ name }) => name },
+    name: { head: 'Service user', look: 'main who', sorts: ['name', 'name-z'], file: ({ name }) => name },
     role: { head: 'Role', file: ({ role }) => role },
     tokens: { head: 'Tokens', look: 'num', label: true, file: ({ tokens }) => tokens },
     'last used': { head: 'Last used', look: 'muted', label: true, file: ({ lastUsedAt }) => isoTime(lastUsedAt) },

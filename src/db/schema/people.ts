@@ -42,6 +42,7 @@ export const users = sqliteTable(
   },
   (table) => [
     index('users_operators').on(table.id).where(sql`operator`),
+    index('users_disabled').on(table.id).where(sql`disabled_at is not null`),
     index('users_living').on(table.deletedAt, table.service, table.createdAt),
     index('users_name').on(table.deletedAt, table.service, table.sortKey, table.id, table.search),
   ],

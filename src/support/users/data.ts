@@ -1,8 +1,10 @@
-import { and, eq, isNotNull, isNull, sql } from 'drizzle-orm'
-import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
+import { and, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
+import { betweenDays, countRows, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import type { Db } from '../../db/open.ts'
 import { users } from '../../db/schema.ts'
 import { amongFew, match } from '../../db/search.ts'
+import { whileUnwritten } from '../../db/totals.ts'
+import { number } from '../../web/format.ts'
 
 export type UserRow = Pick<
   typeof users.$inferSelect,
@@ -35,12 +37,38 @@ export const userList = {
   },
 } as const satisfies ListSpec<UserRow>
 
+const people = sql`${users.deletedAt} is null and ${users.service} = 0`
+
+/** Counted up to so many. */
+const mostOfView = 10_000
+
+/** The tabs of the list. */
+export function userViews(db: Db) {
+  const view = (label: string, filters: Partial<Record<UserFilter, string>>, where: SQL | undefined) => {
+    const n = whileUnwritten(db, `all users: ${label}`, () =>
+      countRows(
+        db,
+        db
+          .select({ one: users.id })
+          .from(users)
+          .where(and(people, where))
+          .limit(mostOfView + 1),
+      ),
+    )
+    return { label, filters, n: n > mostOfView ? `${number(mostOfView)}+` : number(n), look: '' }
+  }
+  return [
+    view('All', {}, undefined),
+    view('Disabled', { status: 'disabled' }, isNotNull(users.disabledAt)),
+    view('Support', { kind: 'support' }, sql`${users.operator}`),
+  ]
+}
+
 export type UserFilter = keyof typeof userList.filters
 
 export function listUsers(db: Db, query: ListQuery<UserFilter>): List<UserRow> {
   const { status, kind, from, until } = query.filters
   const { found, few } = match(db, { table: 'users', id: users.id, text: users.search }, query.q)
-  const people = sql`${users.deletedAt} is null and ${users.service} = 0`
   const living = few ? amongFew(people) : people
   const narrowed = and(
     found,

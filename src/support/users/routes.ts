@@ -9,7 +9,7 @@ import { listDownload } from '../../web/lists/csv.ts'
 import { readRemembered } from '../../web/lists/remembered.ts'
 import { readForm } from '../../web/request/forms.ts'
 import { supportActor } from '../../web/request/viewer.ts'
-import { listUsers, userList } from './data.ts'
+import { listUsers, userList, userViews } from './data.ts'
 import { userOf } from './scope.ts'
 import { userPage } from './user/page.ts'
 
@@ -85,6 +85,7 @@ function showUsers(request: FastifyRequest, reply: FastifyReply, problem = '') {
   return reply.page('support/users', {
     title: 'Users',
     problem,
+    views: userViews(request.server.db),
     list: listUsers(request.server.db, readRemembered(request, userList)),
   })
 }

@@ -126,7 +126,9 @@ export type Views = {
   >
   'partners/customers/ticked/result': Names<'done' | 'gone' | 'left' | 'list' | 'notYours'>
   'partners/customers/ticked/tag': Names<'act' | 'customers' | 'form' | 'list' | 'offered' | 'path', 'all'>
-  'partners/customers/users': Names<'admins' | 'customer' | 'form' | 'inside' | 'invitations' | 'list' | 'now' | 'sent'>
+  'partners/customers/users': Names<
+    'admins' | 'customer' | 'form' | 'inside' | 'invitations' | 'list' | 'listPath' | 'now' | 'sent' | 'views'
+  >
   'partners/partnership/confirmation': Names<'details' | 'partnerName' | 'ties'>
   'partners/partnership/move/index': Names<'asks' | 'details' | 'form' | 'ties'>
   'people/email/index': Names<'change' | 'form' | 'formAction'>
@@ -226,7 +228,7 @@ export type Views = {
   'support/mail': Names<'failed' | 'list' | 'toServer'>
   'support/suspension': Names<'form' | 'suspended'>
   'support/user': Names<'accounts' | 'letters' | 'passkeys' | 'sessions' | 'user'>
-  'support/users': Names<'list'>
+  'support/users': Names<'list' | 'views'>
 }
 
 /** What `reply.page` takes for a view. */

@@ -6,6 +6,7 @@ import { invitationList, listInvitations } from '../../../accounts/invitations/d
 import { type Handler, mayCopyLink, mayHandle } from '../../../accounts/invitations/data/pending.ts'
 import { inviteAdmin } from '../../../accounts/invitations/data/sending.ts'
 import { countAdmins, findMember, listMembers, type MemberFilter, memberList } from '../../../accounts/members/data.ts'
+import { memberViews } from '../../../accounts/members/views.ts'
 import { apart } from '../../../db/apart.ts'
 import type { ListQuery } from '../../../db/list.ts'
 import { orTooMany, TooMany } from '../../../mail/pace.ts'
@@ -13,6 +14,7 @@ import { email, personName } from '../../../web/fields.ts'
 import { plural } from '../../../web/format.ts'
 import { listDownload } from '../../../web/lists/csv.ts'
 import { readList } from '../../../web/lists/list.ts'
+import { readRemembered } from '../../../web/lists/remembered.ts'
 import { type Form, newForm, readForm } from '../../../web/request/forms.ts'
 import { actor } from '../../../web/request/viewer.ts'
 import { customerOf } from '../../scope.ts'
@@ -104,7 +106,9 @@ function showUsers(request: FastifyRequest, reply: FastifyReply, form?: Form, pr
     inside,
     sent: inside ? listSent(db, request.signedIn.id, customer.id) : null,
     admins,
-    list: listMembers(db, customer.id, readList(request, memberList)),
+    views: memberViews(db, customer.id),
+    listPath: usersOf(customer),
+    list: listMembers(db, customer.id, readRemembered(request, memberList)),
     invitations: listInvitations(db, customer.id, readList(request, invitationList, 'invited-'), (invitation) => ({
       handled: mayHandle(handlerOf(request), invitation, admins),
       copied: mayCopyLink(handlerOf(request), invitation, admins),
