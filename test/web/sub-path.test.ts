@@ -111,7 +111,9 @@ t.test('forms, switcher, assets, probes, e-mails and cookies stay below the path
 t.test('under https the cookies are of this path alone, and a path of the panel’s own pages is refused', async (t) => {
   const panel = await startApp(t, { settings: { PUBLIC_URL: 'https://x.example/panel', TRUST_PROXY: '127.0.0.1' } })
   const { headers } = await panel.app.inject({ url: '/panel/login', headers: { 'x-forwarded-proto': 'https' } })
-  t.match(String(headers['set-cookie']), /^__Secure-meshpanel-form=.*; Path=\/panel; .*Secure/)
+  const cookies = [headers['set-cookie'] ?? []].flat()
+  t.equal(cookies.length, 2, 'of the form, and of its passkey')
+  for (const cookie of cookies) t.match(cookie, /^__Secure-meshpanel-(form|log-in)=.*; Path=\/panel; .*Secure/)
   for (const path of ['/partner', '/support/accounts', '/assets', '/health'])
     await t.rejects(startApp(t, { settings: { PUBLIC_URL: `http://localhost${path}` } }), { message: /^PUBLIC_URL: / })
 })
