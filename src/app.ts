@@ -24,9 +24,11 @@ import secureHeaders from './web/answer/headers.ts'
 import { httpLimits, logging, refuseUnclearHost, requestLog, withoutEndingSlash } from './web/answer/http.ts'
 import { refusePagesAsBase, takeBaseOff } from './web/base.ts'
 import metrics from './web/metrics.ts'
+import { newOutside } from './web/outside.ts'
 import deadline, { type Deadlines, deadlines } from './web/request/deadline.ts'
 import { reserveNamesOf } from './web/reserved-names.ts'
 import routeTable from './web/route-table.ts'
+import { startWebhookWorker } from './webhooks/worker.ts'
 
 export type AppOptions = {
   config: Config
@@ -86,8 +88,12 @@ function startWork(
   const clock = watchClock(db, storage, now, app.log)
   app.addHook('onClose', async () => clock.stop())
   const shared = { db, storage, now, log: app.log }
-  const mail = startMailWorker({ ...shared, config, secrets, clockIsWrong: () => clock.look() !== undefined })
+  const clockIsWrong = () => clock.look() !== undefined
+  const mail = startMailWorker({ ...shared, config, secrets, clockIsWrong })
   app.addHook('onClose', mail.stop)
+  const outside = newOutside(config.outsideAllow)
+  const webhooks = startWebhookWorker({ ...shared, secrets, outside, clockIsWrong })
+  app.addHook('onClose', webhooks.stop)
   const setAside = newSetAside()
   replica?.start(app.log)
   const cleaning = startCleaning(db, storage, app.log, replica?.apart)
@@ -108,6 +114,7 @@ function startWork(
   app.decorate('clock', clock)
   app.decorate('eraseTraces', cleaning.erase)
   app.decorate('wakeMail', mail.wake)
+  app.decorate('outside', outside)
   app.decorate('mailTrouble', mail.trouble)
   app.decorate('setAside', setAside)
   app.decorate('backups', backups)

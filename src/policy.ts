@@ -60,6 +60,8 @@ export const policy = {
   'project.delete': admins,
   'access.change': members, // and then projectPolicy
   'history.see': admins,
+  'webhook.see': admins,
+  'webhook.change': admins,
   'quota.see': members,
   'quota.request': ['customer admin'],
   'project.limit': admins,
@@ -85,6 +87,7 @@ export const policy = {
   'support.transform': ['support'],
   'support.user': ['support'],
   'support.mail': ['support'],
+  'support.webhook': ['support'],
   'support.quota': ['support'],
   'support.backup': ['support'],
   'support.clock': ['support'],
@@ -97,7 +100,7 @@ export function can(standings: readonly Standing[], action: Action): boolean {
 }
 
 /** What of its user’s rights an API token has. To write includes to read. */
-export const scopeFamilies = ['account', 'members', 'projects', 'quotas', 'customers', 'history'] as const
+export const scopeFamilies = ['account', 'members', 'projects', 'quotas', 'customers', 'history', 'webhooks'] as const
 export type TokenScope = `${(typeof scopeFamilies)[number]}:${'read' | 'write'}`
 
 /**
@@ -147,6 +150,8 @@ export const scopeOf: Record<Action, TokenScope | null> = {
   'project.delete': 'projects:write',
   'access.change': 'projects:write',
   'history.see': 'history:read',
+  'webhook.see': 'webhooks:read',
+  'webhook.change': 'webhooks:write',
   'quota.see': 'quotas:read',
   'quota.request': 'quotas:write',
   'project.limit': 'quotas:write',
@@ -172,6 +177,7 @@ export const scopeOf: Record<Action, TokenScope | null> = {
   'support.transform': null,
   'support.user': null,
   'support.mail': null,
+  'support.webhook': null,
   'support.quota': null,
   'support.backup': null,
   'support.clock': null,

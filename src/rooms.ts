@@ -58,6 +58,7 @@ import supportAccountRoutes from './support/accounts/routes.ts'
 import supportAccountUserRoutes from './support/accounts/users/routes.ts'
 import supportMailRoutes from './support/mail/routes.ts'
 import supportUserRoutes from './support/users/routes.ts'
+import webhookRoutes from './webhooks/routes.ts'
 
 /** The rooms of all wings, with their pages and forms. */
 export const rooms = [
@@ -98,6 +99,7 @@ export const rooms = [
   accessRoutes,
   deletedProjectRoutes,
   historyRoutes,
+  webhookRoutes,
   partnerRequestRoutes,
   partnershipRoutes,
   customerRoutes,

@@ -35,8 +35,8 @@ const wingOf = (file: string) => (file.includes('/') ? (file.split('/')[0] ?? ''
 
 /** The wings that each wing uses, beside db, records, mail and web, which all may use. A new edge is decided here. */
 const edges: Record<string, string[]> = {
-  accounts: ['history', 'operations', 'partners', 'people', 'projects', 'quotas'],
-  api: ['accounts', 'history', 'partners', 'people', 'projects', 'quotas'],
+  accounts: ['history', 'operations', 'partners', 'people', 'projects', 'quotas', 'webhooks'],
+  api: ['accounts', 'history', 'partners', 'people', 'projects', 'quotas', 'webhooks'],
   history: [],
   home: ['accounts', 'history', 'operations', 'partners', 'people', 'projects', 'quotas', 'support'],
   operations: ['accounts', 'people'],
@@ -45,6 +45,7 @@ const edges: Record<string, string[]> = {
   projects: ['accounts', 'quotas'],
   quotas: ['accounts', 'partners', 'projects'],
   support: ['accounts', 'partners', 'people'],
+  webhooks: [],
 }
 
 t.test('a wing uses the wings that are listed for it, and each of them', async (t) => {
@@ -106,6 +107,8 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
       'people/passkeys/data.ts': 'uses up a challenge, whoever answers it',
       'operations/troubles/data.ts': 'a failure is nobody’s act',
       'web/lists/data.ts': 'how somebody’s own list looks',
+      'webhooks/data/outcomes.ts': 'what became of a delivery is nobody’s act',
+      'webhooks/data/sending.ts': 'a delivery is nobody’s act',
       'web/request/session.ts': 'a log-in: it asks itself for the password that was proved',
     },
   },
@@ -138,6 +141,7 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
       'home/notifications/data/mailing.ts': 'nobody asks for it: it was due',
       'mail/sending.ts': 'withdraws what is no longer true',
       'people/tokens/data.ts': 'nobody asks for it: it was due',
+      'webhooks/data/outcomes.ts': 'switches off what has failed for days',
       'quotas/data/marks.ts': 'follows from an act, which was asked for',
     },
   },

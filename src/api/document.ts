@@ -20,6 +20,8 @@ const addressParameters: Record<string, string> = {
   serviceUser: 'The number of a service user.',
   invitation: 'The number of an invitation.',
   request: 'The number of a request.',
+  webhook: 'The number of a webhook.',
+  delivery: 'The number of a delivery.',
 }
 
 /** Problems that every operation may answer with. */

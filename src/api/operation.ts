@@ -46,6 +46,7 @@ export type Tag =
   | 'Quotas'
   | 'Customers'
   | 'History'
+  | 'Webhooks'
 
 /** A parameter in the query of an address. */
 export type Parameter = { schema: z.ZodType; words: string }

@@ -2,6 +2,7 @@ import type { Operation } from './operation.ts'
 import { accessOperations } from './operations/access.ts'
 import { accountOperations } from './operations/account.ts'
 import { customerOperations } from './operations/customers.ts'
+import { deliveryOperations } from './operations/deliveries.ts'
 import { historyOperations } from './operations/history.ts'
 import { invitationOperations } from './operations/invitations.ts'
 import { memberOperations } from './operations/members.ts'
@@ -10,6 +11,7 @@ import { projectOperations } from './operations/projects.ts'
 import { quotaOperations } from './operations/quotas.ts'
 import { requestOperations } from './operations/requests.ts'
 import { serviceUserOperations } from './operations/service-users.ts'
+import { webhookOperations } from './operations/webhooks.ts'
 
 /** Every operation of the API, in the order of its documentation. */
 export const operations: Operation[] = [
@@ -24,4 +26,6 @@ export const operations: Operation[] = [
   ...quotaOperations,
   ...requestOperations,
   ...historyOperations,
+  ...webhookOperations,
+  ...deliveryOperations,
 ]

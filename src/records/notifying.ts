@@ -8,12 +8,13 @@ import type { Topic } from './topics.ts'
  * As what somebody is told. `login`: it is about their own login. `person`: it was done to them, and they are in the
  * account; `parted`: they are no longer in it. `sender`: they sent the invitation; `asker`: they made the request. `admins` of
  * the account, `partner`: admins of the partner that looks after it. `caretaker`: those, or Support where no partner can
- * act. `support`: the operators. `owner`: whose token it is, or the admins for a service user’s.
+ * act. `support`: the operators. `owner`: whose token it is, or the admins for a service user’s. `managers`: admins of the
+ * account or, where it concerns none, the operators.
  */
 export type Audience = (typeof notifications.$inferSelect)['audience']
 
 export type ToldTo = {
-  to: Audience | 'caretaker' | 'owner'
+  to: Audience | 'caretaker' | 'owner' | 'managers'
   topic: Topic
   /** What e-mails it: a letter of its own that the act writes, the worker, or nothing: then it is only on the page. */
   by: 'letter' | 'worker' | 'page'
@@ -142,6 +143,13 @@ export const notifying: Record<RecordKind, ToldTo[] | { nobody: string }> = {
   'service-user.renamed': { nobody: 'the account’s own pages say it' },
   'service-user.role-changed': { nobody: 'the account’s admins do it, and read it in its history' },
   'service-user.removed': { nobody: 'the account’s admins do it, and read it in its history' },
+  'webhook.created': { nobody: 'its page and the history tell it' },
+  'webhook.changed': { nobody: 'its page and the history tell it' },
+  'webhook.secret-rotated': { nobody: 'its page and the history tell it' },
+  'webhook.tested': { nobody: 'its page tells it' },
+  'webhook.retried': { nobody: 'its page tells it' },
+  'webhook.switched-off': [{ to: 'managers', topic: 'webhooks', by: 'worker' }],
+  'webhook.removed': { nobody: 'its page and the history tell it' },
   'import.started': { nobody: 'the page of the import tells it' },
   'import.ended': { nobody: 'the page of the import tells it' },
   'import.stopped': { nobody: 'the page of the import tells it' },

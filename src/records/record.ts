@@ -4,6 +4,7 @@ import type { Authority, Db } from '../db/open.ts'
 import { equals, type Placeholders, prepared, preparedInsert } from '../db/prepared.ts'
 import { personalChanges, records } from '../db/schema.ts'
 import { chainHash } from './chain.ts'
+import { queueDeliveries } from './data/deliveries.ts'
 import { notify } from './data/recipients.ts'
 import type { RecordKind } from './kinds.ts'
 
@@ -150,7 +151,7 @@ export function recordsAfter(db: Db, id: number): RecordMark[] {
 }
 
 /**
- * Records a change, and tells those whom it concerns. Call it in the transaction that makes the change: SQLite has one
+ * Records a change, and tells the people and webhooks that it concerns. Call it in the transaction that makes the change: SQLite has one
  * writer, so the record before it is still the last one when it is written.
  */
 export function record(tx: Db, actor: Actor, what: What): void {
@@ -181,4 +182,5 @@ export function record(tx: Db, actor: Actor, what: What): void {
       .values({ recordId: row.id, ...one })
       .run()
   notify(tx, actor, what, row.id)
+  queueDeliveries(tx, actor, { ...what, change }, row.id)
 }

@@ -67,6 +67,11 @@ export const topics = {
     about: 'One of your partner’s people joined your account, or helped one of its users to log in.',
     usual: 'now',
   },
+  webhooks: {
+    title: 'Webhooks that fail',
+    about: 'A webhook of an account that you manage was switched off, because it failed for days or no longer exists.',
+    usual: 'now',
+  },
   people: {
     title: 'Users who leave',
     about: 'Somebody left an account that you manage.',

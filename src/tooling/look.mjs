@@ -43,6 +43,7 @@ const icons = {
   search: 'search',
   switch: 'chevrons-up-down',
   upload: 'upload',
+  webhook: 'webhook',
 }
 
 /** The icons as masks: a page names each by a word of a class, and the text’s colour shows through. */

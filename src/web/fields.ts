@@ -170,6 +170,13 @@ export const amount = (empty: string, unit = '') =>
 /** The number of an edit's version, written into the form by the page. */
 export const version = () => z.string().regex(digits, 'Open the page again.').transform(Number)
 
+/** The address of a webhook; `outside.whyNot` says whether the panel would go there. */
+export const webhookUrl = () =>
+  line('Enter the address, such as https://example.com/webhooks.', 1_000).refine(
+    (text) => URL.canParse(text),
+    'This is no address. Enter one such as https://example.com/webhooks.',
+  )
+
 /** A field that may be given several times, as checkboxes are. */
 export const several = <Item extends z.ZodType<unknown, string>>(item: Item) =>
   z.union([z.array(item), item.transform((one) => [one])], { error: 'Choose from the list.' }).default([])

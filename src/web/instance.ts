@@ -10,6 +10,7 @@ import type { Clock } from '../operations/clock/watch.ts'
 import type { SetAside } from '../operations/health/set-aside.ts'
 import type { ReplicaState } from '../operations/replica/replica.ts'
 import type { Secrets } from '../secrets.ts'
+import type { Outside } from './outside.ts'
 
 declare module 'fastify' {
   /** What the composition root (app.ts) hands to every feature. */
@@ -24,6 +25,8 @@ declare module 'fastify' {
     /** Whether that time can be right. */
     clock: Clock
     postLetter: Post
+    /** Sends requests to addresses that people chose. */
+    outside: Outside
     /** For acts that write to people about themselves. */
     mailContext: MailContext
     /** Removes leftovers of erased texts from the database's files: call it in the transaction that erases. */

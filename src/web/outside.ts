@@ -93,6 +93,8 @@ export function newOutside(allow: string[], lookUp: LookUp = (name) => lookUpNam
   function whyNot(url: string): string | undefined {
     const target = readTarget(url)
     if (typeof target === 'string') return target
+    // What is opened may be reached by http; whether a name is there shows when it is looked up.
+    if (!target.secure && allow.length === 0) return mustBeSecure
     return isIP(target.host) === 0 ? undefined : whyNotTo(target, [target.host])
   }
 
@@ -100,7 +102,7 @@ export function newOutside(allow: string[], lookUp: LookUp = (name) => lookUpNam
     const inner = addresses.find((address) => !isPublic(address) && !isOpened(address))
     if (inner !== undefined)
       return inner === host ? `${host} is no public address.` : `${host} is at ${inner}, which is no public address.`
-    if (!secure && !addresses.every(isOpened)) return 'The address must begin with https://.'
+    if (!secure && !addresses.every(isOpened)) return mustBeSecure
     return addresses.length === 0 ? `The name ${host} has no address.` : undefined
   }
 
@@ -137,13 +139,15 @@ export function newOutside(allow: string[], lookUp: LookUp = (name) => lookUpNam
   return { send, whyNot }
 }
 
+const mustBeSecure = 'The address must begin with https://.'
+
 type Target = { url: URL; host: string; secure: boolean }
 
 /** Reads an address, or says in words what is wrong with it. */
 function readTarget(text: string): Target | string {
   if (!URL.canParse(text)) return 'The address is not valid.'
   const url = new URL(text)
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'The address must begin with https://.'
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') return mustBeSecure
   if (url.username !== '' || url.password !== '') return 'The address must not hold a user name or password.'
   return { url, host: url.hostname.replace(/^\[(.*)\]$/, '$1'), secure: url.protocol === 'https:' }
 }

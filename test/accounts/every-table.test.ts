@@ -9,9 +9,12 @@ import * as schema from '../../src/db/schema.ts'
 import { accounts } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
 import { removeLetterFiles } from '../../src/mail/files.ts'
+import { byItself } from '../../src/records/record.ts'
+import { testWebhook } from '../../src/webhooks/data/webhooks.ts'
 import { tokenOf } from '../api/program.ts'
 import { accountId, type Client, type Panel, startApp } from '../harness.ts'
 import { until } from '../smtp.ts'
+import { addWebhook, allDeliveries } from '../webhooks/receiver.ts'
 import { jsonLines, unpack } from './archive.ts'
 
 // What becomes of each table and column of an account. A new one does not compile until it is named here, and each
@@ -73,6 +76,16 @@ const fates: Record<TableName, Fate> = {
     exported: { not: 'each is its user’s: in Download my data' },
     moved: 'those of the old partner’s people end',
     deleted: 'those that ended with a tie',
+  },
+  webhooks: {
+    exported: { not: 'addresses of machines and their secrets, of no use elsewhere' },
+    moved: 'it is told of the move',
+    deleted: 'it is told of the restoration',
+  },
+  deliveries: {
+    exported: { not: 'what they tell is the history' },
+    moved: 'the move is told',
+    deleted: 'the restoration is told',
   },
   notifications: {
     exported: { not: 'each is its reader’s: in Download my data' },
@@ -230,6 +243,9 @@ async function fill(t: Test): Promise<Filled> {
       .every(({ state }) => state !== 'waiting'),
   )
   const acmeId = accountId(panel, 'acme')
+  const webhook = { owner: acmeId, id: addWebhook(panel, acmeId, 'https://127.0.0.1', 'account.*').id }
+  testWebhook(panel.db, byItself(panel.app.now()), webhook)
+  await until('the test has failed', () => allDeliveries(panel.db).every(({ state }) => state === 'failed'))
   for (const [table, rows] of rowsOf(panel, acmeId)) t.ok(rows.length > 0, `${table} has a row of Acme’s`)
   return { panel, acmeId, petra, stella, olga }
 }

@@ -43,6 +43,8 @@ const whoMay: Record<string, CastName[]> = {
   'project.delete': admins,
   'access.change': Object.keys(places) as CastName[],
   'history.see': admins,
+  'webhook.see': admins,
+  'webhook.change': admins,
   'quota.see': Object.keys(places) as CastName[],
   'quota.request': ['stella', 'uma', 'dora'],
   'project.limit': admins,
@@ -133,6 +135,8 @@ t.test('objects of another tenant are as if they were not there, and nothing of 
       serviceUser: none,
       invitation: none,
       request: none,
+      webhook: none,
+      delivery: none,
     }
     const theirs = { ...foreign, invitation: foreign.id }
     for (const operation of operations) {

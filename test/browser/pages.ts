@@ -1,11 +1,12 @@
 import { eq } from 'drizzle-orm'
 import { Secret, TOTP } from 'otpauth'
 import type { Browser } from 'playwright-core'
-import { accounts, installation, memberships, passkeys, sessions } from '../../src/db/schema.ts'
+import { accounts, deliveries, installation, memberships, passkeys, sessions, webhooks } from '../../src/db/schema.ts'
 import { type CastName, cast, demoPassword } from '../../src/demo.ts'
 import { readId } from '../../src/web/fields.ts'
 import { passkeyOf } from '../authenticator.ts'
-import { userId } from '../harness.ts'
+import { accountId, userId } from '../harness.ts'
+import { addFailedDelivery, addWebhook } from '../webhooks/receiver.ts'
 import { type LivePanel, Person } from './chromium.ts'
 
 /** A page as somebody sees it: how to get there, and what to do on it before it is looked at. */
@@ -24,6 +25,8 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
   const [petra, max, stella, tom] = [await open('petra'), await open('max'), await open('stella'), await open('tom')]
   const [olga, dora, nils, ines] = [await open('olga'), await open('dora'), await open('nils'), await open('ines')]
   const uma = await open('uma')
+
+  const webhook = fillWebhooks(panel)
 
   await petra.goto('/partner/customers')
   await petra.fill({ Name: longName, Identifier: longIdentifier })
@@ -273,6 +276,24 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
         await who.follow('Remove')
       },
     },
+    { name: 'webhooks-none', who: dora, path: '/customer/webhooks' },
+    { name: 'webhooks', who: stella, path: '/customer/webhooks' },
+    { name: 'webhooks-new', who: stella, path: '/customer/webhooks/new' },
+    { name: 'webhooks-errors', who: stella, path: '/customer/webhooks/new', act: emptyForm('Create webhook') },
+    {
+      name: 'webhooks-secret',
+      who: dora,
+      path: '/customer/webhooks/new',
+      act: async (who) => {
+        await who.fill({ Address: 'https://shop.direct.example/hook' })
+        await who.press('Create webhook')
+      },
+    },
+    { name: 'webhook', who: stella, path: `/customer/webhooks/${webhook}` },
+    { name: 'webhook-change', who: stella, path: `/customer/webhooks/${webhook}/change` },
+    { name: 'webhook-rotation', who: stella, path: `/customer/webhooks/${webhook}/rotation` },
+    { name: 'webhook-removal', who: stella, path: `/customer/webhooks/${webhook}/removal` },
+    { name: 'webhooks-of-support', who: olga, path: '/support/webhooks' },
     { name: 'api-docs', who: petra, path: '/api/docs' },
     { name: 'api-problem', who: visitor, path: '/api/problems/stale' },
     { name: 'passkeys', who: olga, path: '/profile/passkeys' },
@@ -635,4 +656,48 @@ async function fromAnotherTab(petra: Person): Promise<void> {
   await other.goto(`${origin}/projects?account=acme`)
   await other.close()
   await petra.press('Create project')
+}
+
+/** Three webhooks of Acme, and deliveries of the first, which is returned. */
+function fillWebhooks(panel: LivePanel): number {
+  const acme = accountId(panel, 'acme')
+  const [first, second, third] = [
+    'https://hooks.acme.example/panel',
+    'https://billing.acme.example/events?key=Zm9v',
+    'https://old.acme.example',
+  ].map((url, n) => addWebhook(panel, acme, url, n === 0 ? 'import.* limit.*' : 'import.stopped').id)
+  const at = panel.app.now()
+  const set = (id: number | undefined, values: Partial<typeof webhooks.$inferInsert>) =>
+    panel.db
+      .update(webhooks)
+      .set(values)
+      .where(eq(webhooks.id, id ?? 0))
+      .run()
+  set(first, { succeededAt: at })
+  set(second, { failingSince: at - 3_600_000, failures: 4, heldUntil: at + 1e8 })
+  set(third, { offAt: at, offBecause: 'failing' })
+  const delivered = { state: 'delivered', status: 204, attempts: 1, duration: 31, body: null } as const
+  const tries = [
+    delivered,
+    { state: 'failed', status: 500, attempts: 10, duration: 120 },
+    {
+      state: 'waiting',
+      error: 'hooks.acme.example is at 10.0.0.5, which is no public address.',
+      attempts: 3,
+      duration: 4,
+      dueAt: at + 1e7,
+    },
+    { state: 'withdrawn', attempts: 0, body: null },
+    { ...delivered, duration: 1_204, attempts: 2 },
+    { state: 'waiting', status: 302, attempts: 1, duration: 88, dueAt: at + 1e7 },
+  ] as const
+  for (const tried of tries) {
+    const id = addFailedDelivery(panel, first ?? 0)
+    panel.db
+      .update(deliveries)
+      .set({ status: null, ...tried })
+      .where(eq(deliveries.id, id))
+      .run()
+  }
+  return first ?? 0
 }

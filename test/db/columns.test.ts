@@ -70,6 +70,14 @@ import { type Person, record } from '../../src/records/record.ts'
 import { hashToken } from '../../src/secrets.ts'
 import { emailKey } from '../../src/web/fields.ts'
 import { keepListChoice } from '../../src/web/lists/data.ts'
+import { noteOutcome } from '../../src/webhooks/data/outcomes.ts'
+import {
+  changeWebhook,
+  createWebhook,
+  removeWebhook,
+  retrySince,
+  rotateWebhookSecret,
+} from '../../src/webhooks/data/webhooks.ts'
 import { type Panel, startApp, there, undone } from '../harness.ts'
 import { until } from '../smtp.ts'
 
@@ -533,6 +541,83 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
       ({ db, stella }) => {
         chooseWays(db, stella, { usage: 'off' })
         return { userId: stella.userId, topic: 'usage', way: 'off' }
+      },
+    ],
+  ],
+  webhooks: [
+    [
+      ({ db, stella, account, panel }) => {
+        const wish = { url: 'https://x.example/', events: 'project.*' }
+        createWebhook(db, stella, { ...wish, owner: account('acme').id }, panel.app.secrets)
+        return { ...wish, accountId: account('acme').id, secret: /./, createdAt: stella.at }
+      },
+      ({ db, stella, account, panel }, { id, secret }) => {
+        const by = later(stella, 1_000)
+        rotateWebhookSecret(db, by, { owner: account('acme').id, id }, panel.app.secrets)
+        return { earlierSecret: secret, earlierUntil: by.at + day, version: 2 }
+      },
+      ({ db, stella, account }, webhook) => {
+        record(db, stella, { kind: 'project.renamed', accountId: account('acme').id })
+        const delivery = there(db.select().from(schema.deliveries).get())
+        const failed = { status: 500, error: null, duration: 1, retryAfter: 60_000 }
+        noteOutcome(db, { webhook, delivery }, failed, { now: stella.at, believed: true })
+        const heldUntil = stella.at + 60_000
+        return { failures: 1, failingSince: stella.at, heldUntil, nextAt: /^[1-9]/ }
+      },
+      ({ db, stella, account }, { id }) => {
+        retrySince(db, stella, { owner: account('acme').id, id }, 7)
+        return { retryFrom: 7, heldUntil: 0, nextAt: stella.at }
+      },
+      ({ db, stella, account }, { id, url, events }) => {
+        changeWebhook(db, stella, { owner: account('acme').id, id }, { url, events, on: false })
+        return { offAt: stella.at, offBecause: 'person', version: 3 }
+      },
+      ({ db, stella }, webhook) => {
+        const delivery = there(db.select().from(schema.deliveries).get())
+        noteOutcome(
+          db,
+          { webhook, delivery },
+          { status: 200, error: null, duration: 1, retryAfter: null },
+          { now: stella.at, believed: true },
+        )
+        return { succeededAt: stella.at, failures: 0, failingSince: null }
+      },
+      ({ db, stella, account }, { id }) => {
+        removeWebhook(db, stella, { owner: account('acme').id, id })
+        return { removedAt: stella.at }
+      },
+    ],
+  ],
+  deliveries: [
+    [
+      ({ db, stella, account, panel }) => {
+        const wish = { url: 'https://x.example/', events: 'project.*' }
+        createWebhook(db, stella, { ...wish, owner: account('acme').id }, panel.app.secrets)
+        record(db, stella, { kind: 'project.renamed', accountId: account('acme').id })
+        const of = { accountId: account('acme').id, webhookId: /^[1-9]/, recordId: /^[1-9]/ }
+        const made = {
+          type: 'project.renamed',
+          body: /"type":"project.renamed"/,
+          createdAt: stella.at,
+          dueAt: stella.at,
+        }
+        return { ...of, ...made, messageId: /^msg_/ }
+      },
+      ({ db, stella }, delivery) => {
+        const webhook = there(db.select().from(schema.webhooks).get())
+        const failed = { status: null, error: 'No answer', duration: 15, retryAfter: 60_000 }
+        noteOutcome(db, { webhook, delivery }, failed, { now: stella.at, believed: true })
+        return { error: 'No answer', duration: 15, attempts: 1, triedAt: stella.at, dueAt: stella.at + 60_000 }
+      },
+      ({ db, stella }, delivery) => {
+        const webhook = there(db.select().from(schema.webhooks).get())
+        noteOutcome(
+          db,
+          { webhook, delivery },
+          { status: 204, error: null, duration: 3, retryAfter: null },
+          { now: stella.at, believed: true },
+        )
+        return { state: 'delivered', status: 204, error: null, body: null, attempts: 2 }
       },
     ],
   ],

@@ -40,6 +40,7 @@ import { atCommandLine, byItself, record } from '../../src/records/record.ts'
 import { hashToken } from '../../src/secrets.ts'
 import { Authenticator, askedOn, passkeyOf } from '../authenticator.ts'
 import { type Client, type Fields, type Page, type Panel, projectId } from '../harness.ts'
+import { addFailedDelivery, addWebhook } from '../webhooks/receiver.ts'
 import { fileBody, formBody, type Late, windowOf } from './held.ts'
 import {
   anotherHash,
@@ -70,6 +71,18 @@ type Act = {
   /** What it carries in place of fields. */
   file?: { name: string; content: string }
 }
+
+function hookOf(w: World, owner: string | null): Partial<Objects> {
+  const { id } = addWebhook(
+    w.panel,
+    owner === null ? null : w.accountId(owner),
+    'https://late.example',
+    'import.stopped',
+  )
+  return { webhook: String(id), delivery: String(addFailedDelivery(w.panel, id)) }
+}
+const hookOfAcme = (w: World) => hookOf(w, 'acme')
+const hookOfSupport = (w: World) => hookOf(w, null)
 
 const tokenOfWho = (w: World, who: Who) => ({ apiToken: String(makeTokenOf(w, who)) })
 function tokenOfProgram({ panel, db, person, accountId, objects }: World) {
@@ -211,6 +224,21 @@ export const acts: Record<string, Act | Act[]> = {
     arrange: (w) => cancelRequest(w.db, w.person('Stella'), w.accountId('acme'), Number(w.objects.request)),
   },
   '/customer/quotas/requests/:request/cancellation': {},
+
+  '/customer/webhooks': {},
+  '/customer/webhooks/:webhook/change': { objects: hookOfAcme },
+  '/customer/webhooks/:webhook/rotation': { objects: hookOfAcme },
+  '/customer/webhooks/:webhook/removal': { objects: hookOfAcme },
+  '/customer/webhooks/:webhook/test': { objects: hookOfAcme },
+  '/customer/webhooks/:webhook/retries': { objects: hookOfAcme },
+  '/customer/webhooks/:webhook/deliveries/:delivery/retry': { objects: hookOfAcme },
+  '/support/webhooks': {},
+  '/support/webhooks/:webhook/change': { objects: hookOfSupport },
+  '/support/webhooks/:webhook/rotation': { objects: hookOfSupport },
+  '/support/webhooks/:webhook/removal': { objects: hookOfSupport },
+  '/support/webhooks/:webhook/test': { objects: hookOfSupport },
+  '/support/webhooks/:webhook/retries': { objects: hookOfSupport },
+  '/support/webhooks/:webhook/deliveries/:delivery/retry': { objects: hookOfSupport },
 
   '/partner/customers': {},
   '/partner/customers/:customer/users/:user/password-link': {},

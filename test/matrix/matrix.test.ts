@@ -60,6 +60,8 @@ import * as plans from '../../src/quotas/plans/data/plans.ts'
 import { askForMore, cancelRequest } from '../../src/quotas/requests/data/asking.ts'
 import { approveRequest, declineRequest } from '../../src/quotas/requests/data/deciding.ts'
 import * as requests from '../../src/quotas/requests/data/reading.ts'
+import * as deliveries from '../../src/webhooks/data/deliveries.ts'
+import * as webhooks from '../../src/webhooks/data/webhooks.ts'
 import { accountId, type Client, type Page, type Panel, projectId, startApp, there, userId } from '../harness.ts'
 import { addressOf, formFor, lasting, lettersKept, missing, type Objects, prepare } from './objects.ts'
 
@@ -205,6 +207,19 @@ const whoMay: Record<Group, string[]> = {
     'GET /customer/account/export',
     'POST /customer/account/export',
     'GET /customer/history',
+    'GET /customer/webhooks',
+    'GET /customer/webhooks/new',
+    'POST /customer/webhooks',
+    'GET /customer/webhooks/:webhook',
+    'GET /customer/webhooks/:webhook/change',
+    'POST /customer/webhooks/:webhook/change',
+    'GET /customer/webhooks/:webhook/rotation',
+    'POST /customer/webhooks/:webhook/rotation',
+    'GET /customer/webhooks/:webhook/removal',
+    'POST /customer/webhooks/:webhook/removal',
+    'POST /customer/webhooks/:webhook/test',
+    'POST /customer/webhooks/:webhook/retries',
+    'POST /customer/webhooks/:webhook/deliveries/:delivery/retry',
     'GET /customer/imports',
     'POST /customer/imports',
     'GET /customer/imports/:import',
@@ -331,6 +346,19 @@ const whoMay: Record<Group, string[]> = {
     'GET /support/mail/:letter',
     'POST /support/mail/:letter/resending',
     'POST /support/mail/resending',
+    'GET /support/webhooks',
+    'GET /support/webhooks/new',
+    'POST /support/webhooks',
+    'GET /support/webhooks/:webhook',
+    'GET /support/webhooks/:webhook/change',
+    'POST /support/webhooks/:webhook/change',
+    'GET /support/webhooks/:webhook/rotation',
+    'POST /support/webhooks/:webhook/rotation',
+    'GET /support/webhooks/:webhook/removal',
+    'POST /support/webhooks/:webhook/removal',
+    'POST /support/webhooks/:webhook/test',
+    'POST /support/webhooks/:webhook/retries',
+    'POST /support/webhooks/:webhook/deliveries/:delivery/retry',
     'GET /support/backups',
     'POST /support/backups',
     'POST /support/clock',
@@ -566,7 +594,18 @@ t.test('mixed: a foreign object under one’s own account or customer answers 40
   const { panel, acme, umbrella } = await prepare(t)
   for (const who of ['petra', 'stella'] as const) {
     const client = await panel.signIn(who)
-    for (const part of ['project', 'user', 'id', 'request', 'import', 'plan', 'serviceUser', 'apiToken'] as const) {
+    for (const part of [
+      'project',
+      'user',
+      'id',
+      'request',
+      'import',
+      'plan',
+      'serviceUser',
+      'apiToken',
+      'webhook',
+      'delivery',
+    ] as const) {
       for (const [own, other] of [
         [acme, umbrella],
         [umbrella, acme],
@@ -623,7 +662,7 @@ t.test('people of another account are given no access, and invitations lead to n
 })
 
 t.test('data functions that are given one tenant and another’s object find nothing, and change no row', async (t) => {
-  const { panel, umbrella } = await prepare(t)
+  const { panel, acme: acmeObjects, umbrella } = await prepare(t)
   const { db } = panel
   const account = (identifier: string) => accountId(panel, identifier)
   const [acmeId, cloudhausId] = [account('acme'), account('cloudhaus')]
@@ -713,6 +752,10 @@ t.test('data functions that are given one tenant and another’s object find not
   const renamed = { name: 'X', role: 'admin', version: 1 } as const
   const before = lasting(panel)
 
+  const foreignHook = { owner: acmeId, id: Number(umbrella.webhook) }
+  const foreignDelivery = { ...foreignHook, delivery: Number(umbrella.delivery) }
+  const ofOwnHook = { owner: acmeId, id: Number(acmeObjects.webhook), delivery: Number(umbrella.delivery) }
+  const hookEdit = { url: 'https://x.example/', events: '*', on: false }
   const found: Record<string, unknown> = {
     findServiceUser: programs.findServiceUser(db, acmeId, ofForeign.userId),
     listServiceUsers: programs
@@ -720,6 +763,18 @@ t.test('data functions that are given one tenant and another’s object find not
       .rows.filter(({ userId }) => userId === ofForeign.userId),
     changeServiceUser: programs.changeServiceUser(db, actor, ofForeign, renamed),
     removeServiceUser: programs.removeServiceUser(db, actor, ofForeign),
+    findWebhook: webhooks.findWebhook(db, foreignHook),
+    findWebhookOfSupport: webhooks.findWebhook(db, { ...foreignHook, owner: null }),
+    listWebhooks: webhooks.allWebhooks(db, acmeId).filter(({ id }) => id === foreignHook.id),
+    changeWebhook: webhooks.changeWebhook(db, actor, foreignHook, hookEdit),
+    rotateWebhookSecret: webhooks.rotateWebhookSecret(db, actor, foreignHook, panel.app.secrets),
+    removeWebhook: webhooks.removeWebhook(db, actor, foreignHook),
+    testWebhook: webhooks.testWebhook(db, actor, foreignHook),
+    retrySince: webhooks.retrySince(db, actor, foreignHook, 0),
+    findDelivery: deliveries.findDelivery(db, foreignDelivery),
+    findDeliveryOfOther: deliveries.findDelivery(db, ofOwnHook),
+    retryDelivery: deliveries.retryDelivery(db, actor, foreignDelivery),
+    retryDeliveryOfOther: deliveries.retryDelivery(db, actor, ofOwnHook),
     findPlan: plans.findPlan(db, cloudhausId, secretPlan),
     findPlanByName: plans.findPlanByName(db, cloudhausId, 'Secret plan'),
     listPlans: plans.listPlans(db, cloudhausId).filter(({ id }) => id === secretPlan),

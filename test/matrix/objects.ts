@@ -21,6 +21,7 @@ import { tokenOf } from '../api/program.ts'
 import { passkeyOf } from '../authenticator.ts'
 import { accountId, type Fields, type Panel, startApp, userId } from '../harness.ts'
 import { until } from '../smtp.ts'
+import { addFailedDelivery, addWebhook } from '../webhooks/receiver.ts'
 
 // Two accounts of different partners with one of everything, and a form for each route.
 
@@ -40,11 +41,15 @@ export type Objects = Record<
   | 'request'
   | 'key'
   | 'import'
-  | 'plan',
+  | 'plan'
+  | 'webhook'
+  | 'delivery',
   string
 >
 
 export const missing: Objects = {
+  webhook: '99999',
+  delivery: '99999',
   customer: 'nobody',
   identifier: 'nobody',
   project: 'nothing',
@@ -117,7 +122,10 @@ export async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepar
         expiresAt: panel.app.now() + 3_600_000,
       })
       .run()
+    const webhook = addWebhook(panel, accountId(panel, customer), `https://${customer}.example/hook`, 'import.stopped')
     return {
+      webhook: String(webhook.id),
+      delivery: String(addFailedDelivery(panel, webhook.id)),
       customer,
       identifier: customer,
       project,
@@ -231,6 +239,12 @@ const plausible: Record<string, Fields> = {
   '/customer/service-users': { name: 'Changed', role: 'admin' },
   '/customer/service-users/:serviceUser': { serviceName: 'Changed', role: 'member', version: '1' },
   '/customer/service-users/:serviceUser/tokens': { name: 'Changed', scopes: 'projects:read', days: '30' },
+  '/customer/webhooks': { url: 'https://changed.example', events: '*' },
+  '/customer/webhooks/:webhook/change': { url: 'https://changed.example', events: '*', active: 'yes', version: '1' },
+  '/customer/webhooks/:webhook/retries': { span: 'month' },
+  '/support/webhooks': { url: 'https://changed.example', events: '*' },
+  '/support/webhooks/:webhook/change': { url: 'https://changed.example', events: '*', active: 'yes', version: '1' },
+  '/support/webhooks/:webhook/retries': { span: 'month' },
   '/projects': { name: 'Changed', identifier: 'changed' },
   '/projects/:project/name': { name: 'Changed', version: '1' },
   '/projects/:project/access': { role: 'reader' },
@@ -270,8 +284,28 @@ export function formFor(url: string, objects: Objects): Fields {
   return fields
 }
 
-/** Every row, except what a request may touch without a change: the use of a session, and the count of tries. */
+/** What the worker notes by itself. */
+const untried = {
+  next_at: 0,
+  held_until: 0,
+  failures: 0,
+  failing_since: 0,
+  retry_from: 0,
+  attempts: 0,
+  error: '',
+  duration: 0,
+  due_at: 0,
+  tried_at: 0,
+  state: '',
+}
+
+/** Every row, except what a request may touch without a change: the use of a session, and the count of tries; nor what became of tries of webhooks. */
 export function lasting(panel: Panel) {
-  const { sessions, throttles, ...rest } = panel.rows()
-  return { ...rest, sessions: sessions?.map((row) => ({ ...(row as object), last_seen_at: 0 })) }
+  const { sessions, throttles, webhooks, deliveries, ...rest } = panel.rows()
+  return {
+    ...rest,
+    webhooks: webhooks?.map((row) => ({ ...(row as object), ...untried })),
+    deliveries: deliveries?.map((row) => ({ ...(row as object), ...untried })),
+    sessions: sessions?.map((row) => ({ ...(row as object), last_seen_at: 0 })),
+  }
 }

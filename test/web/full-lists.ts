@@ -17,6 +17,7 @@ import {
   users,
 } from '../../src/db/schema.ts'
 import { accountId, type Page, type Panel, projectId, userId } from '../harness.ts'
+import { addFailedDelivery, addWebhook } from '../webhooks/receiver.ts'
 
 export const many = 60
 
@@ -28,6 +29,15 @@ export function fillLists(panel: Panel): void {
     fillHistory(panel, n)
   }
   fillImports(panel)
+  fillWebhooks(panel)
+}
+
+/** The deliveries of a webhook of Acme, and of one of Support. */
+function fillWebhooks(panel: Panel): void {
+  for (const owner of [accountId(panel, 'acme'), null]) {
+    const { id } = addWebhook(panel, owner, 'https://x.example', 'import.stopped')
+    for (let n = 0; n < many; n++) addFailedDelivery(panel, id)
+  }
 }
 
 const businesses = [
@@ -224,6 +234,7 @@ export async function pagesWithLists(panel: Panel, query = '') {
       .replace(':project', 'website')
       .replace(/:customer|:identifier/, 'acme')
       .replace(':user', '1')
+      .replace(':webhook', who === 'olga' ? '2' : '1')
     const page = await clients[who].get(path + query)
     const lists = page.root.querySelectorAll('.under-list').length
     if (page.status === 200 && lists > 0) pages.push({ who, route: url, path, page, lists })

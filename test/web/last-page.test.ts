@@ -63,6 +63,8 @@ t.test('every list shows its last page where the rows of the asked one have gone
     '/support/mail at',
     '/profile at',
     '/notifications at',
+    '/customer/webhooks/:webhook at',
+    '/support/webhooks/:webhook at',
   ])
     t.ok(lists.includes(list), list)
 })

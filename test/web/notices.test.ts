@@ -24,6 +24,7 @@ import { accountId, type Fields, type Page, type Panel, projectId, startApp, use
 import { toldIn } from '../history/told.ts'
 import { isData, readSource, sources, src } from '../sources.ts'
 import { enrol } from '../two-factor.ts'
+import { addFailedDelivery, addWebhook } from '../webhooks/receiver.ts'
 import { bareNames, bareNamesOfLetters, writeFromRightToLeft } from './apart.ts'
 
 // What a page says is what happened: a notice tells of the act’s result, never of what was asked for.
@@ -124,6 +125,17 @@ const newProgram = as('stella', '/customer/service-users', 'Create service user'
 const createTokenOf = as('stella', '/customer/service-users/11', 'Create token', {
   fields: { name: 'Till', scopes: 'projects:read' },
 })
+/** A webhook, of an account or of Support, and a delivery of it that failed. */
+const webhookOf = (owner: string | null) => async (panel: Panel) => {
+  const { id } = addWebhook(
+    panel,
+    owner === null ? null : accountId(panel, owner),
+    'https://x.example',
+    'import.stopped',
+  )
+  addFailedDelivery(panel, id)
+}
+
 const secondSession = (who: CastName) => (panel: Panel) => panel.signIn(who)
 
 /** For each form of a signed-in user: how it is sent. Or why it cannot find its act done already. */
@@ -237,6 +249,74 @@ const acts: Record<string, Act | string> = {
     first: as('stella', '/customer/users', 'Invite', { fields: { name: 'Nils', email: cast.nils.email } }),
     page: '/',
     button: 'Accept',
+  },
+  'POST /customer/webhooks': 'it answers with the secret itself',
+  'POST /customer/webhooks/:webhook/rotation': 'it answers with the secret itself',
+  'POST /customer/webhooks/:webhook/change': {
+    who: 'stella',
+    first: webhookOf('acme'),
+    page: '/customer/webhooks/1/change',
+    button: 'Save webhook',
+    fields: { url: 'https://other.example' },
+  },
+  'POST /customer/webhooks/:webhook/removal': {
+    who: 'stella',
+    first: webhookOf('acme'),
+    page: '/customer/webhooks/1/removal',
+    button: 'Remove webhook',
+  },
+  'POST /customer/webhooks/:webhook/test': {
+    who: 'stella',
+    first: webhookOf('acme'),
+    page: '/customer/webhooks/1',
+    button: 'Send a test',
+  },
+  'POST /customer/webhooks/:webhook/retries': {
+    who: 'stella',
+    first: webhookOf('acme'),
+    page: '/customer/webhooks/1',
+    button: 'Send all again',
+  },
+  'POST /customer/webhooks/:webhook/deliveries/:delivery/retry': {
+    who: 'stella',
+    first: webhookOf('acme'),
+    page: '/customer/webhooks/1',
+    button: 'Send again',
+    within: 'import.stopped',
+  },
+  'POST /support/webhooks': 'it answers with the secret itself',
+  'POST /support/webhooks/:webhook/rotation': 'it answers with the secret itself',
+  'POST /support/webhooks/:webhook/change': {
+    who: 'olga',
+    first: webhookOf(null),
+    page: '/support/webhooks/1/change',
+    button: 'Save webhook',
+    fields: { url: 'https://other.example' },
+  },
+  'POST /support/webhooks/:webhook/removal': {
+    who: 'olga',
+    first: webhookOf(null),
+    page: '/support/webhooks/1/removal',
+    button: 'Remove webhook',
+  },
+  'POST /support/webhooks/:webhook/test': {
+    who: 'olga',
+    first: webhookOf(null),
+    page: '/support/webhooks/1',
+    button: 'Send a test',
+  },
+  'POST /support/webhooks/:webhook/retries': {
+    who: 'olga',
+    first: webhookOf(null),
+    page: '/support/webhooks/1',
+    button: 'Send all again',
+  },
+  'POST /support/webhooks/:webhook/deliveries/:delivery/retry': {
+    who: 'olga',
+    first: webhookOf(null),
+    page: '/support/webhooks/1',
+    button: 'Send again',
+    within: 'import.stopped',
   },
   'POST /projects/:project/name': {
     who: 'stella',
@@ -967,6 +1047,9 @@ t.test('a sentence tells of every kind of record', async (t) => {
   await newProgram(panel)
   await stella.submit('/customer/service-users/11', 'Save changes', { serviceName: 'Till', role: 'admin' })
   await stella.submit('/customer/service-users/11/removal', 'Remove Till')
+  await webhookOf('acme')(panel)
+  await stella.submit('/customer/webhooks/1/rotation', 'Make new secret')
+  await stella.submit('/customer/webhooks/1/change', 'Save webhook', { url: 'https://other.example' })
   await tom.submit('/profile', 'Change password', {
     current: demoPassword,
     password: 'correct horse battery',
@@ -999,6 +1082,10 @@ t.test('a sentence tells of every kind of record', async (t) => {
     const personal = { field: 'email', before: cast.tom.email, after: 'tom@new.example' } as const
     record(tx, self, { kind: 'user.email-changed', userId: toms, personal })
     record(tx, atCommandLine(self.at), { kind: 'installation.restored', change: { backup: [null, time] } })
+    record(tx, atCommandLine(self.at), {
+      kind: 'webhook.switched-off',
+      change: { host: [null, 'x.example'], status: [null, 'gone'] },
+    })
     record(tx, atCommandLine(self.at), { kind: 'installation.secrets-rotated', change: { sessions: [2, 0] } })
   })
   const { kinds, wrong } = toldIn(panel)

@@ -112,7 +112,8 @@ t.test('public addresses may be reached, by https alone', async (t) => {
   for (const host of ['8.8.8.8', '134744072', '[2606:4700:4700::1111]', 'hooks.example.com']) {
     t.equal(outside.whyNot(`https://${host}/`), undefined, host)
   }
-  t.match(outside.whyNot('http://8.8.8.8/'), /must begin with https/)
+  for (const url of ['http://8.8.8.8/', 'http://hooks.example.com/'])
+    t.match(outside.whyNot(url), /must begin with https/, url)
   t.match(await whyNot(outside.send(request('http://8.8.8.8/'))), /must begin with https/)
 })
 

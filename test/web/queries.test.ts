@@ -1,7 +1,8 @@
 import type Database from 'better-sqlite3'
 import t from 'tap'
-import { type Panel, startApp } from '../harness.ts'
+import { accountId, type Panel, startApp } from '../harness.ts'
 import { planOf, sqlite } from '../plans.ts'
+import { addWebhook } from '../webhooks/receiver.ts'
 
 // A page takes a fixed number of queries, whatever the data’s size.
 
@@ -40,6 +41,8 @@ const pages = {
     '/customer/quotas',
     '/customer/account',
     '/customer/history',
+    '/customer/webhooks',
+    '/customer/webhooks/1',
   ],
   olga: [
     '/search?q=a',
@@ -267,8 +270,15 @@ async function grow(panel: Panel, from = 0): Promise<void> {
     client.prepare(`SELECT id FROM ${table} WHERE identifier = ?`).pluck().get(identifier)
   const [cloudhaus, acme, website] = [id('accounts', 'cloudhaus'), id('accounts', 'acme'), id('projects', 'website')]
   const petra = client.prepare("SELECT id FROM users WHERE email LIKE 'petra@%'").pluck().get()
+  if (from === 0) addWebhook(panel, accountId(panel, 'acme'), 'https://x.example', 'import.stopped')
   client.transaction(() => {
     for (let n = from; n < from + 400; n++) {
+      for (const state of ['failed', 'waiting'])
+        client
+          .prepare(
+            "INSERT INTO deliveries (webhook_id, message_id, type, body, state, created_at, due_at) VALUES (1, ?, 'import.stopped', '{}', ?, ?, ?)",
+          )
+          .run(`msg_${n}`, state, Date.now(), Date.now() + 1e9)
       const customer = client
         .prepare(
           "INSERT INTO accounts (kind, name, identifier, search, partner_id, created_at) VALUES ('customer', ?, ?, ?, ?, 1)",

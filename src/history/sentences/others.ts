@@ -10,15 +10,19 @@ import {
   side,
   type Told,
   toldProject,
+  typed,
   was,
   whom,
 } from './told.ts'
 
-type Others = Extract<RecordKind, `${'project' | 'access' | 'letter' | 'installation'}.${string}`>
+type Others = Extract<RecordKind, `${'project' | 'access' | 'letter' | 'webhook' | 'installation'}.${string}`>
+
+const events = (it: Told) => typed(it, 'events', 'Events')
+const state = (it: Told) => typed(it, 'status', 'Now')
 
 const peopleThen = (does: string) => ({ one: 'person', many: 'people', does })
 
-/** Acts on projects and on access to them, on e-mails and on the installation. */
+/** Acts on projects and on access to them, on e-mails, on webhooks and on the installation. */
 export const ofOthers: Record<Others, (told: Told) => Sentence> = {
   'project.created': (it) => only(say`created the project ${toldProject(it)} (${now(it, 'identifier')})${inside(it)}`),
   'project.renamed': (it) => only(say`renamed the project ${was(it, 'name')} to ${now(it, 'name')}${inside(it)}`),
@@ -46,6 +50,18 @@ export const ofOthers: Record<Others, (told: Told) => Sentence> = {
     if (!letter) throw new Missing()
     return only(say`sent the e-mail “${{ name: letter.subject, now: null }}” to ${{ value: letter.to }} again`)
   },
+
+  'webhook.created': (it) => only(say`added the webhook ${now(it, 'host')}${inside(it)}`, events(it)),
+  'webhook.changed': (it) => only(say`changed the webhook ${now(it, 'host')}${inside(it)}`, events(it), state(it)),
+  'webhook.secret-rotated': (it) => only(say`made a new secret for the webhook ${now(it, 'host')}${inside(it)}`),
+  'webhook.tested': (it) => only(say`sent a test to the webhook ${now(it, 'host')}${inside(it)}`),
+  'webhook.retried': (it) => only(say`sent events to the webhook ${now(it, 'host')}${inside(it)} again`),
+  'webhook.switched-off': (it) =>
+    only(
+      say`switched off the webhook ${now(it, 'host')}${inside(it)}`,
+      say`Why: it ${side(it, 'status', 'after') === 'gone' ? 'answered that it no longer exists' : 'failed for more than three days'}`,
+    ),
+  'webhook.removed': (it) => only(say`removed the webhook ${was(it, 'host')}${inside(it)}`),
 
   'installation.backed-up': (it) => only(say`made a backup`, say`File: ${now(it, 'backup')}`),
   'installation.restored': (it) => {

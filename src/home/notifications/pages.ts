@@ -25,6 +25,7 @@ const ownPages: Partial<Record<RecordKind, string>> = {
   'access.removed': '/projects',
   'user.password-link-sent': '/customer/users',
   'user.two-factor-reset': '/customer/users',
+  'webhook.switched-off': '/customer/webhooks',
   'invitation.accepted': '/customer/users',
   'invitation.expired': '/customer/users',
   'invitation.cancelled': '/customer/users',
@@ -37,6 +38,7 @@ export function pageOfLine(told: ToldOf): string | null {
   if (kind.startsWith('user.passkey')) return '/profile/passkeys'
   if (audience === 'login')
     return kind.includes('two-factor') || kind.includes('recovery') ? '/profile/two-factor' : '/profile'
+  if (kind.startsWith('webhook.') && audience === 'support') return '/support/webhooks'
   if (audience === 'parted' || !account) return null
   if (audience === 'support') return pageOfSupport(told, account.identifier)
   if (!reader) return null

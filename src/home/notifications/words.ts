@@ -188,6 +188,12 @@ export const newsOf: Partial<Record<RecordKind, Sentence>> = {
     ...(isOwn(told) ? [account(told)] : ofService(told)),
     ` expires in ${plural(Number(told.change.days?.[1] ?? 0), 'day')}`,
   ],
+  'webhook.switched-off': (told) => [
+    `The webhook ${text(told.change.host?.[1])} `,
+    ...(told.account ? ['of ', account(told), ' '] : []),
+    'was switched off, because it ',
+    told.change.status?.[1] === 'gone' ? 'answered that it no longer exists' : 'failed for more than three days',
+  ],
   'user.sessions-ended': (told) =>
     told.byReader ? ['You ended your other sessions'] : [who(told), ' ended your sessions'],
 }

@@ -1,12 +1,18 @@
 import { and, asc, eq, gt, isNotNull } from 'drizzle-orm'
 import { type Db, write } from '../../db/open.ts'
-import { apiReplays, letters, sessions, users } from '../../db/schema.ts'
+import { apiReplays, letters, sessions, users, webhooks } from '../../db/schema.ts'
 import { atCommandLine, record } from '../../records/record.ts'
 import { type Secrets, seal, unsealed } from '../../secrets.ts'
 import { tie } from '../installation/data.ts'
 
 /** What was sealed again, the sessions that ended, and how much stayed as it is because no key opens it. */
-export type Resealed = { secondFactors: number; letters: number; sessions: number; unreadable: number }
+export type Resealed = {
+  secondFactors: number
+  letters: number
+  webhooks: number
+  sessions: number
+  unreadable: number
+}
 
 const rowsAtOnce = 500
 
@@ -14,6 +20,8 @@ const rowsAtOnce = 500
 const sealed = {
   secondFactors: { table: users, id: users.id, value: users.totpSecret, column: 'totpSecret' },
   letters: { table: letters, id: letters.id, value: letters.body, column: 'body' },
+  webhooks: { table: webhooks, id: webhooks.id, value: webhooks.secret, column: 'secret' },
+  earlierOfWebhooks: { table: webhooks, id: webhooks.id, value: webhooks.earlierSecret, column: 'earlierSecret' },
 } as const
 
 /**
@@ -24,11 +32,14 @@ export function sealAnew(db: Db, secrets: Secrets, at: number, beforeCommit: () 
   return write(db, atCommandLine(at), (tx) => {
     const secondFactors = sealTable(tx, secrets, 'secondFactors')
     const ofLetters = sealTable(tx, secrets, 'letters')
+    const ofWebhooks = sealTable(tx, secrets, 'webhooks')
+    const earlier = sealTable(tx, secrets, 'earlierOfWebhooks')
     const done = {
       secondFactors: secondFactors.done,
       letters: ofLetters.done,
+      webhooks: ofWebhooks.done,
       sessions: tx.delete(sessions).run().changes,
-      unreadable: secondFactors.unreadable + ofLetters.unreadable,
+      unreadable: secondFactors.unreadable + ofLetters.unreadable + ofWebhooks.unreadable + earlier.unreadable,
     }
     // They are sealed, too, and of use for a day alone.
     tx.delete(apiReplays).run()

@@ -209,6 +209,20 @@ export const erasure: Erasure = {
       'changesOfMyName.after',
     ),
   },
+  webhooks: {
+    url: kept('an address of a machine, which its account’s admins can change; it goes with the account'),
+    events: oneOfAList,
+    secret: never('random bytes, sealed'),
+    earlierSecret: never('random bytes, sealed'),
+    offBecause: oneOfAList,
+  },
+  deliveries: {
+    messageId: never('a random number'),
+    type: oneOfAList,
+    body: never('numbers, identifiers and roles: no names, no e-mails, nothing that people typed'),
+    state: oneOfAList,
+    error: never('the panel’s words about an address of a machine'),
+  },
   notifications: { audience: oneOfAList, topic: oneOfAList, mail: oneOfAList },
   notificationChoices: { topic: oneOfAList, way: oneOfAList },
   ties: {

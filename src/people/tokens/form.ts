@@ -20,6 +20,7 @@ const familyWords: Record<(typeof scopeFamilies)[number], string> = {
   quotas: 'Quotas and requests',
   customers: 'Customers',
   history: 'History',
+  webhooks: 'Webhooks',
 }
 
 /** Only its user reads it. */

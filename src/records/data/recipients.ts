@@ -87,6 +87,7 @@ const finders: Record<ToldTo['to'], Find> = {
     return readers.length > 0 ? readers : ofSupport(tx)
   },
   support: (tx) => ofSupport(tx),
+  managers: (tx, _actor, { accountId }) => (accountId == null ? ofSupport(tx) : ofAdmins(tx, 'admins', accountId)),
 }
 
 function ofMember(tx: Db, audience: Audience, userId: UserId | undefined, accountId: AccountId | null | undefined) {

@@ -5,6 +5,7 @@ import { allTopics, ruleOf, wayField, ways } from '../../records/topics.ts'
 
 /** Fields by their names in forms, with the labels that people know. A resource is named by its key. */
 const labels: Record<string, string> = {
+  active: 'Switched on',
   adminEmail: 'E-mail of the first admin',
   adminName: 'Full name of the first admin',
   code: 'Code',
@@ -17,6 +18,7 @@ const labels: Record<string, string> = {
   days: 'Works for',
   earlier: 'The earlier token',
   email: 'E-mail',
+  events: 'Events',
   identifier: 'Identifier',
   key: 'Key',
   kind: 'Kind',
@@ -34,6 +36,7 @@ const labels: Record<string, string> = {
   role: 'Role',
   scopes: 'Rights',
   serviceName: 'Name',
+  span: 'Failed events',
   share: 'Approved automatically up to, in per cent',
   tag: 'Tag',
   tags: 'Tags',
@@ -41,6 +44,7 @@ const labels: Record<string, string> = {
   theme: 'Theme',
   timeZone: 'Time zone',
   unit: 'Unit',
+  url: 'Address',
   ...Object.fromEntries(allTopics.map((topic) => [wayField(topic), ruleOf(topic).title])),
 }
 
@@ -50,6 +54,13 @@ const choices: Record<string, Record<string, string>> = {
   newCustomers: { yes: 'Yes' },
   numbers: { point: '1.000,5', space: '1 000,5' },
   theme: { light: 'Light', dark: 'Dark' },
+  active: { yes: 'Yes' },
+  span: {
+    hour: 'of the last hour',
+    day: 'of the last 24 hours',
+    week: 'of the last 7 days',
+    month: 'of the last 30 days',
+  },
   projectRole: projectRoleNames,
   role: { ...projectRoleNames, admin: 'Admin', member: 'User' },
   ...Object.fromEntries(allTopics.map((topic) => [wayField(topic), ways])),

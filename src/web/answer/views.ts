@@ -229,6 +229,12 @@ export type Views = {
   'support/suspension': Names<'form' | 'suspended'>
   'support/user': Names<'accounts' | 'letters' | 'passkeys' | 'sessions' | 'user'>
   'support/users': Names<'list' | 'views'>
+  'webhooks/form': Names<'area' | 'base' | 'families' | 'form' | 'webhook'>
+  'webhooks/index': Names<'area' | 'base' | 'columns' | 'mostWebhooks' | 'webhooks'>
+  'webhooks/removal': Names<'area' | 'base' | 'webhook'>
+  'webhooks/rotation': Names<'area' | 'base' | 'webhook'>
+  'webhooks/secret': Names<'area' | 'base' | 'rotated' | 'secret' | 'webhook'>
+  'webhooks/show': Names<'area' | 'base' | 'counts' | 'list' | 'spans' | 'webhook'>
 }
 
 /** What `reply.page` takes for a view. */

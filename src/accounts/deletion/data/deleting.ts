@@ -10,6 +10,7 @@ import type { PoolShortage } from '../../../quotas/arithmetic.ts'
 import { poolShortages } from '../../../quotas/data/pool.ts'
 import { endRequestOf } from '../../../quotas/requests/data/deciding.ts'
 import { type Actor, record } from '../../../records/record.ts'
+import { endDeliveriesOf } from '../../../webhooks/data/ending.ts'
 import type { Account } from '../../data/account.ts'
 import { isOfSupport } from '../../data/caretaker.ts'
 import { endTie } from '../../endings/data/ending.ts'
@@ -88,6 +89,7 @@ export function deleteAccount(
       accountId,
       change: { name: [account.name, null], users: [people, 0] },
     })
+    endDeliveriesOf(tx, accountId, actor.at)
     // After all others were withdrawn: this one tells of the deletion itself.
     tellDeleted(tx, actor, accountId, mail)
     return 'deleted'

@@ -31,6 +31,7 @@ import { deleteTokensFor } from '../../../people/tokens/data.ts'
 import type { Project } from '../../../projects/data.ts'
 import { forgetAllNotifications } from '../../../records/data/forgetting.ts'
 import { byItself, record, typedFields } from '../../../records/record.ts'
+import { deleteSomeWebhooks } from '../../../webhooks/data/ending.ts'
 import { endTie } from '../../endings/data/ending.ts'
 import { deleteSomeRows } from '../../imports/ending/data.ts'
 import { forgetServiceUsers } from '../../service-users/data.ts'
@@ -54,7 +55,7 @@ export function nextDueProject(db: Db, at: number, without: ProjectId[] = []): P
 }
 
 /**
- * Purges an account, or first one of its projects or some rows of its imports. `removeFiles` removes the files of letters
+ * Purges an account, or first one of its projects, or some rows of its imports or webhooks. `removeFiles` removes the files of letters
  * that told about it, by their ids, before it is done; `eraseTraces` what is left of the e-mails that were invited, in the
  * files of the database. False when it is not due at this time.
  */
@@ -88,6 +89,7 @@ export function purgeAccount(
       if (!deleteSomeRows(tx, read.id)) tx.delete(imports).where(eq(imports.id, read.id)).run()
       return true
     }
+    if (deleteSomeWebhooks(tx, id)) return true
     eraseTraces(tx, listStrangers(tx, id))
     endTie(tx, byItself(at), account)
     const letterIds = [...forgetAllNotifications(tx, id, at), ...forgetInvitationsAndLetters(tx, id)]
