@@ -56,7 +56,7 @@ t.test(
     t.match(toPartner.text, /The account Acme asks for more:[\s\S]*Asked by: Stella\s+E-mail: stella@acme.example/)
     t.match(
       toPartner.text,
-      /Cores: 8 \(now 4\)\n.*RAM \(MiB\): 4,096 \(now 1,024\)\n\nReason: The <Christmas> sale\nAsked by: Stella\nE-mail: stella@acme.example\n\nReview here:\n/,
+      /Cores: 8 \(now 4\)\n.*RAM \(MiB\): 4,096 \(now 1,024\)\n\nReason: The <Christmas> sale\n\nAsked by: Stella\nE-mail: stella@acme.example\n\nReview the request:\n/,
     )
     t.match(toPartner.html, 'The &lt;Christmas&gt; sale')
     const link = linkIn(toPartner.text, 'http://localhost:3000', '/partner/customers/acme/quotas')
