@@ -234,7 +234,7 @@ t.test('by e-mail at once, once a day, or not at all, as each person chooses', a
   const panel = await startApp(t)
   const [petra, stella] = [await panel.signIn('petra'), await panel.signIn('stella')]
   const choices = await stella.open('/profile/notifications')
-  t.equal(choices.root.querySelectorAll('select').length, 9)
+  t.equal(choices.root.querySelectorAll('select').length, 10)
   t.match(choices.text, /Security of your login.*You need to know at once.*Always at once/)
 
   await limitAcme(petra, { cores: '4' })

@@ -5,16 +5,20 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { Secret, TOTP } from 'otpauth'
 import t, { type Test } from 'tap'
-import { letters } from '../../src/db/schema.ts'
+import { letters, webhooks } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
 import { openBody } from '../../src/mail/outbox.ts'
 import { makeBackup } from '../../src/operations/backups/make.ts'
 import { verifyBackup } from '../../src/operations/backups/verify.ts'
 import type { Step } from '../../src/operations/secrets/rotate.ts'
+import { byItself } from '../../src/records/record.ts'
+import { unseal } from '../../src/secrets.ts'
+import { rotateWebhookSecret } from '../../src/webhooks/data/webhooks.ts'
 import { newFolder, startApp } from '../harness.ts'
 import { runCommand } from '../process.ts'
+import { addWebhook } from '../webhooks/receiver.ts'
 
-/** A stopped panel with a letter that holds a link, a second factor, and three sessions. */
+/** A stopped panel with a letter that holds a link, a second factor, a webhook with two secrets, and three sessions. */
 async function stopped(t: Test) {
   const panel = await startApp(t)
   const stella = await panel.signIn('stella')
@@ -23,6 +27,8 @@ async function stopped(t: Test) {
   const page = await tom.open('/profile/two-factor')
   const secret = page.root.querySelector('main code')?.textContent.replaceAll(' ', '') ?? ''
   await tom.press(page, 'Switch on', { code: codeOf(secret, panel.app.now()) })
+  const { id } = addWebhook(panel, null, 'https://hooks.example', 'import.stopped')
+  rotateWebhookSecret(panel.db, byItself(panel.app.now()), { owner: null, id }, panel.app.secrets)
   await panel.close()
   return { dataDir: panel.dataDir, secret, cookies: stella.cookies }
 }
@@ -50,6 +56,9 @@ async function works(t: Test, { dataDir, secret, cookies }: Awaited<ReturnType<t
     .all()
     .find(({ email }) => email === 'nora@acme.example')
   t.match(letter && openBody(panel.app.secrets, letter)?.html, '/invitations/', 'the letter can be read')
+  const webhook = panel.db.select().from(webhooks).get()
+  for (const sealed of [webhook?.secret, webhook?.earlierSecret])
+    t.equal(Buffer.from(unseal(panel.app.secrets, sealed ?? ''), 'base64').length, 32, 'a webhook can be signed')
   const old = panel.visit()
   for (const [name, value] of cookies) old.cookies.set(name, value)
   t.match((await old.get('/profile')).location, '/login', 'sessions have ended')
@@ -62,7 +71,7 @@ t.test('rotating makes new secrets, seals everything again and ends all sessions
   const sealedBefore = readFileSync(join(panel.dataDir, 'panel.db'))
   const { code, out } = await runCommand(['rotate-secrets'], panel.dataDir).done
   t.equal(code, 0)
-  t.match(out, /1 second factor and \d e-mails? sealed again, 2 sessions ended/)
+  t.match(out, /1 second factor, \d e-mails? and 1 webhook sealed again, 2 sessions ended/)
   const [after, ...more] = keysIn(panel.dataDir)
   t.not(after, before)
   t.same(more, [], 'the old key is gone')
@@ -130,7 +139,7 @@ t.test('what no key opens does not stop a rotation: it is counted, and left as i
   const { code, err, out } = await runCommand(['rotate-secrets'], dataDir).done
   t.equal(code, 0)
   t.match(err, /could not be opened by any key, and w(as|ere) left as before\./)
-  t.match(out, /1 second factor and \d e-mails? sealed again/)
+  t.match(out, /1 second factor, \d e-mails? and 1 webhook sealed again/)
   t.equal(damaged(), lost)
   sqlite.close()
   t.equal(keysIn(dataDir).length, 1, 'the old key is gone')

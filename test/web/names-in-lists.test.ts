@@ -64,6 +64,8 @@ const searched: Record<string, [who: keyof typeof cast, path: string, prefix?: s
 const unsearched: Record<string, string> = {
   backups: 'file names of the panel’s own, in ASCII: backups.test.ts searches them',
   'own-requests': 'the requests of one account: all have its name',
+  webhooks: 'addresses of machines, ten at most',
+  deliveries: 'kinds of events, the newest first',
   imports: 'files of one account, the newest first',
   sessions: 'one’s own',
   notifications: 'one’s own, the newest first',
