@@ -8,8 +8,8 @@ import type { Topic } from './topics.ts'
  * As what somebody is told. `login`: it is about their own login. `person`: it was done to them, and they are in the
  * account; `parted`: they are no longer in it. `sender`: they sent the invitation; `asker`: they made the request. `admins` of
  * the account, `partner`: admins of the partner that looks after it. `caretaker`: those, or Support where no partner can
- * act. `support`: the operators. `owner`: whose token it is, or the admins for a service user’s. `managers`: admins of the
- * account or, where it concerns none, the operators.
+ * act. `support`: the operators. `owner`: whose token it is; for a service user’s the admins, and as `login` who did it.
+ * `managers`: admins of the account or, where it concerns none, the operators.
  */
 export type Audience = (typeof notifications.$inferSelect)['audience']
 

@@ -307,6 +307,7 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
           lastFour: token.slice(-4),
           userId: stella.userId,
           accountId: account('acme').id,
+          madeBy: stella.userId,
           name: 'Shop',
           scopes: 'members:read projects:write',
           networks: '192.0.2.0/24 2001:db8::1',
@@ -328,6 +329,28 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
         return { endedAt: stella.at + 7, remindAt: null }
       },
     ],
+    [
+      ({ db, petra, account }) => {
+        const accountId = account('acme').id
+        const { userId } = petra
+        addMember(db, petra, { accountId, userId, role: 'admin', fromPartner: true }, 'member.added-self')
+        const choice = { name: 'Helper', scopes: ['members:read'], networks: [], days: 30 } as const
+        const { token } = there(createApiToken(db, petra, accountId, choice))
+        return {
+          hash: hashToken(token),
+          lastFour: token.slice(-4),
+          userId,
+          accountId,
+          madeBy: userId,
+          fromPartner: true,
+          name: 'Helper',
+          scopes: 'members:read',
+          createdAt: petra.at,
+          expiresAt: petra.at + 30 * day,
+          remindAt: petra.at + 16 * day,
+        }
+      },
+    ],
   ],
   serviceUsers: [
     [
@@ -335,7 +358,8 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
         const accountId = account('acme').id
         const made = createServiceUser(db, stella, accountId, { name: 'Shop 7', role: 'member' })
         const userId = made === 'full' ? undefined : made.userId
-        return { userId: there(userId), accountId, role: 'member', ...named('Shop 7', ''), createdAt: stella.at }
+        const values = { userId: there(userId), accountId, role: 'member', madeBy: stella.userId } as const
+        return { ...values, ...named('Shop 7', ''), createdAt: stella.at }
       },
       ({ db, stella }, { accountId, userId, version }) => {
         changeServiceUser(db, stella, { accountId, userId }, { name: 'Till 8', role: 'admin', version })
@@ -344,6 +368,17 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
       ({ db, stella }, { accountId, userId }) => {
         removeServiceUser(db, later(stella, 9), { accountId, userId })
         return { removedAt: stella.at + 9 }
+      },
+    ],
+    [
+      ({ db, petra, account }) => {
+        const accountId = account('acme').id
+        const seat = { accountId, userId: petra.userId, role: 'admin', fromPartner: true } as const
+        addMember(db, petra, seat, 'member.added-self')
+        const made = createServiceUser(db, petra, accountId, { name: 'Shop 7', role: 'admin' })
+        const userId = there(made === 'full' ? undefined : made.userId)
+        const values = { userId, accountId, role: 'admin', madeBy: petra.userId, fromPartner: true } as const
+        return { ...values, ...named('Shop 7', ''), createdAt: petra.at }
       },
     ],
   ],

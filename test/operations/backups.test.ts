@@ -16,6 +16,7 @@ import { basename, join } from 'node:path'
 import { mock } from 'node:test'
 import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
+import { createServiceUser, type ServiceUser } from '../../src/accounts/service-users/data.ts'
 import { letters as lettersTable } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
 import { resendGap } from '../../src/mail/allowance.ts'
@@ -23,7 +24,21 @@ import { openBody } from '../../src/mail/outbox.ts'
 import { makeBackup } from '../../src/operations/backups/make.ts'
 import { restoreBackup } from '../../src/operations/backups/restore.ts'
 import { verifyBackup } from '../../src/operations/backups/verify.ts'
-import { castDatabase, newFolder, type Page, type Panel, publicUrl, type Start, startApp } from '../harness.ts'
+import { createApiToken } from '../../src/people/tokens/data.ts'
+import { byItself } from '../../src/records/record.ts'
+import { everyScope, program, tokenOf } from '../api/program.ts'
+import {
+  accountId,
+  castDatabase,
+  newFolder,
+  type Page,
+  type Panel,
+  publicUrl,
+  type Start,
+  startApp,
+  there,
+  userId,
+} from '../harness.ts'
 import { launch, runCommand, runProgram, startProcess } from '../process.ts'
 import { randomFrom } from '../proofs/random.ts'
 import { unpackRelease } from '../releases/releases.ts'
@@ -196,7 +211,7 @@ t.test('a backup is made while the panel runs, is verified, and is restored into
 
   const place = join(newFolder(), 'new')
   const restored = await runCommand(['restore', file], place).done
-  t.match(restored, { code: 0, err: '', out: /Ended: 1 session, 0 links/ })
+  t.match(restored, { code: 0, err: '', out: /Ended: 1 session, 0 API tokens, 0 links/ })
   t.ok(readFileSync(file).equals(before), 'restoring changes the backup no more')
   t.equal(statSync(place).mode & 0o777, 0o700)
   t.same(
@@ -224,14 +239,24 @@ t.test('a restore ends sessions, links and waiting letters that hold one, and fo
     ['nora@acme.example', 'stella@new.example', cast.tom.email].map((to) => linkOf(panel, to)),
   )
 
+  const by = { ...byItself(panel.app.now()), userId: userId(panel, 'stella') }
+  const acme = accountId(panel, 'acme')
+  const service = createServiceUser(panel.db, by, acme, { name: 'Shop', role: 'admin' })
+  const shop = { name: 'Till', scopes: everyScope, networks: [], days: 90 }
+  const tokens = [
+    tokenOf(panel, 'stella', 'acme'),
+    there(createApiToken(panel.db, by, acme, { ...shop, serviceUser: (service as ServiceUser).userId })).token,
+  ]
+
   const file = join(newFolder(), 'a.db')
   await makeBackup(panel.dataDir, file, { at: Date.now() })
   await panel.close()
   const place = newFolder()
   const { ended } = await restoreBackup(place, file, { key: undefined, at: Date.now() })
-  t.same(ended, { sessions: 2, links: 3, letters: 3 })
+  t.same(ended, { sessions: 2, links: 3, tokens: 2, letters: 3 })
 
   const after = await startApp(t, { dataDir: place })
+  for (const token of tokens) t.equal((await program(after.app, token)('GET', '/accounts/acme')).status, 401)
   const old = after.visit()
   for (const [name, value] of stella.cookies) old.cookies.set(name, value)
   t.match((await old.get('/profile')).location, '/login')

@@ -138,6 +138,7 @@ const viewingByToken = prepared((db, { hash, host }: Placeholders<Session>) =>
         id: apiTokens.id,
         scopes: apiTokens.scopes,
         networks: apiTokens.networks,
+        fromPartner: apiTokens.fromPartner,
         expiresAt: apiTokens.expiresAt,
         lastUsedAt: apiTokens.lastUsedAt,
       },
@@ -166,7 +167,7 @@ export function findTokenViewer(db: Db, token: Session) {
   const row = viewingByToken(db).get(token)
   if (!row) return undefined
   const { account, membership, service, partner, leftToSupport, ...rest } = row
-  const as = membership ?? (service && { ...service, fromPartner: false })
+  const as = membership ?? (service && { ...service, fromPartner: rest.token.fromPartner })
   return as ? { ...rest, account: activeAccount(account, as, partner, leftToSupport) } : undefined
 }
 

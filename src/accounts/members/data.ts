@@ -10,7 +10,8 @@ import { adminRole, type Role } from '../../policy.ts'
 import type { RecordKind } from '../../records/kinds.ts'
 import { type Actor, type Person, record } from '../../records/record.ts'
 import { works, worksAsAdmin } from '../data/caretaker.ts'
-import { type Exit, endInvitationsTo, endMembership, endSent } from '../endings/data/ending.ts'
+import { endSent } from '../endings/data/acts.ts'
+import { type Exit, endInvitationsTo, endMembership } from '../endings/data/ending.ts'
 
 export type Member = {
   userId: UserId

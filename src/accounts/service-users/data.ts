@@ -9,7 +9,9 @@ import { personalChanges, serviceUsers, users } from '../../db/schema.ts'
 import { holds, isOneOf, searchWords } from '../../db/search.ts'
 import { adminRole, type Role } from '../../policy.ts'
 import { type Actor, record } from '../../records/record.ts'
-import { endActsOf, endSent } from '../endings/data/ending.ts'
+import { makerIn } from '../data/maker.ts'
+import { endSent } from '../endings/data/acts.ts'
+import { endServiceUsers } from '../endings/data/programs.ts'
 
 // The programs of an account (I-07): each is a user without e-mail and password, of this account alone.
 
@@ -122,7 +124,7 @@ export function createServiceUser(
       .returning({ id: users.id })
       .get()
     tx.insert(serviceUsers)
-      .values({ userId, accountId, role, ...named(name, ''), createdAt: actor.at })
+      .values({ userId, accountId, role, ...named(name, ''), ...makerIn(tx, actor, accountId), createdAt: actor.at })
       .run()
     record(tx, actor, { kind: 'service-user.created', accountId, userId, change: { role: [null, role] } })
     return existing(tx, accountId, userId)
@@ -178,10 +180,7 @@ export function removeServiceUser(
   return write(db, actor, (tx) => {
     const service = findServiceUser(tx, accountId, userId)
     if (!service) return undefined
-    tx.update(serviceUsers).set({ removedAt: actor.at }).where(of(accountId, userId)).run()
-    tx.update(users).set({ disabledAt: actor.at, deletedAt: actor.at }).where(eq(users.id, userId)).run()
-    record(tx, actor, { kind: 'service-user.removed', accountId, userId, change: { role: [service.role, null] } })
-    endActsOf(tx, actor, { accountId, userId })
+    endServiceUsers(tx, actor, of(accountId, userId))
     return service
   })
 }

@@ -24,6 +24,12 @@ export const serviceUsers = sqliteTable(
     createdAt: integer('created_at').notNull(),
     // A removed one keeps its row until the account is purged, so that its name goes then.
     removedAt: integer('removed_at'),
+    // The person who made it; the maker of the program that did.
+    madeBy: integer('made_by')
+      .$type<UserId>()
+      .references(() => users.id),
+    // Made by the partner’s people: it ends with the tie to the partner, and with their membership.
+    fromPartner: integer('from_partner', { mode: 'boolean' }).notNull().default(false),
     version: integer().notNull().default(1),
   },
   (table) => [

@@ -20,6 +20,12 @@ export const apiTokens = sqliteTable(
       .$type<AccountId>()
       .notNull()
       .references(() => accounts.id),
+    // The person who made it, and so has read it: for a service user’s it is not its user.
+    madeBy: integer('made_by')
+      .$type<UserId>()
+      .references(() => users.id),
+    // Made by the partner’s people, or for a service user of theirs.
+    fromPartner: integer('from_partner', { mode: 'boolean' }).notNull().default(false),
     name: text().notNull(),
     // Separated by spaces: members:read projects:write.
     scopes: text().notNull(),
@@ -36,6 +42,7 @@ export const apiTokens = sqliteTable(
   },
   (table) => [
     index('api_tokens_user').on(table.userId, table.id).where(sql`ended_at is null`),
+    index('api_tokens_maker').on(table.madeBy, table.id).where(sql`ended_at is null`),
     index('api_tokens_account').on(table.accountId, table.userId),
     index('api_tokens_remind').on(table.remindAt).where(sql`remind_at is not null`),
   ],

@@ -33,8 +33,11 @@ const ownPages: Partial<Record<RecordKind, string>> = {
 
 /** Null where there is nothing left to open. */
 export function pageOfLine(told: ToldOf): string | null {
-  const { audience, kind, account, reader } = told
-  if (kind.startsWith('token.') && audience === 'login') return '/profile/tokens'
+  const { audience, kind, account, reader, ofService } = told
+  if (kind.startsWith('token.') && audience === 'login')
+    return ofService && account
+      ? address('/customer/service-users', { account: account.identifier })
+      : '/profile/tokens'
   if (kind.startsWith('user.passkey')) return '/profile/passkeys'
   if (audience === 'login')
     return kind.includes('two-factor') || kind.includes('recovery') ? '/profile/two-factor' : '/profile'

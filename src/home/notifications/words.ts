@@ -21,8 +21,11 @@ export type ToldOf = {
   /** The reader did it. */
   byReader: boolean
   actor: string | null
+  /** It was a program. */
+  byService: boolean | null
   actorAccount: Place | null
   subject: string | null
+  ofService: boolean | null
   account: Place | null
   /** Of which the reader is a user. */
   reader: Place | null
@@ -69,6 +72,8 @@ type Sentence = (told: ToldOf, resources: Resource[]) => Part[]
 const named = (name: string | null | undefined, instead: string): Part => (name ? { name } : instead)
 const who = ({ actor, bySupport, actorAccount }: ToldOf): Part =>
   bySupport && !actor ? 'Support' : named(actor ?? actorAccount?.name, 'The panel')
+/** Who a sentence begins with. A program may be called as a colleague is. */
+const whoFirst = (told: ToldOf): Part[] => [told.byService ? 'The service user ' : '', who(told)]
 const account = (told: ToldOf): Part => named(told.account?.name, 'an account')
 const project = (told: ToldOf): Part => named(told.project?.name, 'a project')
 const invited = (told: ToldOf): Part => named(told.invited ?? told.subject, 'somebody')
@@ -77,13 +82,13 @@ const text = (value: string | number | null | undefined) => (value == null ? '' 
 
 const whoDid =
   (words: string): Sentence =>
-  (told) => [who(told), ` ${words} `, account(told)]
+  (told) => [...whoFirst(told), ` ${words} `, account(told)]
 
 /** An answer to a request, as its sender reads it and as others do. */
 const answered =
   (verb: string): Sentence =>
   (told) => [
-    who(told),
+    ...whoFirst(told),
     told.audience === 'asker'
       ? ` ${verb} your request for more quota for `
       : ` ${verb} the request for more quota for `,
@@ -96,13 +101,22 @@ const helped =
   (own: string, others: [string, string]): Sentence =>
   (told) =>
     told.audience === 'login'
-      ? [who(told), ` ${own}`]
-      : [who(told), ` ${others[0]} `, subject(told), ` ${others[1]} `, account(told)]
+      ? [...whoFirst(told), ` ${own}`]
+      : [...whoFirst(told), ` ${others[0]} `, subject(told), ` ${others[1]} `, account(told)]
 
-/** About their own login, and not one of their account’s programs. */
-const isOwn = ({ audience }: ToldOf) => audience === 'login'
+/** About a token of their own, and not one of their account’s programs. */
+const isOwn = ({ audience, ofService }: ToldOf) => audience === 'login' && !ofService
 const ofService = (told: ToldOf): Part[] => ['the service user ', subject(told), ' in ', account(told)]
 const endingOf = ({ change }: ToldOf) => text(change.token?.[0])
+
+const ofToken =
+  ([before, after]: [string, string], verb: string): Sentence =>
+  (told) => {
+    if (isOwn(told)) return [before, account(told), after]
+    return told.audience === 'login'
+      ? ['An API token of ', ...ofService(told), ` was ${verb} in your name`]
+      : [...whoFirst(told), ` ${verb} an API token of `, ...ofService(told)]
+  }
 
 /** One for each kind of record that anybody is told of. */
 export const newsOf: Partial<Record<RecordKind, Sentence>> = {
@@ -123,9 +137,9 @@ export const newsOf: Partial<Record<RecordKind, Sentence>> = {
     named(text(change.customer?.[0]), 'An account'),
     ' is no longer your customer',
   ],
-  'limit.changed': (told) => [who(told), ' changed the limits of ', ...quotaPlace(told)],
+  'limit.changed': (told) => [...whoFirst(told), ' changed the limits of ', ...quotaPlace(told)],
   'limit.pool-changed': whoDid('changed the pool of'),
-  'limit.requested': (told) => [who(told), ' asks for more quota for ', ...quotaPlace(told)],
+  'limit.requested': (told) => [...whoFirst(told), ' asks for more quota for ', ...quotaPlace(told)],
   'limit.approved': answered('approved'),
   'limit.declined': answered('declined'),
   'limit.near': (told, resources) => {
@@ -136,15 +150,20 @@ export const newsOf: Partial<Record<RecordKind, Sentence>> = {
     const { name, over } = limited(told, resources)
     return [account(told), over ? ' is over its limit for ' : ' has used up its limit for ', { name }]
   },
-  'partner.requested': (told) => [who(told), ' asks to make ', account(told), ' a partner account'],
-  'partner.declined': (told) => [who(told), ' declined your request to make ', account(told), ' a partner account'],
+  'partner.requested': (told) => [...whoFirst(told), ' asks to make ', account(told), ' a partner account'],
+  'partner.declined': (told) => [
+    ...whoFirst(told),
+    ' declined your request to make ',
+    account(told),
+    ' a partner account',
+  ],
   'member.added-self': whoDid('joined'),
   'member.removed-self': whoDid('left'),
   'member.left': (told) => [subject(told), ' left ', account(told)],
   'member.removed': whoDid('removed you from'),
   'member.role-changed': whoDid('changed your role in'),
   'invitation.cancelled': (told) => [
-    who(told),
+    ...whoFirst(told),
     ' cancelled your invitation to ',
     invited(told),
     ' to join ',
@@ -152,9 +171,9 @@ export const newsOf: Partial<Record<RecordKind, Sentence>> = {
   ],
   'invitation.expired': (told) => ['Your invitation to ', invited(told), ' to join ', account(told), ' has expired'],
   'invitation.accepted': (told) => [invited(told), ' accepted your invitation to ', account(told)],
-  'access.given': (told) => [who(told), ' gave you access to ', project(told), ' in ', account(told)],
-  'access.role-changed': (told) => [who(told), ' changed your role in ', project(told), ' in ', account(told)],
-  'access.removed': (told) => [who(told), ' removed you from ', project(told), ' in ', account(told)],
+  'access.given': (told) => [...whoFirst(told), ' gave you access to ', project(told), ' in ', account(told)],
+  'access.role-changed': (told) => [...whoFirst(told), ' changed your role in ', project(told), ' in ', account(told)],
+  'access.removed': (told) => [...whoFirst(told), ' removed you from ', project(told), ' in ', account(told)],
   'user.password-changed': () => ['Your password was changed'],
   'user.password-link-sent': helped('sent you a link to choose a new password', [
     'sent',
@@ -171,18 +190,9 @@ export const newsOf: Partial<Record<RecordKind, Sentence>> = {
   'user.email-change-asked': () => ['A change of your e-mail was requested'],
   'user.email-changed': () => ['Your e-mail was changed'],
   'user.data-downloaded': () => ['Your data was downloaded'],
-  'token.created': (told) =>
-    isOwn(told)
-      ? ['An API token for ', account(told), ' was created in your name']
-      : [who(told), ' created an API token of ', ...ofService(told)],
-  'token.rotated': (told) =>
-    isOwn(told)
-      ? ['Your API token for ', account(told), ' was replaced']
-      : [who(told), ' replaced an API token of ', ...ofService(told)],
-  'token.ended': (told) =>
-    isOwn(told)
-      ? ['Your API token for ', account(told), ' was ended']
-      : [who(told), ' ended an API token of ', ...ofService(told)],
+  'token.created': ofToken(['An API token for ', ' was created in your name'], 'created'),
+  'token.rotated': ofToken(['Your API token for ', ' was replaced'], 'replaced'),
+  'token.ended': ofToken(['Your API token for ', ' was ended'], 'ended'),
   'token.expiring': (told) => [
     isOwn(told) ? `Your API token ${endingOf(told)} for ` : `The API token ${endingOf(told)} of `,
     ...(isOwn(told) ? [account(told)] : ofService(told)),
@@ -195,7 +205,7 @@ export const newsOf: Partial<Record<RecordKind, Sentence>> = {
     told.change.status?.[1] === 'gone' ? 'answered that it no longer exists' : 'failed for more than three days',
   ],
   'user.sessions-ended': (told) =>
-    told.byReader ? ['You ended your other sessions'] : [who(told), ' ended your sessions'],
+    told.byReader ? ['You ended your other sessions'] : [...whoFirst(told), ' ended your sessions'],
 }
 
 /** The resource whose limit is nearly used up, and whether more than that is allocated. */

@@ -43,7 +43,7 @@ export async function restore(
         })
   console.log(`${dataDir} holds what ${file ?? from} held.\n${wordsOf(contents)}`)
   console.log(
-    `Ended: ${plural(ended.sessions, 'session')}, ${plural(ended.links, 'link')} in waiting e-mails; ${plural(ended.letters, 'e-mail')} with such a link will not go out.`,
+    `Ended: ${plural(ended.sessions, 'session')}, ${plural(ended.tokens, 'API token')}, ${plural(ended.links, 'link')} in waiting e-mails; ${plural(ended.letters, 'e-mail')} with such a link will not go out.`,
   )
   for (const aside of movedAside) console.log(`An earlier file was in the way and is now ${aside}.`)
   console.log(

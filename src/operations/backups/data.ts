@@ -4,7 +4,15 @@ import { searchText } from '../../db/fold.ts'
 import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import { type Db, write } from '../../db/open.ts'
 import { placeholdersOf } from '../../db/prepared.ts'
-import { emailChanges, invitationTokens, letters, passwordResets, sessions, throttles } from '../../db/schema.ts'
+import {
+  apiTokens,
+  emailChanges,
+  invitationTokens,
+  letters,
+  passwordResets,
+  sessions,
+  throttles,
+} from '../../db/schema.ts'
 import { holds, searchWords } from '../../db/search.ts'
 import { type LetterRow, openBody } from '../../mail/outbox.ts'
 import { notSent } from '../../mail/reasons.ts'
@@ -13,7 +21,7 @@ import type { Secrets } from '../../secrets.ts'
 import type { BackupFile } from './folder.ts'
 
 /**
- * Ends what a backup brings back though it may have ended since: sessions, and every link that acts for
+ * Ends what a backup brings back though it may have ended since: sessions, API tokens, and every link that acts for
  * its reader. Letters that hold such a link go out no more; invitations stay, to be sent again.
  */
 export function endWhatWasOpen(db: Db, secrets: Secrets, at: number, madeAt: number | undefined) {
@@ -25,6 +33,7 @@ export function endWhatWasOpen(db: Db, secrets: Secrets, at: number, madeAt: num
         tx.delete(emailChanges).run().changes +
         tx.update(invitationTokens).set({ supersededAt: at }).where(isNull(invitationTokens.supersededAt)).run()
           .changes,
+      tokens: tx.update(apiTokens).set({ endedAt: at, remindAt: null }).where(isNull(apiTokens.endedAt)).run().changes,
       letters: withdrawLettersWithLinks(tx, secrets, at),
     }
     tx.delete(throttles).run()

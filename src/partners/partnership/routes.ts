@@ -20,7 +20,7 @@ export default async function partnershipRoutes(app: FastifyInstance) {
     const { input } = readForm(confirmation, request.body)
     const ties = findTies(db, account)
     // The page first says what ends with the tie to its partner.
-    if (input?.confirmed !== 'yes' && ties.people.total + ties.invitations.total > 0) {
+    if (input?.confirmed !== 'yes' && ties.total > 0) {
       const { partnerName } = found(findAccount(db, account.id))
       return reply.page('partners/partnership/confirmation', {
         title: apart`Make ${account.name} a partner account`,

@@ -1,6 +1,6 @@
 import { and, eq, isNull, ne, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
-import { endSent } from '../../accounts/endings/data/ending.ts'
+import { endSent } from '../../accounts/endings/data/acts.ts'
 import { named } from '../../db/fold.ts'
 import type { UserId } from '../../db/ids.ts'
 import { type Db, write, writeUnchecked } from '../../db/open.ts'

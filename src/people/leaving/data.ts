@@ -1,6 +1,7 @@
 import { and, asc, eq, isNull, sql } from 'drizzle-orm'
 import { works, worksAsAdmin } from '../../accounts/data/caretaker.ts'
-import { endMembership, endSent } from '../../accounts/endings/data/ending.ts'
+import { endSent } from '../../accounts/endings/data/acts.ts'
+import { endMembership } from '../../accounts/endings/data/ending.ts'
 import type { UserId } from '../../db/ids.ts'
 import { type Db, write } from '../../db/open.ts'
 import {

@@ -1,7 +1,8 @@
-import { and, asc, desc, eq, gt, inArray, isNull, lte, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, inArray, isNull, lte, or, type SQL, sql } from 'drizzle-orm'
+import { makerIn } from '../../accounts/data/maker.ts'
 import type { AccountId, UserId } from '../../db/ids.ts'
 import { type Db, write } from '../../db/open.ts'
-import { accounts, apiReplays, apiTokens, users } from '../../db/schema.ts'
+import { accounts, apiReplays, apiTokens, serviceUsers } from '../../db/schema.ts'
 import type { TokenScope } from '../../policy.ts'
 import { type Actor, byItself, type Change, type Person, record } from '../../records/record.ts'
 import { hashToken } from '../../secrets.ts'
@@ -52,7 +53,7 @@ export function createApiToken(
     const userId = serviceUser ?? by.userId
     if (countTokens(tx, userId, by.at) >= mostTokens) return 'too-many'
     const range = { scopes: scopes.join(' '), networks: networks.join(' ') }
-    const token = insertToken(tx, by.at, { name, userId, accountId, ...range, expiresAt: by.at + days * day })
+    const token = insertToken(tx, by, { name, userId, accountId, ...range, expiresAt: by.at + days * day })
     record(tx, by, {
       kind: 'token.created',
       accountId,
@@ -80,7 +81,7 @@ export function rotateApiToken(
     const { name, accountId, scopes, networks, createdAt, expiresAt } = earlier
     // One that was replaced before has lost the rest of its life, and not its length.
     const days = lifetimes.find((one) => one * day >= expiresAt - createdAt) ?? 365
-    const token = insertToken(tx, by.at, { name, userId, accountId, scopes, networks, expiresAt: by.at + days * day })
+    const token = insertToken(tx, by, { name, userId, accountId, scopes, networks, expiresAt: by.at + days * day })
     tx.update(apiTokens)
       .set({ remindAt: null, ...(endsNow ? { endedAt: by.at } : { expiresAt: Math.min(expiresAt, by.at + overlap) }) })
       .where(eq(apiTokens.id, tokenId))
@@ -100,12 +101,20 @@ const ending = (token: string) => `…${token.slice(-4)}`
 
 type NewRow = Pick<ApiToken, 'name' | 'userId' | 'accountId' | 'scopes' | 'networks' | 'expiresAt'>
 
-function insertToken(tx: Db, at: number, row: NewRow): string {
-  const owner = tx.select({ service: users.service }).from(users).where(eq(users.id, row.userId)).get()
-  const token = newApiToken(owner?.service ? 'service user' : 'person')
+function insertToken(tx: Db, by: Person, row: NewRow): string {
+  const { at } = by
+  const service = tx
+    .select({ fromPartner: serviceUsers.fromPartner })
+    .from(serviceUsers)
+    .where(eq(serviceUsers.userId, row.userId))
+    .get()
+  const token = newApiToken(service ? 'service user' : 'person')
+  const { madeBy, fromPartner } = makerIn(tx, by, row.accountId)
   tx.insert(apiTokens)
     .values({
       ...row,
+      madeBy,
+      fromPartner: fromPartner || service?.fromPartner === true,
       hash: hashToken(token),
       lastFour: token.slice(-4),
       createdAt: at,
@@ -127,6 +136,12 @@ export function endApiToken(db: Db, by: Person, which: TokenOf): ApiToken | unde
 /** Ends a user’s tokens for an account: with their membership of it. */
 export function endTokensOf(tx: Db, actor: Actor, accountId: AccountId, userId: UserId): void {
   endTokens(tx, actor, and(eq(apiTokens.accountId, accountId), eq(apiTokens.userId, userId)))
+}
+
+/** Ends the tokens that the partner’s people have made in a customer, or one of them. */
+export function endTokensFromPartner(tx: Db, actor: Actor, accountId: AccountId, maker?: UserId): void {
+  const theirs = maker === undefined ? undefined : eq(apiTokens.madeBy, maker)
+  endTokens(tx, actor, and(eq(apiTokens.accountId, accountId), eq(apiTokens.fromPartner, true), theirs))
 }
 
 function endTokens(tx: Db, actor: Actor, which: SQL | undefined): void {
@@ -209,9 +224,9 @@ export function findToken(db: Db, { userId, tokenId }: TokenOf): ApiToken | unde
     .get()
 }
 
-/** Ends all tokens of a user whose login was recovered: somebody else may have made them. */
+/** Ends all tokens that a user whose login was recovered has, or has made for service users: somebody else may have made them. */
 export function endAllTokens(tx: Db, actor: Actor, userId: UserId): void {
-  endTokens(tx, actor, eq(apiTokens.userId, userId))
+  endTokens(tx, actor, or(eq(apiTokens.userId, userId), eq(apiTokens.madeBy, userId)))
 }
 
 /** Forgets what somebody typed and where their tokens were used from: when the user is deleted. They have ended before. */

@@ -74,7 +74,8 @@ type Find = (tx: Db, actor: Actor, what: What, told: ToldTo) => Reader[]
 
 const finders: Record<ToldTo['to'], Find> = {
   login: (_tx, _actor, { userId }) => (userId === undefined ? [] : [{ userId, audience: 'login', readerOf: null }]),
-  owner: (tx, _actor, { userId, accountId }) => ofOwner(tx, userId, accountId),
+  owner: (tx, actor, { userId, accountId }) => ofOwner(tx, actor, userId, accountId),
+
   parted: (_tx, _actor, { userId }) => (userId === undefined ? [] : [{ userId, audience: 'parted', readerOf: null }]),
   person: (tx, _actor, { userId, accountId }) => ofMember(tx, 'person', userId, accountId),
   asker: (tx, _actor, { answers, accountId }) => ofMember(tx, 'asker', answers, accountId),
@@ -95,11 +96,15 @@ function ofMember(tx: Db, audience: Audience, userId: UserId | undefined, accoun
   return [{ userId, audience, readerOf: accountId }]
 }
 
-/** What concerns a program concerns the admins whose program it is: they are told what others did. */
-function ofOwner(tx: Db, userId: UserId | undefined, accountId: AccountId | null | undefined): Reader[] {
+/**
+ * What concerns a program concerns the admins whose program it is, and whoever’s login did it: with a stolen one somebody
+ * else could keep a token.
+ */
+function ofOwner(tx: Db, actor: Actor, userId: UserId | undefined, accountId: AccountId | null | undefined): Reader[] {
   if (userId === undefined) return []
   if (accountId == null || !owner(tx).get({ userId })?.service) return [{ userId, audience: 'login', readerOf: null }]
-  return ofAdmins(tx, 'admins', accountId)
+  const maker: Reader[] = actor.userId === null ? [] : [{ userId: actor.userId, audience: 'login', readerOf: null }]
+  return [...maker, ...ofAdmins(tx, 'admins', accountId)]
 }
 
 function ofSender(tx: Db, id: number | undefined): Reader[] {

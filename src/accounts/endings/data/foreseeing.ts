@@ -12,17 +12,24 @@ import {
   projectAccess,
   projects,
   quotaRequests,
+  serviceUsers,
   users,
 } from '../../../db/schema.ts'
+import { byPartnersProgram } from '../../../db/suspension.ts'
 import type { Role } from '../../../policy.ts'
 import { worksAsAdmin } from '../../data/caretaker.ts'
-import { customersOf, sentBy, sentTo, sentToCustomers } from './ending.ts'
-
-/** So many are named of each kind on the page before an exit. */
-const mostNamed = 20
-
-/** Some of a list, and how many there are. */
-export type FirstOf<Row> = { first: Row[]; total: number }
+import { sentBy } from './acts.ts'
+import { customersOf, sentTo, sentToCustomers } from './ending.ts'
+import {
+  countForeignTokens,
+  type FirstOf,
+  type KnownToken,
+  listKnownTokens,
+  listPrograms,
+  mostNamed,
+  ofPartnersPeople,
+  type ProgramName,
+} from './foreseen-programs.ts'
 
 function named<Row>(rows: Row[], total: number): FirstOf<Row> {
   return { first: rows, total }
@@ -59,6 +66,10 @@ export type Foreseen = {
   requests: { quota: string[]; partner: string[] }
   /** The partner’s customers that they are in; `alone` would be left without an admin who can log in. */
   customers: FirstOf<{ name: string; identifier: string; alone: number }>
+  /** Service users that they made in the partner’s customers: removed with them. */
+  programs: FirstOf<ProgramName>
+  /** Tokens of service users that stay, which they made and so have read. */
+  tokens: FirstOf<KnownToken>
 }
 
 /** What the end of a membership would take along. */
@@ -75,6 +86,8 @@ export function foreseeEnd(db: Db, accountId: AccountId, userId: UserId): Forese
     to: listPending(db, or(sentTo(db, accountId, userId), sentToCustomers(db, accountId, userId))),
     requests: listRequestsOf(db, ending, userId),
     customers: listLost(db, own, others),
+    programs: listPrograms(db, and(ofPartnersPeople(ending), eq(serviceUsers.madeBy, userId))),
+    tokens: listKnownTokens(db, accountId, userId, 'staying'),
   }
 }
 
@@ -131,13 +144,20 @@ function listRequestsOf(db: Db, accountIds: AccountId[], userId: UserId): Forese
 export type Ties = {
   people: FirstOf<{ userId: UserId; name: string; email: string; role: Role }>
   invitations: FirstOf<PendingTo>
+  /** Service users that the partner’s people made, and how many tokens they made for others. */
+  programs: FirstOf<ProgramName>
+  tokens: number
+  /** How much ends in all. */
+  total: number
   /** The customer would be left with users, but without an admin who can log in. */
   withoutAdmin: boolean
 }
 
 /** What would end with the tie between a customer and its partner. */
 export function findTies(db: Db, { id, partnerId }: { id: AccountId; partnerId: AccountId | null }): Ties {
-  if (partnerId === null) return { people: named([], 0), invitations: named([], 0), withoutAdmin: false }
+  const none = named([], 0)
+  if (partnerId === null)
+    return { people: none, invitations: none, programs: none, tokens: 0, total: 0, withoutAdmin: false }
   const own = and(eq(memberships.accountId, id), eq(memberships.fromPartner, true))
   const people = db
     .select({ userId: users.id, name: users.name, email: users.email, role: memberships.role })
@@ -156,18 +176,25 @@ export function findTies(db: Db, { id, partnerId }: { id: AccountId; partnerId: 
     .where(and(eq(memberships.accountId, id), ne(memberships.fromPartner, true)))
     .get()
   const theirs = db.select({ userId: memberships.userId }).from(memberships).where(own)
-  return {
-    people: named(people.slice(0, mostNamed), people.length),
-    invitations: listPending(
-      db,
-      and(
-        eq(invitations.accountId, id),
-        or(
-          eq(invitations.invitedFrom, partnerId),
-          and(eq(invitations.invitedFrom, id), inArray(invitations.invitedBy, theirs)),
-        ),
+  const pending = listPending(
+    db,
+    and(
+      eq(invitations.accountId, id),
+      or(
+        eq(invitations.invitedFrom, partnerId),
+        and(eq(invitations.invitedFrom, id), inArray(invitations.invitedBy, theirs)),
+        byPartnersProgram(sql`invitations.id`),
       ),
     ),
+  )
+  const programs = listPrograms(db, ofPartnersPeople([id]))
+  const tokens = countForeignTokens(db, id)
+  return {
+    people: named(people.slice(0, mostNamed), people.length),
+    invitations: pending,
+    programs,
+    tokens,
+    total: people.length + pending.total + programs.total + tokens,
     withoutAdmin: people.length > 0 && (stay?.n ?? 0) > 0 && stay?.admins === 0,
   }
 }

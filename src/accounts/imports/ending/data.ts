@@ -4,7 +4,7 @@ import { type Authority, type Db, write, writeUnchecked } from '../../../db/open
 import { imports, invitations, pendingInvitation } from '../../../db/schema.ts'
 import { isOneOf } from '../../../db/search.ts'
 import { type Actor, type Person, record } from '../../../records/record.ts'
-import { cancelInvitations } from '../../endings/data/ending.ts'
+import { cancelInvitations } from '../../endings/data/acts.ts'
 import { countImportRows, type Import } from '../data.ts'
 
 // How imports end: when they are done, when somebody stops or discards them, or when they are old. An import may have 50,000

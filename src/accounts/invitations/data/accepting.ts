@@ -1,4 +1,4 @@
-import { and, eq, exists, gt, isNull } from 'drizzle-orm'
+import { and, eq, exists, gt, isNull, sql } from 'drizzle-orm'
 import type { UserId } from '../../../db/ids.ts'
 import { type Db, write } from '../../../db/open.ts'
 import {
@@ -10,7 +10,7 @@ import {
   projects,
   users,
 } from '../../../db/schema.ts'
-import { isActive, senderAsleep } from '../../../db/suspension.ts'
+import { byPartnersProgram, isActive, senderAsleep } from '../../../db/suspension.ts'
 import { withdrawLetters } from '../../../mail/outbox.ts'
 import { createUser, findUserByEmail, renameUser, setPasswordByMail } from '../../../people/data/users.ts'
 import type { Role } from '../../../policy.ts'
@@ -98,14 +98,19 @@ export type Accepted = { account: Account; joined: boolean; role: Role; gained: 
 /** The partner’s side invited one of the partner’s own people, or somebody it invites to become one. */
 function isForPartner(
   tx: Db,
-  { accountId, emailKey: key, invitedBy, invitedFrom }: Invitation,
+  { id, accountId, emailKey: key, invitedBy, invitedFrom }: Invitation,
   userId: UserId,
   at: number,
 ): boolean {
   const partnerId = tx.select({ id: accounts.partnerId }).from(accounts).where(eq(accounts.id, accountId)).get()?.id
   if (partnerId == null) return false
   const inviter = findMember(tx, accountId, invitedBy)
-  if (invitedFrom !== partnerId && inviter?.fromPartner !== true) return false
+  const byProgram = and(eq(invitations.id, id), byPartnersProgram(sql`invitations.id`))
+  const bySide =
+    invitedFrom === partnerId ||
+    inviter?.fromPartner === true ||
+    tx.select({ id: invitations.id }).from(invitations).where(byProgram).get() !== undefined
+  if (!bySide) return false
   // Which of two invitations is accepted first makes no difference.
   const pending = and(pendingOf(partnerId), eq(invitations.emailKey, key), gt(invitations.expiresAt, at))
   return (

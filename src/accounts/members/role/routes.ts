@@ -11,6 +11,7 @@ import { userIdOf } from '../../../web/request/address.ts'
 import { readForm } from '../../../web/request/forms.ts'
 import { actor } from '../../../web/request/viewer.ts'
 import { listSent } from '../../endings/data/foreseeing.ts'
+import { listKnownTokens } from '../../endings/data/foreseen-programs.ts'
 import { tellRole } from '../../notices/data/notices.ts'
 import { changeRole, findMember, type Member, mayDemote, type RoleChanged } from '../data.ts'
 import { lastAdminWords, showMembers } from '../page.ts'
@@ -22,7 +23,7 @@ const roleChange = z.strictObject({
   confirmed: z.literal('yes').optional(),
   keep: z.literal('yes').optional(),
 })
-type Sent = ReturnType<typeof listSent>
+type Ends = { sent: ReturnType<typeof listSent>; tokens: ReturnType<typeof listKnownTokens> }
 
 export default async function memberRoleRoutes(app: FastifyInstance) {
   const { db } = app
@@ -44,14 +45,15 @@ export default async function memberRoleRoutes(app: FastifyInstance) {
       const isOwn = who.userId === request.member.user.id
       // The page first says what ends with the role.
       const sent = listSent(db, who.userId, account.id)
+      const tokens = listKnownTokens(db, account.id, who.userId)
       if (
         input.confirmed !== 'yes' &&
         input.role !== adminRole &&
-        sent.total > 0 &&
+        sent.total + tokens.total > 0 &&
         who.version === input.version &&
         mayDemote(db, account.id, who)
       )
-        return confirm(request, reply, { who, ...input, sent })
+        return confirm(request, reply, { who, ...input, ends: { sent, tokens } })
       const keptBy = input.keep === 'yes' && !isOwn ? by : undefined
       const changed = found(
         write(db, by, (tx) => {
@@ -101,7 +103,7 @@ function undoOf(
 function confirm(
   request: FastifyRequest,
   reply: FastifyReply,
-  { who, role, version, sent }: { who: Member; role: Role; version: number; sent: Sent },
+  { who, role, version, ends }: { who: Member; role: Role; version: number; ends: Ends },
 ) {
   const { account, user } = request.member
   const isOwn = who.userId === user.id
@@ -109,7 +111,7 @@ function confirm(
     title: isOwn ? 'Change your role' : apart`Change the role of ${who.name}`,
     lead: apart`${isOwn ? 'You' : who.name} will be ${roleName(account.kind, role)} of ${account.name}, and can no longer invite anyone.`,
     area: 'account',
-    ends: { sent },
+    ends,
     you: isOwn,
     formAction: `/customer/users/${who.userId}/role`,
     fields: { role, version: String(version) },

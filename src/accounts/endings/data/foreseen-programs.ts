@@ -1,0 +1,67 @@
+import { and, asc, count, eq, inArray, isNull, ne, type SQL } from 'drizzle-orm'
+import type { AccountId, UserId } from '../../../db/ids.ts'
+import type { Db } from '../../../db/open.ts'
+import { apiTokens, serviceUsers, users } from '../../../db/schema.ts'
+
+/** So many are named of each kind on the page before an exit. */
+export const mostNamed = 20
+
+/** Some of a list, and how many there are. */
+export type FirstOf<Row> = { first: Row[]; total: number }
+
+export type ProgramName = { name: string }
+
+/** A token that somebody made for a service user. */
+export type KnownToken = ProgramName & { lastFour: string }
+
+/** Service users that the partner’s people made in these customers. */
+export const ofPartnersPeople = (accountIds: AccountId[]) =>
+  and(inArray(serviceUsers.accountId, accountIds), eq(serviceUsers.fromPartner, true))
+
+export function listPrograms(db: Db, which: SQL | undefined): FirstOf<ProgramName> {
+  const own = and(isNull(serviceUsers.removedAt), which)
+  const first = db
+    .select({ name: users.name })
+    .from(serviceUsers)
+    .innerJoin(users, eq(users.id, serviceUsers.userId))
+    .where(own)
+    .orderBy(asc(serviceUsers.sortKey))
+    .limit(mostNamed)
+    .all()
+  const counted = () => db.select({ n: count() }).from(serviceUsers).where(own).get()?.n ?? 0
+  return { first, total: first.length < mostNamed ? first.length : counted() }
+}
+
+/** Tokens of an account’s service users that somebody made. */
+export function listKnownTokens(db: Db, accountId: AccountId, userId: UserId, which?: 'staying'): FirstOf<KnownToken> {
+  const own = and(
+    eq(apiTokens.accountId, accountId),
+    eq(apiTokens.madeBy, userId),
+    ne(apiTokens.userId, userId),
+    isNull(apiTokens.endedAt),
+    // Those of the partner’s people end with their membership.
+    which ? eq(apiTokens.fromPartner, false) : undefined,
+  )
+  const first = db
+    .select({ name: users.name, lastFour: apiTokens.lastFour })
+    .from(apiTokens)
+    .innerJoin(users, eq(users.id, apiTokens.userId))
+    .where(own)
+    .orderBy(asc(apiTokens.id))
+    .limit(mostNamed)
+    .all()
+  const counted = () => db.select({ n: count() }).from(apiTokens).where(own).get()?.n ?? 0
+  return { first, total: first.length < mostNamed ? first.length : counted() }
+}
+
+/** How many tokens the partner’s people made for service users that are not theirs. */
+export function countForeignTokens(db: Db, accountId: AccountId): number {
+  return (
+    db
+      .select({ n: count() })
+      .from(apiTokens)
+      .innerJoin(serviceUsers, and(eq(serviceUsers.userId, apiTokens.userId), eq(serviceUsers.fromPartner, false)))
+      .where(and(eq(apiTokens.accountId, accountId), eq(apiTokens.fromPartner, true), isNull(apiTokens.endedAt)))
+      .get()?.n ?? 0
+  )
+}
