@@ -609,7 +609,7 @@ async function afterLoggingInAgain(nils: Person): Promise<void> {
   await other.getByRole('button', { name: 'Log out' }).click()
   await other.getByLabel('E-mail').fill(cast.nils.email)
   await other.getByLabel('Password', { exact: true }).fill(demoPassword)
-  await other.getByRole('button', { name: 'Log in' }).click()
+  await other.getByRole('button', { name: 'Log in', exact: true }).click()
   await other.waitForLoadState('load')
   await other.close()
   await nils.press('Save name')
