@@ -62,12 +62,12 @@ const withoutQuotes = (template: string): string =>
     .map((part, n) => (n % 2 === 0 ? part.replaceAll(/(\s[a-z-]+=)"([\w#.:-]+)"(?=[\s>])/g, '$1$2') : part))
     .join('')
 
-/** In attributes that hold an address: those that are written out, and those that an expression begins. */
+/** In attributes that hold an address, with or without quotes: those that are written out, and those that an expression begins. */
 function putBaseBefore(template: string, base: string): string {
   return template
-    .replaceAll(/(\s(?:href|src|action|formaction)=")(?=\/(?!\/))/g, (attribute) => attribute + base)
+    .replaceAll(/(\s(?:href|src|action|formaction)="?)(?=\/(?!\/))/g, (attribute) => attribute + base)
     .replaceAll(
-      /(\s(?:href|src|action|formaction)="<%=)((?:(?!%>).)*)%>/gs,
+      /(\s(?:href|src|action|formaction)="?<%=)((?:(?!%>).)*)%>/gs,
       (_, attribute: string, expression: string) => `${attribute} tools.below(${expression.trim()}) %>`,
     )
 }

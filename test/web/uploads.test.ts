@@ -55,7 +55,9 @@ t.test('a large body is answered before any of it is read, on any route, from an
   t.ok(routes.length > 60, 'the routes are those of the running application')
   const actors: [string, Client][] = [['visitor', panel.visit()]]
   for (const who of ['nils', 'tom', 'max', 'petra', 'olga'] as const) actors.push([who, await panel.signIn(who)])
-  const before = panel.rows()
+  // On a busy machine it takes so long that sessions are seen again.
+  const rows = () => JSON.parse(JSON.stringify(panel.rows(), (name, value) => (name === 'last_seen_at' ? 0 : value)))
+  const before = rows()
 
   for (const [who, client] of actors)
     for (const { url, config } of routes) {
@@ -69,7 +71,7 @@ t.test('a large body is answered before any of it is read, on any route, from an
         socket.destroy()
       }
     }
-  t.strictSame(panel.rows(), before)
+  t.strictSame(rows(), before)
 })
 
 t.test(
