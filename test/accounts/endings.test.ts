@@ -170,7 +170,7 @@ t.test('an invitation that the partner sent to a former address ends with its pe
   await petra.submit('/partner/customers/acme/users', 'Invite', former)
   await max.submit('/profile', 'Change e-mail', { email: 'max@new.example' })
   const { body } = panel.db.select().from(letters).where(eq(letters.email, 'max@new.example')).get() ?? {}
-  const text = body ? (JSON.parse(unseal(panel.app.secrets, body)) as { text: string }).text : ''
+  const text = body ? (JSON.parse(unseal(panel.app.secrets, body)) as { html: string }).html : ''
   await max.submit(/\/profile\/email\/[\w-]{43}/.exec(text)?.[0] ?? '', 'Change e-mail')
   const page = `/customer/users/${userId(panel, 'max@new.example')}/removal`
   t.match((await petra.get(page)).text, `1 pending invitation to them ends: Max (${cast.max.email}), to Acme`)
