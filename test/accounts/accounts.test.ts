@@ -30,7 +30,9 @@ t.test('everybody finds in the Settings menu what is theirs', async (t) => {
     'Users',
     'Projects',
     'Quotas',
+    'Service users',
     'Account',
+    'Webhooks',
     'History',
   ])
   t.same((await (await signIn('olga')).open('/support/accounts')).areaMenu, [
@@ -39,6 +41,7 @@ t.test('everybody finds in the Settings menu what is theirs', async (t) => {
     'Resources',
     'Users',
     'Mail',
+    'Webhooks',
     'Backups',
     'History',
   ])
