@@ -47,6 +47,7 @@ t.test('a prepared insert writes every column, and the default of those that are
     deletedAt: null,
     totpSecret: null,
     totpStep: null,
+    passkeyHandle: null,
   }
   const plain = {
     id: asUserId(1),
@@ -54,6 +55,7 @@ t.test('a prepared insert writes every column, and the default of those that are
     ...nothing,
     sortKey: '',
     operator: false,
+    service: false,
     theme: '',
     timeZone: '',
     zoneByBrowser: true,

@@ -11,8 +11,8 @@ export const serviceUsers = sqliteTable(
   'service_users',
   {
     userId: integer('user_id')
-      .primaryKey()
       .$type<UserId>()
+      .primaryKey()
       .references(() => users.id),
     accountId: integer('account_id')
       .$type<AccountId>()
