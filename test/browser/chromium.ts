@@ -23,8 +23,8 @@ export function needsChromium(): void {
 }
 
 /** Starts a browser with a new profile. */
-export function launchBrowser(t: Test): Promise<Browser> {
-  const browser = chromium.launch({ executablePath, args: flags.split(' ') })
+export function launchBrowser(t: Test, more: string[] = []): Promise<Browser> {
+  const browser = chromium.launch({ executablePath, args: [...flags.split(' '), ...more] })
   t.teardown(async () => (await browser).close())
   return browser
 }

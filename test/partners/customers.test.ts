@@ -221,6 +221,7 @@ t.test('a partner invites the first Customer Admin without joining, and only whi
     email: 'hank@globex.example',
   })
   t.match(invited.row('hank@globex.example'), /Hank.*Customer Admin/)
+  t.match(invited.text, 'Hank is invited as Customer Admin. Invite another one')
   t.equal(panel.db.select().from(invitations).all()[0]?.role, 'admin')
   t.match(
     (await petra.submit(`${list}/globex/users`, 'Invite', { name: 'Hank', email: 'HANK@Globex.example' })).error(

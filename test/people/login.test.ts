@@ -324,6 +324,7 @@ t.test('the first operator is created by the one-time link, once', async (t) => 
   const path = `/setup/${panel.app.setupToken}`
   const visitor = panel.visit()
   t.equal((await visitor.get('/setup/wrong')).status, 404)
+  t.match((await visitor.get('/login')).text, 'Nobody can log in yet. The panel’s log has a link')
   const owner = { email: 'owner@example.com', name: 'Owner' }
 
   for (const [password, why] of [
