@@ -30,7 +30,7 @@ t.test('nobody but Support enters the Support Area', async (t) => {
   const olga = await panel.signIn('olga')
   const home = await olga.open('/support')
   t.equal(home.path, '/support/accounts')
-  t.same(home.areaMenu, ['Accounts', 'Quotas', 'Resources', 'Users', 'Mail', 'Backups', 'History'])
+  t.same(home.areaMenu, ['Accounts', 'Quotas', 'Resources', 'Users', 'Mail', 'Webhooks', 'Backups', 'History'])
   t.ok(home.settingsMenu.includes('Support Area'))
 })
 
