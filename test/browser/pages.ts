@@ -34,6 +34,7 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
   const uma = await open('uma')
 
   const webhook = fillWebhooks(panel)
+  const webhookOfSupport = addWebhook(panel, null, 'https://siem.meshpanel.example/events').id
 
   await petra.goto('/partner/customers')
   await petra.fill({ Name: longName, Identifier: longIdentifier })
@@ -205,7 +206,8 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
       .run()
 
   const createToken = async (who: Person) => {
-    await who.fill({ Name: 'Monitoring' })
+    // A service user's page has a form for its own name, too.
+    await who.page.getByLabel('Name', { exact: true }).last().fill('Monitoring')
     await who.page.getByLabel('Read', { exact: true }).first().check()
     await who.press('Create token')
   }
@@ -271,6 +273,17 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     },
     { name: 'service-user', who: stella, path: '/customer/service-users', act: createServiceUser },
     {
+      name: 'service-user-token-replace',
+      who: stella,
+      path: '/customer/service-users',
+      act: async (who) => {
+        await createServiceUser(who)
+        await createToken(who)
+        await who.follow('I have copied it')
+        await who.follow('Replace')
+      },
+    },
+    {
       name: 'service-user-removal',
       who: stella,
       path: '/customer/service-users',
@@ -297,6 +310,11 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     { name: 'webhook-rotation', who: stella, path: `/customer/webhooks/${webhook}/rotation` },
     { name: 'webhook-removal', who: stella, path: `/customer/webhooks/${webhook}/removal` },
     { name: 'webhooks-of-support', who: olga, path: '/support/webhooks' },
+    { name: 'webhook-of-support-new', who: olga, path: '/support/webhooks/new' },
+    { name: 'webhook-of-support', who: olga, path: `/support/webhooks/${webhookOfSupport}` },
+    { name: 'webhook-of-support-change', who: olga, path: `/support/webhooks/${webhookOfSupport}/change` },
+    { name: 'webhook-of-support-rotation', who: olga, path: `/support/webhooks/${webhookOfSupport}/rotation` },
+    { name: 'webhook-of-support-removal', who: olga, path: `/support/webhooks/${webhookOfSupport}/removal` },
     { name: 'api-docs', who: petra, path: '/api/docs' },
     { name: 'api-problem', who: visitor, path: '/api/problems/stale' },
     { name: 'passkeys', who: olga, path: '/profile/passkeys' },
@@ -455,7 +473,7 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
       act: (who) => who.press('Copy link', 'nora@acme.example'),
     },
     { name: 'access', who: stella, path: '/customer/projects' },
-    { name: 'access-given', who: stella, path: '/projects/shop/access?from=settings' },
+    { name: 'access-given', who: stella, path: '/projects/shop/access' },
     { name: 'access-role', who: stella, path: `/projects/website/access/${tomsId}?from=settings` },
     { name: 'member-role', who: stella, path: `/customer/users/${tomsId}/role` },
     { name: 'account', who: stella, path: '/customer/account' },
