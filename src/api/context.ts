@@ -1,15 +1,15 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type * as z from 'zod'
+import { forgetHourly } from '../db/forgetting.ts'
 import type { Db } from '../db/open.ts'
 import { write } from '../db/open.ts'
 import { TooMany } from '../mail/pace.ts'
 import { hashToken, seal, unseal } from '../secrets.ts'
 import { Refusal } from '../web/answer/errors.ts'
 import { actor } from '../web/request/viewer.ts'
-import { findReplay, keepReplay } from './data.ts'
+import { findReplay, forgetReplays, keepReplay } from './data.ts'
 import { apiDocument } from './document.ts'
 import { isVersion, stable, versionOf } from './etag.ts'
-import { startForgetting } from './forgetting.ts'
 import { readListQuery, showPage } from './lists.ts'
 import { type Act, type Answer, type Call, isAct, isListing, type Operation } from './operation.ts'
 import { operations } from './operations.ts'
@@ -18,12 +18,20 @@ import token from './token.ts'
 
 const prefix = '/api/v1'
 
+/** So many answers are forgotten before requests get their turn. */
+const forgottenAtOnce = 500
+
 /** The API: JSON for programs, beside the pages. It knows no cookie and no form, and its errors are problems (RFC 9457). */
 export default async function api(app: FastifyInstance): Promise<void> {
   app.removeContentTypeParser(['text/plain'])
   app.setErrorHandler(answerProblem)
   await app.register(token)
-  startForgetting(app)
+  // Answers that were kept for repeats a day ago.
+  const clockIsWrong = () => app.clock.look() !== undefined
+  const stopForgetting = forgetHourly({ storage: app.storage, clockIsWrong }, () =>
+    forgetReplays(app.db, app.now(), forgottenAtOnce),
+  )
+  app.addHook('onClose', async () => stopForgetting())
   app.addHook('onSend', async (_request, reply) => {
     reply.header('cache-control', 'no-store')
   })

@@ -30,10 +30,9 @@ export type Letter<Kind extends LetterKind = LetterKind> = {
 }
 
 /**
- * Puts a letter into the outbox, in the transaction of what it tells about. Left out where its reader's address is not
- * proved and it is no letter that may go there all the same.
+ * Puts a letter into the outbox, in the transaction of what it tells about, and returns its id. Left out (undefined) where its
+ * reader's address is not proved and it is no letter that may go there all the same.
  */
-/** Writes an e-mail and returns its id; undefined where its reader has not proved the address. */
 export type Post = <Kind extends LetterKind>(tx: Db, at: number, letter: Letter<Kind>) => number | undefined
 
 /** What it takes to write to people about an act. */

@@ -1,5 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
+import { forgetHourly } from '../db/forgetting.ts'
 import type { Db } from '../db/open.ts'
+import { newOutboxWorker } from '../db/outbox-worker.ts'
 import type { Storage } from '../db/storage.ts'
 import { onQueued } from '../records/data/deliveries.ts'
 import type { Secrets } from '../secrets.ts'
@@ -10,15 +12,12 @@ import { readRetryAfter } from './pauses.ts'
 import { signedHeaders } from './signing.ts'
 
 const minute = 60_000
-const hour = 60 * minute
 /** So many tries are under way at the same time, each to another address. */
 const mostFlying = 4
 /** So many steps are made before requests get their turn. */
 const stepsAtOnce = 10
 /** Milliseconds that a try may take. */
-export const tryFor = 15_000
-/** Milliseconds that stopping waits for tries under way. */
-const longestStop = 5_000
+const tryFor = 15_000
 
 type Panel = {
   db: Db
@@ -39,66 +38,35 @@ export type WebhookWorker = { wake: () => void; stop: () => Promise<void> }
  */
 export function startWebhookWorker(panel: Panel): WebhookWorker {
   const { db, storage, now, log } = panel
-  const flying = new Map<number, Promise<void>>()
   /** What could not even be noted, until the next start. */
   const leftAlone = new Set<number>()
   const ending = new AbortController()
   const send = newTrialSender(panel, leftAlone, ending.signal)
-  let timer: NodeJS.Timeout | undefined
-  let stopped = false
+  const worker = newOutboxWorker({ name: 'webhook', storage, log, launchDue, shortestRest: 0 })
 
-  function wake(): void {
-    if (stopped) return
-    clearTimeout(timer)
-    try {
-      if (storage.problem) storage.afterwards(wake)
-      else rest(launchDue())
-    } catch (error) {
-      if (!storage.note(error)) log.error({ err: error }, 'the webhook worker failed')
-      rest(minute)
-    }
-  }
-
-  /** Sleeps for so long, at most a minute. */
-  function rest(time: number): void {
-    timer = setTimeout(wake, Math.min(minute, Math.max(0, time)))
-    timer.unref()
-  }
-
-  /** Returns after how many milliseconds there may be more to do. */
   function launchDue(): number {
-    const busy = () => new Set([...flying.keys(), ...leftAlone])
+    const busy = () => new Set([...worker.flying.keys(), ...leftAlone])
     for (let step = 0; step < stepsAtOnce; step++) {
       // Each that lands looks for more.
-      if (flying.size >= mostFlying) return minute
+      if (worker.flying.size >= mostFlying) return minute
       const id = nextAddress(db, now(), busy())
       if (id === undefined) return nextAddressAt(db, busy()) - now()
       const trial = takeNext(db, id, now())
-      if (trial) launch(id, trial)
+      if (trial) worker.launch(id, send(trial))
     }
     return 0
   }
 
-  function launch(id: number, trial: Trial): void {
-    const flight = send(trial).finally(() => {
-      flying.delete(id)
-      wake()
-    })
-    flying.set(id, flight)
-  }
-
-  const endWaking = onQueued(db, wake)
-  const stopForgetting = startForgetting(panel)
-  wake()
+  const endWaking = onQueued(db, worker.wake)
+  // What was delivered more than 30 days ago.
+  const stopForgetting = forgetHourly(panel, () => forgetDeliveries(db, now()))
+  worker.wake()
   return {
-    wake,
+    wake: worker.wake,
     stop: async () => {
-      stopped = true
-      clearTimeout(timer)
       endWaking()
       stopForgetting()
-      const landed = Promise.all(flying.values())
-      await Promise.race([landed, new Promise((resolve) => setTimeout(resolve, longestStop).unref())])
+      await worker.stop()
       ending.abort(new OutsideError('The panel stops.'))
     },
   }
@@ -148,25 +116,5 @@ async function post({ secrets, outside, now }: Panel, trial: Trial, signal: Abor
   } catch (error) {
     if (!(error instanceof OutsideError)) throw error
     return { status: null, error: error.message, duration: took(), retryAfter: null }
-  }
-}
-
-/** Forgets, every hour and at the start, what was delivered more than 30 days ago. Returns what ends it. */
-function startForgetting({ db, storage, clockIsWrong, now }: Panel): () => void {
-  let stopped = false
-  const work = () => {
-    let more = false
-    // A clock that is wrong would take what is still needed.
-    if (!stopped && !clockIsWrong())
-      storage.attempt(() => {
-        more = forgetDeliveries(db, now())
-      })
-    if (more) setImmediate(work)
-  }
-  const timer = setInterval(work, hour).unref()
-  setImmediate(work)
-  return () => {
-    stopped = true
-    clearInterval(timer)
   }
 }

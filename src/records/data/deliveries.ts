@@ -2,11 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { and, eq, isNull, or, sql } from 'drizzle-orm'
 import type { AccountId, ProjectId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
-import { equals, type Placeholders, perConnection, prepared, preparedInsert } from '../../db/prepared.ts'
+import { equals, type Placeholders, prepared, preparedInsert } from '../../db/prepared.ts'
 import { accounts, deliveries, invitations, projects, webhooks } from '../../db/schema.ts'
 import { asksFor, eventType, testEvent, thinChange } from '../events.ts'
 import { type Hearer, hearing } from '../hearing.ts'
 import type { Actor, Change, What } from '../record.ts'
+import { newWaker } from './waking.ts'
 
 // What webhooks are to be told of a record: written in its transaction, sent by webhooks/worker.ts.
 
@@ -16,7 +17,7 @@ const longestBody = 19_000
 export type Webhook = typeof webhooks.$inferSelect
 export type Delivery = typeof deliveries.$inferSelect
 
-/** The addresses that may hear of what happens in an account: its own, its partner’s, and Support’s. */
+/** The addresses that may hear of what happens in an account: its own, its partner’s, and Support’s. A deleted account hears nothing. */
 const listeners = prepared((db, { accountId }: Placeholders<{ accountId: AccountId | null }>) =>
   db
     .select({
@@ -25,6 +26,7 @@ const listeners = prepared((db, { accountId }: Placeholders<{ accountId: Account
       events: webhooks.events,
     })
     .from(webhooks)
+    .leftJoin(accounts, eq(accounts.id, webhooks.accountId))
     .where(
       and(
         or(
@@ -34,17 +36,14 @@ const listeners = prepared((db, { accountId }: Placeholders<{ accountId: Account
         ),
         isNull(webhooks.removedAt),
         isNull(webhooks.offAt),
+        isNull(accounts.deletedAt),
       ),
     )
     .prepare(),
 )
 
-const livingAccount = prepared((db, { accountId }: Placeholders<{ accountId: AccountId }>) =>
-  db
-    .select({ identifier: accounts.identifier, deletedAt: accounts.deletedAt })
-    .from(accounts)
-    .where(equals(accounts.id, accountId))
-    .prepare(),
+const accountNamed = prepared((db, { accountId }: Placeholders<{ accountId: AccountId }>) =>
+  db.select({ identifier: accounts.identifier }).from(accounts).where(equals(accounts.id, accountId)).prepare(),
 )
 
 const projectOf = prepared((db, { projectId }: Placeholders<{ projectId: ProjectId }>) =>
@@ -55,22 +54,20 @@ const invitedFrom = prepared((db, { id }: Placeholders<{ id: number }>) =>
   db.select({ from: invitations.invitedFrom }).from(invitations).where(equals(invitations.id, id)).prepare(),
 )
 
+/** A test (due at 0) is tried at once, everything else when the address may be tried again. */
+const bringForward = prepared((db, { id, dueAt }: Placeholders<{ id: number; dueAt: number }>) => {
+  const from = sql`case when ${dueAt} = 0 then 0 else max(${dueAt}, held_until) end`
+  return db
+    .update(webhooks)
+    .set({ nextAt: sql`min(coalesce(next_at, ${from}), ${from})` })
+    .where(equals(webhooks.id, id))
+    .prepare()
+})
+
 const newDelivery = preparedInsert(deliveries, (insert) => insert.returning().prepare())
 
-const wakers = perConnection(() => new Set<() => void>())
-
-/** Calls back, after the transaction, when there is something to deliver. Returns what ends it. */
-export function onQueued(db: Db, wake: () => void): () => void {
-  wakers(db).add(wake)
-  return () => wakers(db).delete(wake)
-}
-
-/** Wakes the worker once the transaction has ended: transactions are synchronous. */
-export function wakeSending(tx: Db): void {
-  setImmediate(() => {
-    for (const wake of wakers(tx)) wake()
-  })
-}
+/** Calls back, and wakes, when there is something to deliver. */
+export const { listen: onQueued, wake: wakeSending } = newWaker()
 
 type Listener = Pick<Webhook, 'id' | 'accountId' | 'events'>
 
@@ -94,17 +91,14 @@ function hearerOf({ accountId }: Listener, what: What): Hearer {
   return accountId === what.accountId ? 'account' : 'partner'
 }
 
-/** A deleted account hears nothing, and a partner of an accepted invitation only if it had sent it. */
+/** A partner hears of an accepted invitation only if it had sent it. */
 function mayHear(tx: Db, { accountId }: Listener, what: What): boolean {
-  if (accountId === null) return true
-  if (livingAccount(tx).get({ accountId })?.deletedAt !== null) return false
-  if (accountId === what.accountId || what.kind !== 'invitation.accepted') return true
+  if (accountId === null || accountId === what.accountId || what.kind !== 'invitation.accepted') return true
   return what.invitationId !== undefined && invitedFrom(tx).get({ id: what.invitationId })?.from === accountId
 }
 
 function bodyOf(tx: Db, actor: Actor, what: What, recordId: number): string {
-  const account = (accountId: AccountId | null | undefined) =>
-    accountId == null ? null : (livingAccount(tx).get({ accountId })?.identifier ?? null)
+  const account = (accountId: AccountId | null | undefined) => identifierOf(tx, accountId ?? null)
   const project =
     what.projectId === undefined ? null : (projectOf(tx).get({ projectId: what.projectId })?.identifier ?? null)
   const bodyWith = (change: Change) =>
@@ -121,15 +115,17 @@ function bodyOf(tx: Db, actor: Actor, what: What, recordId: number): string {
   return Buffer.byteLength(body) <= longestBody ? body : bodyWith({})
 }
 
+function identifierOf(tx: Db, accountId: AccountId | null): string | null {
+  return accountId === null ? null : (accountNamed(tx).get({ accountId })?.identifier ?? null)
+}
+
 function eventBody(type: string, at: number, data: object): string {
   return JSON.stringify({ type, timestamp: new Date(at).toISOString(), data })
 }
 
 /** Queues a test, which goes before all that waits. */
 export function queueTest(tx: Db, webhook: Webhook, actor: Actor): Delivery {
-  const account =
-    webhook.accountId === null ? null : (livingAccount(tx).get({ accountId: webhook.accountId })?.identifier ?? null)
-  const body = eventBody(testEvent, actor.at, { account })
+  const body = eventBody(testEvent, actor.at, { account: identifierOf(tx, webhook.accountId) })
   const delivery = queue(
     tx,
     webhook.id,
@@ -146,11 +142,6 @@ function queue(tx: Db, webhookId: number, delivery: NewDelivery, dueAt = deliver
   const messageId = `msg_${randomBytes(16).toString('base64url')}`
   const [queued] = newDelivery(tx).all({ ...delivery, webhookId, messageId, dueAt })
   if (!queued) throw new Error('A delivery was not written.')
-  // A test is tried at once, everything else when the address may be tried again.
-  const from = dueAt === 0 ? sql`0` : sql`max(${dueAt}, held_until)`
-  tx.update(webhooks)
-    .set({ nextAt: sql`min(coalesce(next_at, ${from}), ${from})` })
-    .where(eq(webhooks.id, webhookId))
-    .run()
+  bringForward(tx).run({ id: webhookId, dueAt })
   return queued
 }

@@ -2,11 +2,12 @@ import { and, asc, eq, isNull, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import type { AccountId, UserId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
-import { equals, type Placeholders, perConnection, prepared, preparedInsert } from '../../db/prepared.ts'
+import { equals, type Placeholders, prepared, preparedInsert } from '../../db/prepared.ts'
 import { accounts, invitations, memberships, notifications, users } from '../../db/schema.ts'
 import { type Audience, notifying, type ToldTo } from '../notifying.ts'
 import type { Actor, What } from '../record.ts'
 import { waysOf } from './choices.ts'
+import { newWaker } from './waking.ts'
 
 // Who is told of a record: found in the transaction of the act, by the rights at that moment, and written in it.
 
@@ -135,13 +136,10 @@ function ofSupport(tx: Db): Reader[] {
 
 const newNotification = preparedInsert(notifications, (insert) => insert.prepare())
 
-const wakers = perConnection(() => new Set<() => void>())
+const notified = newWaker()
 
-/** Calls back, after the transaction, when there is an e-mail to write at once. Returns what ends it. */
-export function onNotified(db: Db, wake: () => void): () => void {
-  wakers(db).add(wake)
-  return () => wakers(db).delete(wake)
-}
+/** Calls back when there is an e-mail to write at once. */
+export const onNotified = notified.listen
 
 /** Tells of a record, each person once: never whoever did it, except of what concerns their own login. */
 export function notify(tx: Db, actor: Actor, what: What, recordId: number): void {
@@ -172,11 +170,7 @@ export function notify(tx: Db, actor: Actor, what: What, recordId: number): void
       })
     }
   }
-  // Transactions are synchronous, so this one has ended when the callback runs.
-  if (waits)
-    setImmediate(() => {
-      for (const wake of wakers(tx)) wake()
-    })
+  if (waits) notified.wake(tx)
 }
 
 /** A letter of its own is written by the act itself, where the reader wants it at once. Support has an address for them. */

@@ -7,7 +7,7 @@ import { type Delivery, wakeSending } from '../../records/data/deliveries.ts'
 import type { Actor } from '../../records/record.ts'
 import { findWebhook, recordOf, type WhichWebhook } from './webhooks.ts'
 
-export const deliveryStates = {
+const deliveryStates = {
   waiting: 'Waiting',
   delivered: 'Delivered',
   failed: 'Failed',

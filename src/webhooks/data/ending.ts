@@ -3,8 +3,7 @@ import type { AccountId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { deliveries, webhooks } from '../../db/schema.ts'
 import { wakeSending } from '../../records/data/deliveries.ts'
-
-const rowsAtOnce = 500
+import { someOf } from './sending.ts'
 
 /** An account is deleted: the worker withdraws what waits for its addresses. */
 export function endDeliveriesOf(tx: Db, accountId: AccountId, at: number): void {
@@ -20,7 +19,6 @@ export function endDeliveriesOf(tx: Db, accountId: AccountId, at: number): void 
 export function deleteSomeWebhooks(tx: Db, accountId: AccountId): boolean {
   const own = tx.select({ id: webhooks.id }).from(webhooks).where(eq(webhooks.accountId, accountId))
   const which = or(inArray(deliveries.webhookId, own), eq(deliveries.accountId, accountId))
-  const rows = tx.select({ id: deliveries.id }).from(deliveries).where(which).limit(rowsAtOnce)
-  if (tx.delete(deliveries).where(sql`${deliveries.id} in ${rows}`).run().changes > 0) return true
+  if (tx.delete(deliveries).where(someOf(tx, which)).run().changes > 0) return true
   return tx.delete(webhooks).where(eq(webhooks.accountId, accountId)).run().changes > 0
 }

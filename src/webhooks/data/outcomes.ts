@@ -4,9 +4,7 @@ import { deliveries, webhooks } from '../../db/schema.ts'
 import type { Webhook } from '../../records/data/deliveries.ts'
 import { byItself, record } from '../../records/record.ts'
 import { holdAfter, longestDelay, mostFailing, nextPause } from '../pauses.ts'
-import { nextTurn, type Trial } from './sending.ts'
-
-const waits = sql`${deliveries.state} = 'waiting'`
+import { nextTurn, type Trial, waits } from './sending.ts'
 
 /** What came of a try: what the address answered, or why it did not. */
 export type Outcome = { status: number | null; error: string | null; duration: number; retryAfter: number | null }

@@ -74,7 +74,8 @@ export function takeNext(db: Db, id: number, now: number): Trial | undefined {
   return undefined
 }
 
-const waits = sql`${deliveries.state} = 'waiting'`
+/** Of a delivery. */
+export const waits = sql`${deliveries.state} = 'waiting'`
 
 function firstDue(db: Db, webhookId: number, now: number): Delivery | undefined {
   const waiting = and(eq(deliveries.webhookId, webhookId), waits)
@@ -126,8 +127,8 @@ function withdraw(db: Db, which: SQL): void {
   })
 }
 
-/** Some rows of an address, by their ids. */
-const someOf = (tx: Db, which: SQL | undefined) =>
+/** Some of the deliveries of which this holds, by their ids. */
+export const someOf = (tx: Db, which: SQL | undefined) =>
   sql`${deliveries.id} in ${tx.select({ id: deliveries.id }).from(deliveries).where(which).limit(rowsAtOnce)}`
 
 function removeSome(db: Db, { id }: Webhook): undefined {

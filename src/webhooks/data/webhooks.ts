@@ -1,5 +1,5 @@
 import { and, asc, count, eq, isNull, sql } from 'drizzle-orm'
-import { type AccountId, asAccountId } from '../../db/ids.ts'
+import type { AccountId } from '../../db/ids.ts'
 import { type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import { type Db, write } from '../../db/open.ts'
 import { equals, placeholdersOf } from '../../db/prepared.ts'
@@ -17,7 +17,7 @@ export type WhichWebhook = { owner: WebhookOwner; id: number }
 export const mostWebhooks = 10
 
 /** After a rotation, the earlier secret signs too, in milliseconds. */
-export const earlierSecretFor = 24 * 3_600_000
+const earlierSecretFor = 24 * 3_600_000
 
 const ownedBy = (owner: WebhookOwner) =>
   and(owner === null ? isNull(webhooks.accountId) : eq(webhooks.accountId, owner), isNull(webhooks.removedAt))
@@ -36,15 +36,11 @@ export const webhookList = {
   filters: {},
 } as const satisfies ListSpec<Webhook>
 
-export function listWebhooks(db: Db, owner: WebhookOwner, query: ListQuery): List<Webhook> {
-  // Ids begin with 1: of Support’s query the value is not used.
-  const values = { accountId: owner ?? asAccountId(0) }
-  const isOwners =
-    owner === null ? isNull(webhooks.accountId) : equals(webhooks.accountId, placeholdersOf(values).accountId)
-  const own = and(isOwners, isNull(webhooks.removedAt))
+export function listWebhooks(db: Db, accountId: AccountId, query: ListQuery): List<Webhook> {
+  const values = { accountId }
+  const own = and(equals(webhooks.accountId, placeholdersOf(values).accountId), isNull(webhooks.removedAt))
   return readPage(db, webhookList, query, {
     values,
-    shape: owner === null ? 'of Support' : 'of an account',
     narrowed: undefined,
     rows: ({ where, orderBy, limit }) =>
       db
