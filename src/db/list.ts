@@ -1,5 +1,5 @@
 import { and, asc, count, desc, gte, lt, type Placeholder, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
-import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core'
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import type { Db } from './open.ts'
 import { preparedAs } from './prepared.ts'
 import { whileUnwritten } from './totals.ts'
@@ -214,16 +214,6 @@ function countList<Raw, Row>(db: Db, named: string, source: Source<Raw, Row>, li
     `${named} ${Object.values(values)}`,
     () => preparedAs(db, named, counting).get(given)?.n ?? 0,
   )
-}
-
-/** Counts the rows of a query, which ends after as many as have to be counted. */
-export function countRows(db: Db, rows: SQLWrapper): number {
-  return db.get<{ n: number }>(sql`select count(*) as n from ${rows}`).n
-}
-
-/** Counts the rows of a table that meet a condition, all of them. */
-export function countWhere(db: Db, table: SQLiteTable, where: SQL | undefined): number {
-  return db.select({ n: count() }).from(table).where(where).get()?.n ?? 0
 }
 
 /** Behind the row that a cursor names, in this order. */

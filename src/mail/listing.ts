@@ -1,5 +1,6 @@
 import { and, eq, isNotNull } from 'drizzle-orm'
-import { betweenDays, countRows, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
+import { countRows } from '../db/counting.ts'
+import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import type { Db } from '../db/open.ts'
 import { letters } from '../db/schema.ts'
 import { matches } from '../db/search.ts'

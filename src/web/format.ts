@@ -85,7 +85,10 @@ export function isoTime(at: number): string {
   return new Date(at).toISOString()
 }
 
-/** “12,345”, “12.345” or “12 345”, as the reader writes it */
+/** A count that may have ended early: “10,000+”. */
+export const upTo = ({ n, more }: { n: number; more: boolean }) => (more ? `${number(n)}+` : number(n))
+
+/** “12,345”, “12.345” or “12 345”, as the reader writes it. */
 export function number(count: number): string {
   if (Number.isInteger(count) && Math.abs(count) < 1_000) return String(count)
   whole ??= new Intl.NumberFormat('en-GB')

@@ -1,11 +1,11 @@
 import { and, count, desc, eq, sql } from 'drizzle-orm'
+import { countForTab, countWhere } from '../../db/counting.ts'
 import type { AccountId, UserId } from '../../db/ids.ts'
-import { countRows, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
+import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import { type Db, write } from '../../db/open.ts'
 import { equals, type Placeholders, placeholdersOf, prepared, preparedInsert } from '../../db/prepared.ts'
 import { memberships, users } from '../../db/schema.ts'
 import { matches } from '../../db/search.ts'
-import { whileUnwritten } from '../../db/totals.ts'
 import { adminRole, type Role } from '../../policy.ts'
 import type { RecordKind } from '../../records/kinds.ts'
 import { type Actor, type Person, record } from '../../records/record.ts'
@@ -94,24 +94,14 @@ export function listMembers(db: Db, accountId: AccountId, query: ListQuery<Membe
 }
 
 export function countMembers(db: Db, accountId: AccountId): number {
-  return db.select({ n: count() }).from(memberships).where(eq(memberships.accountId, accountId)).get()?.n ?? 0
+  return countWhere(db, memberships, eq(memberships.accountId, accountId))
 }
 
-/** So many of a role are counted. */
-export const mostOfRole = 10_000
-
-/** How many users of an account have a role, or any; one more than `mostOfRole` stands for all that are more. */
-export function countRole(db: Db, accountId: AccountId, role?: Role): number {
-  return whileUnwritten(db, `users ${accountId} ${role ?? ''}`, () =>
-    countRows(
-      db,
-      db
-        .select({ one: memberships.userId })
-        .from(memberships)
-        .where(and(eq(memberships.accountId, accountId), role ? eq(memberships.role, role) : undefined))
-        .limit(mostOfRole + 1),
-    ),
-  )
+/** How many users of an account have a role, or any. */
+export function countRole(db: Db, accountId: AccountId, role?: Role) {
+  const inRole = and(eq(memberships.accountId, accountId), role ? eq(memberships.role, role) : undefined)
+  const rows = db.select({ one: memberships.userId }).from(memberships).where(inRole)
+  return countForTab(db, `users ${accountId} ${role ?? ''}`, rows)
 }
 
 const oneMember = prepared((db, { accountId, userId }: Placeholders<{ accountId: AccountId; userId: UserId }>) =>

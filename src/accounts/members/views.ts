@@ -1,7 +1,7 @@
 import type { AccountId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
-import { number } from '../../web/format.ts'
-import { countRole, mostOfRole } from './data.ts'
+import { upTo } from '../../web/format.ts'
+import { countRole } from './data.ts'
 
 /** The tabs of the list: everybody, and those of a role. */
 export function memberViews(db: Db, accountId: AccountId) {
@@ -9,5 +9,5 @@ export function memberViews(db: Db, accountId: AccountId) {
     { label: 'All', filters: {}, n: countRole(db, accountId) },
     { label: 'Admins', filters: { role: 'admin' }, n: countRole(db, accountId, 'admin') },
     { label: 'Users', filters: { role: 'member' }, n: countRole(db, accountId, 'member') },
-  ].map((view) => ({ ...view, n: view.n > mostOfRole ? `${number(mostOfRole)}+` : number(view.n), look: '' }))
+  ].map((view) => ({ ...view, n: upTo(view.n), look: '' }))
 }

@@ -1,5 +1,5 @@
 import { and, eq, gt, max, min } from 'drizzle-orm'
-import { countRows } from '../../db/list.ts'
+import { countRows } from '../../db/counting.ts'
 import type { Db } from '../../db/open.ts'
 import { letters, sessions } from '../../db/schema.ts'
 

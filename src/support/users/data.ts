@@ -1,10 +1,10 @@
 import { and, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
-import { betweenDays, countRows, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
+import { countForTab } from '../../db/counting.ts'
+import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import type { Db } from '../../db/open.ts'
 import { users } from '../../db/schema.ts'
 import { amongFew, match } from '../../db/search.ts'
-import { whileUnwritten } from '../../db/totals.ts'
-import { number } from '../../web/format.ts'
+import { upTo } from '../../web/format.ts'
 
 export type UserRow = Pick<
   typeof users.$inferSelect,
@@ -39,23 +39,11 @@ export const userList = {
 
 const people = sql`${users.deletedAt} is null and ${users.service} = 0`
 
-/** Counted up to so many. */
-const mostOfView = 10_000
-
 /** The tabs of the list. */
 export function userViews(db: Db) {
   const view = (label: string, filters: Partial<Record<UserFilter, string>>, where: SQL | undefined) => {
-    const n = whileUnwritten(db, `all users: ${label}`, () =>
-      countRows(
-        db,
-        db
-          .select({ one: users.id })
-          .from(users)
-          .where(and(people, where))
-          .limit(mostOfView + 1),
-      ),
-    )
-    return { label, filters, n: n > mostOfView ? `${number(mostOfView)}+` : number(n), look: '' }
+    const rows = db.select({ one: users.id }).from(users).where(and(people, where))
+    return { label, filters, n: upTo(countForTab(db, `all users: ${label}`, rows)), look: '' }
   }
   return [
     view('All', {}, undefined),

@@ -1,7 +1,7 @@
 import { and, eq, isNull, type SQL } from 'drizzle-orm'
+import { countWhere } from '../../../db/counting.ts'
 import { isRestorable } from '../../../db/deletion.ts'
 import type { AccountId } from '../../../db/ids.ts'
-import { countWhere } from '../../../db/list.ts'
 import { type Db, write } from '../../../db/open.ts'
 import { accounts, imports, memberships, partnerRequests, pendingPartnerRequest, projects } from '../../../db/schema.ts'
 import { type MailContext, withdrawLettersAbout, withdrawLettersOfAct } from '../../../mail/outbox.ts'

@@ -1,8 +1,8 @@
 import { and, asc, count, desc, eq, isNotNull, isNull, max, ne, notExists, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
+import { countRows, countWhere } from '../../../db/counting.ts'
 import { isDeleted } from '../../../db/deletion.ts'
 import type { AccountId } from '../../../db/ids.ts'
-import { countRows, countWhere } from '../../../db/list.ts'
 import type { Db } from '../../../db/open.ts'
 import {
   accounts,

@@ -20,7 +20,7 @@ import { type Actor, type Change, type Person, record } from '../../../records/r
 import { emailKey } from '../../../web/fields.ts'
 import { cancelInvitations, endActsOf, type Seat } from './acts.ts'
 import { listProjectsOf } from './foreseeing.ts'
-import { endProgramsOf, endProgramsOfPartner, endUnwatchedPrograms } from './programs.ts'
+import { endProgramsFromPartner, endUnwatchedPrograms } from './programs.ts'
 
 // Everything that depends on a person, a role or a tie ends with it, in the same transaction (A-12). Every exit
 // goes through these functions: removing, leaving, demoting, disabling and deleting somebody, and everything that
@@ -89,7 +89,7 @@ export function endMembership(
 
   endInvitationsTo(tx, actor, accountId, userId)
   endActsOf(tx, actor, { accountId, userId }, { keptBy })
-  endProgramsOf(tx, actor, { accountId, userId })
+  endProgramsFromPartner(tx, actor, accountId, userId)
   cancelInvitations(tx, actor, sentToCustomers(tx, accountId, userId))
   const inCustomers = exit === 'member.deleted' ? exit : 'member.removed'
   for (const customer of customersOf(tx, accountId, userId))
@@ -121,7 +121,7 @@ export function endTie(tx: Db, actor: Actor, { id, partnerId }: { id: AccountId;
     .where(and(eq(memberships.accountId, id), eq(memberships.fromPartner, true)))
     .all()
   for (const { userId } of people) endMembership(tx, actor, { accountId: id, userId }, { exit: 'member.removed' })
-  endProgramsOfPartner(tx, actor, id)
+  endProgramsFromPartner(tx, actor, id)
   cancelInvitations(tx, actor, and(eq(invitations.accountId, id), eq(invitations.invitedFrom, partnerId)))
   tx.update(invitationTokens)
     .set({ supersededAt: actor.at })

@@ -1,4 +1,5 @@
 import { and, asc, count, eq, inArray, ne, or, type SQL, sql } from 'drizzle-orm'
+import { countWhere } from '../../../db/counting.ts'
 import type { AccountId, UserId } from '../../../db/ids.ts'
 import type { Db } from '../../../db/open.ts'
 import {
@@ -23,6 +24,7 @@ import { customersOf, sentTo, sentToCustomers } from './ending.ts'
 import {
   countForeignTokens,
   type FirstOf,
+  firstOf,
   type KnownToken,
   listKnownTokens,
   listPrograms,
@@ -30,10 +32,6 @@ import {
   ofPartnersPeople,
   type ProgramName,
 } from './foreseen-programs.ts'
-
-function named<Row>(rows: Row[], total: number): FirstOf<Row> {
-  return { first: rows, total }
-}
 
 export type PendingTo = { id: number; name: string; email: string; account: string }
 
@@ -48,10 +46,7 @@ function listPending(db: Db, which: SQL | undefined): FirstOf<PendingTo> {
     .orderBy(asc(invitations.id))
     .limit(mostNamed)
     .all()
-  return named(
-    rows,
-    rows.length < mostNamed ? rows.length : (db.select({ n: count() }).from(invitations).where(own).get()?.n ?? 0),
-  )
+  return firstOf(rows, () => countWhere(db, invitations, own))
 }
 
 export type Foreseen = {
@@ -116,13 +111,12 @@ function listLost(db: Db, which: SQL | undefined, alone: SQL<number>): Foreseen[
     .orderBy(asc(accounts.sortKey))
     .limit(mostNamed)
     .all()
-  const total = db
+  const all = db
     .select({ n: count() })
     .from(memberships)
     .innerJoin(accounts, eq(accounts.id, memberships.accountId))
     .where(which)
-    .get()
-  return named(customers, total?.n ?? 0)
+  return firstOf(customers, () => all.get()?.n ?? 0)
 }
 
 function listRequestsOf(db: Db, accountIds: AccountId[], userId: UserId): Foreseen['requests'] {
@@ -155,7 +149,7 @@ export type Ties = {
 
 /** What would end with the tie between a customer and its partner. */
 export function findTies(db: Db, { id, partnerId }: { id: AccountId; partnerId: AccountId | null }): Ties {
-  const none = named([], 0)
+  const none = { first: [], total: 0 }
   if (partnerId === null)
     return { people: none, invitations: none, programs: none, tokens: 0, total: 0, withoutAdmin: false }
   const own = and(eq(memberships.accountId, id), eq(memberships.fromPartner, true))
@@ -190,7 +184,7 @@ export function findTies(db: Db, { id, partnerId }: { id: AccountId; partnerId: 
   const programs = listPrograms(db, ofPartnersPeople([id]))
   const tokens = countForeignTokens(db, id)
   return {
-    people: named(people.slice(0, mostNamed), people.length),
+    people: { first: people.slice(0, mostNamed), total: people.length },
     invitations: pending,
     programs,
     tokens,

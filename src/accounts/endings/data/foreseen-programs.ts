@@ -1,4 +1,5 @@
 import { and, asc, count, eq, inArray, isNull, ne, type SQL } from 'drizzle-orm'
+import { countWhere } from '../../../db/counting.ts'
 import type { AccountId, UserId } from '../../../db/ids.ts'
 import type { Db } from '../../../db/open.ts'
 import { apiTokens, serviceUsers, users } from '../../../db/schema.ts'
@@ -8,6 +9,11 @@ export const mostNamed = 20
 
 /** Some of a list, and how many there are. */
 export type FirstOf<Row> = { first: Row[]; total: number }
+
+/** The rows that are named, and how many there are: counted only where there may be more. */
+export function firstOf<Row>(first: Row[], counted: () => number): FirstOf<Row> {
+  return { first, total: first.length < mostNamed ? first.length : counted() }
+}
 
 export type ProgramName = { name: string }
 
@@ -28,8 +34,7 @@ export function listPrograms(db: Db, which: SQL | undefined): FirstOf<ProgramNam
     .orderBy(asc(serviceUsers.sortKey))
     .limit(mostNamed)
     .all()
-  const counted = () => db.select({ n: count() }).from(serviceUsers).where(own).get()?.n ?? 0
-  return { first, total: first.length < mostNamed ? first.length : counted() }
+  return firstOf(first, () => countWhere(db, serviceUsers, own))
 }
 
 /** Tokens of an account’s service users that somebody made. */
@@ -50,8 +55,7 @@ export function listKnownTokens(db: Db, accountId: AccountId, userId: UserId, wh
     .orderBy(asc(apiTokens.id))
     .limit(mostNamed)
     .all()
-  const counted = () => db.select({ n: count() }).from(apiTokens).where(own).get()?.n ?? 0
-  return { first, total: first.length < mostNamed ? first.length : counted() }
+  return firstOf(first, () => countWhere(db, apiTokens, own))
 }
 
 /** How many tokens the partner’s people made for service users that are not theirs. */

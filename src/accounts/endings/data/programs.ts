@@ -1,12 +1,12 @@
 import { and, eq, isNull, type SQL, sql } from 'drizzle-orm'
-import type { AccountId } from '../../../db/ids.ts'
+import type { AccountId, UserId } from '../../../db/ids.ts'
 import type { Db } from '../../../db/open.ts'
 import { invitations, memberships, serviceUsers, users } from '../../../db/schema.ts'
 import { byPartnersProgram } from '../../../db/suspension.ts'
 import { endTokensFromPartner } from '../../../people/tokens/data.ts'
 import { adminRole } from '../../../policy.ts'
 import { type Actor, record } from '../../../records/record.ts'
-import { cancelInvitations, endActsOf, type Seat } from './acts.ts'
+import { cancelInvitations, endActsOf } from './acts.ts'
 
 // Programs stay when their makers leave the account, except the partner’s, and those that no admin could end (I-08).
 
@@ -25,21 +25,16 @@ export function endServiceUsers(tx: Db, actor: Actor, which: SQL | undefined): v
   }
 }
 
-/** What somebody made in a customer as one of its partner’s people ends with their membership of it. */
-export function endProgramsOf(tx: Db, actor: Actor, { accountId, userId }: Seat): void {
-  const own = and(eq(serviceUsers.accountId, accountId), eq(serviceUsers.madeBy, userId))
-  endServiceUsers(tx, actor, and(own, eq(serviceUsers.fromPartner, true)))
-  const sent = byPartnersProgram(sql`invitations.id`, userId)
+/**
+ * What the partner’s people made in a customer ends with the tie, and what one of them made with their membership of the
+ * customer.
+ */
+export function endProgramsFromPartner(tx: Db, actor: Actor, accountId: AccountId, maker?: UserId): void {
+  const made = maker === undefined ? undefined : eq(serviceUsers.madeBy, maker)
+  endServiceUsers(tx, actor, and(eq(serviceUsers.accountId, accountId), eq(serviceUsers.fromPartner, true), made))
+  const sent = byPartnersProgram(sql`invitations.id`, maker)
   cancelInvitations(tx, actor, and(eq(invitations.accountId, accountId), sent))
-  endTokensFromPartner(tx, actor, accountId, userId)
-}
-
-/** What the partner’s people have made in a customer ends with the tie, whoever of them is still there. */
-export function endProgramsOfPartner(tx: Db, actor: Actor, accountId: AccountId): void {
-  endServiceUsers(tx, actor, and(eq(serviceUsers.accountId, accountId), eq(serviceUsers.fromPartner, true)))
-  const sent = byPartnersProgram(sql`invitations.id`)
-  cancelInvitations(tx, actor, and(eq(invitations.accountId, accountId), sent))
-  endTokensFromPartner(tx, actor, accountId)
+  endTokensFromPartner(tx, actor, accountId, maker)
 }
 
 /** Without an admin nobody sees an account’s service users or can end them: they end with the last one. */

@@ -152,15 +152,10 @@ function* counted(db: Db, partnerId: AccountId, at: number): Generator<void> {
     overview: undefined,
   })
   let all = [...kept.values()].reduce((sum, { shares: { size } }) => sum + size, 0)
-  for (const [
-    id,
-    {
-      shares: { size },
-    },
-  ] of kept) {
+  for (const [id, { shares }] of kept) {
     if (all <= mostKept || id === partnerId) break
     kept.delete(id)
-    all -= size
+    all -= shares.size
   }
 }
 
