@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { found } from '../web/answer/errors.ts'
-import { readId } from '../web/fields.ts'
 import { listDownload } from '../web/lists/csv.ts'
 import { readList } from '../web/lists/list.ts'
+import { idFrom } from '../web/request/address.ts'
 import { readForm } from '../web/request/forms.ts'
 import { eventsInWords } from './choices.ts'
 import { countDeliveries, deliveriesCounted, deliveryList, listDeliveries, retryDelivery } from './data/deliveries.ts'
@@ -73,8 +73,7 @@ export function manageDeliveries(app: FastifyInstance, room: WebhookRoom): void 
   })
 
   app.post(`${base}/:webhook/deliveries/:delivery/retry`, change, async (request, reply) => {
-    const { delivery } = request.params as { delivery: string }
-    const which = { ...whichOf(room, request), delivery: found(readId(delivery)) }
+    const which = { ...whichOf(room, request), delivery: idFrom(request, 'delivery') }
     const again = found(retryDelivery(db, room.actor(request), which))
     const words = {
       inactive: switchedOff,

@@ -5,7 +5,8 @@ import type { Webhook } from '../records/data/deliveries.ts'
 import { everyEvent } from '../records/events.ts'
 import type { Person } from '../records/record.ts'
 import { found } from '../web/answer/errors.ts'
-import { readId, several, version, webhookUrl } from '../web/fields.ts'
+import { several, version, webhookUrl } from '../web/fields.ts'
+import { idFrom } from '../web/request/address.ts'
 import { type Form, newForm, readForm } from '../web/request/forms.ts'
 import { eventsInWords, keptEvents, knownEvents, type OwnerKind, offeredEvents } from './choices.ts'
 import {
@@ -117,8 +118,7 @@ export function manageWebhooks(app: FastifyInstance, room: WebhookRoom): void {
 export const shared = ({ base, area }: WebhookRoom) => ({ base, area })
 
 export function whichOf(room: WebhookRoom, request: FastifyRequest) {
-  const { webhook } = request.params as { webhook: string }
-  return { owner: room.owner(request), id: found(readId(webhook)) }
+  return { owner: room.owner(request), id: idFrom(request, 'webhook') }
 }
 
 export function webhookOf(room: WebhookRoom, request: FastifyRequest): Webhook {

@@ -2,10 +2,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { readJson } from '../../db/json.ts'
 import type { Db } from '../../db/open.ts'
 import { found } from '../../web/answer/errors.ts'
-import { readId } from '../../web/fields.ts'
 import { plural } from '../../web/format.ts'
 import { csvDownload } from '../../web/lists/csv.ts'
 import { readList } from '../../web/lists/list.ts'
+import { idFrom } from '../../web/request/address.ts'
 import { type Form, newForm } from '../../web/request/forms.ts'
 import {
   countImportRows,
@@ -42,7 +42,7 @@ const common = (kind: ImportKind) => ({ ...places[kind], many: kinds[kind].words
 
 /** The import that the address names, if it is one of this kind in the active account. */
 export function importOf(request: FastifyRequest, kind: ImportKind): Import {
-  const id = found(readId((request.params as { import: string }).import))
+  const id = idFrom(request, 'import')
   return found(findImport(request.server.db, request.member.account.id, kind, id))
 }
 

@@ -5,7 +5,8 @@ import { orTooMany, TooMany } from '../../mail/pace.ts'
 import { type Action, roleName } from '../../policy.ts'
 import type { Person } from '../../records/record.ts'
 import { found } from '../../web/answer/errors.ts'
-import { email, personName, readId } from '../../web/fields.ts'
+import { email, personName } from '../../web/fields.ts'
+import { idFrom } from '../../web/request/address.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import type { Account } from '../data/account.ts'
 import type { Member } from '../members/data.ts'
@@ -127,5 +128,5 @@ export const noAdminWords: Record<Exclude<NoAdmin, 'has-admin'>, string> = {
 
 /** The invitation’s id in an address. */
 export function idOf(request: FastifyRequest): number {
-  return found(readId((request.params as { id: string }).id))
+  return idFrom(request, 'id')
 }

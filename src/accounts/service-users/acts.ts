@@ -4,7 +4,7 @@ import { createApiToken, endApiToken, findToken, rotateApiToken } from '../../pe
 import { tokenForm, tokenRotation, tooManyTokens } from '../../people/tokens/form.ts'
 import { showNewToken } from '../../people/tokens/page.ts'
 import { found } from '../../web/answer/errors.ts'
-import { readId } from '../../web/fields.ts'
+import { idFrom, serviceUserIdOf } from '../../web/request/address.ts'
 import { readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
 import { serviceUserOf, showServiceUser } from './page.ts'
@@ -53,10 +53,10 @@ export function tokenActs(app: FastifyInstance): void {
   )
 }
 
-const pageOf = (request: FastifyRequest) => `/customer/service-users/${serviceUserOf(request).userId}`
+const pageOf = (request: FastifyRequest) => `/customer/service-users/${serviceUserIdOf(request)}`
 
 /** A token of a service user of the active account. */
 const tokenOf = (request: FastifyRequest) => ({
   userId: serviceUserOf(request).userId,
-  tokenId: found(readId((request.params as { apiToken: string }).apiToken)),
+  tokenId: idFrom(request, 'apiToken'),
 })

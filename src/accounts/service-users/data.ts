@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { and, count, eq, sql } from 'drizzle-orm'
+import { and, eq, sql } from 'drizzle-orm'
+import { countWhere } from '../../db/counting.ts'
 import { named } from '../../db/fold.ts'
 import type { AccountId, UserId } from '../../db/ids.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
@@ -110,12 +111,8 @@ export function createServiceUser(
   { name, role }: { name: string; role: Role },
 ): ServiceUser | 'full' {
   return write(db, actor, (tx) => {
-    const { n } = tx
-      .select({ n: count() })
-      .from(serviceUsers)
-      .where(and(eq(serviceUsers.accountId, accountId), current))
-      .get() ?? { n: 0 }
-    if (n >= mostServiceUsers) return 'full'
+    const own = and(eq(serviceUsers.accountId, accountId), current)
+    if (countWhere(tx, serviceUsers, own) >= mostServiceUsers) return 'full'
     // No address of anybody: what looks for a person by e-mail never finds it.
     const user = { name, email: '', emailKey: `service ${randomUUID()}`, search: '', passwordHash: '', service: true }
     const { id: userId } = tx

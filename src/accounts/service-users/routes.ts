@@ -7,6 +7,7 @@ import { serviceUserName, version } from '../../web/fields.ts'
 import { plural } from '../../web/format.ts'
 import { listDownload } from '../../web/lists/csv.ts'
 import { readRemembered } from '../../web/lists/remembered.ts'
+import { serviceUserIdOf } from '../../web/request/address.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
 import { tokenActs } from './acts.ts'
@@ -106,8 +107,8 @@ function changeActs(app: FastifyInstance): void {
   )
 
   app.post('/customer/service-users/:serviceUser/removal', change, async (request, reply) => {
-    const { userId } = serviceUserOf(request)
-    const removed = found(removeServiceUser(db, actor(request), { accountId: request.member.account.id, userId }))
+    const service = { accountId: request.member.account.id, userId: serviceUserIdOf(request) }
+    const removed = found(removeServiceUser(db, actor(request), service))
     return reply.seeOther(
       '/customer/service-users',
       apart`The service user ${removed.name} was removed. Its tokens no longer work.`,

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { Delivery } from '../../records/data/deliveries.ts'
 import { found } from '../../web/answer/errors.ts'
-import { readId } from '../../web/fields.ts'
+import { idFrom } from '../../web/request/address.ts'
 import { deliveryList, findDelivery, listDeliveries, retryDelivery } from '../../webhooks/data/deliveries.ts'
 import { findWebhook, retrySince, testWebhook } from '../../webhooks/data/webhooks.ts'
 import { act, type Call, listing } from '../operation.ts'
@@ -43,7 +43,7 @@ type Place = Pick<Call, 'db' | 'account' | 'request'>
 
 const deliveryIn = (call: Place) => ({
   ...webhookIn(call),
-  delivery: found(readId((call.request.params as { delivery: string }).delivery)),
+  delivery: idFrom(call.request, 'delivery'),
 })
 
 const switchedOff = () => new Problem('conflict', 'The webhook is switched off.')

@@ -6,7 +6,8 @@ import { invite } from '../../accounts/invitations/data/sending.ts'
 import { findProject } from '../../projects/data.ts'
 import { looker } from '../../projects/scope.ts'
 import { found } from '../../web/answer/errors.ts'
-import { email, personName, readId } from '../../web/fields.ts'
+import { email, personName } from '../../web/fields.ts'
+import { idFrom } from '../../web/request/address.ts'
 import { act, type Call, listing, reading } from '../operation.ts'
 import { invalidAt, Problem } from '../problems.ts'
 import { accountRole, projectRole, shownIdentifier, shownName, shownTime, timeOf } from '../shapes.ts'
@@ -33,7 +34,7 @@ const showInvitation = (one: Invitation) => ({
 
 type Place = Pick<Call, 'db' | 'account' | 'request'>
 
-const idIn = ({ request }: Place) => found(readId((request.params as { invitation: string }).invitation))
+const idIn = ({ request }: Place) => idFrom(request, 'invitation')
 const show = (call: Place) =>
   showInvitation(found(findPending(call.db, { accountId: call.account.id, id: idIn(call), handler: 'own' })))
 

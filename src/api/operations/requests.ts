@@ -15,7 +15,8 @@ import {
   type QuotaRequest,
 } from '../../quotas/requests/data/reading.ts'
 import { found } from '../../web/answer/errors.ts'
-import { line, optionalLine, readId } from '../../web/fields.ts'
+import { line, optionalLine } from '../../web/fields.ts'
+import { idFrom } from '../../web/request/address.ts'
 import { act, type Call, listing, reading } from '../operation.ts'
 import { invalidAt, Problem } from '../problems.ts'
 import { shownTime, shownTimeOrNull, timeOf } from '../shapes.ts'
@@ -54,7 +55,7 @@ const showRequest = (one: QuotaRequest) => ({
 
 type Place = Pick<Call, 'db' | 'account' | 'request'>
 
-const idIn = ({ request }: Place) => found(readId((request.params as { request: string }).request))
+const idIn = ({ request }: Place) => idFrom(request, 'request')
 const ownRequest = (call: Place) => found(findRequest(call.db, call.account.id, idIn(call)))
 const ofCustomer = (call: Place) => found(findCustomerRequest(call.db, call.account.id, idIn(call)))
 const wishes = () =>

@@ -2,7 +2,8 @@ import * as z from 'zod'
 import type { Webhook } from '../../records/data/deliveries.ts'
 import { everyEvent } from '../../records/events.ts'
 import { found } from '../../web/answer/errors.ts'
-import { readId, webhookUrl } from '../../web/fields.ts'
+import { webhookUrl } from '../../web/fields.ts'
+import { idFrom } from '../../web/request/address.ts'
 import { keptEvents, knownEvents } from '../../webhooks/choices.ts'
 import {
   changeWebhook,
@@ -66,7 +67,7 @@ type Place = Pick<Call, 'db' | 'account' | 'request'>
 
 export const webhookIn = ({ account, request }: Place) => ({
   owner: account.id,
-  id: found(readId((request.params as { webhook: string }).webhook)),
+  id: idFrom(request, 'webhook'),
 })
 const show = (call: Place) => showWebhook(found(findWebhook(call.db, webhookIn(call))))
 

@@ -4,10 +4,11 @@ import { listOwnAccounts, ownAccountList } from '../../accounts/data/switcher.ts
 import { apart } from '../../db/apart.ts'
 import type { ListQuery } from '../../db/list.ts'
 import { found, notFound } from '../../web/answer/errors.ts'
-import { personName, readId, version } from '../../web/fields.ts'
+import { personName, version } from '../../web/fields.ts'
 import { plural } from '../../web/format.ts'
 import { listDownload } from '../../web/lists/csv.ts'
 import { timeZones } from '../../web/reader.ts'
+import { idFrom } from '../../web/request/address.ts'
 import { readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
 import { endOtherSessions, endSession, listSessions, sessionList } from '../data/sessions.ts'
@@ -66,7 +67,7 @@ export default async function profileRoutes(app: FastifyInstance) {
   })
 
   app.post('/profile/sessions/:session/removal', { config: { can: 'profile.change' } }, async (request, reply) => {
-    const session = found(readId((request.params as { session: string }).session))
+    const session = idFrom(request, 'session')
     if (!endSession(db, actor(request), session)) throw notFound()
     return reply.seeOther('/profile', 'The session was ended.')
   })

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { apart } from '../../db/apart.ts'
 import { found } from '../../web/answer/errors.ts'
-import { readId } from '../../web/fields.ts'
+import { idFrom } from '../../web/request/address.ts'
 import { type Form, readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
 import { createApiToken, endApiToken, findToken, listApiTokens, rotateApiToken } from './data.ts'
@@ -58,7 +58,7 @@ export default async function tokenRoutes(app: FastifyInstance) {
 /** Of the tokens of who asks. */
 const tokenOf = (request: FastifyRequest) => ({
   userId: request.signedIn.id,
-  tokenId: found(readId((request.params as { apiToken: string }).apiToken)),
+  tokenId: idFrom(request, 'apiToken'),
 })
 
 function showTokens(request: FastifyRequest, reply: FastifyReply, form: Form = emptyTokenForm()) {

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { apart } from '../../db/apart.ts'
 import type { AccountId } from '../../db/ids.ts'
 import { found } from '../../web/answer/errors.ts'
-import { readId } from '../../web/fields.ts'
+import { idFrom } from '../../web/request/address.ts'
 import type { Form } from '../../web/request/forms.ts'
 import { notMoreWords } from '../page.ts'
 import type { Resource } from '../resources/data.ts'
@@ -13,7 +13,7 @@ export const endedMeanwhile = 'This request has already ended: it was cancelled,
 
 /** The request that the address names, if it is this account’s. */
 export function requestOf(request: FastifyRequest, accountId: AccountId): QuotaRequest {
-  const id = found(readId((request.params as { request: string }).request))
+  const id = idFrom(request, 'request')
   return found(findRequest(request.server.db, accountId, id))
 }
 

@@ -6,10 +6,10 @@ import { plainPart } from '../../mail/plain.ts'
 import { sendAgain, sendAllFailedAgain } from '../../mail/resending.ts'
 import type { Secrets } from '../../secrets.ts'
 import { found } from '../../web/answer/errors.ts'
-import { readId } from '../../web/fields.ts'
 import { plural } from '../../web/format.ts'
 import { listDownload } from '../../web/lists/csv.ts'
 import { readList } from '../../web/lists/list.ts'
+import { idFrom } from '../../web/request/address.ts'
 import { supportActor } from '../../web/request/viewer.ts'
 
 export default async function supportMailRoutes(app: FastifyInstance) {
@@ -72,5 +72,5 @@ async function textOf(secrets: Secrets, letter: LetterRow): Promise<string | und
 }
 
 function letterId(request: FastifyRequest): number {
-  return found(readId((request.params as { letter: string }).letter))
+  return idFrom(request, 'letter')
 }

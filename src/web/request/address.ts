@@ -3,12 +3,13 @@ import { asUserId, type UserId } from '../../db/ids.ts'
 import { found } from '../answer/errors.ts'
 import { readId } from '../fields.ts'
 
-/** The id of the user whom the address names. A 404 where it is none. */
-export function userIdOf(request: FastifyRequest): UserId {
-  return asUserId(found(readId((request.params as { user: string }).user)))
+/** The id that the address has under this name. A 404 where it is none. */
+export function idFrom(request: FastifyRequest, name: string): number {
+  return found(readId((request.params as Record<string, string>)[name] ?? ''))
 }
 
+/** The id of the user whom the address names. A 404 where it is none. */
+export const userIdOf = (request: FastifyRequest): UserId => asUserId(idFrom(request, 'user'))
+
 /** The id of the service user whom the address names. A 404 where it is none. */
-export function serviceUserIdOf(request: FastifyRequest): UserId {
-  return asUserId(found(readId((request.params as { serviceUser: string }).serviceUser)))
-}
+export const serviceUserIdOf = (request: FastifyRequest): UserId => asUserId(idFrom(request, 'serviceUser'))
