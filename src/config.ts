@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { SmtpOptions } from './mail/smtp-url.ts'
 import { type Place, type PlaceAccess, readPlace } from './operations/elsewhere/place.ts'
@@ -12,6 +13,8 @@ export type Config = {
   base: string
   /** The panel is reached by https, through a reverse proxy. */
   https: boolean
+  /** The host that passkeys belong to (the RP ID); empty where browsers offer none: at a number, and over plain http. */
+  passkeyHost: string
   host: string
   port: number
   /** The path of the Unix socket to listen on, instead of host and port. */
@@ -84,6 +87,7 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
     origin,
     base,
     https: protocol === 'https:',
+    passkeyHost: passkeyHostOf(hostname, protocol === 'https:'),
     host: set.HOST,
     port: set.PORT,
     socket: socketOf(set.HOST),
@@ -106,6 +110,11 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
     reload: false,
     access,
   }
+}
+
+function passkeyHostOf(hostname: string, https: boolean): string {
+  if (isIP(hostname) > 0 || hostname.startsWith('[')) return ''
+  return https || hostname === 'localhost' || hostname.endsWith('.localhost') ? hostname : ''
 }
 
 /** Reads a place that a setting or an option names. Throws a ConfigError that names it. */

@@ -66,7 +66,7 @@ function say(app: FastifyInstance): void {
     log.warn(
       'PUBLIC_URL is https, but TRUST_PROXY is empty: set it to the reverse proxy’s address, or nobody can log in.',
     )
-  const ended = endedPasskeys(db, config.publicUrl)
+  const ended = endedPasskeys(db, config)
   if (ended) log.warn(`${ended.what}: ${ended.todo}.`)
   console.log(`\n${config.panelName} is at ${config.publicUrl}\n`)
   if (!hasOperator(db))

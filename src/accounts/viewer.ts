@@ -3,7 +3,6 @@ import fp from 'fastify-plugin'
 import { apart } from '../db/apart.ts'
 import type { AccountId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
-import { passkeyHost } from '../people/passkeys/host.ts'
 import { can, isOfPartnerArea, type Standing, standingsOf } from '../policy.ts'
 import { found, Refusal } from '../web/answer/errors.ts'
 import { zoneOfBrowser } from '../web/reader.ts'
@@ -21,6 +20,7 @@ import {
 import { findDeletedMembership, findMembership, findSessionViewer } from './data/membership.ts'
 import {
   findOwnAccount,
+  isInPartnerAccount,
   listPartnerAccounts,
   listRecentAccounts,
   type OwnAccount,
@@ -65,7 +65,7 @@ function readViewer(request: FastifyRequest): Viewer {
   const row = findViewer(request, db, sessionKey(request))
   if (!row) return visitor
   const { user, activeAccountId, account } = row
-  if (isHalfSignedIn(request, row, () => listPartnerAccounts(db, user.id, 1).length > 0)) {
+  if (isHalfSignedIn(request, row, () => isInPartnerAccount(db, user.id))) {
     return { ...visitor, halfSignedIn: { id: user.id, email: user.email }, sessionKey: sessionKey(request) }
   }
 
@@ -120,7 +120,7 @@ function partnerAreaAccount(
 
 /** Undefined also where the session has ended and its row could not be removed yet. */
 function findViewer({ server }: FastifyRequest, db: Db, hash: string, accountId?: AccountId) {
-  const session = { hash, host: passkeyHost(server.config) }
+  const session = { hash, host: server.config.passkeyHost }
   return server.endedSessions.has(hash) ? undefined : findSessionViewer(db, session, accountId)
 }
 
@@ -146,7 +146,7 @@ function mustStillMay(request: FastifyRequest, tx: Db): void {
   const { viewer } = request
   const row = findViewer(request, tx, viewer.sessionKey, viewer.account?.id)
   const sameAccount = viewer.account === undefined || row?.account !== undefined
-  const inPartnerAccount = () => row !== undefined && listPartnerAccounts(tx, row.user.id, 1).length > 0
+  const inPartnerAccount = () => row !== undefined && isInPartnerAccount(tx, row.user.id)
   if (
     action &&
     row &&
@@ -164,7 +164,7 @@ function mustStillMay(request: FastifyRequest, tx: Db): void {
 function mustStillBeSignedIn(request: FastifyRequest, tx: Db): void {
   const { viewer } = request
   const row = findViewer(request, tx, viewer.sessionKey)
-  const inPartnerAccount = () => row !== undefined && listPartnerAccounts(tx, row.user.id, 1).length > 0
+  const inPartnerAccount = () => row !== undefined && isInPartnerAccount(tx, row.user.id)
   if (row && row.user.id === viewer.user?.id && !isHalfSignedIn(request, row, inPartnerAccount)) return
   request.viewer = readViewer(request)
   throw lateAnswer(request)

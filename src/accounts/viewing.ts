@@ -38,7 +38,7 @@ export function mustEnrol(request: FastifyRequest, user: ViewingUser, inPartnerA
  */
 export function isHalfSignedIn(
   request: FastifyRequest,
-  { user, secondFactor }: { user: ViewingUser; secondFactor: boolean },
+  { user, secondFactor }: { user: Pick<ViewingUser, 'totpSecret' | 'hasPasskey' | 'operator'>; secondFactor: boolean },
   inPartnerAccount: () => boolean,
 ): boolean {
   if (secondFactor) return false
@@ -46,7 +46,7 @@ export function isHalfSignedIn(
 }
 
 /** Whether TWO_FACTOR asks it of them. */
-export function needsTwoFactors(
+function needsTwoFactors(
   { server }: FastifyRequest,
   user: Pick<ViewingUser, 'operator'>,
   inPartnerAccount: () => boolean,

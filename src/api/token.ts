@@ -1,11 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { findTokenViewer } from '../accounts/data/membership.ts'
-import { listPartnerAccounts } from '../accounts/data/switcher.ts'
+import { isInPartnerAccount } from '../accounts/data/switcher.ts'
 import { mustEnrol, viewingAs } from '../accounts/viewing.ts'
 import type { Db } from '../db/open.ts'
 import { networkOf } from '../people/log-in/throttle/data.ts'
-import { passkeyHost } from '../people/passkeys/host.ts'
 import { isInNetworks } from '../people/tokens/networks.ts'
 import { isApiToken } from '../people/tokens/token.ts'
 import { type Action, can, hasScope, scopeOf, standingsOf, type TokenScope } from '../policy.ts'
@@ -91,10 +90,10 @@ function presented({ headers }: FastifyRequest): string | undefined {
 /** Sets who asks, and returns that. Undefined for a token that does not work, or no longer. */
 function readTokenViewer(request: FastifyRequest, db: Db, hash: string): Viewer | undefined {
   const { now } = request.server
-  const row = findTokenViewer(db, { hash, host: passkeyHost(request.server.config) })
+  const row = findTokenViewer(db, { hash, host: request.server.config.passkeyHost })
   if (!row || row.token.expiresAt <= now()) return undefined
   const { token, user, account } = row
-  const enrolling = mustEnrol(request, user, () => listPartnerAccounts(db, user.id, 1).length > 0)
+  const enrolling = mustEnrol(request, user, () => isInPartnerAccount(db, user.id))
   request.apiToken = { id: token.id, lastUsedAt: token.lastUsedAt, networks: token.networks }
   request.scopes = token.scopes.split(' ') as TokenScope[]
   const viewer: Viewer = {

@@ -4,7 +4,7 @@ import { sessions, users } from '../../src/db/schema.ts'
 import { type CastName, cast, demoPassword } from '../../src/demo.ts'
 import { endedPasskeys } from '../../src/people/passkeys/ended.ts'
 import { Authenticator, askedOn } from '../authenticator.ts'
-import { Client, type Panel, publicUrl, startApp, userId } from '../harness.ts'
+import { Client, type Panel, startApp, userId } from '../harness.ts'
 import { codeOf, enrol } from '../two-factor.ts'
 
 const minute = 60_000
@@ -134,8 +134,8 @@ t.test('at another address they have ended, and count for nothing', async (t) =>
   t.equal((await client.logIn(cast.olga.email)).location, '/', 'the password alone, and no second step')
   t.equal((await client.get('/')).location, '/profile/two-factor', 'which is set up anew')
   t.match((await client.get('/profile/passkeys')).row('Phone'), 'It was for localhost')
-  t.match(endedPasskeys(moved.db, url)?.what, '1 passkey')
-  t.equal(endedPasskeys(moved.db, publicUrl), undefined)
+  t.match(endedPasskeys(moved.db, moved.app.config)?.what, '1 passkey')
+  t.equal(endedPasskeys(moved.db, panel.app.config), undefined)
 })
 
 t.test('without https or at a number there are none', async (t) => {

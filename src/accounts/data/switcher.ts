@@ -54,6 +54,8 @@ export function listPartnerAccounts(db: Db, userId: UserId, limit: number): OwnA
   return partnerAccounts(db).all({ userId, limit })
 }
 
+export const isInPartnerAccount = (db: Db, userId: UserId): boolean => listPartnerAccounts(db, userId, 1).length > 0
+
 /** The accounts that a user works in, the last used first. */
 export const ownAccountList = {
   name: 'own-accounts',

@@ -11,7 +11,8 @@ import { clockWords } from '../health/warnings.ts'
 import { type Finding, ok, problem, saidBy, warning } from './finding.ts'
 
 /** Checks the database as a restore does, also while the panel runs. */
-export async function examineDatabase({ dataDir, publicUrl }: Config, at: number): Promise<Finding[]> {
+export async function examineDatabase(config: Config, at: number): Promise<Finding[]> {
+  const { dataDir } = config
   const file = join(dataDir, 'panel.db')
   let contents: BackupContents
   try {
@@ -31,7 +32,7 @@ export async function examineDatabase({ dataDir, publicUrl }: Config, at: number
       : ok(`migrations: all ${migrations.known} are applied`),
     examinePragmas(file),
     // What a migration still brings is missing before it.
-    ...(migrations.applied < migrations.known ? [] : [examineClock(file, at), ...examinePasskeys(file, publicUrl)]),
+    ...(migrations.applied < migrations.known ? [] : [examineClock(file, at), ...examinePasskeys(file, config)]),
   ]
 }
 
@@ -60,10 +61,10 @@ function examineClock(file: string, at: number): Finding {
 }
 
 /** A passkey belongs to the host that it was made for. */
-function examinePasskeys(file: string, publicUrl: string): Finding[] {
+function examinePasskeys(file: string, config: Config): Finding[] {
   const { db, close } = openFile(file)
   try {
-    const ended = endedPasskeys(db, publicUrl)
+    const ended = endedPasskeys(db, config)
     return ended ? [warning(`passkeys: ${ended.what}`, ended.todo)] : []
   } finally {
     close()

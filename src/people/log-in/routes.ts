@@ -1,6 +1,5 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import * as z from 'zod'
-import { listRecentAccounts } from '../../accounts/data/switcher.ts'
 import { ownPath } from '../../web/answer/redirects.ts'
 import { noteLogInResult } from '../../web/metrics.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
@@ -10,8 +9,8 @@ import { findUserByEmail } from '../data/users.ts'
 import { refuseLostCookie, showLogIn } from './page.ts'
 import { verifyPassword } from './passwords.ts'
 import { needsSecondStep } from './second-step.ts'
+import { startSession } from './start.ts'
 import { logInAttempt, tooSoon } from './throttle/attempt.ts'
-import { rememberBrowser } from './throttle/browser.ts'
 import { forgive } from './throttle/data.ts'
 
 const credentials = z.strictObject({
@@ -60,12 +59,9 @@ export default async function loginRoutes(app: FastifyInstance) {
           noteLogInResult(request, 'first step', user.id)
           return reply.seeOther(`/login/second-factor?next=${encodeURIComponent(ownPath(next))}`)
         }
-        const [last] = listRecentAccounts(db, userId, 1)
-        if (!(await signIn(request, { userId, accountId: last?.id ?? null, passwordHash })))
+        if (!(await startSession(request, reply, user, { passwordHash })))
           return showLogIn(request, changed(reply, form), form)
         forgive(db, attempt)
-        rememberBrowser(request, reply, user)
-        noteLogInResult(request, 'succeeded', user.id)
         return reply.seeOther(ownPath(next))
       }
     }

@@ -1,14 +1,13 @@
 import type { FastifyRequest } from 'fastify'
-import { listPartnerAccounts } from '../../accounts/data/switcher.ts'
-import { needsTwoFactors } from '../../accounts/viewing.ts'
+import { isInPartnerAccount } from '../../accounts/data/switcher.ts'
+import { isHalfSignedIn } from '../../accounts/viewing.ts'
 import type { User } from '../data/users.ts'
 import { hasPasskey } from '../passkeys/data.ts'
-import { passkeyHost } from '../passkeys/host.ts'
 
-/** Whether the password alone leaves somebody at the second step, as `isHalfSignedIn` says of their session. */
+/** Whether the password alone leaves somebody at the second step. */
 export function needsSecondStep(request: FastifyRequest, user: User): boolean {
-  if (user.totpSecret !== null) return true
   const { db, config } = request.server
-  const inPartnerAccount = () => listPartnerAccounts(db, user.id, 1).length > 0
-  return hasPasskey(db, user.id, passkeyHost(config)) && needsTwoFactors(request, user, inPartnerAccount)
+  const hasOne = hasPasskey(db, user.id, config.passkeyHost) ? 1 : 0
+  const begun = { user: { ...user, hasPasskey: hasOne }, secondFactor: false }
+  return isHalfSignedIn(request, begun, () => isInPartnerAccount(db, user.id))
 }

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { readJson } from '../../db/json.ts'
 import { newToken, seal, unsealed } from '../../secrets.ts'
 import { cookieName, cookieOptions } from '../../web/request/cookies.ts'
 import { useUpChallenge } from './data.ts'
@@ -11,7 +12,8 @@ export type Purpose = 'log-in' | 'second-step' | 'proof' | 'adding'
 /** `handle`: what the authenticator is told to know its user by; empty except for adding. */
 export type Challenge = { challenge: string; handle: string }
 
-const lasts = 5 * 60_000
+/** In milliseconds: then the browser gives up, too. */
+export const challengeLasts = 5 * 60_000
 
 type Sealed = [purpose: Purpose, challenge: string, expiresAt: number, sessionKey: string, handle: string]
 
@@ -19,7 +21,7 @@ type Sealed = [purpose: Purpose, challenge: string, expiresAt: number, sessionKe
 export function newChallenge(request: FastifyRequest, reply: FastifyReply, purpose: Purpose, handle = ''): string {
   const { config, secrets, now } = request.server
   const challenge = newToken()
-  const sealed: Sealed = [purpose, challenge, now() + lasts, request.viewer.sessionKey, handle]
+  const sealed: Sealed = [purpose, challenge, now() + challengeLasts, request.viewer.sessionKey, handle]
   const value = seal(secrets, JSON.stringify(sealed))
   reply.setCookie(cookieName(config, `meshpanel-${purpose}`), value, cookieOptions(config))
   return challenge
@@ -31,18 +33,13 @@ export function takeChallenge(request: FastifyRequest, wanted: Purpose): Challen
   const cookie = request.cookies[cookieName(config, `meshpanel-${wanted}`)] ?? ''
   const opened = unsealed(secrets, cookie)
   if (opened === undefined) return undefined
-  const [purpose, challenge, expiresAt, sessionKey, handle] = readSealed(opened)
+  // Only this file seals arrays; a cookie with something else that the panel sealed is none.
+  const read = readJson<unknown>(opened, undefined)
+  if (!Array.isArray(read)) return undefined
+  const [purpose, challenge, expiresAt, sessionKey, handle] = read as Sealed
   const left = expiresAt - now()
   // One from further ahead was made by a clock that was.
-  if (purpose !== wanted || left <= 0 || left > lasts || sessionKey !== request.viewer.sessionKey) return undefined
+  if (purpose !== wanted || left <= 0 || left > challengeLasts || sessionKey !== request.viewer.sessionKey)
+    return undefined
   return useUpChallenge(db, challenge, { at: now(), expiresAt }) ? { challenge, handle } : undefined
-}
-
-/** Only this file seals arrays; a cookie with something else that the panel sealed is none. */
-function readSealed(text: string): Sealed | [undefined, string, number, string, string] {
-  try {
-    const read: unknown = JSON.parse(text)
-    if (Array.isArray(read)) return read as Sealed
-  } catch {}
-  return [undefined, '', 0, '', '']
 }

@@ -1,9 +1,9 @@
 import type { FastifyRequest } from 'fastify'
+import type { UserId } from '../../db/ids.ts'
 import type { Actor } from '../../records/record.ts'
 import type { User } from '../data/users.ts'
 import { type Purpose, takeChallenge } from './challenge.ts'
 import { findCredential, mostPasskeys, notePasskeyUse, type Passkey, type PasskeyUse } from './data.ts'
-import { passkeyHost } from './host.ts'
 import { tellPasskey } from './letter.ts'
 import { type PasskeyAnswer, readAnswer, verifyAnswer } from './verify.ts'
 
@@ -12,7 +12,7 @@ export type PasskeyClaim = { answer: PasskeyAnswer | undefined; passkey: Passkey
 
 export function readPasskey({ server }: FastifyRequest, text: string): PasskeyClaim {
   const answer = readAnswer(text)
-  const host = passkeyHost(server.config)
+  const host = server.config.passkeyHost
   const known = answer && host ? findCredential(server.db, answer.id, host) : undefined
   return { answer, passkey: known?.passkey, user: known?.user }
 }
@@ -22,15 +22,16 @@ export type Proven = { passkey: Passkey; user: User; use: PasskeyUse }
 
 /**
  * Checks an answer to the challenge that this browser was given for this. Undefined where it proves nothing. The answer
- * has to be the passkey’s, and whoever names its user names the right one.
+ * has to be the passkey’s, and whoever names its user names the right one: `owner`, where that is known already.
  */
 export async function checkPasskey(
   request: FastifyRequest,
   { answer, passkey, user }: PasskeyClaim,
-  { purpose, verifies }: { purpose: Purpose; verifies: boolean },
+  { purpose, verifies, owner }: { purpose: Purpose; verifies: boolean; owner?: UserId },
 ): Promise<Proven | undefined> {
   const challenge = takeChallenge(request, purpose)?.challenge
   if (!challenge || !answer || !passkey || !user) return undefined
+  if (owner !== undefined && user.id !== owner) return undefined
   if (verifies && !passkey.verifies) return undefined
   // A passkey that is asked for without a name says its user’s.
   const { userHandle } = answer.response

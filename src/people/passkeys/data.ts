@@ -1,4 +1,5 @@
-import { and, asc, count, eq, exists, gt, isNull, lt, ne, or } from 'drizzle-orm'
+import { and, asc, eq, exists, gt, isNull, lt, ne, or } from 'drizzle-orm'
+import { countWhere } from '../../db/counting.ts'
 import type { UserId } from '../../db/ids.ts'
 import { type Db, write, writeUnchecked } from '../../db/open.ts'
 import { passkeys, sessions, usedChallenges, users } from '../../db/schema.ts'
@@ -49,13 +50,7 @@ export function hasPasskey(db: Db, userId: UserId, host: string): boolean {
 
 /** Passkeys that a changed PUBLIC_URL has ended. */
 export function countEndedPasskeys(db: Db, host: string): number {
-  return (
-    db
-      .select({ n: count() })
-      .from(passkeys)
-      .where(or(lt(passkeys.host, host), gt(passkeys.host, host)))
-      .get()?.n ?? 0
-  )
+  return countWhere(db, passkeys, or(lt(passkeys.host, host), gt(passkeys.host, host)))
 }
 
 /** Uses a challenge up. False where it was answered before. */
@@ -91,7 +86,7 @@ export function addPasskey(
     const sameHandle = or(isNull(users.passkeyHandle), eq(users.passkeyHandle, handle))
     const user = and(eq(users.id, userId), sameHandle)
     if (tx.update(users).set({ passkeyHandle: handle }).where(user).run().changes === 0) return 'stale'
-    if (listPasskeys(tx, userId).length >= mostPasskeys) return 'too-many'
+    if (countWhere(tx, passkeys, eq(passkeys.userId, userId)) >= mostPasskeys) return 'too-many'
     const [added] = tx
       .insert(passkeys)
       .values({ ...passkey, name, host, userId, createdAt: actor.at })

@@ -1,11 +1,14 @@
+import type { Config } from '../../config.ts'
 import type { Db } from '../../db/open.ts'
 import { plural } from '../../web/format.ts'
 import { countEndedPasskeys } from './data.ts'
-import { passkeyHost } from './host.ts'
 
 /** What a changed PUBLIC_URL did to passkeys, and what to do about it. Undefined where none has ended. */
-export function endedPasskeys(db: Db, publicUrl: string): { what: string; todo: string } | undefined {
-  const ended = countEndedPasskeys(db, passkeyHost({ publicUrl }))
+export function endedPasskeys(
+  db: Db,
+  { publicUrl, passkeyHost }: Pick<Config, 'publicUrl' | 'passkeyHost'>,
+): { what: string; todo: string } | undefined {
+  const ended = countEndedPasskeys(db, passkeyHost)
   if (ended === 0) return undefined
   return {
     what: `${plural(ended, 'passkey')} belong to another address than PUBLIC_URL ${publicUrl}, and do not work`,

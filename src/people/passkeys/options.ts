@@ -1,17 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { newToken } from '../../secrets.ts'
 import type { User } from '../data/users.ts'
-import { newChallenge, type Purpose } from './challenge.ts'
+import { challengeLasts, newChallenge, type Purpose } from './challenge.ts'
 import { listPasskeys, type Passkey } from './data.ts'
-import { passkeyHost } from './host.ts'
 
 // What a page gives to the browser (W3C WebAuthn, 5.4 and 5.5), as JSON: public/passkey.js reads it.
 
 /** ES256, EdDSA and RS256. */
 export const algorithms = [-7, -8, -257]
-
-/** The browser gives up then, and the challenge ends. */
-const timeout = 300_000
 
 const descriptor = ({ credentialId, transports }: Passkey) => ({
   id: credentialId,
@@ -21,13 +17,13 @@ const descriptor = ({ credentialId, transports }: Passkey) => ({
 
 /** For logging in by a passkey alone. Null where browsers offer none. */
 export function offerLogIn(request: FastifyRequest, reply: FastifyReply): string | null {
-  const host = passkeyHost(request.server.config)
+  const host = request.server.config.passkeyHost
   return host ? asking(request, reply, 'log-in', { host, allowed: [], userVerification: 'required' }) : null
 }
 
 /** For the second step: any of the user’s own. Null where they have none. */
 export function offerSecondStep(request: FastifyRequest, reply: FastifyReply, { id }: Pick<User, 'id'>): string | null {
-  const host = passkeyHost(request.server.config)
+  const host = request.server.config.passkeyHost
   const allowed = usable(listPasskeys(request.server.db, id), host)
   return allowed.length > 0
     ? asking(request, reply, 'second-step', { host, allowed, userVerification: 'discouraged' })
@@ -39,7 +35,7 @@ export const proofVerifies = (twoFactor: boolean) => !twoFactor
 
 /** For confirming who somebody is. Null where they have none that would do. */
 export function offerProof(request: FastifyRequest, reply: FastifyReply): string | null {
-  const host = passkeyHost(request.server.config)
+  const host = request.server.config.passkeyHost
   const { id, twoFactor } = request.signedIn
   const strict = proofVerifies(twoFactor)
   const allowed = usable(listPasskeys(request.server.db, id), host).filter(({ verifies }) => verifies || !strict)
@@ -53,7 +49,7 @@ function asking(request: FastifyRequest, reply: FastifyReply, purpose: Purpose, 
   return JSON.stringify({
     get: {
       challenge: newChallenge(request, reply, purpose),
-      timeout,
+      timeout: challengeLasts,
       rpId: asked.host,
       allowCredentials: asked.allowed.map(descriptor),
       userVerification: asked.userVerification,
@@ -70,8 +66,8 @@ export function offerAdding(request: FastifyRequest, reply: FastifyReply, user: 
   return JSON.stringify({
     create: {
       challenge: newChallenge(request, reply, 'adding', handle),
-      timeout,
-      rp: { id: passkeyHost(config), name: config.panelName },
+      timeout: challengeLasts,
+      rp: { id: config.passkeyHost, name: config.panelName },
       user: { id: handle, name: user.email, displayName: user.name },
       pubKeyCredParams: algorithms.map((alg) => ({ type: 'public-key', alg })),
       excludeCredentials: listPasskeys(db, user.id).map(descriptor),

@@ -2,12 +2,12 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { apart } from '../../db/apart.ts'
 import { found } from '../../web/answer/errors.ts'
-import { passkeyName, readId } from '../../web/fields.ts'
+import { passkeyName } from '../../web/fields.ts'
+import { idFrom } from '../../web/request/address.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
 import { tooMany } from './check.ts'
 import { findPasskey, listPasskeys, mostPasskeys, type Passkey, removePasskey, renamePasskey } from './data.ts'
-import { passkeyHost } from './host.ts'
 import { tellPasskey } from './letter.ts'
 
 const naming = z.strictObject({ name: passkeyName() })
@@ -54,13 +54,13 @@ export default async function passkeyRoutes(app: FastifyInstance) {
 
 /** One of the signed-in user’s, or a 404. */
 function ownPasskey(request: FastifyRequest): Passkey {
-  const id = found(readId((request.params as { passkey: string }).passkey))
+  const id = idFrom(request, 'passkey')
   return found(findPasskey(request.server.db, request.signedIn.id, id))
 }
 
 function showPasskeys(request: FastifyRequest, reply: FastifyReply) {
   const { db, config } = request.server
-  const host = passkeyHost(config)
+  const host = config.passkeyHost
   const passkeys = listPasskeys(db, request.signedIn.id)
   return reply.page('people/passkeys/index', {
     title: 'Passkeys',
@@ -72,6 +72,6 @@ function showPasskeys(request: FastifyRequest, reply: FastifyReply) {
 }
 
 function showPasskey(request: FastifyRequest, reply: FastifyReply, passkey: Passkey, form: Form) {
-  const ended = passkey.host !== passkeyHost(request.server.config)
+  const ended = passkey.host !== request.server.config.passkeyHost
   return reply.page('people/passkeys/passkey', { title: passkey.name, details: passkey, ended, form })
 }

@@ -1,7 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import type { NewPasskey, Passkey, PasskeyUse } from './data.ts'
-import { passkeyHost } from './host.ts'
 import { algorithms } from './options.ts'
 
 /** It is large, and few requests need it. */
@@ -55,7 +54,7 @@ function expectations({ server }: FastifyRequest, { challenge, verifies }: Expec
   return {
     expectedChallenge: challenge,
     expectedOrigin: server.config.origin,
-    expectedRPID: passkeyHost(server.config),
+    expectedRPID: server.config.passkeyHost,
     requireUserVerification: verifies,
   }
 }

@@ -39,7 +39,6 @@ async function byTyping(request: FastifyRequest, proof: string, attempt: Attempt
 async function byPasskey(request: FastifyRequest, credential: string): Promise<string | undefined> {
   const { id, twoFactor } = request.signedIn
   const claim = readPasskey(request, credential)
-  const own = claim.user?.id === id ? claim : { ...claim, passkey: undefined }
-  const proven = await checkPasskey(request, own, { purpose: 'proof', verifies: proofVerifies(twoFactor) })
+  const proven = await checkPasskey(request, claim, { purpose: 'proof', verifies: proofVerifies(twoFactor), owner: id })
   return proven && acceptPasskey(request, actor(request), proven) ? undefined : refused
 }

@@ -145,7 +145,7 @@ export type SignIn = {
 } & Proved
 
 /** The password or passkey that was proved right: another one since then, or its removal, ends the attempt. */
-type Proved = { passwordHash: string } | { passkeyId: number }
+export type Proved = { passwordHash: string } | { passkeyId: number }
 
 /**
  * Starts a session under a new id: for log-in, and for whatever else proves who somebody is. Proving takes a while,

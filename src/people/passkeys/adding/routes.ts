@@ -11,7 +11,6 @@ import { findUser } from '../../data/users.ts'
 import { takeChallenge } from '../challenge.ts'
 import { refused, tooMany } from '../check.ts'
 import { addPasskey, type NewPasskey } from '../data.ts'
-import { passkeyHost } from '../host.ts'
 import { tellPasskey } from '../letter.ts'
 import { offerAdding } from '../options.ts'
 import { verifyNew } from '../verify.ts'
@@ -37,7 +36,7 @@ export default async function passkeyAddingRoutes(app: FastifyInstance) {
   })
 
   app.get(`${page}/new`, see, async (request, reply) => {
-    if (!provedLately(request) || !passkeyHost(config)) return reply.seeOther(page)
+    if (!provedLately(request) || !config.passkeyHost) return reply.seeOther(page)
     const { alone } = request.query as { alone?: string }
     return showAdding(request, reply, newForm({ name: suggestedName(request), alone: alone === 'no' ? 'no' : 'yes' }))
   })
@@ -71,7 +70,7 @@ export default async function passkeyAddingRoutes(app: FastifyInstance) {
     return addPasskey(
       db,
       actor(request),
-      { passkey, name, handle, host: passkeyHost(config), sessionHash: request.viewer.sessionKey },
+      { passkey, name, handle, host: config.passkeyHost, sessionHash: request.viewer.sessionKey },
       tellPasskey(app, request.signedIn, 'added', name),
     )
   }

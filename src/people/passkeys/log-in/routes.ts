@@ -1,16 +1,14 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import * as z from 'zod'
-import { listRecentAccounts } from '../../../accounts/data/switcher.ts'
 import { ownPath } from '../../../web/answer/redirects.ts'
 import { noteLogInResult } from '../../../web/metrics.ts'
 import { readForm } from '../../../web/request/forms.ts'
-import { type SignIn, signIn } from '../../../web/request/session.ts'
 import { visitingActor } from '../../../web/request/viewer.ts'
-import { findUser, type User } from '../../data/users.ts'
+import { findUser } from '../../data/users.ts'
 import { refuseLostCookie, showLogIn } from '../../log-in/page.ts'
+import { startSession } from '../../log-in/start.ts'
 import { logInAttempt, passkeyAttempt, secondStepAttempt, tooSoon } from '../../log-in/throttle/attempt.ts'
-import { rememberBrowser } from '../../log-in/throttle/browser.ts'
-import { type Attempt, forgive } from '../../log-in/throttle/data.ts'
+import { forgive } from '../../log-in/throttle/data.ts'
 import { showSecondStep } from '../../two-factor/log-in/page.ts'
 import { acceptPasskey, checkPasskey, readPasskey, refused } from '../check.ts'
 
@@ -52,7 +50,7 @@ export default async function passkeyLogInRoutes(app: FastifyInstance) {
     const actor = { ...visitingActor(request), userId: user.id }
     if (
       acceptPasskey(request, actor, proven) &&
-      (await start(request, reply, user, { passkeyId: proven.passkey.id }))
+      (await startSession(request, reply, user, { passkeyId: proven.passkey.id, secondFactor: true }))
     ) {
       forgive(db, attempt)
       return reply.seeOther(next)
@@ -74,33 +72,17 @@ export default async function passkeyLogInRoutes(app: FastifyInstance) {
       return showSecondStep(request, reply, form, wait)
     }
     const claim = readPasskey(request, form.input?.credential ?? '')
-    const own = claim.user?.id === user.id ? claim : { ...claim, passkey: undefined }
-    const proven = await checkPasskey(request, own, { purpose: 'second-step', verifies: false })
+    const proven = await checkPasskey(request, claim, { purpose: 'second-step', verifies: false, owner: user.id })
     const actor = { ...visitingActor(request), userId: user.id, stillMay: request.mustStillMay }
     if (proven && acceptPasskey(request, actor, proven)) {
-      if (!(await start(request, reply, user, { passwordHash: user.passwordHash })))
+      if (!(await startSession(request, reply, user, { passwordHash: user.passwordHash, secondFactor: true })))
         return reply.seeOther('/login', 'Your login has changed. Log in again.')
-      forgiveAll(attempt, logInAttempt(request, user.email, user))
+      forgive(db, attempt)
+      forgive(db, logInAttempt(request, user.email, user))
       return reply.seeOther(next)
     }
     noteLogInResult(request, 'wrong passkey', user.id)
     form.errors.credential = refused
     return showSecondStep(request, reply.code(422), form)
   })
-
-  function forgiveAll(...attempts: Attempt[]): void {
-    for (const attempt of attempts) forgive(db, attempt)
-  }
-}
-
-type Proof = Pick<Extract<SignIn, { passkeyId: number }>, 'passkeyId'> | { passwordHash: string }
-
-/** Starts the session of somebody who has proved two factors. False where the proof ended meanwhile. */
-async function start(request: FastifyRequest, reply: FastifyReply, user: User, proof: Proof): Promise<boolean> {
-  const [last] = listRecentAccounts(request.server.db, user.id, 1)
-  const session = { userId: user.id, accountId: last?.id ?? null, secondFactor: true, ...proof }
-  if (!(await signIn(request, session))) return false
-  rememberBrowser(request, reply, user)
-  noteLogInResult(request, 'succeeded', user.id)
-  return true
 }

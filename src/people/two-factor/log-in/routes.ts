@@ -1,15 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import * as z from 'zod'
-import { listRecentAccounts } from '../../../accounts/data/switcher.ts'
 import { found } from '../../../web/answer/errors.ts'
 import { ownPath } from '../../../web/answer/redirects.ts'
 import { noteLogInResult } from '../../../web/metrics.ts'
 import { newForm, readForm } from '../../../web/request/forms.ts'
-import { signIn } from '../../../web/request/session.ts'
 import { visitingActor } from '../../../web/request/viewer.ts'
 import { findUser } from '../../data/users.ts'
+import { startSession } from '../../log-in/start.ts'
 import { logInAttempt, secondStepAttempt, tooSoon } from '../../log-in/throttle/attempt.ts'
-import { rememberBrowser } from '../../log-in/throttle/browser.ts'
 import { forgive } from '../../log-in/throttle/data.ts'
 import { takeCode } from '../data.ts'
 import { showSecondStep } from './page.ts'
@@ -41,14 +39,10 @@ export default async function secondStepRoutes(app: FastifyInstance) {
     }
     const person = { ...visitingActor(request), userId: user.id, stillMay: request.mustStillMay }
     if (takeCode(db, secrets, person, { user, typed: form.input.code })) {
-      const { id: userId, passwordHash } = user
-      const [last] = listRecentAccounts(db, userId, 1)
-      if (!(await signIn(request, { userId, accountId: last?.id ?? null, passwordHash, secondFactor: true })))
+      if (!(await startSession(request, reply, user, { passwordHash: user.passwordHash, secondFactor: true })))
         return reply.seeOther('/login', 'Your login has changed. Log in again.')
       forgive(db, attempt)
       forgive(db, logInAttempt(request, user.email, user))
-      rememberBrowser(request, reply, user)
-      noteLogInResult(request, 'succeeded', user.id)
       return reply.seeOther(ownPath(form.input.next))
     }
     noteLogInResult(request, 'wrong code', user.id)
