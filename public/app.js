@@ -25,7 +25,7 @@ const element = (name, properties, ...children) => {
 for (const { content, previousElementSibling: list } of document.querySelectorAll('template[data-rows]'))
   for (const row of list.querySelectorAll('tr:has(td:first-child a)')) {
     const [name, acts] = [row.querySelector('td a'), row.lastElementChild]
-    const of = `${name.href.replace(/\/(?:quotas|correction)$/, '')}/`
+    const of = `${name.href.replace(/\/quotas$/, '')}/`
     const states = (acts.dataset.is ?? '').split(' ')
     const items = [...content.cloneNode(true).children].filter(({ dataset: { if: some, unless } }) =>
       some ? some.split(' ').some((state) => states.includes(state)) : !states.includes(unless),

@@ -102,7 +102,7 @@ function applyAndCheck(sqlite: Database.Database, migrations: Migration[]): void
     'CREATE TABLE IF NOT EXISTS __drizzle_migrations (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric)',
   )
   const note = sqlite.prepare('INSERT INTO __drizzle_migrations (hash, created_at) VALUES (?, ?)')
-  const chained = before.has('records') && hasChain(sqlite)
+  const chained = hasChain(sqlite)
   for (const { sql, hash, folderMillis } of migrations) {
     dropTriggers(sqlite)
     for (const statement of sql) sqlite.exec(statement)

@@ -1,6 +1,8 @@
 // What each partner's pool has allocated (pool_sums): the sum over its living customers of what each takes of it. Triggers
 // add the difference in the transaction that makes it, so a limit or a project costs the same however many customers there are.
 
+const counted = "(SELECT id FROM resources WHERE key = 'projects')"
+
 type Was = { limit?: string; ofProjects?: string; projects?: string }
 
 /**
@@ -10,7 +12,7 @@ type Was = { limit?: string; ofProjects?: string; projects?: string }
 const taken = (account: string, resource: string, { limit, ofProjects = '0', projects = '0' }: Was = {}) => `max(
   coalesce(${limit ?? `(SELECT amount FROM limits WHERE account_id = ${account} AND level = 'account' AND resource_id = ${resource})`}, 0),
   coalesce((SELECT sum(amount) FROM limits WHERE account_id = ${account} AND level = 'project' AND resource_id = ${resource}), 0) - ${ofProjects},
-  CASE WHEN ${resource} = (SELECT id FROM resources WHERE key = 'projects')
+  CASE WHEN ${resource} = ${counted}
     THEN (SELECT count(*) FROM projects WHERE account_id = ${account} AND deleted_at IS NULL) - ${projects} ELSE 0 END)`
 
 const added = 'ON CONFLICT (partner_id, resource_id) DO UPDATE SET amount = amount + excluded.amount'
@@ -22,16 +24,15 @@ const difference = (account: string, resource: string, was: Was) => `
     WHERE id = ${account} AND partner_id IS NOT NULL AND deleted_at IS NULL
   ${added};`
 
-const ofLimits = (row: 'old' | 'new', before: string, now: string) => ({
-  account: difference(`${row}.account_id`, `${row}.resource_id`, { limit: before }),
-  project: difference(`${row}.account_id`, `${row}.resource_id`, {
-    ofProjects: `(coalesce(${now}, 0) - coalesce(${before}, 0))`,
-  }),
-})
+/** What an account took before a limit of each level was changed. */
+const wasBefore: Record<string, (before: string, now: string) => Was> = {
+  account: (before) => ({ limit: before }),
+  project: (before, now) => ({ ofProjects: `(coalesce(${now}, 0) - coalesce(${before}, 0))` }),
+}
 
-const limitTriggers = ['account', 'project'].map((level) => {
+const limitTriggers = Object.entries(wasBefore).map(([level, was]) => {
   const of = (row: 'old' | 'new', before: string, now: string) =>
-    ofLimits(row, before, now)[level as 'account' | 'project']
+    difference(`${row}.account_id`, `${row}.resource_id`, was(before, now))
   return `
 CREATE TRIGGER pool_sums_${level}_limit_set AFTER INSERT ON limits WHEN new.level = '${level}'
 BEGIN ${of('new', 'NULL', 'new.amount')} END;
@@ -40,8 +41,6 @@ BEGIN ${of('new', 'old.amount', 'new.amount')} END;
 CREATE TRIGGER pool_sums_${level}_limit_gone AFTER DELETE ON limits WHEN old.level = '${level}'
 BEGIN ${of('old', 'old.amount', 'NULL')} END;`
 })
-
-const counted = "(SELECT id FROM resources WHERE key = 'projects')"
 
 /** Adds, or takes away, all that an account takes. */
 const whole = (row: 'old' | 'new', sign: '+' | '-') => `

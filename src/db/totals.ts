@@ -35,8 +35,6 @@ export function forAMinute<Value>(
   const value = make()
   if (all.size >= mostTotals) all.clear()
   all.set(key, { upTo, at, value })
-  // What failed is made again.
-  if (value instanceof Promise) value.catch(() => all.delete(key))
   return value
 }
 

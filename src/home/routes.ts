@@ -4,7 +4,6 @@ import { deletedMembershipList, listDeletedAccounts } from '../accounts/data/swi
 import { invitationToList, listInvitationsTo } from '../accounts/invitations/data/listing.ts'
 import { firstPage, type ListQuery } from '../db/list.ts'
 import { listRecords, recordList } from '../history/data/records.ts'
-
 import { customerList, listCustomers } from '../partners/customers/data/listing.ts'
 import { overviewOf } from '../partners/customers/data/overview.ts'
 import { findPendingRequest } from '../partners/partnership/data.ts'

@@ -35,7 +35,6 @@ const icons = {
   more: 'ellipsis',
   out: 'log-out',
   people: 'user-round',
-  plus: 'plus',
   program: 'bot',
   project: 'folder',
   quotas: 'gauge',

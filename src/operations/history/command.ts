@@ -1,16 +1,16 @@
 import { once } from 'node:events'
-import { existsSync, readdirSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { readConfig } from '../../config.ts'
 import { hasChain } from '../../db/chaining.ts'
 import { readCompanion } from '../../db/companion.ts'
 import { isThere } from '../../db/files.ts'
+import { readJson } from '../../db/json.ts'
 import { type Db, type OpenDatabase, openToRead } from '../../db/open.ts'
 import { StartError } from '../../db/start-error.ts'
 import { hashOf, type RememberedHead, recordsSince, restorations, verifyChain } from '../../records/data/verifying.ts'
 import { plural } from '../../web/format.ts'
-import { backupFolder } from '../backups/folder.ts'
+import { backupFolder, listBackupFiles } from '../backups/folder.ts'
 
 /** Reads the history of DATA_DIR, or of a backup, and says what was tampered with. Exit code 1 if anything was. */
 export async function verifyHistory(given: string | undefined, { against }: { against?: string }): Promise<void> {
@@ -70,7 +70,8 @@ const noHeads = { heads: [] as RememberedHead[], leftBehind: 0, damaged: [] as s
  */
 function headsIn(dataDir: string, restored: { id: number; at: number }[]): typeof noHeads {
   const folder = backupFolder(dataDir)
-  const files = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.db')) : []
+  const names = listBackupFiles(dataDir).map(({ name }) => name)
+  const files = names.filter((name) => name.endsWith('.db')).sort()
   const damaged: string[] = []
   const all = files.flatMap((name) => {
     try {
@@ -130,13 +131,5 @@ type RecordRow = ReturnType<typeof recordsSince> extends Generator<(infer Row)[]
 
 /** Names and what people typed are not in it: it may be kept elsewhere for long, and people may be erased. */
 function lineOf({ id, at, change, ...row }: RecordRow): string {
-  return JSON.stringify({ id, at: new Date(at).toISOString(), ...row, change: readChange(change) })
-}
-
-function readChange(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text
-  }
+  return JSON.stringify({ id, at: new Date(at).toISOString(), ...row, change: readJson<unknown>(change, change) })
 }

@@ -7,7 +7,7 @@ import { actor } from '../request/viewer.ts'
 import { LogInFirst, Refusal } from './errors.ts'
 
 /** What became of several rows: which were changed, and of the others why not. */
-export type SeveralResult<Key> = { done: number; changed: Key[]; left: { key: Key; why: string }[] }
+export type SeveralResult<Key> = { changed: Key[]; left: { key: Key; why: string }[] }
 
 type Change<Key> = {
   /** Changes one, or says why it stays. */
@@ -32,19 +32,17 @@ export async function changeSeveral<Key>(
 ): Promise<SeveralResult<Key>> {
   const { db, storage } = request.server
   const by = actor(request)
-  const result: SeveralResult<Key> = { done: 0, changed: [], left: [] }
+  const result: SeveralResult<Key> = { changed: [], left: [] }
 
   for (const [n, key] of keys.entries()) {
     try {
       const why = write(db, { stillMay: (tx) => mustGoOn(tx) }, (tx) => change(tx, key))
-      if (why === undefined) {
-        result.done += 1
-        result.changed.push(key)
-      } else result.left.push({ key, why })
+      if (why === undefined) result.changed.push(key)
+      else result.left.push({ key, why })
     } catch (error) {
-      if (error instanceof RightEnded) throw n === 0 ? error.cause : noLonger(words(result.done))
+      if (error instanceof RightEnded) throw n === 0 ? error.cause : noLonger(words(result.changed.length))
       if (storage.note(error)) {
-        if (result.done === 0) throw error
+        if (result.changed.length === 0) throw error
         result.left.push(...keys.slice(n).map((rest) => ({ key: rest, why: notSavedNow })))
         return result
       }

@@ -75,8 +75,6 @@ const hidden = [
   'next',
   'credential',
   'alone',
-  'credential',
-  'alone',
   'account',
   'people',
   'c',

@@ -43,9 +43,12 @@ export default async function tickedInvitationRoutes(app: FastifyInstance) {
         words: act.done,
         gone,
       })
-      if (result.left.length === 0) return reply.seeOther(list, act.done(result.done))
+      if (result.left.length === 0) return reply.seeOther(list, act.done(result.changed.length))
       results.keep(user.id, account.id, { ...result, list })
-      return reply.seeOther(`${base}/result`, result.done === 0 ? 'Nothing was changed.' : act.done(result.done))
+      return reply.seeOther(
+        `${base}/result`,
+        result.changed.length === 0 ? 'Nothing was changed.' : act.done(result.changed.length),
+      )
     })
   }
 
@@ -57,7 +60,7 @@ export default async function tickedInvitationRoutes(app: FastifyInstance) {
     const named = await listPendingAmong(db, account.id, [...why.keys()])
     return reply.page('accounts/invitations/ticked/result', {
       title: 'Result',
-      done: last.done,
+      done: last.changed.length,
       left: named.map((customer) => ({ customer, why: why.get(customer.id) ?? '' })),
       ended: why.size - named.length,
       gone,

@@ -77,9 +77,9 @@ export default async function tickedCustomerRoutes(app: FastifyInstance) {
       const { from } = form.input
       const undo = undoTicked(act, result.changed, typed, from ? { from } : { list: String(form.values.list ?? '') })
       const back = from ? `/partner/customers/${identifiers[0]}` : list
-      if (result.left.length === 0) return reply.seeOther(back, act.done(result.done, typed), undo)
+      if (result.left.length === 0) return reply.seeOther(back, act.done(result.changed.length, typed), undo)
       results.keep(request.signedIn.id, partnerId, { ...result, act, list })
-      const done = result.done === 0 ? 'Nothing was changed.' : act.done(result.done, typed)
+      const done = result.changed.length === 0 ? 'Nothing was changed.' : act.done(result.changed.length, typed)
       return reply.seeOther(`${base}/result`, done, undo)
     })
   }
@@ -92,7 +92,7 @@ export default async function tickedCustomerRoutes(app: FastifyInstance) {
     const named = await listTicked(db, partnerId, [...why.keys()])
     return reply.page('partners/customers/ticked/result', {
       title: 'Result',
-      done: last.done,
+      done: last.changed.length,
       left: named.map((customer) => ({ customer, why: why.get(customer.identifier) ?? '' })),
       gone: why.size - named.length,
       notYours,
