@@ -1,9 +1,9 @@
 import { and, eq, ne } from 'drizzle-orm'
 import { Secret, TOTP } from 'otpauth'
-import { suspendAccount } from '../../src/accounts/data/suspension.ts'
 import { deleteAccount } from '../../src/accounts/deletion/data/deleting.ts'
 import { cancelInvitation, resend } from '../../src/accounts/invitations/data/pending.ts'
 import { invite } from '../../src/accounts/invitations/data/sending.ts'
+import { suspendAccount } from '../../src/accounts/suspension/data.ts'
 import { asUserId } from '../../src/db/ids.ts'
 import { write } from '../../src/db/open.ts'
 import {

@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm'
-import { suspendAccount } from '../../src/accounts/data/suspension.ts'
 import { deleteAccount } from '../../src/accounts/deletion/data/deleting.ts'
 import { changeRole, removeMember } from '../../src/accounts/members/data.ts'
+import { suspendAccount } from '../../src/accounts/suspension/data.ts'
 import type { AccountId } from '../../src/db/ids.ts'
 import { write } from '../../src/db/open.ts'
 import { emailChanges, projects, sessions, users } from '../../src/db/schema.ts'

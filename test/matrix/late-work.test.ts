@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { eq, isNotNull, sql } from 'drizzle-orm'
 import t from 'tap'
-import { suspendAccount } from '../../src/accounts/data/suspension.ts'
+import { suspendAccount } from '../../src/accounts/suspension/data.ts'
 import { imports, quotaRequests, users } from '../../src/db/schema.ts'
 import { cast, demoPassword } from '../../src/demo.ts'
 import { createFirstOperator } from '../../src/people/data/users.ts'

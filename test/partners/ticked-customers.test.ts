@@ -1,6 +1,6 @@
 import { eq } from 'drizzle-orm'
 import t from 'tap'
-import { suspendAccount } from '../../src/accounts/data/suspension.ts'
+import { suspendAccount } from '../../src/accounts/suspension/data.ts'
 import { accounts, memberships, records, ties, tieTags } from '../../src/db/schema.ts'
 import { notYours } from '../../src/partners/customers/ticked/run.ts'
 import { notFound } from '../../src/web/answer/errors.ts'

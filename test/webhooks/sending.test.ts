@@ -1,6 +1,6 @@
 import { eq } from 'drizzle-orm'
 import t from 'tap'
-import { resumeAccount, suspendAccount } from '../../src/accounts/data/suspension.ts'
+import { resumeAccount, suspendAccount } from '../../src/accounts/suspension/data.ts'
 import { accounts, records } from '../../src/db/schema.ts'
 import { wakeSending } from '../../src/records/data/deliveries.ts'
 import { byItself } from '../../src/records/record.ts'

@@ -1,4 +1,4 @@
-import { resumeAccount, suspendAccount } from '../../../accounts/data/suspension.ts'
+import { resumeAccount, suspendAccount } from '../../../accounts/suspension/data.ts'
 import { apart } from '../../../db/apart.ts'
 import { foldCase } from '../../../db/fold.ts'
 import type { AccountId } from '../../../db/ids.ts'

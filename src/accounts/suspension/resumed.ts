@@ -1,5 +1,5 @@
-import { apart } from '../db/apart.ts'
-import type { Suspension } from '../db/suspension.ts'
+import { apart } from '../../db/apart.ts'
+import type { Suspension } from '../../db/suspension.ts'
 
 /** What a resumption did, for the notice. */
 export function resumedWords(name: string, { done, other }: { done: 'resumed' | 'nothing'; other: Suspension | null }) {
