@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { found } from '../web/answer/errors.ts'
-import { type Customer, findCustomer } from './customers/data/customers.ts'
+import { type Customer, findCustomer } from './data.ts'
 
 /** The customer that the address names, if it is the active partner account's own. */
 export function customerOf(request: FastifyRequest, db = request.server.db): Customer {

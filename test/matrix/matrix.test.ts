@@ -38,9 +38,9 @@ import {
   users,
 } from '../../src/db/schema.ts'
 import { type CastName, cast, demoPassword } from '../../src/demo.ts'
-import * as customers from '../../src/partners/customers/data/customers.ts'
 import { customerList, listCustomers } from '../../src/partners/customers/data/listing.ts'
 import * as details from '../../src/partners/customers/details/data.ts'
+import { findCustomer, findCustomerById } from '../../src/partners/data.ts'
 import * as partnership from '../../src/partners/partnership/data.ts'
 import * as transfer from '../../src/partners/partnership/move/data.ts'
 import { endSession } from '../../src/people/data/sessions.ts'
@@ -786,7 +786,7 @@ t.test('data functions that are given one tenant and another’s object find not
     applyToForeign: apply(umbrellaId, { planId: plans.listPlans(db, cloudhausId)[0]?.id ?? 0 }),
     copyOfForeign: apply(acmeId, { fromId: umbrellaId }),
     copyToForeign: apply(umbrellaId, { fromId: acmeId }),
-    findCustomerById: customers.findCustomerById(db, cloudhausId, umbrellaId),
+    findCustomerById: findCustomerById(db, cloudhausId, umbrellaId),
     findDetails: details.findDetails(db, cloudhausId, umbrellaId).version,
     findByReference: details.findByReference(db, cloudhausId, acmeId, 'S-1'),
     listTags: details.listTags(db, cloudhausId, 5),
@@ -813,7 +813,7 @@ t.test('data functions that are given one tenant and another’s object find not
     listPartnerAccounts: listPartnerAccounts(db, stella, 10).length > 0,
     whyNotInvited: invitationData.whyNotInvited(db, acmeId, 'new@acme.example', actor.at),
     whyNotInvitedWhoIsElsewhere: invitationData.whyNotInvited(db, acmeId, 'secret@umbrella.example', actor.at),
-    findCustomer: customers.findCustomer(db, cloudhausId, 'umbrella'),
+    findCustomer: findCustomer(db, cloudhausId, 'umbrella'),
     findQuotas: quotas.findQuotas(db, { level: 'project', accountId: acmeId, projectId: skunkworks }),
     setLimits:
       quotas.setLimits(db, actor, { level: 'project', accountId: acmeId, projectId: skunkworks }, edit) === 'saved',

@@ -3,15 +3,9 @@ import { apart } from '../../db/apart.ts'
 import type { AccountId } from '../../db/ids.ts'
 import { allOrNothing, type Db } from '../../db/open.ts'
 import { mayInvite } from '../../mail/allowance.ts'
-import {
-  type Customer,
-  createCustomer,
-  findCustomer,
-  isOwnIdentifier,
-  NoSuchPlan,
-  noteTaken,
-} from '../../partners/customers/data/customers.ts'
+import { createCustomer, isOwnIdentifier, NoSuchPlan, noteTaken } from '../../partners/customers/data/customers.ts'
 import { unlimited } from '../../partners/customers/data/listing.ts'
+import { type Customer, findCustomer } from '../../partners/data.ts'
 import { type Role, roleName } from '../../policy.ts'
 import { isCounted, isGiven, moreTaken, NotEnough, type Shortage } from '../../quotas/arithmetic.ts'
 import { changeLimits, findQuotas } from '../../quotas/data/limits.ts'

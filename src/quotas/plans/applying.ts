@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { apart } from '../../db/apart.ts'
-import { type Customer, findCustomer } from '../../partners/customers/data/customers.ts'
+import { type Customer, findCustomer } from '../../partners/data.ts'
 import { customerOf } from '../../partners/scope.ts'
 import { found } from '../../web/answer/errors.ts'
 import { idChoice, readId, version } from '../../web/fields.ts'

@@ -7,7 +7,7 @@ import { accounts, invitations, letters } from '../../../db/schema.ts'
 import { isOneOf } from '../../../db/search.ts'
 import { nearestLimit, type Use } from '../../../quotas/arithmetic.ts'
 import { usesOf } from '../../../quotas/data/uses.ts'
-import { livingOf } from './customers.ts'
+import { livingOf } from '../../data.ts'
 import { type CustomerFilter, customerList, narrowCustomers } from './listing.ts'
 
 // What a partner's customers need somebody for. The customers that Home names are looked at again each time, so what it

@@ -1,5 +1,5 @@
-import { and, or, type Placeholder, sql } from 'drizzle-orm'
-import { type Account, createAccount, type NewAccount } from '../../../accounts/data/account.ts'
+import { and, or } from 'drizzle-orm'
+import { createAccount, type NewAccount } from '../../../accounts/data/account.ts'
 import type { AccountId } from '../../../db/ids.ts'
 import { allOrNothing, type Db, write } from '../../../db/open.ts'
 import { equals, type Placeholders, prepared } from '../../../db/prepared.ts'
@@ -9,39 +9,7 @@ import type { Amounts } from '../../../quotas/arithmetic.ts'
 import { changeLimits } from '../../../quotas/data/limits.ts'
 import { findDefaultPlan, findPlan, planNote } from '../../../quotas/plans/data/plans.ts'
 import { type Actor, record } from '../../../records/record.ts'
-
-export type Customer = Account
-/** A deleted customer does not count as one until it is restored. */
-export const livingOf = (partnerId: AccountId | Placeholder) =>
-  sql`${accounts.partnerId} = ${partnerId} and ${accounts.deletedAt} is null`
-
-const ownCustomer = prepared(
-  (db, { partnerId, identifier }: Placeholders<{ partnerId: AccountId; identifier: string }>) =>
-    db
-      .select()
-      .from(accounts)
-      .where(and(livingOf(partnerId), equals(accounts.identifier, identifier)))
-      .prepare(),
-)
-
-/** Partners see only their own customers; everyone else's and deleted ones are not found. */
-export function findCustomer(db: Db, partnerId: AccountId, identifier: string): Customer | undefined {
-  return ownCustomer(db).get({ partnerId, identifier })
-}
-
-const customerWithId = prepared(
-  (db, { partnerId, accountId }: Placeholders<{ partnerId: AccountId; accountId: AccountId }>) =>
-    db
-      .select()
-      .from(accounts)
-      .where(and(livingOf(partnerId), equals(accounts.id, accountId)))
-      .prepare(),
-)
-
-/** The same by its id, for a choice from a list. */
-export function findCustomerById(db: Db, partnerId: AccountId, accountId: AccountId): Customer | undefined {
-  return customerWithId(db).get({ partnerId, accountId })
-}
+import type { Customer } from '../../data.ts'
 
 /**
  * Creates a customer without any member. 'taken' when the identifier was ever given out, to any account: that is

@@ -13,7 +13,7 @@ import { isActive, isSuspended, suspensionOf } from '../../../db/suspension.ts'
 import { nearLimit } from '../../../quotas/arithmetic.ts'
 import { hasLimitAt } from '../../../quotas/data/uses.ts'
 import { countedResource } from '../../../quotas/resources/data.ts'
-import { type Customer, livingOf } from './customers.ts'
+import { type Customer, livingOf } from '../../data.ts'
 
 // Drizzle leaves out a column's table where a query has only one, so a subquery names its own.
 const users = sql<number>`(select count(*) from memberships as own where own.account_id = accounts.id)`

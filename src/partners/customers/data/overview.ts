@@ -7,8 +7,8 @@ import { accounts } from '../../../db/schema.ts'
 import { isOneOf } from '../../../db/search.ts'
 import { actsSince } from '../../../records/data/acts.ts'
 import { newestRecord } from '../../../records/record.ts'
+import { livingOf } from '../../data.ts'
 import { allNeeds, type Needs, needBits } from './attention.ts'
-import { livingOf } from './customers.ts'
 import { type Share, Shares } from './shares.ts'
 
 // How many customers a partner has, with what they have and what they need. It takes a look at every customer, so it is

@@ -4,7 +4,7 @@ import type { AccountId } from '../../../db/ids.ts'
 import { type Db, write } from '../../../db/open.ts'
 import { accounts, ties, tieTags } from '../../../db/schema.ts'
 import { type Actor, record } from '../../../records/record.ts'
-import { findCustomer } from '../data/customers.ts'
+import { findCustomer } from '../../data.ts'
 
 // What a partner keeps about a customer: contact, reference, note and tags. Everybody who belongs to the partner account
 // sees it, nobody else does. It ends with the tie (accounts/endings).

@@ -9,7 +9,7 @@ import { isOneOf } from '../../../db/search.ts'
 import type { Use } from '../../../quotas/arithmetic.ts'
 import { usesOf } from '../../../quotas/data/uses.ts'
 import type { Actor } from '../../../records/record.ts'
-import { livingOf } from '../data/customers.ts'
+import { livingOf } from '../../data.ts'
 import { type CustomerFilter, type CustomerRow, listCustomers, listCustomersNamed } from '../data/listing.ts'
 import { changeDetails, findDetails } from '../details/data.ts'
 

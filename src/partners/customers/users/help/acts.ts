@@ -12,8 +12,8 @@ import type { Person } from '../../../../records/record.ts'
 import { found, notFound } from '../../../../web/answer/errors.ts'
 import { userIdOf } from '../../../../web/request/address.ts'
 import { actor } from '../../../../web/request/viewer.ts'
+import type { Customer } from '../../../data.ts'
 import { customerOf } from '../../../scope.ts'
-import type { Customer } from '../../data/customers.ts'
 
 /** A Partner Admin helps a user of a customer who cannot log in. */
 export function helpUsers(app: FastifyInstance): void {
