@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { and, eq, isNull, or, sql } from 'drizzle-orm'
+import { and, eq, isNull, or, type Placeholder, sql } from 'drizzle-orm'
 import type { AccountId, ProjectId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { equals, type Placeholders, prepared, preparedInsert } from '../../db/prepared.ts'
@@ -55,14 +55,15 @@ const invitedFrom = prepared((db, { id }: Placeholders<{ id: number }>) =>
 )
 
 /** A test (due at 0) is tried at once, everything else when the address may be tried again. */
-const bringForward = prepared((db, { id, dueAt }: Placeholders<{ id: number; dueAt: number }>) => {
-  const from = sql`case when ${dueAt} = 0 then 0 else max(${dueAt}, held_until) end`
-  return db
+const startOf = (dueAt: Placeholder) => sql`case when ${dueAt} = 0 then 0 else max(${dueAt}, held_until) end`
+
+const bringForward = prepared((db, { id, dueAt }: Placeholders<{ id: number; dueAt: number }>) =>
+  db
     .update(webhooks)
-    .set({ nextAt: sql`min(coalesce(next_at, ${from}), ${from})` })
+    .set({ nextAt: sql`min(coalesce(next_at, ${startOf(dueAt)}), ${startOf(dueAt)})` })
     .where(equals(webhooks.id, id))
-    .prepare()
-})
+    .prepare(),
+)
 
 const newDelivery = preparedInsert(deliveries, (insert) => insert.returning().prepare())
 
