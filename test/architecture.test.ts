@@ -58,6 +58,54 @@ t.test('a wing uses the wings that are listed for it, and each of them', async (
   t.same(found, edges)
 })
 
+/** The folder of a file; a room and its data/ are one. */
+const roomOf = (file: string) => dirname(file).replace(/\/data$/, '')
+
+/** The ways from each name that lead back to it. */
+function rings(names: Iterable<string>, next: (name: string) => string[]): string[][] {
+  return [...names].flatMap((start) => {
+    const ways = next(start).map((name) => [start, name])
+    const reached = new Set<string>()
+    for (const way of ways) {
+      const last = way.at(-1) ?? ''
+      if (last === start) return [way]
+      if (reached.has(last)) continue
+      reached.add(last)
+      ways.push(...next(last).map((name) => [...way, name]))
+    }
+    return []
+  })
+}
+
+t.test('files import in no ring, and neither do rooms: their data, and what stands on it', async (t) => {
+  // Tables name one another, as their keys do.
+  const apart = files.filter((file) => !file.startsWith('db/schema/'))
+  t.same(rings(apart, imports), [])
+
+  const inWings = apart.filter((file) => wingOf(file) in edges)
+  for (const side of [inWings.filter(isData), inWings.filter((file) => !isData(file))]) {
+    const used = new Map<string, Set<string>>(side.map((file) => [roomOf(file), new Set()]))
+    for (const file of side)
+      for (const other of imports(file))
+        if (side.includes(other) && roomOf(other) !== roomOf(file)) used.get(roomOf(file))?.add(roomOf(other))
+    t.same(
+      rings(used.keys(), (room) => [...(used.get(room) ?? [])]),
+      [],
+    )
+  }
+  t.match(
+    rings(['a'], (name) => (name === 'a' ? ['b'] : ['a'])),
+    [['a', 'b', 'a']],
+    'a ring is found',
+  )
+})
+
+t.test('data knows nothing of requests', async (t) => {
+  for (const file of files.filter((file) => isData(file) && !file.startsWith('web/')))
+    for (const used of imports(file).filter((path) => path.endsWith('.ts')))
+      t.notMatch(read(used), /from 'fastify'/, `${file} may import ${used}`)
+})
+
 t.test('a feature uses another’s data, never its routes', async (t) => {
   for (const file of files.filter((file) => layer(file) === 3)) {
     t.notOk(

@@ -7,13 +7,21 @@ import { TooMany } from '../mail/pace.ts'
 import { hashToken, seal, unseal } from '../secrets.ts'
 import { Refusal } from '../web/answer/errors.ts'
 import { actor } from '../web/request/viewer.ts'
+import { type Act, type Answer, type Call, isAct, isListing, type Operation } from './contract/operation.ts'
+import {
+  ofStorage,
+  Problem,
+  type ProblemName,
+  pointerTo,
+  problemBody,
+  problems,
+  type ValueError,
+} from './contract/problems.ts'
 import { findReplay, forgetReplays, keepReplay } from './data.ts'
 import { apiDocument } from './document.ts'
 import { isVersion, stable, versionOf } from './etag.ts'
 import { readListQuery, showPage } from './lists.ts'
-import { type Act, type Answer, type Call, isAct, isListing, type Operation } from './operation.ts'
 import { operations } from './operations.ts'
-import { ofStorage, Problem, type ProblemName, pointerTo, problemBody, problems, type ValueError } from './problems.ts'
 import token from './token.ts'
 
 const prefix = '/api/v1'

@@ -1,11 +1,11 @@
 import * as z from 'zod'
 import { can, roleName, type Standing, scopeOf, type TokenScope } from '../policy.ts'
 import { version } from '../version.ts'
+import { isAct, isListing, type Operation } from './contract/operation.ts'
+import { problemResponse, problemSchema } from './contract/problem-schema.ts'
+import { type ProblemName, problems } from './contract/problems.ts'
 import { listParameters, pageOf } from './lists.ts'
-import { isAct, isListing, type Operation } from './operation.ts'
 import { operations } from './operations.ts'
-import { problemResponse, problemSchema } from './problem-schema.ts'
-import { type ProblemName, problems } from './problems.ts'
 
 // The OpenAPI 3.1 document, made of the operations: what they check and what it says cannot differ.
 

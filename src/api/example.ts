@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { isAct, type Operation } from './operation.ts'
+import { isAct, type Operation } from './contract/operation.ts'
 
 /** What the examples put for the parameters in addresses. */
 const sample: Record<string, string> = {

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { dayAt, type Filter, firstPage, type List, type ListQuery, type ListSpec } from '../db/list.ts'
 import { cursorText, readCursor } from '../web/lists/list.ts'
-import { Problem } from './problems.ts'
+import { Problem } from './contract/problems.ts'
 
 const mostRows = 200
 const usualRows = 50

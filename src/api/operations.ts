@@ -1,4 +1,4 @@
-import type { Operation } from './operation.ts'
+import type { Operation } from './contract/operation.ts'
 import { accessOperations } from './operations/access.ts'
 import { accountOperations } from './operations/account.ts'
 import { customerOperations } from './operations/customers.ts'

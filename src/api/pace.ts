@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { Problem } from './problems.ts'
+import { Problem } from './contract/problems.ts'
 
 // How often a token may ask: 600 times a minute, 60 of them at once. A bucket fills by one every tenth of a second. It is
 // in memory: only one process has the database, and a restart harms nobody.

@@ -11,9 +11,9 @@ import { type Action, can, hasScope, scopeOf, standingsOf, type TokenScope } fro
 import { hashToken } from '../secrets.ts'
 import { anybody } from '../web/reader.ts'
 import { member, signedIn, type Viewer, visitor } from '../web/request/viewer.ts'
+import { Problem } from './contract/problems.ts'
 import { noteTokenUse } from './data.ts'
 import { newPace } from './pace.ts'
-import { Problem } from './problems.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {

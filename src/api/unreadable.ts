@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { answerUnreadable } from '../web/answer/bare-page.ts'
-import { Problem, problemBody } from './problems.ts'
+import { Problem, problemBody } from './contract/problems.ts'
 
 /** Answers an address that cannot be read, such as one with a lone %: programs get JSON, and people a page. */
 export function answerUnreadableAddress(publicUrl: string) {

@@ -1,11 +1,11 @@
 import { createConfig, lintFromString } from '@redocly/openapi-core'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import t from 'tap'
+import { isAct } from '../../src/api/contract/operation.ts'
+import { problems } from '../../src/api/contract/problems.ts'
 import { apiDocument, operationId } from '../../src/api/document.ts'
 import { exampleBody } from '../../src/api/example.ts'
-import { isAct } from '../../src/api/operation.ts'
 import { operations } from '../../src/api/operations.ts'
-import { problems } from '../../src/api/problems.ts'
 import { startApp } from '../harness.ts'
 import { program } from './program.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import type { Operation } from '../../src/api/operation.ts'
+import type { Operation } from '../../src/api/contract/operation.ts'
 import { operations } from '../../src/api/operations.ts'
 import { can } from '../../src/policy.ts'
 import { undone } from '../harness.ts'

@@ -1,6 +1,6 @@
 import t from 'tap'
+import type { Operation } from '../../src/api/contract/operation.ts'
 import { exampleBody } from '../../src/api/example.ts'
-import type { Operation } from '../../src/api/operation.ts'
 import { operations } from '../../src/api/operations.ts'
 import type { CastName } from '../../src/demo.ts'
 import { hasScope, scopeOf } from '../../src/policy.ts'

@@ -1,5 +1,5 @@
 import fc, { type Arbitrary } from 'fast-check'
-import { isAct, isListing, type Operation } from '../../src/api/operation.ts'
+import { isAct, isListing, type Operation } from '../../src/api/contract/operation.ts'
 import { document } from './answers.ts'
 
 // Requests for an operation, made from what the document says of it: some that it describes, some that are broken somewhere.

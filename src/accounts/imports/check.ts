@@ -7,8 +7,8 @@ import { emailKey } from '../../web/fields.ts'
 import { type CsvFileRow, readCsv } from './csv.ts'
 import { addRows, createImport, finishChecking, type ImportKind, type NewRow } from './data.ts'
 import { discardImport } from './ending/data.ts'
-import type { Used } from './kind.ts'
-import { kinds } from './kinds.ts'
+import type { Used } from './kinds/kind.ts'
+import { kinds } from './kinds/kinds.ts'
 import { UnreadableFile } from './unreadable.ts'
 
 /** So long other requests wait while a file is checked, in milliseconds; what was checked is then written. */

@@ -20,8 +20,8 @@ import {
 } from './data.ts'
 import { countInvitationsOf } from './ending/data.ts'
 import { whyColumn } from './header.ts'
-import { kinds } from './kinds.ts'
-import type { ImportWorker } from './worker.ts'
+import { kinds } from './kinds/kinds.ts'
+import type { ImportWorker } from './running/worker.ts'
 
 /** Where each kind is imported, and what its menu and pages are. */
 export const places = {

@@ -17,11 +17,11 @@ import {
   startImport,
 } from './data.ts'
 import { cancelSomeInvitations, countInvitationsOf, discardImport, stopImport } from './ending/data.ts'
-import { kinds } from './kinds.ts'
+import { kinds } from './kinds/kinds.ts'
 import { downloadFailed, importOf, leftOutWords, places, showImport, showImports } from './page.ts'
+import { type ImportWorker, startImportWorker } from './running/worker.ts'
 import { UnreadableFile } from './unreadable.ts'
 import { acceptUploads, mostOfForm, Upload } from './upload.ts'
-import { type ImportWorker, startImportWorker } from './worker.ts'
 
 const upload = z.strictObject({
   file: z.union([z.instanceof(Upload), z.literal('')]).optional(),

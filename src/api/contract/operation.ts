@@ -1,10 +1,10 @@
 import type { FastifyRequest } from 'fastify'
 import type * as z from 'zod'
-import type { List, ListQuery, ListSpec } from '../db/list.ts'
-import type { Db } from '../db/open.ts'
-import type { Action } from '../policy.ts'
-import type { Person } from '../records/record.ts'
-import type { ActiveAccount } from '../web/request/viewer.ts'
+import type { List, ListQuery, ListSpec } from '../../db/list.ts'
+import type { Db } from '../../db/open.ts'
+import type { Action } from '../../policy.ts'
+import type { Person } from '../../records/record.ts'
+import type { ActiveAccount } from '../../web/request/viewer.ts'
 import type { Problem } from './problems.ts'
 
 // An operation of the API: its route, the check of what it is sent, its part of the OpenAPI document, its documentation and its tests

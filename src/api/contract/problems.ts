@@ -1,4 +1,4 @@
-import type { StorageProblem } from '../db/storage-problem.ts'
+import type { StorageProblem } from '../../db/storage-problem.ts'
 
 // Errors of the API, as RFC 9457 describes them. Each kind has an address below /api/problems/, where people read what it means.
 

@@ -1,6 +1,6 @@
 import * as z from 'zod'
-import type { Suspension } from '../db/suspension.ts'
-import { accountName, identifier, projectName } from '../web/fields.ts'
+import type { Suspension } from '../../db/suspension.ts'
+import { accountName, identifier, projectName } from '../../web/fields.ts'
 
 // What bodies and answers of several operations have in common. Names are in snake_case, times in RFC 3339 (UTC).
 

@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import { found } from '../../web/answer/errors.ts'
+import { isAct, isListing } from '../contract/operation.ts'
+import { type ProblemName, problems } from '../contract/problems.ts'
 import { apiDocument, operationId, scopeFor, whoMay } from '../document.ts'
 import { exampleOf } from '../example.ts'
 import { listParameters } from '../lists.ts'
-import { isAct, isListing } from '../operation.ts'
 import { operations } from '../operations.ts'
-import { type ProblemName, problems } from '../problems.ts'
 
 /** The documentation of the API, for people: made of the same definitions as the document for programs. */
 export default async function apiDocsRoutes(app: FastifyInstance) {

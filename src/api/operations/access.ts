@@ -4,8 +4,8 @@ import { type Access, accessList, listAccess } from '../../projects/access/data/
 import { projectOf } from '../../projects/scope.ts'
 import { found } from '../../web/answer/errors.ts'
 import { userIdOf } from '../../web/request/address.ts'
-import { act, type Call, listing, reading } from '../operation.ts'
-import { projectRole, shownName } from '../shapes.ts'
+import { act, type Call, listing, reading } from '../contract/operation.ts'
+import { projectRole, shownName } from '../contract/shapes.ts'
 
 const access = z
   .strictObject({

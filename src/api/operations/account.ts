@@ -1,8 +1,8 @@
 import * as z from 'zod'
 import { findAccount, renameAccount } from '../../accounts/data/account.ts'
 import { found } from '../../web/answer/errors.ts'
-import { act, type Call, reading } from '../operation.ts'
-import { accountRole, newAccountName, shownIdentifier, shownName, shownTime, timeOf } from '../shapes.ts'
+import { act, type Call, reading } from '../contract/operation.ts'
+import { accountRole, newAccountName, shownIdentifier, shownName, shownTime, timeOf } from '../contract/shapes.ts'
 
 const account = z
   .strictObject({

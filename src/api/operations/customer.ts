@@ -7,8 +7,8 @@ import { findDetails } from '../../partners/customers/details/data.ts'
 import { detailFields, tagList } from '../../partners/customers/details/fields.ts'
 import type { Customer } from '../../partners/data.ts'
 import { customerOf } from '../../partners/scope.ts'
-import type { Call } from '../operation.ts'
-import { shownIdentifier, shownName, shownSuspension, shownTime, suspension, timeOf } from '../shapes.ts'
+import type { Call } from '../contract/operation.ts'
+import { shownIdentifier, shownName, shownSuspension, shownTime, suspension, timeOf } from '../contract/shapes.ts'
 
 // A customer as the API reads and changes it.
 

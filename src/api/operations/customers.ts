@@ -12,9 +12,9 @@ import { NotEnough } from '../../quotas/arithmetic.ts'
 import { poolLacksForPlan } from '../../quotas/plans/words.ts'
 import { found } from '../../web/answer/errors.ts'
 import { line, withIdentifier } from '../../web/fields.ts'
-import { act, listing, reading } from '../operation.ts'
-import { Problem, takenIdentifier } from '../problems.ts'
-import { newAccountName, newIdentifier, shownSuspension, shownTime } from '../shapes.ts'
+import { act, listing, reading } from '../contract/operation.ts'
+import { Problem, takenIdentifier } from '../contract/problems.ts'
+import { newAccountName, newIdentifier, shownSuspension, shownTime } from '../contract/shapes.ts'
 import { answerOf, customerAnswer, customerChange, customerRow, customerShape } from './customer.ts'
 
 const path = '/accounts/{account}/customers/{customer}' as const

@@ -4,9 +4,9 @@ import { found } from '../../web/answer/errors.ts'
 import { idFrom } from '../../web/request/address.ts'
 import { deliveryList, findDelivery, listDeliveries, retryDelivery } from '../../webhooks/data/deliveries.ts'
 import { findWebhook, retrySince, testWebhook } from '../../webhooks/data/webhooks.ts'
-import { act, type Call, listing } from '../operation.ts'
-import { Problem } from '../problems.ts'
-import { shownTime, shownTimeOrNull, timeOf } from '../shapes.ts'
+import { act, type Call, listing } from '../contract/operation.ts'
+import { Problem } from '../contract/problems.ts'
+import { shownTime, shownTimeOrNull, timeOf } from '../contract/shapes.ts'
 import { changeWebhooks, seeWebhooks, webhookIn, webhooksPath } from './webhooks.ts'
 
 const delivery = z

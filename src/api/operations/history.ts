@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { type AccountEvent, listEvents } from '../../history/data/events.ts'
-import { reading } from '../operation.ts'
-import { shownTime, timeOf } from '../shapes.ts'
+import { reading } from '../contract/operation.ts'
+import { shownTime, timeOf } from '../contract/shapes.ts'
 
 const mostEvents = 200
 

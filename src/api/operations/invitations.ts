@@ -8,9 +8,9 @@ import { looker } from '../../projects/scope.ts'
 import { found } from '../../web/answer/errors.ts'
 import { email, personName } from '../../web/fields.ts'
 import { idFrom } from '../../web/request/address.ts'
-import { act, type Call, listing, reading } from '../operation.ts'
-import { invalidAt, Problem } from '../problems.ts'
-import { accountRole, projectRole, shownIdentifier, shownName, shownTime, timeOf } from '../shapes.ts'
+import { act, type Call, listing, reading } from '../contract/operation.ts'
+import { invalidAt, Problem } from '../contract/problems.ts'
+import { accountRole, projectRole, shownIdentifier, shownName, shownTime, timeOf } from '../contract/shapes.ts'
 
 const invitation = z
   .strictObject({

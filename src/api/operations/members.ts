@@ -11,9 +11,9 @@ import {
 import { tellRemoved, tellRole } from '../../accounts/notices/data/notices.ts'
 import { found } from '../../web/answer/errors.ts'
 import { userIdOf } from '../../web/request/address.ts'
-import { act, type Call, listing, reading } from '../operation.ts'
-import { Problem } from '../problems.ts'
-import { accountRole, shownName, shownTime, shownTimeOrNull, timeOf } from '../shapes.ts'
+import { act, type Call, listing, reading } from '../contract/operation.ts'
+import { Problem } from '../contract/problems.ts'
+import { accountRole, shownName, shownTime, shownTimeOrNull, timeOf } from '../contract/shapes.ts'
 
 export const memberShape = z
   .strictObject({

@@ -11,9 +11,17 @@ import { deleteProject, findDeletedProject, restoreProject } from '../../project
 import { looker, projectOf } from '../../projects/scope.ts'
 import { found } from '../../web/answer/errors.ts'
 import { withIdentifier } from '../../web/fields.ts'
-import { act, type Call, listing, reading } from '../operation.ts'
-import { Problem, takenIdentifier } from '../problems.ts'
-import { newIdentifier, newProjectName, projectRole, shownIdentifier, shownName, shownTime, timeOf } from '../shapes.ts'
+import { act, type Call, listing, reading } from '../contract/operation.ts'
+import { Problem, takenIdentifier } from '../contract/problems.ts'
+import {
+  newIdentifier,
+  newProjectName,
+  projectRole,
+  shownIdentifier,
+  shownName,
+  shownTime,
+  timeOf,
+} from '../contract/shapes.ts'
 
 export const projectShape = z
   .strictObject({

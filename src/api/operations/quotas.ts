@@ -7,9 +7,9 @@ import { findQuotas } from '../../quotas/data/limits.ts'
 import { levelShortageWords } from '../../quotas/page.ts'
 import { found } from '../../web/answer/errors.ts'
 import { optionalLine } from '../../web/fields.ts'
-import { type Answer, act, type Call, reading } from '../operation.ts'
-import { Problem, pointerTo } from '../problems.ts'
-import { shownName } from '../shapes.ts'
+import { type Answer, act, type Call, reading } from '../contract/operation.ts'
+import { Problem, pointerTo } from '../contract/problems.ts'
+import { shownName } from '../contract/shapes.ts'
 
 /** The largest amount that a limit can be. */
 const mostAmount = 999_999_999

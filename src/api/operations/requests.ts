@@ -17,9 +17,9 @@ import {
 import { found } from '../../web/answer/errors.ts'
 import { line, optionalLine } from '../../web/fields.ts'
 import { idFrom } from '../../web/request/address.ts'
-import { act, type Call, listing, reading } from '../operation.ts'
-import { invalidAt, Problem } from '../problems.ts'
-import { shownTime, shownTimeOrNull, timeOf } from '../shapes.ts'
+import { act, type Call, listing, reading } from '../contract/operation.ts'
+import { invalidAt, Problem } from '../contract/problems.ts'
+import { shownTime, shownTimeOrNull, timeOf } from '../contract/shapes.ts'
 import { amountShape, amountsOf } from './quotas.ts'
 
 const shape = z

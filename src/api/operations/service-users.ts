@@ -12,9 +12,9 @@ import {
 import { found } from '../../web/answer/errors.ts'
 import { serviceUserName } from '../../web/fields.ts'
 import { serviceUserIdOf } from '../../web/request/address.ts'
-import { act, type Call, listing, reading } from '../operation.ts'
-import { Problem } from '../problems.ts'
-import { accountRole, shownName, shownTime, shownTimeOrNull, timeOf } from '../shapes.ts'
+import { act, type Call, listing, reading } from '../contract/operation.ts'
+import { Problem } from '../contract/problems.ts'
+import { accountRole, shownName, shownTime, shownTimeOrNull, timeOf } from '../contract/shapes.ts'
 
 const tag = 'Service users'
 const path = '/accounts/{account}/service-users'

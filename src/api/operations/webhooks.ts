@@ -15,9 +15,9 @@ import {
   rotateWebhookSecret,
   webhookList,
 } from '../../webhooks/data/webhooks.ts'
-import { act, type Call, listing, reading } from '../operation.ts'
-import { invalidAt, Problem } from '../problems.ts'
-import { shownTime, shownTimeOrNull, timeOf } from '../shapes.ts'
+import { act, type Call, listing, reading } from '../contract/operation.ts'
+import { invalidAt, Problem } from '../contract/problems.ts'
+import { shownTime, shownTimeOrNull, timeOf } from '../contract/shapes.ts'
 
 const events = (words: string) =>
   z

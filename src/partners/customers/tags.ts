@@ -1,4 +1,4 @@
-import { line } from '../../../web/fields.ts'
+import { line } from '../../web/fields.ts'
 
 /** A customer has at most so many tags. */
 export const mostTags = 10

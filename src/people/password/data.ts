@@ -8,8 +8,7 @@ import { hashToken, newToken } from '../../secrets.ts'
 import { dateTime } from '../../web/format.ts'
 import { forReader } from '../../web/reader.ts'
 import { findActiveUser, setPasswordByMail, type User } from '../data/users.ts'
-import { logInCounter, resetCounter } from '../log-in/throttle/attempt.ts'
-import { forgive } from '../log-in/throttle/data.ts'
+import { forgive, logInCounter, resetCounter } from '../log-in/throttle/data.ts'
 
 /** ASVS 5.0 §6.4: short, single use, hashed at rest. */
 /** How long a link works, in milliseconds. */

@@ -1,14 +1,14 @@
 import type { FastifyInstance } from 'fastify'
-import { supportedAccount } from '../accounts/scope.ts'
-import { apart } from '../db/apart.ts'
-import type { ListQuery } from '../db/list.ts'
-import { customerOf } from '../partners/scope.ts'
-import { listProjects, projectList } from '../projects/data.ts'
-import { showProject } from '../projects/page.ts'
-import { projectOf } from '../projects/scope.ts'
-import { csvDownload, listDownload } from '../web/lists/csv.ts'
-import { actor, supportActor } from '../web/request/viewer.ts'
-import { quotaColumns, quotaRows } from './data/pool.ts'
+import { supportedAccount } from '../../accounts/scope.ts'
+import { apart } from '../../db/apart.ts'
+import type { ListQuery } from '../../db/list.ts'
+import { customerOf } from '../../partners/scope.ts'
+import { listProjects, projectList } from '../../projects/data.ts'
+import { showProject } from '../../projects/page.ts'
+import { projectOf } from '../../projects/scope.ts'
+import { csvDownload, listDownload } from '../../web/lists/csv.ts'
+import { actor, supportActor } from '../../web/request/viewer.ts'
+import { quotaColumns, quotaRows } from '../data/pool.ts'
 import {
   leftToSupport,
   requestPrefix,
@@ -16,10 +16,10 @@ import {
   showCustomerQuotas,
   showOwnQuotas,
   showSupportQuotas,
-} from './page.ts'
-import { managePlans } from './plans/acts.ts'
-import { offerLimits } from './plans/applying.ts'
-import { listRequestsOf, ownRequestList } from './requests/data/reading.ts'
+} from '../page.ts'
+import { managePlans } from '../plans/acts.ts'
+import { offerLimits } from '../plans/applying.ts'
+import { listRequestsOf, ownRequestList } from '../requests/data/reading.ts'
 
 export default async function quotaRoutes(app: FastifyInstance) {
   const { db } = app

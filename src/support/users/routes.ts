@@ -10,8 +10,8 @@ import { readRemembered } from '../../web/lists/remembered.ts'
 import { readForm } from '../../web/request/forms.ts'
 import { supportActor } from '../../web/request/viewer.ts'
 import { listUsers, userList, userViews } from './data.ts'
-import { userOf } from './scope.ts'
 import { userPage } from './user/page.ts'
+import { userOf } from './user/scope.ts'
 
 const disabling = z.strictObject({ confirmed: z.literal('yes').optional() })
 

@@ -1,4 +1,4 @@
-import { and, eq, inArray, isNull, or, type SQL, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNull } from 'drizzle-orm'
 import type { AccountId, UserId } from '../../../db/ids.ts'
 import type { Db } from '../../../db/open.ts'
 import {
@@ -7,19 +7,15 @@ import {
   invitationTokens,
   keptAccess,
   memberships,
-  personalChanges,
   projectAccess,
   ties,
   tieTags,
-  users,
 } from '../../../db/schema.ts'
-import { byPartnersProgram } from '../../../db/suspension.ts'
 import { withdrawLettersTo } from '../../../mail/outbox.ts'
 import { forgetNotificationsAbout, forgetNotificationsIn } from '../../../records/data/forgetting.ts'
 import { type Actor, type Change, type Person, record } from '../../../records/record.ts'
-import { emailKey } from '../../../web/fields.ts'
 import { cancelInvitations, endActsOf, type Seat } from './acts.ts'
-import { listProjectsOf } from './foreseeing.ts'
+import { customersOf, listProjectsOf, sentTo, sentToCustomers } from './affected.ts'
 import { endProgramsFromPartner, endUnwatchedPrograms } from './programs.ts'
 
 // Everything that depends on a person, a role or a tie ends with it, in the same transaction (A-12). Every exit
@@ -28,32 +24,6 @@ import { endProgramsFromPartner, endUnwatchedPrograms } from './programs.ts'
 
 /** How a membership ended. */
 export type Exit = 'member.removed' | 'member.left' | 'member.removed-self' | 'member.deleted'
-
-/** Pending invitations to somebody into an account: to their address, or one they had before. */
-export function sentTo(db: Db, accountId: AccountId, userId: UserId): SQL | undefined {
-  return and(eq(invitations.accountId, accountId), isTo(db, userId))
-}
-
-function isTo(db: Db, userId: UserId): SQL {
-  const user = db.select({ emailKey: users.emailKey }).from(users).where(eq(users.id, userId)).get()
-  const earlier = db
-    .select({ email: personalChanges.before })
-    .from(personalChanges)
-    .where(and(eq(personalChanges.userId, userId), eq(personalChanges.field, 'email')))
-    .all()
-  const addresses = [user?.emailKey ?? '', ...earlier.map(({ email }) => emailKey(email))]
-  return inArray(invitations.emailKey, addresses)
-}
-
-/** Pending invitations to one of a partner’s people into its customers, sent by it or by another of its people there. */
-export function sentToCustomers(db: Db, partnerId: AccountId, userId: UserId): SQL | undefined {
-  const customers = db.select({ id: accounts.id }).from(accounts).where(eq(accounts.partnerId, partnerId))
-  // An update writes its columns without their table, so the names are written out here.
-  const byPeople = sql`exists (select 1 from memberships as theirs where theirs.account_id = invitations.account_id
-    and theirs.user_id = invitations.invited_by and theirs.from_partner)`
-  const byPartner = or(eq(invitations.invitedFrom, partnerId), byPeople, byPartnersProgram(sql`invitations.id`))
-  return and(inArray(invitations.accountId, customers), byPartner, isTo(db, userId))
-}
 
 /** Ends pending invitations to somebody into an account: to their address, or one they had before. */
 export function endInvitationsTo(tx: Db, actor: Actor, accountId: AccountId, userId: UserId): void {
@@ -96,17 +66,6 @@ export function endMembership(
     endMembership(tx, actor, { accountId: customer, userId }, { exit: inCustomers, quiet: true })
   endUnwatchedPrograms(tx, actor, accountId)
   return true
-}
-
-/** The customers of a partner account in which one of its people is. */
-export function customersOf(tx: Db, partnerId: AccountId, userId: UserId): AccountId[] {
-  return tx
-    .select({ id: memberships.accountId })
-    .from(memberships)
-    .innerJoin(accounts, eq(accounts.id, memberships.accountId))
-    .where(and(eq(memberships.userId, userId), eq(memberships.fromPartner, true), eq(accounts.partnerId, partnerId)))
-    .all()
-    .map(({ id }) => id)
 }
 
 /**

@@ -10,8 +10,6 @@ import {
   partnerRequests,
   pendingInvitation,
   pendingPartnerRequest,
-  projectAccess,
-  projects,
   quotaRequests,
   serviceUsers,
   users,
@@ -20,7 +18,7 @@ import { byPartnersProgram } from '../../../db/suspension.ts'
 import type { Role } from '../../../policy.ts'
 import { worksAsAdmin } from '../../data/caretaker.ts'
 import { sentBy } from './acts.ts'
-import { customersOf, sentTo, sentToCustomers } from './ending.ts'
+import { customersOf, listProjectsOf, sentTo, sentToCustomers } from './affected.ts'
 import {
   countForeignTokens,
   type FirstOf,
@@ -191,15 +189,4 @@ export function findTies(db: Db, { id, partnerId }: { id: AccountId; partnerId: 
     total: people.length + pending.total + programs.total + tokens,
     withoutAdmin: people.length > 0 && (stay?.n ?? 0) > 0 && stay?.admins === 0,
   }
-}
-
-/** The projects of an account that a member has access to. */
-export function listProjectsOf(db: Db, accountId: AccountId, userId: UserId): { name: string; identifier: string }[] {
-  return db
-    .select({ name: projects.name, identifier: projects.identifier })
-    .from(projectAccess)
-    .innerJoin(projects, eq(projects.id, projectAccess.projectId))
-    .where(and(eq(projectAccess.accountId, accountId), eq(projectAccess.userId, userId)))
-    .orderBy(asc(projects.id))
-    .all()
 }

@@ -1,11 +1,11 @@
 import * as z from 'zod'
-import type { AccountId } from '../../db/ids.ts'
-import type { Db } from '../../db/open.ts'
-import type { Action, Role } from '../../policy.ts'
-import type { Plan } from '../../quotas/plans/data/plans.ts'
-import type { Person } from '../../records/record.ts'
-import type { Sender } from '../invitations/data/sending.ts'
-import type { Columns } from './header.ts'
+import type { AccountId } from '../../../db/ids.ts'
+import type { Db } from '../../../db/open.ts'
+import type { Action, Role } from '../../../policy.ts'
+import type { Plan } from '../../../quotas/plans/data/plans.ts'
+import type { Person } from '../../../records/record.ts'
+import type { Sender } from '../../invitations/data/sending.ts'
+import type { Columns } from '../header.ts'
 
 // What each kind of import brings in is in a file of its own: what becomes of a row is said when the file is checked,
 // and again when it is carried out, because things change in between.

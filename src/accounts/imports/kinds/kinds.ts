@@ -1,5 +1,5 @@
+import type { ImportKind } from '../data.ts'
 import { customers } from './customer-rows.ts'
-import type { ImportKind } from './data.ts'
 import type { Kind } from './kind.ts'
 import { users } from './user-rows.ts'
 

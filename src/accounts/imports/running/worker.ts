@@ -1,12 +1,12 @@
 import type { FastifyBaseLogger } from 'fastify'
-import type { Db } from '../../db/open.ts'
-import type { Storage } from '../../db/storage.ts'
-import type { Post } from '../../mail/outbox.ts'
-import type { Clock } from '../../operations/clock/watch.ts'
-import type { SetAside } from '../../operations/health/set-aside.ts'
-import { deleteSomeDiscarded, discardOldImports } from './ending/data.ts'
-import { carryOutBatch } from './running/batch.ts'
-import { newWaitingList, type WaitingList, type Waits } from './running/waits.ts'
+import type { Db } from '../../../db/open.ts'
+import type { Storage } from '../../../db/storage.ts'
+import type { Post } from '../../../mail/outbox.ts'
+import type { Clock } from '../../../operations/clock/watch.ts'
+import type { SetAside } from '../../../operations/health/set-aside.ts'
+import { deleteSomeDiscarded, discardOldImports } from '../ending/data.ts'
+import { carryOutBatch } from './batch.ts'
+import { newWaitingList, type WaitingList, type Waits } from './waits.ts'
 
 export type ImportWorker = {
   wake: () => void

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { foldCase } from '../../../db/fold.ts'
 import { email, optionalLine, optionalText } from '../../../web/fields.ts'
-import { longestTag, mostTags } from './tags.ts'
+import { longestTag, mostTags } from '../tags.ts'
 
 // The fields of what a partner keeps about a customer, for its form and for the API.
 

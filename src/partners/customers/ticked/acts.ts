@@ -8,7 +8,7 @@ import type { Action } from '../../../policy.ts'
 import type { Plan } from '../../../quotas/plans/data/plans.ts'
 import type { Person } from '../../../records/record.ts'
 import { plural } from '../../../web/format.ts'
-import { mostTags } from '../details/tags.ts'
+import { mostTags } from '../tags.ts'
 import { changeTag, type TickedCustomer } from './data.ts'
 import { planAct } from './plan.ts'
 

@@ -1,9 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { UserId } from '../../../db/ids.ts'
-import { emailKey } from '../../../web/fields.ts'
 import { plural } from '../../../web/format.ts'
 import { knownBrowser } from './browser.ts'
-import { type Attempt, admit } from './data.ts'
+import { type Attempt, admit, logInCounter, resetCounter } from './data.ts'
 
 type Owner = { id: UserId; passwordHash: string }
 
@@ -29,10 +28,6 @@ export function resetAttempt(request: FastifyRequest, email: string, user: Owner
     ? { ...browser, account: `reset ${browser.account}` }
     : { account: resetCounter(email), address: request.ip }
 }
-
-/** What counts strangers' attempts on an address; a mailed reset clears it. */
-export const logInCounter = (email: string) => `log-in ${emailKey(email)}`
-export const resetCounter = (email: string) => `reset ${emailKey(email)}`
 
 /** An act within a session, counted for this session alone: nobody else can use it up. */
 export function sessionAttempt(request: FastifyRequest, act: string): Attempt {

@@ -4,6 +4,7 @@ import type { UserId } from '../../../db/ids.ts'
 import { type Db, writeUnchecked } from '../../../db/open.ts'
 import { throttles } from '../../../db/schema.ts'
 import { hashToken } from '../../../secrets.ts'
+import { emailKey } from '../../../web/fields.ts'
 
 // Guessing is slowed down by the account that is guessed at, and by the address that guesses (ASVS
 // 6.3.1). Nobody is locked out for good: the delay of an account ends at 15 minutes.
@@ -22,6 +23,10 @@ const triesPerAddress = 30
  * an owner: the user's id, the same in all their browsers and sessions.
  */
 export type Attempt = { account: string; address: string | undefined; owner?: UserId | undefined }
+
+/** What counts strangers' attempts on an address; a mailed reset clears it. */
+export const logInCounter = (email: string) => `log-in ${emailKey(email)}`
+export const resetCounter = (email: string) => `reset ${emailKey(email)}`
 
 /**
  * Counts an attempt before it is made, so that parallel ones count too. Returns 0 when it may be

@@ -8,7 +8,7 @@ import { listSessions, sessionList } from '../../../people/data/sessions.ts'
 import { sendPasswordLink } from '../../../people/help/data.ts'
 import { listPasskeys } from '../../../people/passkeys/data.ts'
 import { supportActor } from '../../../web/request/viewer.ts'
-import { userOf } from '../scope.ts'
+import { userOf } from './scope.ts'
 
 /** So many of each are shown. */
 const shown = 10

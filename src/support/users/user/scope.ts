@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
-import { findUser } from '../../people/data/users.ts'
-import { found } from '../../web/answer/errors.ts'
-import { userIdOf } from '../../web/request/address.ts'
+import { findUser } from '../../../people/data/users.ts'
+import { found } from '../../../web/answer/errors.ts'
+import { userIdOf } from '../../../web/request/address.ts'
 
 /** The user that the address names; a deleted one is not found. */
 export function userOf(request: FastifyRequest) {
