@@ -103,7 +103,7 @@ function described(operation: Operation, schemas: Json): Json {
   return {
     operationId: operationId(operation),
     summary,
-    description: [description, `For: ${whoMay(operation)}. TokenScope: \`${scope}\`.`].filter(Boolean).join('\n\n'),
+    description: [description, `For: ${whoMay(operation)}. Scope: \`${scope}\`.`].filter(Boolean).join('\n\n'),
     tags: [tag],
     parameters: parametersOf(operation, schemas),
     ...(isAct(operation) && operation.body

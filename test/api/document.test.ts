@@ -21,6 +21,9 @@ t.test('the document is valid OpenAPI 3.1, and Redocly’s strict rules find not
     found.map(({ ruleId, message }) => `${ruleId}: ${message}`),
     [],
   )
+  const { paths } = document as { paths: Record<string, { post?: { description: string } }> }
+  const created = paths['/accounts/{account}/customers']?.post?.description
+  t.match(created, 'For: Partner Admin. Scope: `customers:write`.')
   const ids = operations.map(operationId)
   t.equal(new Set(ids).size, ids.length)
 })
