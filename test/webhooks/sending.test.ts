@@ -51,7 +51,7 @@ t.test('an event arrives signed, thin, and once', async (t) => {
       user: null,
       invitation: null,
       change: { identifier: [null, 'plan'] },
-      actor: { user: record.actorId, account: 'acme', support: false },
+      actor: { user: record.actorId, account: 'acme', service: false, support: false },
       record: record.id,
     },
   })
