@@ -1,18 +1,20 @@
 import * as z from 'zod'
-import { type AccountEvent, listEvents } from '../../history/data/events.ts'
-import { reading } from '../contract/operation.ts'
+import { type Events, listEvents, listEventsFrom, type PastEvent } from '../../history/data/events.ts'
+import { firstOfTie } from '../../history/data/records.ts'
+import { customerOf } from '../../partners/scope.ts'
+import { type Call, reading } from '../contract/operation.ts'
 import { shownTime, timeOf } from '../contract/shapes.ts'
-
-const mostEvents = 200
 
 const event = z
   .strictObject({
     id: z.int().meta({ description: 'Rises from event to event.' }),
     type: z.string().meta({ description: 'What happened. More types may come.', example: 'member.role_changed' }),
     at: timeOf('When it happened.'),
-    actor: z
-      .strictObject({ user: z.int().nullable(), support: z.boolean() })
-      .meta({ description: 'Who did it: the number of a user, null for the panel itself; and whether Support did.' }),
+    actor: z.strictObject({ user: z.int().nullable(), service: z.boolean(), support: z.boolean() }).meta({
+      description:
+        'Who did it: the number of a user, null for the panel itself; whether that is a service user; and whether Support did.',
+    }),
+    account: z.string().nullable().meta({ description: 'The identifier of the account in which it happened.' }),
     user: z.int().nullable(),
     invitation: z.int().nullable(),
     project: z.string().nullable(),
@@ -22,11 +24,12 @@ const event = z
   })
   .meta({ id: 'Event' })
 
-const showEvent = (one: AccountEvent) => ({
+const showEvent = (one: PastEvent) => ({
   id: one.id,
   type: one.kind.replaceAll('-', '_'),
   at: shownTime(one.at),
-  actor: { user: one.actorId, support: one.bySupport },
+  actor: { user: one.actorId, service: one.byService ?? false, support: one.bySupport },
+  account: one.account,
   user: one.userId,
   invitation: one.invitationId,
   project: one.project,
@@ -43,37 +46,57 @@ function readChange(text: string): object {
   }
 }
 
+const after = {
+  schema: z
+    .string()
+    .regex(/^(0|[1-9]\d{0,14})$/)
+    .default('0'),
+  words: 'Only events with a higher number.',
+}
+
+const answer = z
+  .strictObject({
+    data: z.array(event),
+    next: z
+      .int()
+      .nullable()
+      .meta({ description: 'The number to ask with for what comes next; null if nothing has come yet.' }),
+  })
+  .meta({ id: 'Events' })
+
+const common = { method: 'GET', tag: 'History', lines: true, parameters: { after }, answer } as const
+
+const showEvents = ({ rows, next }: Events) => ({ data: rows.map(showEvent), next })
+const afterIn = ({ query }: Call) => Number(query.after ?? '0')
+
 export const historyOperations = [
   reading({
-    method: 'GET',
+    ...common,
     path: '/accounts/{account}/events',
     can: 'history.see',
-    tag: 'History',
     summary: 'Read what happened',
     description:
       'The oldest first. Ask again with the last number as `after` to follow the history. With `Accept: application/jsonl` each event is a line of its own.',
-    lines: true,
-    parameters: {
-      after: {
-        schema: z
-          .string()
-          .regex(/^(0|[1-9]\d{0,14})$/)
-          .default('0'),
-        words: 'Only events with a higher number.',
-      },
-    },
-    answer: z
-      .strictObject({
-        data: z.array(event),
-        next: z
-          .int()
-          .nullable()
-          .meta({ description: 'The number to ask with for what comes next; null if nothing has come yet.' }),
-      })
-      .meta({ id: 'Events' }),
-    read: ({ db, account, query }) => {
-      const data = listEvents(db, account.id, Number(query.after ?? '0'), mostEvents).map(showEvent)
-      return { data, next: data.at(-1)?.id ?? null }
+    read: (call) => showEvents(listEvents(call.db, call.account.id, afterIn(call))),
+  }),
+  reading({
+    ...common,
+    path: '/accounts/{account}/events-of-partner',
+    can: 'partner-history.see',
+    summary: 'Read what the partner did in its customers',
+    description:
+      'The oldest first, as in the account’s own history. `next` may be a number although no event has come.',
+    read: (call) => showEvents(listEventsFrom(call.db, call.account.id, afterIn(call))),
+  }),
+  reading({
+    ...common,
+    path: '/accounts/{account}/customers/{customer}/events',
+    can: 'partner-history.see',
+    summary: 'Read what happened in a customer',
+    description: 'Since the partner looks after it.',
+    read: (call) => {
+      const { id } = customerOf(call.request, call.db)
+      return showEvents(listEvents(call.db, id, Math.max(afterIn(call), firstOfTie(call.db, id) - 1)))
     },
   }),
 ]

@@ -173,7 +173,10 @@ const lastMove = prepared((db, { accountId }: Placeholders<{ accountId: AccountI
     .prepare(),
 )
 
+/** The number of the first record of a customer that is also its present partner’s to see. */
+export const firstOfTie = (db: Db, accountId: AccountId) => (lastMove(db).get({ accountId })?.id ?? 0) + 1
+
 /** The history of a customer as its present partner sees it: what was before the tie is not the partner’s. */
 export function sinceTie(db: Db, accountId: AccountId): Scope {
-  return { accountId, since: (lastMove(db).get({ accountId })?.id ?? 0) + 1 }
+  return { accountId, since: firstOfTie(db, accountId) }
 }
