@@ -8,13 +8,17 @@ import { adminRole } from '../../policy.ts'
 import { listProjects, projectList } from '../../projects/data.ts'
 import { found } from '../../web/answer/errors.ts'
 import { email, personName } from '../../web/fields.ts'
-import { act, listing } from '../contract/operation.ts'
+import { act, type Call, listing } from '../contract/operation.ts'
 import { Problem } from '../contract/problems.ts'
 import { memberShape, showMember } from './members.ts'
+import { invitationSender, pendingOperations } from './pending.ts'
 import { projectAnswer, projectShape } from './projects.ts'
 
 const path = '/accounts/{account}/customers/{customer}' as const
 const tag = 'Customers' as const
+
+type Place = Pick<Call, 'db' | 'account' | 'request'>
+const ofPartner = (call: Place) => invitationSender(call, { partner: call.account.name })
 
 /** What a partner does inside one of its customers. */
 export const ofCustomerOperations = [
@@ -60,20 +64,25 @@ export const ofCustomerOperations = [
       .meta({ id: 'Invited' }),
     status: 200,
     do: ({ db, by, account, request, body }) => {
-      const { postLetter, config, mailContext } = request.server
       const customer = customerOf(request, db)
-      const sender = {
-        post: postLetter,
-        publicUrl: config.publicUrl,
-        inviter: request.signedIn.name,
-        from: { partner: account.name },
-      }
-      const invited = inviteAdmin(db, by, sender, { account: customer, person: body, mail: mailContext })
+      const { mailContext: mail } = request.server
+      const sender = ofPartner({ db, account, request })
+      const invited = inviteAdmin(db, by, sender, { account: customer, person: body, mail })
       if (invited === 'has-admin')
         return new Problem('conflict', `${customer.name} has a Customer Admin who can log in and invite its users.`)
       if (typeof invited === 'string') return new Problem('conflict', noAdminWords[invited])
       return { status: 200, body: { message: adminWords(customer, invited) } }
     },
+  }),
+  ...pendingOperations({
+    path: `${path}/invitations`,
+    see: 'customer.see',
+    change: 'customer.invite',
+    tag,
+    of: ' of a customer',
+    accountOf: ({ request, db }) => customerOf(request, db),
+    handlerOf: ({ account }) => ({ from: account.id }),
+    sender: ofPartner,
   }),
   act({
     method: 'PUT',
