@@ -167,8 +167,8 @@ export const scopeOf: Record<Action, TokenScope | null> = {
   'customer.help': null,
   'customer.suspend': 'customers:write',
   'customer.delete': 'customers:write',
-  'plan.see': null,
-  'plan.change': null,
+  'plan.see': 'customers:read',
+  'plan.change': 'customers:write',
   'partner-quota.see': 'quotas:read',
   'partner-history.see': 'history:read',
 

@@ -20,6 +20,8 @@ const addressParameters: Record<string, string> = {
   serviceUser: 'The number of a service user.',
   invitation: 'The number of an invitation.',
   request: 'The number of a request.',
+  plan: 'The number of a plan.',
+  from: 'The identifier of another customer.',
   webhook: 'The number of a webhook.',
   delivery: 'The number of a delivery.',
 }

@@ -9,6 +9,8 @@ const sample: Record<string, string> = {
   user: '5',
   invitation: '1',
   request: '1',
+  plan: '1',
+  from: 'initech',
 }
 
 /** The body of an example, from the examples of its fields. Undefined for an operation without a body. */

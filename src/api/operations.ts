@@ -5,8 +5,10 @@ import { customerOperations } from './operations/customers.ts'
 import { deliveryOperations } from './operations/deliveries.ts'
 import { historyOperations } from './operations/history.ts'
 import { invitationOperations } from './operations/invitations.ts'
+import { limitOfferOperations } from './operations/limit-offers.ts'
 import { memberOperations } from './operations/members.ts'
 import { ofCustomerOperations } from './operations/of-customers.ts'
+import { planOperations } from './operations/plans.ts'
 import { projectOperations } from './operations/projects.ts'
 import { quotaOperations } from './operations/quotas.ts'
 import { requestOperations } from './operations/requests.ts'
@@ -25,6 +27,8 @@ export const operations: Operation[] = [
   ...ofCustomerOperations,
   ...quotaOperations,
   ...requestOperations,
+  ...planOperations,
+  ...limitOfferOperations,
   ...historyOperations,
   ...webhookOperations,
   ...deliveryOperations,

@@ -32,12 +32,25 @@ t.test(`${each} requests to each operation, described and broken`, async (t) => 
   panel.pass(10 * 60_000)
   const stella = program(panel.app, tokenOf(panel, 'stella', 'acme'))
   const petra = program(panel.app, tokenOf(panel, 'petra', 'cloudhaus'))
+  // A customer without an admin, whom its partner has invited.
+  await petra('POST', '/accounts/cloudhaus/customers', { name: 'Wayne' })
+  const ofWayne = '/accounts/cloudhaus/customers/wayne/invitations'
+  await petra('POST', ofWayne, { name: 'Karla Fischer', email: 'karla@wayne.example' })
+  const invited = { customer: 'wayne', invitation: String((await petra('GET', ofWayne)).body.data[0].id) }
+  await lettersKept(panel)
+  panel.pass(10 * 60_000)
   const statuses = new Map<number, number>()
   for (const operation of operations) {
     const ofPartner = isPartners(operation)
     const ask = ofPartner ? petra : stella
     const deleted = operation.path.endsWith('/restore') ? { project: 'old', customer: 'initech' } : {}
-    const objects = { ...acme, account: ofPartner ? 'cloudhaus' : 'acme', invitation: acme.id, ...deleted }
+    const objects = {
+      ...acme,
+      account: ofPartner ? 'cloudhaus' : 'acme',
+      invitation: acme.id,
+      from: 'wayne',
+      ...(/customer\}\/invitations/.test(operation.path) ? invited : deleted),
+    }
     const done = new Map<number, number>()
     const property = fc.asyncProperty(requestsFor(operation, objects), async ({ path, body, headers }) => {
       const { status, headers: told } = await undone(panel.db, () => ask(operation.method, path, body, headers))

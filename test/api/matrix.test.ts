@@ -50,6 +50,8 @@ const whoMay: Record<string, CastName[]> = {
   'project.limit': admins,
   'customer.see': partners,
   'partner-quota.see': partners,
+  'plan.see': partners,
+  'plan.change': ['petra', 'riva'],
   'customer.create': ['petra', 'riva'],
   'customer.describe': ['petra', 'riva'],
   'customer.delete': ['petra', 'riva'],
@@ -111,6 +113,7 @@ t.test('another account, and one that is not there, are the same 404', async (t)
         ...(foreign === 'acme' || foreign === 'cloudhaus' ? acme : umbrella),
         account: foreign,
         invitation: '1',
+        from: 'initech',
       }
       const [one, none] = [await ask(operation, theirs), await ask(operation, { ...theirs, account: 'nobody' })]
       t.equal(one.status, 404, name)
@@ -128,17 +131,21 @@ t.test('objects of another tenant are as if they were not there, and nothing of 
     const foreign = own === 'umbrella' || own === 'rival' ? acme : umbrella
     const isOwner = own === 'umbrella' || own === 'rival'
     const none = '99999'
-    const missing = {
+    const missing: Objects = {
       customer: 'nobody',
       project: 'nothing',
       user: none,
       serviceUser: none,
       invitation: none,
       request: none,
+      plan: none,
+      from: 'nobody',
       webhook: none,
       delivery: none,
     }
-    const theirs = { ...foreign, invitation: foreign.id }
+    const theirs: Objects = { ...foreign, invitation: foreign.id, from: foreign.customer }
+    const mine: Objects = { ...(foreign === acme ? umbrella : acme), from: isOwner ? 'umbrella' : 'initech' }
+    const ours = { ...mine, invitation: there(mine.id) }
     for (const operation of operations) {
       const parts = [...operation.path.matchAll(/\{(\w+)\}/g)]
         .map(([, part = '']) => part)
@@ -150,12 +157,18 @@ t.test('objects of another tenant are as if they were not there, and nothing of 
           t.notMatch((await ask(operation, { account: own })).text, secrets, name)
         continue
       }
-      const [one, other] = [
-        await ask(operation, { ...theirs, account: own }),
-        await ask(operation, { ...missing, account: own }),
-      ]
-      t.ok([403, 404].includes(one.status), `${name}: ${one.status}`)
-      t.equal(withoutId(one.text), withoutId(other.text), name)
+      // All of them are foreign, and then one of several.
+      const mixed = parts.length > 1 ? parts : []
+      for (const part of [undefined, ...mixed]) {
+        const asked = (objects: Objects) =>
+          ask(operation, {
+            ...(part === undefined ? objects : { ...ours, [part]: there(objects[part]) }),
+            account: own,
+          })
+        const [one, other] = [await asked(theirs), await asked(missing)]
+        t.ok([403, 404].includes(one.status), `${name}: ${one.status} ${part ?? ''}`)
+        t.equal(withoutId(one.text), withoutId(other.text), `${name} ${part ?? ''}`)
+      }
       t.equal(rowsOf(panel), before, `${name} changed nothing`)
     }
   }
@@ -165,7 +178,12 @@ t.test('without the scope, or without the role, an operation changes nothing', a
   const { panel, acme, umbrella } = await prepare(t)
   for (const [who, [own]] of Object.entries(places) as [CastName, [string, string]][]) {
     const objects = { ...(own === 'umbrella' || own === 'rival' ? umbrella : acme), account: own }
-    const all = { ...objects, user: String(userId(panel, own === 'rival' ? 'uma' : 'tom')), invitation: objects.id }
+    const all = {
+      ...objects,
+      user: String(userId(panel, own === 'rival' ? 'uma' : 'tom')),
+      invitation: objects.id,
+      from: 'initech',
+    }
     const roleless = newAsker(panel, who, own)
     const lacking = ({ can }: Operation) => everyScope.filter((scope) => !hasScope([scope], scopeOf[can]))
     const asking = new Map(operations.map((operation) => [lacking(operation).join(), lacking(operation)] as const))
@@ -201,15 +219,18 @@ t.test('what a token may do by its role, it can do', async (t) => {
     const deletesLast = operations.toSorted((one, other) => last(one) - last(other))
     for (const operation of deletesLast) {
       if (!whoMay[operation.can]?.includes(who) || done.has(operation)) continue
-      const answer = await ask(operation, { ...acme, user: tom, invitation: acme.id, account: own })
+      const answer = await ask(operation, { ...acme, user: tom, invitation: acme.id, from: 'initech', account: own })
       if (answer.status < 300) done.set(operation, answer.status)
       else t.not(answer.status, 403, `${operation.method} ${operation.path}: ${answer.text}`)
     }
   }
   const left = operations.filter((operation) => !done.has(operation)).map(({ method, path }) => `${method} ${path}`)
-  // They need something deleted, a customer without an admin, a request that is open, or five minutes: see the other tests.
+  // They need something deleted, a customer without an admin, an invitation or a request that is open, a name or address that the
+  // example before has not taken, or five minutes: see the other tests.
   t.same(
-    left.filter((one) => !/restore$|customer\}\/invitations$|resend$|POST .*quota-requests/.test(one)),
+    left.filter(
+      (one) => !/restore$|customer\}\/invitations|resend$|POST .*quota-requests|PATCH .*(invitation|plan)\}$/.test(one),
+    ),
     [],
   )
 })

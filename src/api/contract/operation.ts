@@ -44,6 +44,7 @@ export type Tag =
   | 'Projects'
   | 'Project access'
   | 'Quotas'
+  | 'Plans'
   | 'Customers'
   | 'History'
   | 'Webhooks'

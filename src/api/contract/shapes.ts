@@ -44,3 +44,21 @@ export const accountRole = z
 export const projectRole = z
   .enum(['admin', 'user', 'reader'])
   .meta({ description: 'Project Admin, Project User or Project Reader.' })
+
+/** Something that was deleted and can be restored. */
+export const deletedShape = (id: string) =>
+  z
+    .strictObject({
+      identifier: shownIdentifier(),
+      name: shownName(),
+      deleted_at: timeOf('When it was deleted.'),
+      restorable_until: timeOf('Until when it can be restored.'),
+    })
+    .meta({ id })
+
+export const showDeleted = (one: { identifier: string; name: string; deletedAt: number; until: number }) => ({
+  identifier: one.identifier,
+  name: one.name,
+  deleted_at: shownTime(one.deletedAt),
+  restorable_until: shownTime(one.until),
+})

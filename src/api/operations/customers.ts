@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { proposeAccountIdentifier } from '../../accounts/data/account.ts'
 import { deleteAccount, findRestorable, restoreAccount } from '../../accounts/deletion/data/deleting.ts'
+import { deletedCustomerList, listDeletedCustomers } from '../../accounts/deletion/data/listing.ts'
 import { markOfProjects } from '../../accounts/deletion/data/losses.ts'
 import { resumeAccount, suspendAccount } from '../../accounts/suspension/data.ts'
 import { suspensionOf } from '../../db/suspension.ts'
@@ -14,7 +15,14 @@ import { found } from '../../web/answer/errors.ts'
 import { line, withIdentifier } from '../../web/fields.ts'
 import { act, listing, reading } from '../contract/operation.ts'
 import { Problem, takenIdentifier } from '../contract/problems.ts'
-import { newAccountName, newIdentifier, shownSuspension, shownTime } from '../contract/shapes.ts'
+import {
+  deletedShape,
+  newAccountName,
+  newIdentifier,
+  showDeleted,
+  shownSuspension,
+  shownTime,
+} from '../contract/shapes.ts'
 import { answerOf, customerAnswer, customerChange, customerRow, customerShape } from './customer.ts'
 
 const path = '/accounts/{account}/customers/{customer}' as const
@@ -140,6 +148,18 @@ export const customerOperations = [
         return new Problem('conflict', 'The customer has more than 100 projects. Delete some of them first.')
       return { status: 204 }
     },
+  }),
+  listing({
+    method: 'GET',
+    path: '/accounts/{account}/deleted-customers',
+    can: 'customer.see',
+    tag,
+    summary: 'List the deleted customers',
+    description: 'Those that can still be restored.',
+    spec: deletedCustomerList,
+    row: deletedShape('DeletedCustomer'),
+    list: ({ db, account, by }, query) => listDeletedCustomers(db, account.id, query, by.at),
+    show: showDeleted,
   }),
   act({
     method: 'POST',

@@ -7,16 +7,24 @@ import {
   renameProject,
   type SeenProject,
 } from '../../projects/data.ts'
-import { deleteProject, findDeletedProject, restoreProject } from '../../projects/deletion/data.ts'
+import {
+  deletedProjectList,
+  deleteProject,
+  findDeletedProject,
+  listDeletedProjects,
+  restoreProject,
+} from '../../projects/deletion/data.ts'
 import { looker, projectOf } from '../../projects/scope.ts'
 import { found } from '../../web/answer/errors.ts'
 import { withIdentifier } from '../../web/fields.ts'
 import { act, type Call, listing, reading } from '../contract/operation.ts'
 import { Problem, takenIdentifier } from '../contract/problems.ts'
 import {
+  deletedShape,
   newIdentifier,
   newProjectName,
   projectRole,
+  showDeleted,
   shownIdentifier,
   shownName,
   shownTime,
@@ -122,6 +130,18 @@ export const projectOperations = [
       found(deleteProject(db, by, account.id, projectOf(request).id))
       return { status: 204 }
     },
+  }),
+  listing({
+    method: 'GET',
+    path: '/accounts/{account}/deleted-projects',
+    can: 'project.delete',
+    tag: 'Projects',
+    summary: 'List the deleted projects',
+    description: 'Those that can still be restored.',
+    spec: deletedProjectList,
+    row: deletedShape('DeletedProject'),
+    list: ({ db, account, by }, query) => listDeletedProjects(db, account.id, query, by.at),
+    show: showDeleted,
   }),
   act({
     method: 'POST',

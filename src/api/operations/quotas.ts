@@ -5,6 +5,8 @@ import type { Amounts, Holder, Quota } from '../../quotas/arithmetic.ts'
 import { giveLimits } from '../../quotas/data/giving.ts'
 import { findQuotas } from '../../quotas/data/limits.ts'
 import { levelShortageWords } from '../../quotas/page.ts'
+import { findAutomaticShare, setAutomaticShare } from '../../quotas/requests/data/asking.ts'
+import type { Resource } from '../../quotas/resources/data.ts'
 import { found } from '../../web/answer/errors.ts'
 import { optionalLine } from '../../web/fields.ts'
 import { type Answer, act, type Call, reading } from '../contract/operation.ts'
@@ -34,9 +36,9 @@ const quota = z
   })
   .meta({ id: 'Quota' })
 
-const quotaList = z.strictObject({ quotas: z.array(quota) }).meta({ id: 'Quotas' })
+export const quotaList = z.strictObject({ quotas: z.array(quota) }).meta({ id: 'Quotas' })
 
-const showQuota = ({ resource, own, bound, left }: Quota) => ({
+export const showQuota = ({ resource, own, bound, left }: Quota) => ({
   resource: resource.key,
   name: resource.name,
   unit: resource.unit,
@@ -65,6 +67,7 @@ const ofProject: HolderOf = ({ account, request }) => ({
   accountId: account.id,
   projectId: projectOf(request).id,
 })
+const ofPool: HolderOf = ({ account }) => ({ level: 'pool', accountId: account.id })
 const ofCustomer: HolderOf = ({ request, db }) => ({ level: 'account', accountId: customerOf(request, db).id })
 
 const showOf = (holderOf: HolderOf) => (call: Place) => ({
@@ -73,7 +76,7 @@ const showOf = (holderOf: HolderOf) => (call: Place) => ({
 
 /** The amounts of a body by the numbers of their resources. Throws the problem of keys that are none. */
 export function amountsOf<Amount>(
-  quotas: Quota[],
+  quotas: { resource: Pick<Resource, 'id' | 'key'> }[],
   limits: Record<string, Amount>,
   pointer: string[],
 ): Map<number, Amount> {
@@ -109,6 +112,17 @@ function changeOf(holderOf: HolderOf) {
     return { status: 200, body: showOf(holderOf)(call) }
   }
 }
+
+const automatic = z
+  .strictObject({
+    share: z.int().min(1).max(100).nullable().meta({
+      description: 'Requests for at most so many per cent more are approved at once; null: none.',
+      example: 10,
+    }),
+  })
+  .meta({ id: 'AutomaticApproval' })
+
+const showAutomatic = ({ db, account }: Place) => ({ share: findAutomaticShare(db, account.id) })
 
 const tag = 'Quotas' as const
 
@@ -164,5 +178,39 @@ export const quotaOperations = [
     status: 200,
     current: showOf(ofCustomer),
     do: changeOf(ofCustomer),
+  }),
+  reading({
+    method: 'GET',
+    path: '/accounts/{account}/pool',
+    can: 'partner-quota.see',
+    tag,
+    summary: 'Read the partner’s pool',
+    description: 'What its customers can be given together. Support sets it.',
+    answer: quotaList,
+    read: showOf(ofPool),
+  }),
+  reading({
+    method: 'GET',
+    path: '/accounts/{account}/automatic-approval',
+    can: 'partner-quota.see',
+    tag,
+    summary: 'Read which requests are approved automatically',
+    answer: automatic,
+    read: showAutomatic,
+  }),
+  act({
+    method: 'PUT',
+    path: '/accounts/{account}/automatic-approval',
+    can: 'customer.limit',
+    tag,
+    summary: 'Set which requests are approved automatically',
+    body: automatic,
+    answer: automatic,
+    status: 200,
+    current: showAutomatic,
+    do: (call) => {
+      setAutomaticShare(call.db, call.by, call.account.id, call.body.share)
+      return { status: 200, body: showAutomatic(call) }
+    },
   }),
 ]
