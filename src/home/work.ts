@@ -133,7 +133,12 @@ function lineOfRequest(request: QuotaRequest, href: string): Line {
     .join(', ')
   return {
     title: apart`${request.account} asks for more quota`,
-    detail: [request.project && isolated(request.project), asked, request.reason && apart`“${request.reason}”`]
+    detail: [
+      request.project && isolated(request.project),
+      asked,
+      request.reason && apart`“${request.reason}”`,
+      request.byProgram && apart`by the service user ${request.requester}`,
+    ]
       .filter(Boolean)
       .join(' · '),
     account: { name: request.account, identifier: request.identifier },

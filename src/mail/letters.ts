@@ -2,6 +2,8 @@ import { apart } from '../db/apart.ts'
 
 type InvitationLetter = {
   inviter: string
+  /** A service user invites. */
+  byProgram: boolean
   /** The side that the inviter acted for, in an account that is not their own. */
   from: 'support' | { partner: string } | undefined
   account: string
@@ -13,6 +15,7 @@ type PartnerRequestLetter = { requester: string; requesterEmail: string; account
 type PartnerDecisionLetter = { account: string; granted: boolean; link: string }
 type QuotaRequestLetter = {
   requester: string
+  /** Empty for a service user. */
   requesterEmail: string
   account: string
   /** Empty if it is for the account. */

@@ -29,7 +29,7 @@ export function showServiceUser(
     change: change ?? newForm({ serviceName: name, role, version: String(version) }),
     form: token,
     tokens: listApiTokens(db, service.userId).map(({ token }) => ({ ...shownToken(token, now()), account: null })),
-    families: usefulScopes(standingsOf(false, { kind, role, suspended: false })),
+    families: usefulScopes(standingsOf(false, { kind, role, suspended: false }), { service: true }),
     lifetimes: tokenDays,
   })
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { can, hasScope, type Standing, scopeFamilies, scopeOf, type TokenScope } from '../../policy.ts'
+import { can, type Standing, scopeFamilies, scopeOf, type TokenScope } from '../../policy.ts'
 import { line, several } from '../../web/fields.ts'
 import { newForm } from '../../web/request/forms.ts'
 import { type ApiToken, expiresInDays, lifetimes, mostTokens } from './data.ts'
@@ -43,11 +43,16 @@ export const emptyTokenForm = () => newForm({ days: '90' })
 
 export const tooManyTokens = `There are ${mostTokens} tokens, which is the most. End one that is no longer used.`
 
-/** The scopes that are of use to somebody with these standings, by family. */
-export function usefulScopes(standings: readonly Standing[]) {
+/**
+ * The scopes that are of use to somebody with these standings, by family: some operation needs just them. A service user is in no
+ * project, so that what is done there is of use to it only where it sees all of them.
+ */
+export function usefulScopes(standings: readonly Standing[], { service = false } = {}) {
+  const inProjects = !service || can(standings, 'project.see-all')
   const useful = (scope: TokenScope) =>
+    (inProjects || !scope.startsWith('projects:')) &&
     (Object.keys(scopeOf) as (keyof typeof scopeOf)[]).some(
-      (action) => hasScope([scope], scopeOf[action]) && can(standings, action),
+      (action) => scopeOf[action] === scope && can(standings, action),
     )
   return scopeFamilies
     .map((family) => ({

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { and, eq, isNull, or, type Placeholder, sql } from 'drizzle-orm'
-import type { AccountId, ProjectId, UserId } from '../../db/ids.ts'
+import type { AccountId, ProjectId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { equals, type Placeholders, prepared, preparedInsert } from '../../db/prepared.ts'
-import { accounts, deliveries, invitations, projects, users, webhooks } from '../../db/schema.ts'
+import { accounts, deliveries, invitations, projects, webhooks } from '../../db/schema.ts'
 import { asksFor, eventType, testEvent, thinChange } from '../events.ts'
 import { type Hearer, hearing } from '../hearing.ts'
 import type { Actor, Change, What } from '../record.ts'
+import { isProgram } from './programs.ts'
 import { newWaker } from './waking.ts'
 
 // What webhooks are to be told of a record: written in its transaction, sent by webhooks/worker.ts.
@@ -44,10 +45,6 @@ const listeners = prepared((db, { accountId }: Placeholders<{ accountId: Account
 
 const accountNamed = prepared((db, { accountId }: Placeholders<{ accountId: AccountId }>) =>
   db.select({ identifier: accounts.identifier }).from(accounts).where(equals(accounts.id, accountId)).prepare(),
-)
-
-const serviceUser = prepared((db, { userId }: Placeholders<{ userId: UserId }>) =>
-  db.select({ service: users.service }).from(users).where(equals(users.id, userId)).prepare(),
 )
 
 const projectOf = prepared((db, { projectId }: Placeholders<{ projectId: ProjectId }>) =>
@@ -116,7 +113,7 @@ function bodyOf(tx: Db, actor: Actor, what: What, recordId: number): string {
       actor: {
         user: actor.userId,
         account: account(actor.accountId),
-        service: isService(tx, actor.userId),
+        service: isProgram(tx, actor.userId),
         support: actor.bySupport,
       },
       record: recordId,
@@ -124,9 +121,6 @@ function bodyOf(tx: Db, actor: Actor, what: What, recordId: number): string {
   const body = bodyWith(thinChange(what.change ?? {}))
   return Buffer.byteLength(body) <= longestBody ? body : bodyWith({})
 }
-
-const isService = (tx: Db, userId: UserId | null) =>
-  userId !== null && serviceUser(tx).get({ userId })?.service === true
 
 function identifierOf(tx: Db, accountId: AccountId | null): string | null {
   return accountId === null ? null : (accountNamed(tx).get({ accountId })?.identifier ?? null)

@@ -6,6 +6,7 @@ import { invitationProjects, invitations, invitationTokens, pendingInvitation, u
 import { allowInvitation } from '../../../mail/allowance.ts'
 import type { MailContext, Post } from '../../../mail/outbox.ts'
 import { adminRole, type ProjectRole, type Role, roleName } from '../../../policy.ts'
+import { isProgram } from '../../../records/data/programs.ts'
 import { type Actor, type Person, record } from '../../../records/record.ts'
 import { hashToken, newToken } from '../../../secrets.ts'
 import { emailKey } from '../../../web/fields.ts'
@@ -179,6 +180,7 @@ export function send(
     bulk: bulk ?? false,
     data: {
       inviter,
+      byProgram: isProgram(tx, actor.userId),
       from,
       account: account.name,
       role: roleName(account.kind, invitation.role),

@@ -8,6 +8,7 @@ import type { NoticeLetter } from '../../../mail/letters.ts'
 import type { MailContext } from '../../../mail/outbox.ts'
 import type { Reason } from '../../../mail/reasons.ts'
 import { wantsAtOnce } from '../../../records/data/choices.ts'
+import { isProgram } from '../../../records/data/programs.ts'
 import type { Actor } from '../../../records/record.ts'
 import { dateTime } from '../../../web/format.ts'
 import { anybody, forReader } from '../../../web/reader.ts'
@@ -71,12 +72,11 @@ export function doer(tx: Db, { userId, bySupport }: Actor, { panelName }: MailCo
 export function sideOf(tx: Db, actor: Actor, account: Pick<Account, 'id' | 'name' | 'partnerId'>): Fact {
   const { bySupport, userId, accountId: from } = actor
   if (bySupport) return { name: 'Acted as', value: 'Support' }
+  const label = isProgram(tx, userId) ? 'A service user acted for' : 'Acted for'
   if (from === null || from === account.id)
-    return userId === null
-      ? { name: 'Acted as', value: 'the panel itself' }
-      : { name: 'Acted for', value: account.name }
+    return userId === null ? { name: 'Acted as', value: 'the panel itself' } : { name: label, value: account.name }
   const { name } = accountOf(tx, from)
-  return { name: 'Acted for', value: from === account.partnerId ? apart`${name}, partner of ${account.name}` : name }
+  return { name: label, value: from === account.partnerId ? apart`${name}, partner of ${account.name}` : name }
 }
 
 /** The partner of this id, else Support. */

@@ -30,6 +30,8 @@ export type QuotaRequest = typeof quotaRequests.$inferSelect & {
   partner: string | null
   requester: string
   requesterEmail: string
+  /** A service user asks. */
+  byProgram: boolean
   project: string | null
   projectIdentifier: string | null
   /** Who ended it, where a person did. */
@@ -53,6 +55,7 @@ function selectRequests(
       partner: partner.name,
       requester: requester.name,
       requesterEmail: requester.email,
+      byProgram: requester.service,
       project: projects.name,
       projectIdentifier: projects.identifier,
       decider: decider.name,
