@@ -1,7 +1,8 @@
 import * as z from 'zod'
 import { can, roleName, type Standing, scopeOf, type TokenScope } from '../policy.ts'
 import { version } from '../version.ts'
-import { isAct, isListing, type Operation } from './contract/operation.ts'
+import { headersOf, sharedHeaders } from './contract/headers.ts'
+import { isAct, isListing, type Operation, type Parameter } from './contract/operation.ts'
 import { problemResponse, problemSchema } from './contract/problem-schema.ts'
 import { type ProblemName, problems } from './contract/problems.ts'
 import { listParameters, pageOf } from './lists.ts'
@@ -63,6 +64,7 @@ function makeDocument(publicUrl: string): Json {
       description:
         'Everything that people do on pages, programs do over HTTP and JSON: with the same rights, and in the same history. Every address that belongs to an account names it; it must be the token’s own.',
       license: { name: 'MIT', identifier: 'MIT' },
+      contact: { name: 'The operator of this panel', url: publicUrl },
     },
     servers: [{ url: `${publicUrl}/api/v1` }],
     tags: tags.map((name) => ({ name, description: `Operations on ${name.toLowerCase()}.` })),
@@ -72,6 +74,7 @@ function makeDocument(publicUrl: string): Json {
       securitySchemes: {
         token: { type: 'http', scheme: 'bearer', description: 'An API token, from Profile → API tokens.' },
       },
+      headers: sharedHeaders,
       schemas: { ...schemas, Problem: problemSchema },
       responses: Object.fromEntries([...always, ...ofActs].map((name) => [name, problemResponse(name)])),
     },
@@ -120,6 +123,11 @@ function described(operation: Operation, schemas: Json): Json {
   }
 }
 
+export function queryParameters(operation: Operation): Record<string, Parameter> {
+  if (isListing(operation)) return listParameters(operation.spec)
+  return 'parameters' in operation ? (operation.parameters ?? {}) : {}
+}
+
 function parametersOf(operation: Operation, schemas: Json): Json[] {
   const names = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name)
   const inPath = names.map((name) => ({
@@ -129,12 +137,7 @@ function parametersOf(operation: Operation, schemas: Json): Json[] {
     description: addressParameters[name],
     schema: { type: 'string', maxLength: 100 },
   }))
-  const parameters = isListing(operation)
-    ? listParameters(operation.spec)
-    : 'parameters' in operation
-      ? (operation.parameters ?? {})
-      : {}
-  const inQuery = Object.entries(parameters).map(([name, { schema, words }]) => ({
+  const inQuery = Object.entries(queryParameters(operation)).map(([name, { schema, words }]) => ({
     name,
     in: 'query',
     description: words,
@@ -162,43 +165,39 @@ function parametersOf(operation: Operation, schemas: Json): Json[] {
 }
 
 function responsesOf(operation: Operation, schemas: Json): Json {
-  const etag = { ETag: { description: 'The version of the object.', schema: { type: 'string' } } }
   const json = (schema: z.ZodType) => ({ 'application/json': { schema: schemaOf(schema, schemas, 'output') } })
   const success: Json = isAct(operation)
     ? {
         [operation.status]: operation.answer
           ? {
               description: operation.status === 201 ? 'Created.' : 'Done.',
-              headers: {
-                ...etag,
-                ...(operation.status === 201
-                  ? { Location: { description: 'Its address.', schema: { type: 'string', format: 'uri' } } }
-                  : {}),
-              },
+              headers: headersOf(
+                'ETag',
+                ...(operation.status === 201 ? ['Location'] : []),
+                ...(operation.method === 'POST' ? ['Idempotent-Replayed'] : []),
+              ),
               content: json(operation.answer),
             }
-          : { description: 'Done.' },
+          : { description: 'Done.', headers: headersOf() },
       }
     : isListing(operation)
       ? {
           200: {
             description: 'A page of the list.',
-            headers: {
-              Link: { description: 'The next page, if there is one (RFC 8288).', schema: { type: 'string' } },
-            },
+            headers: headersOf('Link'),
             content: json(pageOf(operation.row)),
           },
         }
       : {
           200: {
             description: 'The object.',
-            headers: etag,
+            headers: headersOf('ETag'),
             content: {
               ...json(operation.answer),
               ...(operation.lines ? { 'application/jsonl': { schema: { type: 'string' } } } : {}),
             },
           },
-          304: { description: 'Nothing changed.' },
+          304: { description: 'Nothing changed.', headers: headersOf('ETag') },
         }
   const names = [...always, ...(isAct(operation) ? ofActs : [])]
   const statuses = [...new Set(names.map((name) => problems[name].status))]
@@ -219,6 +218,9 @@ function schemaOf(schema: z.ZodType, schemas: Json, io: 'input' | 'output'): Jso
     io,
     target: 'draft-2020-12',
     unrepresentable: 'any',
+    override: ({ jsonSchema }) => {
+      if (jsonSchema.type === 'integer') jsonSchema.format = 'int64'
+    },
   }) as Json
   for (const [name, definition] of Object.entries($defs as Json)) schemas[name] = moved(withoutId(definition as Json))
   const { id } = own

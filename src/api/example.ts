@@ -11,6 +11,9 @@ const sample: Record<string, string> = {
   request: '1',
   plan: '1',
   from: 'initech',
+  serviceUser: '7',
+  webhook: '1',
+  delivery: '1',
 }
 
 /** The body of an example, from the examples of its fields. Undefined for an operation without a body. */

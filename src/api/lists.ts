@@ -58,7 +58,7 @@ export function listParameters({
   const [usual = ''] = Object.keys(sorts)
   return {
     limit: { schema: z.int().min(1).max(mostRows).default(usualRows), words: 'How many rows to return.' },
-    cursor: { schema: z.string(), words: 'Where the page begins: the `next` of the page before it.' },
+    cursor: { schema: z.string().max(1_000), words: 'Where the page begins: the `next` of the page before it.' },
     q: { schema: z.string().max(200), words: 'Words to search for.' },
     sort: {
       schema: z.enum(Object.keys(sorts)).default(usual),
@@ -71,7 +71,7 @@ export function listParameters({
           ? { schema: z.enum(Object.keys(filter)), words: `Only rows of this ${name}.` }
           : filter === 'day'
             ? { schema: z.iso.date(), words: `Only rows ${name} this day (UTC).` }
-            : { schema: z.string(), words: `Only rows with this ${name}.` },
+            : { schema: z.string().max(200), words: `Only rows with this ${name}.` },
       ]),
     ),
   }

@@ -6,7 +6,8 @@ import { readAmount } from './amounts.ts'
 import { isReserved } from './reserved-names.ts'
 import { isLegible, isPlain, showsSomething, trimmed } from './visible.ts'
 
-// The schemas of form fields. Messages are in the words of the person who fills the form.
+// The schemas of form fields. Messages are in the words of the person who fills the form. The limits are repeated with `meta`
+// for the API’s document, because transforms and refinements leave nothing in a JSON Schema.
 
 const invisible =
   'Delete the invisible or control characters, or the accents without a letter: type this instead of pasting it.'
@@ -21,13 +22,15 @@ const shown = (most: number, legible = isLegible) =>
 const kept = (missing: string) => z.string({ error: missing }).transform((text) => trimmed(text.normalize('NFC')))
 
 /** A line of text of at most `most` characters. */
-export const line = (missing: string, most: number) => kept(missing).pipe(shown(most).refine(showsSomething, missing))
+export const line = (missing: string, most: number) =>
+  kept(missing).pipe(shown(most).refine(showsSomething, missing)).meta({ minLength: 1, maxLength: most })
 
 /** A line that may be left empty. */
 export const optionalLine = (most: number) =>
   kept('')
     .default('')
     .pipe(shown(most).refine((text) => text === '' || showsSomething(text), invisible))
+    .meta({ maxLength: most })
 
 /** Text of several lines that may be left empty. */
 export const optionalText = (most: number) =>
@@ -36,6 +39,7 @@ export const optionalText = (most: number) =>
     .default('')
     .transform((text) => trimmed(text.normalize('NFC').replaceAll(/\r\n?/g, '\n')))
     .pipe(shown(most, (text) => text.split('\n').every(isLegible)))
+    .meta({ maxLength: most })
 
 /** What somebody or something is called: not a message, since names go into e-mails to people who do not know us. */
 const called = (missing: string) =>
@@ -93,6 +97,7 @@ export const identifier = () =>
       (text) => text === '' || (text.length >= 2 && text.length <= 32 && identifierPattern.test(text)),
       `This cannot be an identifier. It takes ${identifierRule}`,
     )
+    .meta({ maxLength: 32, pattern: `^(${identifierPattern.source.slice(1, -1)})?$` })
 
 /** Derives an empty identifier from the name; refuses where the name offers none. */
 export function withIdentifier<Input extends { name: string; identifier: string }>(
@@ -130,6 +135,7 @@ export const email = (missing = 'Enter the e-mail address.') =>
           'This is not an e-mail address. It looks like name@example.com.',
         ),
     )
+    .meta({ format: 'email', maxLength: 254 })
 
 /** What two spellings of one address have in common: upper and lower case folded, the domain in its ASCII form. */
 export function emailKey(address: string): string {

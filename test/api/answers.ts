@@ -1,12 +1,14 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
+import { sharedHeaders } from '../../src/api/contract/headers.ts'
 import { apiDocument } from '../../src/api/document.ts'
 import { publicUrl } from '../harness.ts'
 
-// Holds every answer of the API against the document: a status or a body that it does not tell of is an error.
+// Holds every answer of the API against the document: a status, a body or a header of the API’s own that it does not tell of
+// is an error.
 
 type Content = Record<string, { schema: object }>
-type Response = { $ref?: string; content?: Content }
+type Response = { $ref?: string; content?: Content; headers?: Record<string, object> }
 type Document = {
   paths: Record<string, Record<string, { responses: Record<string, Response> }>>
   components: { responses: Record<string, Response> }
@@ -26,7 +28,7 @@ const validators = new Map<string, ValidateFunction>()
 export function whyUndocumented(
   method: string,
   path: string,
-  { status, type, body }: { status: number; type: string; body: unknown },
+  { status, body, headers }: { status: number; body: unknown; headers: Record<string, unknown> },
 ): string | undefined {
   const known = Object.keys(document.paths).find((one) =>
     new RegExp(`^${one.replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(path.split('?', 1)[0] ?? ''),
@@ -38,9 +40,13 @@ export function whyUndocumented(
   const place = answer.$ref
     ? answer.$ref.slice(2).split('/')
     : ['paths', known, method.toLowerCase(), 'responses', String(status)]
-  const { content } = answer.$ref ? (document.components.responses[place.at(-1) ?? ''] ?? {}) : answer
+  const { content, headers: told = {} } = answer.$ref
+    ? (document.components.responses[place.at(-1) ?? ''] ?? {})
+    : answer
+  const unknown = Object.keys(sharedHeaders).find((name) => headers[name.toLowerCase()] !== undefined && !told[name])
+  if (unknown) return `${method} ${known} ${status} has the header ${unknown}`
   if (!content) return body === undefined ? undefined : `${method} ${known} ${status} has a body`
-  const mime = type.split(';', 1)[0] ?? ''
+  const mime = String(headers['content-type'] ?? '').split(';', 1)[0] ?? ''
   if (!content[mime]) return `${method} ${known} ${status} is ${mime}`
   const pointer = [...place, 'content', mime, 'schema'].map(inPointer).join('/')
   let validate = validators.get(pointer)

@@ -54,7 +54,7 @@ export function program(app: FastifyInstance, token?: string) {
     const isJson = /json(;|$)/.test(String(answer.headers['content-type'] ?? '')) && answer.body !== ''
     const wrong = whyUndocumented(method, path, {
       status: answer.statusCode,
-      type: String(answer.headers['content-type'] ?? ''),
+      headers: answer.headers,
       body: isJson ? JSON.parse(answer.body) : answer.body === '' ? undefined : answer.body,
     })
     if (wrong) throw new Error(wrong)

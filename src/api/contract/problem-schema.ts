@@ -1,3 +1,4 @@
+import { headersOf, headersOfProblems } from './headers.ts'
 import { type ProblemName, problems } from './problems.ts'
 
 // How the document tells of problems.
@@ -9,7 +10,7 @@ export const problemSchema = {
   properties: {
     type: { type: 'string', format: 'uri', description: 'The kind of problem, and a page about it.' },
     title: { type: 'string' },
-    status: { type: 'integer' },
+    status: { type: 'integer', format: 'int32', minimum: 400, maximum: 599 },
     detail: { type: 'string', description: 'Words for people.' },
     request_id: { type: 'string', description: 'Support finds the request by it.' },
     errors: {
@@ -31,6 +32,7 @@ export function problemResponse(name: ProblemName): object {
   const all = Object.entries(problems).filter(([, { status }]) => status === problems[name].status)
   return {
     description: all.map(([one, { title }]) => `${title} (\`${one}\`).`).join(' '),
+    headers: headersOf(...(headersOfProblems[name] ?? [])),
     content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
   }
 }

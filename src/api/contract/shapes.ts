@@ -13,6 +13,9 @@ export const shownName = () => z.string()
 
 export const shownIdentifier = (words = 'Never changes.') => z.string().meta({ description: words, example: 'wayne' })
 
+/** The identifier of something that is there, in a body. */
+export const givenIdentifier = (words: string) => z.string().max(100).meta({ description: words, example: 'intranet' })
+
 /** What an identifier is given as: left out, it is made from the name. */
 export const newIdentifier = (example: string) =>
   identifier().default('').meta({
@@ -21,15 +24,9 @@ export const newIdentifier = (example: string) =>
   })
 
 export const newAccountName = () =>
-  accountName('Enter the name.').meta({
-    description: 'Up to 100 characters.',
-    maxLength: 100,
-    minLength: 1,
-    example: 'Wayne',
-  })
+  accountName('Enter the name.').meta({ description: 'Up to 100 characters.', example: 'Wayne' })
 
-export const newProjectName = () =>
-  projectName().meta({ description: 'Up to 100 characters.', maxLength: 100, minLength: 1, example: 'Intranet' })
+export const newProjectName = () => projectName().meta({ description: 'Up to 100 characters.', example: 'Intranet' })
 
 export const suspension = z
   .strictObject({ by: z.enum(['partner', 'support']), reason: z.string() })

@@ -1,10 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import { found } from '../../web/answer/errors.ts'
-import { isAct, isListing } from '../contract/operation.ts'
+import { isAct } from '../contract/operation.ts'
 import { type ProblemName, problems } from '../contract/problems.ts'
-import { apiDocument, operationId, scopeFor, whoMay } from '../document.ts'
+import { apiDocument, operationId, queryParameters, scopeFor, whoMay } from '../document.ts'
 import { exampleOf } from '../example.ts'
-import { listParameters } from '../lists.ts'
 import { operations } from '../operations.ts'
 
 /** The documentation of the API, for people: made of the same definitions as the document for programs. */
@@ -30,9 +29,7 @@ export default async function apiDocsRoutes(app: FastifyInstance) {
             description: operation.description ?? '',
             scope: scopeFor(operation),
             whoMay: whoMay(operation),
-            parameters: isListing(operation)
-              ? Object.entries(listParameters(operation.spec)).map(([name, { words }]) => ({ name, words }))
-              : [],
+            parameters: Object.entries(queryParameters(operation)).map(([name, { words }]) => ({ name, words })),
             example: exampleOf(operation, api),
             status: isAct(operation) ? operation.status : 200,
           })),

@@ -187,8 +187,6 @@ export const customerOperations = [
     body: z
       .strictObject({
         reason: line('Say why: the customer’s users will read it.', 300).meta({
-          minLength: 1,
-          maxLength: 300,
           example: 'Not paid',
         }),
       })

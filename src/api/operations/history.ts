@@ -49,6 +49,7 @@ function readChange(text: string): object {
 const after = {
   schema: z
     .string()
+    .max(15)
     .regex(/^(0|[1-9]\d{0,14})$/)
     .default('0'),
   words: 'Only events with a higher number.',

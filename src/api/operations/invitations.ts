@@ -4,7 +4,7 @@ import { findProject } from '../../projects/data.ts'
 import { looker } from '../../projects/scope.ts'
 import { act } from '../contract/operation.ts'
 import { invalidAt } from '../contract/problems.ts'
-import { accountRole, projectRole, shownIdentifier } from '../contract/shapes.ts'
+import { accountRole, givenIdentifier, projectRole } from '../contract/shapes.ts'
 import {
   alreadyMember,
   alreadyPending,
@@ -36,7 +36,7 @@ export const invitationOperations = [
         ...invitedFields,
         role: accountRole.default('member'),
         projects: z
-          .array(z.strictObject({ identifier: shownIdentifier('The identifier of a project.'), role: projectRole }))
+          .array(z.strictObject({ identifier: givenIdentifier('The identifier of a project.'), role: projectRole }))
           .max(50)
           .default([])
           .meta({ description: 'The projects that the user gets access to.', example: [] }),

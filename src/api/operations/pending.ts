@@ -40,8 +40,8 @@ export const showInvitation = (one: Invitation) => ({
 })
 
 export const invitedFields = {
-  name: personName().meta({ minLength: 1, maxLength: 100, example: 'Nora New' }),
-  email: email().meta({ format: 'email', maxLength: 254, example: 'nora@wayne.example' }),
+  name: personName().meta({ example: 'Nora New' }),
+  email: email().meta({ example: 'nora@wayne.example' }),
 }
 
 export const alreadyMember = () => new Problem('conflict', 'This person is a user of the account already.')

@@ -43,8 +43,7 @@ export const planIn = ({ db, account, request }: Place): Plan =>
   found(findPlan(db, account.id, idFrom(request, 'plan')))
 const show = (call: Place) => showPlan(call, planIn(call))
 
-const newName = () =>
-  planName().meta({ description: 'Up to 100 characters.', minLength: 1, maxLength: 100, example: 'Small' })
+const newName = () => planName().meta({ description: 'Up to 100 characters.', example: 'Small' })
 const newDefault = z
   .boolean()
   .meta({ description: 'New customers get it, and no other plan any more.', example: false })

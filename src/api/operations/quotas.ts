@@ -54,7 +54,7 @@ const change = z
       description: 'The new limits by the keys of their resources; null for none. What is left out stays.',
       example: { cores: 4 },
     }),
-    remark: optionalLine(300).meta({ maxLength: 300, example: 'Contract 12' }),
+    remark: optionalLine(300).meta({ example: 'Contract 12' }),
   })
   .meta({ id: 'LimitChange' })
 

@@ -19,7 +19,7 @@ import { line, optionalLine } from '../../web/fields.ts'
 import { idFrom } from '../../web/request/address.ts'
 import { act, type Call, listing, reading } from '../contract/operation.ts'
 import { invalidAt, Problem } from '../contract/problems.ts'
-import { shownTime, shownTimeOrNull, timeOf } from '../contract/shapes.ts'
+import { givenIdentifier, shownTime, shownTimeOrNull, timeOf } from '../contract/shapes.ts'
 import { amountShape, amountsOf } from './quotas.ts'
 
 const shape = z
@@ -92,12 +92,9 @@ export const requestOperations = [
     description: 'The partner decides, or its rule approves it at once. One request can be open at a time.',
     body: z
       .strictObject({
-        project: z
-          .string()
-          .optional()
-          .meta({ description: 'The identifier of a project; left out: for the account.', example: 'intranet' }),
+        project: givenIdentifier('The identifier of a project; left out: for the account.').optional(),
         amounts: wishes(),
-        reason: line('Say what it is needed for.', 500).meta({ minLength: 1, maxLength: 500, example: 'Growth' }),
+        reason: line('Say what it is needed for.', 500).meta({ example: 'Growth' }),
       })
       .meta({ id: 'NewQuotaRequest' }),
     answer: shape,
@@ -186,7 +183,7 @@ export const requestOperations = [
         amounts: wishes()
           .optional()
           .meta({ description: 'Other amounts than those asked for.', example: { projects: 20 } }),
-        comment: optionalLine(300).meta({ maxLength: 300, example: 'As agreed' }),
+        comment: optionalLine(300).meta({ example: 'As agreed' }),
       })
       .meta({ id: 'Approval' }),
     answer: shape,
@@ -215,8 +212,6 @@ export const requestOperations = [
     body: z
       .strictObject({
         comment: line('Say why: the customer will read it.', 300).meta({
-          minLength: 1,
-          maxLength: 300,
           example: 'Not before the invoice is paid',
         }),
       })

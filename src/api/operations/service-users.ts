@@ -44,8 +44,7 @@ const theServiceUser = ({ db, account, request }: Place) =>
   found(findServiceUser(db, account.id, serviceUserIdOf(request)))
 const show = (call: Place) => showServiceUser(theServiceUser(call))
 
-const newName = () =>
-  serviceUserName().meta({ description: 'Up to 100 characters.', maxLength: 100, minLength: 1, example: 'Shop' })
+const newName = () => serviceUserName().meta({ description: 'Up to 100 characters.', example: 'Shop' })
 
 export const serviceUserOperations = [
   listing({

@@ -11,7 +11,7 @@ const distinctTags = <Given>(tags: z.ZodType<string[], Given>) =>
     .transform((all) => [...new Map(all.filter(Boolean).map((tag) => [foldCase(tag), tag])).values()])
     .refine((all) => all.length <= mostTags, `Use at most ${mostTags} tags.`)
 
-export const tagList = distinctTags(z.array(optionalLine(longestTag)))
+export const tagList = distinctTags(z.array(optionalLine(longestTag))).meta({ maxItems: mostTags })
 
 /** The same, in one text field: separated by commas. */
 export const tags = distinctTags(
