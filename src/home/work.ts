@@ -88,14 +88,14 @@ export function workOfCustomer({ server, viewer }: FastifyRequest): Line[] {
   const { account } = viewer
   if (!account || account.suspension || !can(viewer.standings, 'quota.request')) return []
   if (findOpenRequest(server.db, account.id)) return []
-  return (usesOf(server.db, [account.id]).get(account.id) ?? []).flatMap(({ resource, limit, given }) => {
-    const part = limit === null ? 0 : partInUse(limit, given)
+  return (usesOf(server.db, [account.id]).get(account.id) ?? []).flatMap(({ resource, limit, allocated }) => {
+    const part = limit === null ? 0 : partInUse(limit, allocated)
     if (limit === null || part < nearLimit) return []
     const state = part > fullLimit ? 'exceeded' : part === fullLimit ? 'used up' : 'nearly used up'
     return [
       {
         title: apart`${resource.name}: limit ${state}`,
-        detail: apart`${withUnit(given, resource)} of ${withUnit(limit, resource)} in ${account.name}`,
+        detail: apart`${withUnit(allocated, resource)} of ${withUnit(limit, resource)} in ${account.name}`,
         account: { name: account.name, identifier: account.identifier },
         act: { label: 'Quotas', href: '/customer/quotas' },
       },
@@ -153,8 +153,8 @@ function lineOfCustomer(
   at: number,
   addressOf: (identifier: string, page: string) => string,
 ): Line {
-  const ofLimit = use && apart`${use.resource.name}: ${useInWords(use.given, use.limit ?? 0, use.resource, 'of')}`
-  const isUsedUp = use && use.limit !== null && partInUse(use.limit, use.given) >= fullLimit
+  const ofLimit = use && apart`${use.resource.name}: ${useInWords(use.allocated, use.limit ?? 0, use.resource, 'of')}`
+  const isUsedUp = use && use.limit !== null && partInUse(use.limit, use.allocated) >= fullLimit
   const whom = invitation ? apart`to ${invitation.name}` : 'of a user'
   const [title, detail, label, page] = {
     failed: [apart`The e-mail ${whom} was not delivered`, apart`Invitation to ${name}`, 'Correct', 'users'],

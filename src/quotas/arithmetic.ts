@@ -23,12 +23,12 @@ export type QuotaLevel = {
   level: Level
   /** Whose it is: the name of the partner, the account or the project. */
   name: string
-  /** Its own number; null where it shares what the level above has left. */
+  /** Its own number; null where it shares what the level above has available. */
   limit: number | null
-  /** What is given out of it, or in use: projects are counted as they live. */
-  given: number
-  /** What of its number is not given out; negative when it is over its limit, null without a number. */
-  left: number | null
+  /** What is allocated of it, or in use: projects are counted as they live. */
+  allocated: number
+  /** What of its number is not allocated; negative when it is over its limit, null without a number. */
+  available: number | null
   /** Who set it last: null where nobody ever did. */
   set: { by: string; from: string | null; at: number; remark: string } | null
 }
@@ -40,8 +40,8 @@ export type Quota = {
   above: QuotaLevel[]
   /** The nearest level that has a number; undefined when nothing bounds it. */
   bound: QuotaLevel | undefined
-  /** What can still be given out here, at least 0; null when nothing bounds it. */
-  left: number | null
+  /** What can still be allocated here, at least 0; null when nothing bounds it. */
+  available: number | null
 }
 
 export type Quotas = { quotas: Quota[]; version: number }
@@ -49,47 +49,47 @@ export type Quotas = { quotas: Quota[]; version: number }
 /** Amounts by the id of their resource. */
 export type Amounts = Map<number, number | null>
 
-/** A number that the level above cannot give: how much it has left, how much more it would take, and the most that would do. */
-export type Shortage = { resource: Resource; bound: QuotaLevel; left: number; more: number; most: number }
+/** A number that the level above cannot give: how much it has available, how much more it would take, and the most that would do. */
+export type Shortage = { resource: Resource; bound: QuotaLevel; available: number; more: number; most: number }
 
 /** Thrown in a transaction, so that it takes back everything that it has changed. */
 export class NotEnough extends Error {
   readonly shortages: Shortage[]
   constructor(shortages: Shortage[]) {
-    super('The level above has not enough left.')
+    super('The level above has not enough available.')
     this.shortages = shortages
   }
 }
 
 /** Whether one more project finds room. Ask in the transaction that creates it. */
-export function hasRoom({ left }: Quota): boolean {
-  return left === null || left > 0
+export function hasRoom({ available }: Quota): boolean {
+  return available === null || available > 0
 }
 
 /** So much of a resource is wanted. */
 export type Want = { resource: Resource; amount: number }
 
-/** What an account would take from a pool that has no more than this left. */
-export type PoolShortage = { resource: Resource; takes: number; left: number }
+/** What an account would take from a pool that has no more than this available. */
+export type PoolShortage = { resource: Resource; takes: number; available: number }
 
 /** A resource of an account: its limit, and how much of it is allocated. */
-export type Use = { resource: Resource; limit: number | null; given: number }
+export type Use = { resource: Resource; limit: number | null; allocated: number }
 
 /** Projects: what the panel counts itself. */
 export function isCounted({ resource }: Use): boolean {
   return resource.key === countedResource
 }
 
-/** How much of a number is given out, in per cent. Nothing given out of 0 is no use of it. */
-export function partInUse(limit: number, given: number): number {
-  if (given === 0) return 0
-  return limit === 0 ? Infinity : (given / limit) * 100
+/** How much of a number is allocated, in per cent. Nothing allocated of 0 is no use of it. */
+export function partInUse(limit: number, allocated: number): number {
+  if (allocated === 0) return 0
+  return limit === 0 ? Infinity : (allocated / limit) * 100
 }
 
-/** The resource with the greatest part of its number given out; undefined where no resource has a number. */
+/** The resource with the greatest part of its number allocated; undefined where no resource has a number. */
 export function nearestLimit(uses: Use[]): Use | undefined {
-  const part = ({ limit, given }: Use) =>
-    limit === null ? -1 : limit === 0 ? (given > 0 ? Infinity : 1) : given / limit
+  const part = ({ limit, allocated }: Use) =>
+    limit === null ? -1 : limit === 0 ? (allocated > 0 ? Infinity : 1) : allocated / limit
   const [nearest] = uses.filter(({ limit }) => limit !== null).sort((one, other) => part(other) - part(one))
   return nearest
 }
@@ -100,25 +100,34 @@ export const nearLimit = 80
 export const fullLimit = 100
 
 /** What a limit takes from the levels above: itself, or what is already allocated from it if that is more. */
-export function taken(amount: number | null, given: number): number {
-  return Math.max(amount ?? 0, given)
+export function allocationOf(amount: number | null, allocated: number): number {
+  return Math.max(amount ?? 0, allocated)
 }
 
-/** Whether a level gives so much more: what it has left is negative while it is over its limit. */
-export function isGiven(more: number, left: number): boolean {
-  return more <= 0 || more <= left
+/** Whether a level has so much more: what it has available is negative while it is over its limit. */
+export function fits(more: number, available: number): boolean {
+  return more <= 0 || more <= available
 }
 
 /** How much more than before a number takes from the levels above; less is negative. */
-export function moreTaken({ limit, given }: Pick<QuotaLevel, 'limit' | 'given'>, amount: number | null): number {
-  return taken(amount, given) - taken(limit, given)
+export function moreAllocated(
+  { limit, allocated }: Pick<QuotaLevel, 'limit' | 'allocated'>,
+  amount: number | null,
+): number {
+  return allocationOf(amount, allocated) - allocationOf(limit, allocated)
 }
 
 /** Undefined when the levels above can give it. What takes nothing more from them always goes. */
 export function shortageOf({ resource, own, above }: Quota, amount: number | null): Shortage | undefined {
   const bound = above.find(({ limit }) => limit !== null)
-  const more = moreTaken(own, amount)
-  const left = bound?.left ?? 0
-  if (!bound || isGiven(more, left)) return undefined
-  return { resource, bound, left: Math.max(0, left), more, most: taken(own.limit, own.given) + Math.max(0, left) }
+  const more = moreAllocated(own, amount)
+  const left = bound?.available ?? 0
+  if (!bound || fits(more, left)) return undefined
+  return {
+    resource,
+    bound,
+    available: Math.max(0, left),
+    more,
+    most: allocationOf(own.limit, own.allocated) + Math.max(0, left),
+  }
 }

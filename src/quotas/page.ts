@@ -52,10 +52,10 @@ export function limitForm({ quotas, version }: Quotas): Form {
 }
 
 /** What a level above cannot give, in words for the person who typed it. */
-export function levelShortageWords({ resource, bound, left, more, most }: Shortage, typedHere: boolean): string {
+export function levelShortageWords({ resource, bound, available, more, most }: Shortage, typedHere: boolean): string {
   const pool = bound.level === 'pool'
   const whose = pool ? apart`The pool of ${bound.name}` : bound.name
-  const lacks = apart`${whose} has ${withUnit(left, resource)} left, and this takes ${withUnit(more, resource)} more.`
+  const lacks = apart`${whose} has ${withUnit(available, resource)} left, and this takes ${withUnit(more, resource)} more.`
   const possible = typedHere ? ` At most ${withUnit(most, resource)} is possible here.` : ''
   const raises = pool
     ? 'Support can raise the pool.'
@@ -115,13 +115,13 @@ export function saveLimits(
 
 /** Why so much is not more than there is: for the field of an amount. */
 export function notMoreWords(
-  { limit, given }: Pick<Quota['own'], 'limit' | 'given'>,
+  { limit, allocated }: Pick<Quota['own'], 'limit' | 'allocated'>,
   { name, unit }: Resource,
 ): string {
   if (limit === null) return apart`${name} has no limit, so there is nothing to raise.`
   const amount = (value: number) => withUnit(value, { unit })
-  return given > limit
-    ? `The limit is ${amount(limit)} and ${amount(given)} are allocated already. Enter at least ${amount(given)}.`
+  return allocated > limit
+    ? `The limit is ${amount(limit)} and ${amount(allocated)} are allocated already. Enter at least ${amount(allocated)}.`
     : `The limit is ${amount(limit)} already. Enter more than that.`
 }
 
@@ -196,7 +196,7 @@ export function leftToSupport(db: Db, accountId: AccountId): void {
 /** What requests are called in the address of the page that also lists the projects. */
 export const requestPrefix = 'requests-'
 
-/** Account Settings → Quotas: what the account may use, what its projects were given, and asking for more. */
+/** Account Settings → Quotas: what the account may use, what its projects have, and asking for more. */
 export function showOwnQuotas(request: FastifyRequest, reply: FastifyReply, forms: QuotaForms = {}) {
   const { db } = request.server
   const { account, user } = request.member
@@ -215,7 +215,7 @@ export function showOwnQuotas(request: FastifyRequest, reply: FastifyReply, form
     title: 'Quotas',
     quotas,
     list,
-    given: limitsOfProjects(
+    projectLimits: limitsOfProjects(
       db,
       account.id,
       list.rows.map(({ id }) => id),

@@ -110,8 +110,8 @@ export function withUnit(value: number, { unit }: { unit: string }): string {
 }
 
 /** What is used of a limit: “3 / 4”; of storage “512 MiB / 4 GB”, since the two may have other units. */
-export function useInWords(given: number, limit: number, { unit }: { unit: string }, between = '/'): string {
-  const used = storageUnit(unit) >= 0 ? withUnit(given, { unit }) : number(given)
+export function useInWords(allocated: number, limit: number, { unit }: { unit: string }, between = '/'): string {
+  const used = storageUnit(unit) >= 0 ? withUnit(allocated, { unit }) : number(allocated)
   return `${used} ${between} ${withUnit(limit, { unit })}`
 }
 

@@ -948,13 +948,13 @@ t.test('data functions that are given one tenant and another’s object find not
   const own = quotas.findQuotas(db, { level: 'account', accountId: acmeId })?.quotas ?? []
   t.ok(own.length > 1 && own.every(({ own }) => own.limit === null), 'what another may have bounds nothing here')
   const volumes = quotas.findQuotas(db, { level: 'account', accountId: acmeId }, 'volumes')?.quotas[0]
-  t.equal(volumes?.own.given, 2, 'what another has given is not counted here')
+  t.equal(volumes?.own.allocated, 2, 'what another has given is not counted here')
   const pool = quotas.findQuotas(db, { level: 'pool', accountId: rivalId }, 'volumes')?.quotas[0]
-  t.equal(pool?.own.given, 3)
+  t.equal(pool?.own.allocated, 3)
   t.same(
     usesOf(db, [acmeId])
       .get(acmeId)
-      ?.map(({ given }) => given),
+      ?.map(({ allocated }) => allocated),
     [2, 0, 0, 0, 2, 0, 0, 0],
   )
   t.same(

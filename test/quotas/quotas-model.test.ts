@@ -245,14 +245,16 @@ t.test('random sequences of all quota acts come out as in a plain model', async 
       const neverLess = (model: Model) => {
         const before = levels(model)
         return () => {
-          for (const [place, { limit, given }] of levels(model)) {
+          for (const [place, { limit, allocated }] of levels(model)) {
             const was = before.get(place)
             if (!was) throw new Error(`${place} is new`)
             if (was.limit === null ? limit !== null : limit === null || limit < was.limit)
               throw new Error(`${place}: the limit was ${was.limit} and is ${limit}`)
-            if (limit !== null && given > limit && given !== was.given)
-              throw new Error(`${place}: ${given} are given out of ${limit}, and ${was.given} were of ${was.limit}`)
-            if (limit !== null && given > limit && was.given <= (was.limit ?? Infinity))
+            if (limit !== null && allocated > limit && allocated !== was.allocated)
+              throw new Error(
+                `${place}: ${allocated} are given out of ${limit}, and ${was.allocated} were of ${was.limit}`,
+              )
+            if (limit !== null && allocated > limit && was.allocated <= (was.limit ?? Infinity))
               throw new Error(`${place} is over its limit by it`)
           }
         }
@@ -377,7 +379,7 @@ t.test('random sequences of all quota acts come out as in a plain model', async 
 
         const figure = (holder: Holder, kind: Kind) => {
           const quota = findQuotas(db, holder)?.quotas.find(({ resource }) => resource.key === kind)
-          return { given: quota?.own.given, number: quota?.own.limit ?? null }
+          return { given: quota?.own.allocated, number: quota?.own.limit ?? null }
         }
         const real = kinds.flatMap((kind) => [
           figure({ level: 'pool', accountId: partnerId }, kind),

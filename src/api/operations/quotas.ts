@@ -38,13 +38,13 @@ const quota = z
 
 export const quotaList = z.strictObject({ quotas: z.array(quota) }).meta({ id: 'Quotas' })
 
-export const showQuota = ({ resource, own, bound, left }: Quota) => ({
+export const showQuota = ({ resource, own, bound, available }: Quota) => ({
   resource: resource.key,
   name: resource.name,
   unit: resource.unit,
   limit: own.limit,
-  allocated: own.given,
-  available: left,
+  allocated: own.allocated,
+  available: available,
   limited_by: bound ? { level: bound.level, name: bound.name } : null,
 })
 

@@ -210,13 +210,13 @@ export const newsOf: Partial<Record<RecordKind, Sentence>> = {
 
 /** The resource whose limit is nearly used up, and whether more than that is allocated. */
 function limited({ change }: ToldOf, resources: Resource[]) {
-  const [key = '', [limit, given] = [0, 0]] = Object.entries(change)[0] ?? []
+  const [key = '', [limit, allocated] = [0, 0]] = Object.entries(change)[0] ?? []
   const resource = resources.find((known) => known.key === key) ?? { name: key, unit: '' }
   return {
     name: resource.name,
-    over: Number(given) > Number(limit),
-    part: Math.floor(partInUse(Number(limit), Number(given))),
-    words: `${withUnit(Number(given), resource)} of ${withUnit(Number(limit), resource)}`,
+    over: Number(allocated) > Number(limit),
+    part: Math.floor(partInUse(Number(limit), Number(allocated))),
+    words: `${withUnit(Number(allocated), resource)} of ${withUnit(Number(limit), resource)}`,
   }
 }
 

@@ -92,7 +92,7 @@ export default async function customerRoutes(app: FastifyInstance) {
       customer,
       quota: projectQuota(db, customer.id),
       list,
-      given: limitsOfProjects(
+      projectLimits: limitsOfProjects(
         db,
         customer.id,
         list.rows.map(({ id }) => id),

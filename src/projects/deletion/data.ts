@@ -126,10 +126,10 @@ function bringBackLimits(tx: Db, actor: Actor, holder: Holder & { level: 'projec
   const kept = tx.delete(keptLimits).where(eq(keptLimits.projectId, holder.projectId)).returning().all()
   const amounts: Amounts = new Map()
   const reduced: Reduced[] = []
-  for (const { resource, left } of findQuotas(tx, holder)?.quotas ?? []) {
+  for (const { resource, available } of findQuotas(tx, holder)?.quotas ?? []) {
     const was = kept.find(({ resourceId }) => resourceId === resource.id)?.amount
     if (was === undefined) continue
-    const now = Math.min(was, left ?? was)
+    const now = Math.min(was, available ?? was)
     amounts.set(resource.id, now)
     if (now < was) reduced.push({ resource, was, now })
   }

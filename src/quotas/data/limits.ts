@@ -18,7 +18,7 @@ import {
 } from '../arithmetic.ts'
 import { countedResource } from '../resources/data.ts'
 import { noteUse } from './marks.ts'
-import { givenBy, listLimitable, poolGiven } from './uses.ts'
+import { allocatedBy, allocatedOfPool, listLimitable } from './uses.ts'
 
 type Place = { name: string; partnerId: AccountId | null; partnerName: string | null; projectName: string | null }
 
@@ -40,32 +40,33 @@ export function findQuotas(db: Db, holder: Holder, key?: string): Quotas | undef
   const rows = listLimits(db, accountId, projectId, partnerId)
   const ofLevel = (wanted: Level, resourceId: number) =>
     rows.find(({ limit }) => limit.level === wanted && limit.resourceId === resourceId)
-  const givenByAccount = level === 'pool' ? new Map<number, number>() : givenBy(db, [accountId]).get(accountId)
-  const givenByPool = partnerId !== null ? poolGiven(db, partnerId) : new Map<number, number>()
+  const allocatedByAccount = level === 'pool' ? new Map<number, number>() : allocatedBy(db, [accountId]).get(accountId)
+  const allocatedByPool = partnerId !== null ? allocatedOfPool(db, partnerId) : new Map<number, number>()
 
-  const step = (of: Level, name: string, resourceId: number, given: number): QuotaLevel => {
+  const step = (of: Level, name: string, resourceId: number, allocated: number): QuotaLevel => {
     const row = ofLevel(of, resourceId)
     const amount = row?.limit.amount ?? null
     return {
       level: of,
       name,
       limit: amount,
-      given,
-      left: amount === null ? null : amount - given,
+      allocated,
+      available: amount === null ? null : amount - allocated,
       set: row ? { by: row.by ?? '', from: row.from, at: row.limit.setAt, remark: row.limit.remark } : null,
     }
   }
   const quotas = catalogue.map((resource): Quota => {
     const chain: QuotaLevel[] = []
     if (level === 'project') chain.push(step('project', place.projectName ?? '', resource.id, 0))
-    if (level !== 'pool') chain.push(step('account', place.name, resource.id, givenByAccount?.get(resource.id) ?? 0))
+    if (level !== 'pool')
+      chain.push(step('account', place.name, resource.id, allocatedByAccount?.get(resource.id) ?? 0))
     if (partnerId !== null) {
       const name = level === 'pool' ? place.name : (place.partnerName ?? '')
-      chain.push(step('pool', name, resource.id, givenByPool.get(resource.id) ?? 0))
+      chain.push(step('pool', name, resource.id, allocatedByPool.get(resource.id) ?? 0))
     }
     const [own, ...above] = chain as [QuotaLevel, ...QuotaLevel[]]
     const bound = chain.find(({ limit }) => limit !== null)
-    return { resource, own, above, bound, left: bound ? Math.max(0, bound.left ?? 0) : null }
+    return { resource, own, above, bound, available: bound ? Math.max(0, bound.available ?? 0) : null }
   })
   const version = rows
     .filter(({ limit }) => limit.level === level)
@@ -226,7 +227,7 @@ export function changeQuotas(
   return true
 }
 
-/** A project goes: so does what was given to it. Nothing of it stays given out. */
+/** A project goes: so does what was allocated to it. */
 export function dropProjectLimits(tx: Db, accountId: AccountId, projectId: ProjectId): void {
   tx.delete(limits)
     .where(and(eq(limits.accountId, accountId), eq(limits.projectId, projectId)))

@@ -5,7 +5,7 @@ import { equals, type Placeholders, prepared } from '../../db/prepared.ts'
 import { accounts, limits, resources } from '../../db/schema.ts'
 import { byItself, record } from '../../records/record.ts'
 import { fullLimit, nearLimit, partInUse } from '../arithmetic.ts'
-import { givenBy } from './uses.ts'
+import { allocatedBy } from './uses.ts'
 
 // When a customer comes near one of its limits, or uses it up: told once, and again only after it was below that, or
 // after the limit changed.
@@ -40,9 +40,9 @@ const limitsOfCustomer = prepared((db, { accountId }: Placeholders<{ accountId: 
 export function noteUse(tx: Db, at: number, accountId: AccountId, changed: ReadonlySet<number> = new Set()): void {
   const rows = limitsOfCustomer(tx).all({ accountId })
   if (rows.length === 0) return
-  const given = givenBy(tx, [accountId]).get(accountId)
+  const allocated = allocatedBy(tx, [accountId]).get(accountId)
   for (const { id, resourceId, key, amount, told } of rows) {
-    const uses = given?.get(resourceId) ?? 0
+    const uses = allocated?.get(resourceId) ?? 0
     const part = amount === null ? 0 : partInUse(amount, uses)
     const mark = part >= fullLimit ? fullLimit : part >= nearLimit ? nearLimit : 0
     const isNews = mark > told || (mark > 0 && mark === told && changed.has(resourceId))

@@ -12,8 +12,10 @@ import { usesOf } from './uses.ts'
 export function poolShortages(db: Db, partnerId: AccountId, wants: Want[]): PoolShortage[] {
   const pool = findQuotas(db, { level: 'pool', accountId: partnerId })?.quotas ?? []
   return wants.flatMap(({ resource, amount: takes }) => {
-    const left = pool.find((quota) => quota.resource.id === resource.id)?.own.left ?? null
-    return left === null || takes === 0 || takes <= left ? [] : [{ resource, takes, left: Math.max(0, left) }]
+    const available = pool.find((quota) => quota.resource.id === resource.id)?.own.available ?? null
+    return available === null || takes === 0 || takes <= available
+      ? []
+      : [{ resource, takes, available: Math.max(0, available) }]
   })
 }
 
@@ -47,8 +49,8 @@ export function* quotaRows(db: Db, partnerId: AccountId) {
     use.resource.key,
     use.resource.unit,
     use.limit,
-    use.given,
-    use.limit === null ? null : use.limit - use.given,
+    use.allocated,
+    use.limit === null ? null : use.limit - use.allocated,
   ]
   const own = db.select().from(accounts).where(eq(accounts.id, partnerId)).get()
   const pool = findQuotas(db, { level: 'pool', accountId: partnerId })

@@ -15,7 +15,7 @@ export function listLimitable(db: Db, level: Level, key?: string): Resource[] {
   )
 }
 
-const givenToProjects = prepared((db, { ids }: Placeholders<{ ids: string }>) =>
+const allocatedToProjects = prepared((db, { ids }: Placeholders<{ ids: string }>) =>
   db
     .select({ accountId: limits.accountId, resourceId: limits.resourceId, n: sum(limits.amount).mapWith(Number) })
     .from(limits)
@@ -34,14 +34,14 @@ const projectsOf = prepared((db, { ids }: Placeholders<{ ids: string }>) =>
     .prepare(),
 )
 
-/** What accounts have given to their projects, and how many projects they have: by account and resource. */
-export function givenBy(db: Db, accountIds: AccountId[]): Map<AccountId, Map<number, number>> {
-  const given = new Map<AccountId, Map<number, number>>(accountIds.map((id) => [id, new Map()]))
+/** What accounts have allocated to their projects, and how many projects they have: by account and resource. */
+export function allocatedBy(db: Db, accountIds: AccountId[]): Map<AccountId, Map<number, number>> {
+  const allocated = new Map<AccountId, Map<number, number>>(accountIds.map((id) => [id, new Map()]))
   const ids = JSON.stringify(accountIds)
-  for (const { accountId, resourceId, n } of givenToProjects(db).all({ ids }))
-    given.get(accountId)?.set(resourceId, n ?? 0)
-  for (const { accountId, resourceId, n } of projectsOf(db).all({ ids })) given.get(accountId)?.set(resourceId, n)
-  return given
+  for (const { accountId, resourceId, n } of allocatedToProjects(db).all({ ids }))
+    allocated.get(accountId)?.set(resourceId, n ?? 0)
+  for (const { accountId, resourceId, n } of projectsOf(db).all({ ids })) allocated.get(accountId)?.set(resourceId, n)
+  return allocated
 }
 
 const sumsOfPool = prepared((db, { partnerId }: Placeholders<{ partnerId: AccountId }>) =>
@@ -56,7 +56,7 @@ const sumsOfPool = prepared((db, { partnerId }: Placeholders<{ partnerId: Accoun
  * What a partner's pool has allocated, by resource: for each customer its limit or, if that is more or there is no limit, what
  * the customer has allocated to its projects or uses itself. Deleted customers hold nothing of the pool (src/db/pool-sums.ts).
  */
-export function poolGiven(db: Db, partnerId: AccountId): Map<number, number> {
+export function allocatedOfPool(db: Db, partnerId: AccountId): Map<number, number> {
   return new Map(
     sumsOfPool(db)
       .all({ partnerId })
@@ -75,7 +75,7 @@ const limitsOfAccounts = prepared((db, { ids }: Placeholders<{ ids: string }>) =
 /** The limits of several accounts with the allocated amount of each: for lists. */
 export function usesOf(db: Db, accountIds: AccountId[]): Map<AccountId, Use[]> {
   const catalogue = listLimitable(db, 'account')
-  const given = givenBy(db, accountIds)
+  const allocated = allocatedBy(db, accountIds)
   const amounts = new Map<AccountId, Map<number, number | null>>(accountIds.map((id) => [id, new Map()]))
   for (const { accountId, resourceId, amount } of limitsOfAccounts(db).all({ ids: JSON.stringify(accountIds) }))
     amounts.get(accountId)?.set(resourceId, amount)
@@ -85,27 +85,27 @@ export function usesOf(db: Db, accountIds: AccountId[]): Map<AccountId, Use[]> {
       catalogue.map((resource) => ({
         resource,
         limit: amounts.get(id)?.get(resource.id) ?? null,
-        given: given.get(id)?.get(resource.id) ?? 0,
+        allocated: allocated.get(id)?.get(resource.id) ?? 0,
       })),
     ]),
   )
 }
 
 /**
- * Whether so much of a limit of an account is given out, in per cent of its number, or more than that:
+ * Whether so much of a limit of an account is allocated, in per cent of its number, or more than that:
  * for lists of accounts.
  */
 export function hasLimitAt(percent: number, more = false): SQL {
-  const given = sql`case when resources.key = ${countedResource}
+  const allocated = sql`case when resources.key = ${countedResource}
     then (select count(*) from projects as own where own.account_id = accounts.id and own.deleted_at is null)
     else (select coalesce(sum(part.amount), 0) from limits as part
       where part.account_id = accounts.id and part.level = 'project' and part.resource_id = whole.resource_id) end`
   return sql`exists (select 1 from limits as whole cross join resources on resources.id = whole.resource_id
     where whole.account_id = accounts.id and whole.level = 'account' and whole.amount is not null
-    and (${given}) * 100 ${more ? sql`>` : sql`>=`} whole.amount * ${percent} and (whole.amount > 0 or (${given}) > 0))`
+    and (${allocated}) * 100 ${more ? sql`>` : sql`>=`} whole.amount * ${percent} and (whole.amount > 0 or (${allocated}) > 0))`
 }
 
-/** What projects of an account were given, by project: only what has a number. */
+/** The limits of an account's projects, by project: only what has a number. */
 export function limitsOfProjects(db: Db, accountId: AccountId, projectIds: ProjectId[]) {
   const rows = db
     .select({ projectId: limits.projectId, name: resources.name, unit: resources.unit, amount: limits.amount })

@@ -4,8 +4,8 @@ import type { Shortage } from '../arithmetic.ts'
 
 /** Why a partner’s pool cannot give a customer the limits of a plan: for whoever chose it. */
 export function poolLacksForPlan(shortages: Shortage[]): string {
-  const lacks = shortages.map(({ resource: { name, unit }, left, more }) => {
-    const [has, takes] = [withUnit(left, { unit }), withUnit(more, { unit })]
+  const lacks = shortages.map(({ resource: { name, unit }, available, more }) => {
+    const [has, takes] = [withUnit(available, { unit }), withUnit(more, { unit })]
     return apart`${name}: the pool has ${has} left, and the plan takes ${takes}.`
   })
   return `Your pool has not enough for this plan. ${lacks.join(' ')}`

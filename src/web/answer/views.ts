@@ -105,7 +105,7 @@ export type Views = {
     | 'users'
     | 'uses'
   >
-  'partners/customers/projects': Names<'customer' | 'given' | 'list' | 'quota'>
+  'partners/customers/projects': Names<'customer' | 'projectLimits' | 'list' | 'quota'>
   'partners/customers/suspension': Names<'customer' | 'form'>
   'partners/customers/ticked/plan': Names<'act' | 'customers' | 'form' | 'list' | 'path' | 'plans', 'all'>
   'partners/customers/ticked/preview': Names<
@@ -195,7 +195,7 @@ export type Views = {
     | 'caretaker'
     | 'ended'
     | 'form'
-    | 'given'
+    | 'projectLimits'
     | 'list'
     | 'project'
     | 'quotas'

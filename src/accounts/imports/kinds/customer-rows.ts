@@ -7,7 +7,7 @@ import { createCustomer, isOwnIdentifier, NoSuchPlan, noteTaken } from '../../..
 import { unlimited } from '../../../partners/customers/data/listing.ts'
 import { type Customer, findCustomer } from '../../../partners/data.ts'
 import { type Role, roleName } from '../../../policy.ts'
-import { isCounted, isGiven, moreTaken, NotEnough, type Shortage } from '../../../quotas/arithmetic.ts'
+import { fits, isCounted, moreAllocated, NotEnough, type Shortage } from '../../../quotas/arithmetic.ts'
 import { changeLimits, findQuotas } from '../../../quotas/data/limits.ts'
 import { usesOf } from '../../../quotas/data/uses.ts'
 import { findDefaultPlan } from '../../../quotas/plans/data/plans.ts'
@@ -121,7 +121,7 @@ export const customers: Kind = {
     const { plan } = used
     const planned = plan?.amounts.get(findResource(db, countedResource)?.id ?? 0) ?? null
     const projects = limit === undefined ? planned : limit
-    const short = takeFromPool(db, accountId, used, moreTaken({ limit: null, given: 0 }, projects))
+    const short = takeFromPool(db, accountId, used, moreAllocated({ limit: null, allocated: 0 }, projects))
     if (short) return { subject: own, wrong: short }
     const admin = adminName && adminEmail ? { name: adminName, email: adminEmail, role } : undefined
     const will = ['creates the customer']
@@ -175,7 +175,7 @@ function checkChange(db: Db, customer: Customer, imported: ImportedRow, every: R
   const limit = row.data['project limit']
   const use = limit === undefined ? undefined : usesOf(db, [customer.id]).get(customer.id)?.find(isCounted)
   if (limit !== undefined && use && use.limit !== limit) {
-    const short = takeFromPool(db, accountId, used, moreTaken(use, limit))
+    const short = takeFromPool(db, accountId, used, moreAllocated(use, limit))
     if (short) return { subject, wrong: short }
     input.limit = limit
     will.push(limitWords(limit))
@@ -189,23 +189,23 @@ function checkChange(db: Db, customer: Customer, imported: ImportedRow, every: R
 /** Takes so much more from what the rows before have left of the pool, as the act does. Returned is why it cannot. */
 function takeFromPool(db: Db, partnerId: AccountId, used: Used, more: number): string | undefined {
   if (more === 0) return undefined
-  if (used.poolLeft === undefined)
-    used.poolLeft =
-      findQuotas(db, { level: 'pool', accountId: partnerId }, countedResource)?.quotas[0]?.own.left ?? null
-  if (used.poolLeft === null) return undefined
-  if (!isGiven(more, used.poolLeft)) return shortWords(used.poolLeft)
-  used.poolLeft -= more
+  if (used.poolAvailable === undefined)
+    used.poolAvailable =
+      findQuotas(db, { level: 'pool', accountId: partnerId }, countedResource)?.quotas[0]?.own.available ?? null
+  if (used.poolAvailable === null) return undefined
+  if (!fits(more, used.poolAvailable)) return shortWords(used.poolAvailable)
+  used.poolAvailable -= more
   return undefined
 }
 
 /** What of a plan the pool cannot give. */
 function lackWords(shortages: Shortage[]): string {
   const [first, ...more] = shortages
-  if (first?.resource.key === countedResource && more.length === 0) return shortWords(first.left)
-  return apart`The pool has ${shortages.map(({ resource, left }) => apart`${withUnit(left, resource)} of ${resource.name}`).join(', ')} left.`
+  if (first?.resource.key === countedResource && more.length === 0) return shortWords(first.available)
+  return apart`The pool has ${shortages.map(({ resource, available }) => apart`${withUnit(available, resource)} of ${resource.name}`).join(', ')} left.`
 }
 
-const shortWords = (left: number) => `The pool has ${Math.max(0, left)} projects left.`
+const shortWords = (available: number) => `The pool has ${Math.max(0, available)} projects left.`
 
 function createWithAll(
   tx: Db,
@@ -239,6 +239,6 @@ function setProjectLimit(tx: Db, actor: Person, accountId: AccountId, limit: num
     return changeLimits(tx, actor, { level: 'account', accountId }, { amounts, remark: '' })
   } catch (error) {
     if (!(error instanceof NotEnough)) throw error
-    throw new RowFailed(shortWords(error.shortages[0]?.left ?? 0))
+    throw new RowFailed(shortWords(error.shortages[0]?.available ?? 0))
   }
 }

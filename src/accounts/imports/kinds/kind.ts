@@ -24,7 +24,7 @@ export type Used = {
   /** Identifiers and e-mails, with their lines. */
   lines: Map<string, number>
   /** The projects left in the partner's pool: null without a number, undefined until a row asks. */
-  poolLeft?: number | null
+  poolAvailable?: number | null
   /** The plan that new customers get: null without one, undefined until a row asks. */
   plan?: Plan | null
 }

@@ -1,7 +1,7 @@
 import { apart } from '../../../db/apart.ts'
 import type { AccountId } from '../../../db/ids.ts'
 import type { Db } from '../../../db/open.ts'
-import { isCounted, moreTaken, type Use } from '../../../quotas/arithmetic.ts'
+import { isCounted, moreAllocated, type Use } from '../../../quotas/arithmetic.ts'
 import { findQuotas } from '../../../quotas/data/limits.ts'
 import { type Applied, applyLimits } from '../../../quotas/plans/data/applying.ts'
 import type { Plan } from '../../../quotas/plans/data/plans.ts'
@@ -18,9 +18,9 @@ const limitIn = ({ amounts }: Plan, { resource }: Use) => amounts.get(resource.i
 function belowUse({ uses }: TickedCustomer, plan: Plan): string | undefined {
   const words = uses.flatMap((use) => {
     const limit = limitIn(plan, use)
-    if (limit === null || limit >= use.given || limit === use.limit) return []
-    const given = `${withUnit(use.given, use.resource)} ${isCounted(use) ? 'in use' : 'allocated'}`
-    return [apart`${use.resource.name} ${withUnit(limit, use.resource)}, below ${given}`]
+    if (limit === null || limit >= use.allocated || limit === use.limit) return []
+    const inUse = `${withUnit(use.allocated, use.resource)} ${isCounted(use) ? 'in use' : 'allocated'}`
+    return [apart`${use.resource.name} ${withUnit(limit, use.resource)}, below ${inUse}`]
   })
   return words.length > 0 ? words.join('; ') : undefined
 }
@@ -28,15 +28,15 @@ function belowUse({ uses }: TickedCustomer, plan: Plan): string | undefined {
 /** What the pool lacks if all of these customers get the plan; empty if it has enough. */
 function lacksInPool(db: Db, partnerId: AccountId, changed: TickedCustomer[], plan: Plan): string {
   const pool = findQuotas(db, { level: 'pool', accountId: partnerId })?.quotas ?? []
-  const lacks = pool.flatMap(({ resource, own: { left } }) => {
-    if (left === null) return []
+  const lacks = pool.flatMap(({ resource, own: { available } }) => {
+    if (available === null) return []
     const more = changed.reduce((sum, { uses }) => {
       const use = uses.find((one) => one.resource.id === resource.id)
-      return use ? sum + moreTaken(use, limitIn(plan, use)) : sum
+      return use ? sum + moreAllocated(use, limitIn(plan, use)) : sum
     }, 0)
-    const available = withUnit(Math.max(0, left), resource)
-    return more > Math.max(0, left)
-      ? [apart`${resource.name}: ${available} left, ${withUnit(more, resource)} more needed`]
+    const has = withUnit(Math.max(0, available), resource)
+    return more > Math.max(0, available)
+      ? [apart`${resource.name}: ${has} left, ${withUnit(more, resource)} more needed`]
       : []
   })
   if (lacks.length === 0) return ''
@@ -49,8 +49,8 @@ function whyNotApplied(result: Applied): string | undefined {
   if (result === 'unchanged') return 'has these limits already'
   if (result === 'stale' || result === undefined) return 'the plan was changed or deleted'
   const lacks = result.shortages.map(
-    ({ resource, left, more }) =>
-      apart`${withUnit(left, resource)} of ${resource.name} left, ${withUnit(more, resource)} more needed`,
+    ({ resource, available, more }) =>
+      apart`${withUnit(available, resource)} of ${resource.name} left, ${withUnit(more, resource)} more needed`,
   )
   return `the pool has not enough: ${lacks.join('; ')}`
 }

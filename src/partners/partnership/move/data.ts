@@ -8,7 +8,7 @@ import { type Db, write } from '../../../db/open.ts'
 import { accounts } from '../../../db/schema.ts'
 import { suspensionOf } from '../../../db/suspension.ts'
 import type { MailContext } from '../../../mail/outbox.ts'
-import { type PoolShortage, taken, type Want } from '../../../quotas/arithmetic.ts'
+import { allocationOf, type PoolShortage, type Want } from '../../../quotas/arithmetic.ts'
 import { findQuotas } from '../../../quotas/data/limits.ts'
 import { poolShortages } from '../../../quotas/data/pool.ts'
 import { findOpenRequest } from '../../../quotas/requests/data/reading.ts'
@@ -76,10 +76,10 @@ export function moveAccount(
   })
 }
 
-/** What the customer takes from the pool of its new partner: its number or, where that is more, what it has given out. */
+/** What the customer takes from the pool of its new partner: its number or, where that is more, what it has allocated. */
 function takes(tx: Db, accountId: AccountId): Want[] {
   const own = findQuotas(tx, { level: 'account', accountId })?.quotas ?? []
-  return own.map(({ resource, own: { limit, given } }) => ({ resource, amount: taken(limit, given) }))
+  return own.map(({ resource, own: { limit, allocated } }) => ({ resource, amount: allocationOf(limit, allocated) }))
 }
 
 /** Each side reads who the other is. */

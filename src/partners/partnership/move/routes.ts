@@ -77,8 +77,8 @@ function wordsOf(refused: Exclude<Moved, 'moved'>, partner: string, name: string
   if (refused === 'suspended-partner') return apart`“${partner}” is suspended, and cannot look after customers.`
   if (refused === 'unchanged') return apart`${name} is there already.`
   const lacks = refused.shortages.map(
-    ({ resource, takes, left }) =>
-      apart`${resource.name}: ${withUnit(takes, resource)} needed, ${withUnit(left, resource)} left`,
+    ({ resource, takes, available }) =>
+      apart`${resource.name}: ${withUnit(takes, resource)} needed, ${withUnit(available, resource)} left`,
   )
   return apart`The pool of “${partner}” has not enough for it. ${lacks.join('; ')}. Raise the pool first, or lower the customer’s quotas.`
 }

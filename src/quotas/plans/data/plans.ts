@@ -171,8 +171,8 @@ function changeOfDefault(tx: Db, partnerId: AccountId, { name, isDefault }: NewP
 function amountsAfter(before: Map<number, number>, amounts: Amounts, resources: Resource[]): Map<number, number> {
   return new Map(
     resources.flatMap(({ id }) => {
-      const given = amounts.get(id)
-      const amount = given === undefined ? (before.get(id) ?? null) : given
+      const wanted = amounts.get(id)
+      const amount = wanted === undefined ? (before.get(id) ?? null) : wanted
       return amount === null ? [] : [[id, amount] as const]
     }),
   )

@@ -6,19 +6,19 @@ import { openQuotaRequest, quotaRequestAmounts, quotaRequests } from '../../../d
 import type { MailContext } from '../../../mail/outbox.ts'
 import { withdrawLettersOfAct } from '../../../mail/outbox.ts'
 import { type Actor, type Change, type Person, record } from '../../../records/record.ts'
-import { holderOf, NotEnough, type Quota, type QuotaLevel, type Shortage, taken } from '../../arithmetic.ts'
+import { allocationOf, holderOf, NotEnough, type Quota, type QuotaLevel, type Shortage } from '../../arithmetic.ts'
 import { changeLimits, findQuotas } from '../../data/limits.ts'
 import { findOne, findOpenRequest, type QuotaRequest } from './reading.ts'
 import { tellRequester } from './telling.ts'
 
 /** Amounts that would give nothing more, or less than is allocated: the current state of each, by resource. */
-export type NotMore = Map<number, Pick<QuotaLevel, 'limit' | 'given'>>
+export type NotMore = Map<number, Pick<QuotaLevel, 'limit' | 'allocated'>>
 
 export type Approved = 'approved' | 'ended' | { shortages: Shortage[] } | { notMore: NotMore }
 
 /** A higher limit that holds what is already allocated. A resource without a limit gets none. */
-export function raises({ limit, given }: QuotaLevel, amount: number): boolean {
-  return limit !== null && amount > limit && amount >= given
+export function raises({ limit, allocated }: QuotaLevel, amount: number): boolean {
+  return limit !== null && amount > limit && amount >= allocated
 }
 
 /** The open request of this number, if its account is looked after by this partner now (null: by Support). */
@@ -113,7 +113,7 @@ export function raisesOfAccount(quotas: Quota[], amounts: Map<number, number>): 
       const account = above.find(({ level }) => level === 'account')
       const amount = amounts.get(resource.id)
       if (amount === undefined || !account || account.limit === null) return []
-      const needed = account.given + amount - taken(own.limit, own.given)
+      const needed = account.allocated + amount - allocationOf(own.limit, own.allocated)
       return needed > account.limit ? [[resource.id, needed]] : []
     }),
   )

@@ -90,11 +90,11 @@ function approve(request: FastifyRequest, reply: FastifyReply, { partnerId, acco
   const { quotas } = quotasOf(request, holderOf(account.id, open.projectId))
   const amounts = new Map<number, number>()
   for (const { resource, asked } of open.amounts) {
-    const given = typed.get(resource.id)
+    const wanted = typed.get(resource.id)
     const limit = quotas.find((quota) => quota.resource.id === resource.id)?.own.limit ?? null
-    if (given === null) form.errors[resource.key] = 'Enter a number. To give nothing of it, enter the limit as it is.'
+    if (wanted === null) form.errors[resource.key] = 'Enter a number. To give nothing of it, enter the limit as it is.'
     // A form that was made after the limit had been lifted has no field for it.
-    if (given !== undefined || limit !== null) amounts.set(resource.id, given ?? asked)
+    if (wanted !== undefined || limit !== null) amounts.set(resource.id, wanted ?? asked)
   }
   if (Object.keys(form.errors).length > 0) return show(request, reply.code(422), { approval: form })
 
