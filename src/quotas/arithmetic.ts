@@ -105,7 +105,7 @@ export function allocationOf(amount: number | null, allocated: number): number {
 }
 
 /** Whether a level has so much more: what it has available is negative while it is over its limit. */
-export function fits(more: number, available: number): boolean {
+export function canAllocate(more: number, available: number): boolean {
   return more <= 0 || more <= available
 }
 
@@ -122,7 +122,7 @@ export function shortageOf({ resource, own, above }: Quota, amount: number | nul
   const bound = above.find(({ limit }) => limit !== null)
   const more = moreAllocated(own, amount)
   const left = bound?.available ?? 0
-  if (!bound || fits(more, left)) return undefined
+  if (!bound || canAllocate(more, left)) return undefined
   return {
     resource,
     bound,

@@ -943,8 +943,8 @@ t.test('data functions that are given one tenant and another’s object find not
   t.equal(listOwnAccounts(db, stella, firstPage(ownAccountList)).total, 1)
   t.equal(listOwnAccounts(db, stella, { ...firstPage(ownAccountList), q: 'c' }).total, 1)
   t.equal(listCustomers(db, cloudhausId, firstPage(customerList), 1).total, 2)
-  t.match(quotas.projectQuota(db, acmeId), { own: { given: 2, limit: null }, left: null })
-  t.match(quotas.projectQuota(db, umbrellaId), { left: 4 })
+  t.match(quotas.projectQuota(db, acmeId), { own: { allocated: 2, limit: null }, available: null })
+  t.match(quotas.projectQuota(db, umbrellaId), { available: 4 })
   const own = quotas.findQuotas(db, { level: 'account', accountId: acmeId })?.quotas ?? []
   t.ok(own.length > 1 && own.every(({ own }) => own.limit === null), 'what another may have bounds nothing here')
   const volumes = quotas.findQuotas(db, { level: 'account', accountId: acmeId }, 'volumes')?.quotas[0]

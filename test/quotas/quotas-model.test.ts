@@ -1,6 +1,6 @@
 // node test/quotas/quotas-model.test.ts [RUNS=100] [SEED=1]
 // Random sequences of all that changes quotas, against a plain model that is written down here once
-// more: after each act the answer, every number and what each level has given out must be the same. Asking for more
+// more: after each act the answer, every number and what each level has allocated out must be the same. Asking for more
 // never gives less: after each request and approval no limit is lower than before, none is there that was not, and
 // nothing that fitted is over its limit.
 
@@ -60,37 +60,37 @@ class Model {
     }))
   }
 
-  given(customer: ModelCustomer, kind: Kind): number {
+  allocated(customer: ModelCustomer, kind: Kind): number {
     if (kind === 'projects') return customer.projects.length
     return customer.projects.reduce((total, project) => total + (project.limits[kind] ?? 0), 0)
   }
 
-  givenByPool(kind: Kind): number {
+  allocatedByPool(kind: Kind): number {
     return this.customers.reduce(
-      (total, customer) => total + Math.max(customer.limits[kind] ?? 0, this.given(customer, kind)),
+      (total, customer) => total + Math.max(customer.limits[kind] ?? 0, this.allocated(customer, kind)),
       0,
     )
   }
 
-  /** Whether an act leaves no level more given out than its number, where the act has given out more of it. */
+  /** Whether an act leaves no level more allocated out than its number, where the act has allocated out more of it. */
   allows(act: () => void): boolean {
     const before = this.figures()
     const undo = this.snapshot()
     act()
-    const fits = this.figures().every(({ given, number }, n) => {
-      const earlier = before[n]?.given ?? 0
-      return number === null || given <= earlier || given <= number
+    const fits = this.figures().every(({ allocated, number }, n) => {
+      const earlier = before[n]?.allocated ?? 0
+      return number === null || allocated <= earlier || allocated <= number
     })
     if (!fits) undo()
     return fits
   }
 
-  /** What each level has given out of each kind, beside its number. */
+  /** What each level has allocated out of each kind, beside its number. */
   figures() {
     return kinds.flatMap((kind) => [
-      { given: this.givenByPool(kind), number: this.pool[kind] ?? null },
+      { allocated: this.allocatedByPool(kind), number: this.pool[kind] ?? null },
       ...this.customers.map((customer) => ({
-        given: this.given(customer, kind),
+        allocated: this.allocated(customer, kind),
         number: customer.limits[kind] ?? null,
       })),
     ])
@@ -112,10 +112,10 @@ class Model {
     }
   }
 
-  /** Whether there is a limit to raise, and the new one is higher and holds what is given out. */
+  /** Whether there is a limit to raise, and the new one is higher and holds what is allocated out. */
   raises(customer: ModelCustomer, { project }: Asked, kind: Kind, amount: number): boolean {
     const limit = (project ?? customer).limits[kind] ?? null
-    return limit !== null && amount > limit && amount >= (project ? 0 : this.given(customer, kind))
+    return limit !== null && amount > limit && amount >= (project ? 0 : this.allocated(customer, kind))
   }
 
   /** Whether the partner’s rule lets this pass: its share of the limit, and of the account’s where that must rise. */
@@ -125,7 +125,7 @@ class Model {
     const within = (more: number, limit: number) => more * 100 <= limit * share
     const limit = (project ?? customer).limits[kind] ?? 0
     const ofAccount = customer.limits[kind] ?? null
-    const rise = project && ofAccount !== null ? this.given(customer, kind) + amount - limit - ofAccount : 0
+    const rise = project && ofAccount !== null ? this.allocated(customer, kind) + amount - limit - ofAccount : 0
     return within(amount - limit, limit) && (rise <= 0 || within(rise, ofAccount ?? 0))
   }
 
@@ -136,7 +136,7 @@ class Model {
       if (!project) return
       for (const kind of Object.keys(amounts) as Kind[]) {
         const number = customer.limits[kind] ?? null
-        if (number !== null) customer.limits[kind] = Math.max(number, this.given(customer, kind))
+        if (number !== null) customer.limits[kind] = Math.max(number, this.allocated(customer, kind))
       }
     })
   }
@@ -205,8 +205,8 @@ t.test('random sequences of all quota acts come out as in a plain model', async 
     return { actor, partnerId, ids }
   }
 
-  const amountsOf = <Amount>(given: Partial<Record<Kind, Amount>>) =>
-    new Map(Object.entries(given).map(([kind, value]) => [idOf(kind as Kind), value as Amount]))
+  const amountsOf = <Amount>(allocated: Partial<Record<Kind, Amount>>) =>
+    new Map(Object.entries(allocated).map(([kind, value]) => [idOf(kind as Kind), value as Amount]))
 
   fc.assert(
     fc.property(fc.array(act, { minLength: 10, maxLength: 80, size: 'max' }), (sequence: Act[]) => {
@@ -223,7 +223,7 @@ t.test('random sequences of all quota acts come out as in a plain model', async 
           throw new Error(`${what}: ${JSON.stringify(real)}, but the model says ${JSON.stringify(expected)}`)
       }
 
-      /** Every limit with what is given out of it, by its place, as the panel has them. */
+      /** Every limit with what is allocated out of it, by its place, as the panel has them. */
       const levels = (model: Model) => {
         const holders: Holder[] = [
           { level: 'pool', accountId: partnerId },
@@ -252,7 +252,7 @@ t.test('random sequences of all quota acts come out as in a plain model', async 
               throw new Error(`${place}: the limit was ${was.limit} and is ${limit}`)
             if (limit !== null && allocated > limit && allocated !== was.allocated)
               throw new Error(
-                `${place}: ${allocated} are given out of ${limit}, and ${was.allocated} were of ${was.limit}`,
+                `${place}: ${allocated} are allocated out of ${limit}, and ${was.allocated} were of ${was.limit}`,
               )
             if (limit !== null && allocated > limit && was.allocated <= (was.limit ?? Infinity))
               throw new Error(`${place} is over its limit by it`)
@@ -379,7 +379,7 @@ t.test('random sequences of all quota acts come out as in a plain model', async 
 
         const figure = (holder: Holder, kind: Kind) => {
           const quota = findQuotas(db, holder)?.quotas.find(({ resource }) => resource.key === kind)
-          return { given: quota?.own.allocated, number: quota?.own.limit ?? null }
+          return { allocated: quota?.own.allocated, number: quota?.own.limit ?? null }
         }
         const real = kinds.flatMap((kind) => [
           figure({ level: 'pool', accountId: partnerId }, kind),

@@ -7,7 +7,7 @@ import { createCustomer, isOwnIdentifier, NoSuchPlan, noteTaken } from '../../..
 import { unlimited } from '../../../partners/customers/data/listing.ts'
 import { type Customer, findCustomer } from '../../../partners/data.ts'
 import { type Role, roleName } from '../../../policy.ts'
-import { fits, isCounted, moreAllocated, NotEnough, type Shortage } from '../../../quotas/arithmetic.ts'
+import { canAllocate, isCounted, moreAllocated, NotEnough, type Shortage } from '../../../quotas/arithmetic.ts'
 import { changeLimits, findQuotas } from '../../../quotas/data/limits.ts'
 import { usesOf } from '../../../quotas/data/uses.ts'
 import { findDefaultPlan } from '../../../quotas/plans/data/plans.ts'
@@ -193,7 +193,7 @@ function takeFromPool(db: Db, partnerId: AccountId, used: Used, more: number): s
     used.poolAvailable =
       findQuotas(db, { level: 'pool', accountId: partnerId }, countedResource)?.quotas[0]?.own.available ?? null
   if (used.poolAvailable === null) return undefined
-  if (!fits(more, used.poolAvailable)) return shortWords(used.poolAvailable)
+  if (!canAllocate(more, used.poolAvailable)) return shortWords(used.poolAvailable)
   used.poolAvailable -= more
   return undefined
 }
