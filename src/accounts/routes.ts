@@ -47,8 +47,8 @@ export default async function accountRoutes(app: FastifyInstance) {
 
     const { id } = request.member.account
     const { name, version } = form.input
-    const renamed = renameAccount(db, actor(request), id, { name, version })
-    if (renamed)
+    const renamed = found(renameAccount(db, actor(request), id, { name, version }))
+    if (renamed !== 'stale')
       return reply.seeOther(
         '/customer/account',
         renamed === 'saved'

@@ -193,26 +193,22 @@ export function proposeProjectIdentifier(db: Db, accountId: AccountId, taken: st
   )
 }
 
-/** Renames a project. Undefined when it is no longer at the version that the edit was made on. */
+/** Renames a project. 'stale' when it is no longer at the version that the edit was made on, undefined when it is gone. */
 export function renameProject(
   db: Db,
   actor: Actor,
   { accountId, projectId }: { accountId: AccountId; projectId: ProjectId },
   { name, version }: { name: string; version: number },
-): 'saved' | 'unchanged' | undefined {
+): 'saved' | 'unchanged' | 'stale' | undefined {
   return write(db, actor, (tx) => {
-    const own = and(
-      eq(projects.accountId, accountId),
-      eq(projects.id, projectId),
-      eq(projects.version, version),
-      isNull(projects.deletedAt),
-    )
-    const before = tx.select().from(projects).where(own).get()
+    const where = and(eq(projects.accountId, accountId), eq(projects.id, projectId), isNull(projects.deletedAt))
+    const before = tx.select().from(projects).where(where).get()
     if (!before) return undefined
+    if (before.version !== version) return 'stale'
     if (before.name === name) return 'unchanged'
     tx.update(projects)
       .set({ name, ...named(name, before.identifier), version: sql`${projects.version} + 1` })
-      .where(own)
+      .where(where)
       .run()
     record(tx, actor, { kind: 'project.renamed', accountId, projectId, change: { name: [before.name, name] } })
     return 'saved'

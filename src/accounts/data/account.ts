@@ -86,20 +86,21 @@ export function proposeAccountIdentifier(db: Db, taken: string): string {
   )
 }
 
-/** Renames an account. Undefined when it is no longer at the version that the edit was made on. */
+/** Renames an account. 'stale' when it is no longer at the version that the edit was made on, undefined when it is gone. */
 export function renameAccount(
   db: Db,
   actor: Actor,
   accountId: AccountId,
   { name, version }: { name: string; version: number },
-): 'saved' | 'unchanged' | undefined {
+): 'saved' | 'unchanged' | 'stale' | undefined {
   return write(db, actor, (tx) => {
     const before = tx
       .select()
       .from(accounts)
-      .where(and(eq(accounts.id, accountId), eq(accounts.version, version), isNull(accounts.deletedAt)))
+      .where(and(eq(accounts.id, accountId), isNull(accounts.deletedAt)))
       .get()
     if (!before) return undefined
+    if (before.version !== version) return 'stale'
     if (before.name === name) return 'unchanged'
     tx.update(accounts)
       .set({ name, ...named(name, before.identifier), version: sql`${accounts.version} + 1` })

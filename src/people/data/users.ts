@@ -86,20 +86,17 @@ export function hasOperator(db: Db): boolean {
   return db.select({ id: users.id }).from(users).where(eq(users.operator, true)).limit(1).get() !== undefined
 }
 
-/** Renames a user. Undefined when it is no longer at the version that the edit was made on. */
+/** Renames a user. 'stale' when it is no longer at the version that the edit was made on, undefined when it is gone. */
 export function renameUser(
   db: Db,
   actor: Actor,
   userId: UserId,
   { name, version }: { name: string; version: number },
-): 'saved' | 'unchanged' | undefined {
+): 'saved' | 'unchanged' | 'stale' | undefined {
   return write(db, actor, (tx) => {
-    const before = tx
-      .select()
-      .from(users)
-      .where(and(eq(users.id, userId), eq(users.version, version)))
-      .get()
+    const before = tx.select().from(users).where(eq(users.id, userId)).get()
     if (!before) return undefined
+    if (before.version !== version) return 'stale'
     if (before.name === name) return 'unchanged'
     tx.update(users)
       .set({ name, ...named(name, before.email), version: sql`${users.version} + 1` })

@@ -39,8 +39,8 @@ export default async function profileRoutes(app: FastifyInstance) {
     const form = readForm(ownName, request.body)
     if (!form.input) return showProfile(request, reply.code(422), { name: form })
     const { name, version } = form.input
-    const renamed = renameUser(db, actor(request), request.signedIn.id, { name, version })
-    if (renamed)
+    const renamed = found(renameUser(db, actor(request), request.signedIn.id, { name, version }))
+    if (renamed !== 'stale')
       return reply.seeOther(
         '/profile',
         renamed === 'saved' ? 'Your name was changed.' : apart`Your name is already ${name}. Nothing was changed.`,

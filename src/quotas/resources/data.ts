@@ -1,4 +1,4 @@
-import { and, asc, count, eq, sql } from 'drizzle-orm'
+import { asc, count, eq, sql } from 'drizzle-orm'
 import { type Db, write } from '../../db/open.ts'
 import { prepared } from '../../db/prepared.ts'
 import { keptLimits, limits, planLimits, quotaRequestAmounts, resources } from '../../db/schema.ts'
@@ -43,21 +43,21 @@ export function addResource(
   })
 }
 
-/** Changes name and unit. Undefined when the resource is no longer at the version that the edit was made on. */
+/** Changes name and unit. 'stale' when the resource is no longer at the version that the edit was made on, undefined when it is gone. */
 export function changeResource(
   db: Db,
   actor: Actor,
   key: string,
   { name, unit, version }: { name: string; unit: string; version: number },
-): 'saved' | 'unchanged' | undefined {
+): 'saved' | 'unchanged' | 'stale' | undefined {
   return write(db, actor, (tx) => {
-    const own = and(eq(resources.key, key), eq(resources.version, version))
-    const before = tx.select().from(resources).where(own).get()
+    const before = tx.select().from(resources).where(eq(resources.key, key)).get()
     if (!before) return undefined
+    if (before.version !== version) return 'stale'
     if (before.name === name && before.unit === unit) return 'unchanged'
     tx.update(resources)
       .set({ name, unit, version: sql`${resources.version} + 1` })
-      .where(own)
+      .where(eq(resources.key, key))
       .run()
     record(tx, actor, {
       kind: 'limit.resource-changed',

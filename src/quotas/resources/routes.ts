@@ -56,8 +56,8 @@ export default async function resourceRoutes(app: FastifyInstance) {
     const form = readForm(change, request.body)
     if (!form.input) return show(request, reply.code(422), { editing: { key, form } })
     const { name } = form.input
-    const changed = changeResource(db, supportActor(request), key, form.input)
-    if (changed)
+    const changed = found(changeResource(db, supportActor(request), key, form.input))
+    if (changed !== 'stale')
       return reply.seeOther(
         '/support/resources',
         changed === 'saved' ? apart`${name} is saved.` : apart`${name} is as it was. Nothing was changed.`,
