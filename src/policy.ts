@@ -194,6 +194,11 @@ export function isOfPartnerArea(action: Action): boolean {
   return policy[action].every((standing) => (partners as readonly Standing[]).includes(standing))
 }
 
+/** Whether it belongs to the Support Area, and so to no account. */
+export function isOfSupportArea(action: Action): boolean {
+  return policy[action].every((standing) => standing === 'support')
+}
+
 /** An account admin may do in every project what its Project Admin may. */
 const projectPolicy = {
   'project.rename': ['admin'],

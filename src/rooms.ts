@@ -14,6 +14,7 @@ import apiDocsRoutes from './api/docs/routes.ts'
 import historyRoutes from './history/routes.ts'
 import notificationRoutes from './home/notifications/routes.ts'
 import homeRoutes from './home/routes.ts'
+import savedViewRoutes from './home/saved-views/routes.ts'
 import searchRoutes from './home/search/routes.ts'
 import backupRoutes from './operations/backups/routes.ts'
 import clockRoutes from './operations/clock/routes.ts'
@@ -74,6 +75,7 @@ export const rooms = [
   passwordResetRoutes,
   homeRoutes,
   notificationRoutes,
+  savedViewRoutes,
   searchRoutes,
   profileRoutes,
   passwordChangeRoutes,

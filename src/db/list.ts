@@ -63,6 +63,8 @@ export type ListQuery<Filters extends string = string> = {
   size: number
   cursor: Cursor | undefined
   remembered?: boolean // An address that says nothing shows it otherwise than at first.
+  /** The reader's saved views, where the list can have any: the address's query of each, if the list still knows all in it. */
+  saved?: { id: number; name: string; query: string | undefined }[]
 }
 
 /**

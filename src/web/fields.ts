@@ -60,6 +60,8 @@ export const projectName = () => called('Enter the project’s name.')
 
 export const planName = () => called('Enter the plan’s name.')
 
+export const viewName = () => line('Enter a name for the view.', 40)
+
 /** It goes into letters to its user, whom somebody else may have added it for. */
 export const passkeyName = () => called('Enter a name, such as “Phone”.')
 

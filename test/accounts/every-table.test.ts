@@ -45,6 +45,11 @@ const fates: Record<TableName, Fate> = {
     deleted: 'those that ended with a tie',
   },
   serviceUsers: { exported: 'service-users' },
+  savedViews: {
+    exported: { not: 'each is its user’s: in Download my data' },
+    moved: 'those of the old partner’s people end',
+    deleted: 'those that ended with a tie',
+  },
   projects: { exported: 'projects', purged: 'the row with its identifier, which is never given out again' },
   projectAccess: { exported: 'project-access', moved: 'that of the old partner’s people ends' },
   keptAccess: {
@@ -212,6 +217,8 @@ async function fill(t: Test): Promise<Filled> {
   })
   await petra.switchTo('acme')
   await did(petra, '/customer/users', { button: 'Invite', fields: { name: 'Quinn', email: 'quinn@cloudhaus.example' } })
+  for (const who of [petra, stella])
+    await did(who, '/customer/users?role=admin&q=a', { button: 'Save view', fields: { viewName: 'Our admins' } })
   await petra.switchTo('cloudhaus')
   await did(stella, '/projects/website', { button: 'Save quotas', fields: { cores: '4' } })
   const website = panel.db.select().from(schema.projects).where(eq(schema.projects.identifier, 'website')).get()

@@ -1,7 +1,16 @@
 import { eq } from 'drizzle-orm'
 import { Secret, TOTP } from 'otpauth'
 import type { Browser } from 'playwright-core'
-import { accounts, deliveries, installation, memberships, passkeys, sessions, webhooks } from '../../src/db/schema.ts'
+import {
+  accounts,
+  deliveries,
+  installation,
+  memberships,
+  passkeys,
+  savedViews,
+  sessions,
+  webhooks,
+} from '../../src/db/schema.ts'
 import { type CastName, cast, demoPassword } from '../../src/demo.ts'
 import { readId } from '../../src/web/fields.ts'
 import { passkeyOf } from '../authenticator.ts'
@@ -72,6 +81,16 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     await petra.fill({ Name: name, ...limits })
     await petra.press('Create plan')
   }
+  const petras = { userId: userId(panel, 'petra'), accountId: accountId(panel, 'cloudhaus'), list: 'customers' }
+  const [savedView] = panel.db
+    .insert(savedViews)
+    .values([
+      { ...petras, name: longName.slice(0, 40), search: 'a', query: 'sort=name' },
+      { ...petras, name: 'מצפון', search: '', query: 'tag=south' },
+      { ...petras, name: 'Of a filter that went', search: '', query: 'colour=red' },
+    ])
+    .returning()
+    .all()
   await petra.goto('/partner/customers/acme/details')
   await petra.fill({
     Contact: longName,
@@ -338,6 +357,24 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     { name: 'customers-errors', who: petra, path: '/partner/customers', act: emptyForm('Create customer') },
     { name: 'customers-nothing-found', who: petra, path: '/partner/customers?q=nothing' },
     { name: 'customers-partner-user', who: max, path: '/partner/customers' },
+    {
+      name: 'customers-save-view',
+      who: petra,
+      path: '/partner/customers?tag=north&sort=name',
+      act: openMenu('views .menu'),
+    },
+    { name: 'customers-saved-view', who: petra, path: '/partner/customers?q=a&sort=name' },
+    { name: 'saved-view', who: petra, path: `/saved-views/${savedView?.id}` },
+    { name: 'saved-view-ended', who: petra, path: `/saved-views/${(savedView?.id ?? 0) + 2}` },
+    {
+      name: 'saved-view-errors',
+      who: petra,
+      path: '/partner/customers?tag=north&sort=name',
+      act: async (who) => {
+        await openMenu('views .menu')(who)
+        await who.press('Save view')
+      },
+    },
     { name: 'customer-users', who: petra, path: '/partner/customers/acme/users' },
     { name: 'customer-users-empty', who: petra, path: `/partner/customers/${longIdentifier}/users` },
     { name: 'customer-projects', who: petra, path: '/partner/customers/acme/projects' },

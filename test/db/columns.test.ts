@@ -70,6 +70,7 @@ import { type Person, record } from '../../src/records/record.ts'
 import { hashToken } from '../../src/secrets.ts'
 import { emailKey } from '../../src/web/fields.ts'
 import { keepListChoice } from '../../src/web/lists/data.ts'
+import { renameSavedView, saveView } from '../../src/web/lists/saved/data.ts'
 import { noteOutcome } from '../../src/webhooks/data/outcomes.ts'
 import {
   changeWebhook,
@@ -774,6 +775,20 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
       ({ db, stella }) => {
         keepListChoice(db, stella.userId, 'users', 'sort=joined')
         return { userId: stella.userId, list: 'users', query: 'sort=joined' }
+      },
+    ],
+  ],
+  savedViews: [
+    [
+      ({ db, stella, account }) => {
+        const view = { name: 'Admins', search: 'a', query: 'role=admin' }
+        const of = { accountId: account('acme').id, list: 'users' }
+        saveView(db, stella, of, view)
+        return { ...of, ...view, userId: stella.userId }
+      },
+      ({ db, stella }, { id }) => {
+        renameSavedView(db, stella, id, 'Managers')
+        return { name: 'Managers' }
       },
     ],
   ],

@@ -38,6 +38,7 @@ import { changeLimits } from '../../src/quotas/data/limits.ts'
 import { cancelRequest } from '../../src/quotas/requests/data/asking.ts'
 import { atCommandLine, byItself, record } from '../../src/records/record.ts'
 import { hashToken } from '../../src/secrets.ts'
+import { saveView } from '../../src/web/lists/saved/data.ts'
 import { Authenticator, askedOn, passkeyOf } from '../authenticator.ts'
 import { type Client, type Fields, type Page, type Panel, projectId } from '../harness.ts'
 import { addFailedDelivery, addWebhook } from '../webhooks/receiver.ts'
@@ -105,6 +106,12 @@ const passkeyOfWho = (w: World, who: Who) => ({
       .get().id,
   ),
 })
+const viewOfWho = (w: World, who: Who) => {
+  const of = { accountId: w.accountOf(who), list: 'users' }
+  const view = saveView(w.db, w.person(who), of, { name: 'Late view', search: 'a', query: '' })
+  if (typeof view !== 'object') throw new Error(`${who} could not save a view: ${view}`)
+  return { savedView: String(view.id) }
+}
 const inEmpty = (w: World) => ({ customer: 'empty', id: idIn(w, invitations, 'empty') })
 const inDirect = (w: World) => ({ identifier: 'direct', request: requestIn(w, 'direct') })
 const ofStella = (w: World) => ({ user: String(w.userId('Stella')) })
@@ -139,6 +146,9 @@ export const acts: Record<string, Act | Act[]> = {
     },
   },
   '/profile/notifications': {},
+  '/saved-views': {},
+  '/saved-views/:savedView/name': { objects: viewOfWho },
+  '/saved-views/:savedView/removal': { objects: viewOfWho },
   '/profile/display': { fields: () => ({ theme: 'dark', timeZone: 'Europe/Berlin', numbers: 'point' }) },
   '/profile/name': { fields: () => ({ name: 'Changed', version: '1' }) },
   '/profile/password': { fields: () => ({ current: demoPassword, password: words, repeated: words }) },

@@ -61,6 +61,7 @@ import * as plans from '../../src/quotas/plans/data/plans.ts'
 import { askForMore, cancelRequest } from '../../src/quotas/requests/data/asking.ts'
 import { approveRequest, declineRequest } from '../../src/quotas/requests/data/deciding.ts'
 import * as requests from '../../src/quotas/requests/data/reading.ts'
+import * as savedViewData from '../../src/web/lists/saved/data.ts'
 import * as deliveries from '../../src/webhooks/data/deliveries.ts'
 import * as webhooks from '../../src/webhooks/data/webhooks.ts'
 import { accountId, type Client, type Page, type Panel, projectId, startApp, there, userId } from '../harness.ts'
@@ -117,6 +118,10 @@ const whoMay: Record<Group, string[]> = {
     'POST /notifications/read',
     'GET /profile/notifications',
     'POST /profile/notifications',
+    'POST /saved-views',
+    'GET /saved-views/:savedView',
+    'POST /saved-views/:savedView/name',
+    'POST /saved-views/:savedView/removal',
     'GET /profile',
     'GET /.well-known/change-password',
     'POST /profile/display',
@@ -924,6 +929,22 @@ t.test('data functions that are given one tenant and another’s object find not
     findPasskey: passkeyData.findPasskey(db, stella, Number(umbrella.passkey)),
     renamePasskey: passkeyData.renamePasskey(db, actor, Number(umbrella.passkey), 'Changed'),
     removePasskey: passkeyData.removePasskey(db, actor, Number(umbrella.passkey), () => {}),
+    findSavedView: savedViewData.findSavedView(db, stella, Number(umbrella.savedView)),
+    listSavedViews: savedViewData.listSavedViews(db, { userId: stella, accountId: umbrellaId, list: 'users' }),
+    saveView: savedViewData.saveView(
+      db,
+      actor,
+      { accountId: umbrellaId, list: 'users' },
+      { name: 'Changed', search: 'a', query: '' },
+    ),
+    saveViewOfSupport: savedViewData.saveView(
+      db,
+      actor,
+      { accountId: null, list: 'all-users' },
+      { name: 'Changed', search: 'a', query: '' },
+    ),
+    renameSavedView: savedViewData.renameSavedView(db, actor, Number(umbrella.savedView), 'Changed'),
+    removeSavedView: savedViewData.removeSavedView(db, actor, Number(umbrella.savedView)),
     findEmailChange: emailChange.findEmailChange(db, { id: stella, email: '', emailProved: false }, umbrella.token, 1),
   }
   for (const [name, result] of Object.entries(found))

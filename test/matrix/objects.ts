@@ -17,6 +17,7 @@ import { type CastName, cast } from '../../src/demo.ts'
 import { byItself } from '../../src/records/record.ts'
 import { allTopics, ruleOf, wayField } from '../../src/records/topics.ts'
 import { hashToken } from '../../src/secrets.ts'
+import { saveView } from '../../src/web/lists/saved/data.ts'
 import { tokenOf } from '../api/program.ts'
 import { passkeyOf } from '../authenticator.ts'
 import { accountId, type Fields, type Panel, startApp, userId } from '../harness.ts'
@@ -30,6 +31,7 @@ export type Objects = Record<
   | 'apiToken'
   | 'serviceUser'
   | 'passkey'
+  | 'savedView'
   | 'customer'
   | 'identifier'
   | 'project'
@@ -60,6 +62,7 @@ export const missing: Objects = {
   apiToken: '99999',
   serviceUser: '99999',
   passkey: '99999',
+  savedView: '99999',
   request: '99999',
   key: 'nothing',
   import: '99999',
@@ -148,6 +151,7 @@ export async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepar
           .returning()
           .get().id,
       ),
+      savedView: String(savedViewOf(panel, who, customer)),
       request: String(
         db
           .select({ id: quotaRequests.id })
@@ -203,6 +207,15 @@ export function serviceUserOf({ db, app }: Panel, account: string, name: string)
   return made
 }
 
+/** A view of an account's users that somebody saved. */
+export function savedViewOf({ db, app }: Panel, who: CastName, account: string): number {
+  const [userId_, of] = [userId({ db }, who), { accountId: accountId({ db }, account), list: 'users' }]
+  const name = account === 'acme' ? 'Own view' : 'Secret view'
+  const view = saveView(db, { ...byItself(app.now()), userId: userId_ }, of, { name, search: 'a', query: '' })
+  if (typeof view !== 'object') throw new Error(`${who} could not save a view of ${account}: ${view}`)
+  return view.id
+}
+
 export function addressOf(url: string, objects: Objects): string {
   return url.replaceAll(/:(\w+)/g, (_, name: keyof Objects) => objects[name])
 }
@@ -215,6 +228,8 @@ const allDaily: Fields = Object.fromEntries(
 const plausible: Record<string, Fields> = {
   '/notifications/read': { until: '99999' },
   '/profile/notifications': { ...allDaily },
+  '/saved-views': { viewName: 'Changed', of: 'users', list: 'role=admin', page: '/customer/users' },
+  '/saved-views/:savedView/name': { viewName: 'Changed' },
   '/partner/customers': { name: 'Changed', identifier: 'changed' },
   '/partner/customers/:customer/invitations': { name: 'Changed', email: 'changed@x.example' },
   '/partner/customers/:customer/quotas': { projects: '1', version: '1' },

@@ -148,6 +148,16 @@ async function fill(t: Test): Promise<Filled> {
     fields: { cores: '21', reason: `${name} and ${email} need it` },
   })
 
+  for (const [who, path] of [
+    [petra, '/partner/customers'],
+    [stella, '/customer/users'],
+    [tom, '/customer/users'],
+  ] as const)
+    await did(who, `${path}?${new URLSearchParams({ q: `${name} ${email}` })}`, {
+      button: 'Save view',
+      fields: { viewName: email.slice(0, 40) },
+    })
+
   const csv = (text: string, file: string) => ({ name: file, bytes: Buffer.from(text) })
   const quoted = `"${name.replaceAll('"', '""')}"`
   const done = () =>

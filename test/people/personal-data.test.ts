@@ -44,6 +44,7 @@ t.test('the download has notifications that may be read, and the choices of one 
     'sec-fetch-site': 'same-origin',
     'sec-fetch-mode': 'navigate',
   })
+  await stella.submit(`${list}?q=tom&role=member`, 'Save view', { viewName: 'Toms' })
   const choices = panel.db.select().from(listChoices).all()
   const downloaded = async (who: typeof tom) => JSON.parse((await who.submit('/profile', 'Download my data')).body)
   const data = await downloaded(stella)
@@ -57,8 +58,13 @@ t.test('the download has notifications that may be read, and the choices of one 
     choices.filter((row) => row.userId === userId(panel, 'stella')).map(({ list, query }) => ({ list, query })),
   )
   t.equal(data.listChoices.length, 1)
+  t.same(data.savedViews, [{ account: 'acme', list: 'users', name: 'Toms', search: 'tom', query: 'role=member' }])
   const other = await downloaded(tom)
-  t.same([limitNews(other), other.notificationChoices, other.listChoices], [[], [], []], 'nothing of Stella’s')
+  t.same(
+    [limitNews(other), other.notificationChoices, other.listChoices, other.savedViews],
+    [[], [], [], []],
+    'nothing of Stella’s',
+  )
 
   panel.db
     .update(memberships)

@@ -83,6 +83,9 @@ const askAsDirect = all(
   as('olga', '/support/accounts/direct/quotas', 'Save quotas', { fields: { cores: '4' } }),
   as('dora', '/customer/quotas', 'Send request', { fields: { cores: '5', reason: 'Growth' } }),
 )
+const saveAdmins = as('stella', '/customer/users?role=admin&sort=joined', 'Save view', {
+  fields: { viewName: 'Our admins' },
+})
 const newAccount = as('olga', '/support/accounts', 'Create account', {
   fields: {
     name: 'New',
@@ -194,6 +197,25 @@ const acts: Record<string, Act | string> = {
     page: '/profile/notifications',
     button: 'Save changes',
     fields: { 'mail-projects': 'off' },
+  },
+  'POST /saved-views': {
+    who: 'stella',
+    page: '/customer/users?role=admin&sort=joined',
+    button: 'Save view',
+    fields: { viewName: 'Our admins' },
+  },
+  'POST /saved-views/:savedView/name': {
+    who: 'stella',
+    first: saveAdmins,
+    page: '/saved-views/1',
+    button: 'Save name',
+    fields: { viewName: 'Managers' },
+  },
+  'POST /saved-views/:savedView/removal': {
+    who: 'stella',
+    first: saveAdmins,
+    page: '/saved-views/1',
+    button: 'Remove view',
   },
   'POST /profile/display': { who: 'tom', page: '/profile', button: 'Save display', fields: { theme: 'dark' } },
   'POST /profile/name': { who: 'tom', page: '/profile', button: 'Save name', fields: { name: 'Thomas' } },

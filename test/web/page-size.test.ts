@@ -1,6 +1,6 @@
 import { and, eq, like, notInArray } from 'drizzle-orm'
 import t from 'tap'
-import { memberships, projects } from '../../src/db/schema.ts'
+import { memberships, projects, savedViews } from '../../src/db/schema.ts'
 import { accountId, startApp, userId } from '../harness.ts'
 import { fillLists, giveAccess, pagesWithLists, personEmail } from './full-lists.ts'
 
@@ -21,6 +21,21 @@ t.test('lists of 50 rows are small', async (t) => {
   const people = ['stella', 'tom', personEmail(1)].map((who) => userId(panel, who))
   for (const { id } of db.select().from(projects).where(like(projects.identifier, '%-%')).all())
     for (const person of people) giveAccess(panel, person, id)
+
+  // And a few views of their own.
+  for (const [list, who, account] of [
+    ['customers', 'petra', 'cloudhaus'],
+    ['users', 'stella', 'acme'],
+    ['users', 'petra', 'cloudhaus'],
+    ['all-users', 'olga', null],
+    ['accounts', 'olga', null],
+  ] as const)
+    for (let n = 0; n < 3; n++) {
+      const of = { userId: userId(panel, who), accountId: account && accountId(panel, account), list }
+      db.insert(savedViews)
+        .values({ ...of, name: `Berlin ${n}`, search: `berlin ${n}`, query: 'sort=name' })
+        .run()
+    }
 
   const { clients, pages } = await pagesWithLists(panel, '?size=50')
   t.ok(pages.length >= 25, `${pages.length} pages`)

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
-import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { foreignKey, index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { AccountId, UserId } from '../ids.ts'
-import { accounts } from './accounts.ts'
+import { accounts, memberships } from './accounts.ts'
 
 export const users = sqliteTable(
   'users',
@@ -145,4 +145,32 @@ export const listChoices = sqliteTable(
     query: text().notNull(),
   },
   (table) => [primaryKey({ columns: [table.userId, table.list] })],
+)
+
+/** A list as a user wants to find it again, under a name of theirs: for nobody else, and while they are in the account. */
+export const savedViews = sqliteTable(
+  'saved_views',
+  {
+    id: integer().primaryKey(),
+    userId: integer('user_id')
+      .$type<UserId>()
+      .notNull()
+      .references(() => users.id),
+    // None for Support’s lists.
+    accountId: integer('account_id').$type<AccountId>(),
+    list: text().notNull(),
+    name: text().notNull(),
+    // What is searched for: people type names and e-mails there.
+    search: text().notNull(),
+    // Filters, sort and rows, as in the list’s address.
+    query: text().notNull(),
+  },
+  (table) => [
+    index('saved_views_user').on(table.userId, table.list, table.accountId),
+    index('saved_views_member').on(table.accountId, table.userId),
+    foreignKey({
+      columns: [table.accountId, table.userId],
+      foreignColumns: [memberships.accountId, memberships.userId],
+    }),
+  ],
 )

@@ -12,6 +12,7 @@ import {
   passkeys,
   passwordResets,
   recoveryCodes,
+  savedViews,
   sessions,
   users,
 } from '../../db/schema.ts'
@@ -95,7 +96,7 @@ export function deleteUser(
     const person = recognise(tx, user)
     forgetNotificationsOf(tx, userId)
     endMemberships(tx, actor, userId)
-    for (const table of [sessions, listChoices, recoveryCodes, passkeys, passwordResets, emailChanges])
+    for (const table of [sessions, listChoices, savedViews, recoveryCodes, passkeys, passwordResets, emailChanges])
       tx.delete(table).where(eq(table.userId, userId)).run()
     // While the rows by which they are found still know the person.
     forgetLetters(tx, actor, secrets, person)

@@ -148,6 +148,12 @@ export const erasure: Erasure = {
     list: oneOfAList,
     query: never('names and values of sorts and filters, nothing that was typed: in Download my data all the same'),
   },
+  savedViews: {
+    list: oneOfAList,
+    name: freeText('its user finds a list by it', 'savedViews.name'),
+    search: freeText('it is what its user looks for', 'savedViews.search'),
+    query: never('names and values of sorts and filters: in Download my data all the same'),
+  },
   throttles: {
     key: identifies('the row of the e-mail is deleted; those of network addresses name nobody and go after a day', {
       not: 'a hash of the e-mail that is gone a day later',

@@ -45,6 +45,7 @@ const labels: Record<string, string> = {
   timeZone: 'Time zone',
   unit: 'Unit',
   url: 'Address',
+  viewName: 'Name',
   ...Object.fromEntries(allTopics.map((topic) => [wayField(topic), ruleOf(topic).title])),
 }
 
@@ -85,6 +86,8 @@ const hidden = [
   'projects',
   'to',
   'keep',
+  'of',
+  'page',
   'current',
   'password',
   'repeated',

@@ -71,6 +71,8 @@ export type Views = {
   >
   'home/notification-choices': Names<'emailProved' | 'form' | 'topics' | 'ways'>
   'home/notifications': Names<'list' | 'mostUnread' | 'newest' | 'unread'>
+  'home/saved-views/new': Names<'back' | 'form'>
+  'home/saved-views/view': Names<'back' | 'form' | 'view' | 'works'>
   'home/search': Names<'groups' | 'q'>
   'operations/backups/index': Names<
     | 'copies'

@@ -14,10 +14,10 @@ export function readList<Filters extends string>(
   spec: ListSpec<never, Filters>,
   prefix = '',
 ): ListQuery<Filters> {
-  if (request.method === 'GET') return readQuery(request.query as Record<string, unknown>, spec, prefix)
+  if (request.method === 'GET') return readListFields(request.query as Record<string, unknown>, spec, prefix)
   // A form that is shown again is on the page that it was sent from, which may be another one.
   try {
-    return readQuery(refererQuery(request), spec, prefix)
+    return readListFields(refererQuery(request), spec, prefix)
   } catch (error) {
     if (error instanceof Refusal) return firstPage(spec)
     throw error
@@ -34,17 +34,18 @@ export function readListText<Filters extends string>(
   prefix = '',
 ): ListQuery<Filters> {
   try {
-    return readQuery(Object.fromEntries(new URLSearchParams(text)), spec, prefix)
+    return readListFields(Object.fromEntries(new URLSearchParams(text)), spec, prefix)
   } catch (error) {
     if (error instanceof Refusal) return firstPage(spec)
     throw error
   }
 }
 
-function readQuery<Filters extends string>(
+/** The list that an address’s query asks for. Throws a 400 where the list does not have what it names. */
+export function readListFields<Filters extends string>(
   given: Record<string, unknown>,
   spec: ListSpec<never, Filters>,
-  prefix: string,
+  prefix = '',
 ): ListQuery<Filters> {
   const text = (name: string) => {
     const value = given[prefix + name]

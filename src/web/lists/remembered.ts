@@ -1,13 +1,30 @@
 import type { FastifyRequest } from 'fastify'
 import type { ListQuery, ListSpec } from '../../db/list.ts'
+import { isOfSupportArea } from '../../policy.ts'
 import { findListChoice, keepListChoice } from './data.ts'
 import { isFromSamePage, listAddress, readList, readListText, refererQuery } from './list.ts'
+import { listSavedViews } from './saved/data.ts'
+import { shownViews } from './saved/views.ts'
 
 // A list is shown again as its user last chose: sort, rows, and view (the filters with fixed values). What was searched for
 // or typed is not kept. An address that says how it is wanted is always followed.
 
-/** Reads what is asked of a list, as `readList`; where nothing is, what the user chose last. */
+/** Reads what is asked of a list, as `readList`; where nothing is, what the user chose last. With the views that they saved. */
 export function readRemembered<Filters extends string>(
+  request: FastifyRequest,
+  spec: ListSpec<never, Filters>,
+): ListQuery<Filters> {
+  const query = readChoice(request, spec)
+  const { user, account } = request.viewer
+  if (!user || Object.keys(spec.filters).length === 0) return query
+  const { can } = request.routeOptions.config
+  const accountId = can && isOfSupportArea(can) ? null : account?.id
+  if (accountId === undefined) return query
+  const of = { userId: user.id, accountId, list: spec.name }
+  return { ...query, saved: shownViews(listSavedViews(request.server.db, of), spec) }
+}
+
+function readChoice<Filters extends string>(
   request: FastifyRequest,
   spec: ListSpec<never, Filters>,
 ): ListQuery<Filters> {

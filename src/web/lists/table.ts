@@ -49,7 +49,8 @@ export function tableOf(columns: ListSpec<never>['columns'], { show, acts, ticks
   if (headings.length > mostColumns) throw new Error(`A table has at most ${mostColumns} columns.`)
   const cells = headings.map(({ head, look, label }) => {
     const rest = look.split(' ').filter((word) => word && !byHeading.has(word))
-    const labelled = label && !hiddenOnPhones.test(look) ? ` data-label="${escaped(head)}"` : ''
+    const labelled =
+      label && !hiddenOnPhones.test(look) ? ` data-label=${/^\w+$/.test(head) ? head : `"${escaped(head)}"`}` : ''
     return `${rest.length > 0 ? ` class="${rest.join(' ')}"` : ''}${labelled}`
   })
   let at = 0

@@ -23,6 +23,7 @@ import {
   quotaRequestAmounts,
   quotaRequests,
   records,
+  savedViews,
   users,
 } from '../../../db/schema.ts'
 import { isOneOf } from '../../../db/search.ts'
@@ -99,6 +100,7 @@ export function purgeAccount(
     tx.delete(limits).where(eq(limits.accountId, id)).run()
     deleteTokensFor(tx, id)
     forgetServiceUsers(tx, id, at)
+    tx.delete(savedViews).where(eq(savedViews.accountId, id)).run()
     const people = tx.delete(memberships).where(eq(memberships.accountId, id)).run().changes
     tx.update(accounts)
       .set({

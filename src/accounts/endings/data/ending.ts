@@ -8,6 +8,7 @@ import {
   keptAccess,
   memberships,
   projectAccess,
+  savedViews,
   ties,
   tieTags,
 } from '../../../db/schema.ts'
@@ -50,6 +51,9 @@ export function endMembership(
     .run()
   tx.delete(keptAccess)
     .where(and(eq(keptAccess.accountId, accountId), eq(keptAccess.userId, userId)))
+    .run()
+  tx.delete(savedViews)
+    .where(and(eq(savedViews.accountId, accountId), eq(savedViews.userId, userId)))
     .run()
   tx.delete(memberships).where(own).run()
   const change: Change = { role: [member.role, null] }

@@ -52,7 +52,7 @@ export const customerList = {
     name: { head: 'Name', look: 'main who', sorts: ['name', 'name-z'], file: ({ name }) => name },
     identifier: { file: ({ identifier }) => identifier },
     users: { head: 'Users', look: 'num wide', file: ({ users }) => users },
-    projects: { head: 'Projects' },
+    projects: { head: 'Projects', look: 'muted' },
     status: {
       head: 'Status',
       look: 'not-narrow',

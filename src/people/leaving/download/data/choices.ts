@@ -2,7 +2,14 @@ import { and, asc, eq, gt } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import type { UserId } from '../../../../db/ids.ts'
 import type { Db } from '../../../../db/open.ts'
-import { accounts, listChoices, notificationChoices, notifications, records } from '../../../../db/schema.ts'
+import {
+  accounts,
+  listChoices,
+  notificationChoices,
+  notifications,
+  records,
+  savedViews,
+} from '../../../../db/schema.ts'
 import { isEntitled } from '../../../../records/data/entitled.ts'
 import { pageSize, pages } from './pages.ts'
 import type { Section } from './section.ts'
@@ -58,6 +65,23 @@ export function ofChoices(db: Db, userId: UserId): Section[] {
           .from(listChoices)
           .where(eq(listChoices.userId, userId))
           .orderBy(asc(listChoices.list))
+          .all(),
+    },
+    {
+      name: 'savedViews',
+      rows: () =>
+        db
+          .select({
+            account: accounts.identifier,
+            list: savedViews.list,
+            name: savedViews.name,
+            search: savedViews.search,
+            query: savedViews.query,
+          })
+          .from(savedViews)
+          .leftJoin(accounts, eq(accounts.id, savedViews.accountId))
+          .where(eq(savedViews.userId, userId))
+          .orderBy(asc(savedViews.id))
           .all(),
     },
   ]

@@ -1,6 +1,6 @@
 import { and, eq, inArray, isNull, or, type SQL, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
-import { searchText, sortKey, tieSearch } from '../../../../db/fold.ts'
+import { searchText, sortKey } from '../../../../db/fold.ts'
 import type { AccountId } from '../../../../db/ids.ts'
 import type { Db } from '../../../../db/open.ts'
 import {
@@ -14,8 +14,8 @@ import {
   personalChanges,
   quotaRequests,
   records,
+  savedViews,
   ties,
-  tieTags,
 } from '../../../../db/schema.ts'
 import { isOneOf } from '../../../../db/search.ts'
 import { withdrawLetters } from '../../../../mail/outbox.ts'
@@ -25,6 +25,7 @@ import type { Secrets } from '../../../../secrets.ts'
 import { emailKey } from '../../../../web/fields.ts'
 import { forgive, logInCounter, resetCounter } from '../../../log-in/throttle/data.ts'
 import { type Mentioned, mentionsOf } from '../../mentions.ts'
+import { forgetDetails, forgetInViews } from './notes.ts'
 import { importRowsAbout, invitationsTo, type Known, lettersNaming, lettersTo } from './recognising.ts'
 
 // Finds the data about a person and forgets it, as erasure.ts lists it.
@@ -170,6 +171,7 @@ export function forgetMentions(tx: Db, person: Known): void {
       .run()
 
   forgetDetails(tx, naming(ties.contactName, ties.contactEmail, ties.contactAddress, ties.note), rewrite)
+  forgetInViews(tx, naming(savedViews.name, savedViews.search), person, rewrite)
 
   const files = tx
     .select()
@@ -220,25 +222,4 @@ export function spellingsOf({ names, emails }: Known): string[] {
       ]),
     ),
   ]
-}
-
-/** What a partner keeps about a customer. */
-function forgetDetails(tx: Db, which: SQL | undefined, rewrite: (accountId: AccountId, text: string) => string): void {
-  for (const tie of tx.select().from(ties).where(which).all()) {
-    const said = (text: string) => rewrite(tie.accountId, text)
-    const contact = { contactName: said(tie.contactName), contactEmail: said(tie.contactEmail) }
-    const tags = tx.select({ tag: tieTags.tag }).from(tieTags).where(eq(tieTags.tieId, tie.id)).all()
-    tx.update(ties)
-      .set({
-        ...contact,
-        contactAddress: said(tie.contactAddress),
-        note: said(tie.note),
-        search: tieSearch(
-          { ...contact, reference: tie.reference },
-          tags.map(({ tag }) => tag),
-        ),
-      })
-      .where(eq(ties.id, tie.id))
-      .run()
-  }
 }
