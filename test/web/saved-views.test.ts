@@ -74,6 +74,7 @@ t.test('one is offered where a list differs from all of its tabs', async (t) => 
     ['stella', '/customer/users'],
     ['petra', '/partner/customers/acme/users'],
     ['olga', '/support/users'],
+    ['olga', '/support/accounts'],
   ] as const) {
     const client = await panel.signIn(who)
     const page = await saveAndFollow(client, `${path}?q=a`, `${who} ${path}`)
@@ -85,6 +86,7 @@ t.test('one is offered where a list differs from all of its tabs', async (t) => 
     { list: 'users', accountId: accountId(panel, 'acme'), search: 'a', query: '' },
     { list: 'users', accountId: accountId(panel, 'cloudhaus') },
     { list: 'all-users', accountId: null, userId: userId(panel, 'olga') },
+    { list: 'accounts', accountId: null, userId: userId(panel, 'olga') },
   ])
 })
 

@@ -113,3 +113,51 @@ t.test('Support sees who is disabled and who is of Support', async (t) => {
   t.same((await olga.get(tab(page, 'Disabled'))).tableRows.length, 1)
   t.match((await olga.get(tab(page, 'Support'))).tableRows.join(), 'Olga')
 })
+
+t.test('Support sees partners, suspended and deleted accounts, with their numbers', async (t) => {
+  const panel = await startApp(t)
+  const olga = await panel.signIn('olga')
+  const list = '/support/accounts'
+  await olga.submit(`${list}/acme/suspension`, 'Suspend', { reason: 'Abuse' })
+  await (await panel.signIn('petra')).submit('/partner/customers/initech/suspension', 'Suspend', { reason: 'Unpaid' })
+  const before = await olga.get(list)
+  t.same(tabsOf(before), ['All 6', 'Partners 2', 'No admin', 'Suspended 2', 'Deleted 0'])
+  await olga.submit(`${list}/direct/removal`, 'Delete account', { identifier: 'direct' })
+  const page = await olga.get(list)
+  t.same(tabsOf(page), ['All 5', 'Partners 2', 'No admin', 'Suspended 2', 'Deleted 1'])
+  for (const [label, names] of [
+    ['Partners', ['Cloudhaus', 'Rival']],
+    ['No admin', []],
+    ['Suspended', ['Acme', 'Initech']],
+    ['Deleted', ['Direct']],
+  ] as const) {
+    const view = await olga.get(tab(page, label))
+    t.match(shown(view), label)
+    t.equal(view.tableRows.length, names.length)
+    for (const name of names) t.match(view.row(name), name)
+  }
+})
+
+t.test('the tabs of accounts are counted from indexes, up to 10,000', async (t) => {
+  const panel = await startApp(t)
+  const { db } = panel
+  const olga = await panel.signIn('olga')
+  const rows = (n: number, from: number) =>
+    Array.from({ length: n }, (_, i) => {
+      const identifier = `partner-${from + i}`
+      return { kind: 'partner', name: identifier, identifier, search: identifier, createdAt: 1 } as const
+    })
+  for (let from = 0; from < 9_998; from += 1_000)
+    db.insert(accounts)
+      .values(rows(Math.min(1_000, 9_998 - from), from))
+      .run()
+  t.match(tabsOf(await olga.get('/support/accounts')).slice(0, 2), ['All 10,000+', 'Partners 10,000'])
+  db.insert(accounts).values(rows(1, 9_998)).run()
+  t.match(tabsOf(await olga.get('/support/accounts')).slice(0, 2), ['All 10,000+', 'Partners 10,000+'])
+  const plan = (where: string) =>
+    JSON.stringify(
+      db.$client.prepare(`explain query plan select id from accounts where deleted_at is null and ${where}`).all(),
+    )
+  t.match(plan(`kind = 'partner'`), 'accounts_of_partners')
+  t.match(plan('(suspended_at is not null or support_suspended_at is not null)'), 'accounts_suspended')
+})

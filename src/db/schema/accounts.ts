@@ -57,6 +57,11 @@ export const accounts = sqliteTable(
     index('accounts_partner_identifier').on(table.partnerId, table.identifier).where(living),
     index('accounts_name').on(table.sortKey, table.id, table.search).where(living),
     index('accounts_created').on(table.createdAt).where(living),
+    // For how many there are.
+    index('accounts_of_partners').on(table.id).where(sql`deleted_at is null and kind = 'partner'`),
+    index('accounts_suspended')
+      .on(table.id)
+      .where(sql`deleted_at is null and (suspended_at is not null or support_suspended_at is not null)`),
     index('accounts_deleted').on(table.partnerId, table.deletedAt, table.id).where(restorable),
     index('accounts_deleted_name').on(table.sortKey, table.id, table.search).where(restorable),
     index('accounts_deleted_created').on(table.createdAt).where(restorable),

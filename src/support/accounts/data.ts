@@ -1,8 +1,9 @@
-import { and, eq, isNull, not, sql } from 'drizzle-orm'
+import { and, eq, isNull, not, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
 import { type Account, accountSorts } from '../../accounts/data/account.ts'
 import { isOfSupport } from '../../accounts/data/caretaker.ts'
 import { hasAdmin } from '../../accounts/members/data.ts'
+import { countForTab } from '../../db/counting.ts'
 import { isDeleted, restorableUntil } from '../../db/deletion.ts'
 import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import type { Db } from '../../db/open.ts'
@@ -10,6 +11,7 @@ import { accounts } from '../../db/schema.ts'
 import { amongFew } from '../../db/search.ts'
 import { type FoundBy, matchWithPeople } from '../../db/search-people.ts'
 import { isActive, isSuspended, suspensionOf } from '../../db/suspension.ts'
+import { upTo } from '../../web/format.ts'
 
 // Support sees all accounts and users: the only data functions without a tenant.
 
@@ -58,6 +60,23 @@ export const accountList = {
 } as const satisfies ListSpec<AccountRow>
 
 export type AccountFilter = keyof typeof accountList.filters
+
+/** The tabs of the list. How many have no admin is not counted: each would have to be looked at. */
+export function accountViews(db: Db) {
+  const view = (label: string, filters: Partial<Record<AccountFilter, string>>, where: SQL | undefined) => {
+    const rows = db.select({ one: accounts.id }).from(accounts).where(where)
+    return { label, filters, n: upTo(countForTab(db, `all accounts: ${label}`, rows)), look: '' }
+  }
+  const living = isNull(accounts.deletedAt)
+  return [
+    view('All', {}, living),
+    // Written as in the index that has only these.
+    view('Partners', { kind: 'partner' }, and(living, sql`${accounts.kind} = 'partner'`)),
+    { label: 'No admin', filters: { admin: 'none' }, n: undefined, look: '' },
+    view('Suspended', { status: 'suspended' }, and(living, isSuspended)),
+    view('Deleted', { status: 'deleted' }, isDeleted(accounts)),
+  ]
+}
 
 /** All accounts. They are found by their people, too. */
 export function listAccounts(db: Db, query: ListQuery<AccountFilter>): List<AccountRow> {

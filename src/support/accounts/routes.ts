@@ -15,7 +15,7 @@ import { readRemembered } from '../../web/lists/remembered.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { supportActor } from '../../web/request/viewer.ts'
 import { senderOf } from '../scope.ts'
-import { accountList, listAccounts } from './data.ts'
+import { accountList, accountViews, listAccounts } from './data.ts'
 
 const newAccount = z
   .strictObject({
@@ -114,6 +114,7 @@ function showAccounts(request: FastifyRequest, reply: FastifyReply, form?: Form)
     form: form ?? newForm({ kind: 'customer' }),
     requests: listPendingRequests(db, readList(request, partnerRequestList, requestPrefix)),
     requestPrefix,
+    views: accountViews(db),
     list: listAccounts(db, readRemembered(request, accountList)),
   })
 }

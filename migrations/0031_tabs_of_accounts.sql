@@ -1,0 +1,2 @@
+CREATE INDEX `accounts_of_partners` ON `accounts` (`id`) WHERE deleted_at is null and kind = 'partner';--> statement-breakpoint
+CREATE INDEX `accounts_suspended` ON `accounts` (`id`) WHERE deleted_at is null and (suspended_at is not null or support_suspended_at is not null);
