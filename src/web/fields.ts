@@ -178,6 +178,14 @@ export const amount = (empty: string, unit = '') =>
 /** The number of an edit's version, written into the form by the page. */
 export const version = () => z.string().regex(digits, 'Open the page again.').transform(Number)
 
+/** The time of the act that an Undo takes back. */
+export const undoneAct = () =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, 'Open the page again.')
+    .transform(Number)
+    .optional()
+
 /** The address of a webhook; `outside.whyNot` says whether the panel would go there. */
 export const webhookUrl = () =>
   line('Enter the address, such as https://example.com/webhooks.', 1_000).refine(

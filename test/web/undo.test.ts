@@ -1,8 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { accounts, memberships, projectAccess } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
-import { type Client, type Page, type Panel, startApp, userId } from '../harness.ts'
+import { accountId, type Client, type Page, type Panel, startApp, userId } from '../harness.ts'
 
 // A notice offers to take back what was done: by an act as any other, with its own rights, recorded as any other.
 
@@ -168,6 +169,116 @@ t.test('customers that were suspended together are resumed together, unless that
   const undone = await opened(petra, await petra.press(page, 'Undo'))
   t.match(undone.notice, '1 customer was resumed')
   t.same(suspended(), [])
+})
+
+t.test('an Undo lifts its own suspension, and none that somebody made later', async (t) => {
+  const panel = await startApp(t)
+  const [petra, olga] = [await panel.signIn('petra'), await panel.signIn('olga')]
+  const reasons = () =>
+    Object.fromEntries(
+      panel.db
+        .select()
+        .from(accounts)
+        .all()
+        .filter(({ identifier }) => ['acme', 'initech'].includes(identifier))
+        .map(({ identifier, suspendedReason }) => [identifier, suspendedReason]),
+    )
+  const suspendBoth = async () =>
+    opened(
+      petra,
+      await petra.post('/partner/ticked-customers/suspension', { customers: 'acme,initech', reason: 'Unpaid' }),
+    )
+  const resume = (identifier: string) => petra.submit('/partner/customers', 'Resume', {}, identifier)
+  const first = await suspendBoth()
+  await resume('acme')
+  await petra.submit('/partner/customers/acme/suspension', 'Suspend', { reason: 'Abuse' })
+  const undone = await opened(petra, await petra.press(first, 'Undo'))
+  t.match(undone.notice, '1 customer was resumed')
+  t.match(undone.text, 'suspended again since then')
+  t.same(reasons(), { acme: 'Abuse', initech: null })
+  const again = await opened(petra, await petra.press(first, 'Undo', { _once: randomUUID() }))
+  t.match(again.notice, 'Nothing was changed')
+  t.same(reasons(), { acme: 'Abuse', initech: null }, 'pressed twice, it does nothing more')
+
+  await resume('acme')
+  const second = await suspendBoth()
+  const old = await opened(petra, await petra.press(first, 'Undo', { _once: randomUUID() }))
+  t.match(old.notice, 'Nothing was changed')
+  t.same(reasons(), { acme: 'Unpaid', initech: 'Unpaid' }, 'the first Undo is not the second')
+  await olga.submit('/support/accounts/acme/suspension', 'Suspend', { reason: 'Law' })
+  await petra.press(second, 'Undo')
+  t.same(reasons(), { acme: null, initech: null })
+  const acme = panel.db.select().from(accounts).where(eq(accounts.identifier, 'acme')).get()
+  t.equal(acme?.supportSuspendedReason, 'Law', 'Support’s stays')
+})
+
+t.test('an Undo of a tag leaves what was tagged or freed anew', async (t) => {
+  const panel = await startApp(t)
+  const petra = await panel.signIn('petra')
+  const ticked = async (act: 'tag' | 'tag-removal') =>
+    opened(petra, await petra.post(`/partner/ticked-customers/${act}`, { customers: 'acme', tag: 'vip' }))
+  const added = await ticked('tag')
+  const removed = await ticked('tag-removal')
+  const addedAnew = await ticked('tag')
+  for (const old of [added, removed]) {
+    t.match((await opened(petra, await petra.press(old, 'Undo'))).notice, 'Nothing was changed')
+    t.equal(await tagsOf(petra, 'acme'), 'vip')
+  }
+  await petra.submit('/partner/customers/acme/details', 'Save details', { note: 'Call first' })
+  await petra.press(addedAnew, 'Undo')
+  t.equal(await tagsOf(petra, 'acme'), '', 'what was changed besides is no matter')
+  await ticked('tag')
+  const last = await ticked('tag-removal')
+  await (await panel.signIn('olga')).submit('/support/accounts/acme/partner', 'Move', {
+    to: 'partner',
+    partner: 'rival',
+  })
+  await (await panel.signIn('olga')).submit('/support/accounts/acme/partner', 'Move', {
+    to: 'partner',
+    partner: 'cloudhaus',
+  })
+  t.match((await opened(petra, await petra.press(last, 'Undo'))).notice, 'Nothing was changed')
+  t.equal(await tagsOf(petra, 'acme'), '', 'nor what ended with the tie')
+})
+
+t.test('an Undo gives back no access or role that was taken or changed anew', async (t) => {
+  const panel = await startApp(t)
+  const stella = await panel.signIn('stella')
+  const tomsId = String(userId(panel, 'tom'))
+  const removeAccess = async () =>
+    opened(stella, await stella.submit('/projects/website', 'Remove', {}, cast.tom.email))
+  const give = (role: string) => stella.submit('/projects/website', 'Give access', { people: tomsId, role })
+  const first = await removeAccess()
+  await give('reader')
+  const second = await removeAccess()
+  const late = await opened(stella, await stella.press(first, 'Undo'))
+  t.match(late.notice, 'The access was changed since then. Nothing was changed.')
+  t.same(toms(panel), [], 'the second removal stands')
+  await stella.press(second, 'Undo')
+  t.same(toms(panel), [{ role: 'reader' }])
+
+  // A row of its own has the same version.
+  const change = async (role: string) =>
+    opened(stella, await stella.submit('/projects/website', 'Save', { role }, cast.tom.email))
+  const raised = await change('admin')
+  await removeAccess()
+  await give('reader')
+  await change('admin')
+  t.equal((await stella.press(raised, 'Undo')).status, 409)
+  t.same(toms(panel), [{ role: 'admin' }])
+
+  const promote = async () =>
+    opened(stella, await stella.submit('/customer/users', 'Save', { role: 'admin' }, cast.tom.email))
+  const promoted = await promote()
+  await stella.submit(`/customer/users/${tomsId}/removal`, 'Remove Tom')
+  const again = { accountId: accountId(panel, 'acme'), userId: userId(panel, 'tom'), role: 'member' } as const
+  panel.db
+    .insert(memberships)
+    .values({ ...again, createdAt: 1, lastUsedAt: 1 })
+    .run()
+  await promote()
+  t.equal((await stella.press(promoted, 'Undo')).status, 409)
+  t.equal(roleOf(panel), 'admin')
 })
 
 t.test('more customers than a cookie can name are not offered back', async (t) => {

@@ -7,6 +7,7 @@ import { equals, type Placeholders, placeholdersOf, prepared, preparedInsert } f
 import { memberships, users } from '../../db/schema.ts'
 import { matches } from '../../db/search.ts'
 import { adminRole, type Role } from '../../policy.ts'
+import { isLastOn } from '../../records/data/latest.ts'
 import type { RecordKind } from '../../records/kinds.ts'
 import { type Actor, type Person, record } from '../../records/record.ts'
 import { works, worksAsAdmin } from '../data/caretaker.ts'
@@ -168,13 +169,19 @@ export function changeRole(
   db: Db,
   actor: Actor,
   { accountId, userId }: { accountId: AccountId; userId: UserId },
-  { role, version, keptBy }: { role: Role; version: number; keptBy?: Person | undefined },
+  {
+    role,
+    version,
+    keptBy,
+    since,
+  }: { role: Role; version: number; keptBy?: Person | undefined; since?: number | undefined },
 ): RoleChanged | Refused | undefined {
   return write(db, actor, (tx) => {
     const member = findMember(tx, accountId, userId)
     if (!member) return undefined
     if (member.role === role) return { member, changed: false, ended: 0 }
-    if (member.version !== version) return 'stale'
+    const undone = since !== undefined && !isLastOn(tx, { accountId, userId }, since)
+    if (member.version !== version || undone) return 'stale'
     if (isLastAdmin(tx, accountId, member)) return 'last-admin'
     tx.update(memberships)
       .set({ role, version: sql`${memberships.version} + 1` })

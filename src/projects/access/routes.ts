@@ -5,7 +5,7 @@ import { asUserId } from '../../db/ids.ts'
 import { canInProject, type ProjectRole, projectRoleNames } from '../../policy.ts'
 import { found } from '../../web/answer/errors.ts'
 import type { Undo } from '../../web/answer/notice.ts'
-import { idChoice, several, version } from '../../web/fields.ts'
+import { idChoice, several, undoneAct, version } from '../../web/fields.ts'
 import { plural } from '../../web/format.ts'
 import { userIdOf } from '../../web/request/address.ts'
 import { readForm } from '../../web/request/forms.ts'
@@ -23,8 +23,9 @@ const gift = z.strictObject({
   people: several(idChoice().transform(asUserId)).refine((people) => people.length > 0, 'Choose at least one person.'),
   role: role(),
   from: from(),
+  since: undoneAct(),
 })
-const roleChange = z.strictObject({ role: role(), version: version(), from: from() })
+const roleChange = z.strictObject({ role: role(), version: version(), from: from(), since: undoneAct() })
 const removal = z.strictObject({ from: from() })
 
 export default async function accessRoutes(app: FastifyInstance) {
@@ -32,6 +33,7 @@ export default async function accessRoutes(app: FastifyInstance) {
   const change = { config: { can: 'access.change', inAccount: true } } as const
 
   accessPages(app)
+  accessRemoval(app)
 
   app.post('/projects/:project/access', change, async (request, reply) => {
     const project = projectOf(request, 'access.change')
@@ -41,13 +43,15 @@ export default async function accessRoutes(app: FastifyInstance) {
         ? showGiving(request, reply.code(422), form)
         : showProject(request, reply.code(422), { give: form })
     if (!form.input) return showAgain()
-    const { people, role, from } = form.input
+    const { people, role, from, since } = form.input
     const given = giveAccess(
       db,
       actor(request),
       { accountId: request.member.account.id, projectId: project.id },
-      { userIds: people, role },
+      { userIds: people, role, since },
     )
+    if (given === 'stale')
+      return back(reply, { from, project }, 'The access was changed since then. Nothing was changed.')
     if (!given) {
       form.errors.people =
         'Choose people from the list: one of them is not a user of this account. Nothing was changed.'
@@ -60,13 +64,14 @@ export default async function accessRoutes(app: FastifyInstance) {
     const project = projectOf(request, 'access.change')
     const form = readForm(roleChange, request.body)
     if (!form.input) return showProject(request, reply.code(422), { problem: 'Choose a role from the list.' })
-    const { role, version, from } = form.input
+    const { role, version, from, since } = form.input
+    const by = actor(request)
     const changed = found(
       changeAccess(
         db,
-        actor(request),
+        by,
         { accountId: request.member.account.id, projectId: project.id, userId: userIdOf(request) },
-        { role, version },
+        { role, version, since },
       ),
     )
     if (changed === 'stale') {
@@ -82,16 +87,25 @@ export default async function accessRoutes(app: FastifyInstance) {
         ? apart`${changed.name} is ${roleNow} now.`
         : apart`${changed.name} is already ${roleNow}. Nothing was changed.`,
       changed.changed
-        ? { action: request.url, fields: { role: changed.was, version: String(version + 1), from } }
+        ? {
+            action: request.url,
+            fields: { role: changed.was, version: String(version + 1), from, since: String(by.at) },
+          }
         : undefined,
     )
   })
+}
+
+function accessRemoval(app: FastifyInstance) {
+  const { db } = app
+  const change = { config: { can: 'access.change', inAccount: true } } as const
 
   app.post('/projects/:project/access/:user/removal', change, async (request, reply) => {
     const project = projectOf(request, 'access.change')
     const { input } = readForm(removal, request.body)
+    const by = actor(request)
     const removed = found(
-      removeAccess(db, actor(request), {
+      removeAccess(db, by, {
         accountId: request.member.account.id,
         projectId: project.id,
         userId: userIdOf(request),
@@ -100,7 +114,7 @@ export default async function accessRoutes(app: FastifyInstance) {
     const from = input?.from ?? 'project'
     return back(reply, { from, project }, apart`${removed.name} no longer has access to ${project.name}.`, {
       action: `/projects/${project.identifier}/access`,
-      fields: { people: String(removed.userId), role: removed.role, from },
+      fields: { people: String(removed.userId), role: removed.role, from, since: String(by.at) },
     })
   })
 }

@@ -87,6 +87,7 @@ const hidden = [
   'to',
   'keep',
   'of',
+  'since',
   'page',
   'current',
   'password',

@@ -5,7 +5,7 @@ import { write } from '../../../db/open.ts'
 import { adminRole, type Role, roleName } from '../../../policy.ts'
 import { found } from '../../../web/answer/errors.ts'
 import type { Undo } from '../../../web/answer/notice.ts'
-import { version } from '../../../web/fields.ts'
+import { undoneAct, version } from '../../../web/fields.ts'
 import { plural } from '../../../web/format.ts'
 import { userIdOf } from '../../../web/request/address.ts'
 import { readForm } from '../../../web/request/forms.ts'
@@ -22,6 +22,7 @@ const roleChange = z.strictObject({
   version: version(),
   confirmed: z.literal('yes').optional(),
   keep: z.literal('yes').optional(),
+  since: undoneAct(),
 })
 type Ends = { sent: ReturnType<typeof listSent>; tokens: ReturnType<typeof listKnownTokens> }
 
@@ -62,7 +63,7 @@ export default async function memberRoleRoutes(app: FastifyInstance) {
             tx,
             by,
             { accountId: account.id, userId: who.userId },
-            { role: input.role, version: input.version, keptBy },
+            { role: input.role, version: input.version, keptBy, since: input.since },
           )
           if (before && typeof after === 'object' && after.member.role !== before.role)
             tellRole(tx, by, { accountId: account.id, person: before, role: after.member.role }, app.mailContext)
@@ -83,7 +84,7 @@ export default async function memberRoleRoutes(app: FastifyInstance) {
         changed.changed
           ? apart`${member.name} is ${roleNow} now.${cancelled}${kept}`
           : apart`${member.name} is already ${roleNow}. Nothing was changed.`,
-        undoOf(request, who, input, changed),
+        undoOf(request, who, { ...input, at: by.at }, changed),
       )
     },
   )
@@ -93,11 +94,11 @@ export default async function memberRoleRoutes(app: FastifyInstance) {
 function undoOf(
   request: FastifyRequest,
   who: Member,
-  { version, keep }: { version: number; keep?: 'yes' | undefined },
+  { version, keep, at }: { version: number; keep?: 'yes' | undefined; at: number },
   { changed, ended }: RoleChanged,
 ): Undo | undefined {
   if (!changed || ended > 0 || keep || who.userId === request.member.user.id) return undefined
-  return { action: request.url, fields: { role: who.role, version: String(version + 1) } }
+  return { action: request.url, fields: { role: who.role, version: String(version + 1), since: String(at) } }
 }
 
 function confirm(

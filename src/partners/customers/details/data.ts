@@ -86,7 +86,7 @@ export function changeDetails(
     const accountId = findCustomer(tx, partnerId, identifier)?.id
     if (accountId === undefined) return undefined
     const before = findDetails(tx, partnerId, accountId)
-    const changed = (Object.keys(words) as (keyof Details)[]).filter(
+    const changed = (Object.keys(detailWords) as (keyof Details)[]).filter(
       (field) => String(before[field]) !== String(details[field]),
     )
     if (changed.length === 0) return 'unchanged'
@@ -115,14 +115,14 @@ export function changeDetails(
     record(tx, actor, {
       kind: 'account.customer-described',
       accountId: partnerId,
-      change: { customer: [null, identifier], changed: [null, changed.map((field) => words[field]).join(', ')] },
+      change: { customer: [null, identifier], changed: [null, changed.map((field) => detailWords[field]).join(', ')] },
     })
     return 'saved'
   })
 }
 
 /** What the history calls each. */
-const words: Record<keyof Details, string> = {
+export const detailWords: Record<keyof Details, string> = {
   contactName: 'contact name',
   contactEmail: 'contact e-mail',
   contactPhone: 'contact phone',

@@ -65,7 +65,8 @@ export default async function customerDetailRoutes(app: FastifyInstance) {
     const { version, ...kept } = form.input
     const { identifier } = customer
     const before = findDetails(db, partnerId, customer.id)
-    const done = found(changeDetails(db, actor(request), { partnerId, identifier }, { wanted: kept, version }))
+    const by = actor(request)
+    const done = found(changeDetails(db, by, { partnerId, identifier }, { wanted: kept, version }))
     if (done === 'taken') {
       const other = findByReference(db, partnerId, customer.id, kept.reference)
       form.errors.reference = apart`${other ?? 'Another customer'} has this reference.`
@@ -81,20 +82,20 @@ export default async function customerDetailRoutes(app: FastifyInstance) {
     return reply.seeOther(
       `/partner/customers/${customer.identifier}`,
       done === 'unchanged' ? 'Nothing was changed.' : apart`The details of ${customer.name} were saved.`,
-      done === 'unchanged' ? undefined : undoOf(before, kept, identifier),
+      done === 'unchanged' ? undefined : undoOf(before, kept, { identifier, at: by.at }),
     )
   })
 }
 
 /** Where one tag was added or removed and nothing else was changed, that is taken back. What else was typed is in no cookie. */
-function undoOf(before: Details, after: Details, identifier: string) {
+function undoOf(before: Details, after: Details, { identifier, at }: { identifier: string; at: number }) {
   const { tags: _, ...texts } = after
   if (Object.entries(texts).some(([field, text]) => before[field as keyof Details] !== text)) return undefined
   const [added, removed] = [after.tags.filter(isNot(before.tags)), before.tags.filter(isNot(after.tags))]
   const [tag = '', ...more] = [...added, ...removed]
   if (!tag || more.length > 0) return undefined
   const act = tickedActs[added.length > 0 ? 'tag' : 'tag-removal']
-  return act && undoTicked(act, [identifier], { reason: '', tag }, { from: 'customer' })
+  return act && undoTicked(act, { changed: [identifier], at }, { reason: '', tag }, { from: 'customer' })
 }
 
 const isNot = (others: string[]) => (tag: string) => !others.includes(tag)

@@ -9,7 +9,7 @@ import type { Plan } from '../../../quotas/plans/data/plans.ts'
 import type { Person } from '../../../records/record.ts'
 import { plural } from '../../../web/format.ts'
 import { mostTags } from '../tags.ts'
-import { changeTag, type TickedCustomer } from './data.ts'
+import { changeTag, type TickedCustomer, tagsChangedAt } from './data.ts'
 import { planAct } from './plan.ts'
 
 /** What somebody typed besides, where the act asks for it. */
@@ -33,6 +33,8 @@ export type TickedAct = {
   done: (n: number, typed: Typed) => string
   /** The act that takes it back, by the end of its address, and the fields of that. */
   undo?: (typed: Typed) => { by: string; fields: Record<string, string> }
+  /** Of what it can undo: when that was done last, and what is said where it is no longer the act that is undone. */
+  undone?: { at: (tx: Db, partnerId: AccountId, customer: TickedCustomer) => number | null; later: string }
   /** Why a customer is left as it is; undefined where it is changed. */
   why: (customer: TickedCustomer, typed: Typed) => string | undefined
   /** What the preview says about a customer that is changed, and about all of them together. */
@@ -44,6 +46,7 @@ export type TickedAct = {
 
 const customers = (n: number) => plural(n, 'customer')
 const were = (n: number) => `${customers(n)} ${n === 1 ? 'was' : 'were'}`
+const undoneTag: TickedAct['undone'] = { at: tagsChangedAt, later: 'its tags were changed since then' }
 const hasTag = ({ tags }: TickedCustomer, tag: string) => tags.some((other) => foldCase(other) === foldCase(tag))
 
 /** By the end of their addresses. */
@@ -70,6 +73,7 @@ export const tickedActs: Record<string, TickedAct> = {
     title: (n) => `Resume ${customers(n)}?`,
     lead: 'Their users can work in these accounts again at once.',
     done: (n) => `${were(n)} resumed.`,
+    undone: { at: (_tx, _partnerId, { suspendedAt }) => suspendedAt, later: 'suspended again since then' },
     why: ({ suspendedAt, supportSuspendedAt }) =>
       suspendedAt !== null
         ? undefined
@@ -91,6 +95,7 @@ export const tickedActs: Record<string, TickedAct> = {
     lead: 'Only people of your partner account see tags. Their other details stay as they are.',
     done: (n, { tag }) => apart`The tag “${tag}” was added to ${customers(n)}.`,
     undo: ({ tag }) => ({ by: 'tag-removal', fields: { tag } }),
+    undone: undoneTag,
     why: (customer, { tag }) =>
       hasTag(customer, tag)
         ? 'has this tag already'
@@ -111,6 +116,7 @@ export const tickedActs: Record<string, TickedAct> = {
     lead: 'Their other tags and details stay as they are.',
     done: (n, { tag }) => apart`The tag “${tag}” was removed from ${customers(n)}.`,
     undo: ({ tag }) => ({ by: 'tag', fields: { tag } }),
+    undone: undoneTag,
     why: (customer, { tag }) => (hasTag(customer, tag) ? undefined : 'does not have this tag'),
     change: (tx, { actor, partnerId }, customer, { tag }) => {
       changeTag(tx, actor, { ...customer, partnerId }, { tag, wanted: false })

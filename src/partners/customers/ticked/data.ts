@@ -1,17 +1,17 @@
 import { setImmediate } from 'node:timers/promises'
-import { and, asc, eq } from 'drizzle-orm'
+import { and, asc, desc, eq, sql } from 'drizzle-orm'
 import { foldCase } from '../../../db/fold.ts'
 import type { AccountId } from '../../../db/ids.ts'
 import type { ListQuery } from '../../../db/list.ts'
 import type { Db } from '../../../db/open.ts'
-import { accounts, ties, tieTags } from '../../../db/schema.ts'
+import { accounts, describedCustomer, records, ties, tieTags } from '../../../db/schema.ts'
 import { isOneOf } from '../../../db/search.ts'
 import type { Use } from '../../../quotas/arithmetic.ts'
 import { usesOf } from '../../../quotas/data/uses.ts'
 import type { Actor } from '../../../records/record.ts'
 import { livingOf } from '../../data.ts'
 import { type CustomerFilter, type CustomerRow, listCustomers, listCustomersNamed } from '../data/listing.ts'
-import { changeDetails, findDetails } from '../details/data.ts'
+import { changeDetails, detailWords, findDetails } from '../details/data.ts'
 
 // Several customers at once: those that somebody has ticked in the list, or all that a search and filters leave.
 
@@ -120,4 +120,29 @@ export function changeTag(
   if (wanted === others.length < tags.length) return
   const texts = { contactName, contactEmail, contactPhone, contactAddress, reference, note }
   changeDetails(db, actor, customer, { wanted: { ...texts, tags: wanted ? [...others, tag] : others }, version })
+}
+
+/** When somebody of the partner last changed the tags of a customer; null where nobody did, or they parted since. */
+export function tagsChangedAt(
+  db: Db,
+  partnerId: AccountId,
+  { id, identifier }: Pick<TickedCustomer, 'id' | 'identifier'>,
+): number | null {
+  const tie = and(eq(ties.accountId, id), eq(ties.partnerId, partnerId))
+  if (!db.select({ id: ties.id }).from(ties).where(tie).get()) return null
+  const last = db
+    .select({ at: records.at })
+    .from(records)
+    .where(
+      and(
+        eq(records.accountId, partnerId),
+        sql`kind = 'account.customer-described'`,
+        sql`${describedCustomer} = ${identifier}`,
+        sql`change ->> '$.changed[1]' like ${`%${detailWords.tags}%`}`,
+      ),
+    )
+    .orderBy(desc(records.id))
+    .limit(1)
+    .get()
+  return last?.at ?? null
 }

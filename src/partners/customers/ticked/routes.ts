@@ -5,7 +5,7 @@ import { can } from '../../../policy.ts'
 import { findPlan, listPlanNames, type Plan } from '../../../quotas/plans/data/plans.ts'
 import { badRequest, found, notFound } from '../../../web/answer/errors.ts'
 import { LastResults, type SeveralResult } from '../../../web/answer/several.ts'
-import { idChoice, identifierPattern, line, readId, version } from '../../../web/fields.ts'
+import { idChoice, identifierPattern, line, readId, undoneAct, version } from '../../../web/fields.ts'
 import { csvDownload, listRows } from '../../../web/lists/csv.ts'
 import { listAddress, readListText } from '../../../web/lists/list.ts'
 import { type Form, newForm, readForm } from '../../../web/request/forms.ts'
@@ -25,6 +25,7 @@ const chosen = {
   list: z.string().max(2_000).default(''),
   /** From the page of the one customer. */
   from: z.literal('customer').optional(),
+  since: undoneAct(),
 }
 type PlanSeen = { id: number; version: number }
 const nothingChosen = { reason: '', tag: '', plan: undefined as PlanSeen | undefined }
@@ -68,14 +69,14 @@ export default async function tickedCustomerRoutes(app: FastifyInstance) {
         if (act.asks !== 'reason') throw badRequest('Something is missing. Open the page again.')
         return showPreview(request, reply.code(422), { ...preview, form })
       }
-      const { reason, tag, plan: chosenPlan } = form.input
+      const { reason, tag, since, plan: chosenPlan } = form.input
       const plan = chosenPlan && found(findPlan(db, partnerId, chosenPlan.id))
       if (plan && plan.version !== chosenPlan.version)
         return showPreview(request, reply.code(409), { ...preview, form, plan, problem: planChanged })
       const typed = { reason, tag, plan }
-      const result = await changeTicked(request, act, identifiers, typed)
+      const result = await changeTicked(request, act, identifiers, { ...typed, since })
       const { from } = form.input
-      const undo = undoTicked(act, result.changed, typed, from ? { from } : { list: String(form.values.list ?? '') })
+      const undo = undoTicked(act, result, typed, from ? { from } : { list: String(form.values.list ?? '') })
       const back = from ? `/partner/customers/${identifiers[0]}` : list
       if (result.left.length === 0) return reply.seeOther(back, act.done(result.changed.length, typed), undo)
       results.keep(request.signedIn.id, partnerId, { ...result, act, list })

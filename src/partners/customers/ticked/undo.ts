@@ -7,13 +7,18 @@ export const tickedBase = '/partner/ticked-customers'
 const longest = 3_000
 
 /**
- * Takes an act on customers back by the opposite one, on those that it changed. That leaves alone what is no longer as the
- * act left it. Undefined where no act is the opposite, or more customers were changed than the notice can name.
+ * Takes an act on customers, done at this time, back by the opposite one, on those that it changed. That leaves alone what is
+ * no longer as this very act left it. Undefined where no act is the opposite, or more customers were changed than the notice can name.
  */
-export function undoTicked(act: TickedAct, changed: string[], typed: Typed, then: Record<string, string>) {
+export function undoTicked(
+  act: TickedAct,
+  { changed, at }: { changed: string[]; at: number },
+  typed: Typed,
+  then: Record<string, string>,
+) {
   const opposite = act.undo?.(typed)
   if (!opposite || changed.length === 0) return undefined
-  const fields = { customers: changed.join(), ...opposite.fields, ...then }
+  const fields = { customers: changed.join(), since: String(at), ...opposite.fields, ...then }
   if (encodeURIComponent(JSON.stringify(fields)).length > longest) return undefined
   return { action: `${tickedBase}/${opposite.by}`, fields } satisfies Undo
 }

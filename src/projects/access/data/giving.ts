@@ -3,6 +3,7 @@ import type { AccountId, ProjectId, UserId } from '../../../db/ids.ts'
 import { type Db, write } from '../../../db/open.ts'
 import { memberships, projectAccess, users } from '../../../db/schema.ts'
 import type { ProjectRole } from '../../../policy.ts'
+import { isLastOn } from '../../../records/data/latest.ts'
 import { type Actor, record } from '../../../records/record.ts'
 import { type Access, accessFields } from './listing.ts'
 
@@ -17,8 +18,8 @@ export function giveAccess(
   db: Db,
   actor: Actor,
   { accountId, projectId }: { accountId: AccountId; projectId: ProjectId },
-  { userIds, role }: { userIds: UserId[]; role: ProjectRole },
-): { added: number; kept: number } | undefined {
+  { userIds, role, since }: { userIds: UserId[]; role: ProjectRole; since?: number | undefined },
+): { added: number; kept: number } | 'stale' | undefined {
   return write(db, actor, (tx) => {
     const members = tx
       .select({ userId: memberships.userId })
@@ -26,6 +27,8 @@ export function giveAccess(
       .where(and(eq(memberships.accountId, accountId), inArray(memberships.userId, userIds)))
       .all()
     if (members.length < new Set(userIds).size) return undefined
+    const isStill = (userId: UserId) => since === undefined || isLastOn(tx, { accountId, projectId, userId }, since)
+    if (!userIds.every(isStill)) return 'stale'
     const added = members.filter(({ userId }) => addAccess(tx, actor, { accountId, projectId, userId }, role)).length
     return { added, kept: members.length - added }
   })
@@ -56,13 +59,13 @@ export function changeAccess(
   db: Db,
   actor: Actor,
   seat: Seat,
-  { role, version }: { role: ProjectRole; version: number },
+  { role, version, since }: { role: ProjectRole; version: number; since?: number | undefined },
 ): (Access & { changed: boolean; was: ProjectRole }) | 'stale' | undefined {
   return write(db, actor, (tx) => {
     const access = findAccess(tx, seat)
     if (!access) return undefined
     if (access.role === role) return { ...access, changed: false, was: role }
-    if (access.version !== version) return 'stale'
+    if (access.version !== version || (since !== undefined && !isLastOn(tx, seat, since))) return 'stale'
     tx.update(projectAccess)
       .set({ role, version: sql`${projectAccess.version} + 1` })
       .where(oneAccess(seat))
