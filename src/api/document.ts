@@ -220,6 +220,10 @@ function schemaOf(schema: z.ZodType, schemas: Json, io: 'input' | 'output'): Jso
     unrepresentable: 'any',
     override: ({ jsonSchema }) => {
       if (jsonSchema.type === 'integer') jsonSchema.format = 'int64'
+      // OpenAPI 3.1 has the keyword of JSON Schema; `example` is the older one.
+      const { example } = jsonSchema
+      if (example !== undefined) jsonSchema.examples = [example] as never
+      delete jsonSchema.example
     },
   }) as Json
   for (const [name, definition] of Object.entries($defs as Json)) schemas[name] = moved(withoutId(definition as Json))

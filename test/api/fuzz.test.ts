@@ -12,7 +12,7 @@ import { program, tokenOf } from './program.ts'
 // not tell of (test/api/program.ts compares each), always JSON. A proof with more of them:
 // API_REQUESTS=2000 TAP_TIMEOUT=7200 node test/api/fuzz.test.ts
 
-const each = Number(process.env.API_REQUESTS ?? 60)
+const each = Number(process.env.API_REQUESTS ?? 40)
 const seed = Number(process.env.API_SEED ?? 1)
 
 t.setTimeout(7_200_000)

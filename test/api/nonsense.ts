@@ -1,29 +1,14 @@
 import fc, { type Arbitrary } from 'fast-check'
+import { generateSync, type JsonSchema } from 'json-schema-faker'
 import { isAct, isListing, type Operation } from '../../src/api/contract/operation.ts'
 import { document } from './answers.ts'
 
-// Requests for an operation, made from what the document says of it: some that it describes, some that are broken somewhere.
+// Requests for an operation, made from what the document says of it: some that it describes (by json-schema-faker), some that are
+// broken somewhere.
 
 export type Asked = { path: string; body: unknown; headers: Record<string, string> }
 
-type Schema = {
-  $ref?: string
-  type?: string | string[]
-  enum?: unknown[]
-  const?: unknown
-  example?: unknown
-  anyOf?: Schema[]
-  format?: string
-  minLength?: number
-  maxLength?: number
-  minimum?: number
-  maximum?: number
-  maxItems?: number
-  items?: Schema
-  properties?: Record<string, Schema>
-  required?: string[]
-  additionalProperties?: Schema | boolean
-}
+type Schema = Exclude<JsonSchema, boolean>
 type Parameter = { name: string; in: string; schema: Schema }
 type Described = { parameters: Parameter[]; requestBody?: { content: { 'application/json': { schema: Schema } } } }
 type Documented = {
@@ -59,50 +44,30 @@ const nastyText = fc.oneof(
 const junk: Arbitrary<unknown> = fc.oneof(
   fc.jsonValue({ maxDepth: 3 }),
   nastyText,
+  fc.nat(100),
   fc.constantFrom(-1, 0.5, 1e21, true, null, [], {}, [[]], { __proto__: null }),
 )
 
-function textOf({ format, minLength = 0, maxLength = 60 }: Schema): Arbitrary<string> {
-  if (format === 'email') return fc.oneof(fc.emailAddress(), fc.constantFrom('tom@acme.example', 'new@acme.example'))
-  if (format === 'date')
-    return fc
-      .date({ noInvalidDate: true, min: new Date(0), max: new Date(4e12) })
-      .map((at) => at.toISOString().slice(0, 10))
-  return fc.oneof(
-    fc.string({ minLength, maxLength }),
-    fc.string({ unit: 'grapheme', minLength, maxLength: Math.max(minLength, Math.floor(maxLength / 2)) }),
-  )
-}
+/** What the document allows, with its examples or without. */
+const allowed = (schema: Schema): Arbitrary<unknown> =>
+  fc
+    .nat()
+    .map((seed) => generateSync({ ...schema, components }, { seed, maxItems: 5, useExamplesValue: seed % 2 === 0 }))
 
-/** What the document allows. */
-function allowed(schema: Schema): Arbitrary<unknown> {
-  if (schema.$ref) return allowed(components.schemas[schema.$ref.split('/').at(-1) ?? ''] ?? {})
-  if (schema.enum) return fc.constantFrom(...schema.enum)
-  if (schema.const !== undefined) return fc.constant(schema.const)
-  if (schema.anyOf) return fc.oneof(...schema.anyOf.map(allowed))
-  if (Array.isArray(schema.type)) return fc.oneof(...schema.type.map((type) => allowed({ ...schema, type })))
-  const plain = allowedPlain(schema)
-  return schema.example === undefined ? plain : fc.oneof(fc.constant(schema.example), plain)
-}
-
-function allowedPlain(schema: Schema): Arbitrary<unknown> {
-  const { type, properties = {}, required = [], additionalProperties: more } = schema
-  if (type === 'null') return fc.constant(null)
-  if (type === 'boolean') return fc.boolean()
-  if (type === 'integer') return fc.integer({ min: schema.minimum ?? -(2 ** 31), max: schema.maximum ?? 2 ** 31 })
-  if (type === 'array') return fc.array(allowed(schema.items ?? {}), { maxLength: Math.min(schema.maxItems ?? 5, 5) })
-  if (type !== 'object') return textOf(schema)
-  if (typeof more === 'object') return fc.dictionary(keys, allowed(more), { maxKeys: 4, noNullPrototype: true })
-  const fields = Object.fromEntries(Object.entries(properties).map(([name, one]) => [name, allowed(one)]))
-  return fc.record(fields, { requiredKeys: required.filter((name) => name in fields), noNullPrototype: true })
+/** A field of an object, or of one inside it, is replaced or added. */
+function changedSomewhere(body: object, n: number, { key, value }: { key: string; value: unknown }): object {
+  const fields = Object.entries(body)
+  const inside = fields.find(([, one]) => typeof one === 'object' && one !== null && !Array.isArray(one))
+  if (inside && n % 3 === 0) return { ...body, [inside[0]]: changedSomewhere(inside[1], n / 3, { key, value }) }
+  const [name = key] = fields[Math.floor(n / 2) % Math.max(fields.length, 1)] ?? []
+  return { ...body, [n % 2 ? key : name]: value }
 }
 
 /** A body with something wrong in it, or text that is none. */
 function brokenBody(valid: Arbitrary<unknown>): Arbitrary<unknown> {
-  const changed = fc.tuple(valid, fc.nat(), keys, junk).map(([body, n, key, value]) => {
-    const names = Object.keys(body as object)
-    return { ...(body as object), [n % 2 ? key : (names[n % Math.max(names.length, 1)] ?? key)]: value }
-  })
+  const changed = fc
+    .tuple(valid, fc.nat(), keys, junk)
+    .map(([body, n, key, value]) => changedSomewhere(body as object, n, { key, value }))
   const texts = [
     '',
     '{',
