@@ -211,14 +211,16 @@ type Locked = {
   hasInstallScript?: boolean
 }
 
-const lockfiles = ['', 'src']
+const lockfiles = ['', '.ci/tools', 'src']
   .flatMap((folder) =>
-    readdirSync(join(root, folder), { recursive: folder !== '', encoding: 'utf8' }).map((file) => join(folder, file)),
+    readdirSync(join(root, folder), { recursive: folder === 'src', encoding: 'utf8' }).map((file) =>
+      join(folder, file),
+    ),
   )
   .filter((file) => file.endsWith('package-lock.json'))
 
 t.test('every package of every lockfile has its hash', async (t) => {
-  t.same(lockfiles, ['package-lock.json', 'src/tooling/release/package-lock.json'])
+  t.same(lockfiles, ['package-lock.json', '.ci/tools/package-lock.json', 'src/tooling/release/package-lock.json'])
   for (const lockfile of lockfiles) {
     const locked = lockedIn(join(root, lockfile))
     t.ok(locked.length > 1, lockfile)
