@@ -55,7 +55,7 @@ export function program(app: FastifyInstance, token?: string) {
     const wrong = whyUndocumented(method, path, {
       status: answer.statusCode,
       headers: answer.headers,
-      body: isJson ? JSON.parse(answer.body) : answer.body === '' ? undefined : answer.body,
+      body: isJson ? JSON.parse(answer.body) : answer.headers['content-type'] === undefined ? undefined : answer.body,
     })
     if (wrong) throw new Error(wrong)
     return {

@@ -95,10 +95,11 @@ t.test('the history is read from where a program left off, also as lines', async
   t.match(data, [
     { type: 'project.renamed', project: 'website', change: { name: ['Website', 'Site'] }, actor: { support: false } },
   ])
-  const lines = await ask('GET', `/accounts/acme/events?after=${first.next}`, undefined, {
-    accept: 'application/jsonl',
-  })
+  const accept = 'application/jsonl'
+  const lines = await ask('GET', `/accounts/acme/events?after=${first.next}`, undefined, { accept })
   t.same(JSON.parse(lines.text.trim()), data[0])
+  const none = await ask('GET', `/accounts/acme/events?after=${data[0].id}`, undefined, { accept })
+  t.same([none.status, none.text], [200, ''], 'no event is no line')
   t.equal((await ask('GET', '/accounts/acme/events?after=x')).status, 400)
 })
 
