@@ -167,17 +167,18 @@ export function setPasswordByMail(tx: Db, actor: Actor, user: User, passwordHash
 
 /**
  * Disables a user, or enables one. Disabling ends all sessions and the invitations that the user had sent: the number
- * of those is returned. Undefined when nothing changed; 'last-operator' where nobody of Support would be left.
+ * of those is returned. Undefined when nothing changed; 'self' for whoever asks, 'last-operator' where nobody of Support would be left.
  */
 export function setDisabled(
   db: Db,
   actor: Actor,
   userId: UserId,
   disabled: boolean,
-): number | 'last-operator' | undefined {
+): number | 'self' | 'last-operator' | undefined {
   return write(db, actor, (tx) => {
     const user = tx.select().from(users).where(eq(users.id, userId)).get()
     if (!user || (user.disabledAt !== null) === disabled) return undefined
+    if (disabled && userId === actor.userId) return 'self'
     if (disabled && user.operator && !hasOtherOperator(tx, userId)) return 'last-operator'
     tx.update(users)
       .set({ disabledAt: disabled ? actor.at : null })

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { apart } from '../../db/apart.ts'
 import { found } from '../../web/answer/errors.ts'
-import { line, optionalLine, version } from '../../web/fields.ts'
+import { version } from '../../web/fields.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { supportActor } from '../../web/request/viewer.ts'
 import {
@@ -14,22 +14,10 @@ import {
   mostResources,
   removeResource,
 } from './data.ts'
+import { resourceKey, resourceWords } from './fields.ts'
 
-/** Names of other fields in the forms that hold a field for each resource. */
-const reserved = ['version', 'remark', 'reason', 'project', 'comment', 'constructor']
-
-const words = { name: line('Enter the resource’s name.', 40), unit: optionalLine(12) }
-const newResource = z.strictObject({
-  key: z
-    .string({ error: 'Enter a key.' })
-    .trim()
-    .refine(
-      (key) => /^[a-z][a-z0-9_]{1,31}$/.test(key) && !reserved.includes(key),
-      'A key takes 2–32 characters: a–z, 0–9 and _, beginning with a letter. It cannot be changed later.',
-    ),
-  ...words,
-})
-const change = z.strictObject({ ...words, version: version() })
+const newResource = z.strictObject({ key: resourceKey(), ...resourceWords })
+const change = z.strictObject({ ...resourceWords, version: version() })
 
 export default async function resourceRoutes(app: FastifyInstance) {
   const { db } = app

@@ -1,16 +1,19 @@
 import { and, eq, isNull, not, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
-import { type Account, accountSorts } from '../../accounts/data/account.ts'
+import { type Account, accountSorts, createAccount } from '../../accounts/data/account.ts'
 import { isOfSupport } from '../../accounts/data/caretaker.ts'
+import { invite, type Sender } from '../../accounts/invitations/data/sending.ts'
 import { hasAdmin } from '../../accounts/members/data.ts'
 import { countForTab } from '../../db/counting.ts'
 import { isDeleted, restorableUntil } from '../../db/deletion.ts'
 import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
-import type { Db } from '../../db/open.ts'
+import { type Db, write } from '../../db/open.ts'
 import { accounts } from '../../db/schema.ts'
 import { amongFew } from '../../db/search.ts'
 import { type FoundBy, matchWithPeople } from '../../db/search-people.ts'
 import { isActive, isSuspended, suspensionOf } from '../../db/suspension.ts'
+import { adminRole } from '../../policy.ts'
+import type { Person } from '../../records/record.ts'
 import { upTo } from '../../web/format.ts'
 
 // Support sees all accounts and users: the only data functions without a tenant.
@@ -114,5 +117,23 @@ export function listAccounts(db: Db, query: ListQuery<AccountFilter>): List<Acco
     counted: ({ where, limit }) => db.select({ one: accounts.id }).from(accounts).where(and(own, where)).limit(limit),
     seen: (rows) =>
       rows.map(({ account, ...more }) => ({ ...account, ...more, until: restorableUntil(account.deletedAt ?? 0) })),
+  })
+}
+
+/**
+ * Makes an account without a partner, and invites its first admin. 'taken' when the identifier was ever given out. `invited` is false
+ * where the invitation could not be sent.
+ */
+export function openAccount(
+  db: Db,
+  actor: Person,
+  sender: Sender,
+  { admin, ...account }: Pick<Account, 'name' | 'identifier' | 'kind'> & { admin: { name: string; email: string } },
+): { account: Account; invited: boolean } | 'taken' {
+  return write(db, actor, (tx) => {
+    const created = createAccount(tx, actor, { ...account, partnerId: null })
+    if (created === 'taken') return created
+    const input = { ...admin, role: adminRole, projects: [] }
+    return { account: created, invited: typeof invite(tx, actor, sender, { account: created, input }) === 'object' }
   })
 }

@@ -1,12 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
-import { createAccount, proposeAccountIdentifier } from '../../accounts/data/account.ts'
-import { invite, type NewInvitation } from '../../accounts/invitations/data/sending.ts'
+import { proposeAccountIdentifier } from '../../accounts/data/account.ts'
 import { supportedAccount } from '../../accounts/scope.ts'
 import { resumeAccount, suspendAccount } from '../../accounts/suspension/data.ts'
 import { resumedWords } from '../../accounts/suspension/resumed.ts'
 import { apart } from '../../db/apart.ts'
-import { write } from '../../db/open.ts'
 import { listPendingRequests, partnerRequestList } from '../../partners/partnership/data.ts'
 import { accountName, email, identifier, line, personName, withIdentifier } from '../../web/fields.ts'
 import { listDownload } from '../../web/lists/csv.ts'
@@ -15,7 +13,7 @@ import { readRemembered } from '../../web/lists/remembered.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { supportActor } from '../../web/request/viewer.ts'
 import { senderOf } from '../scope.ts'
-import { accountList, accountViews, listAccounts } from './data.ts'
+import { accountList, accountViews, listAccounts, openAccount } from './data.ts'
 
 const newAccount = z
   .strictObject({
@@ -56,23 +54,14 @@ export default async function supportAccountRoutes(app: FastifyInstance) {
     const form = readForm(newAccount, request.body)
     if (form.input) {
       const { adminName, adminEmail, ...input } = form.input
-      const actor = supportActor(request)
-      const sender = senderOf(request)
-      const created = write(db, actor, (tx) => {
-        const created = createAccount(tx, actor, { ...input, partnerId: null })
-        if (created === 'taken') return created
-        const admin = { name: adminName, email: adminEmail, role: 'admin', projects: [] } satisfies NewInvitation
-        return {
-          ...created,
-          invited: typeof invite(tx, actor, sender, { account: created, input: admin }) === 'object',
-        }
-      })
-      if (created !== 'taken')
+      const admin = { name: adminName, email: adminEmail }
+      const opened = openAccount(db, supportActor(request), senderOf(request), { ...input, admin })
+      if (opened !== 'taken')
         return reply.seeOther(
           '/support/accounts',
-          created.invited
-            ? apart`${created.name} was created, and an invitation was sent to ${adminName}.`
-            : apart`${created.name} was created, but ${adminName} could not be invited.`,
+          opened.invited
+            ? apart`${input.name} was created, and an invitation was sent to ${adminName}.`
+            : apart`${input.name} was created, but ${adminName} could not be invited.`,
         )
       form.values.identifier ||= input.identifier
       form.errors.identifier = `“${input.identifier}” is taken, or was once. “${proposeAccountIdentifier(db, input.identifier)}” is free.`

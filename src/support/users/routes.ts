@@ -31,8 +31,6 @@ export default async function supportUserRoutes(app: FastifyInstance) {
   app.post('/support/users/:user/disabling', user, async (request, reply) => {
     const { id, name, disabledAt } = userOf(request)
     const isEnabled = disabledAt === null
-    if (id === request.signedIn.id)
-      return showUsers(request, reply.code(422), 'You cannot disable yourself: another of Support has to.')
     const sent = listSent(db, id)
     // The page first says what ends with the log-in.
     if (readForm(disabling, request.body).input?.confirmed !== 'yes' && sent.total > 0 && isEnabled)
@@ -49,6 +47,8 @@ export default async function supportUserRoutes(app: FastifyInstance) {
         back: '/support/users',
       })
     const ended = setDisabled(db, supportActor(request), id, true)
+    if (ended === 'self')
+      return showUsers(request, reply.code(422), 'You cannot disable yourself: another of Support has to.')
     if (ended === 'last-operator')
       return showUsers(request, reply.code(422), 'The panel keeps at least one user of Support who can log in.')
     const cancelled = ended ? ` ${plural(ended, 'invitation')} that they had sent ended.` : ''

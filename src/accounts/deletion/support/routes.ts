@@ -1,11 +1,11 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import * as z from 'zod'
 import { apart } from '../../../db/apart.ts'
 import { found, Refusal } from '../../../web/answer/errors.ts'
 import { newForm, readForm } from '../../../web/request/forms.ts'
 import { supportActor } from '../../../web/request/viewer.ts'
-import { type Account, findAccount } from '../../data/account.ts'
-import { supportedAccount } from '../../scope.ts'
+import { findAccount } from '../../data/account.ts'
+import { directAccount } from '../../scope.ts'
 import { deleteAccount, findRestorable, restoreAccount } from '../data/deleting.ts'
 import { ofSupport, projectsWords, removal, restoredWords, shortageWords, showRemoval } from '../page.ts'
 
@@ -61,10 +61,4 @@ export default async function supportDeletionRoutes(app: FastifyInstance) {
       restoredWords(deleted, partner, done, 'Make somebody Customer Admin under its Users.'),
     )
   })
-
-  /** Support deletes customer accounts without a partner; a partner deletes its own. */
-  function directAccount(request: FastifyRequest): Account {
-    const account = supportedAccount(request)
-    return found(account.kind === 'customer' && account.partnerId === null ? account : undefined)
-  }
 }

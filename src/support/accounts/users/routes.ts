@@ -1,14 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
-import { caretakerOf } from '../../../accounts/data/caretaker.ts'
 import { adminWords, invitationActs, noAdminWords } from '../../../accounts/invitations/acts.ts'
 import { invitationList, listInvitations } from '../../../accounts/invitations/data/listing.ts'
 import { mayHandle } from '../../../accounts/invitations/data/pending.ts'
 import { inviteAdmin } from '../../../accounts/invitations/data/sending.ts'
 import { countAdmins, listMembers, memberList } from '../../../accounts/members/data.ts'
-import { supportedAccount } from '../../../accounts/scope.ts'
+import { accountOfSupport } from '../../../accounts/scope.ts'
 import { apart } from '../../../db/apart.ts'
-import { found } from '../../../web/answer/errors.ts'
 import { email, personName } from '../../../web/fields.ts'
 import { listDownload } from '../../../web/lists/csv.ts'
 import { readList } from '../../../web/lists/list.ts'
@@ -23,7 +21,7 @@ export default async function supportAccountUserRoutes(app: FastifyInstance) {
   const account = { config: { can: 'support.account' } } as const
 
   app.get('/support/accounts/:identifier/users', account, async (request, reply) => {
-    const { id } = ownAccountOf(request)
+    const { id } = accountOfSupport(request)
     return (
       listDownload(request, reply, { spec: memberList, list: (query) => listMembers(db, id, query) }) ??
       listDownload(request, reply, {
@@ -36,7 +34,7 @@ export default async function supportAccountUserRoutes(app: FastifyInstance) {
   })
 
   app.post('/support/accounts/:identifier/invitations', account, async (request, reply) => {
-    const supported = ownAccountOf(request)
+    const supported = accountOfSupport(request)
     const form = readForm(firstAdmin, request.body)
     if (form.input) {
       const by = supportActor(request)
@@ -61,20 +59,14 @@ export default async function supportAccountUserRoutes(app: FastifyInstance) {
   invitationActs(app, {
     base: '/support/accounts/:identifier/invitations',
     config: account.config,
-    accountOf: ownAccountOf,
+    accountOf: accountOfSupport,
     actor: supportActor,
     sender: senderOf,
     handler: () => ({ from: null }),
-    list: (request) => usersOf(ownAccountOf(request)),
+    list: (request) => usersOf(accountOfSupport(request)),
     area: 'support',
     copies: false,
   })
-}
-
-/** An account that Support looks after, since it has no partner or its partner cannot act now. */
-function ownAccountOf(request: FastifyRequest) {
-  const account = supportedAccount(request)
-  return found(caretakerOf(request.server.db, account) ? undefined : account)
 }
 
 function usersOf({ identifier }: { identifier: string }): string {
@@ -83,7 +75,7 @@ function usersOf({ identifier }: { identifier: string }): string {
 
 function showAccountUsers(request: FastifyRequest, reply: FastifyReply, form?: Form, problem = '') {
   const { db } = request.server
-  const details = ownAccountOf(request)
+  const details = accountOfSupport(request)
   const admins = countAdmins(db, details.id)
   return reply.page('support/account-users', {
     title: apart`Users of ${details.name}`,
