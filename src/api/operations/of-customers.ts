@@ -20,6 +20,17 @@ const tag = 'Customers' as const
 type Place = Pick<Call, 'db' | 'account' | 'request'>
 const ofPartner = (call: Place) => invitationSender(call, { partner: call.account.name })
 
+export const firstAdmin = z
+  .strictObject({
+    name: personName().meta({ example: 'Karla Fischer' }),
+    email: email().meta({ example: 'karla@wayne.example' }),
+  })
+  .meta({ id: 'FirstAdmin' })
+
+export const invitedShape = z
+  .strictObject({ message: z.string().meta({ description: 'What happened, in words.' }) })
+  .meta({ id: 'Invited' })
+
 /** What a partner does inside one of its customers. */
 export const ofCustomerOperations = [
   listing({
@@ -53,15 +64,8 @@ export const ofCustomerOperations = [
     summary: 'Invite the first Customer Admin',
     description:
       'By e-mail. Somebody who is a user of the customer already becomes its Customer Admin at once. Not possible while it has an admin who can log in.',
-    body: z
-      .strictObject({
-        name: personName().meta({ example: 'Karla Fischer' }),
-        email: email().meta({ example: 'karla@wayne.example' }),
-      })
-      .meta({ id: 'FirstAdmin' }),
-    answer: z
-      .strictObject({ message: z.string().meta({ description: 'What happened, in words.' }) })
-      .meta({ id: 'Invited' }),
+    body: firstAdmin,
+    answer: invitedShape,
     status: 200,
     do: ({ db, by, account, request, body }) => {
       const customer = customerOf(request, db)

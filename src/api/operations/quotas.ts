@@ -48,7 +48,7 @@ export const showQuota = ({ resource, own, bound, available }: Quota) => ({
   limited_by: bound ? { level: bound.level, name: bound.name } : null,
 })
 
-const change = z
+export const limitChange = z
   .strictObject({
     limits: z.record(z.string().max(50), amountShape.nullable()).meta({
       description: 'The new limits by the keys of their resources; null for none. What is left out stays.',
@@ -70,7 +70,7 @@ const ofProject: HolderOf = ({ account, request }) => ({
 const ofPool: HolderOf = ({ account }) => ({ level: 'pool', accountId: account.id })
 const ofCustomer: HolderOf = ({ request, db }) => ({ level: 'account', accountId: customerOf(request, db).id })
 
-const showOf = (holderOf: HolderOf) => (call: Place) => ({
+export const showQuotasOf = (holderOf: HolderOf) => (call: Place) => ({
   quotas: found(findQuotas(call.db, holderOf(call))).quotas.map(showQuota),
 })
 
@@ -93,8 +93,8 @@ export function amountsOf<Amount>(
   return new Map(Object.entries(limits).map(([key, amount]) => [ids.get(key) ?? 0, amount]))
 }
 
-function changeOf(holderOf: HolderOf) {
-  return (call: Call<z.output<typeof change>>): Answer | Problem => {
+export function changeQuotasOf(holderOf: HolderOf) {
+  return (call: Call<z.output<typeof limitChange>>): Answer | Problem => {
     const { db, by, request, body } = call
     const holder = holderOf(call)
     const { quotas, version } = found(findQuotas(db, holder))
@@ -109,7 +109,7 @@ function changeOf(holderOf: HolderOf) {
           detail: levelShortageWords(shortage, true),
         })),
       })
-    return { status: 200, body: showOf(holderOf)(call) }
+    return { status: 200, body: showQuotasOf(holderOf)(call) }
   }
 }
 
@@ -134,7 +134,7 @@ export const quotaOperations = [
     tag,
     summary: 'Read the quotas of the account',
     answer: quotaList,
-    read: showOf(ofAccount),
+    read: showQuotasOf(ofAccount),
   }),
   reading({
     method: 'GET',
@@ -143,7 +143,7 @@ export const quotaOperations = [
     tag,
     summary: 'Read the quotas of a project',
     answer: quotaList,
-    read: showOf(ofProject),
+    read: showQuotasOf(ofProject),
   }),
   act({
     method: 'PUT',
@@ -151,11 +151,11 @@ export const quotaOperations = [
     can: 'project.limit',
     tag,
     summary: 'Set limits of a project',
-    body: change,
+    body: limitChange,
     answer: quotaList,
     status: 200,
-    current: showOf(ofProject),
-    do: changeOf(ofProject),
+    current: showQuotasOf(ofProject),
+    do: changeQuotasOf(ofProject),
   }),
   reading({
     method: 'GET',
@@ -164,7 +164,7 @@ export const quotaOperations = [
     tag,
     summary: 'Read the quotas of a customer',
     answer: quotaList,
-    read: showOf(ofCustomer),
+    read: showQuotasOf(ofCustomer),
   }),
   act({
     method: 'PUT',
@@ -173,11 +173,11 @@ export const quotaOperations = [
     tag,
     summary: 'Set limits of a customer',
     description: 'Lowering a limit never removes anything already in use.',
-    body: change,
+    body: limitChange,
     answer: quotaList,
     status: 200,
-    current: showOf(ofCustomer),
-    do: changeOf(ofCustomer),
+    current: showQuotasOf(ofCustomer),
+    do: changeQuotasOf(ofCustomer),
   }),
   reading({
     method: 'GET',
@@ -187,7 +187,7 @@ export const quotaOperations = [
     summary: 'Read the partner’s pool',
     description: 'What its customers can be given together. Support sets it.',
     answer: quotaList,
-    read: showOf(ofPool),
+    read: showQuotasOf(ofPool),
   }),
   reading({
     method: 'GET',

@@ -105,8 +105,8 @@ export function findRequest(db: Db, accountId: AccountId, id: number): QuotaRequ
   return findOne(db, and(eq(quotaRequests.accountId, accountId), eq(quotaRequests.id, id)))
 }
 
-/** A request of one of the customers that this partner looks after now, in any state. */
-export function findCustomerRequest(db: Db, partnerId: AccountId, id: number): QuotaRequest | undefined {
+/** A request of one of the accounts that this partner looks after now (null: Support), in any state. */
+export function findCustomerRequest(db: Db, partnerId: AccountId | null, id: number): QuotaRequest | undefined {
   return findOne(db, and(eq(quotaRequests.id, id), isLookedAfterBy(partnerId)))
 }
 
