@@ -83,6 +83,7 @@ export const policy = {
   'partner-history.see': ['partner admin'],
 
   'support.see': ['support'],
+  'support.token': ['support'],
   'support.account': ['support'],
   'support.transform': ['support'],
   'support.user': ['support'],
@@ -100,12 +101,21 @@ export function can(standings: readonly Standing[], action: Action): boolean {
 }
 
 /** What of its user’s rights an API token has. To write includes to read. */
-export const scopeFamilies = ['account', 'members', 'projects', 'quotas', 'customers', 'history', 'webhooks'] as const
+export const scopeFamilies = [
+  'account',
+  'members',
+  'projects',
+  'quotas',
+  'customers',
+  'history',
+  'webhooks',
+  'support',
+] as const
 export type TokenScope = `${(typeof scopeFamilies)[number]}:${'read' | 'write'}`
 
 /**
  * The scope that a token needs for an action; null: never by token. That is what is the person’s own, what asks for their
- * proof, files, and Support’s work.
+ * proof, and files.
  */
 export const scopeOf: Record<Action, TokenScope | null> = {
   'asset.see': null,
@@ -172,13 +182,14 @@ export const scopeOf: Record<Action, TokenScope | null> = {
   'partner-quota.see': 'quotas:read',
   'partner-history.see': 'history:read',
 
-  'support.see': null,
-  'support.account': null,
+  'support.see': 'support:read',
+  'support.token': null,
+  'support.account': 'support:write',
   'support.transform': null,
-  'support.user': null,
+  'support.user': 'support:write',
   'support.mail': null,
   'support.webhook': null,
-  'support.quota': null,
+  'support.quota': 'support:write',
   'support.backup': null,
   'support.clock': null,
 }

@@ -36,7 +36,7 @@ const wingOf = (file: string) => (file.includes('/') ? (file.split('/')[0] ?? ''
 /** The wings that each wing uses, beside db, records, mail and web, which all may use. A new edge is decided here. */
 const edges: Record<string, string[]> = {
   accounts: ['history', 'operations', 'partners', 'people', 'projects', 'quotas', 'webhooks'],
-  api: ['accounts', 'history', 'partners', 'people', 'projects', 'quotas', 'webhooks'],
+  api: ['accounts', 'history', 'partners', 'people', 'projects', 'quotas', 'support', 'webhooks'],
   history: [],
   home: ['accounts', 'history', 'operations', 'partners', 'people', 'projects', 'quotas', 'support'],
   operations: ['accounts', 'people'],
@@ -278,7 +278,7 @@ const outcomes = {
   'there is no room': ['full', 'limit', 'too-many'],
   'somebody has it': ['taken', 'member', 'has-admin'],
   'something else stands in the way': [
-    ...['customers', 'projects', 'needed', 'last-admin', 'last-operator', 'last-way-in'],
+    ...['customers', 'projects', 'needed', 'last-admin', 'last-operator', 'last-way-in', 'self'],
     ...['no-partner', 'suspended-partner', 'inactive', 'unproved', 'log-in', 'counter-fell'],
   ],
 }

@@ -1,13 +1,11 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type * as z from 'zod'
 import { forgetHourly } from '../db/forgetting.ts'
-import type { Db } from '../db/open.ts'
 import { write } from '../db/open.ts'
 import { TooMany } from '../mail/pace.ts'
-import { hashToken, seal, unseal } from '../secrets.ts'
 import { Refusal } from '../web/answer/errors.ts'
-import { actor } from '../web/request/viewer.ts'
-import { type Act, type Answer, type Call, isAct, isListing, type Operation } from './contract/operation.ts'
+import { type ActiveAccount, actor, supportActor } from '../web/request/viewer.ts'
+import { type Act, type Call, isAct, isListing, type Operation } from './contract/operation.ts'
 import {
   ofStorage,
   Problem,
@@ -17,11 +15,12 @@ import {
   problems,
   type ValueError,
 } from './contract/problems.ts'
-import { findReplay, forgetReplays, keepReplay } from './data.ts'
+import { forgetReplays } from './data.ts'
 import { apiDocument } from './document.ts'
 import { isVersion, stable, versionOf } from './etag.ts'
 import { readListQuery, showPage } from './lists.ts'
 import { operations } from './operations.ts'
+import { keepAnswer, repeatOf, replayed } from './repeats.ts'
 import token from './token.ts'
 
 const prefix = '/api/v1'
@@ -86,9 +85,16 @@ function refuseOthers(app: FastifyInstance, path: string, methods: string[]): vo
   })
 }
 
+/** Operations of Support act as Support and in no account: they do not read it. */
+function actingIn({ path }: Operation, request: FastifyRequest): Pick<Call, 'by' | 'account'> {
+  return path.startsWith('/support/')
+    ? { by: supportActor(request), account: request.viewer.account as ActiveAccount }
+    : { by: actor(request), account: request.member.account }
+}
+
 async function answer(operation: Operation, request: FastifyRequest, reply: FastifyReply) {
   const { db, config } = request.server
-  const call: Call = { request, db, by: actor(request), account: request.member.account, body: undefined, query: {} }
+  const call: Call = { request, db, ...actingIn(operation, request), body: undefined, query: {} }
   const query = request.query as Record<string, unknown>
   if (isListing(operation)) {
     const list = operation.list(call, readListQuery(query, operation.spec))
@@ -137,7 +143,7 @@ function perform(operation: Act, call: Call, reply: FastifyReply) {
     mustBeCurrent(operation, inside)
     const answered = operation.do({ ...inside, body } as never)
     if (answered instanceof Problem && !answered.more.recorded) throw answered
-    if (repeat && !(answered instanceof Problem)) keep(tx, request, repeat, answered)
+    if (repeat && !(answered instanceof Problem)) keepAnswer(tx, request, repeat, answered)
     return answered
   })
   if (done instanceof Problem) throw done
@@ -172,44 +178,6 @@ function valueErrors(issue: z.core.$ZodIssue): ValueError[] {
       detail: 'This operation does not know the field.',
     }))
   return [{ pointer: pointerTo(issue.path), code: issue.code.replaceAll('_', '-'), detail: issue.message }]
-}
-
-type Repeat = { keyHash: string; requestHash: string }
-
-/** A request with an Idempotency-Key, and what tells it from others. */
-function repeatOf(request: FastifyRequest): Repeat | undefined {
-  const { 'idempotency-key': key } = request.headers
-  if (key === undefined) return undefined
-  if (typeof key !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(key))
-    throw new Problem('unreadable', 'The Idempotency-Key must have 1 to 255 visible characters.')
-  return {
-    keyHash: hashToken(key),
-    requestHash: hashToken(JSON.stringify([request.method, request.url, request.body ?? null])),
-  }
-}
-
-function replayed(tx: Db, request: FastifyRequest, repeat: Repeat): (Answer & { replay: true }) | undefined {
-  const { now, secrets } = request.server
-  const row = findReplay(tx, { tokenId: tokenIdOf(request), keyHash: repeat.keyHash }, now())
-  if (!row) return undefined
-  if (row.requestHash !== repeat.requestHash) throw new Problem('idempotency-key-reused')
-  return { ...(JSON.parse(unseal(secrets, row.answer)) as Answer), replay: true }
-}
-
-function keep(tx: Db, request: FastifyRequest, repeat: Repeat, answered: Answer): void {
-  const { now, secrets } = request.server
-  keepReplay(tx, {
-    tokenId: tokenIdOf(request),
-    ...repeat,
-    status: answered.status,
-    answer: seal(secrets, JSON.stringify(answered)),
-    at: now(),
-  })
-}
-
-function tokenIdOf({ apiToken }: FastifyRequest): number {
-  if (!apiToken) throw new Error('An act of the API needs a token.')
-  return apiToken.id
 }
 
 function answerProblem(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {

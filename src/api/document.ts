@@ -18,6 +18,8 @@ const addressParameters: Record<string, string> = {
   customer: 'The identifier of a customer.',
   project: 'The identifier of a project.',
   user: 'The number of a user.',
+  identifier: 'The identifier of an account.',
+  key: 'The key of a resource.',
   serviceUser: 'The number of a service user.',
   invitation: 'The number of an invitation.',
   request: 'The number of a request.',
@@ -88,7 +90,7 @@ export function whoMay({ can: action }: Operation): string {
       .filter((role) => can([`${kind} ${role}` satisfies Standing], action))
       .map((role) => roleName(kind, role)),
   )
-  return all.join(', ')
+  return [...all, ...(can(['support'], action) ? ['Support'] : [])].join(', ')
 }
 
 export const scopeFor = ({ can: action }: Operation): TokenScope | null => scopeOf[action]

@@ -10,6 +10,8 @@ const sample: Record<string, string> = {
   invitation: '1',
   request: '1',
   plan: '1',
+  identifier: 'wayne',
+  key: 'snapshots',
   from: 'initech',
   serviceUser: '7',
   webhook: '1',

@@ -13,6 +13,9 @@ import { projectOperations } from './operations/projects.ts'
 import { quotaOperations } from './operations/quotas.ts'
 import { requestOperations } from './operations/requests.ts'
 import { serviceUserOperations } from './operations/service-users.ts'
+import { supportAccountOperations } from './operations/support-accounts.ts'
+import { supportPeopleOperations } from './operations/support-people.ts'
+import { supportQuotaOperations } from './operations/support-quotas.ts'
 import { webhookOperations } from './operations/webhooks.ts'
 
 /** Every operation of the API, in the order of its documentation. */
@@ -32,4 +35,7 @@ export const operations: Operation[] = [
   ...historyOperations,
   ...webhookOperations,
   ...deliveryOperations,
+  ...supportAccountOperations,
+  ...supportPeopleOperations,
+  ...supportQuotaOperations,
 ]

@@ -102,8 +102,10 @@ function readTokenViewer(request: FastifyRequest, db: Db, hash: string): Viewer 
     user: { ...viewingAs(user), theme: '', reads: anybody },
     account,
     activeAccount: account,
-    // Support’s rights are not for tokens of accounts.
-    standings: enrolling ? ['enrolling'] : standingsOf(false, { ...account, suspended: account.suspension !== null }),
+    // Support’s rights are not for tokens of accounts, and the other way round.
+    standings: enrolling
+      ? ['enrolling']
+      : standingsOf(!account, account && { ...account, suspended: account.suspension !== null }),
     sessionKey: `token ${hash}`,
   }
   request.viewer = viewer

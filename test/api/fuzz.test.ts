@@ -7,6 +7,7 @@ import { undone } from '../harness.ts'
 import { lettersKept, prepare } from '../matrix/objects.ts'
 import { requestsFor } from './nonsense.ts'
 import { program, tokenOf } from './program.ts'
+import { prepareForSupport } from './support-world.ts'
 
 // Requests that the document describes, and broken ones, to every operation: never a 5xx, never an answer that the document does
 // not tell of (test/api/program.ts compares each), always JSON. A proof with more of them:
@@ -17,7 +18,8 @@ const seed = Number(process.env.API_SEED ?? 1)
 
 t.setTimeout(7_200_000)
 
-const isPartners = ({ can: action }: Operation) => !can(['customer admin'], action)
+const isSupports = ({ can: action }: Operation) => can(['support'], action)
+const isPartners = ({ can: action }: Operation) => can(['partner admin'], action) && !can(['customer admin'], action)
 
 t.test(`${each} requests to each operation, described and broken`, async (t) => {
   const { panel, acme } = await prepare(t)
@@ -33,23 +35,34 @@ t.test(`${each} requests to each operation, described and broken`, async (t) => 
   const stella = program(panel.app, tokenOf(panel, 'stella', 'acme'))
   const petra = program(panel.app, tokenOf(panel, 'petra', 'cloudhaus'))
   // A customer without an admin, whom its partner has invited.
-  await petra('POST', '/accounts/cloudhaus/customers', { name: 'Wayne' })
-  const ofWayne = '/accounts/cloudhaus/customers/wayne/invitations'
-  await petra('POST', ofWayne, { name: 'Karla Fischer', email: 'karla@wayne.example' })
-  const invited = { customer: 'wayne', invitation: String((await petra('GET', ofWayne)).body.data[0].id) }
+  await petra('POST', '/accounts/cloudhaus/customers', { name: 'Stark' })
+  const ofStark = '/accounts/cloudhaus/customers/stark/invitations'
+  await petra('POST', ofStark, { name: 'Karla Fischer', email: 'karla@stark.example' })
+  const invited = { customer: 'stark', invitation: String((await petra('GET', ofStark)).body.data[0].id) }
   await lettersKept(panel)
   panel.pass(10 * 60_000)
+  // What Support looks after, and what it can restore.
+  const olga = program(panel.app, tokenOf(panel, 'olga', null))
+  const objectsOf = await prepareForSupport({ panel, acme })
+  await olga('POST', '/support/accounts', {
+    name: 'Gone',
+    kind: 'customer',
+    admin: { name: 'G', email: 'g@x.example' },
+  })
+  await olga('DELETE', '/support/accounts/gone')
   const statuses = new Map<number, number>()
   for (const operation of operations) {
     const ofPartner = isPartners(operation)
-    const ask = ofPartner ? petra : stella
+    const ask = isSupports(operation) ? olga : ofPartner ? petra : stella
     const deleted = operation.path.endsWith('/restore') ? { project: 'old', customer: 'initech' } : {}
     const objects = {
       ...acme,
       account: ofPartner ? 'cloudhaus' : 'acme',
       invitation: acme.id,
-      from: 'wayne',
+      from: 'stark',
       ...(/customer\}\/invitations/.test(operation.path) ? invited : deleted),
+      ...(isSupports(operation) ? objectsOf(operation) : {}),
+      ...(operation.path.endsWith('{identifier}/restore') ? { identifier: 'gone' } : {}),
     }
     const done = new Map<number, number>()
     const property = fc.asyncProperty(requestsFor(operation, objects), async ({ path, body, headers }) => {

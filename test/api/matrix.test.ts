@@ -1,13 +1,16 @@
+import { eq } from 'drizzle-orm'
 import t from 'tap'
 import type { Operation } from '../../src/api/contract/operation.ts'
 import { exampleBody } from '../../src/api/example.ts'
 import { operations } from '../../src/api/operations.ts'
+import { users } from '../../src/db/schema.ts'
 import type { CastName } from '../../src/demo.ts'
 import { hasScope, scopeOf } from '../../src/policy.ts'
 import { type Panel, there, userId } from '../harness.ts'
 import { lasting, prepare } from '../matrix/objects.ts'
 import { until } from '../smtp.ts'
 import { everyScope, program, tokenOf } from './program.ts'
+import { prepareForSupport } from './support-world.ts'
 
 // Every operation, for a token of each actor, on what is another tenant’s, on what is not there, with every scope but the one that it
 // needs, and without the role. What is denied changes no row and shows no byte of what is another’s.
@@ -62,6 +65,11 @@ const whoMay: Record<string, CastName[]> = {
   'partner-history.see': ['petra', 'riva'],
 }
 
+/** What Support’s token may, which acts in no account. */
+const ofSupport = ['support.see', 'support.account', 'support.user', 'support.quota']
+for (const action of ofSupport) whoMay[action] = ['olga']
+const isOfSupport = ({ can }: Operation) => ofSupport.includes(can)
+
 type Objects = Record<string, string>
 
 const secrets = /skunkworks|secret@|Secret (Guest|remark|reason|Row|program)/i
@@ -70,7 +78,7 @@ function addressIn(operation: Operation, objects: Objects): string {
   return operation.path.replaceAll(/\{(\w+)\}/g, (_all, name: string) => there(objects[name]))
 }
 
-function newAsker(panel: Panel, who: CastName, account: string, scopes = everyScope) {
+function newAsker(panel: Panel, who: CastName, account: string | null, scopes = everyScope) {
   const ask = program(panel.app, tokenOf(panel, who, account, { scopes }))
   return (operation: Operation, objects: Objects) => {
     // A second on, the token may ask again.
@@ -116,7 +124,7 @@ t.test('another account, and one that is not there, are the same 404', async (t)
         from: 'initech',
       }
       const [one, none] = [await ask(operation, theirs), await ask(operation, { ...theirs, account: 'nobody' })]
-      t.equal(one.status, 404, name)
+      t.equal(one.status, isOfSupport(operation) ? 403 : 404, name)
       t.equal(withoutId(one.text), withoutId(none.text), name)
     }
     t.equal(rowsOf(panel), before, `${who} changed nothing`)
@@ -140,6 +148,8 @@ t.test('objects of another tenant are as if they were not there, and nothing of 
       request: none,
       plan: none,
       from: 'nobody',
+      identifier: 'nobody',
+      key: 'nothing',
       webhook: none,
       delivery: none,
     }
@@ -206,20 +216,74 @@ t.test('without the scope, or without the role, an operation changes nothing', a
   }
 })
 
+t.test('Support’s token is in no account, and finds nothing that is not there', async (t) => {
+  const { panel, acme } = await prepare(t)
+  const ask = newAsker(panel, 'olga', null)
+  await settle(panel)
+  const before = rowsOf(panel)
+  const missing = { identifier: 'nobody', key: 'nothing', user: '99999', request: '99999', invitation: '99999' }
+  for (const operation of operations) {
+    const name = `${operation.method} ${operation.path}`
+    if (!isOfSupport(operation))
+      for (const account of ['acme', 'cloudhaus', 'nobody'])
+        t.equal((await ask(operation, { ...acme, invitation: '1', from: 'initech', account })).status, 404, name)
+    else if (operation.path.includes('{')) t.equal((await ask(operation, missing)).status, 404, name)
+  }
+  t.equal(rowsOf(panel), before)
+})
+
+t.test('Support’s token does nothing without its scope, nor when its user is of Support no longer', async (t) => {
+  const { panel, acme } = await prepare(t)
+  const objectsOf = await prepareForSupport({ panel, acme })
+  const scopes = ['account:write', 'customers:write', 'history:read'] as const
+  const [scopeless, reading, ask] = [
+    newAsker(panel, 'olga', null, [...scopes]),
+    newAsker(panel, 'olga', null, ['support:read']),
+    newAsker(panel, 'olga', null),
+  ]
+  await settle(panel)
+  const before = rowsOf(panel)
+  for (const operation of operations.filter(isOfSupport)) {
+    const name = `${operation.method} ${operation.path}`
+    const objects = objectsOf(operation)
+    t.match((await scopeless(operation, objects)).body.type, /\/scope-missing$/, name)
+    if (operation.method === 'GET') t.ok((await reading(operation, objects)).status < 400, name)
+    else t.match((await reading(operation, objects)).body.type, /\/scope-missing$/, name)
+  }
+  t.equal(rowsOf(panel), before)
+  panel.db
+    .update(users)
+    .set({ operator: false })
+    .where(eq(users.id, userId(panel, 'olga')))
+    .run()
+  // After 30 wrong tokens in a minute it is 429.
+  for (const operation of operations.filter(isOfSupport))
+    t.match(String((await ask(operation, objectsOf(operation))).status), /^(401|429)$/)
+})
+
 t.test('what a token may do by its role, it can do', async (t) => {
   const { panel, acme } = await prepare(t)
   const tom = String(userId(panel, 'tom'))
+  const objectsOf = await prepareForSupport({ panel, acme })
   const done = new Map<Operation, number>()
   for (const [who, [own]] of [
     ['stella', ['acme']],
     ['petra', ['cloudhaus']],
-  ] as [CastName, [string]][]) {
+    ['olga', [null]],
+  ] as [CastName, [string | null]][]) {
     const ask = newAsker(panel, who, own)
     const last = ({ method, path }: Operation) => (method === 'DELETE' ? 100 - path.split('/').length : 0)
     const deletesLast = operations.toSorted((one, other) => last(one) - last(other))
     for (const operation of deletesLast) {
       if (!whoMay[operation.can]?.includes(who) || done.has(operation)) continue
-      const answer = await ask(operation, { ...acme, user: tom, invitation: acme.id, from: 'initech', account: own })
+      const answer = await ask(operation, {
+        ...acme,
+        user: tom,
+        invitation: acme.id,
+        from: 'initech',
+        account: own ?? '',
+        ...(own === null ? objectsOf(operation) : {}),
+      })
       if (answer.status < 300) done.set(operation, answer.status)
       else t.not(answer.status, 403, `${operation.method} ${operation.path}: ${answer.text}`)
     }

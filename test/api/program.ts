@@ -25,12 +25,18 @@ export type Reply = {
 export function tokenOf(
   panel: { db: Db; app: FastifyInstance },
   who: CastName,
-  account: string,
+  account: string | null,
   { scopes = everyScope, networks = [], days = 90 }: { scopes?: TokenScope[]; networks?: string[]; days?: number } = {},
 ): string {
   const by = { ...byItself(panel.app.now()), userId: userId(panel, who) }
-  return there(createApiToken(panel.db, by, accountId(panel, account), { name: `${who} here`, scopes, networks, days }))
-    .token
+  return there(
+    createApiToken(panel.db, by, account === null ? null : accountId(panel, account), {
+      name: `${who} here`,
+      scopes,
+      networks,
+      days,
+    }),
+  ).token
 }
 
 /** Asks the API below /api/v1. */

@@ -273,6 +273,7 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     { name: 'tokens', who: petra, path: '/profile/tokens' },
     { name: 'tokens-errors', who: petra, path: '/profile/tokens', act: emptyForm('Create token') },
     { name: 'tokens-new', who: stella, path: '/profile/tokens', act: createToken },
+    { name: 'tokens-support', who: olga, path: '/profile/tokens/support' },
     {
       name: 'tokens-replace',
       who: stella,

@@ -179,6 +179,7 @@ export const acts: Record<string, Act | Act[]> = {
   },
   '/profile/sessions/removal': {},
   '/profile/tokens': { fields: () => ({ name: 'Shop', scopes: 'projects:read', days: '30' }) },
+  '/profile/tokens/support': { fields: () => ({ name: 'Desk', scopes: 'support:read', days: '30' }) },
   '/profile/tokens/:apiToken/rotation': { objects: tokenOfWho },
   '/profile/tokens/:apiToken/removal': { objects: tokenOfWho },
   '/profile/email': { fields: () => ({ email: 'changed@x.example' }) },

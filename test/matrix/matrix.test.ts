@@ -365,6 +365,8 @@ const whoMay: Record<Group, string[]> = {
     'POST /support/webhooks/:webhook/test',
     'POST /support/webhooks/:webhook/retries',
     'POST /support/webhooks/:webhook/deliveries/:delivery/retry',
+    'GET /profile/tokens/support',
+    'POST /profile/tokens/support',
     'GET /support/backups',
     'POST /support/backups',
     'POST /support/clock',

@@ -251,6 +251,7 @@ const plausible: Record<string, Fields> = {
   '/partner/ticked-customers/tag': { tag: 'Changed' },
   '/partner/ticked-customers/tag-removal': { tag: 'Changed' },
   '/partner/customers/:customer/details': { reference: 'Changed', version: '0' },
+  '/profile/tokens/support': { name: 'Changed', scopes: 'support:read', days: '30' },
   '/customer/service-users': { name: 'Changed', role: 'admin' },
   '/customer/service-users/:serviceUser': { serviceName: 'Changed', role: 'member', version: '1' },
   '/customer/service-users/:serviceUser/tokens': { name: 'Changed', scopes: 'projects:read', days: '30' },

@@ -161,6 +161,7 @@ const acts: Record<string, Act | string> = {
   'POST /profile/removal': 'it ends the session that the other form belongs to',
   'POST /profile/two-factor': 'it answers with the codes themselves',
   'POST /profile/tokens': 'it answers with the token itself',
+  'POST /profile/tokens/support': 'it answers with the token itself',
   'POST /profile/tokens/:apiToken/rotation': 'it answers with the token itself',
   'POST /customer/service-users': 'two programs may have one name',
   'POST /customer/service-users/:serviceUser/tokens': 'it answers with the token itself',

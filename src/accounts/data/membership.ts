@@ -139,6 +139,7 @@ const viewingByToken = prepared((db, { hash, host }: Placeholders<Session>) =>
         scopes: apiTokens.scopes,
         networks: apiTokens.networks,
         fromPartner: apiTokens.fromPartner,
+        accountId: apiTokens.accountId,
         expiresAt: apiTokens.expiresAt,
         lastUsedAt: apiTokens.lastUsedAt,
       },
@@ -151,7 +152,7 @@ const viewingByToken = prepared((db, { hash, host }: Placeholders<Session>) =>
     })
     .from(apiTokens)
     .innerJoin(users, and(eq(users.id, apiTokens.userId), isNull(users.disabledAt)))
-    .innerJoin(accounts, and(eq(accounts.id, apiTokens.accountId), isNull(accounts.deletedAt)))
+    .leftJoin(accounts, and(eq(accounts.id, apiTokens.accountId), isNull(accounts.deletedAt)))
     .leftJoin(memberships, and(eq(memberships.userId, users.id), eq(memberships.accountId, accounts.id)))
     .leftJoin(serviceUsers, and(eq(serviceUsers.userId, users.id), eq(serviceUsers.accountId, accounts.id)))
     .leftJoin(partner, eq(partner.id, accounts.partnerId))
@@ -160,15 +161,16 @@ const viewingByToken = prepared((db, { hash, host }: Placeholders<Session>) =>
 )
 
 /**
- * A token that has not been ended, its user and the account that it acts in. Undefined once the user is disabled or
- * has left the account, or the account is deleted.
+ * A token that has not been ended, its user and the account that it acts in: none for one of Support. Undefined once the user is
+ * disabled, has left the account or Support, or the account is deleted.
  */
 export function findTokenViewer(db: Db, token: Session) {
   const row = viewingByToken(db).get(token)
   if (!row) return undefined
   const { account, membership, service, partner, leftToSupport, ...rest } = row
+  if (rest.token.accountId === null) return rest.user.operator ? { ...rest, account: undefined } : undefined
   const as = membership ?? (service && { ...service, fromPartner: rest.token.fromPartner })
-  return as ? { ...rest, account: activeAccount(account, as, partner, leftToSupport) } : undefined
+  return as && account ? { ...rest, account: activeAccount(account, as, partner, leftToSupport) } : undefined
 }
 
 function selectDeleted(db: Db, own: SQL | undefined) {

@@ -16,6 +16,7 @@ export type Call<Body = undefined> = {
   /** For an act, its transaction: what it answers is written in the same one. */
   db: Db
   by: Person
+  /** None for operations of Support. */
   account: ActiveAccount
   body: Body
   /** The parameters of a reading’s address. */
@@ -48,6 +49,9 @@ export type Tag =
   | 'Customers'
   | 'History'
   | 'Webhooks'
+  | 'Support: accounts'
+  | 'Support: quotas'
+  | 'Support: users'
 
 /** A parameter in the query of an address. */
 export type Parameter = { schema: z.ZodType; words: string }

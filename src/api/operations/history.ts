@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { type Events, listEvents, listEventsFrom, type PastEvent } from '../../history/data/events.ts'
+import { type Events, listAllEvents, listEvents, listEventsFrom, type PastEvent } from '../../history/data/events.ts'
 import { firstOfTie } from '../../history/data/records.ts'
 import { customerOf } from '../../partners/scope.ts'
 import { type Call, reading } from '../contract/operation.ts'
@@ -99,5 +99,13 @@ export const historyOperations = [
       const { id } = customerOf(call.request, call.db)
       return showEvents(listEvents(call.db, id, Math.max(afterIn(call), firstOfTie(call.db, id) - 1)))
     },
+  }),
+  reading({
+    ...common,
+    path: '/support/events',
+    can: 'support.see',
+    summary: 'Read what happened in the whole installation',
+    description: 'The oldest first.',
+    read: (call) => showEvents(listAllEvents(call.db, afterIn(call))),
   }),
 ]

@@ -16,9 +16,9 @@ export const apiTokens = sqliteTable(
       .$type<UserId>()
       .notNull()
       .references(() => users.id),
+    // None for a token of Support, which acts in no account.
     accountId: integer('account_id')
       .$type<AccountId>()
-      .notNull()
       .references(() => accounts.id),
     // The person who made it, and so has read it: for a service user’s it is not its user.
     madeBy: integer('made_by')

@@ -112,7 +112,7 @@ const endingOf = ({ change }: ToldOf) => text(change.token?.[0])
 const ofToken =
   ([before, after]: [string, string], verb: string): Sentence =>
   (told) => {
-    if (isOwn(told)) return [before, account(told), after]
+    if (isOwn(told)) return [before, told.account ? account(told) : 'Support', after]
     return told.audience === 'login'
       ? ['An API token of ', ...ofService(told), ` was ${verb} in your name`]
       : [...whoFirst(told), ` ${verb} an API token of `, ...ofService(told)]
@@ -195,7 +195,7 @@ export const newsOf: Partial<Record<RecordKind, Sentence>> = {
   'token.ended': ofToken(['Your API token for ', ' was ended'], 'ended'),
   'token.expiring': (told) => [
     isOwn(told) ? `Your API token ${endingOf(told)} for ` : `The API token ${endingOf(told)} of `,
-    ...(isOwn(told) ? [account(told)] : ofService(told)),
+    ...(isOwn(told) ? [told.account ? account(told) : 'Support'] : ofService(told)),
     ` expires in ${plural(Number(told.change.days?.[1] ?? 0), 'day')}`,
   ],
   'webhook.switched-off': (told) => [

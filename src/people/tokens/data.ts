@@ -40,13 +40,13 @@ export type TokenOf = { userId: UserId; tokenId: number }
 const live = isNull(apiTokens.endedAt)
 
 /**
- * Makes a token for a user in an account. Returns it in clear: it is kept as a hash only. 'too-many' if the user has as
+ * Makes a token for a user in an account, or for one of Support in none. Returns it in clear: it is kept as a hash only. 'too-many' if the user has as
  * many as a user may have.
  */
 export function createApiToken(
   db: Db,
   by: Person,
-  accountId: AccountId,
+  accountId: AccountId | null,
   { name, scopes, networks, days, serviceUser }: TokenChoice,
 ): { token: string } | 'too-many' {
   return write(db, by, (tx) => {
@@ -109,7 +109,8 @@ function insertToken(tx: Db, by: Person, row: NewRow): string {
     .where(eq(serviceUsers.userId, row.userId))
     .get()
   const token = newApiToken(service ? 'service user' : 'person')
-  const { madeBy, fromPartner } = makerIn(tx, by, row.accountId)
+  const { madeBy, fromPartner } =
+    row.accountId === null ? { madeBy: by.userId, fromPartner: false } : makerIn(tx, by, row.accountId)
   tx.insert(apiTokens)
     .values({
       ...row,
@@ -167,7 +168,7 @@ export function noteExpiring(db: Db, at: number): boolean {
     const rows = tx
       .select({ token: apiTokens, deletedAt: accounts.deletedAt })
       .from(apiTokens)
-      .innerJoin(accounts, eq(accounts.id, apiTokens.accountId))
+      .leftJoin(accounts, eq(accounts.id, apiTokens.accountId))
       .where(and(sql`${apiTokens.remindAt} is not null`, lte(apiTokens.remindAt, at)))
       .orderBy(asc(apiTokens.remindAt))
       .limit(slice)
@@ -198,7 +199,7 @@ export function listApiTokens(db: Db, userId: UserId) {
   return db
     .select({ token: apiTokens, account: { name: accounts.name, identifier: accounts.identifier } })
     .from(apiTokens)
-    .innerJoin(accounts, eq(accounts.id, apiTokens.accountId))
+    .leftJoin(accounts, eq(accounts.id, apiTokens.accountId))
     .where(and(eq(apiTokens.userId, userId), live))
     .orderBy(desc(apiTokens.expiresAt))
     .limit(listed)

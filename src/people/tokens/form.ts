@@ -21,6 +21,7 @@ const familyWords: Record<(typeof scopeFamilies)[number], string> = {
   customers: 'Customers',
   history: 'History',
   webhooks: 'Webhooks',
+  support: 'Support Area',
 }
 
 /** Only its user reads it. */
@@ -66,6 +67,7 @@ export function usefulScopes(standings: readonly Standing[], { service = false }
 export function shownToken(token: ApiToken, at: number) {
   return {
     ...token,
+    ofSupport: token.accountId === null,
     rights: rightsInWords(token.scopes),
     expired: token.expiresAt <= at,
     expiresIn: expiresInDays(token, at),

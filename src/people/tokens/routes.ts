@@ -3,7 +3,7 @@ import { apart } from '../../db/apart.ts'
 import { found } from '../../web/answer/errors.ts'
 import { idFrom } from '../../web/request/address.ts'
 import { type Form, readForm } from '../../web/request/forms.ts'
-import { actor } from '../../web/request/viewer.ts'
+import { actor, supportActor } from '../../web/request/viewer.ts'
 import { createApiToken, endApiToken, findToken, listApiTokens, rotateApiToken } from './data.ts'
 import { emptyTokenForm, shownToken, tokenDays, tokenForm, tokenRotation, tooManyTokens, usefulScopes } from './form.ts'
 import { showNewToken } from './page.ts'
@@ -27,6 +27,19 @@ export default async function tokenRoutes(app: FastifyInstance) {
       return showTokens(request, reply.code(422), form)
     },
   )
+
+  app.get('/profile/tokens/support', { config: { can: 'support.token' } }, async (request, reply) =>
+    showSupportForm(request, reply),
+  )
+
+  app.post('/profile/tokens/support', { config: { can: 'support.token', confirm: true } }, async (request, reply) => {
+    const form = readForm(tokenForm, request.body)
+    if (!form.input) return showSupportForm(request, reply.code(422), form)
+    const made = createApiToken(db, supportActor(request), null, { ...form.input, days: Number(form.input.days) })
+    if (made !== 'too-many') return showNewToken(reply, { token: made.token, name: form.input.name }, '/profile/tokens')
+    form.errors.name = tooManyTokens
+    return showSupportForm(request, reply.code(422), form)
+  })
 
   app.get('/profile/tokens/:apiToken/rotation', { config: { can: 'token.see' } }, async (request, reply) => {
     const token = found(findToken(db, tokenOf(request)))
@@ -61,6 +74,18 @@ const tokenOf = (request: FastifyRequest) => ({
   tokenId: idFrom(request, 'apiToken'),
 })
 
+/** A token of Support works in no account, and one of an account does not work for Support. */
+const withoutSupport = ({ viewer }: FastifyRequest) => viewer.standings.filter((standing) => standing !== 'support')
+
+function showSupportForm(_request: FastifyRequest, reply: FastifyReply, form: Form = emptyTokenForm()) {
+  return reply.page('people/tokens/support', {
+    title: 'New token for Support',
+    form,
+    families: usefulScopes(['support']),
+    lifetimes: tokenDays,
+  })
+}
+
 function showTokens(request: FastifyRequest, reply: FastifyReply, form: Form = emptyTokenForm()) {
   const { db, now } = request.server
   return reply.page('people/tokens/index', {
@@ -70,7 +95,7 @@ function showTokens(request: FastifyRequest, reply: FastifyReply, form: Form = e
       ...shownToken(token, now()),
       account,
     })),
-    families: usefulScopes(request.viewer.standings),
+    families: usefulScopes(withoutSupport(request)),
     lifetimes: tokenDays,
   })
 }

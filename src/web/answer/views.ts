@@ -3,7 +3,6 @@ import type { areas } from './areas.ts'
 
 /** What these names hold in every view. */
 type Shared = { area: keyof typeof areas; form: Form; formAction: string; message: string; now: number }
-
 type Value<Name> = Name extends keyof Shared ? Shared[Name] : object | string | number | boolean | null
 
 /** The names that a view is always given, and those that only some pages give it. */
@@ -158,6 +157,7 @@ export type Views = {
   'people/tokens/index': Names<'families' | 'form' | 'lifetimes' | 'tokens'>
   'people/tokens/new': Names<'list' | 'api' | 'name' | 'token'>
   'people/tokens/rotation': Names<'action' | 'list' | 'token'>
+  'people/tokens/support': Names<'families' | 'form' | 'lifetimes'>
   'people/two-factor/codes': Names<'codes'>
   'people/two-factor/index': Names<'codesLeft' | 'form' | 'on' | 'qr' | 'required' | 'sealed' | 'secret'>
   'people/two-factor/log-in': Names<'code' | 'form' | 'passkey'>

@@ -120,9 +120,11 @@ export function actor(request: FastifyRequest): Person {
     accountId: request.viewer.account?.id ?? null,
     bySupport: false,
     stillMay: request.mustStillMay,
-    ...(request.apiToken ? { tokenId: request.apiToken.id } : {}),
+    ...tokenOf(request),
   }
 }
+
+const tokenOf = ({ apiToken }: FastifyRequest) => (apiToken ? { tokenId: apiToken.id } : {})
 
 /** Support acts on accounts and users that it is no member of. */
 export function supportActor(request: FastifyRequest): Person {
@@ -132,6 +134,7 @@ export function supportActor(request: FastifyRequest): Person {
     accountId: null,
     bySupport: true,
     stillMay: request.mustStillMay,
+    ...tokenOf(request),
   }
 }
 

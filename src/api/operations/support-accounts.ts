@@ -1,0 +1,162 @@
+import * as z from 'zod'
+import { type Account, findAccount, proposeAccountIdentifier } from '../../accounts/data/account.ts'
+import { deleteAccount, findRestorable, restoreAccount } from '../../accounts/deletion/data/deleting.ts'
+import { markOfProjects } from '../../accounts/deletion/data/losses.ts'
+import { directAccount, supportedAccount } from '../../accounts/scope.ts'
+import { resumeAccount, suspendAccount } from '../../accounts/suspension/data.ts'
+import { suspensionOf } from '../../db/suspension.ts'
+import { accountList, listAccounts, openAccount } from '../../support/accounts/data.ts'
+import { senderOf } from '../../support/scope.ts'
+import { found } from '../../web/answer/errors.ts'
+import { line, withIdentifier } from '../../web/fields.ts'
+import { act, type Call, listing, reading } from '../contract/operation.ts'
+import { Problem, takenIdentifier } from '../contract/problems.ts'
+import {
+  newAccountName,
+  newIdentifier,
+  shownIdentifier,
+  shownName,
+  shownSuspension,
+  shownTime,
+  shownTimeOrNull,
+  suspension,
+  timeOf,
+} from '../contract/shapes.ts'
+import { invitedFields } from './pending.ts'
+
+const supported = z
+  .strictObject({
+    identifier: shownIdentifier(),
+    name: shownName(),
+    kind: z.enum(['customer', 'partner']),
+    partner: z.string().nullable().meta({ description: 'The name of the partner that looks after the account.' }),
+    suspension,
+    created_at: timeOf('When the account was created.'),
+    deleted_at: timeOf('When it was deleted; null if it is not.').nullable(),
+  })
+  .meta({ id: 'SupportedAccount' })
+
+const showSupported = (one: Account & { partnerName: string | null }) => ({
+  identifier: one.identifier,
+  name: one.name,
+  kind: one.kind,
+  partner: one.partnerName,
+  suspension: shownSuspension(suspensionOf(one)),
+  created_at: shownTime(one.createdAt),
+  deleted_at: shownTimeOrNull(one.deletedAt),
+})
+
+const show = ({ db, request }: Pick<Call, 'db' | 'request'>) =>
+  showSupported(found(findAccount(db, supportedAccount(request).id)))
+
+const path = '/support/accounts/{identifier}' as const
+const tag = 'Support: accounts' as const
+const see = { can: 'support.see', tag } as const
+const change = { can: 'support.account', tag, answer: supported } as const
+
+export const supportAccountOperations = [
+  listing({
+    ...see,
+    method: 'GET',
+    path: '/support/accounts',
+    summary: 'List all accounts',
+    spec: accountList,
+    row: supported,
+    list: ({ db }, query) => listAccounts(db, query),
+    show: showSupported,
+  }),
+  act({
+    ...change,
+    method: 'POST',
+    path: '/support/accounts',
+    summary: 'Create an account without a partner',
+    description: 'Its first admin is invited by e-mail.',
+    body: z
+      .strictObject({
+        name: newAccountName(),
+        identifier: newIdentifier('wayne'),
+        kind: z.enum(['customer', 'partner']),
+        admin: z.strictObject(invitedFields),
+      })
+      .transform(withIdentifier)
+      .meta({ id: 'NewAccount' }),
+    status: 201,
+    do: ({ db, by, request, body }) => {
+      const opened = openAccount(db, by, senderOf(request), body)
+      if (opened === 'taken') {
+        const detail = `The identifier ${body.identifier} is taken, or was once.`
+        return takenIdentifier(detail, proposeAccountIdentifier(db, body.identifier))
+      }
+      return {
+        status: 201,
+        location: `/support/accounts/${opened.account.identifier}`,
+        body: showSupported({ ...opened.account, partnerName: null }),
+      }
+    },
+  }),
+  reading({ ...see, method: 'GET', path, summary: 'Read any account', answer: supported, read: show }),
+  act({
+    ...change,
+    method: 'POST',
+    path: `${path}/suspend`,
+    summary: 'Suspend an account as Support',
+    description: 'Its users read the reason, and cannot work in it until Support resumes it.',
+    body: z
+      .strictObject({ reason: line('Say why: the account’s users will read it.', 300).meta({ example: 'Abuse' }) })
+      .meta({ id: 'SupportSuspending' }),
+    status: 200,
+    current: show,
+    do: (call) => {
+      const { id } = supportedAccount(call.request)
+      const reason = { accountId: id, reason: call.body.reason }
+      suspendAccount(call.db, call.by, reason, call.request.server.mailContext)
+      return { status: 200, body: show(call) }
+    },
+  }),
+  act({
+    ...change,
+    method: 'POST',
+    path: `${path}/resume`,
+    summary: 'Resume an account as Support',
+    description: 'Lifts the suspension by Support. One by its partner stays.',
+    status: 200,
+    current: show,
+    do: (call) => {
+      const { id } = supportedAccount(call.request)
+      resumeAccount(call.db, call.by, id, call.request.server.mailContext)
+      return { status: 200, body: show(call) }
+    },
+  }),
+  act({
+    can: 'support.account',
+    tag,
+    method: 'DELETE',
+    path,
+    summary: 'Delete a customer account without a partner',
+    description: 'With its projects, up to 100 of them. It can be restored for 30 days. A partner deletes its own.',
+    status: 204,
+    current: show,
+    do: ({ db, by, request }) => {
+      const { id } = directAccount(request)
+      const ids = { partnerId: null, accountId: id, withProjects: markOfProjects(db, id) }
+      if (found(deleteAccount(db, by, ids, request.server.mailContext)) === 'projects')
+        return new Problem('conflict', 'The account has more than 100 projects. Delete some of them first.')
+      return { status: 204 }
+    },
+  }),
+  act({
+    ...change,
+    method: 'POST',
+    path: `${path}/restore`,
+    summary: 'Restore a deleted account',
+    description: 'One that had no partner, or whose partner cannot act now.',
+    status: 200,
+    do: (call) => {
+      const { identifier } = call.request.params as { identifier: string }
+      const { id } = found(findRestorable(call.db, null, identifier, call.by.at))
+      if (typeof found(restoreAccount(call.db, call.by, null, id)) !== 'string')
+        return new Problem('conflict', 'The pool of its partner has not enough left for its limits.')
+      return { status: 200, body: show(call) }
+    },
+  }),
+]

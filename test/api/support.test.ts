@@ -1,0 +1,150 @@
+import t from 'tap'
+import { startApp, there, userId } from '../harness.ts'
+import { program, tokenOf } from './program.ts'
+
+// What Support’s programs do.
+
+const shownToken = (page: {
+  root: { querySelector: (selector: string) => { getAttribute: (name: string) => string | undefined } | null }
+}) => page.root.querySelector('#token')?.getAttribute('value') ?? ''
+
+t.test('a token of Support is made on a page of its own, listed and replaced, and told of', async (t) => {
+  const panel = await startApp(t)
+  const olga = await panel.signIn('olga')
+  t.match((await olga.get('/profile/tokens')).text, 'New token for Support')
+  const made = await olga.submit('/profile/tokens/support', 'Create token', { name: 'Desk', scopes: 'support:write' })
+  const ask = program(panel.app, shownToken(made))
+  t.equal((await ask('GET', '/support/accounts')).status, 200)
+  t.equal((await ask('GET', '/accounts/acme')).status, 404, 'it is in no account')
+  t.match((await olga.get('/profile/tokens')).row('Desk'), /Support · … ?\w{4} Support Area \(change\)/)
+  t.match((await olga.get('/notifications')).text, 'An API token for Support was created in your name')
+  const rotation = there((await olga.open('/profile/tokens')).link('Replace'))
+  const replaced = await olga.submit(rotation, 'Replace token', { earlier: 'now' })
+  t.equal((await ask('GET', '/support/accounts')).status, 401)
+  const again = program(panel.app, shownToken(replaced))
+  t.equal((await again('GET', '/support/accounts')).status, 200)
+  await olga.submit('/profile/tokens', 'End', {}, 'Desk')
+  t.equal((await again('GET', '/support/accounts')).status, 401)
+})
+
+t.test('the form of an account’s token offers no right of Support, and such a token has none', async (t) => {
+  const panel = await startApp(t)
+  const petra = await panel.signIn('petra')
+  t.equal((await petra.get('/profile/tokens/support')).status, 403)
+  const page = await petra.submit('/profile/tokens', 'Create token', { name: 'Sly', scopes: 'support:write' })
+  const ask = program(panel.app, shownToken(page))
+  t.match((await ask('GET', '/support/accounts')).body, { status: 403, type: /forbidden$/ })
+})
+
+t.test(
+  'a program opens an account, sets limits and a pool, suspends and resumes it, and the history says who',
+  async (t) => {
+    const panel = await startApp(t)
+    const ask = program(panel.app, tokenOf(panel, 'olga', null))
+    const admin = { name: 'Karla Fischer', email: 'karla@wayne.example' }
+    const made = await ask('POST', '/support/accounts', { name: 'Wayne', kind: 'partner', admin })
+    t.match(made.body, { identifier: 'wayne', kind: 'partner', partner: null, deleted_at: null }, made.text)
+    t.equal(made.headers.location, 'http://localhost:3000/api/v1/support/accounts/wayne')
+    t.match((await ask('GET', '/support/accounts/wayne/invitations')).body.data, [{ ...admin, role: 'admin' }])
+    t.match((await ask('POST', '/support/accounts', { name: 'Wayne', kind: 'customer', admin })).body, {
+      status: 409,
+      errors: [{ pointer: '#/identifier' }],
+    })
+
+    const pool = await ask('PUT', '/support/accounts/wayne/pool', { limits: { cores: 64 }, remark: 'Contract' })
+    t.match(
+      pool.body.quotas.find(({ resource }: { resource: string }) => resource === 'cores'),
+      { limit: 64 },
+      pool.text,
+    )
+    t.equal(
+      (await ask('PUT', '/support/accounts/acme/pool', { limits: { cores: 1 } })).status,
+      404,
+      'a customer has none',
+    )
+    t.equal(
+      (await ask('PUT', '/support/accounts/acme/quotas', { limits: { cores: 1 } })).status,
+      403,
+      'its partner does',
+    )
+
+    t.match((await ask('POST', '/support/accounts/acme/suspend', { reason: 'Abuse' })).body, {
+      suspension: { by: 'support', reason: 'Abuse' },
+    })
+    const stella = program(panel.app, tokenOf(panel, 'stella', 'acme'))
+    t.match((await stella('GET', '/accounts/acme')).body, { status: 403, type: /suspended$/ })
+    t.match((await ask('POST', '/support/accounts/acme/resume')).body, { suspension: null })
+
+    const events = (await ask('GET', '/support/events')).body.data as { type: string }[]
+    t.match(events.filter(({ type }) => type.startsWith('account.')).slice(-2), [
+      { type: 'account.suspended', account: 'acme', actor: { user: userId(panel, 'olga'), support: true } },
+      { type: 'account.resumed', account: 'acme' },
+    ])
+    const olga = await panel.signIn('olga')
+    t.match((await olga.get('/support/history')).row('suspended Acme'), /Olga.*with the API token/)
+  },
+)
+
+t.test('a program deletes and restores only accounts that no partner looks after', async (t) => {
+  const panel = await startApp(t)
+  const ask = program(panel.app, tokenOf(panel, 'olga', null))
+  t.equal((await ask('DELETE', '/support/accounts/acme')).status, 404)
+  t.equal((await ask('DELETE', '/support/accounts/cloudhaus')).status, 404)
+  t.equal((await ask('DELETE', '/support/accounts/direct')).status, 204)
+  t.equal((await ask('GET', '/support/accounts/direct')).status, 404)
+  t.match((await ask('GET', '/support/accounts?status=deleted')).body.data, [{ identifier: 'direct' }])
+  t.match((await ask('POST', '/support/accounts/direct/restore')).body, { identifier: 'direct', deleted_at: null })
+})
+
+t.test('a program disables and enables users, but never its own and never the last of Support', async (t) => {
+  const panel = await startApp(t)
+  const ask = program(panel.app, tokenOf(panel, 'olga', null))
+  const tom = `/support/users/${userId(panel, 'tom')}`
+  const session = await panel.signIn('tom')
+  t.match((await ask('POST', `${tom}/disable`)).body, { name: 'Tom', is_disabled: true })
+  t.match((await session.get('/')).location, /^\/login/)
+  t.match((await ask('POST', `${tom}/enable`)).body, { is_disabled: false })
+  const own = await ask('POST', `/support/users/${userId(panel, 'olga')}/disable`)
+  t.match(own.body, { status: 409, detail: /cannot disable yourself/ })
+  t.equal((await ask('GET', '/support/users?q=tom')).body.data[0].id, userId(panel, 'tom'))
+})
+
+t.test('a program decides requests of accounts that Support looks after, and of no others', async (t) => {
+  const panel = await startApp(t)
+  const ask = program(panel.app, tokenOf(panel, 'olga', null))
+  const [dora, stella] = [
+    program(panel.app, tokenOf(panel, 'dora', 'direct')),
+    program(panel.app, tokenOf(panel, 'stella', 'acme')),
+  ]
+  await ask('PUT', '/support/accounts/direct/quotas', { limits: { projects: 2 } })
+  const petra = program(panel.app, tokenOf(panel, 'petra', 'cloudhaus'))
+  await petra('PUT', '/accounts/cloudhaus/customers/acme/quotas', { limits: { projects: 2 } })
+  const wish = { amounts: { projects: 9 }, reason: 'Growth' }
+  const [own, foreign] = [
+    await dora('POST', '/accounts/direct/quota-requests', wish),
+    await stella('POST', '/accounts/acme/quota-requests', wish),
+  ]
+  t.same(
+    (await ask('GET', '/support/quota-requests')).body.data.map(({ id }: { id: number }) => id),
+    [own.body.id],
+  )
+  t.equal((await ask('POST', `/support/quota-requests/${foreign.body.id}/approve`, {})).status, 404)
+  t.match((await ask('POST', `/support/quota-requests/${own.body.id}/approve`, { comment: 'Fine' })).body, {
+    state: 'approved',
+    account: 'direct',
+  })
+})
+
+t.test('a program keeps the catalogue of resources', async (t) => {
+  const panel = await startApp(t)
+  const ask = program(panel.app, tokenOf(panel, 'olga', null))
+  const path = '/support/resources'
+  t.equal((await ask('POST', path, { key: 'version', name: 'V' })).status, 422, 'a name of a field')
+  const made = await ask('POST', path, { key: 'gateways', name: 'Gateways' })
+  t.match(made.body, { key: 'gateways', name: 'Gateways', unit: '' }, made.text)
+  t.equal((await ask('POST', path, { key: 'gateways', name: 'Gateways' })).status, 409)
+  t.match((await ask('PATCH', `${path}/gateways`, { unit: 'pcs' })).body, { name: 'Gateways', unit: 'pcs' })
+  t.equal((await ask('DELETE', `${path}/projects`)).status, 409)
+  t.equal((await ask('DELETE', `${path}/gateways`)).status, 204)
+  t.equal((await ask('GET', `${path}/gateways`)).status, 404)
+})
