@@ -638,7 +638,7 @@ async function backUp(olga: Person): Promise<void> {
   await olga.page.getByRole('cell', { name: 'Good', exact: true }).first().waitFor()
 }
 
-async function switchOnTwoFactor(panel: LivePanel, who: Person): Promise<void> {
+export async function switchOnTwoFactor(panel: LivePanel, who: Person): Promise<void> {
   await who.goto('/profile/two-factor')
   const secret = (await who.page.locator('.steps code').innerText()).replaceAll(' ', '')
   const code = new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: panel.app.now() })
