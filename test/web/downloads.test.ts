@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { mock } from 'node:test'
 import Database from 'better-sqlite3'
@@ -231,9 +231,9 @@ t.test('a user has four downloads open; who leaves one may begin another', async
   const [stella, tom] = [await panel.signIn('stella'), await panel.signIn('tom')]
   addRecords(panel)
   const paths = ['/customer/history?download=csv', '/customer/account/export', '/profile/data', '/profile/data']
-  const open = await Promise.all(
-    paths.map((path, n) => ask(t, panel, stella, { path, encoding: n % 2 ? 'br' : 'identity' })),
-  )
+  const open: Socket[] = []
+  for (const [n, path] of paths.entries())
+    open.push(await ask(t, panel, stella, { path, encoding: n % 2 ? 'br' : 'identity' }))
   const wait = async (status: number) => {
     let page = await stella.get('/customer/users?download=csv')
     for (let tries = 0; tries < 1_000 && page.status !== status; tries++) {
