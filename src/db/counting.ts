@@ -17,6 +17,9 @@ export function countForTab(db: Db, key: string, rows: { limit: (most: number) =
   return { n: Math.min(n, mostOfTab), more: n > mostOfTab }
 }
 
+/** So few rows are read one by one and then sorted, instead of being looked for in the list's order among all others. */
+export const isFew = ({ n }: { n: number }) => n <= 500
+
 /** Counts the rows of a table that meet a condition, all of them. */
 export function countWhere(db: Db, table: SQLiteTable, where: SQL | undefined): number {
   return db.select({ n: count() }).from(table).where(where).get()?.n ?? 0

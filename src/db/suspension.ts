@@ -23,6 +23,9 @@ export function suspensionOf(account: Facts): Suspension | null {
 
 /** Nobody works in the account. */
 export const isSuspended = sql`(${accounts.suspendedAt} is not null or ${accounts.supportSuspendedAt} is not null)`
+/** The same for few accounts, which are read by the index that has only these. */
+export const isAmongSuspended = sql`${accounts.id} in (select one.id from accounts as one
+  where one.deleted_at is null and (one.suspended_at is not null or one.support_suspended_at is not null))`
 export const isActive: SQL = sql`${accounts.suspendedAt} is null and ${accounts.supportSuspendedAt} is null`
 
 /** Whether an invitation was sent by a program of the partner’s people inside the customer (of one of them, if given). */

@@ -1,8 +1,9 @@
 import { and, eq, isNull } from 'drizzle-orm'
+import { countForTab } from '../../db/counting.ts'
 import type { AccountId } from '../../db/ids.ts'
 import { type Db, write } from '../../db/open.ts'
 import { accounts } from '../../db/schema.ts'
-import { type Suspension, suspensionOf } from '../../db/suspension.ts'
+import { isSuspended, type Suspension, suspensionOf } from '../../db/suspension.ts'
 import { type MailContext, withdrawLettersOfAct } from '../../mail/outbox.ts'
 import { type Actor, record } from '../../records/record.ts'
 import { tellResumed, tellSuspended } from '../notices/data/notices.ts'
@@ -46,6 +47,15 @@ export function suspendAccount(
     tellSuspended(tx, actor, { accountId, reason }, mail)
     return true
   })
+}
+
+/** How many accounts are suspended in the whole installation, as far as a tab says it. */
+export function countSuspended(db: Db) {
+  const rows = db
+    .select({ one: accounts.id })
+    .from(accounts)
+    .where(and(isNull(accounts.deletedAt), isSuspended))
+  return countForTab(db, 'all accounts: suspended', rows)
 }
 
 /** Lifts the suspension of the actor's own side. `nothing` where it had none; `other` is what still holds the account. */

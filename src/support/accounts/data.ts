@@ -4,14 +4,15 @@ import { type Account, accountSorts, createAccount } from '../../accounts/data/a
 import { isOfSupport } from '../../accounts/data/caretaker.ts'
 import { invite, type Sender } from '../../accounts/invitations/data/sending.ts'
 import { hasAdmin } from '../../accounts/members/data.ts'
-import { countForTab } from '../../db/counting.ts'
+import { countSuspended } from '../../accounts/suspension/data.ts'
+import { countForTab, isFew } from '../../db/counting.ts'
 import { isDeleted, restorableUntil } from '../../db/deletion.ts'
 import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import { type Db, write } from '../../db/open.ts'
 import { accounts } from '../../db/schema.ts'
 import { amongFew } from '../../db/search.ts'
 import { type FoundBy, matchWithPeople } from '../../db/search-people.ts'
-import { isActive, isSuspended, suspensionOf } from '../../db/suspension.ts'
+import { isActive, isAmongSuspended, isSuspended, suspensionOf } from '../../db/suspension.ts'
 import { adminRole } from '../../policy.ts'
 import type { Person } from '../../records/record.ts'
 import { upTo } from '../../web/format.ts'
@@ -76,7 +77,7 @@ export function accountViews(db: Db) {
     // Written as in the index that has only these.
     view('Partners', { kind: 'partner' }, and(living, sql`${accounts.kind} = 'partner'`)),
     { label: 'No admin', filters: { admin: 'none' }, n: undefined, look: '' },
-    view('Suspended', { status: 'suspended' }, and(living, isSuspended)),
+    { label: 'Suspended', filters: { status: 'suspended' }, n: upTo(countSuspended(db)), look: '' },
     view('Deleted', { status: 'deleted' }, isDeleted(accounts)),
   ]
 }
@@ -86,9 +87,11 @@ export function listAccounts(db: Db, query: ListQuery<AccountFilter>): List<Acco
   const { kind, status, admin, from, until } = query.filters
   const { found, few, foundBy } = matchWithPeople(db, query.q, 'Support')
   const living = status === 'deleted' ? isDeleted(accounts) : isNull(accounts.deletedAt)
-  const own = few ? amongFew(sql`${living}`) : living
+  const rare = status === 'suspended' && isFew(countSuspended(db)) ? isAmongSuspended : undefined
+  const own = few || rare ? amongFew(sql`${living}`) : living
   const narrowed = and(
     found,
+    rare,
     kind ? eq(accounts.kind, kind as Account['kind']) : undefined,
     status === 'active' ? isActive : undefined,
     status === 'suspended' ? isSuspended : undefined,

@@ -1,5 +1,5 @@
-import { and, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
-import { countForTab } from '../../db/counting.ts'
+import { and, isNotNull, isNull, sql } from 'drizzle-orm'
+import { countForTab, isFew } from '../../db/counting.ts'
 import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import type { Db } from '../../db/open.ts'
 import { users } from '../../db/schema.ts'
@@ -39,17 +39,22 @@ export const userList = {
 
 const people = sql`${users.deletedAt} is null and ${users.service} = 0`
 
+const conditions = { All: undefined, Disabled: isNotNull(users.disabledAt), Support: sql`${users.operator}` }
+
+function countUsers(db: Db, label: keyof typeof conditions) {
+  const rows = db.select({ one: users.id }).from(users).where(and(people, conditions[label]))
+  return countForTab(db, `all users: ${label}`, rows)
+}
+
 /** The tabs of the list. */
 export function userViews(db: Db) {
-  const view = (label: string, filters: Partial<Record<UserFilter, string>>, where: SQL | undefined) => {
-    const rows = db.select({ one: users.id }).from(users).where(and(people, where))
-    return { label, filters, n: upTo(countForTab(db, `all users: ${label}`, rows)), look: '' }
-  }
-  return [
-    view('All', {}, undefined),
-    view('Disabled', { status: 'disabled' }, isNotNull(users.disabledAt)),
-    view('Support', { kind: 'support' }, sql`${users.operator}`),
-  ]
+  const view = (label: keyof typeof conditions, filters: Partial<Record<UserFilter, string>>) => ({
+    label,
+    filters,
+    n: upTo(countUsers(db, label)),
+    look: '',
+  })
+  return [view('All', {}), view('Disabled', { status: 'disabled' }), view('Support', { kind: 'support' })]
 }
 
 export type UserFilter = keyof typeof userList.filters
@@ -57,12 +62,19 @@ export type UserFilter = keyof typeof userList.filters
 export function listUsers(db: Db, query: ListQuery<UserFilter>): List<UserRow> {
   const { status, kind, from, until } = query.filters
   const { found, few } = match(db, { table: 'users', id: users.id, text: users.search }, query.q)
-  const living = few ? amongFew(people) : people
+  const rare =
+    status === 'disabled' && isFew(countUsers(db, 'Disabled'))
+      ? sql`${users.id} in (select one.id from users as one where one.disabled_at is not null)`
+      : kind === 'support' && isFew(countUsers(db, 'Support'))
+        ? sql`${users.id} in (select one.id from users as one where one.operator)`
+        : undefined
+  const living = few || rare ? amongFew(people) : people
   const narrowed = and(
     found,
+    rare,
     status === 'active' ? isNull(users.disabledAt) : undefined,
-    status === 'disabled' ? isNotNull(users.disabledAt) : undefined,
-    kind === 'support' ? eq(users.operator, true) : undefined,
+    status === 'disabled' ? conditions.Disabled : undefined,
+    kind === 'support' ? conditions.Support : undefined,
     betweenDays(users.createdAt, from, until),
   )
   return readPage(db, userList, query, {

@@ -1,6 +1,8 @@
 import { and, asc, lt, not, type Placeholder, type SQL, sql } from 'drizzle-orm'
 import { accountSorts } from '../../../accounts/data/account.ts'
 import { hasAdmin } from '../../../accounts/members/data.ts'
+import { countSuspended } from '../../../accounts/suspension/data.ts'
+import { isFew } from '../../../db/counting.ts'
 import { foldCase } from '../../../db/fold.ts'
 import type { AccountId } from '../../../db/ids.ts'
 import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../../db/list.ts'
@@ -9,7 +11,7 @@ import { placeholdersOf } from '../../../db/prepared.ts'
 import { accounts } from '../../../db/schema.ts'
 import { amongFew, isOneOf } from '../../../db/search.ts'
 import { type FoundBy, matchWithPeople } from '../../../db/search-people.ts'
-import { isActive, isSuspended, suspensionOf } from '../../../db/suspension.ts'
+import { isActive, isAmongSuspended, isSuspended, suspensionOf } from '../../../db/suspension.ts'
 import { nearLimit } from '../../../quotas/arithmetic.ts'
 import { hasLimitAt } from '../../../quotas/data/uses.ts'
 import { countedResource } from '../../../quotas/resources/data.ts'
@@ -96,10 +98,11 @@ export function listCustomers(
   const { found, few, foundBy } = matchWithPeople(db, query.q, { partnerId })
   const values = { partnerId }
   const ofPartner = livingOf(placeholdersOf(values).partnerId)
-  const own = few ? amongFew(ofPartner) : ofPartner
+  const rare = query.filters.status === 'suspended' && isFew(countSuspended(db)) ? isAmongSuspended : undefined
+  const own = few || rare ? amongFew(ofPartner) : ofPartner
   return readPage(db, customerList, query, {
     values,
-    narrowed: and(found, narrowCustomers(query.filters, at), hasTag(partnerId, query.filters.tag)),
+    narrowed: and(found, rare, narrowCustomers(query.filters, at), hasTag(partnerId, query.filters.tag)),
     rows: ({ where, orderBy, limit }) =>
       db
         .select({ ...columns, users, projectLimit, foundBy })
