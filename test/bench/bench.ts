@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { bulk } from './bulk.ts'
 import { closedLoop, median, openLoop, percentile } from './load.ts'
+import { besidePages } from './programs.ts'
 import { type Stage, setStage } from './stage.ts'
 
 const sizes = (process.argv[2] ?? '1000,100000,1000000').split(',').map(Number)
@@ -122,7 +123,9 @@ for (const name of Object.keys(stages[0]?.targets ?? {})) {
 }
 
 const others: Record<string, string | number>[] = []
+const programs: Record<string, string | number>[] = []
 for (const stage of stages) {
+  programs.push({ customers: stage.size, ...(await besidePages(stage)) })
   const memory = stage.memory()
   others.push({
     customers: stage.size,
@@ -166,9 +169,16 @@ const table = [
 ]
 for (const line of table)
   console.log(line.map((cell, n) => (n === 1 ? cell.padEnd(16) : cell.padStart(n === 0 ? 9 : 14))).join(' '))
+console.log('Programs: the API’s time over that of the page, and pages with deliveries over those without')
+for (const { customers = 0, ...figures } of programs)
+  console.log(
+    `${customers.toLocaleString('en')} customers: ${Object.entries(figures)
+      .map(([name, figure]) => `${name} ${Number(figure).toFixed(2)}`)
+      .join(', ')}`,
+  )
 const mebi = (bytes: unknown) => `${(Number(bytes) / 2 ** 20).toFixed(0)} MiB`
 for (const other of others)
   console.log(
     `${Number(other.customers).toLocaleString('en')} customers: data made in ${Number(other.dataMadeIn).toFixed(1)} s, first page ${Number(other.firstPageAfter).toFixed(2)} s after the start, database ${mebi(other.database)}, memory ${mebi(other.memory)}, after import and export ${mebi(other.memoryAfterBulk)}; import: ${Number(other.checked).toFixed(0)} rows a second checked, ${Number(other.imported).toFixed(0)} carried out; export: ${Number(other.exported).toFixed(0)} rows a second (${other.exportedRows} rows)`,
   )
-writeFileSync(join(tmpdir(), 'bench.json'), JSON.stringify({ rounds, rows, others }, null, 2))
+writeFileSync(join(tmpdir(), 'bench.json'), JSON.stringify({ rounds, rows, others, programs }, null, 2))

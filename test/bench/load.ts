@@ -2,15 +2,20 @@ import { Agent, request } from 'node:http'
 
 // Sends requests and measures them. Times are in milliseconds, until the last byte of the answer.
 
-/** Where to ask, and for a form its fields: for the n-th time. */
-export type Target = { url: (n: number) => string; cookie: string; form?: (n: number) => string }
+/** Where to ask, for a form its fields, and for a program its headers: for the n-th time. */
+export type Target = {
+  url: (n: number) => string
+  cookie: string
+  form?: (n: number) => string
+  headers?: (n: number) => Record<string, string>
+}
 export type Answer = { time: number; status: number; committed: number }
 
 /** One connection for a closed loop, several for an open one. */
 const agent = new Agent({ keepAlive: true, maxSockets: 32 })
 
 /** Sends one request; `committed` is what the reference says that its transaction took. */
-export function send({ url, cookie, form }: Target, n = 0): Promise<Answer> {
+export function send({ url, cookie, form, headers }: Target, n = 0): Promise<Answer> {
   const body = form?.(n)
   return new Promise((resolve, reject) => {
     const began = performance.now()
@@ -20,7 +25,8 @@ export function send({ url, cookie, form }: Target, n = 0): Promise<Answer> {
         agent,
         method: body === undefined ? 'GET' : 'POST',
         headers: {
-          cookie,
+          ...(cookie ? { cookie } : {}),
+          ...headers?.(n),
           'accept-encoding': 'identity',
           ...(body === undefined
             ? {}

@@ -17,6 +17,8 @@ export type Targets = { panel: Target; bare: Target; hand: Target }
 export type Stage = {
   size: number
   panel: PanelProcess
+  /** Its database. */
+  file: string
   clients: Record<Who, Client>
   targets: Record<string, Targets & { place: Place; bytes: number }>
   /** Milliseconds until the data was made, and from the start of the process until the first page. */
@@ -102,6 +104,7 @@ export async function setStage(size: number): Promise<Stage> {
   return {
     size,
     panel,
+    file,
     clients,
     targets: Object.fromEntries(targets),
     madeIn,

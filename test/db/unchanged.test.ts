@@ -1,0 +1,50 @@
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { sql } from 'drizzle-orm'
+import t from 'tap'
+import { openFile } from '../../src/db/open.ts'
+import { readUntilWritten } from '../../src/db/unchanged.ts'
+import { newFolder } from '../harness.ts'
+
+t.test('what was read is kept until this connection or another writes, and never from a transaction', async (t) => {
+  const file = join(newFolder(), 'kept.db')
+  const { db, close } = openFile(file)
+  t.teardown(close)
+  db.run(sql`create table things (name text)`)
+  db.run(sql`insert into things values ('one')`)
+  let reads = 0
+  const read = readUntilWritten((inner, key) => {
+    reads++
+    return inner.get<{ name: string }>(sql`select name from things where name <> ${key}`)?.name
+  })
+  const ask = () => read(db, 'x')
+  t.equal(ask(), 'one')
+  t.equal(ask(), 'one')
+  t.equal(reads, 1)
+  t.equal(read(db, 'one'), undefined)
+  t.equal(read(db, 'one'), undefined)
+  t.equal(reads, 2, 'also that there is nothing')
+
+  db.run(sql`update things set name = 'two'`)
+  t.equal(ask(), 'two', 'this connection wrote')
+
+  const other = new Database(file)
+  t.teardown(() => other.close())
+  other.exec("update things set name = 'three'")
+  t.equal(ask(), 'three', 'another wrote')
+  t.equal(ask(), 'three')
+
+  db.run(sql`begin`)
+  t.equal(ask(), 'three')
+  db.run(sql`update things set name = 'four'`)
+  t.equal(ask(), 'four', 'in the transaction')
+  db.run(sql`rollback`)
+  t.equal(ask(), 'three', 'it was taken back')
+
+  db.run(sql`savepoint s`)
+  db.run(sql`delete from things`)
+  t.equal(ask(), undefined)
+  db.run(sql`rollback to s`)
+  t.equal(ask(), 'three')
+  db.run(sql`release s`)
+})
