@@ -9,18 +9,18 @@ import { program, tokenOf } from './program.ts'
 export async function prepareForSupport({ panel, acme }: Pick<Prepared, 'panel' | 'acme'>) {
   const olga = program(panel.app, tokenOf(panel, 'olga', null))
   const dora = program(panel.app, tokenOf(panel, 'dora', 'direct'))
-  const admin = { name: 'Karla Fischer', email: 'karla@wayne.example' }
-  await olga('POST', '/support/accounts', { name: 'Wayne', kind: 'customer', admin })
+  const admin = { name: 'Karla Fischer', email: 'karla@kent.example' }
+  await olga('POST', '/support/accounts', { name: 'Kent', kind: 'customer', admin })
   await olga('POST', '/support/resources', { key: 'unused', name: 'Unused' })
   await olga('PUT', '/support/accounts/direct/quotas', { limits: { projects: 5 } })
   const asked = await dora('POST', '/accounts/direct/quota-requests', { amounts: { projects: 20 }, reason: 'Growth' })
-  const [invited] = (await olga('GET', '/support/accounts/wayne/invitations')).body.data
+  const [invited] = (await olga('GET', '/support/accounts/kent/invitations')).body.data
   await lettersKept(panel)
   // Nothing is sent twice in a few minutes.
   panel.pass(10 * 60_000)
   const objects: Record<string, string> = {
     ...acme,
-    identifier: 'wayne',
+    identifier: 'kent',
     key: 'unused',
     request: String(there(asked.body.id)),
     invitation: String(there(invited).id),

@@ -46,6 +46,10 @@ t.test(
     t.match(made.body, { identifier: 'wayne', kind: 'partner', partner: null, deleted_at: null }, made.text)
     t.equal(made.headers.location, 'http://localhost:3000/api/v1/support/accounts/wayne')
     t.match((await ask('GET', '/support/accounts/wayne/invitations')).body.data, [{ ...admin, role: 'admin' }])
+    const [{ id }] = (await ask('GET', '/support/accounts/wayne/invitations')).body.data
+    t.equal((await ask('DELETE', `/support/accounts/wayne/invitations/${id}`)).status, 204)
+    panel.pass(10 * 60_000)
+    t.match((await ask('POST', '/support/accounts/wayne/invitations', admin)).body, { message: /Invitation sent/ })
     t.match((await ask('POST', '/support/accounts', { name: 'Wayne', kind: 'customer', admin })).body, {
       status: 409,
       errors: [{ pointer: '#/identifier' }],
