@@ -47,8 +47,7 @@ export function keepStatements(sqlite: Database.Database): void {
     const kept = statements.get(source)
     // The previous user may have asked for rows as lists.
     if (kept) return kept.reader ? kept.raw(false) : kept
-    // SQLite plans by the number of a bare `limit ?`, and so would compile the statement again each time; it sees no number behind a sign.
-    const statement = prepare(source.replaceAll('limit ?', 'limit +?'))
+    const statement = prepare(source)
     if (statements.size >= mostStatements) statements.clear()
     statements.set(source, statement)
     return statement
