@@ -227,10 +227,10 @@ t.test('a file has at most 250 lines and a function 80', async (t) => {
   t.same(files.flatMap(longFunctions), [])
 })
 
-t.test('a line of a view has at most 140 characters', async (t) => {
+t.test('views are formatted: lines of at most 140 characters, no tab, no space at a line’s end', async (t) => {
   for (const { file, text } of views)
     t.same(
-      text.split('\n').filter((line) => line.length > longestLine),
+      text.split('\n').filter((line) => line.length > longestLine || /\t|\s$/.test(line)),
       [],
       file,
     )
