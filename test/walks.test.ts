@@ -38,7 +38,7 @@ t.test('providing access: a project, an invitation by e-mail, access, and what a
   const stella = await panel.signIn('stella')
 
   const project = await stella.submitAndFollow('/projects', 'Create project', { name: 'Intranet', identifier: '' })
-  t.match(project.title, 'Intranet intranet')
+  t.match(project.text, 'Intranet intranet')
 
   const invited = await stella.submitAndFollow('/customer/users', 'Invite', {
     name: 'Nora New',

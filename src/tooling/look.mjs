@@ -34,6 +34,7 @@ const icons = {
   mail: 'mail',
   more: 'ellipsis',
   out: 'log-out',
+  plus: 'plus',
   people: 'user-round',
   program: 'bot',
   project: 'folder',

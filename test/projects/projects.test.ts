@@ -276,7 +276,7 @@ t.test('a project is renamed, its identifier never', async (t) => {
 
   const page = await stella.submitAndFollow('/projects/website', 'Rename', { name: '  Web Site  ' })
   t.match(page.title, 'Web Site')
-  t.match(page.title, 'website')
+  t.match(page.root.querySelector('.facts-line code')?.text, 'website')
   t.match((await tom.get('/projects')).row('website'), 'Web Site', 'everybody sees it on the next page')
   t.equal(projectNamed(panel, 'acme', 'website')?.name, 'Web Site')
   t.throws(
