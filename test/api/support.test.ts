@@ -1,4 +1,7 @@
+import { eq } from 'drizzle-orm'
 import t from 'tap'
+import { apiTokens, users } from '../../src/db/schema.ts'
+import { cast } from '../../src/demo.ts'
 import { startApp, there, userId } from '../harness.ts'
 import { program, tokenOf } from './program.ts'
 
@@ -137,6 +140,21 @@ t.test('a program decides requests of accounts that Support looks after, and of 
     state: 'approved',
     account: 'direct',
   })
+})
+
+t.test('a deleted user of Support leaves no token that works or is told of', async (t) => {
+  const panel = await startApp(t)
+  const { db } = panel
+  const max = userId(panel, 'max')
+  db.update(users).set({ operator: true }).where(eq(users.id, max)).run()
+  const ask = program(panel.app, tokenOf(panel, 'max', null))
+  t.equal((await ask('GET', '/support/accounts')).status, 200)
+  const client = await panel.signIn('max')
+  await client.submit('/profile/removal', 'Delete my user', { email: cast.max.email })
+  t.equal((await ask('GET', '/support/accounts')).status, 401)
+  t.match(db.select().from(apiTokens).where(eq(apiTokens.userId, max)).all(), [
+    { endedAt: Number, remindAt: null, name: '' },
+  ])
 })
 
 t.test('a program keeps the catalogue of resources', async (t) => {

@@ -21,7 +21,7 @@ import { forgetNotificationsOf } from '../../records/data/forgetting.ts'
 import { type Actor, record } from '../../records/record.ts'
 import type { Secrets } from '../../secrets.ts'
 import { hasOtherOperator } from '../data/users.ts'
-import { forgetTokens } from '../tokens/data.ts'
+import { endTokensOfSupport, forgetTokens } from '../tokens/data.ts'
 import {
   forgetChanges,
   forgetImports,
@@ -137,4 +137,5 @@ function endMemberships(tx: Db, actor: Actor, userId: UserId): void {
   const own = tx.select({ accountId: memberships.accountId }).from(memberships).where(eq(memberships.userId, userId))
   for (const { accountId } of own.all()) endMembership(tx, actor, { accountId, userId }, { exit: 'member.deleted' })
   endSent(tx, actor, userId)
+  endTokensOfSupport(tx, actor, userId)
 }

@@ -139,6 +139,11 @@ export function endTokensOf(tx: Db, actor: Actor, accountId: AccountId, userId: 
   endTokens(tx, actor, and(eq(apiTokens.accountId, accountId), eq(apiTokens.userId, userId)))
 }
 
+/** Ends a user’s tokens of Support, which depend on no membership. */
+export function endTokensOfSupport(tx: Db, actor: Actor, userId: UserId): void {
+  endTokens(tx, actor, and(isNull(apiTokens.accountId), eq(apiTokens.userId, userId)))
+}
+
 /** Ends the tokens that the partner’s people have made in a customer, or one of them. */
 export function endTokensFromPartner(tx: Db, actor: Actor, accountId: AccountId, maker?: UserId): void {
   const theirs = maker === undefined ? undefined : eq(apiTokens.madeBy, maker)
