@@ -45,6 +45,14 @@ export async function startLivePanel(t: Test, empty = false): Promise<LivePanel>
   return { ...panel, url, linkTo: async (email, path) => linkIn((await mail.letterTo(email)).mail.text, url, path) }
 }
 
+/** Somebody of the cast who has logged in, without a browser. */
+export async function clientOf(panel: LivePanel, who: CastName): Promise<Client> {
+  const client = new Client(panel.app, panel.url)
+  const { status } = await client.logIn(cast[who].email)
+  if (status !== 303) throw new Error(`${who} could not log in: ${status}`)
+  return client
+}
+
 /** A person at a browser. What the console or the network complains about ends up in `complaints`. */
 export class Person {
   readonly page: Page
@@ -72,9 +80,11 @@ export class Person {
 
   /** Somebody of the cast who has logged in already. */
   static async loggedIn(browser: Browser, panel: LivePanel, who: CastName): Promise<Person> {
-    const client = new Client(panel.app, panel.url)
-    const { status } = await client.logIn(cast[who].email)
-    if (status !== 303) throw new Error(`${who} could not log in: ${status}`)
+    return Person.of(browser, panel, await clientOf(panel, who))
+  }
+
+  /** Whoever was active without a browser goes on in one. */
+  static async of(browser: Browser, panel: LivePanel, client: Client): Promise<Person> {
     const person = await Person.open(browser, panel)
     await person.context.addCookies([...client.cookies].map(([name, value]) => ({ name, value, url: panel.url })))
     return person

@@ -1,11 +1,18 @@
 import t from 'tap'
-import { launchBrowser, needsChromium, Person, startLivePanel } from './chromium.ts'
-import { switchOnTwoFactor } from './pages.ts'
+import { codeOf } from '../two-factor.ts'
+import { type LivePanel, launchBrowser, needsChromium, Person, startLivePanel } from './chromium.ts'
 
 // What is shown only once can be copied by a button, where the browser lets a script copy.
 
 needsChromium()
 const browser = await launchBrowser(t)
+
+async function switchOnTwoFactor(panel: LivePanel, who: Person): Promise<void> {
+  await who.goto('/profile/two-factor')
+  const secret = (await who.page.locator('.steps code').innerText()).replaceAll(' ', '')
+  await who.fill({ 'Enter the code that it shows': codeOf(panel, secret) })
+  await who.press('Switch on')
+}
 
 t.test('a button copies recovery codes and links as they are shown', async (t) => {
   const panel = await startLivePanel(t)

@@ -1,10 +1,10 @@
 import { eq } from 'drizzle-orm'
-import { Secret, TOTP } from 'otpauth'
 import type { Browser } from 'playwright-core'
 import {
   accounts,
   deliveries,
   installation,
+  invitations,
   memberships,
   passkeys,
   savedViews,
@@ -12,11 +12,11 @@ import {
   webhooks,
 } from '../../src/db/schema.ts'
 import { type CastName, cast, demoPassword } from '../../src/demo.ts'
-import { readId } from '../../src/web/fields.ts'
 import { passkeyOf } from '../authenticator.ts'
 import { accountId, userId } from '../harness.ts'
 import { addFailedDelivery, addWebhook } from '../webhooks/receiver.ts'
-import { type LivePanel, Person } from './chromium.ts'
+import { arrange, longIdentifier, longName } from './arrange.ts'
+import { clientOf, type LivePanel, Person } from './chromium.ts'
 
 /** A page as somebody sees it: how to get there, and what to do on it before it is looked at. */
 export type Sight = {
@@ -28,59 +28,24 @@ export type Sight = {
   ofBar?: true
 }
 
-export const longName = 'Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft'.padEnd(
-  100,
-  'x',
-)
-export const longIdentifier = 'a-very-long-identifier-of-32-abc'
-
 /** Every page of the panel, with the people who see them logged in and something on each. */
 export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sight[]> {
-  const visitor = await Person.open(browser, panel)
-  const open = (who: CastName) => Person.loggedIn(browser, panel, who)
-  const [petra, max, stella, tom] = [await open('petra'), await open('max'), await open('stella'), await open('tom')]
-  const [olga, dora, nils, ines] = [await open('olga'), await open('dora'), await open('nils'), await open('ines')]
-  const uma = await open('uma')
-
   const webhook = fillWebhooks(panel)
   const webhookOfSupport = addWebhook(panel, null, 'https://siem.meshpanel.example/events').id
-
-  await petra.goto('/partner/customers')
-  await petra.fill({ Name: longName, Identifier: longIdentifier })
-  await petra.press('Create customer')
-  await petra.goto(`/partner/customers/${longIdentifier}/users`)
-  await petra.fill({ 'Full name': longName, 'E-mail': `first.admin@${'long-domain.'.repeat(5)}example` })
-  await petra.press('Invite')
-
-  await stella.goto('/projects')
-  await stella.fill({ Name: longName, Identifier: longIdentifier })
-  await stella.press('Create project')
-  for (const [name, email] of [
-    ['Nora New', 'nora@acme.example'],
-    ['Nils', 'nils@nowhere.example'],
-    ['Carl Cancelled', 'carl@acme.example'],
-  ] as const) {
-    await stella.goto('/customer/users')
-    await stella.fill({ 'Full name': name, 'E-mail': email })
-    await stella.press('Invite')
-  }
-  const [nora, invitedNils, cancelled] = [
-    await panel.linkTo('nora@acme.example'),
-    await panel.linkTo('nils@nowhere.example'),
-    await panel.linkTo('carl@acme.example'),
+  const { petra: forPetra, stella: forStella, ...made } = await arrange(panel)
+  const visitor = await Person.open(browser, panel)
+  const open = async (who: CastName) => Person.of(browser, panel, await clientOf(panel, who))
+  const [petra, stella] = [await Person.of(browser, panel, forPetra), await Person.of(browser, panel, forStella)]
+  const [max, tom, olga, dora] = [await open('max'), await open('tom'), await open('olga'), await open('dora')]
+  const [nils, ines] = [await open('nils'), await open('ines')]
+  const [ended, viv, uma, half] = [
+    await Person.of(browser, panel, made.ended),
+    await Person.of(browser, panel, made.viv),
+    await Person.of(browser, panel, made.uma),
+    await Person.of(browser, panel, made.half),
   ]
-  await stella.press('Cancel', 'carl@acme.example')
-  await olga.goto('/support/accounts/cloudhaus/quotas')
-  await olga.fill({ Projects: '8', Cores: '64', RAM: '131072', Note: 'As in the contract of November' })
-  await olga.press('Save pool')
-  for (const [name, limits] of [
-    ['Small', { Projects: '2', Cores: '8', 'RAM (MiB)': '16 GB' }],
-    [longName, { Projects: '20', Cores: '96', 'RAM (MiB)': '128 GB', Volumes: '40', 'Floating IPs': '0' }],
-  ] as const) {
-    await petra.goto('/partner/plans/new')
-    await petra.fill({ Name: name, ...limits })
-    await petra.press('Create plan')
-  }
+  const { nora, invitedNils, cancelled, norasInvitation, partnerImport, ownImport, emailLink } = made
+  const tomsId = userId(panel, 'tom')
   const petras = { userId: userId(panel, 'petra'), accountId: accountId(panel, 'cloudhaus'), list: 'customers' }
   const [savedView] = panel.db
     .insert(savedViews)
@@ -91,124 +56,12 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     ])
     .returning()
     .all()
-  await petra.goto('/partner/customers/acme/details')
-  await petra.fill({
-    Contact: longName,
-    'E-mail': `karla@${'long-domain.'.repeat(5)}example`,
-    Phone: '+49 30 123 456 78',
-    Address: 'Main Street 1\n12345 Berlin',
-    Reference: 'K-1007',
-    Tags: 'VIP, north, pays late',
-    Note: `Call after noon.\n${longName.repeat(3)}`,
-  })
-  await petra.press('Save details')
-  await petra.goto('/partner/customers/acme/quotas')
-  await petra.fill({ Projects: '4', Cores: '16', RAM: '32768', Volumes: '10', Note: 'The large package' })
-  await petra.press('Save quotas')
-  await stella.goto('/projects/website')
-  await stella.page.getByText('See and change the quotas').click()
-  await stella.fill({ Cores: '14', RAM: '24576', Volumes: '10' })
-  await stella.press('Save quotas')
-  await petra.goto('/partner/customers/acme/quotas')
-  await petra.fill({ Volumes: '8' })
-  await petra.press('Save quotas')
-  await stella.goto('/customer/quotas')
-  await stella.fill({ Cores: '20', 'RAM (MiB)': '65536', Reason: longName })
-  await stella.press('Send request')
-  await olga.goto('/support/accounts/direct/quotas')
-  await olga.fill({ Cores: '4', RAM: '8192' })
-  await olga.press('Save quotas')
-  await dora.goto('/customer/account')
-  await dora.press('Ask to become a partner')
-  await olga.goto('/support/accounts/initech/suspension')
-  await olga.fill({ Reason: 'The contract ended on 1 November.' })
-  await olga.press('Suspend')
-  await petra.goto('/partner/customers')
-  await petra.fill({ Name: `Gone ${longName}`.slice(0, 100), Identifier: 'gone' })
-  await petra.press('Create customer')
-  await petra.goto('/partner/customers/gone/removal')
-  await petra.fill({ 'Type gone to confirm': 'gone' })
-  await petra.press('Delete customer')
-  await stella.goto('/projects')
-  await stella.fill({ Name: longName, Identifier: 'gone' })
-  await stella.press('Create project')
-  await stella.goto('/projects/gone/removal')
-  await stella.fill({ 'Type gone to confirm': 'gone' })
-  await stella.press('Delete project')
-  await olga.goto('/support/accounts')
-  await olga.fill({ Name: 'Ended', Identifier: 'ended', 'Full name': 'Nils', 'E-mail': 'nils@nowhere.example' })
-  await olga.press('Create account')
-  const ended = await open('nils')
-  await ended.goto('/')
-  await ended.press('Accept', 'Ended')
-  await olga.goto('/support/accounts/ended/removal')
-  await olga.fill({ 'Type ended to confirm': 'ended' })
-  await olga.press('Delete account')
-  await stella.goto('/customer/users')
-  const tomsId = readId(
-    await stella.page
-      .locator('tr', { hasText: 'tom@acme.example' })
-      .locator('a')
-      .first()
-      .evaluate((link) => (link as HTMLAnchorElement).pathname.split('/')[3] ?? ''),
-  )
-
-  const norasInvitation = await stella.page.getByRole('checkbox', { name: 'Nora' }).inputValue()
-
-  await petra.goto('/partner/customers')
-  await petra.fill({ Name: 'Mills', Identifier: 'mills' })
-  await petra.press('Create customer')
-  await petra.goto('/partner/customers/mills/users')
-  await petra.press('Add Myself')
-  await petra.goto('/customer/users?account=mills')
-  await petra.goto('/customer/users')
-  for (const [name, email] of [
-    ['Viv', 'viv@mills.example'],
-    [longName, `wim@${'long-domain.'.repeat(5)}example`],
-  ] as const) {
-    await petra.goto('/customer/users')
-    await petra.fill({ 'Full name': name, 'E-mail': email })
-    await petra.press('Invite')
-  }
-  await petra.press('Copy link', 'viv@mills.example')
-  const viv = await Person.open(browser, panel)
-  await viv.page.goto(await petra.page.getByLabel('Link', { exact: true }).inputValue())
-  const words = 'correct horse battery staple'
-  await viv.fill({ Password: words, 'Repeat the password': words })
-  await viv.press('Accept invitation')
-  if ((await viv.activeAccount()) !== 'Mills') throw new Error('Viv has not joined')
-  await petra.changeInto('Cloudhaus')
-  for (const [person, base] of [
-    [petra, '/partner/imports'],
-    [stella, '/customer/imports'],
-  ] as const) {
-    await person.goto(base)
-    const line =
-      base === '/partner/imports'
-        ? `name,identifier\n${longName},one\nTwo,x`
-        : `name,e-mail\n${longName},one@acme.example\nTwo,x`
-    await person.fill({ 'Or paste its lines': line })
-    await person.press('Check the file')
-  }
-  const [partnerImport, ownImport] = [petra.path, stella.path]
   const umasRemoval = `/support/users/${userId(panel, 'uma')}/removal`
-  await olga.goto('/support/accounts')
-  await olga.fill({ Name: 'Solo', Identifier: 'solo', 'Full name': 'Sol', 'E-mail': 'sol@solo.example' })
-  await olga.press('Create account')
   const correction = (page: string, person: Person, email: string) => async () => {
     await person.goto(page)
     await person.page.locator('tr', { hasText: email }).getByRole('link').first().click()
     await person.page.waitForURL(/correction/)
   }
-
-  await max.goto('/profile')
-  await max.fill({ 'New e-mail': 'max@new.example' })
-  await max.press('Change e-mail')
-  const emailLink = await panel.linkTo('max@new.example', '/profile/email/')
-  await switchOnTwoFactor(panel, uma)
-  const half = await Person.open(browser, panel)
-  await half.goto('/login')
-  await half.fillLogIn('uma')
 
   // Olga’s: one as most are, one that was copied to her devices, a key for the second step, and one of an earlier address.
   const olgas = { ...passkeyOf(userId(panel, 'olga')), createdAt: Date.now() - 40 * 86_400_000 }
@@ -495,7 +348,12 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
       who: stella,
       path: `/customer/ticked-invitations/cancellation?c=${norasInvitation}`,
       act: async (stella) => {
-        // As if it was to be sent again, which is too soon.
+        // As if it had just been sent, and was to be sent again, which is too soon.
+        panel.db
+          .update(invitations)
+          .set({ sentAt: panel.app.now() })
+          .where(eq(invitations.email, 'nora@acme.example'))
+          .run()
         await stella.page.locator('form.stack').evaluate((form) => {
           form.setAttribute('action', (form.getAttribute('action') ?? '').replace('cancellation', 'resending'))
         })
@@ -636,14 +494,6 @@ async function backUp(olga: Person): Promise<void> {
   // While it is being made, the button is away, and the page follows.
   await olga.page.getByRole('button', { name: 'Back up now' }).waitFor()
   await olga.page.getByRole('cell', { name: 'Good', exact: true }).first().waitFor()
-}
-
-export async function switchOnTwoFactor(panel: LivePanel, who: Person): Promise<void> {
-  await who.goto('/profile/two-factor')
-  const secret = (await who.page.locator('.steps code').innerText()).replaceAll(' ', '')
-  const code = new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: panel.app.now() })
-  await who.fill({ 'Enter the code that it shows': code })
-  await who.press('Switch on')
 }
 
 /** Sends a form while nothing can be saved. */
