@@ -1,5 +1,12 @@
 import { existsSync } from 'node:fs'
-import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  type CDPSession,
+  chromium,
+  type Page,
+} from 'playwright-core'
 import t, { type Test } from 'tap'
 import { type CastName, cast, demoPassword } from '../../src/demo.ts'
 import { Client, type Panel, startApp } from '../harness.ts'
@@ -9,7 +16,6 @@ import { linkIn, startMailServer } from '../smtp.ts'
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
 const flags =
   '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
-
 /**
  * Each window draws two pages of its own below its address bar, and a process waits for the next page: half of the time that the
  * tests take. Chromium reads this switch once, so what Playwright switches off stands here, too.
@@ -31,11 +37,8 @@ export function needsChromium(): void {
 }
 
 /** Starts a browser with a new profile. */
-export function launchBrowser(t: Test, more: string[] = []): Promise<Browser> {
-  const browser = chromium.launch({
-    executablePath,
-    args: [...flags.split(' '), `--disable-features=${without}`, ...more],
-  })
+export function launchBrowser(t: Test): Promise<Browser> {
+  const browser = chromium.launch({ executablePath, args: [...flags.split(' '), `--disable-features=${without}`] })
   t.teardown(async () => (await browser).close())
   return browser
 }
@@ -70,6 +73,7 @@ export class Person {
   readonly context: BrowserContext
   readonly complaints: string[] = []
   readonly #url: string
+  #devTools: Promise<CDPSession> | undefined
 
   private constructor(context: BrowserContext, page: Page, url: string) {
     this.context = context
@@ -99,6 +103,12 @@ export class Person {
     const person = await Person.open(browser, panel)
     await person.context.addCookies([...client.cookies].map(([name, value]) => ({ name, value, url: panel.url })))
     return person
+  }
+
+  /** What the tools for developers can do with the page. */
+  get devTools(): Promise<CDPSession> {
+    this.#devTools ??= this.context.newCDPSession(this.page)
+    return this.#devTools
   }
 
   async goto(path: string): Promise<void> {

@@ -1,4 +1,4 @@
-// npm run stories: every partial in all its states on one page, light and dark. The axe test looks at it too.
+// npm run stories: every partial in all its states on one page, light and dark. test/browser/every-page.test.ts looks at it, too.
 import { fileURLToPath } from 'node:url'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Config } from '../../src/config.ts'
