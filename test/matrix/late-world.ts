@@ -173,21 +173,32 @@ export type Rows = Record<string, string>
 
 /** Every row of every table, except counted tries, answered challenges, when somebody was seen or proved who they are, and what workers do. */
 export function rowsNow({ $client }: Connection): Rows {
-  const tables = $client
+  const known = readers.get($client) ?? readersOf($client)
+  readers.set($client, known)
+  return Object.fromEntries(known.map(([table, reader]) => [table, JSON.stringify(reader.all())]))
+}
+
+type Reader = [table: string, reader: { all: () => unknown[] }]
+
+/** They are asked several times for each case. */
+const readers = new WeakMap<Connection['$client'], Reader[]>()
+
+function readersOf(sqlite: Connection['$client']): Reader[] {
+  const tables = sqlite
     .prepare(
       "select name from pragma_table_list where schema = 'main' and type = 'table' and name not like 'sqlite_%' and name not in ('throttles', 'used_challenges')",
     )
     .pluck()
     .all() as string[]
-  return Object.fromEntries(tables.map((table) => [table, JSON.stringify(rowsOf($client, table))]))
+  return tables.map((table) => [table, readerOf(sqlite, table)])
 }
 
-function rowsOf(sqlite: Connection['$client'], table: string): unknown[] {
+function readerOf(sqlite: Connection['$client'], table: string): Reader[1] {
   const ofWorkers = table === 'letters' ? delivery : table === 'notifications' ? writing : []
   const passing = ['last_seen_at', 'proved_at', ...ofWorkers]
   const all = sqlite.prepare('select name from pragma_table_info(?)').pluck().all(table) as string[]
   const columns = all.filter((name) => !passing.includes(name)).map((name) => `"${name}"`)
-  return sqlite.prepare(`select ${columns.join(', ')} from "${table}" ${writtenLater[table] ?? ''} order by 1, 2`).all()
+  return sqlite.prepare(`select ${columns.join(', ')} from "${table}" ${writtenLater[table] ?? ''} order by 1, 2`)
 }
 
 /** The tables in which something differs. */
