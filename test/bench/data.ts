@@ -9,7 +9,8 @@ import { castDatabase, newFolder } from '../harness.ts'
  * A database folder with the cast, 100 partners and so many customers, the same each time: the first
  * partner owns a tenth of them; each has two users, two projects and five records. Its partner’s admin
  * logs in as admin-0@bench.example, and the admin of customer 0 as user-0-0@bench.example, with the
- * cast’s password. Everything is written in bulk: triggers and indexes are made again afterwards.
+ * cast’s password. What is newer has a later time, as in a real panel. Everything is written in bulk:
+ * triggers and indexes are made again afterwards.
  */
 export async function makeData(customers: number): Promise<string> {
   const folder = newFolder()
@@ -58,44 +59,44 @@ export async function makeData(customers: number): Promise<string> {
     fill(
       `${upTo('@partners')} INSERT INTO users (id, email, email_key, name, search, password_hash, created_at)
        SELECT @user + n + 1, 'admin-' || n || '@bench.example', 'admin-' || n || '@bench.example', 'Admin ' || n,
-         'admin ' || n || char(10) || 'admin-' || n || '@bench.example', @hash, @now FROM i`,
+         'admin ' || n || char(10) || 'admin-' || n || '@bench.example', @hash, @now - (@customers + @partners - n) * 1000 FROM i`,
       base,
     )
     fill(
       `${upTo('@customers * 2')} INSERT INTO users (id, email, email_key, name, search, password_hash, created_at)
        SELECT @user + @partners + n + 1, 'user-' || (n / 2) || '-' || (n % 2) || '@bench.example', 'user-' || (n / 2) || '-' || (n % 2) || '@bench.example',
-         word(n) || ' User', lower(word(n)) || ' user' || char(10) || 'user-' || (n / 2) || '-' || (n % 2) || '@bench.example', @hash, @now FROM i`,
+         word(n) || ' User', lower(word(n)) || ' user' || char(10) || 'user-' || (n / 2) || '-' || (n % 2) || '@bench.example', @hash, @now - (@customers * 2 - n) * 500 FROM i`,
       base,
     )
     const member = 'INSERT INTO memberships (account_id, user_id, role, search, created_at, last_used_at)'
     fill(
-      `${upTo('@partners')} ${member} SELECT @account + n + 1, @user + n + 1, 'admin', 'admin ' || n || char(10) || 'admin-' || n || '@bench.example', @now, @now FROM i`,
+      `${upTo('@partners')} ${member} SELECT @account + n + 1, @user + n + 1, 'admin', 'admin ' || n || char(10) || 'admin-' || n || '@bench.example', @now - (@customers + @partners - n) * 1000, @now - n FROM i`,
       base,
     )
     fill(
       `${upTo('@customers * 2')} ${member} SELECT @firstCustomer + n / 2 + 1, @user + @partners + n + 1, CASE n % 2 WHEN 0 THEN 'admin' ELSE 'member' END,
-         lower(word(n)) || ' user' || char(10) || 'user-' || (n / 2) || '-' || (n % 2) || '@bench.example', @now, @now FROM i`,
+         lower(word(n)) || ' user' || char(10) || 'user-' || (n / 2) || '-' || (n % 2) || '@bench.example', @now - (@customers * 2 - n) * 500, @now - n FROM i`,
       base,
     )
     // The first partner's admin works in many customers: what the switcher has to bear.
     fill(
       `${upTo('min(10000, @customers / 10)')} INSERT INTO memberships (account_id, user_id, role, from_partner, search, created_at, last_used_at)
-       SELECT @firstCustomer + n + 1, @user + 1, 'admin', 1, 'admin 0' || char(10) || 'admin-0@bench.example', @now, @now - n - 1 FROM i`,
+       SELECT @firstCustomer + n + 1, @user + 1, 'admin', 1, 'admin 0' || char(10) || 'admin-0@bench.example', @now - (@customers - n) * 1000, @now - n - 1 FROM i`,
       base,
     )
     fill(
       `${upTo('@customers * 2')} INSERT INTO projects (id, account_id, name, identifier, search, created_at)
-       SELECT @project + n + 1, @firstCustomer + n / 2 + 1, 'Project ' || (n % 2), 'project-' || (n % 2), 'project ' || n % 2 || char(10) || 'project-' || (n % 2), @now FROM i`,
+       SELECT @project + n + 1, @firstCustomer + n / 2 + 1, 'Project ' || (n % 2), 'project-' || (n % 2), 'project ' || n % 2 || char(10) || 'project-' || (n % 2), @now - (@customers * 2 - n) * 500 FROM i`,
       base,
     )
     fill(
       `${upTo('@customers * 2')} INSERT INTO project_access (account_id, project_id, user_id, role, search, created_at)
-       SELECT @firstCustomer + n / 2 + 1, @project + n + 1, @user + @partners + (n / 2) * 2 + 1, 'admin', '', @now FROM i`,
+       SELECT @firstCustomer + n / 2 + 1, @project + n + 1, @user + @partners + (n / 2) * 2 + 1, 'admin', '', @now - (@customers * 2 - n) * 500 FROM i`,
       base,
     )
     fill(
       `${upTo('@customers * 5')} INSERT INTO records (at, kind, account_id, actor_id, actor_account_id, by_support, change)
-       SELECT @now - 1000, 'account.renamed', @firstCustomer + n / 5 + 1, @user + @partners + (n / 5) * 2 + 1, @firstCustomer + n / 5 + 1, 0, '{"name":["Before","After"]}' FROM i`,
+       SELECT @now - (@customers * 5 - n) * 200, 'account.renamed', @firstCustomer + n / 5 + 1, @user + @partners + (n / 5) * 2 + 1, @firstCustomer + n / 5 + 1, 0, '{"name":["Before","After"]}' FROM i`,
       base,
     )
     for (const [table, other] of [

@@ -1,9 +1,10 @@
-// node test/proofs/stalls.ts [CUSTOMERS=1000000] [MOST=20]
+// node test/proofs/stalls.ts [CUSTOMERS=1000000] [MOST=20] [PATTERN]
 // How long one request holds up all others: the longest turn of a running panel's event loop, in milliseconds of its own
 // processor time, so that a busy machine changes nothing. Asked are the pages, searches and sorts that read most, of a
 // partner with a tenth of all customers, of one whose customers lie among those of others, and of Support; downloads, an
-// export, an import and its deletion. Fails when one of them takes more than MOST.
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+// export, an import and its deletion. Fails when one of them takes more than MOST. Only what matches PATTERN is asked.
+// STALLS_DATA=FOLDER keeps the data there for the next run, which takes what is there.
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { memberList } from '../../src/accounts/members/data.ts'
@@ -18,8 +19,14 @@ import { makeData } from '../bench/data.ts'
 import type { Client, Page } from '../harness.ts'
 import { launch, startProcess } from '../process.ts'
 
-const [customers = 1_000_000, most = 20] = process.argv.slice(2).map(Number)
-const dataDir = await makeData(customers)
+const [customers = 1_000_000, most = 20] = process.argv.slice(2, 4).map(Number)
+const asked = new RegExp(process.argv[4] ?? '')
+const { STALLS_DATA: keptDir } = process.env
+if (keptDir && !existsSync(join(keptDir, 'panel.db'))) {
+  mkdirSync(keptDir, { recursive: true })
+  renameSync(join(await makeData(customers), 'panel.db'), join(keptDir, 'panel.db'))
+}
+const dataDir = keptDir ?? (await makeData(customers))
 const answer = join(dataDir, 'turns')
 
 /** Runs inside the panel: adds up what its main thread does between two turns of the loop. */
@@ -60,6 +67,7 @@ const rows: { what: string; longest: number }[] = []
 
 /** What is asked first compiles code and fills caches, so it does not count. */
 async function measure(what: string, ask: () => Promise<unknown>, times = 8): Promise<void> {
+  if (!asked.test(what)) return
   if (times > 1) for (let n = 0; n < 3; n++) await ask()
   await longestTurn()
   for (let n = 0; n < times; n++) await ask()
@@ -165,7 +173,7 @@ await measure('a customer is created', async () => {
 })
 
 await panel.stop()
-rmSync(dataDir, { recursive: true })
+if (!keptDir) rmSync(dataDir, { recursive: true })
 const long = rows.filter(({ longest }) => longest > most).sort((first, second) => second.longest - first.longest)
 console.log(`\n${rows.length} asked; ${long.length} took longer than ${most} ms`)
 for (const { what, longest } of long) console.log(`${longest.toFixed(1).padStart(8)} ms  ${what}`)
