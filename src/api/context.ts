@@ -4,6 +4,7 @@ import { forgetHourly } from '../db/forgetting.ts'
 import { write } from '../db/open.ts'
 import { TooMany } from '../mail/pace.ts'
 import { Refusal } from '../web/answer/errors.ts'
+import { readInTurns } from '../web/lists/turns.ts'
 import { type ActiveAccount, actor, supportActor } from '../web/request/viewer.ts'
 import { type Act, type Call, isAct, isListing, type Operation } from './contract/operation.ts'
 import {
@@ -97,7 +98,11 @@ async function answer(operation: Operation, request: FastifyRequest, reply: Fast
   const call: Call = { request, db, ...actingIn(operation, request), body: undefined, query: {} }
   const query = request.query as Record<string, unknown>
   if (isListing(operation)) {
-    const list = operation.list(call, readListQuery(query, operation.spec))
+    const list = await readInTurns(
+      request,
+      (asked) => operation.list(call, asked),
+      readListQuery(query, operation.spec),
+    )
     const page = showPage(list, (row) => operation.show(row as never, call))
     if (page.next !== null) {
       const more = new URLSearchParams({ ...(query as Record<string, string>), cursor: page.next })

@@ -1,8 +1,9 @@
-import { and, asc, count, desc, gte, lt, type Placeholder, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
-import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
+import { and, asc, desc, gte, lt, type Placeholder, type SQL, type SQLWrapper, sql } from 'drizzle-orm'
+import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core'
+import { countList } from './counting.ts'
 import type { Db } from './open.ts'
 import { preparedAs } from './prepared.ts'
-import { whileUnwritten } from './totals.ts'
+import { beyond, type Order, readInParts, type StepsLeft, stepOn } from './turns.ts'
 
 // Lists page by keys: a page begins after the last row of the one before it (or ends before its first),
 // wherever that is in the list, so that page 4,000 costs what page 1 costs, and a row that is added or
@@ -62,6 +63,8 @@ export type ListQuery<Filters extends string = string> = {
   sort: string
   size: number
   cursor: Cursor | undefined
+  /** It is read in turns (turns.ts). */
+  later?: StepsLeft
   remembered?: boolean // An address that says nothing shows it otherwise than at first.
   /** The reader's saved views, where the list can have any: the address's query of each, if the list still knows all in it. */
   saved?: { id: number; name: string; query: string | undefined }[]
@@ -111,6 +114,8 @@ export type Source<Raw, Row> = {
   shape?: string
   /** The condition of a search and of filters; undefined when nothing narrows the list. */
   narrowed: SQL | undefined
+  /** Where the rows are looked for, unless they are known: without what narrows them. */
+  among?: { table: SQLiteTable; own: SQL | undefined } | undefined
   rows: (page: PageOf) => Runs<Raw>
   /** One column of the rows, to count them. */
   counted: (page: Pick<PageOf, 'where' | 'limit'>) => SQLWrapper
@@ -135,40 +140,47 @@ export function firstPage<Filters extends string>(
 
 /** Reads a page of a list, and counts the list. */
 export function readPage<Raw, Row>(db: Db, spec: ListSpec<Row>, query: ListQuery, source: Source<Raw, Row>): List<Row> {
+  const { later, ...asked } = query
+  const unread = {
+    ...asked,
+    spec,
+    rows: [],
+    total: 0,
+    more: true,
+    from: undefined,
+    previous: undefined,
+    next: undefined,
+  }
+  return stepOn(stepsOf(db, spec, asked, later ? source : { ...source, among: undefined }), later) ?? unread
+}
+
+/** The steps in which a page is read. */
+function* stepsOf<Raw, Row>(
+  ...[db, spec, query, source]: [Db, ListSpec<Row>, ListQuery, Source<Raw, Row>]
+): Generator<void, List<Row>> {
   const sort = spec.sorts[query.sort]
   if (!sort) throw new Error(`${spec.name} cannot be sorted by ${query.sort}`)
   const { size } = query
-  const { values, narrowed, shape = '' } = source
+  const { narrowed, shape = '' } = source
   const columns = sort.column === spec.id ? [spec.id] : [sort.column, spec.id]
-  const limit = sql.placeholder('limit')
+  const orderOf = (backwards: boolean): Order => ({ columns, descending: (sort.order === 'desc') !== backwards })
 
-  const rowsFrom = (cursor: Cursor | undefined, backwards: boolean): Row[] => {
-    const descending = (sort.order === 'desc') !== backwards
-    const read = () =>
-      source
-        .rows({
-          where: and(cursor && beyond(columns, descending), narrowed),
-          orderBy: columns.map((column) => (descending ? desc(column) : asc(column))),
-          limit,
-        })
-        .prepare()
-    const kind = [spec.name, shape, query.sort, cursor ? 'from a row' : 'from the end', backwards].join(' ')
-    return source.seen(
-      (narrowed ? read() : preparedAs(db, `rows of ${kind}`, read)).all({
-        ...values,
-        limit: size + 1,
-        ...(cursor ? { at: cursor.value, after: cursor.id } : {}),
-      }),
-    )
-  }
+  const rowsFrom = (cursor: Cursor | undefined, backwards: boolean) =>
+    readRows(db, source, {
+      named: `${spec.name} ${shape} ${query.sort}`,
+      order: orderOf(backwards),
+      cursor,
+      size,
+      backwards,
+    })
   let { cursor } = query
   let backwards = cursor?.direction === 'before'
-  let found = rowsFrom(cursor, backwards)
+  let found = yield* rowsFrom(cursor, backwards)
   // All rows of this page are gone: the page at that end of the list replaces it.
   if (cursor && found.length === 0) {
     cursor = undefined
     backwards = !backwards
-    found = rowsFrom(cursor, backwards)
+    found = yield* rowsFrom(cursor, backwards)
   }
   const rows = found.slice(0, size)
   if (backwards) rows.reverse()
@@ -182,7 +194,10 @@ export function readPage<Raw, Row>(db: Db, spec: ListSpec<Row>, query: ListQuery
   })
 
   const most = narrowed ? countedOfFound : counted
-  const total = !cursor && !more ? rows.length : countList(db, `count of ${spec.name} ${shape}`, source, most + 1)
+  const total =
+    !cursor && !more
+      ? rows.length
+      : yield* countList(db, `count of ${spec.name} ${shape}`, source, most + 1, orderOf(false))
   // A page that reaches the start of the list begins there, whatever its cursor says: rows come and go.
   const atStart = backwards ? !more : cursor === undefined
   const from = atStart ? 0 : cursor ? cursor.from : total > most ? undefined : total - rows.length
@@ -201,42 +216,34 @@ export function readPage<Raw, Row>(db: Db, spec: ListSpec<Row>, query: ListQuery
   }
 }
 
-/** How many rows a list has, counted up to a limit; in memory until something is written, where nothing narrows it. */
-function countList<Raw, Row>(db: Db, named: string, source: Source<Raw, Row>, limit: number): number {
-  const { values, narrowed } = source
-  const counting = () =>
-    db
-      .select({ n: count() })
-      .from(sql`${source.counted({ where: narrowed, limit: sql.placeholder('limit') })}`)
-      .prepare()
-  const given = { ...values, limit }
-  if (narrowed) return counting().get(given)?.n ?? 0
-  return whileUnwritten(
-    db,
-    `${named} ${Object.values(values)}`,
-    () => preparedAs(db, named, counting).get(given)?.n ?? 0,
-  )
-}
+type Stretch = { named: string; order: Order; cursor: Cursor | undefined; size: number; backwards: boolean }
 
-/** Behind the row that a cursor names, in this order. */
-function beyond(columns: SQLiteColumn[], descending: boolean): SQL {
-  const left = sql.join(columns, sql`, `)
-  const [at, after] = [sql.placeholder('at'), sql.placeholder('after')]
-  const right = columns.length === 1 ? sql`${after}` : sql`${at}, ${after}`
-  return descending ? sql`(${left}) < (${right})` : sql`(${left}) > (${right})`
-}
-
-/** Every row of a list as it is filtered, read page by page: for a file. */
-export function* everyRow<Row, Filters extends string>(
-  list: (query: ListQuery<Filters>) => List<Row>,
-  query: ListQuery<Filters>,
-): Generator<Row> {
-  let page = list({ ...query, size: 500, cursor: undefined })
-  yield* page.rows
-  while (page.next) {
-    page = list({ ...query, size: 500, cursor: page.next })
-    // The rows behind the last page went while it was written: what stands in for them is in the file.
-    if (!page.cursor) return
-    yield* page.rows
+/** Reads the rows of a page, and one more if there is one. */
+function* readRows<Raw, Row>(
+  db: Db,
+  { values, narrowed, among, rows, seen }: Source<Raw, Row>,
+  { named, order, cursor, size, backwards }: Stretch,
+): Generator<void, Row[]> {
+  const { columns, descending } = order
+  const orderBy = columns.map((column) => (descending ? desc(column) : asc(column)))
+  const read = (place: SQL | undefined) =>
+    rows({ where: and(place, narrowed), orderBy, limit: sql.placeholder('limit') }).prepare()
+  if (narrowed && among) {
+    const raw: Raw[] = []
+    yield* readInParts(db, { ...among, ...order, values, start: cursor, most: size + 1 }, (part, left) => {
+      const more = read(part).all({ ...values, limit: left })
+      raw.push(...more)
+      return more.length
+    })
+    return seen(raw)
   }
+  const place = cursor && beyond(columns, [sql`${sql.placeholder('at')}`, sql`${sql.placeholder('after')}`], descending)
+  const kind = [named, cursor ? 'from a row' : 'from the end', backwards].join(' ')
+  return seen(
+    (narrowed ? read(place) : preparedAs(db, `rows of ${kind}`, () => read(place))).all({
+      ...values,
+      limit: size + 1,
+      ...(cursor ? { at: cursor.value, after: cursor.id } : {}),
+    }),
+  )
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { listDownload } from '../web/lists/csv.ts'
 import { readList } from '../web/lists/list.ts'
+import { readInTurns } from '../web/lists/turns.ts'
 import { listRecords, recordList } from './data/records.ts'
 import type { Scope } from './data/scope.ts'
 
@@ -19,11 +20,12 @@ export default async function historyRoutes(app: FastifyInstance) {
     show(request, reply, 'all', 'support'),
   )
 
-  function show(request: FastifyRequest, reply: FastifyReply, scope: Scope, area: Area) {
+  async function show(request: FastifyRequest, reply: FastifyReply, scope: Scope, area: Area) {
     const file = listDownload(request, reply, { spec: recordList, list: (query) => listRecords(app.db, scope, query) })
     if (file) return file
     const query = readList(request, recordList)
     if (Object.keys(query.errors).length > 0) reply.code(422)
-    return reply.page('history/index', { title: 'History', area, list: listRecords(app.db, scope, query) })
+    const list = await readInTurns(request, (asked) => listRecords(app.db, scope, asked), query)
+    return reply.page('history/index', { title: 'History', area, list })
   }
 }

@@ -151,7 +151,8 @@ t.test('Previous of a page whose rows before it have gone shows the first page',
 
 t.test('a download in which the last rows go while it is written holds no row twice', async (t) => {
   const panel = await startApp(t)
-  const { everyRow, firstPage } = await import('../../src/db/list.ts')
+  const { firstPage } = await import('../../src/db/list.ts')
+  const { everyRow } = await import('../../src/db/turns.ts')
   const { listMembers, memberList } = await import('../../src/accounts/members/data.ts')
   fillLists(panel)
   const acme = accountId(panel, 'acme')

@@ -54,8 +54,9 @@ const actorAccount = alias(accounts, 'actor_account')
 export function listRecords(db: Db, scope: Scope, query: ListQuery<RecordFilter>): List<RecordRow> {
   const { shape, own, values } = ofScope(scope)
   const { recordIds, partnerId } = isOfAccount(scope) ? renamesIn(db, scope) : { recordIds: [], partnerId: undefined }
+  const { found, few } = narrowed(db, scope, query)
   const common = {
-    narrowed: narrowed(db, scope, query),
+    narrowed: found,
     seen: (rows: RawRecord[]) => inFull(db, scope, partnerId, rows),
   }
   if (recordIds.length === 0)
@@ -63,6 +64,7 @@ export function listRecords(db: Db, scope: Scope, query: ListQuery<RecordFilter>
       ...common,
       shape,
       values,
+      among: few ? undefined : { table: records, own },
       rows: (page) => selectRecords(db, { ...page, where: and(own, page.where) }),
       counted: ({ where, limit }) => db.select({ one: records.id }).from(records).where(and(own, where)).limit(limit),
     })

@@ -6,17 +6,20 @@ import { findMatches, firstText, isOneOf, matches, otherTexts } from '../../db/s
 import type { RecordFilter } from './records.ts'
 import { isOfAccount, type Scope, stillOf } from './scope.ts'
 
-export function narrowed(db: Db, scope: Scope, { q, filters }: ListQuery<RecordFilter>): SQL | undefined {
+/** What narrows a history, and whether the few records that it leaves are known by their ids. */
+export function narrowed(db: Db, scope: Scope, { q, filters }: ListQuery<RecordFilter>) {
   const { person, family, from, until } = filters
-  return and(
+  const byPerson = person ? either(db, scope, person, people) : undefined
+  const byText = q ? either(db, scope, q, [...people, ...objects]) : undefined
+  const byName = q ? either(db, scope, q, namesIn(scope)) : undefined
+  const found: SQL | undefined = and(
     betweenDays(records.at, from, until),
     // Kinds begin with their family and a full stop; what follows the full stop in ASCII is the slash.
     family ? and(gte(records.kind, `${family}.`), lt(records.kind, `${family}/`)) : undefined,
-    person ? either(db, scope, person, people) : undefined,
-    q
-      ? or(either(db, scope, q, [...people, ...objects]), and(stillOf(scope), either(db, scope, q, namesIn(scope))))
-      : undefined,
+    byPerson?.found,
+    q ? or(byText?.found, and(stillOf(scope), byName?.found)) : undefined,
   )
+  return { found, few: byPerson?.few === true || (byText?.few === true && byName?.few === true) }
 }
 
 /** Purged accounts and projects are shown by their identifier, which follows the empty name. */
@@ -92,5 +95,6 @@ function either(
         sql`(exists (select 1 from ${sql.identifier(table)} where ${id} = ${column} and ${matches(db, { table, id, text }, q) ?? sql`true`}) and ${seen ?? sql`true`})`,
       )
   }
-  return or(rare.length > 0 ? sql`${records.id} in (${sql.join(rare, sql` union all `)})` : undefined, ...frequent)
+  const known = rare.length > 0 ? sql`${records.id} in (${sql.join(rare, sql` union all `)})` : undefined
+  return { found: or(known, ...frequent), few: frequent.length === 0 }
 }

@@ -13,6 +13,7 @@ import { accountList, listAccounts } from '../../support/accounts/data.ts'
 import { listUsers, userList } from '../../support/users/data.ts'
 import { areas, otherPages } from '../../web/answer/areas.ts'
 import { address } from '../../web/format.ts'
+import { readInTurns } from '../../web/lists/turns.ts'
 import { type PartnerAccount, whichPartner } from '../../web/request/viewer.ts'
 
 /** So many results are shown of each kind; a link leads to the list with all of them. */
@@ -44,16 +45,18 @@ export default async function searchRoutes(app: FastifyInstance) {
     return reply.page('home/search', {
       title: q ? `“${q}” – Search` : 'Search',
       q,
-      groups: q ? groupsOf(request, q) : [],
+      groups: q ? await groupsOf(request, q) : [],
     })
   })
 }
 
 /** What the viewer may see of what matches, the customers first. Groups without a result are left out. */
-function groupsOf(request: FastifyRequest, q: string): Group[] {
+async function groupsOf(request: FastifyRequest, q: string): Promise<Group[]> {
+  const ofPartners: Group[] = []
+  for (const partner of request.viewer.partnerAccounts) ofPartners.push(...(await ofPartner(request, q, partner)))
   return [
-    ...ofSupport(request, q),
-    ...request.viewer.partnerAccounts.flatMap((partner) => ofPartner(request, q, partner)),
+    ...(await ofSupport(request, q)),
+    ...ofPartners,
     ...ofAccount(request, q),
     { title: 'Your accounts', results: ownAccounts(request, q) },
     { title: 'Pages', results: menuPages(request, q) },
@@ -78,12 +81,17 @@ const searched = (path: string) => (typed: { q: string }) => address(path, typed
 
 const query = (q: string) => `?${new URLSearchParams({ q })}`
 
-function ofSupport({ server: { db }, viewer }: FastifyRequest, q: string): Group[] {
+async function ofSupport(request: FastifyRequest, q: string): Promise<Group[]> {
+  const {
+    server: { db },
+    viewer,
+  } = request
   const groups: Group[] = []
-  if (can(viewer.standings, 'support.account'))
+  if (can(viewer.standings, 'support.account')) {
+    const list = await readInTurns(request, (query) => listAccounts(db, query), first(accountList, q))
     groups.push({
       title: 'Accounts',
-      ...resultsOf(listAccounts(db, first(accountList, q)), searched('/support/accounts'), (account) => ({
+      ...resultsOf(list, searched('/support/accounts'), (account) => ({
         name: account.name,
         code: account.identifier,
         href: `/support/accounts${query(account.identifier)}`,
@@ -91,27 +99,34 @@ function ofSupport({ server: { db }, viewer }: FastifyRequest, q: string): Group
         acts: [{ label: 'Quotas', href: `/support/accounts/${account.identifier}/quotas` }],
       })),
     })
-  if (can(viewer.standings, 'support.user'))
+  }
+  if (can(viewer.standings, 'support.user')) {
+    const list = await readInTurns(request, (query) => listUsers(db, query), first(userList, q))
     groups.push({
       title: 'Users',
-      ...resultsOf(listUsers(db, first(userList, q)), searched('/support/users'), (user) => ({
+      ...resultsOf(list, searched('/support/users'), (user) => ({
         name: user.name,
         code: user.email,
         href: `/support/users${query(user.email)}`,
       })),
     })
+  }
   return groups
 }
 
 /** The customers of a partner account, whatever account is active, with their people and projects. */
-function ofPartner({ server: { db, now }, viewer }: FastifyRequest, q: string, partner: PartnerAccount): Group[] {
+async function ofPartner(request: FastifyRequest, q: string, partner: PartnerAccount) {
+  const {
+    server: { db, now },
+    viewer,
+  } = request
   if (!can(partner.standings, 'customer.see')) return []
   const own = viewer.partnerAccounts.length > 1 ? apart` of ${partner.name}` : ''
   const which = whichPartner(viewer, partner)
   const at = (path: string, query: Record<string, string> = {}) =>
     address(`/partner/customers${path}`, { ...query, ...which })
   const customers = resultsOf(
-    listCustomers(db, partner.id, first(customerList, q), now()),
+    await readInTurns(request, (query) => listCustomers(db, partner.id, query, now()), first(customerList, q)),
     (typed) => at('', typed),
     (found) => ({
       name: found.name,

@@ -17,6 +17,7 @@ import { number } from '../../web/format.ts'
 import { listDownload } from '../../web/lists/csv.ts'
 import { readList, refererQuery } from '../../web/lists/list.ts'
 import { isRemembered, readRemembered } from '../../web/lists/remembered.ts'
+import { readInTurns } from '../../web/lists/turns.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
 import { customerOf } from '../scope.ts'
@@ -125,10 +126,11 @@ function newestFirst(request: FastifyRequest): string {
   return narrowed ? '/partner/customers?sort=created&created=yes' : '/partner/customers'
 }
 
-function showCustomers(request: FastifyRequest, reply: FastifyReply, form?: Form) {
-  const { db } = request.server
+async function showCustomers(request: FastifyRequest, reply: FastifyReply, form?: Form) {
+  const { db, now } = request.server
   const partnerId = request.member.account.id
-  const list = listCustomers(db, partnerId, readRemembered(request, customerList), request.server.now())
+  const asked = readRemembered(request, customerList)
+  const list = await readInTurns(request, (query) => listCustomers(db, partnerId, query, now()), asked)
   const plans = can(request.viewer.standings, 'customer.create') ? listPlanNames(db, partnerId) : []
   const uses = usesOf(
     db,

@@ -102,6 +102,7 @@ export function listAccounts(db: Db, query: ListQuery<AccountFilter>): List<Acco
     shape: status === 'deleted' ? 'deleted' : 'living',
     values: {},
     narrowed,
+    among: few || rare ? undefined : { table: accounts, own },
     rows: ({ where, orderBy, limit }) =>
       db
         .select({

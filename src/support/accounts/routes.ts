@@ -10,6 +10,7 @@ import { accountName, email, identifier, line, personName, withIdentifier } from
 import { listDownload } from '../../web/lists/csv.ts'
 import { readList } from '../../web/lists/list.ts'
 import { readRemembered } from '../../web/lists/remembered.ts'
+import { readInTurns } from '../../web/lists/turns.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { supportActor } from '../../web/request/viewer.ts'
 import { senderOf } from '../scope.ts'
@@ -96,15 +97,16 @@ export default async function supportAccountRoutes(app: FastifyInstance) {
   })
 }
 
-function showAccounts(request: FastifyRequest, reply: FastifyReply, form?: Form) {
+async function showAccounts(request: FastifyRequest, reply: FastifyReply, form?: Form) {
   const { db } = request.server
+  const list = await readInTurns(request, (query) => listAccounts(db, query), readRemembered(request, accountList))
   return reply.page('support/accounts', {
     title: 'Accounts',
     form: form ?? newForm({ kind: 'customer' }),
     requests: listPendingRequests(db, readList(request, partnerRequestList, requestPrefix)),
     requestPrefix,
     views: accountViews(db),
-    list: listAccounts(db, readRemembered(request, accountList)),
+    list,
   })
 }
 

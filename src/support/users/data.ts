@@ -80,6 +80,7 @@ export function listUsers(db: Db, query: ListQuery<UserFilter>): List<UserRow> {
   return readPage(db, userList, query, {
     values: {},
     narrowed,
+    among: few || rare ? undefined : { table: users, own: living },
     rows: ({ where, orderBy, limit }) =>
       db
         .select({

@@ -7,6 +7,7 @@ import { setDisabled } from '../../people/data/users.ts'
 import { plural } from '../../web/format.ts'
 import { listDownload } from '../../web/lists/csv.ts'
 import { readRemembered } from '../../web/lists/remembered.ts'
+import { readInTurns } from '../../web/lists/turns.ts'
 import { readForm } from '../../web/request/forms.ts'
 import { supportActor } from '../../web/request/viewer.ts'
 import { listUsers, userList, userViews } from './data.ts'
@@ -81,11 +82,13 @@ export default async function supportUserRoutes(app: FastifyInstance) {
   })
 }
 
-function showUsers(request: FastifyRequest, reply: FastifyReply, problem = '') {
+async function showUsers(request: FastifyRequest, reply: FastifyReply, problem = '') {
+  const { db } = request.server
+  const list = await readInTurns(request, (query) => listUsers(db, query), readRemembered(request, userList))
   return reply.page('support/users', {
     title: 'Users',
     problem,
-    views: userViews(request.server.db),
-    list: listUsers(request.server.db, readRemembered(request, userList)),
+    views: userViews(db),
+    list,
   })
 }

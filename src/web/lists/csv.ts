@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream'
 import { type Options, stringify } from 'csv-stringify/sync'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { everyRow, fileColumns, type List, type ListQuery, type ListSpec } from '../../db/list.ts'
+import { fileColumns, type List, type ListQuery, type ListSpec } from '../../db/list.ts'
+import { everyPart } from '../../db/turns.ts'
 import { sendFile } from '../answer/downloads.ts'
 import { readList } from './list.ts'
 
@@ -25,11 +26,11 @@ export function asTyped(cell: string): string {
   return neutralised.test(cell) ? cell.slice(1) : cell
 }
 
+const csvType = 'text/csv; charset=utf-8'
+
 /** Sends rows as a CSV file, as they come. */
 export function csvDownload(reply: FastifyReply, name: string, columns: string[], rows: Iterable<Cell[]>) {
-  return sendFile(reply, name, 'text/csv; charset=utf-8', () =>
-    Readable.from(csvParts(columns, rows), { objectMode: false }),
-  )
+  return sendFile(reply, name, csvType, () => Readable.from(csvParts(columns, rows), { objectMode: false }))
 }
 
 /**
@@ -37,19 +38,36 @@ export function csvDownload(reply: FastifyReply, name: string, columns: string[]
  * encoding without one. Cells that would start a formula begin with an apostrophe.
  */
 export function* csvParts(columns: string[], rows: Iterable<Cell[]>): Generator<string> {
-  let bom = true
-  let part: Cell[][] = [columns]
-  const written = () => {
-    const text = stringify(part, { ...format, bom })
-    bom = false
+  const written = newPart(columns)
+  let part: Cell[][] = []
+  for (const row of rows) {
+    part.push(row)
+    if (part.length < rowsAtOnce) continue
+    yield written(part)
     part = []
+  }
+  const last = written(part)
+  if (last) yield last
+}
+
+async function* listParts<Row>(spec: ListSpec<Row>, pages: AsyncIterable<Row[]>): AsyncGenerator<string> {
+  const [names] = listRows(spec, [])
+  const written = newPart(names)
+  for await (const rows of pages) {
+    const text = written([...rowsOf(spec, rows)])
+    if (text) yield text
+  }
+}
+
+/** Writes rows; above the first, the names of the columns. */
+function newPart(columns: string[]): (rows: Cell[][]) => string {
+  let isFirst = true
+  return (rows) => {
+    const part = rows.map((row) => row.map(neutralise))
+    const text = stringify(isFirst ? [columns, ...part] : part, { ...format, bom: isFirst })
+    isFirst = false
     return text
   }
-  for (const row of rows) {
-    part.push(row.map(neutralise))
-    if (part.length >= rowsAtOnce) yield written()
-  }
-  if (part.length > 0) yield written()
 }
 
 /**
@@ -67,7 +85,10 @@ export function listDownload<Row, Filters extends string>(
 ): FastifyReply | undefined {
   const wanted = (request.query as Record<string, unknown>)[`${prefix}download`]
   if (request.method !== 'GET' || wanted !== 'csv') return undefined
-  return csvDownload(reply, `${spec.name}.csv`, ...listRows(spec, everyRow(list, readList(request, spec, prefix))))
+  const query = readList(request, spec, prefix)
+  return sendFile(reply, `${spec.name}.csv`, csvType, () =>
+    Readable.from(listParts(spec, everyPart(list, query)), { objectMode: false }),
+  )
 }
 
 /** The columns of a list’s file, and its rows. */

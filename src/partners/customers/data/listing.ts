@@ -103,6 +103,7 @@ export function listCustomers(
   return readPage(db, customerList, query, {
     values,
     narrowed: and(found, rare, narrowCustomers(query.filters, at), hasTag(partnerId, query.filters.tag)),
+    among: few || rare ? undefined : { table: accounts, own },
     rows: ({ where, orderBy, limit }) =>
       db
         .select({ ...columns, users, projectLimit, foundBy })

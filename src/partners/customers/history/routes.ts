@@ -3,6 +3,7 @@ import { listRecords, recordList, sinceTie } from '../../../history/data/records
 import type { Scope } from '../../../history/data/scope.ts'
 import { listDownload } from '../../../web/lists/csv.ts'
 import { readList } from '../../../web/lists/list.ts'
+import { readInTurns } from '../../../web/lists/turns.ts'
 import { customerOf } from '../../scope.ts'
 
 /** What was changed in a customer’s account, as its admins see it, and what only its partner sees. */
@@ -22,11 +23,12 @@ export default async function customerHistoryRoutes(app: FastifyInstance) {
       if (file) return file
       const query = readList(request, recordList)
       if (Object.keys(query.errors).length > 0) reply.code(422)
+      const list = await readInTurns(request, (asked) => listRecords(db, scopeOf(request, side), asked), query)
       return reply.page('partners/customers/history', {
         title: 'History',
         customer: customerOf(request),
         side,
-        list: listRecords(db, scopeOf(request, side), query),
+        list,
       })
     })
 }

@@ -6,6 +6,7 @@ import type { ListQuery } from '../../../db/list.ts'
 import type { Db } from '../../../db/open.ts'
 import { accounts, describedCustomer, records, ties, tieTags } from '../../../db/schema.ts'
 import { isOneOf } from '../../../db/search.ts'
+import { inTurns } from '../../../db/turns.ts'
 import type { Use } from '../../../quotas/arithmetic.ts'
 import { usesOf } from '../../../quotas/data/uses.ts'
 import type { Actor } from '../../../records/record.ts'
@@ -85,12 +86,16 @@ export async function listMatching(
   db: Db,
   partnerId: AccountId,
   query: ListQuery<CustomerFilter>,
-  at: number,
+  { at, stillMay }: { at: number; stillMay: () => void },
 ): Promise<{ identifiers: string[]; more: boolean }> {
   const identifiers: string[] = []
   let cursor: ListQuery['cursor']
   do {
-    const page = listCustomers(db, partnerId, { ...query, size: slice, cursor }, at)
+    const page = await inTurns(
+      (asked) => listCustomers(db, partnerId, asked, at),
+      { ...query, size: slice, cursor },
+      stillMay,
+    )
     identifiers.push(...page.rows.map(({ identifier }) => identifier))
     cursor = page.next
     await setImmediate()

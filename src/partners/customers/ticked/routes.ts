@@ -147,7 +147,8 @@ async function readChoice(request: FastifyRequest) {
     return { identifiers: [...new Set(given.map((one) => named.get(Number(one)) ?? one))], list, more: false }
   }
   const asked = readListText(String(query.list ?? ''), customerList)
-  return { list, ...(await listMatching(db, request.member.account.id, asked, now())) }
+  const stillMay = () => request.mustStillMay(db)
+  return { list, ...(await listMatching(db, request.member.account.id, asked, { at: now(), stillMay })) }
 }
 
 const tagsOf = (customers: TickedCustomer[]) =>
