@@ -4,6 +4,7 @@ import { fold, readingsOf } from './fold.ts'
 import type { Db } from './open.ts'
 import { perConnection } from './prepared.ts'
 import type { Searched } from './triggers.ts'
+import { readUntilWritten } from './unchanged.ts'
 
 // A search finds every word of it at any place of a row’s `search` text. Rare words are looked up in an
 // index of trigrams (FTS5), frequent and short ones are found fast by reading rows in the list’s order.
@@ -14,6 +15,8 @@ export const frequent = 2_000
 const mostTrigrams = 24
 /** And first so many of one word, the rarest: the index reads all rows of each. */
 const mostOfWord = 3
+/** What is in so many of the newest texts is frequent: of these trigrams one that leaves as many as another is not asked for. */
+const oftenSampled = 25
 /** The newest texts say which trigrams are rare; so many searches later they are read again. */
 const sampled = 500
 const sampledFor = 1_000
@@ -96,40 +99,58 @@ export function candidates(db: Db, table: Searched, words: Word[]): number[] | u
   const usual = usualTrigrams(db, table)
   const narrow = withTrigrams(words, usual, mostOfWord)
   if (narrow === '') return undefined
-  const ids = idsWith(db, table, narrow)
+  const ids = idsWith(db, `${table}\n${narrow}`)
   if (ids) return ids
   // What none of the newest texts has may be in all older ones.
   const whole = withTrigrams(words, usual, Number.POSITIVE_INFINITY)
-  return whole === narrow ? undefined : idsWith(db, table, whole)
+  return whole === narrow ? undefined : idsWith(db, `${table}\n${whole}`)
 }
 
 /** What the index is asked for: these words, with at most so many trigrams of each. */
-function withTrigrams(words: Word[], usual: Map<string, number>, most: number): string {
+function withTrigrams(words: Word[], usual: Usual, most: number): string {
   const wanted: string[] = []
   let trigrams = 0
   for (const readings of words) {
-    const each = readings.map((reading) => trigramsOf(reading, usual).slice(0, most))
+    const each = readings.map((reading) => {
+      const trigrams = trigramsOf(reading, usual)
+      return most === Number.POSITIVE_INFINITY ? trigrams : narrowing(trigrams, usual).slice(0, most)
+    })
     if (each.some((reading) => reading.length === 0) || trigrams >= mostTrigrams) continue
     trigrams += each.flat().length
-    wanted.push(`(${each.map((reading) => `(${reading.join(' AND ')})`).join(' OR ')})`)
+    wanted.push(`(${each.map((reading) => `(${reading.map(quoted).join(' AND ')})`).join(' OR ')})`)
   }
   return wanted.join(' AND ')
 }
 
-function idsWith(db: Db, table: Searched, wanted: string): number[] | undefined {
+/** One search asks the same of an index more than once, for what is found and for whom it was found by. */
+const idsWith = readUntilWritten((db, key): number[] | undefined => {
+  const [table = '', wanted = ''] = key.split('\n', 2)
   const index = sql.identifier(`${table}_index`)
   const rows = db.all<{ id: number }>(
     sql`select rowid as id from ${index} where ${index} match ${wanted} limit ${frequent + 1}`,
   )
   return rows.length > frequent ? undefined : rows.map(({ id }) => id)
+})
+
+/** The rarest first. */
+function trigramsOf(word: string, usual: Usual): string[] {
+  const often = (trigram: string) => usual.get(trigram)?.often ?? 0
+  return [...new Set(trigramsIn(word))].sort((first, other) => often(first) - often(other))
 }
 
-/** The rarest first, as FTS5 takes them. */
-function trigramsOf(word: string, usual: Map<string, number>): string[] {
-  const often = (trigram: string) => usual.get(trigram) ?? 0
-  return [...new Set(trigramsIn(word))]
-    .sort((one, other) => often(one) - often(other))
-    .map((trigram) => `"${trigram.replaceAll('"', '""')}"`)
+/** As FTS5 takes it. */
+const quoted = (trigram: string) => `"${trigram.replaceAll('"', '""')}"`
+
+/** Without those of a frequent word that, as far as the newest texts show, are only where the others are too. */
+function narrowing(trigrams: string[], usual: Usual): string[] {
+  let left: Set<number> | undefined
+  return trigrams.filter((trigram) => {
+    const among = usual.get(trigram)?.texts ?? new Set()
+    const next = left ? new Set([...left].filter((text) => among.has(text))) : among
+    const isWanted = left === undefined || next.size < left.size || left.size < oftenSampled
+    left = next
+    return isWanted
+  })
 }
 
 function trigramsIn(text: string): string[] {
@@ -137,19 +158,27 @@ function trigramsIn(text: string): string[] {
   return letters.slice(2).map((_, n) => letters.slice(n, n + 3).join(''))
 }
 
-const samples = perConnection(() => new Map<Searched, { searches: number; usual: Map<string, number> }>())
+/** In which of the newest texts a trigram is, and how often in all. */
+type Usual = Map<string, { often: number; texts: Set<number> }>
 
-/** How often trigrams are in the newest texts of a table. */
-function usualTrigrams(db: Db, table: Searched): Map<string, number> {
+const samples = perConnection(() => new Map<Searched, { searches: number; usual: Usual }>())
+
+/** Where trigrams are in the newest texts of a table. */
+function usualTrigrams(db: Db, table: Searched): Usual {
   const known = samples(db).get(table)
   if (known && known.searches++ < sampledFor) return known.usual
-  const usual = new Map<string, number>()
+  const usual: Usual = new Map()
   const name = sql.identifier(table)
   const newest = db.all<{ search: string }>(
     sql`select search from ${name} where id > (select max(id) from ${name}) - ${sampled}`,
   )
-  for (const { search } of newest)
-    for (const trigram of trigramsIn(search)) usual.set(trigram, (usual.get(trigram) ?? 0) + 1)
+  for (const [n, { search }] of newest.entries())
+    for (const trigram of trigramsIn(search)) {
+      const known = usual.get(trigram) ?? { often: 0, texts: new Set() }
+      known.often++
+      known.texts.add(n)
+      usual.set(trigram, known)
+    }
   samples(db).set(table, { searches: 1, usual })
   return usual
 }
