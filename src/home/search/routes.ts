@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { listOwnAccounts, ownAccountList } from '../../accounts/data/switcher.ts'
 import { listMembers, memberList } from '../../accounts/members/data.ts'
@@ -50,12 +51,20 @@ export default async function searchRoutes(app: FastifyInstance) {
   })
 }
 
+/** Each kind is looked for in a turn of its own: many searches in large indexes would hold others up. */
+async function othersFirst(request: FastifyRequest): Promise<void> {
+  await setImmediate()
+  request.mustStillMay(request.server.db)
+}
+
 /** What the viewer may see of what matches, the customers first. Groups without a result are left out. */
 async function groupsOf(request: FastifyRequest, q: string): Promise<Group[]> {
+  const support = await ofSupport(request, q)
   const ofPartners: Group[] = []
   for (const partner of request.viewer.partnerAccounts) ofPartners.push(...(await ofPartner(request, q, partner)))
+  await othersFirst(request)
   return [
-    ...(await ofSupport(request, q)),
+    ...support,
     ...ofPartners,
     ...ofAccount(request, q),
     { title: 'Your accounts', results: ownAccounts(request, q) },
@@ -101,6 +110,7 @@ async function ofSupport(request: FastifyRequest, q: string): Promise<Group[]> {
     })
   }
   if (can(viewer.standings, 'support.user')) {
+    await othersFirst(request)
     const list = await readInTurns(request, (query) => listUsers(db, query), first(userList, q))
     groups.push({
       title: 'Users',
@@ -140,12 +150,14 @@ async function ofPartner(request: FastifyRequest, q: string, partner: PartnerAcc
       ],
     }),
   )
+  await othersFirst(request)
   const people = findPeopleOfCustomers(db, partner.id, q, shown).map((person) => ({
     name: person.name,
     code: person.email,
     about: person.customer,
     href: at(`/${person.identifier}/users`, { q: person.email }),
   }))
+  await othersFirst(request)
   const projects = findProjectsOfCustomers(db, partner.id, q, shown).map((project) => ({
     name: project.name,
     code: project.project,
