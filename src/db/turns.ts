@@ -11,7 +11,7 @@ import type { Db } from './open.ts'
 const longestTurn = 5
 const longestPart = 3
 /** Rows that are looked at first, and at least and at most in a part. */
-const firstPart = 1_000
+const firstPart = 2_000
 const [smallestPart, largestPart] = [250, 100_000]
 
 /** What is left to do of a page. */
