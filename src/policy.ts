@@ -228,8 +228,9 @@ export function standingsOf(
   operator: boolean,
   account: { kind: AccountKind; role: Role; suspended: boolean } | undefined,
 ): Standing[] {
-  const own: Standing = !account ? 'unattached' : account.suspended ? 'suspended' : `${account.kind} ${account.role}`
-  return operator ? [own, 'support'] : [own]
+  let standing: Standing = 'unattached'
+  if (account) standing = account.suspended ? 'suspended' : `${account.kind} ${account.role}`
+  return operator ? [standing, 'support'] : [standing]
 }
 
 /** Rule 7 counts admins: an account with members keeps at least one. */

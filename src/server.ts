@@ -80,9 +80,9 @@ function lookForDamage({ storage, log, config: { dataDir } }: FastifyInstance): 
   const file = join(dataDir, 'panel.db')
   if (statSync(file).size <= checkedAtStart) return
   findDamage(file).then(
-    (found) => {
-      if (!found) return
-      log.error({ found }, 'the database is damaged')
+    (problem) => {
+      if (!problem) return
+      log.error({ found: problem }, 'the database is damaged')
       storage.note(new Unusable('DATABASE_DAMAGED'))
     },
     (error) => log.error({ err: error }, 'the database could not be checked'),

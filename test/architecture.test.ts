@@ -255,6 +255,27 @@ function exportedNames(file: string): string[] {
   })
 }
 
+/** Words that say nothing of what they stand for. Of a property, its object says it: `quota.own`. */
+const emptyNames = ['own', 'found', 'seen', 'kept', 'some', 'few']
+
+t.test('variables, parameters and functions have names that say what they are', async (t) => {
+  for (const file of files) {
+    const empty: string[] = []
+    const visit = (node: ts.Node): void => {
+      const isNamed =
+        ts.isVariableDeclaration(node) ||
+        ts.isParameter(node) ||
+        ts.isFunctionDeclaration(node) ||
+        // What is taken out of an object keeps the name that it has there.
+        (ts.isBindingElement(node) && (node.propertyName || node.dotDotDotToken))
+      if (isNamed && node.name && emptyNames.includes(node.name.getText())) empty.push(node.name.getText())
+      ts.forEachChild(node, visit)
+    }
+    for (const statement of statementsOf(file)) visit(statement)
+    t.same(empty, [], file)
+  }
+})
+
 t.test('an exported name is exported by one file', async (t) => {
   const homes = new Map<string, string[]>()
   for (const file of files)

@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { apart } from '../db/apart.ts'
 import type { ListQuery } from '../db/list.ts'
 import { findPendingRequest, mayAskToBePartner } from '../partners/partnership/data.ts'
-import { found } from '../web/answer/errors.ts'
+import { orNotFound } from '../web/answer/errors.ts'
 import { ownPath } from '../web/answer/redirects.ts'
 import { accountName, version } from '../web/fields.ts'
 import { listDownload } from '../web/lists/csv.ts'
@@ -32,9 +32,9 @@ export default async function accountRoutes(app: FastifyInstance) {
 
   app.post('/active-account', { config: { can: 'account.switch', repeatable: true } }, async (request, reply) => {
     const { input } = readForm(choice, request.body)
-    const own = found(input && switchTo(request, input.account))
-    const start = own.kind === 'partner' ? '/partner/customers' : '/projects'
-    return reply.seeOther(input?.next ? ownPath(input.next) : start, apart`You are working in ${own.name} now.`)
+    const account = orNotFound(input && switchTo(request, input.account))
+    const start = account.kind === 'partner' ? '/partner/customers' : '/projects'
+    return reply.seeOther(input?.next ? ownPath(input.next) : start, apart`You are working in ${account.name} now.`)
   })
 
   app.get('/customer', { config: { can: 'account.see' } }, async (_request, reply) => reply.seeOther('/customer/users'))
@@ -47,7 +47,7 @@ export default async function accountRoutes(app: FastifyInstance) {
 
     const { id } = request.member.account
     const { name, version } = form.input
-    const renamed = found(renameAccount(db, actor(request), id, { name, version }))
+    const renamed = orNotFound(renameAccount(db, actor(request), id, { name, version }))
     if (renamed !== 'stale')
       return reply.seeOther(
         '/customer/account',
@@ -56,14 +56,14 @@ export default async function accountRoutes(app: FastifyInstance) {
           : apart`The account is already called ${name}. Nothing was changed.`,
       )
 
-    const current = found(findAccount(db, id))
+    const current = orNotFound(findAccount(db, id))
     form.errors.name = apart`Somebody has renamed the account to “${current.name}”. Save again to call it “${name}”.`
     form.values.version = String(current.version)
     return show(request, reply.code(409), form)
   })
 
   function show(request: FastifyRequest, reply: FastifyReply, form?: Form) {
-    const account = found(findAccount(db, request.member.account.id))
+    const account = orNotFound(findAccount(db, request.member.account.id))
     return reply.page('accounts/settings', {
       title: 'Account',
       details: account,

@@ -4,7 +4,7 @@ import { apart } from '../db/apart.ts'
 import type { AccountId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
 import { can, isOfPartnerArea, type Standing, standingsOf } from '../policy.ts'
-import { found, Refusal } from '../web/answer/errors.ts'
+import { orNotFound, Refusal } from '../web/answer/errors.ts'
 import { zoneOfBrowser } from '../web/reader.ts'
 import { lateAnswer } from '../web/request/guard.ts'
 import { isReadAhead } from '../web/request/reading-ahead.ts'
@@ -51,10 +51,10 @@ export default fp(async (app: FastifyInstance) => {
     if (isReadAhead(request))
       throw new Refusal(503, 'Not opened yet', 'This link switches to another account when you open it.')
     const from = request.viewer.activeAccount?.identifier
-    const own = found(switchTo(request, String(account)))
+    const active = orNotFound(switchTo(request, String(account)))
     const clean = new URLSearchParams(query)
     const path = request.url.split('?', 1)[0] ?? '/'
-    const notice = own.identifier === from ? undefined : apart`You are working in ${own.name} now.`
+    const notice = active.identifier === from ? undefined : apart`You are working in ${active.name} now.`
     return reply.seeOther(clean.size > 0 ? `${path}?${clean}` : path, notice)
   })
 })
@@ -71,12 +71,12 @@ function readViewer(request: FastifyRequest): Viewer {
 
   const recentAccounts = once(() => listRecentAccounts(db, user.id, switcherSize + 1))
   const partnerAccounts = once(() => {
-    const own =
+    const partners =
       recentAccounts().length > switcherSize
         ? listPartnerAccounts(db, user.id, switcherSize)
         : recentAccounts().filter(({ kind }) => kind === 'partner')
-    const enrolling = mustEnrol(request, row.user, () => own.length > 0)
-    return own.map((one) => ({
+    const enrolling = mustEnrol(request, row.user, () => partners.length > 0)
+    return partners.map((one) => ({
       ...one,
       standings: enrolling ? ['enrolling' as const] : standingsOf(false, { ...one, suspended: one.suspended === 1 }),
     }))
@@ -188,16 +188,16 @@ export function switchTo(request: FastifyRequest, identifier: string): OwnAccoun
   const { db, now } = request.server
   // The route's own action may be for the account that is switched to.
   const signedIn = { stillMay: (tx: Db) => mustStillBeSignedIn(request, tx) }
-  const own = switchAccount(
+  const account = switchAccount(
     db,
     signedIn,
     { sessionHash: request.viewer.sessionKey, userId: request.signedIn.id },
     { identifier, at: now() },
   )
-  if (own) {
+  if (account) {
     request.viewer = readViewer(request)
   }
-  return own
+  return account
 }
 
 export function ownAccount(request: FastifyRequest, identifier: string): OwnAccount | undefined {
@@ -207,7 +207,7 @@ export function ownAccount(request: FastifyRequest, identifier: string): OwnAcco
 /** What the switcher shows: the partner account last used and the active account first, then the accounts last used. */
 export function recentAccounts({ viewer }: FastifyRequest) {
   const { activeAccount, recentAccounts } = viewer
-  const pinned = [viewer.partnerAccounts[0], activeAccount].filter((own) => own !== undefined)
-  const all = new Map([...pinned, ...recentAccounts].map((own) => [own.identifier, own]))
+  const pinned = [viewer.partnerAccounts[0], activeAccount].filter((account) => account !== undefined)
+  const all = new Map([...pinned, ...recentAccounts].map((account) => [account.identifier, account]))
   return { accounts: [...all.values()].slice(0, switcherSize), more: recentAccounts.length > switcherSize }
 }

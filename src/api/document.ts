@@ -215,7 +215,7 @@ function schemaOf(schema: z.ZodType, schemas: Json, io: 'input' | 'output'): Jso
   const {
     $schema,
     $defs = {},
-    ...own
+    ...fields
   } = z.toJSONSchema(schema, {
     io,
     target: 'draft-2020-12',
@@ -229,9 +229,9 @@ function schemaOf(schema: z.ZodType, schemas: Json, io: 'input' | 'output'): Jso
     },
   }) as Json
   for (const [name, definition] of Object.entries($defs as Json)) schemas[name] = moved(withoutId(definition as Json))
-  const { id } = own
-  if (typeof id !== 'string') return moved(own)
-  schemas[id] = moved(withoutId(own))
+  const { id } = fields
+  if (typeof id !== 'string') return moved(fields)
+  schemas[id] = moved(withoutId(fields))
   return { $ref: `#/components/schemas/${id}` }
 }
 

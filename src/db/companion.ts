@@ -80,10 +80,10 @@ export function writeCompanion(file: string, name: string, made: { at: number; s
 export function readCompanion(file: string): Companion | undefined {
   const path = companionOf(file)
   if (!isThere(path)) return undefined
-  const found = parse(readFileSync(path, 'utf8'))
-  if (!found || !/^[0-9a-f]{64}$/.test(found.sha256) || typeof found.bytes !== 'number')
+  const companion = parse(readFileSync(path, 'utf8'))
+  if (!companion || !/^[0-9a-f]{64}$/.test(companion.sha256) || typeof companion.bytes !== 'number')
     throw new Failure(`${path} is damaged: it does not say what ${basename(file)} must hold.`)
-  return found
+  return companion
 }
 
 function parse(text: string): Companion | undefined {

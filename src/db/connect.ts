@@ -44,9 +44,9 @@ export function keepStatements(sqlite: Database.Database): void {
   const prepare = sqlite.prepare.bind(sqlite)
   const statements = new Map<string, Database.Statement>()
   sqlite.prepare = ((source: string) => {
-    const kept = statements.get(source)
+    const known = statements.get(source)
     // The previous user may have asked for rows as lists.
-    if (kept) return kept.reader ? kept.raw(false) : kept
+    if (known) return known.reader ? known.raw(false) : known
     const statement = prepare(source)
     if (statements.size >= mostStatements) statements.clear()
     statements.set(source, statement)

@@ -175,16 +175,16 @@ function* stepsOf<Raw, Row>(
     })
   let { cursor } = query
   let backwards = cursor?.direction === 'before'
-  let found = yield* rowsFrom(cursor, backwards)
+  let loaded = yield* rowsFrom(cursor, backwards)
   // All rows of this page are gone: the page at that end of the list replaces it.
-  if (cursor && found.length === 0) {
+  if (cursor && loaded.length === 0) {
     cursor = undefined
     backwards = !backwards
-    found = yield* rowsFrom(cursor, backwards)
+    loaded = yield* rowsFrom(cursor, backwards)
   }
-  const rows = found.slice(0, size)
+  const rows = loaded.slice(0, size)
   if (backwards) rows.reverse()
-  const more = found.length > size
+  const more = loaded.length > size
   const [first, last] = [rows[0], rows.at(-1)]
   const cursorAt = (row: Row, direction: Cursor['direction'], from: number | undefined): Cursor => ({
     direction,

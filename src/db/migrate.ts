@@ -123,8 +123,8 @@ function applyAndCheck(sqlite: Database.Database, migrations: Migration[]): void
 }
 
 function mustBeWhole(sqlite: Database.Database): void {
-  const found = sqlite.pragma('integrity_check(1)', { simple: true })
-  if (found !== 'ok') throw new Error(`integrity_check says: ${found}`)
+  const answer = sqlite.pragma('integrity_check(1)', { simple: true })
+  if (answer !== 'ok') throw new Error(`integrity_check says: ${answer}`)
 }
 
 /** The time of the newest migration in a folder: a database's version. 0 if there is none. */

@@ -108,8 +108,8 @@ export const checkedAtStart = 64 * 1024 * 1024
 
 function refuseDamaged(sqlite: Database.Database): void {
   if (statSync(sqlite.name).size > checkedAtStart) return
-  const found = sqlite.pragma('quick_check(1)', { simple: true })
-  if (found !== 'ok') throw new Unusable('DATABASE_DAMAGED')
+  const answer = sqlite.pragma('quick_check(1)', { simple: true })
+  if (answer !== 'ok') throw new Unusable('DATABASE_DAMAGED')
 }
 
 /** A new installation has no secrets yet: if they exist, the database was lost. */

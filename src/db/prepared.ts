@@ -7,12 +7,12 @@ export function perConnection<Kept>(make: (db: Db) => Kept): (db: Db) => Kept {
   const made = new WeakMap<object, Kept>()
   return (db) => {
     const connection = connectionOf(db)
-    let kept = made.get(connection)
-    if (kept === undefined) {
-      kept = make(db)
-      made.set(connection, kept)
+    let queries = made.get(connection)
+    if (queries === undefined) {
+      queries = make(db)
+      made.set(connection, queries)
     }
-    return kept
+    return queries
   }
 }
 

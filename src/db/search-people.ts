@@ -80,26 +80,26 @@ const keptBy = (partnerId: AccountId): People => ({
  */
 export function matchWithPeople(db: Db, q: string, by: 'Support' | { partnerId: AccountId }): AccountMatch {
   const words = searchWords(q)
-  const own = match(db, { table: 'accounts', id: accounts.id, text: accounts.search }, q)
+  const byAccount = match(db, { table: 'accounts', id: accounts.id, text: accounts.search }, q)
   const itself = holds(accounts.search, words)
   if (!itself || !words.some((readings) => readings.every((reading) => [...reading].length > 2)))
-    return { ...own, foundBy: sql`null` }
+    return { ...byAccount, foundBy: sql`null` }
 
   const searched =
     by === 'Support' ? people(sql`person.search`) : [...people(otherTexts(sql`person.search`)), keptBy(by.partnerId)]
   const kinds = searched.map((kind) => lookUp(db, kind, words))
   const accountIds = candidates(db, 'accounts', words)?.map(asAccountId)
-  const few = accountIds !== undefined && kinds.every(({ accountIds }) => accountIds)
+  const isFew = accountIds !== undefined && kinds.every(({ accountIds }) => accountIds)
   const all = [accountIds ?? [], ...kinds.map(({ accountIds = [] }) => accountIds)].flat()
   const either = or(
-    own.found,
+    byAccount.found,
     ...kinds.map(({ accountIds, person }) =>
       accountIds ? isOneOf(accounts.id, accountIds) : sql`exists (select 1 ${person})`,
     ),
   )
   return {
-    found: few ? and(isOneOf(accounts.id, all), either) : either,
-    few,
+    found: isFew ? and(isOneOf(accounts.id, all), either) : either,
+    few: isFew,
     foundBy: firstOf(itself, kinds),
   }
 }

@@ -41,8 +41,8 @@ export function match(db: Db, { table, id, text }: Searchable, q: string): { fou
  * A list’s condition for when few rows are known by their ids: they are read one by one and then sorted,
  * instead of being looked for, in the list’s order, among all rows of a large tenant.
  */
-export function amongFew(own: SQL): SQL {
-  return sql`+(${own})`
+export function amongFew(condition: SQL): SQL {
+  return sql`+(${condition})`
 }
 
 /** The ids of all rows whose text matches, in the whole installation; undefined where these may be many. */
@@ -50,8 +50,8 @@ export function findMatches(db: Db, table: Searched, text: SQLWrapper, q: string
   const words = searchWords(q)
   const ids = candidates(db, table, words)
   if (!ids) return undefined
-  const found = and(isOneOf(sql`id`, ids), holds(text, words))
-  return db.all<{ id: number }>(sql`select id from ${sql.identifier(table)} where ${found}`).map(({ id }) => id)
+  const where = and(isOneOf(sql`id`, ids), holds(text, words))
+  return db.all<{ id: number }>(sql`select id from ${sql.identifier(table)} where ${where}`).map(({ id }) => id)
 }
 
 /** Of a `search` column, whose texts are a line each: the first one, which is a name. */

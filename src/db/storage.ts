@@ -43,17 +43,17 @@ export function watchStorage(db: Connection, log: FastifyBaseLogger): Storage {
   const looking = setInterval(look, lookEvery).unref()
 
   function note(error: unknown): StorageProblem | undefined {
-    const found = storageProblem(error)
-    if (found) begin(found, error)
-    return found
+    const trouble = storageProblem(error)
+    if (trouble) begin(trouble, error)
+    return trouble
   }
 
-  function begin(found: StorageProblem, error: unknown): void {
-    if (problem !== found) log.error({ problem: found, code: codeOf(error) }, 'nothing can be saved')
-    problem = found
-    if (found === 'damaged') noteDamage(db.$client)
+  function begin(trouble: StorageProblem, error: unknown): void {
+    if (problem !== trouble) log.error({ problem: trouble, code: codeOf(error) }, 'nothing can be saved')
+    problem = trouble
+    if (trouble === 'damaged') noteDamage(db.$client)
     // One write has waited its full time for the other program; if each did, nobody could read.
-    if (found === 'locked') waitForLock(db, shortWait)
+    if (trouble === 'locked') waitForLock(db, shortWait)
     timer ??= setInterval(check, checkEvery).unref()
   }
 

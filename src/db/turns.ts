@@ -79,7 +79,7 @@ export function* readInParts(
   const orderBy = columns.map((each) => (descending ? desc(each) : asc(each)))
   const ofAll = descending ? Number.MAX_SAFE_INTEGER : -1
   let size = firstPart
-  let found = 0
+  let count = 0
   let from = start
   // Among the rows that share the value of the row before.
   let isShared = start !== undefined && id !== undefined
@@ -100,8 +100,8 @@ export function* readInParts(
       .get(values)
     const end =
       last && (isShared && id ? upTo(id, last.id) : id ? before(column, last.value) : upTo(column, last.value))
-    found += read(and(rest, end), most - found)
-    if (found >= most || (!last && !isShared)) return found
+    count += read(and(rest, end), most - count)
+    if (count >= most || (!last && !isShared)) return count
     from = last && !isShared ? { value: last.value, id: ofAll } : (last ?? from)
     isShared = id !== undefined && (last !== undefined || !isShared)
     const took = performance.now() - began

@@ -12,11 +12,13 @@ export function factsOfInstallation(db: Db) {
 const first = 20
 
 export function factsOfPartner(db: Db, partnerId: AccountId) {
-  const own = sql`from accounts where accounts.partner_id = ${partnerId} and accounts.deleted_at is null`
-  const having = (rows: SQL) => sql`select 1 from (select id ${own} limit ${first}) as accounts where exists (${rows})
-    union all select 1 from (select 1 ${own} limit 1 offset ${first})`
+  const ofPartner = sql`from accounts where accounts.partner_id = ${partnerId} and accounts.deleted_at is null`
+  const having = (
+    rows: SQL,
+  ) => sql`select 1 from (select id ${ofPartner} limit ${first}) as accounts where exists (${rows})
+    union all select 1 from (select 1 ${ofPartner} limit 1 offset ${first})`
   return factsOf(db, {
-    customers: sql`select 1 ${own}`,
+    customers: sql`select 1 ${ofPartner}`,
     people: having(sql`select 1 from memberships where memberships.account_id = accounts.id`),
     invited: having(sql`select 1 from invitations where invitations.account_id = accounts.id`),
     limits: having(sql`select 1 from limits where limits.account_id = accounts.id and limits.level = 'account'`),
@@ -38,11 +40,11 @@ export function factsOfAccount(db: Db, accountId: AccountId, userId: UserId) {
 /** Whether there is a row of each, in one query. */
 function factsOf<Name extends string>(db: Db, rows: Record<Name, SQL>): Record<Name, boolean> {
   const names = Object.keys(rows) as Name[]
-  const found = db.get<Record<Name, number>>(
+  const row = db.get<Record<Name, number>>(
     sql`select ${sql.join(
       names.map((name) => sql`exists (${rows[name]}) as ${sql.identifier(name)}`),
       sql`, `,
     )}`,
   )
-  return Object.fromEntries(names.map((name) => [name, found[name] === 1])) as Record<Name, boolean>
+  return Object.fromEntries(names.map((name) => [name, row[name] === 1])) as Record<Name, boolean>
 }

@@ -30,7 +30,7 @@ export default async function homeRoutes(app: FastifyInstance) {
   app.get('/', { config: { can: 'home.see' } }, async (request, reply) => {
     const { viewer, signedIn } = request
     const { account } = viewer
-    const own = { userId: signedIn.id, seesAll: false }
+    const looker = { userId: signedIn.id, seesAll: false }
     const inAccount = account && can(viewer.standings, 'project.list')
     const deleted = (query: ListQuery) => listDeletedAccounts(db, signedIn.id, query)
     const invitations = (query: ListQuery) => listInvitationsTo(db, signedIn, now(), query)
@@ -60,7 +60,7 @@ export default async function homeRoutes(app: FastifyInstance) {
       caretaker: account && can(viewer.standings, 'quota.request') ? caretakerOf(db, account) : null,
       partnerRequest:
         account && can(viewer.standings, 'partner.request') ? (findPendingRequest(db, account.id) ?? null) : null,
-      projects: inAccount ? listProjects(db, account.id, own, firstPage(projectList, shown)) : null,
+      projects: inAccount ? listProjects(db, account.id, looker, firstPage(projectList, shown)) : null,
     })
   })
 }

@@ -16,17 +16,17 @@ export function waitingFor({ server, viewer }: FastifyRequest): Waiting {
   if (!viewer.user) return {}
   const at = now()
   const newest = () => newestRecord(db)
-  const own = newestRecordOf(db, viewer.user.id)
+  const ofViewer = newestRecordOf(db, viewer.user.id)
   const ofPartners = viewer.partnerAccounts
     .filter(({ standings }) => can(standings, 'customer.limit'))
     .map(({ id }) =>
-      forAMinute(db, `requests ${id}`, { has: Math.max(own, newestRecordFrom(db, id)), newest, at }, () => ({
+      forAMinute(db, `requests ${id}`, { has: Math.max(ofViewer, newestRecordFrom(db, id)), newest, at }, () => ({
         id,
         n: countOpenRequests(db, id),
       })),
     )
   const ofSupport = can(viewer.standings, 'support.see')
-    ? forAMinute(db, 'requests', { has: own, newest, at }, () => ({
+    ? forAMinute(db, 'requests', { has: ofViewer, newest, at }, () => ({
         accounts: countPendingRequests(db),
         quotas: countOpenRequests(db, null),
       }))

@@ -84,11 +84,11 @@ function toAddress(
   { kind, sender, emailKey }: { kind: 'mail' | 'change'; sender: string; emailKey: string },
 ): Allowance[] {
   const address = hashToken(emailKey)
-  const own = `${kind} from ${sender} to ${address}`
+  const counter = `${kind} from ${sender} to ${address}`
   const pace = kind === 'change' ? paces.emailChanges : paces.toAddressFromSender
-  const isFirst = find(tx, own, pace, at).tries === 0
+  const isFirst = find(tx, counter, pace, at).tries === 0
   return [
-    { key: own, pace, why: toAddressWhy, ofAddress: true },
+    { key: counter, pace, why: toAddressWhy, ofAddress: true },
     { key: `${kind} to ${address}`, pace: paces.toAddress, why: toAddressWhy, ofAddress: true, countedOnly: isFirst },
     { key: `${kind} to ${address}, all`, pace: paces.toAddressReserve, why: toAddressWhy, ofAddress: true },
   ]

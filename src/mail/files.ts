@@ -24,10 +24,10 @@ export function removeStaleFiles(db: Db, dataDir: string): void {
     .from(letters)
     .where(and(isNotNull(letters.body), isOneOf(letters.id, ids)))
     .all()
-  const kept = new Set(legible.map(({ id }) => id))
+  const legibleIds = new Set(legible.map(({ id }) => id))
   removeLetterFiles(
     dataDir,
-    ids.filter((id) => !kept.has(id)),
+    ids.filter((id) => !legibleIds.has(id)),
   )
 }
 

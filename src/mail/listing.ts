@@ -35,7 +35,7 @@ export type LetterFilter = keyof typeof letterList.filters
 /** All, or those to one address. */
 export function listLetters(db: Db, query: ListQuery<LetterFilter>, email?: string): List<LetterRow> {
   const { state, from, until } = query.filters
-  const found = and(
+  const condition = and(
     email === undefined ? undefined : eq(letters.email, email),
     matches(db, { table: 'letters', id: letters.id, text: letters.search }, query.q),
     state ? eq(letters.state, state as LetterRow['state']) : undefined,
@@ -43,7 +43,7 @@ export function listLetters(db: Db, query: ListQuery<LetterFilter>, email?: stri
   )
   return readPage(db, letterList, query, {
     values: {},
-    narrowed: found,
+    narrowed: condition,
     rows: ({ where, orderBy, limit }) =>
       db
         .select()

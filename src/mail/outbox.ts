@@ -110,8 +110,8 @@ const unsent = inArray(letters.state, ['waiting', 'failed'])
 
 /** E-mails of an invitation that ended, or whose link did, are not sent. */
 export function withdrawLetters(tx: Db, invitationId: number, at: number): void {
-  const own = eq(letters.invitationId, invitationId)
-  for (const letter of tx.select().from(letters).where(and(own, unsent)).all())
+  const ofInvitation = eq(letters.invitationId, invitationId)
+  for (const letter of tx.select().from(letters).where(and(ofInvitation, unsent)).all())
     tx.update(letters)
       .set(withdrawn(whyNotSent(tx, letter, at) ?? 'its link no longer works', at))
       .where(eq(letters.id, letter.id))
@@ -119,7 +119,7 @@ export function withdrawLetters(tx: Db, invitationId: number, at: number): void 
   // A kept letter was never on its way; its link is dead now.
   tx.update(letters)
     .set({ body: null })
-    .where(and(own, eq(letters.state, 'kept')))
+    .where(and(ofInvitation, eq(letters.state, 'kept')))
     .run()
 }
 

@@ -51,8 +51,8 @@ export function allow(tx: Db, at: number, allowances: Allowance[]): void {
 
 /** How full each is. Throws a TooMany for the longest wait. */
 export function check(tx: Db, at: number, allowances: Allowance[]) {
-  const found = allowances.map((allowance) => ({ ...allowance, ...find(tx, allowance.key, allowance.pace, at) }))
-  const waits = found
+  const counters = allowances.map((allowance) => ({ ...allowance, ...find(tx, allowance.key, allowance.pace, at) }))
+  const waits = counters
     .filter(({ countedOnly }) => !countedOnly)
     .map(({ fullAt, pace: { atOnce, every }, why, ofAddress }) => ({
       wait: fullAt + every - at - atOnce * every,
@@ -61,7 +61,7 @@ export function check(tx: Db, at: number, allowances: Allowance[]) {
     }))
   const [longest] = waits.sort((one, other) => other.wait - one.wait)
   if (longest && longest.wait > 0) throw new TooMany(longest.why, longest.wait, longest.ofAddress)
-  return found
+  return counters
 }
 
 /**

@@ -87,20 +87,20 @@ const checks: Record<LetterRow['reason'], Check> = {
 export const expired = 'its link expired before it could be sent'
 
 function whyNotInvitation(db: Db, { invitationId, tokenHash, email }: LetterRow, at: number): string | undefined {
-  const found = db
+  const row = db
     .select({ invitation: invitations, account: accounts, senderAsleep })
     .from(invitations)
     .innerJoin(accounts, eq(accounts.id, invitations.accountId))
     .where(eq(invitations.id, invitationId ?? 0))
     .get()
-  if (!found) return 'the invitation was cancelled'
-  const { invitation, account } = found
+  if (!row) return 'the invitation was cancelled'
+  const { invitation, account } = row
   if (invitation.state === 'cancelled') return 'the invitation was cancelled'
   if (invitation.state === 'accepted') return 'the invitation was already accepted'
   if (invitation.state === 'expired' || invitation.expiresAt <= at) return expired
   if (!isSame(invitation.email, email)) return 'the invitation now goes to another address'
   if (suspensionOf(account)) return 'the account is suspended'
-  if (found.senderAsleep !== null) return 'the partner that sent it is suspended'
+  if (row.senderAsleep !== null) return 'the partner that sent it is suspended'
   // Rows from versions before 0.3.0 do not know their link.
   if (tokenHash === null) return undefined
   const token = db.select().from(invitationTokens).where(eq(invitationTokens.hash, tokenHash)).get()
@@ -169,8 +169,8 @@ function whyNotReader(db: Db, letter: LetterRow, user = findReader(db, letter)):
 
 function findMembership(db: Db, { userId, readerOf }: LetterRow) {
   if (userId === null || readerOf === null) return undefined
-  const own = and(eq(memberships.userId, userId), eq(memberships.accountId, readerOf))
-  return db.select().from(memberships).where(own).get()
+  const where = and(eq(memberships.userId, userId), eq(memberships.accountId, readerOf))
+  return db.select().from(memberships).where(where).get()
 }
 
 /**

@@ -123,10 +123,10 @@ export function newLetterSender({
 
 /** How often an e-mail was tried that waits now, and for how many milliseconds it waits. */
 function nextTry(letter: LetterRow, error: MailError, trouble: ReturnType<typeof troubleOf>) {
-  const own = trouble === 'later' || mayBreakConnections(error)
-  const attempts = letter.attempts + (own ? 1 : 0)
+  const isOurs = trouble === 'later' || mayBreakConnections(error)
+  const attempts = letter.attempts + (isOurs ? 1 : 0)
   // Another one finds out how the server is: this one may be what it rejects.
-  return { attempts, pause: own ? Math.min(longestPause, minute * 2 ** Math.min(attempts - 1, 10)) : minute }
+  return { attempts, pause: isOurs ? Math.min(longestPause, minute * 2 ** Math.min(attempts - 1, 10)) : minute }
 }
 
 function open(secrets: Secrets, letter: LetterRow): LetterBody | undefined {

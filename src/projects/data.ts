@@ -29,7 +29,7 @@ const people = sql<number>`(select count(*) from project_access as own where own
 const accessOf = (userId: UserId | Placeholder) =>
   and(eq(projectAccess.projectId, projects.id), eq(projectAccess.userId, userId))
 
-function seen(db: Db, userId: UserId | Placeholder) {
+function selectSeen(db: Db, userId: UserId | Placeholder) {
   return db
     .select({ project: projects, role: projectAccess.role, people })
     .from(projects)
@@ -81,14 +81,14 @@ export const projectList = {
 export function listProjects(db: Db, accountId: AccountId, looker: Looker, query: ListQuery): List<SeenProject> {
   const values = { accountId, userId: looker.userId }
   const the = placeholdersOf(values)
-  const own = visible(the.accountId, looker)
+  const condition = visible(the.accountId, looker)
   return readPage(db, projectList, query, {
     shape: looker.seesAll ? 'all' : 'own',
     values,
     narrowed: matches(db, { table: 'projects', id: projects.id, text: projects.search }, query.q),
     rows: ({ where, orderBy, limit }) =>
-      seen(db, the.userId)
-        .where(and(own, where))
+      selectSeen(db, the.userId)
+        .where(and(condition, where))
         .orderBy(...orderBy)
         .limit(limit),
     counted: ({ where, limit }) =>
@@ -96,7 +96,7 @@ export function listProjects(db: Db, accountId: AccountId, looker: Looker, query
         .select({ one: projects.id })
         .from(projects)
         .leftJoin(projectAccess, accessOf(the.userId))
-        .where(and(own, where))
+        .where(and(condition, where))
         .limit(limit),
     seen: (rows) => rows.map(flat),
   })
@@ -115,7 +115,7 @@ export function countProjects(db: Db, accountId: AccountId): number {
 
 /** Undefined for a foreign, deleted or missing project, and for one that the looker has no access to. */
 export function findProject(db: Db, accountId: AccountId, looker: Looker, identifier: string): SeenProject | undefined {
-  const row = seen(db, looker.userId)
+  const row = selectSeen(db, looker.userId)
     .where(visible(accountId, looker, eq(projects.identifier, identifier)))
     .get()
   return row && flat(row)

@@ -5,7 +5,7 @@ import { apart } from '../db/apart.ts'
 import type { ListQuery } from '../db/list.ts'
 import { hasRoom } from '../quotas/arithmetic.ts'
 import { projectQuota } from '../quotas/data/limits.ts'
-import { found } from '../web/answer/errors.ts'
+import { orNotFound } from '../web/answer/errors.ts'
 import { identifier, projectName, version, withIdentifier } from '../web/fields.ts'
 import { listDownload } from '../web/lists/csv.ts'
 import { readRemembered } from '../web/lists/remembered.ts'
@@ -60,7 +60,7 @@ export default async function projectRoutes(app: FastifyInstance) {
       const form = readForm(rename, request.body)
       if (!form.input) return showProject(request, reply.code(422), { rename: form })
       const { name, version } = form.input
-      const renamed = found(
+      const renamed = orNotFound(
         renameProject(
           db,
           actor(request),

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { can, canInProject, type ProjectAction } from '../policy.ts'
-import { forbidden, found } from '../web/answer/errors.ts'
+import { forbidden, orNotFound } from '../web/answer/errors.ts'
 import { findProject, type Looker, type SeenProject } from './data.ts'
 
 export function looker(request: FastifyRequest): Looker {
@@ -10,7 +10,7 @@ export function looker(request: FastifyRequest): Looker {
 /** The project that the address names, if the viewer sees it: 404 otherwise, 403 when the project role lacks the right. */
 export function projectOf(request: FastifyRequest, action?: ProjectAction): SeenProject {
   const { project } = request.params as { project: string }
-  const seen = found(findProject(request.server.db, request.member.account.id, looker(request), project))
-  if (action && !canInProject(request.viewer.standings, seen.role, action)) throw forbidden()
-  return seen
+  const current = orNotFound(findProject(request.server.db, request.member.account.id, looker(request), project))
+  if (action && !canInProject(request.viewer.standings, current.role, action)) throw forbidden()
+  return current
 }

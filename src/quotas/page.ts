@@ -10,7 +10,7 @@ import { customerOf } from '../partners/scope.ts'
 import { can } from '../policy.ts'
 import { findProject, listProjects, projectList } from '../projects/data.ts'
 import type { Actor } from '../records/record.ts'
-import { found, Refusal } from '../web/answer/errors.ts'
+import { orNotFound, Refusal } from '../web/answer/errors.ts'
 import { amount, optionalLine, version } from '../web/fields.ts'
 import { number, withUnit } from '../web/format.ts'
 import { readList } from '../web/lists/list.ts'
@@ -43,7 +43,7 @@ export function readAmounts(input: Record<string, unknown>, resources: Resource[
 }
 
 export const quotasOf = (request: FastifyRequest, holder: Holder): Quotas =>
-  found(findQuotas(request.server.db, holder))
+  orNotFound(findQuotas(request.server.db, holder))
 
 /** A form with the limits as they are. */
 export function limitForm({ quotas, version }: Quotas): Form {
@@ -168,7 +168,7 @@ export function showCustomerQuotas(request: FastifyRequest, reply: FastifyReply,
 export function showSupportQuotas(request: FastifyRequest, reply: FastifyReply, forms: QuotaForms = {}) {
   const { db } = request.server
   const { id } = supportedAccount(request)
-  const details = found(findAccount(db, id))
+  const details = orNotFound(findAccount(db, id))
   const limits = quotasOf(request, { level: 'account', accountId: id })
   const pool = details.kind === 'partner' ? quotasOf(request, { level: 'pool', accountId: id }) : undefined
   return reply.page('quotas/support', {
@@ -207,7 +207,7 @@ export function showOwnQuotas(request: FastifyRequest, reply: FastifyReply, form
   const named = forms.ask ? forms.ask.values.project : (request.query as Record<string, unknown>).project
   const project =
     named && can(request.viewer.standings, 'quota.request')
-      ? found(findProject(db, account.id, all, String(named)))
+      ? orNotFound(findProject(db, account.id, all, String(named)))
       : undefined
   const requests = listRequestsOf(db, account.id, readList(request, ownRequestList, requestPrefix))
   const open = requests.previous ? findOpenRequest(db, account.id) : requests.rows.find(({ state }) => state === 'open')

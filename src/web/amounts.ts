@@ -4,9 +4,9 @@ import { presentReader } from './reader.ts'
 
 /** How many bytes a unit of storage has, by the word that people use; null for none. */
 function bytesOf(unit: string): { step: number; power: number } | null {
-  const found = /^(?:([kmgtp])(i)?)?b$/i.exec(unit)
-  if (!found) return null
-  const [, prefix = ' ', binary] = found
+  const match = /^(?:([kmgtp])(i)?)?b$/i.exec(unit)
+  if (!match) return null
+  const [, prefix = ' ', binary] = match
   return { step: binary ? 1_024 : 1_000, power: ' kmgtp'.indexOf(prefix.toLowerCase()) }
 }
 
@@ -14,9 +14,9 @@ function bytesOf(unit: string): { step: number; power: number } | null {
  * How many of its own unit another unit has. What is measured in MiB is meant in steps of 1,024 when somebody writes “GB”;
  * only “GiB” says so where the field’s own unit is decimal. Undefined for a unit of something else.
  */
-function factorOf(written: string, own: string): number | undefined {
-  if (written === '' || written.toLowerCase() === own.toLowerCase()) return 1
-  const [from, to] = [bytesOf(written), bytesOf(own)]
+function factorOf(written: string, unit: string): number | undefined {
+  if (written === '' || written.toLowerCase() === unit.toLowerCase()) return 1
+  const [from, to] = [bytesOf(written), bytesOf(unit)]
   if (!from || !to) return undefined
   // In a decimal field, “GiB” would be no whole number of anything.
   if (to.step === 1_000 && from.step !== 1_000) return undefined
@@ -33,9 +33,9 @@ const decimal = /^(?:0|[1-9][0-9]{0,8})[.,][0-9]{1,2}$/
 const most = 999_999_999
 
 /** The number that somebody wrote, in whole units of the field; undefined where it is none. */
-export function readAmount(text: string, own: string): number | undefined {
+export function readAmount(text: string, unit: string): number | undefined {
   const [, figures = '', written = ''] = /^([0-9][0-9.,’' \u00a0\u202f]*?)[ \u00a0\u202f]*([a-z]*)$/i.exec(text) ?? []
-  const factor = factorOf(written, own)
+  const factor = factorOf(written, unit)
   if (factor === undefined) return undefined
   const number = plain.test(figures)
     ? Number(figures)

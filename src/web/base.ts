@@ -30,7 +30,7 @@ export async function putBaseBefore(_request: unknown, reply: FastifyReply): Pro
 
 /** Throws a ConfigError where it could not be told whether a path begins with the base or with a page of the panel. */
 export function refusePagesAsBase({ config: { base }, routeTable, assets }: FastifyInstance): void {
-  const own = [assets, ...routeTable.map(({ url }) => url)]
-  if (base && own.some((url) => `${url}/`.startsWith(`${base}/`)))
+  const addresses = [assets, ...routeTable.map(({ url }) => url)]
+  if (base && addresses.some((url) => `${url}/`.startsWith(`${base}/`)))
     throw new ConfigError(`PUBLIC_URL: ${base} is where the panel has pages of its own. Choose another path.`)
 }

@@ -19,15 +19,15 @@ const shown = (most: number, legible = isLegible) =>
     .refine((text) => [...text].length <= most, `Use at most ${most} characters.`)
     .refine(legible, invisible)
 
-const kept = (missing: string) => z.string({ error: missing }).transform((text) => trimmed(text.normalize('NFC')))
+const typedText = (missing: string) => z.string({ error: missing }).transform((text) => trimmed(text.normalize('NFC')))
 
 /** A line of text of at most `most` characters. */
 export const line = (missing: string, most: number) =>
-  kept(missing).pipe(shown(most).refine(showsSomething, missing)).meta({ minLength: 1, maxLength: most })
+  typedText(missing).pipe(shown(most).refine(showsSomething, missing)).meta({ minLength: 1, maxLength: most })
 
 /** A line that may be left empty. */
 export const optionalLine = (most: number) =>
-  kept('')
+  typedText('')
     .default('')
     .pipe(shown(most).refine((text) => text === '' || showsSomething(text), invisible))
     .meta({ maxLength: most })

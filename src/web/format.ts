@@ -102,10 +102,10 @@ function tenths(value: number): string {
 
 /** “12 units”. Of storage, the largest unit that needs no fraction, as people say it: “64 GB”, from “65536 MiB”. */
 export function withUnit(value: number, { unit }: { unit: string }): string {
-  const own = storageUnit(unit)
-  let [size, step] = [value, own]
-  if (value > 0 && own >= 0) for (; size % 1_024 === 0 && step < 3; step++) size /= 1_024
-  if (step > own) return `${number(size)} ${'KMGT'[step]}B`
+  const stepOfUnit = storageUnit(unit)
+  let [size, step] = [value, stepOfUnit]
+  if (value > 0 && stepOfUnit >= 0) for (; size % 1_024 === 0 && step < 3; step++) size /= 1_024
+  if (step > stepOfUnit) return `${number(size)} ${'KMGT'[step]}B`
   return unit ? `${number(value)} ${unit}` : number(value)
 }
 

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import * as z from 'zod'
-import { found } from '../web/answer/errors.ts'
+import { orNotFound } from '../web/answer/errors.ts'
 import { listDownload } from '../web/lists/csv.ts'
 import { readList } from '../web/lists/list.ts'
 import { idFrom } from '../web/request/address.ts'
@@ -56,7 +56,7 @@ export function manageDeliveries(app: FastifyInstance, room: WebhookRoom): void 
   })
 
   app.post(`${base}/:webhook/test`, change, async (request, reply) => {
-    const sent = found(testWebhook(db, room.actor(request), whichOf(room, request)))
+    const sent = orNotFound(testWebhook(db, room.actor(request), whichOf(room, request)))
     return reply.seeOther(
       pageOf(request),
       sent === 'inactive' ? switchedOff : 'A test is on its way. The list below shows what became of it.',
@@ -65,7 +65,7 @@ export function manageDeliveries(app: FastifyInstance, room: WebhookRoom): void 
 
   app.post(`${base}/:webhook/retries`, change, async (request, reply) => {
     const span = readForm(retries, request.body).input?.span ?? 'day'
-    const again = found(retrySince(db, room.actor(request), whichOf(room, request), now() - spans[span]))
+    const again = orNotFound(retrySince(db, room.actor(request), whichOf(room, request), now() - spans[span]))
     return reply.seeOther(
       pageOf(request),
       again === 'inactive' ? switchedOff : `The failed events ${spanWords[span]} are being sent again.`,
@@ -74,7 +74,7 @@ export function manageDeliveries(app: FastifyInstance, room: WebhookRoom): void 
 
   app.post(`${base}/:webhook/deliveries/:delivery/retry`, change, async (request, reply) => {
     const which = { ...whichOf(room, request), delivery: idFrom(request, 'delivery') }
-    const again = found(retryDelivery(db, room.actor(request), which))
+    const again = orNotFound(retryDelivery(db, room.actor(request), which))
     const words = {
       inactive: switchedOff,
       ended: 'This event was delivered or withdrawn already. Nothing was changed.',

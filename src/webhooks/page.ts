@@ -4,7 +4,7 @@ import type { Action } from '../policy.ts'
 import type { Webhook } from '../records/data/deliveries.ts'
 import { everyEvent } from '../records/events.ts'
 import type { Person } from '../records/record.ts'
-import { found } from '../web/answer/errors.ts'
+import { orNotFound } from '../web/answer/errors.ts'
 import { several, version, webhookUrl } from '../web/fields.ts'
 import { idFrom } from '../web/request/address.ts'
 import { type Form, newForm, readForm } from '../web/request/forms.ts'
@@ -82,7 +82,7 @@ export function manageWebhooks(app: FastifyInstance, room: WebhookRoom): void {
     const wish = form.input && wanted(request, form, form.input)
     if (!form.input || !wish) return showForm(room, reply.code(422), form, { webhook })
     const edit = { ...wish, on: form.input.active === 'yes', version: form.input.version }
-    const done = found(changeWebhook(db, room.actor(request), whichOf(room, request), edit))
+    const done = orNotFound(changeWebhook(db, room.actor(request), whichOf(room, request), edit))
     if (done === 'stale') {
       // What was typed stays; sent again, it replaces what somebody else has saved.
       form.values.version = String(webhookOf(room, request).version)
@@ -100,7 +100,7 @@ export function manageWebhooks(app: FastifyInstance, room: WebhookRoom): void {
   )
 
   app.post(`${base}/:webhook/rotation`, change, async (request, reply) => {
-    const secret = found(rotateWebhookSecret(db, room.actor(request), whichOf(room, request), secrets))
+    const secret = orNotFound(rotateWebhookSecret(db, room.actor(request), whichOf(room, request), secrets))
     return showSecret(room, reply, { webhook: webhookOf(room, request), secret, rotated: true })
   })
 
@@ -109,7 +109,7 @@ export function manageWebhooks(app: FastifyInstance, room: WebhookRoom): void {
   )
 
   app.post(`${base}/:webhook/removal`, change, async (request, reply) => {
-    const { url } = found(removeWebhook(db, room.actor(request), whichOf(room, request)))
+    const { url } = orNotFound(removeWebhook(db, room.actor(request), whichOf(room, request)))
     return reply.seeOther(base, `The webhook to ${new URL(url).host} was removed. Nothing more is sent there.`)
   })
 }
@@ -122,7 +122,7 @@ export function whichOf(room: WebhookRoom, request: FastifyRequest) {
 }
 
 export function webhookOf(room: WebhookRoom, request: FastifyRequest): Webhook {
-  return found(findWebhook(request.server.db, whichOf(room, request)))
+  return orNotFound(findWebhook(request.server.db, whichOf(room, request)))
 }
 
 type Input = z.infer<ReturnType<typeof newWebhook>>

@@ -177,13 +177,13 @@ const tokenViewer = readUntilWritten((db, key) => {
   return as && account ? { ...rest, account: activeAccount(account, as, partner, leftToSupport) } : undefined
 })
 
-function selectDeleted(db: Db, own: SQL | undefined) {
+function selectDeleted(db: Db, which: SQL | undefined) {
   return db
     .select({ name: accounts.name, identifier: accounts.identifier, restorer: partner.name })
     .from(memberships)
     .innerJoin(accounts, eq(accounts.id, memberships.accountId))
     .leftJoin(partner, and(eq(partner.id, accounts.partnerId), partnerActs))
-    .where(and(own, isNotNull(accounts.deletedAt)))
+    .where(and(which, isNotNull(accounts.deletedAt)))
 }
 
 /** A deleted account as somebody sees it who is a member of it until it is purged; undefined for everybody else. */

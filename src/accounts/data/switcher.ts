@@ -79,7 +79,7 @@ export const ownAccountList = {
 
 export function listOwnAccounts(db: Db, userId: UserId, query: ListQuery): List<OwnAccount> {
   const values = { userId }
-  const own = and(equals(memberships.userId, placeholdersOf(values).userId), isNull(accounts.deletedAt))
+  const condition = and(equals(memberships.userId, placeholdersOf(values).userId), isNull(accounts.deletedAt))
   return readPage(db, ownAccountList, query, {
     values,
     narrowed: matches(db, { table: 'accounts', id: memberships.accountId, text: accounts.search }, query.q),
@@ -88,23 +88,23 @@ export function listOwnAccounts(db: Db, userId: UserId, query: ListQuery): List<
         .select(ownAccount)
         .from(memberships)
         .innerJoin(accounts, eq(accounts.id, memberships.accountId))
-        .where(and(own, where))
+        .where(and(condition, where))
         .orderBy(...orderBy)
         .limit(limit),
-    counted: countOwn(db, own),
+    counted: countOwn(db, condition),
     seen: (rows) => rows,
   })
 }
 
 /** Counts memberships with their accounts, as far as a list asks. */
 const countOwn =
-  (db: Db, own: SQL | undefined) =>
+  (db: Db, which: SQL | undefined) =>
   ({ where, limit }: Pick<PageOf, 'where' | 'limit'>) =>
     db
       .select({ one: memberships.accountId })
       .from(memberships)
       .innerJoin(accounts, eq(accounts.id, memberships.accountId))
-      .where(and(own, where))
+      .where(and(which, where))
       .limit(limit)
 
 const recentAccounts = prepared((db, { userId, limit }: Placeholders<{ userId: UserId; limit: number }>) =>
@@ -150,7 +150,7 @@ export function listDeletedAccounts(
   query: ListQuery,
 ): List<DeletedAccount & { id: AccountId; lastUsedAt: number }> {
   const values = { userId }
-  const own = and(equals(memberships.userId, placeholdersOf(values).userId), isNotNull(accounts.deletedAt))
+  const condition = and(equals(memberships.userId, placeholdersOf(values).userId), isNotNull(accounts.deletedAt))
   return readPage(db, deletedMembershipList, query, {
     values,
     narrowed: undefined,
@@ -166,10 +166,10 @@ export function listDeletedAccounts(
         .from(memberships)
         .innerJoin(accounts, eq(accounts.id, memberships.accountId))
         .leftJoin(partner, and(eq(partner.id, accounts.partnerId), partnerActs))
-        .where(and(own, where))
+        .where(and(condition, where))
         .orderBy(...orderBy)
         .limit(limit),
-    counted: countOwn(db, own),
+    counted: countOwn(db, condition),
     seen: (rows) => rows,
   })
 }
@@ -182,16 +182,16 @@ export function switchAccount(
   { identifier, at }: { identifier: string; at: number },
 ): OwnAccount | undefined {
   return write(db, actor, (tx) => {
-    const own = findOwnAccount(tx, userId, identifier)
-    if (!own) return undefined
+    const account = findOwnAccount(tx, userId, identifier)
+    if (!account) return undefined
     tx.update(sessions)
-      .set({ activeAccountId: own.id })
+      .set({ activeAccountId: account.id })
       .where(and(eq(sessions.hash, sessionHash), eq(sessions.userId, userId)))
       .run()
     tx.update(memberships)
       .set({ lastUsedAt: at })
-      .where(and(eq(memberships.accountId, own.id), eq(memberships.userId, userId)))
+      .where(and(eq(memberships.accountId, account.id), eq(memberships.userId, userId)))
       .run()
-    return own
+    return account
   })
 }

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { apart } from '../../db/apart.ts'
 import { customerOf } from '../../partners/scope.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { listDownload } from '../../web/lists/csv.ts'
 import { readList } from '../../web/lists/list.ts'
 import { newForm, readForm } from '../../web/request/forms.ts'
@@ -26,7 +26,7 @@ export default async function deletedAccountRoutes(app: FastifyInstance) {
     const customer = customerOf(request)
     const form = readForm(removal, request.body)
     if (form.input?.identifier === customer.identifier) {
-      const done = found(
+      const done = orNotFound(
         deleteAccount(
           db,
           actor(request),
@@ -59,9 +59,9 @@ export default async function deletedAccountRoutes(app: FastifyInstance) {
   app.post('/partner/deleted-customers/:customer/restoration', deleting, async (request, reply) => {
     const { account } = request.member
     const { customer } = request.params as { customer: string }
-    const deleted = found(findRestorable(db, account.id, customer, app.now()))
+    const deleted = orNotFound(findRestorable(db, account.id, customer, app.now()))
     readForm(nothing, request.body)
-    const done = found(restoreAccount(db, actor(request), account.id, deleted.id))
+    const done = orNotFound(restoreAccount(db, actor(request), account.id, deleted.id))
     if (typeof done !== 'string') {
       const problem = apart`${shortageWords(deleted, account.name, done.shortages)} Lower the quotas of other customers, or ask Support to raise the pool.`
       return showDeleted(request, reply.code(422), problem)

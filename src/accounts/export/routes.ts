@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { write } from '../../db/open.ts'
 import { record } from '../../records/record.ts'
 import { sendFile } from '../../web/answer/downloads.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { actor } from '../../web/request/viewer.ts'
 import { archiveName, exportAccount } from './archive.ts'
 
@@ -22,7 +22,7 @@ export default async function accountExportRoutes(app: FastifyInstance) {
     async (request, reply) => {
       const { id, identifier } = request.member.account
       return sendFile(reply, archiveName(identifier, app.now()), 'application/zip', () => {
-        const archive = found(exportAccount(db, id, app.now()))
+        const archive = orNotFound(exportAccount(db, id, app.now()))
         const by = actor(request)
         write(db, by, (tx) => record(tx, by, { kind: 'account.exported', accountId: id }))
         return archive

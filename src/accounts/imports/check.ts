@@ -79,7 +79,7 @@ function rowOf({ line, cells, values, problem }: CsvFileRow, kind: ImportKind, c
     ? { subject: subject || (cells[0] ?? ''), wrong: problem }
     : check({ ...values, [emailColumn]: email })
   const subjectShown = checked.subject.slice(0, 300)
-  const own = {
+  const row = {
     line,
     emailKey: email ? emailKey(email) : null,
     subject: subjectShown,
@@ -88,9 +88,9 @@ function rowOf({ line, cells, values, problem }: CsvFileRow, kind: ImportKind, c
     search: searchText(subjectShown),
     unchanged: false,
   }
-  if ('wrong' in checked) return { ...own, state: 'wrong', words: checked.wrong }
-  if ('unchanged' in checked) return { ...own, state: 'done', words: checked.unchanged, unchanged: true, cells: null }
-  return { ...own, state: 'ready', input: JSON.stringify(checked.input), words: checked.words }
+  if ('wrong' in checked) return { ...row, state: 'wrong', words: checked.wrong }
+  if ('unchanged' in checked) return { ...row, state: 'done', words: checked.unchanged, unchanged: true, cells: null }
+  return { ...row, state: 'ready', input: JSON.stringify(checked.input), words: checked.words }
 }
 
 /** No address holds what cannot be seen: it came along when the address was copied. */

@@ -44,8 +44,8 @@ const newRow = preparedInsert(importRows, (insert) => insert.prepare())
 
 /** False when the import was discarded. */
 export function addRows(tx: Db, importId: number, rows: NewRow[]): boolean {
-  const kept = and(eq(imports.id, importId), isNull(imports.discardedAt))
-  if (!tx.select({ id: imports.id }).from(imports).where(kept).get()) return false
+  const where = and(eq(imports.id, importId), isNull(imports.discardedAt))
+  if (!tx.select({ id: imports.id }).from(imports).where(where).get()) return false
   for (const row of rows) newRow(tx).run({ importId, ...row })
   return true
 }
@@ -84,7 +84,7 @@ export const importList = {
 /** An account's imports of a kind. */
 export function listImports(db: Db, accountId: AccountId, kind: ImportKind, query: ListQuery): List<Import> {
   const values = { accountId }
-  const own = and(
+  const condition = and(
     equals(imports.accountId, placeholdersOf(values).accountId),
     eq(imports.kind, kind),
     isNull(imports.discardedAt),
@@ -98,10 +98,11 @@ export function listImports(db: Db, accountId: AccountId, kind: ImportKind, quer
         .select({ one: imports, creator: users.name })
         .from(imports)
         .innerJoin(users, eq(users.id, imports.createdBy))
-        .where(and(own, where))
+        .where(and(condition, where))
         .orderBy(...orderBy)
         .limit(limit),
-    counted: ({ where, limit }) => db.select({ one: imports.id }).from(imports).where(and(own, where)).limit(limit),
+    counted: ({ where, limit }) =>
+      db.select({ one: imports.id }).from(imports).where(and(condition, where)).limit(limit),
     seen: (rows) => rows.map(({ one, creator }) => ({ ...one, creator })),
   })
 }
@@ -147,7 +148,7 @@ export function listImportRows(db: Db, importId: number, query: ListQuery<Import
   const { state } = query.filters
   const words = searchWords(query.q)
   const values = { importId }
-  const own = equals(importRows.importId, placeholdersOf(values).importId)
+  const condition = equals(importRows.importId, placeholdersOf(values).importId)
   return readPage(db, importRowList, query, {
     values,
     narrowed: and(inState(state), words.length > 0 ? inArray(importRows.line, foundIn(importId, words)) : undefined),
@@ -155,11 +156,11 @@ export function listImportRows(db: Db, importId: number, query: ListQuery<Import
       db
         .select()
         .from(importRows)
-        .where(and(own, where))
+        .where(and(condition, where))
         .orderBy(...orderBy)
         .limit(limit),
     counted: ({ where, limit }) =>
-      db.select({ one: importRows.line }).from(importRows).where(and(own, where)).limit(limit),
+      db.select({ one: importRows.line }).from(importRows).where(and(condition, where)).limit(limit),
     seen: (rows) => rows,
   })
 }

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { readJson } from '../../db/json.ts'
 import type { Db } from '../../db/open.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { plural } from '../../web/format.ts'
 import { csvDownload } from '../../web/lists/csv.ts'
 import { readList } from '../../web/lists/list.ts'
@@ -33,9 +33,9 @@ const mostNamed = 20
 
 export function leftOutWords(names: string[]): string {
   if (names.length === 0) return ''
-  const some = names.slice(0, mostNamed).map((name) => name.slice(0, 40))
+  const shown = names.slice(0, mostNamed).map((name) => name.slice(0, 40))
   const more = names.length > mostNamed ? ` and ${plural(names.length - mostNamed, 'more', 'more')}` : ''
-  return `Left out, because the panel has no such column: ${some.join(', ')}${more}.`
+  return `Left out, because the panel has no such column: ${shown.join(', ')}${more}.`
 }
 
 const common = (kind: ImportKind) => ({ ...places[kind], many: kinds[kind].words[1] })
@@ -43,7 +43,7 @@ const common = (kind: ImportKind) => ({ ...places[kind], many: kinds[kind].words
 /** The import that the address names, if it is one of this kind in the active account. */
 export function importOf(request: FastifyRequest, kind: ImportKind): Import {
   const id = idFrom(request, 'import')
-  return found(findImport(request.server.db, request.member.account.id, kind, id))
+  return orNotFound(findImport(request.server.db, request.member.account.id, kind, id))
 }
 
 /** The imports of an account, with the form for another one. */

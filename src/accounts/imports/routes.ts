@@ -158,9 +158,9 @@ async function sentInvitations(app: FastifyInstance, { kind, worker }: Imports) 
 async function cancelAll(request: FastifyRequest, one: Import): Promise<number> {
   let cancelled = 0
   for (;;) {
-    const some = cancelSomeInvitations(request.server.db, actor(request), one)
-    if (some === 0) return cancelled
-    cancelled += some
+    const count = cancelSomeInvitations(request.server.db, actor(request), one)
+    if (count === 0) return cancelled
+    cancelled += count
     await new Promise((resolve) => setImmediate(resolve))
   }
 }

@@ -40,8 +40,8 @@ export function acceptUploads(app: FastifyInstance): void {
     // A sender who is refused after a small form was read takes no place from others: guard.ts reads no large form first.
     if (action && !can(request.viewer.standings, action)) return
     const userId = request.signedIn.id
-    const own = [...reading.values()].filter((reader) => reader === userId).length
-    if (own >= atOnce.ofOne || reading.size >= atOnce.ofAll) {
+    const readingOfUser = [...reading.values()].filter((reader) => reader === userId).length
+    if (readingOfUser >= atOnce.ofOne || reading.size >= atOnce.ofAll) {
       reply.header('retry-after', '10')
       throw new Refusal(
         429,

@@ -4,7 +4,7 @@ import { apart } from '../../db/apart.ts'
 import { orTooMany, TooMany } from '../../mail/pace.ts'
 import { type Action, roleName } from '../../policy.ts'
 import type { Person } from '../../records/record.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { email, personName } from '../../web/fields.ts'
 import { idFrom } from '../../web/request/address.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
@@ -42,12 +42,12 @@ export function invitationActs(app: FastifyInstance, place: InvitationsPlace): v
     const sent = resend(db, actor(request), sender(request), { account: accountOf(request), ...named(request) })
     return reply.seeOther(
       list(request),
-      apart`Invitation sent again to ${found(sent).email}. Earlier links have ended.`,
+      apart`Invitation sent again to ${orNotFound(sent).email}. Earlier links have ended.`,
     )
   })
 
   app.post(`${base}/:id/cancellation`, { config }, async (request, reply) => {
-    const cancelled = found(
+    const cancelled = orNotFound(
       cancelInvitation(db, actor(request), { accountId: accountOf(request).id, ...named(request) }),
     )
     return reply.seeOther(list(request), apart`The invitation of ${cancelled.email} was cancelled.`)
@@ -62,7 +62,7 @@ export function invitationActs(app: FastifyInstance, place: InvitationsPlace): v
     if (!form.input) return showCorrection(request, reply.code(422), form)
     const account = accountOf(request)
     const wanted = { account, ...named(request), person: form.input }
-    const corrected = found(orTooMany(() => correctInvitation(db, actor(request), sender(request), wanted)))
+    const corrected = orNotFound(orTooMany(() => correctInvitation(db, actor(request), sender(request), wanted)))
     if (corrected instanceof TooMany) {
       form.errors.email = corrected.message
       reply.header('retry-after', String(Math.ceil(corrected.wait / 1_000)))
@@ -80,7 +80,7 @@ export function invitationActs(app: FastifyInstance, place: InvitationsPlace): v
   if (place.copies)
     app.post(`${base}/:id/link`, { config }, async (request, reply) => {
       // Only the hash of a link is kept, so it is shown once and there is no page to go on to.
-      const { invitation, token } = found(
+      const { invitation, token } = orNotFound(
         copyLink(db, actor(request), { accountId: accountOf(request).id, ...named(request) }),
       )
       return reply.page('accounts/invitations/link', {
@@ -93,7 +93,7 @@ export function invitationActs(app: FastifyInstance, place: InvitationsPlace): v
 
   function showCorrection(request: FastifyRequest, reply: FastifyReply, form?: Form) {
     const account = accountOf(request)
-    const invitation = found(findPending(db, { accountId: account.id, ...named(request) }))
+    const invitation = orNotFound(findPending(db, { accountId: account.id, ...named(request) }))
     return reply.page('accounts/invitations/correction', {
       title: 'Correct invitation',
       area: place.area,

@@ -73,7 +73,7 @@ export type MemberFilter = keyof typeof memberList.filters
 export function listMembers(db: Db, accountId: AccountId, query: ListQuery<MemberFilter>): List<Member> {
   const { role } = query.filters
   const values = { accountId }
-  const own = equals(memberships.accountId, placeholdersOf(values).accountId)
+  const condition = equals(memberships.accountId, placeholdersOf(values).accountId)
   return readPage(db, memberList, query, {
     values,
     narrowed: and(
@@ -85,11 +85,11 @@ export function listMembers(db: Db, accountId: AccountId, query: ListQuery<Membe
         .select(memberFields)
         .from(memberships)
         .innerJoin(users, eq(users.id, memberships.userId))
-        .where(and(own, where))
+        .where(and(condition, where))
         .orderBy(...orderBy)
         .limit(limit),
     counted: ({ where, limit }) =>
-      db.select({ one: memberships.userId }).from(memberships).where(and(own, where)).limit(limit),
+      db.select({ one: memberships.userId }).from(memberships).where(and(condition, where)).limit(limit),
     seen: (rows) => rows,
   })
 }

@@ -6,7 +6,7 @@ import { orTooMany, TooMany } from '../../mail/pace.ts'
 import { requestConfirmation } from '../../people/email/data.ts'
 import { sessionAttempt, tooSoon } from '../../people/log-in/throttle/attempt.ts'
 import { findProjectsById } from '../../projects/data.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { email, idChoice, personName, several } from '../../web/fields.ts'
 import { listDownload } from '../../web/lists/csv.ts'
 import { userIdOf } from '../../web/request/address.ts'
@@ -73,7 +73,7 @@ export default async function memberRoutes(app: FastifyInstance) {
     async (request, reply) => {
       readForm(nothing, request.body)
       const { account } = request.member
-      const member = found(findMember(db, account.id, userIdOf(request)))
+      const member = orNotFound(findMember(db, account.id, userIdOf(request)))
       const wait = tooSoon(request, reply, sessionAttempt(request, `confirmation ${member.userId}`))
       if (wait) return showMembers(request, reply, { problem: wait })
       const sender = { post: postLetter, publicUrl: config.publicUrl }

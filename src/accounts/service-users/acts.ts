@@ -3,7 +3,7 @@ import { apart } from '../../db/apart.ts'
 import { createApiToken, endApiToken, findToken, rotateApiToken } from '../../people/tokens/data.ts'
 import { tokenForm, tokenRotation, tooManyTokens } from '../../people/tokens/form.ts'
 import { showNewToken } from '../../people/tokens/page.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { idFrom, serviceUserIdOf } from '../../web/request/address.ts'
 import { readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
@@ -27,7 +27,7 @@ export function tokenActs(app: FastifyInstance): void {
   })
 
   app.get(`${base}/:apiToken/rotation`, { config: { can: 'service-token.change' } }, async (request, reply) => {
-    const token = found(findToken(db, tokenOf(request)))
+    const token = orNotFound(findToken(db, tokenOf(request)))
     return reply.page('people/tokens/rotation', {
       title: apart`Replace ${token.name}`,
       token,
@@ -38,7 +38,7 @@ export function tokenActs(app: FastifyInstance): void {
 
   app.post(`${base}/:apiToken/rotation`, prove, async (request, reply) => {
     const { input } = readForm(tokenRotation, request.body)
-    const made = found(rotateApiToken(db, actor(request), tokenOf(request), input?.earlier === 'now'))
+    const made = orNotFound(rotateApiToken(db, actor(request), tokenOf(request), input?.earlier === 'now'))
     if (made === 'too-many') return reply.seeOther(pageOf(request), tooManyTokens)
     return showNewToken(reply, made, pageOf(request))
   })
@@ -47,7 +47,7 @@ export function tokenActs(app: FastifyInstance): void {
     `${base}/:apiToken/removal`,
     { config: { can: 'service-token.change', inAccount: true } },
     async (request, reply) => {
-      const token = found(endApiToken(db, actor(request), tokenOf(request)))
+      const token = orNotFound(endApiToken(db, actor(request), tokenOf(request)))
       return reply.seeOther(pageOf(request), apart`The token ${token.name} was ended. Programs can no longer use it.`)
     },
   )

@@ -72,7 +72,7 @@ export const serviceUserList = {
 /** An account's service users. */
 export function listServiceUsers(db: Db, accountId: AccountId, query: ListQuery): List<ServiceUser> {
   const values = { accountId }
-  const own = and(equals(serviceUsers.accountId, placeholdersOf(values).accountId), current)
+  const condition = and(equals(serviceUsers.accountId, placeholdersOf(values).accountId), current)
   return readPage(db, serviceUserList, query, {
     values,
     narrowed: query.q ? holds(serviceUsers.search, searchWords(query.q)) : undefined,
@@ -81,11 +81,11 @@ export function listServiceUsers(db: Db, accountId: AccountId, query: ListQuery)
         .select(serviceUserFields)
         .from(serviceUsers)
         .innerJoin(users, eq(users.id, serviceUsers.userId))
-        .where(and(own, where))
+        .where(and(condition, where))
         .orderBy(...orderBy)
         .limit(limit),
     counted: ({ where, limit }) =>
-      db.select({ one: serviceUsers.userId }).from(serviceUsers).where(and(own, where)).limit(limit),
+      db.select({ one: serviceUsers.userId }).from(serviceUsers).where(and(condition, where)).limit(limit),
     seen: (rows) => rows,
   })
 }
@@ -111,8 +111,8 @@ export function createServiceUser(
   { name, role }: { name: string; role: Role },
 ): ServiceUser | 'full' {
   return write(db, actor, (tx) => {
-    const own = and(eq(serviceUsers.accountId, accountId), current)
-    if (countWhere(tx, serviceUsers, own) >= mostServiceUsers) return 'full'
+    const where = and(eq(serviceUsers.accountId, accountId), current)
+    if (countWhere(tx, serviceUsers, where) >= mostServiceUsers) return 'full'
     // No address of anybody: what looks for a person by e-mail never finds it.
     const user = { name, email: '', emailKey: `service ${randomUUID()}`, search: '', passwordHash: '', service: true }
     const { id: userId } = tx

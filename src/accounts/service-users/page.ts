@@ -2,14 +2,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { listApiTokens } from '../../people/tokens/data.ts'
 import { emptyTokenForm, shownToken, tokenDays, usefulScopes } from '../../people/tokens/form.ts'
 import { standingsOf } from '../../policy.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { serviceUserIdOf } from '../../web/request/address.ts'
 import { type Form, newForm } from '../../web/request/forms.ts'
 import { findServiceUser, type ServiceUser } from './data.ts'
 
 /** The service user of the active account that the address names; 404 for any other. */
 export function serviceUserOf(request: FastifyRequest): ServiceUser {
-  return found(findServiceUser(request.server.db, request.member.account.id, serviceUserIdOf(request)))
+  return orNotFound(findServiceUser(request.server.db, request.member.account.id, serviceUserIdOf(request)))
 }
 
 /** The page of a service user: its name and role, its tokens, and the form of a new one. */

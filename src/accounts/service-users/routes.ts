@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { apart } from '../../db/apart.ts'
 import { roleName } from '../../policy.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { serviceUserName, version } from '../../web/fields.ts'
 import { plural } from '../../web/format.ts'
 import { listDownload } from '../../web/lists/csv.ts'
@@ -78,7 +78,7 @@ function changeActs(app: FastifyInstance): void {
     const form = readForm(changedServiceUser, request.body)
     if (!form.input) return showServiceUser(request, reply.code(422), { change: form })
     const { serviceName: name, ...edit } = form.input
-    const done = found(changeServiceUser(db, actor(request), { accountId: account.id, userId }, { name, ...edit }))
+    const done = orNotFound(changeServiceUser(db, actor(request), { accountId: account.id, userId }, { name, ...edit }))
     if (done === 'stale') {
       // What was typed stays; sent again, it replaces what somebody else has saved.
       form.values.version = String(serviceUserOf(request).version)
@@ -108,7 +108,7 @@ function changeActs(app: FastifyInstance): void {
 
   app.post('/customer/service-users/:serviceUser/removal', change, async (request, reply) => {
     const service = { accountId: request.member.account.id, userId: serviceUserIdOf(request) }
-    const removed = found(removeServiceUser(db, actor(request), service))
+    const removed = orNotFound(removeServiceUser(db, actor(request), service))
     return reply.seeOther(
       '/customer/service-users',
       apart`The service user ${removed.name} was removed. Its tokens no longer work.`,

@@ -35,14 +35,14 @@ export function suspendAccount(
   mail: MailContext,
 ): boolean {
   return write(db, actor, (tx) => {
-    const own = suspensionBy(actor)
+    const side = suspensionBy(actor)
     const before = tx
       .select()
       .from(accounts)
       .where(and(eq(accounts.id, accountId), isNull(accounts.deletedAt)))
       .get()
-    if (!before || before[own.at] !== null) return false
-    tx.update(accounts).set(own.set(actor.at, reason)).where(eq(accounts.id, accountId)).run()
+    if (!before || before[side.at] !== null) return false
+    tx.update(accounts).set(side.set(actor.at, reason)).where(eq(accounts.id, accountId)).run()
     record(tx, actor, { kind: 'account.suspended', accountId, change: { reason: [null, reason] } })
     tellSuspended(tx, actor, { accountId, reason }, mail)
     return true
@@ -66,14 +66,14 @@ export function resumeAccount(
   mail: MailContext,
 ): { done: 'resumed' | 'nothing'; other: Suspension | null } {
   return write(db, actor, (tx) => {
-    const own = suspensionBy(actor)
+    const side = suspensionBy(actor)
     const account = tx.select().from(accounts).where(eq(accounts.id, accountId)).get()
-    const since = account?.[own.at] ?? null
+    const since = account?.[side.at] ?? null
     if (!account || since === null) return { done: 'nothing', other: account ? suspensionOf(account) : null }
-    tx.update(accounts).set(own.set(null, null)).where(eq(accounts.id, accountId)).run()
-    record(tx, actor, { kind: 'account.resumed', accountId, change: { reason: [account[own.reason], null] } })
+    tx.update(accounts).set(side.set(null, null)).where(eq(accounts.id, accountId)).run()
+    record(tx, actor, { kind: 'account.resumed', accountId, change: { reason: [account[side.reason], null] } })
     withdrawLettersOfAct(tx, { accountId, actAt: since }, 'the account was resumed', actor.at)
-    const other = suspensionOf({ ...account, ...own.set(null, null) })
+    const other = suspensionOf({ ...account, ...side.set(null, null) })
     if (!other) tellResumed(tx, actor, accountId, mail)
     return { done: 'resumed', other }
   })

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { isAct } from '../contract/operation.ts'
 import { type ProblemName, problems } from '../contract/problems.ts'
 import { apiDocument, operationId, queryParameters, scopeFor, whoMay } from '../document.ts'
@@ -41,7 +41,7 @@ export default async function apiDocsRoutes(app: FastifyInstance) {
 
   app.get('/api/problems/:problem', see, async (request, reply) => {
     const { problem } = request.params as { problem: string }
-    const name = found(Object.hasOwn(problems, problem) ? (problem as ProblemName) : undefined)
+    const name = orNotFound(Object.hasOwn(problems, problem) ? (problem as ProblemName) : undefined)
     return reply.page('api/problem', { title: problems[name].title, name, about: problems[name] })
   })
 }

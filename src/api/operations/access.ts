@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { changeAccess, findAccess, giveAccess, removeAccess } from '../../projects/access/data/giving.ts'
 import { type Access, accessList, listAccess } from '../../projects/access/data/listing.ts'
 import { projectOf } from '../../projects/scope.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { userIdOf } from '../../web/request/address.ts'
 import { act, type Call, listing, reading } from '../contract/operation.ts'
 import { projectRole, shownName } from '../contract/shapes.ts'
@@ -24,7 +24,7 @@ const seatOf = ({ account, request }: Place) => ({
   projectId: projectOf(request, request.method === 'GET' ? undefined : 'access.change').id,
   userId: userIdOf(request),
 })
-const show = (call: Place) => showAccess(found(findAccess(call.db, seatOf(call))))
+const show = (call: Place) => showAccess(orNotFound(findAccess(call.db, seatOf(call))))
 
 const path = '/accounts/{account}/projects/{project}/access' as const
 const tag = 'Project access' as const
@@ -70,7 +70,7 @@ export const accessOperations = [
       const { userId, ...place } = seatOf(call)
       const before = findAccess(db, { ...place, userId })
       if (before) changeAccess(db, by, { ...place, userId }, { role: body.role, version: before.version })
-      else found(giveAccess(db, by, place, { userIds: [userId], role: body.role }))
+      else orNotFound(giveAccess(db, by, place, { userIds: [userId], role: body.role }))
       return { status: 200, body: show(call) }
     },
   }),
@@ -83,7 +83,7 @@ export const accessOperations = [
     status: 204,
     current: show,
     do: (call) => {
-      found(removeAccess(call.db, call.by, seatOf(call)))
+      orNotFound(removeAccess(call.db, call.by, seatOf(call)))
       return { status: 204 }
     },
   }),

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { findAccount, renameAccount } from '../../accounts/data/account.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { act, type Call, reading } from '../contract/operation.ts'
 import { accountRole, newAccountName, shownIdentifier, shownName, shownTime, timeOf } from '../contract/shapes.ts'
 
@@ -21,15 +21,15 @@ const account = z
   })
   .meta({ id: 'Account' })
 
-function show({ request, account: own, by, db }: Omit<Call, 'body'>) {
-  const { identifier, name, kind, partnerName, createdAt } = found(findAccount(db, own.id))
+function show({ request, account: active, by, db }: Omit<Call, 'body'>) {
+  const { identifier, name, kind, partnerName, createdAt } = orNotFound(findAccount(db, active.id))
   return {
     identifier,
     name,
     kind,
     partner: partnerName,
     created_at: shownTime(createdAt),
-    token: { user: by.userId, role: own.role, scopes: [...request.scopes] },
+    token: { user: by.userId, role: active.role, scopes: [...request.scopes] },
   }
 }
 
@@ -55,7 +55,7 @@ export const accountOperations = [
     current: show,
     do: (call) => {
       const { id } = call.account
-      const { version } = found(findAccount(call.db, id))
+      const { version } = orNotFound(findAccount(call.db, id))
       renameAccount(call.db, call.by, id, { name: call.body.name, version })
       return { status: 200, body: show(call) }
     },

@@ -11,7 +11,7 @@ import { changeDetails, findByReference, findDetails } from '../../partners/cust
 import { customerOf } from '../../partners/scope.ts'
 import { NotEnough } from '../../quotas/arithmetic.ts'
 import { poolLacksForPlan } from '../../quotas/plans/words.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { line, withIdentifier } from '../../web/fields.ts'
 import { act, listing, reading } from '../contract/operation.ts'
 import { Problem, takenIdentifier } from '../contract/problems.ts'
@@ -124,7 +124,7 @@ export const customerOperations = [
         ...(body.tags && { tags: body.tags }),
       }
       const ids = { partnerId: account.id, identifier: one.identifier }
-      if (found(changeDetails(db, by, ids, { wanted, version })) === 'taken') {
+      if (orNotFound(changeDetails(db, by, ids, { wanted, version })) === 'taken') {
         const other = findByReference(db, account.id, one.id, wanted.reference)
         const detail = `${other ?? 'Another customer'} has this reference.`
         return new Problem('conflict', detail, { errors: [{ pointer: '#/reference', code: 'taken', detail }] })
@@ -144,7 +144,7 @@ export const customerOperations = [
     do: ({ db, by, account, request }) => {
       const { id } = customerOf(request, db)
       const ids = { partnerId: account.id, accountId: id, withProjects: markOfProjects(db, id) }
-      if (found(deleteAccount(db, by, ids, request.server.mailContext)) === 'projects')
+      if (orNotFound(deleteAccount(db, by, ids, request.server.mailContext)) === 'projects')
         return new Problem('conflict', 'The customer has more than 100 projects. Delete some of them first.')
       return { status: 204 }
     },
@@ -171,8 +171,8 @@ export const customerOperations = [
     status: 200,
     do: ({ db, by, account, request }) => {
       const { customer: identifier } = request.params as { customer: string }
-      const { id } = found(findRestorable(db, account.id, identifier, by.at))
-      if (typeof found(restoreAccount(db, by, account.id, id)) !== 'string')
+      const { id } = orNotFound(findRestorable(db, account.id, identifier, by.at))
+      if (typeof orNotFound(restoreAccount(db, by, account.id, id)) !== 'string')
         return new Problem('conflict', 'Your pool has not enough left for the limits of this customer.')
       return { status: 200, body: customerAnswer({ request, db, account }) }
     },

@@ -10,7 +10,7 @@ import {
   openRequestList,
   type QuotaRequest,
 } from '../../quotas/requests/data/reading.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { line, optionalLine } from '../../web/fields.ts'
 import { idFrom } from '../../web/request/address.ts'
 import { act, type Call, listing, type Operation, reading, type Tag } from '../contract/operation.ts'
@@ -74,7 +74,7 @@ type Desk = {
 }
 
 const requestAt = ({ partnerId }: Desk, call: Place) =>
-  found(findCustomerRequest(call.db, partnerId(call), idFrom(call.request, 'request')))
+  orNotFound(findCustomerRequest(call.db, partnerId(call), idFrom(call.request, 'request')))
 
 export const decidingOperations = (desk: Desk): Operation[] => [...open(desk), approving(desk), declining(desk)]
 
@@ -123,7 +123,7 @@ const approving = (desk: Desk): Operation =>
     do: (call) => {
       const { db, by, request, body } = call
       const open = requestAt(desk, call)
-      const { quotas } = found(findQuotas(db, holderOf(open.accountId, open.projectId)))
+      const { quotas } = orNotFound(findQuotas(db, holderOf(open.accountId, open.projectId)))
       const amounts = body.amounts
         ? amountsOf(quotas, body.amounts, ['amounts'])
         : new Map(open.amounts.map(({ resource, asked }) => [resource.id, asked]))

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { Delivery } from '../../records/data/deliveries.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { idFrom } from '../../web/request/address.ts'
 import { deliveryList, findDelivery, listDeliveries, retryDelivery } from '../../webhooks/data/deliveries.ts'
 import { findWebhook, retrySince, testWebhook } from '../../webhooks/data/webhooks.ts'
@@ -58,7 +58,7 @@ export const deliveryOperations = [
     answer: delivery,
     status: 200,
     do: (call) => {
-      const sent = found(testWebhook(call.db, call.by, webhookIn(call)))
+      const sent = orNotFound(testWebhook(call.db, call.by, webhookIn(call)))
       return sent === 'inactive' ? switchedOff() : { status: 200, body: showDelivery(sent) }
     },
   }),
@@ -74,7 +74,7 @@ export const deliveryOperations = [
       .meta({ id: 'WebhookRetry' }),
     status: 204,
     do: (call) => {
-      const again = found(retrySince(call.db, call.by, webhookIn(call), Date.parse(call.body.from)))
+      const again = orNotFound(retrySince(call.db, call.by, webhookIn(call), Date.parse(call.body.from)))
       return again === 'inactive' ? switchedOff() : { status: 204 }
     },
   }),
@@ -85,7 +85,7 @@ export const deliveryOperations = [
     summary: 'List the deliveries of the last 30 days',
     spec: deliveryList,
     row: delivery,
-    list: (call, query) => listDeliveries(call.db, found(findWebhook(call.db, webhookIn(call))).id, query),
+    list: (call, query) => listDeliveries(call.db, orNotFound(findWebhook(call.db, webhookIn(call))).id, query),
     show: showDelivery,
   }),
   act({
@@ -95,9 +95,9 @@ export const deliveryOperations = [
     summary: 'Send one event again',
     answer: delivery,
     status: 200,
-    current: (call) => showDelivery(found(findDelivery(call.db, deliveryIn(call)))),
+    current: (call) => showDelivery(orNotFound(findDelivery(call.db, deliveryIn(call)))),
     do: (call) => {
-      const again = found(retryDelivery(call.db, call.by, deliveryIn(call)))
+      const again = orNotFound(retryDelivery(call.db, call.by, deliveryIn(call)))
       if (again === 'inactive') return switchedOff()
       if (again === 'ended') return new Problem('conflict', 'The event was delivered or withdrawn already.')
       return { status: 200, body: showDelivery(again) }

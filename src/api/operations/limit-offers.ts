@@ -7,7 +7,7 @@ import { findQuotas } from '../../quotas/data/limits.ts'
 import { levelShortageWords } from '../../quotas/page.ts'
 import { applyLimits, differences, findLimitOffer, type LimitSource } from '../../quotas/plans/data/applying.ts'
 import { poolLacksForPlan } from '../../quotas/plans/words.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { type Answer, act, type Call, reading } from '../contract/operation.ts'
 import { Problem } from '../contract/problems.ts'
 import { shownName } from '../contract/shapes.ts'
@@ -41,14 +41,14 @@ const ofPlan: SourceOf = (call) => ({ planId: planIn(call).id })
 /** Another customer of the same partner. */
 const ofOther: SourceOf = ({ db, account, request }) => {
   const { from } = request.params as { from: string }
-  return { fromId: found(findCustomer(db, account.id, from)).id }
+  return { fromId: orNotFound(findCustomer(db, account.id, from)).id }
 }
 
 function readOffer(call: Place, sourceOf: SourceOf) {
   const { id } = customerOf(call.request, call.db)
-  const now = found(findQuotas(call.db, { level: 'account', accountId: id }))
+  const now = orNotFound(findQuotas(call.db, { level: 'account', accountId: id }))
   const source = sourceOf(call)
-  return { id, now, source, offer: found(findLimitOffer(call.db, call.account.id, source, now)) }
+  return { id, now, source, offer: orNotFound(findLimitOffer(call.db, call.account.id, source, now)) }
 }
 
 const showOffer = (sourceOf: SourceOf) => (call: Place) => {
@@ -71,7 +71,7 @@ function lackingIn({ quotas }: Quotas, resourceId: number, after: number | null)
 }
 
 const quotasAt = (call: Place, accountId: AccountId) => ({
-  quotas: found(findQuotas(call.db, { level: 'account', accountId })).quotas.map(showQuota),
+  quotas: orNotFound(findQuotas(call.db, { level: 'account', accountId })).quotas.map(showQuota),
 })
 
 const applyFrom =
@@ -80,7 +80,9 @@ const applyFrom =
     const { id, now, source, offer } = readOffer(call, sourceOf)
     const which = { partnerId: call.account.id, accountId: id, source }
     const versions = { source: offer.version, limits: now.version }
-    const done = found(applyLimits(call.db, call.by, { ...which, seen: versions }, call.request.server.mailContext))
+    const done = orNotFound(
+      applyLimits(call.db, call.by, { ...which, seen: versions }, call.request.server.mailContext),
+    )
     if (typeof done === 'object') return new Problem('conflict', poolLacksForPlan(done.shortages))
     return { status: 200, body: quotasAt(call, id) }
   }

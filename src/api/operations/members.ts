@@ -9,7 +9,7 @@ import {
   removeMember,
 } from '../../accounts/members/data.ts'
 import { tellRemoved, tellRole } from '../../accounts/notices/data/notices.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { userIdOf } from '../../web/request/address.ts'
 import { act, type Call, listing, reading } from '../contract/operation.ts'
 import { Problem } from '../contract/problems.ts'
@@ -40,7 +40,7 @@ export const showMember = (one: Member) => ({
 })
 
 type Place = Pick<Call, 'db' | 'account' | 'request'>
-const theMember = ({ db, account, request }: Place) => found(findMember(db, account.id, userIdOf(request)))
+const theMember = ({ db, account, request }: Place) => orNotFound(findMember(db, account.id, userIdOf(request)))
 const show = (call: Place) => showMember(theMember(call))
 const lastAdmin = () => new Problem('conflict', 'The account would be left without an admin who can log in.')
 
@@ -80,7 +80,9 @@ export const memberOperations = [
       const { db, by, account, request, body } = call
       const before = theMember(call)
       const ids = { accountId: account.id, userId: before.userId }
-      const changed: Refused | object = found(changeRole(db, by, ids, { role: body.role, version: before.version }))
+      const changed: Refused | object = orNotFound(
+        changeRole(db, by, ids, { role: body.role, version: before.version }),
+      )
       if (changed === 'last-admin') return lastAdmin()
       if (before.role !== body.role)
         tellRole(db, by, { accountId: account.id, person: before, role: body.role }, request.server.mailContext)
@@ -99,7 +101,7 @@ export const memberOperations = [
     do: (call) => {
       const { db, by, account, request } = call
       const { userId } = theMember(call)
-      const removed = found(removeMember(db, by, { accountId: account.id, userId }, { exit: 'member.removed' }))
+      const removed = orNotFound(removeMember(db, by, { accountId: account.id, userId }, { exit: 'member.removed' }))
       if (removed === 'last-admin') return lastAdmin()
       tellRemoved(db, by, { accountId: account.id, person: removed }, request.server.mailContext)
       return { status: 204 }

@@ -6,7 +6,7 @@ import { addMyself, removeMyself } from '../../partners/customers/data/joining.t
 import { customerOf } from '../../partners/scope.ts'
 import { adminRole } from '../../policy.ts'
 import { listProjects, projectList } from '../../projects/data.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { email, personName } from '../../web/fields.ts'
 import { act, type Call, listing } from '../contract/operation.ts'
 import { Problem } from '../contract/problems.ts'
@@ -101,7 +101,7 @@ export const ofCustomerOperations = [
       const { id } = customerOf(request, db)
       if (request.signedIn.service) return new Problem('forbidden', 'A service user belongs to its own account alone.')
       addMyself(db, by, id, request.server.mailContext)
-      const self = found(findMember(db, id, by.userId))
+      const self = orNotFound(findMember(db, id, by.userId))
       if (self.role !== adminRole)
         return new Problem('conflict', 'You are a user of the customer already, and no Customer Admin.')
       return { status: 200, body: showMember(self) }
@@ -118,7 +118,7 @@ export const ofCustomerOperations = [
       const { removed } = removeMyself(db, by, customerOf(request, db).id)
       if (removed === 'last-admin')
         return new Problem('conflict', 'You are the last Customer Admin of a customer that has other users.')
-      found(removed)
+      orNotFound(removed)
       return { status: 204 }
     },
   }),

@@ -10,7 +10,7 @@ import {
 } from '../../accounts/invitations/data/pending.ts'
 import type { Sender } from '../../accounts/invitations/data/sending.ts'
 import type { Action } from '../../policy.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { email, personName } from '../../web/fields.ts'
 import { idFrom } from '../../web/request/address.ts'
 import { act, type Call, listing, type Operation, reading, type Tag } from '../contract/operation.ts'
@@ -77,7 +77,7 @@ const idIn = ({ request }: Place) => idFrom(request, 'invitation')
 const showIn =
   ({ accountOf }: Room) =>
   (call: Place) =>
-    showInvitation(found(findPending(call.db, { accountId: accountOf(call).id, id: idIn(call), handler: 'own' })))
+    showInvitation(orNotFound(findPending(call.db, { accountId: accountOf(call).id, id: idIn(call), handler: 'own' })))
 
 function readings(room: Room): Operation[] {
   const { path, see, tag, of, accountOf } = room
@@ -126,9 +126,11 @@ function acts(room: Room): Operation[] {
       current: show,
       do: (call) => {
         const account = accountOf(call)
-        const before = found(findPending(call.db, { accountId: account.id, ...handled(call) }))
+        const before = orNotFound(findPending(call.db, { accountId: account.id, ...handled(call) }))
         const person = { name: call.body.name ?? before.name, email: call.body.email ?? before.email }
-        const done = found(correctInvitation(call.db, call.by, sender(call), { account, ...handled(call), person }))
+        const done = orNotFound(
+          correctInvitation(call.db, call.by, sender(call), { account, ...handled(call), person }),
+        )
         if (done === 'member') return alreadyMember()
         if (done === 'pending') return alreadyPending()
         return { status: 200, body: showInvitation(done) }
@@ -146,7 +148,7 @@ function acts(room: Room): Operation[] {
       do: (call) => ({
         status: 200,
         body: showInvitation(
-          found(resend(call.db, call.by, sender(call), { account: accountOf(call), ...handled(call) })),
+          orNotFound(resend(call.db, call.by, sender(call), { account: accountOf(call), ...handled(call) })),
         ),
       }),
     }),
@@ -159,7 +161,7 @@ function acts(room: Room): Operation[] {
       status: 204,
       current: show,
       do: (call) => {
-        found(cancelInvitation(call.db, call.by, { accountId: accountOf(call).id, ...handled(call) }))
+        orNotFound(cancelInvitation(call.db, call.by, { accountId: accountOf(call).id, ...handled(call) }))
         return { status: 204 }
       },
     }),

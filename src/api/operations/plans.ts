@@ -9,7 +9,7 @@ import {
   removePlan,
 } from '../../quotas/plans/data/plans.ts'
 import { listResources } from '../../quotas/resources/data.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { planName } from '../../web/fields.ts'
 import { idFrom } from '../../web/request/address.ts'
 import { act, type Call, reading } from '../contract/operation.ts'
@@ -40,7 +40,7 @@ function showPlan({ db }: Pick<Call, 'db'>, { id, name, isDefault, amounts }: Pl
 
 /** The plan of the partner that the address names. */
 export const planIn = ({ db, account, request }: Place): Plan =>
-  found(findPlan(db, account.id, idFrom(request, 'plan')))
+  orNotFound(findPlan(db, account.id, idFrom(request, 'plan')))
 const show = (call: Place) => showPlan(call, planIn(call))
 
 const newName = () => planName().meta({ description: 'Up to 100 characters.', example: 'Small' })
@@ -133,7 +133,7 @@ export const planOperations = [
         amounts: wishedAmounts(call, body.limits ?? {}),
         version,
       }
-      if (found(changePlan(db, by, { partnerId: account.id, id }, edit)) === 'taken') return takenName()
+      if (orNotFound(changePlan(db, by, { partnerId: account.id, id }, edit)) === 'taken') return takenName()
       return { status: 200, body: show(call) }
     },
   }),

@@ -15,7 +15,7 @@ import {
   restoreProject,
 } from '../../projects/deletion/data.ts'
 import { looker, projectOf } from '../../projects/scope.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { withIdentifier } from '../../web/fields.ts'
 import { act, type Call, listing, reading } from '../contract/operation.ts'
 import { Problem, takenIdentifier } from '../contract/problems.ts'
@@ -127,7 +127,7 @@ export const projectOperations = [
     status: 204,
     current: show,
     do: ({ db, by, account, request }) => {
-      found(deleteProject(db, by, account.id, projectOf(request).id))
+      orNotFound(deleteProject(db, by, account.id, projectOf(request).id))
       return { status: 204 }
     },
   }),
@@ -153,8 +153,8 @@ export const projectOperations = [
     status: 200,
     do: ({ db, by, account, request }) => {
       const { project: identifier } = request.params as { project: string }
-      const deleted = found(findDeletedProject(db, account.id, identifier, by.at))
-      const restored = found(restoreProject(db, by, account.id, deleted.id))
+      const deleted = orNotFound(findDeletedProject(db, account.id, identifier, by.at))
+      const restored = orNotFound(restoreProject(db, by, account.id, deleted.id))
       if (restored === 'limit') return new Problem('conflict', 'The limit of projects is reached.')
       return { status: 200, body: show({ request }) }
     },

@@ -7,7 +7,7 @@ import { findQuotas } from '../../quotas/data/limits.ts'
 import { levelShortageWords } from '../../quotas/page.ts'
 import { findAutomaticShare, setAutomaticShare } from '../../quotas/requests/data/asking.ts'
 import type { Resource } from '../../quotas/resources/data.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { optionalLine } from '../../web/fields.ts'
 import { type Answer, act, type Call, reading } from '../contract/operation.ts'
 import { Problem, pointerTo } from '../contract/problems.ts'
@@ -71,7 +71,7 @@ const ofPool: HolderOf = ({ account }) => ({ level: 'pool', accountId: account.i
 const ofCustomer: HolderOf = ({ request, db }) => ({ level: 'account', accountId: customerOf(request, db).id })
 
 export const showQuotasOf = (holderOf: HolderOf) => (call: Place) => ({
-  quotas: found(findQuotas(call.db, holderOf(call))).quotas.map(showQuota),
+  quotas: orNotFound(findQuotas(call.db, holderOf(call))).quotas.map(showQuota),
 })
 
 /** The amounts of a body by the numbers of their resources. Throws the problem of keys that are none. */
@@ -97,7 +97,7 @@ export function changeQuotasOf(holderOf: HolderOf) {
   return (call: Call<z.output<typeof limitChange>>): Answer | Problem => {
     const { db, by, request, body } = call
     const holder = holderOf(call)
-    const { quotas, version } = found(findQuotas(db, holder))
+    const { quotas, version } = orNotFound(findQuotas(db, holder))
     const amounts: Amounts = amountsOf(quotas, body.limits, ['limits'])
     const { mailContext: mail } = request.server
     const done = giveLimits(db, by, holder, { amounts, remark: body.remark, version, mail })

@@ -5,7 +5,7 @@ import { holderOf } from '../../quotas/arithmetic.ts'
 import { findQuotas } from '../../quotas/data/limits.ts'
 import { askForMore, cancelRequest } from '../../quotas/requests/data/asking.ts'
 import { findRequest, listRequestsOf, ownRequestList } from '../../quotas/requests/data/reading.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { line } from '../../web/fields.ts'
 import { idFrom } from '../../web/request/address.ts'
 import { act, type Call, listing, reading } from '../contract/operation.ts'
@@ -17,7 +17,7 @@ import { amountsOf } from './quotas.ts'
 type Place = Pick<Call, 'db' | 'account' | 'request'>
 
 const idIn = ({ request }: Place) => idFrom(request, 'request')
-const ownRequest = (call: Place) => found(findRequest(call.db, call.account.id, idIn(call)))
+const ownRequest = (call: Place) => orNotFound(findRequest(call.db, call.account.id, idIn(call)))
 const tag = 'Quotas' as const
 const path = '/accounts/{account}/quota-requests' as const
 
@@ -55,10 +55,10 @@ export const requestOperations = [
         body.project === undefined ? undefined : findProject(db, account.id, looker(request), body.project)
       if (body.project !== undefined && !project) throw invalidAt(['project'], 'unknown', 'There is no such project.')
       const projectId = project?.id ?? null
-      const { quotas } = found(findQuotas(db, holderOf(account.id, projectId)))
+      const { quotas } = orNotFound(findQuotas(db, holderOf(account.id, projectId)))
       const amounts = amountsOf(quotas, body.amounts, ['amounts'])
       if (amounts.size === 0) return notMore()
-      const asked = found(
+      const asked = orNotFound(
         askForMore(
           db,
           by,
@@ -75,7 +75,7 @@ export const requestOperations = [
       return {
         status: 201,
         location: `/accounts/${account.identifier}/quota-requests/${asked.id}`,
-        body: showRequest(found(findRequest(db, account.id, asked.id))),
+        body: showRequest(orNotFound(findRequest(db, account.id, asked.id))),
       }
     },
   }),

@@ -9,7 +9,7 @@ import {
   type ServiceUser,
   serviceUserList,
 } from '../../accounts/service-users/data.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { serviceUserName } from '../../web/fields.ts'
 import { serviceUserIdOf } from '../../web/request/address.ts'
 import { act, type Call, listing, reading } from '../contract/operation.ts'
@@ -41,7 +41,7 @@ const showServiceUser = (one: ServiceUser) => ({
 
 type Place = Pick<Call, 'db' | 'account' | 'request'>
 const theServiceUser = ({ db, account, request }: Place) =>
-  found(findServiceUser(db, account.id, serviceUserIdOf(request)))
+  orNotFound(findServiceUser(db, account.id, serviceUserIdOf(request)))
 const show = (call: Place) => showServiceUser(theServiceUser(call))
 
 const newName = () => serviceUserName().meta({ description: 'Up to 100 characters.', example: 'Shop' })
@@ -102,7 +102,7 @@ export const serviceUserOperations = [
       const { db, by, account, body } = call
       const { userId, name, role, version } = theServiceUser(call)
       const edit = { name: body.name ?? name, role: body.role ?? role, version }
-      found(changeServiceUser(db, by, { accountId: account.id, userId }, edit))
+      orNotFound(changeServiceUser(db, by, { accountId: account.id, userId }, edit))
       return { status: 200, body: show(call) }
     },
   }),
@@ -117,7 +117,7 @@ export const serviceUserOperations = [
     current: show,
     do: (call) => {
       const { db, by, account } = call
-      found(removeServiceUser(db, by, { accountId: account.id, userId: theServiceUser(call).userId }))
+      orNotFound(removeServiceUser(db, by, { accountId: account.id, userId: theServiceUser(call).userId }))
       return { status: 204 }
     },
   }),

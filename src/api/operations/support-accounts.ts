@@ -7,7 +7,7 @@ import { resumeAccount, suspendAccount } from '../../accounts/suspension/data.ts
 import { suspensionOf } from '../../db/suspension.ts'
 import { accountList, listAccounts, openAccount } from '../../support/accounts/data.ts'
 import { senderOf } from '../../support/scope.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { line, withIdentifier } from '../../web/fields.ts'
 import { act, type Call, listing, reading } from '../contract/operation.ts'
 import { Problem, takenIdentifier } from '../contract/problems.ts'
@@ -47,7 +47,7 @@ const showSupported = (one: Account & { partnerName: string | null }) => ({
 })
 
 const show = ({ db, request }: Pick<Call, 'db' | 'request'>) =>
-  showSupported(found(findAccount(db, supportedAccount(request).id)))
+  showSupported(orNotFound(findAccount(db, supportedAccount(request).id)))
 
 const path = '/support/accounts/{identifier}' as const
 const tag = 'Support: accounts' as const
@@ -139,7 +139,7 @@ export const supportAccountOperations = [
     do: ({ db, by, request }) => {
       const { id } = directAccount(request)
       const ids = { partnerId: null, accountId: id, withProjects: markOfProjects(db, id) }
-      if (found(deleteAccount(db, by, ids, request.server.mailContext)) === 'projects')
+      if (orNotFound(deleteAccount(db, by, ids, request.server.mailContext)) === 'projects')
         return new Problem('conflict', 'The account has more than 100 projects. Delete some of them first.')
       return { status: 204 }
     },
@@ -153,8 +153,8 @@ export const supportAccountOperations = [
     status: 200,
     do: (call) => {
       const { identifier } = call.request.params as { identifier: string }
-      const { id } = found(findRestorable(call.db, null, identifier, call.by.at))
-      if (typeof found(restoreAccount(call.db, call.by, null, id)) !== 'string')
+      const { id } = orNotFound(findRestorable(call.db, null, identifier, call.by.at))
+      if (typeof orNotFound(restoreAccount(call.db, call.by, null, id)) !== 'string')
         return new Problem('conflict', 'The pool of its partner has not enough left for its limits.')
       return { status: 200, body: show(call) }
     },

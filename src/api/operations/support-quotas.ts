@@ -12,7 +12,7 @@ import {
   removeResource,
 } from '../../quotas/resources/data.ts'
 import { resourceKey, resourceWords } from '../../quotas/resources/fields.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { act, type Call, reading } from '../contract/operation.ts'
 import { Problem } from '../contract/problems.ts'
 import { shownName } from '../contract/shapes.ts'
@@ -30,7 +30,7 @@ const resource = z
 const showResource = ({ key, name, unit }: Resource) => ({ key, name, unit })
 
 type Place = Pick<Call, 'db' | 'request'>
-const resourceAt = ({ db, request }: Place) => found(findResource(db, (request.params as { key: string }).key))
+const resourceAt = ({ db, request }: Place) => orNotFound(findResource(db, (request.params as { key: string }).key))
 const show = (call: Place) => showResource(resourceAt(call))
 
 const ofAccount = ({ request }: Place) => ({ level: 'account', accountId: supportedAccount(request).id }) as const
@@ -127,7 +127,7 @@ export const supportQuotaOperations = [
     do: (call) => {
       const { key, name, unit, version } = resourceAt(call)
       const { body } = call
-      found(changeResource(call.db, call.by, key, { name: body.name ?? name, unit: body.unit ?? unit, version }))
+      orNotFound(changeResource(call.db, call.by, key, { name: body.name ?? name, unit: body.unit ?? unit, version }))
       return { status: 200, body: show(call) }
     },
   }),

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { Webhook } from '../../records/data/deliveries.ts'
 import { everyEvent } from '../../records/events.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { webhookUrl } from '../../web/fields.ts'
 import { idFrom } from '../../web/request/address.ts'
 import { keptEvents, knownEvents } from '../../webhooks/choices.ts'
@@ -69,7 +69,7 @@ export const webhookIn = ({ account, request }: Place) => ({
   owner: account.id,
   id: idFrom(request, 'webhook'),
 })
-const show = (call: Place) => showWebhook(found(findWebhook(call.db, webhookIn(call))))
+const show = (call: Place) => showWebhook(orNotFound(findWebhook(call.db, webhookIn(call))))
 
 /** Throws the problem of an address that the panel would not go to. */
 function mayGoTo({ request }: Place, url: string): string {
@@ -148,7 +148,7 @@ export const webhookOperations = [
     status: 200,
     current: show,
     do: (call) => {
-      const before = found(findWebhook(call.db, webhookIn(call)))
+      const before = orNotFound(findWebhook(call.db, webhookIn(call)))
       const { url, events, active } = call.body
       changeWebhook(call.db, call.by, webhookIn(call), {
         url: url === undefined ? before.url : mayGoTo(call, url),
@@ -167,7 +167,7 @@ export const webhookOperations = [
     status: 204,
     current: show,
     do: (call) => {
-      found(removeWebhook(call.db, call.by, webhookIn(call)))
+      orNotFound(removeWebhook(call.db, call.by, webhookIn(call)))
       return { status: 204 }
     },
   }),
@@ -181,7 +181,10 @@ export const webhookOperations = [
     status: 200,
     do: (call) => {
       const { secrets } = call.request.server
-      return { status: 200, body: { secret: found(rotateWebhookSecret(call.db, call.by, webhookIn(call), secrets)) } }
+      return {
+        status: 200,
+        body: { secret: orNotFound(rotateWebhookSecret(call.db, call.by, webhookIn(call), secrets)) },
+      }
     },
   }),
 ]

@@ -7,7 +7,7 @@ import { accounts, projects, records, users } from '../../db/schema.ts'
 // The history as programs read it: numbers instead of names, the oldest first. Numbers rise in the order of commits, since SQLite has
 // one writer, so that nothing appears behind a number that was read already.
 
-function selectEvents(db: Db, { after, limit }: Placeholders<Span>, own: SQL | undefined) {
+function selectEvents(db: Db, { after, limit }: Placeholders<Span>, which: SQL | undefined) {
   return db
     .select({
       id: records.id,
@@ -26,7 +26,7 @@ function selectEvents(db: Db, { after, limit }: Placeholders<Span>, own: SQL | u
     .leftJoin(users, eq(users.id, records.actorId))
     .leftJoin(accounts, eq(accounts.id, records.accountId))
     .leftJoin(projects, eq(projects.id, records.projectId))
-    .where(and(own, sql`${records.id} > ${after}`))
+    .where(and(which, sql`${records.id} > ${after}`))
     .orderBy(asc(records.id))
     .limit(limit)
 }
@@ -54,13 +54,13 @@ const lastOfSpan = prepared((db, { accountId, after, limit }: Placeholders<Span 
 })
 
 const fromAccount = prepared((db, values: Placeholders<Span & { accountId: AccountId; until: number }>) => {
-  const own = and(
+  const which = and(
     equals(records.actorAccountId, values.accountId),
     isNotNull(records.accountId),
     sql`${records.accountId} <> ${values.accountId}`,
     sql`${records.id} <= ${values.until}`,
   )
-  return selectEvents(db, values, own).prepare()
+  return selectEvents(db, values, which).prepare()
 })
 
 const everywhere = prepared((db, values: Placeholders<Span>) => selectEvents(db, values, undefined).prepare())

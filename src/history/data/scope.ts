@@ -48,21 +48,21 @@ export function ofScope(scope: Scope): {
   if (scope === 'all') return { shape: 'all', own: undefined, values: {} }
   if ('since' in scope) {
     const { accountId, since } = placeholdersOf(scope)
-    const own = and(equals(records.accountId, accountId), sql`${records.id} >= ${since}`)
-    return { shape: 'account since', own, values: scope }
+    const which = and(equals(records.accountId, accountId), sql`${records.id} >= ${since}`)
+    return { shape: 'account since', own: which, values: scope }
   }
   if ('accountId' in scope)
     return { shape: 'account', own: equals(records.accountId, placeholdersOf(scope).accountId), values: scope }
   if ('partnerId' in scope) {
     const { partnerId, customer } = placeholdersOf(scope)
-    const own = and(
+    const which = and(
       equals(records.accountId, partnerId),
       sql`${records.kind} = 'account.customer-described'`,
       sql`${describedCustomer} = ${customer}`,
     )
-    return { shape: 'of a customer', own, values: scope }
+    return { shape: 'of a customer', own: which, values: scope }
   }
   const from = placeholdersOf(scope).fromAccountId
-  const own = and(equals(records.actorAccountId, from), isNotNull(records.accountId), ne(records.accountId, from))
-  return { shape: 'from account', own, values: scope }
+  const which = and(equals(records.actorAccountId, from), isNotNull(records.accountId), ne(records.accountId, from))
+  return { shape: 'from account', own: which, values: scope }
 }

@@ -12,14 +12,14 @@ export function narrowed(db: Db, scope: Scope, { q, filters }: ListQuery<RecordF
   const byPerson = person ? either(db, scope, person, people) : undefined
   const byText = q ? either(db, scope, q, [...people, ...objects]) : undefined
   const byName = q ? either(db, scope, q, namesIn(scope)) : undefined
-  const found: SQL | undefined = and(
+  const condition: SQL | undefined = and(
     betweenDays(records.at, from, until),
     // Kinds begin with their family and a full stop; what follows the full stop in ASCII is the slash.
     family ? and(gte(records.kind, `${family}.`), lt(records.kind, `${family}/`)) : undefined,
     byPerson?.found,
     q ? or(byText?.found, and(stillOf(scope), byName?.found)) : undefined,
   )
-  return { found, few: byPerson?.few === true || (byText?.few === true && byName?.few === true) }
+  return { found: condition, few: byPerson?.few === true || (byText?.few === true && byName?.few === true) }
 }
 
 /** Purged accounts and projects are shown by their identifier, which follows the empty name. */
@@ -84,15 +84,15 @@ function either(
   for (const { table, id, text: all, shown, column } of texts) {
     const text = scope === 'all' ? all : shown
     // Who renamed another account is that account's own, and not shown.
-    const seen =
+    const visible =
       isOfAccount(scope) && column === records.actorId
         ? or(isNull(records.accountId), eq(records.accountId, scope.accountId))
         : undefined
     const ids = findMatches(db, table, text, q)
-    if (ids) rare.push(sql`select records.id from records where ${and(isOneOf(column, ids), seen)}`)
+    if (ids) rare.push(sql`select records.id from records where ${and(isOneOf(column, ids), visible)}`)
     else
       frequent.push(
-        sql`(exists (select 1 from ${sql.identifier(table)} where ${id} = ${column} and ${matches(db, { table, id, text }, q) ?? sql`true`}) and ${seen ?? sql`true`})`,
+        sql`(exists (select 1 from ${sql.identifier(table)} where ${id} = ${column} and ${matches(db, { table, id, text }, q) ?? sql`true`}) and ${visible ?? sql`true`})`,
       )
   }
   const known = rare.length > 0 ? sql`${records.id} in (${sql.join(rare, sql` union all `)})` : undefined

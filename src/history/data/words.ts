@@ -27,20 +27,20 @@ export function inFull(db: Db, scope: Scope, partnerId: AccountId | undefined, r
    * Purged accounts have lost their name, and the current name of a customer that left is not for its former partner:
    * both are shown by identifier.
    */
-  const placeAt = <Id>(row: Place<Id> | null, own: boolean, recordId: number, of: Map<Id, Rename[]>) =>
-    row && (own && row.name ? nameAt(row.name, recordId, of.get(row.id)) : { name: row.identifier, now: null })
+  const placeAt = <Id>(row: Place<Id> | null, isOwn: boolean, recordId: number, of: Map<Id, Rename[]>) =>
+    row && (isOwn && row.name ? nameAt(row.name, recordId, of.get(row.id)) : { name: row.identifier, now: null })
 
   const resource = resourcesOf(db)
   return rows.map((row) => {
     const { id, kind, subjectId, actorId } = row
-    const own = !isFromPartner(scope) || row.account?.partnerId === scope.fromAccountId
+    const isOwn = !isFromPartner(scope) || row.account?.partnerId === scope.fromAccountId
     const links = linksOf(scope, row)
-    const account = linked(placeAt(row.account, own, id, renames.accounts), links.account)
+    const account = linked(placeAt(row.account, isOwn, id, renames.accounts), links.account)
     const ofOthers = isOfAccount(scope) && row.accountId !== scope.accountId
     const elsewhere = ofOthers && row.accountId !== null
     const side = sideOf(scope, partnerId, row)
     const subject = subjectId === actorId ? null : linked(personAt(subjectId, row.subject, id), links.subject)
-    const project = linked(placeAt(row.project, own, id, renames.projects), links.project)
+    const project = linked(placeAt(row.project, isOwn, id, renames.projects), links.project)
     const change = changeOf(row, personal)
     return {
       id,

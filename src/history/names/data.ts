@@ -32,8 +32,8 @@ const renamesOfUsers = prepared((db, { userIds }: Placeholders<{ userIds: string
 /** The renames of these users, by user. */
 export function userRenames(db: Db, userIds: Iterable<UserId>): Map<UserId, Rename[]> {
   const renames = new Map<UserId, Rename[]>()
-  const found = renamesOfUsers(db).all({ userIds: JSON.stringify([...new Set(userIds)]) })
-  for (const { userId, ...rename } of found.sort((one, other) => one.recordId - other.recordId))
+  const rows = renamesOfUsers(db).all({ userIds: JSON.stringify([...new Set(userIds)]) })
+  for (const { userId, ...rename } of rows.sort((one, other) => one.recordId - other.recordId))
     push(renames, userId, rename)
   return renames
 }
@@ -114,8 +114,8 @@ function note<Id>(firsts: Map<Id, number>, id: Id, recordId: number): void {
 }
 
 function push<Id>(renames: Map<Id, Rename[]>, id: Id, rename: Rename): void {
-  const own = renames.get(id)
-  if (own) own.push(rename)
+  const before = renames.get(id)
+  if (before) before.push(rename)
   else renames.set(id, [rename])
 }
 
@@ -142,10 +142,11 @@ export function affectingRenames(
     for (const { recordId } of renames ?? []) if (recordId > first) recordIds.push(recordId)
   }
   for (const [userId, renames] of userRenames(db, people.keys())) add(renames, people.get(userId) ?? 0)
-  const found = partnerOf(db).get({ accountId })
-  const first = found && from.get(found.id)
-  if (found && found.version > 1 && first !== undefined) add(readPasts(db, [found.id]).get(found.id)?.renames, first)
-  return { recordIds, partnerId: found?.id }
+  const partner = partnerOf(db).get({ accountId })
+  const first = partner && from.get(partner.id)
+  if (partner && partner.version > 1 && first !== undefined)
+    add(readPasts(db, [partner.id]).get(partner.id)?.renames, first)
+  return { recordIds, partnerId: partner?.id }
 }
 
 const partner = alias(accounts, 'partner')

@@ -79,12 +79,12 @@ export const ofPeople: Record<OfPeople, (told: Told) => Sentence> = {
         ? say`renamed ${was(it, 'name')} to ${now(it, 'name')}`
         : say`changed their name to ${now(it, 'name')} (was ${was(it, 'name')})`,
     ),
-  'user.password-changed': (it) => only(say`changed ${own(it, 'password')}`),
+  'user.password-changed': (it) => only(say`changed ${theirs(it, 'password')}`),
   'user.reset-requested': () => only(say`asked for a link to choose a new password`),
   'user.password-link-sent': (it) => only(say`sent ${whom(it)} a link to choose a new password${inside(it)}`),
-  'user.two-factor-on': (it) => only(say`turned on ${own(it, 'two-factor login')}`),
-  'user.two-factor-off': (it) => only(say`turned off ${own(it, 'two-factor login')}`),
-  'user.two-factor-reset': (it) => only(say`reset ${own(it, 'two-factor login')}${inside(it)}`, endedPasskeys(it)),
+  'user.two-factor-on': (it) => only(say`turned on ${theirs(it, 'two-factor login')}`),
+  'user.two-factor-off': (it) => only(say`turned off ${theirs(it, 'two-factor login')}`),
+  'user.two-factor-reset': (it) => only(say`reset ${theirs(it, 'two-factor login')}${inside(it)}`, endedPasskeys(it)),
   'user.passkey-added': () => only(say`added a passkey`),
   'user.passkey-removed': () => only(say`removed a passkey`),
   'user.recovery-codes-made': () => only(say`made new recovery codes`),
@@ -95,19 +95,19 @@ export const ofPeople: Record<OfPeople, (told: Told) => Sentence> = {
         ? say`asked ${it.subject} to confirm their e-mail${inside(it)}`
         : say`asked for an e-mail to confirm their address`,
     ),
-  'user.address-proved': (it) => only(say`confirmed ${own(it, 'e-mail')}`),
+  'user.address-proved': (it) => only(say`confirmed ${theirs(it, 'e-mail')}`),
   'user.address-claimed': (it) =>
     only(
-      say`confirmed ${own(it, 'e-mail')}, which somebody else may have set up`,
+      say`confirmed ${theirs(it, 'e-mail')}, which somebody else may have set up`,
       say`What was set up before has ended${side(it, 'two-factor log-in', 'after') === undefined ? '' : ', two-factor login included'}`,
       endedPasskeys(it),
     ),
-  'user.email-change-asked': (it) => only(say`asked to change ${own(it, 'e-mail')}`),
+  'user.email-change-asked': (it) => only(say`asked to change ${theirs(it, 'e-mail')}`),
   'user.email-changed': (it) =>
     only(
       side(it, 'email', 'after') === undefined
-        ? say`changed ${own(it, 'e-mail')}`
-        : say`changed ${own(it, 'e-mail')} to ${now(it, 'email')} (was ${was(it, 'email')})`,
+        ? say`changed ${theirs(it, 'e-mail')}`
+        : say`changed ${theirs(it, 'e-mail')} to ${now(it, 'email')} (was ${was(it, 'email')})`,
     ),
   'user.display-changed': (it) => {
     const words = { theme: 'theme', timeZone: 'time zone', numbers: 'number format' }
@@ -125,7 +125,7 @@ export const ofPeople: Record<OfPeople, (told: Told) => Sentence> = {
 }
 
 /** “their password”, “the password of Tom” */
-const own = (it: Told, what: string) => (it.subject ? say`the ${what} of ${it.subject}` : say`their ${what}`)
+const theirs = (it: Told, what: string) => (it.subject ? say`the ${what} of ${it.subject}` : say`their ${what}`)
 
 /** “ of Shop”: a token that is not one’s own. */
 const ofService = (it: Told) => (it.subject ? say` ${whose(it)}` : [])

@@ -98,10 +98,10 @@ const answered =
 const quotaPlace = (told: ToldOf): Part[] => (told.project ? [project(told), ' in ', account(told)] : [account(told)])
 
 const helped =
-  (own: string, others: [string, string]): Sentence =>
+  (alone: string, others: [string, string]): Sentence =>
   (told) =>
     told.audience === 'login'
-      ? [...whoFirst(told), ` ${own}`]
+      ? [...whoFirst(told), ` ${alone}`]
       : [...whoFirst(told), ` ${others[0]} `, subject(told), ` ${others[1]} `, account(told)]
 
 /** About a token of their own, and not one of their account’s programs. */

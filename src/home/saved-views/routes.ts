@@ -9,7 +9,7 @@ import { customerList } from '../../partners/customers/data/listing.ts'
 import { can } from '../../policy.ts'
 import { accountList } from '../../support/accounts/data.ts'
 import { userList } from '../../support/users/data.ts'
-import { badRequest, found, notFound } from '../../web/answer/errors.ts'
+import { badRequest, notFound, orNotFound } from '../../web/answer/errors.ts'
 import { viewName } from '../../web/fields.ts'
 import { listBefore, readListText } from '../../web/lists/list.ts'
 import {
@@ -86,7 +86,7 @@ export default async function savedViewRoutes(app: FastifyInstance) {
     const form = readForm(renaming, request.body)
     if (form.input) {
       const name = form.input.viewName
-      const renamed = found(renameSavedView(db, actor(request), view.id, name))
+      const renamed = orNotFound(renameSavedView(db, actor(request), view.id, name))
       if (renamed !== 'taken')
         return reply.seeOther(
           addressBefore(request, renamed),
@@ -100,7 +100,7 @@ export default async function savedViewRoutes(app: FastifyInstance) {
   })
 
   app.post('/saved-views/:savedView/removal', change, async (request, reply) => {
-    const removed = found(removeSavedView(db, actor(request), idFrom(request, 'savedView')))
+    const removed = orNotFound(removeSavedView(db, actor(request), idFrom(request, 'savedView')))
     return reply.seeOther(addressBefore(request, removed), apart`The view ${removed.name} was removed.`)
   })
 }
@@ -113,14 +113,14 @@ function whose(request: FastifyRequest, { ofSupport }: Saveable): AccountId | nu
   }
   const { account } = request.formMeta
   if (account === undefined) throw badRequest('It does not say which account it belongs to. Open the page again.')
-  return found(findOwnAccount(request.server.db, request.signedIn.id, account)).id
+  return orNotFound(findOwnAccount(request.server.db, request.signedIn.id, account)).id
 }
 
 const isPageOf = ({ page, elsewhere }: Saveable, path: string | undefined): path is string =>
   path !== undefined && (path === page || elsewhere?.test(path) === true)
 
 const viewOf = (request: FastifyRequest): SavedView =>
-  found(findSavedView(request.server.db, request.signedIn.id, idFrom(request, 'savedView')))
+  orNotFound(findSavedView(request.server.db, request.signedIn.id, idFrom(request, 'savedView')))
 
 /** A list as a view shows it; as at first, if it no longer can. */
 function addressOf({ spec }: Saveable, page: string, view: SavedView): string {
@@ -130,7 +130,7 @@ function addressOf({ spec }: Saveable, page: string, view: SavedView): string {
 
 /** The list that a view’s page was opened from, as the view shows it: after its removal, it can be saved again there. */
 function addressBefore(request: FastifyRequest, view: SavedView): string {
-  const list = found(lists.find(({ spec }) => spec.name === view.list))
+  const list = orNotFound(lists.find(({ spec }) => spec.name === view.list))
   const [page] = listBefore(request).split('?', 1)
   return addressOf(list, isPageOf(list, page) ? page : list.page, view)
 }
@@ -139,7 +139,7 @@ const showNew = (reply: FastifyReply, form: Form, back: string) =>
   reply.page('home/saved-views/new', { title: 'Save view', form, back })
 
 function showView(request: FastifyRequest, reply: FastifyReply, view: SavedView, form: Form) {
-  const list = found(lists.find(({ spec }) => spec.name === view.list))
+  const list = orNotFound(lists.find(({ spec }) => spec.name === view.list))
   return reply.page('home/saved-views/view', {
     title: 'Rename or remove view',
     form,

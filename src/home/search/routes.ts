@@ -131,22 +131,22 @@ async function ofPartner(request: FastifyRequest, q: string, partner: PartnerAcc
     viewer,
   } = request
   if (!can(partner.standings, 'customer.see')) return []
-  const own = viewer.partnerAccounts.length > 1 ? apart` of ${partner.name}` : ''
+  const whose = viewer.partnerAccounts.length > 1 ? apart` of ${partner.name}` : ''
   const which = whichPartner(viewer, partner)
   const at = (path: string, query: Record<string, string> = {}) =>
     address(`/partner/customers${path}`, { ...query, ...which })
   const customers = resultsOf(
     await readInTurns(request, (query) => listCustomers(db, partner.id, query, now()), first(customerList, q)),
     (typed) => at('', typed),
-    (found) => ({
-      name: found.name,
-      code: found.identifier,
-      href: at(`/${found.identifier}`),
-      ...(found.foundBy && { by: found.foundBy }),
+    (customer) => ({
+      name: customer.name,
+      code: customer.identifier,
+      href: at(`/${customer.identifier}`),
+      ...(customer.foundBy && { by: customer.foundBy }),
       acts: [
-        { label: 'Customer Users', href: at(`/${found.identifier}/users`) },
-        { label: 'Customer Projects', href: at(`/${found.identifier}/projects`) },
-        { label: 'Project Quotas', href: at(`/${found.identifier}/quotas`) },
+        { label: 'Customer Users', href: at(`/${customer.identifier}/users`) },
+        { label: 'Customer Projects', href: at(`/${customer.identifier}/projects`) },
+        { label: 'Project Quotas', href: at(`/${customer.identifier}/quotas`) },
       ],
     }),
   )
@@ -165,9 +165,9 @@ async function ofPartner(request: FastifyRequest, q: string, partner: PartnerAcc
     href: at(`/${project.identifier}/projects`, { q: project.project }),
   }))
   return [
-    { title: `Customers${own}`, ...customers },
-    { title: `People of customers${own}`, results: people },
-    { title: `Projects of customers${own}`, results: projects },
+    { title: `Customers${whose}`, ...customers },
+    { title: `People of customers${whose}`, results: people },
+    { title: `Projects of customers${whose}`, results: projects },
   ]
 }
 

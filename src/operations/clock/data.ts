@@ -30,12 +30,14 @@ const longestAbsence = 24 * 3_600_000
  * ahead of when the panel last ran.
  */
 export function findClockTrouble(db: Db, at: number): ClockTrouble | undefined {
-  const own = findInstallation(db)
-  if (!own) return undefined
+  const installation = findInstallation(db)
+  if (!installation) return undefined
   const recorded = newestRecordTime(db)
-  const seen = Math.max(own.lastSeenAt, recorded > own.aheadUntil ? recorded : 0)
-  if (seen > at + tolerance) return { kind: 'behind', at, seen }
-  return at - own.lastSeenAt > longestAbsence ? { kind: 'ahead', at, seen: own.lastSeenAt } : undefined
+  const newest = Math.max(installation.lastSeenAt, recorded > installation.aheadUntil ? recorded : 0)
+  if (newest > at + tolerance) return { kind: 'behind', at, seen: newest }
+  return at - installation.lastSeenAt > longestAbsence
+    ? { kind: 'ahead', at, seen: installation.lastSeenAt }
+    : undefined
 }
 
 /** The panel runs, at a time that can be right. */

@@ -22,13 +22,13 @@ export function watchClock(db: Db, storage: Storage, now: () => number, log: Fas
 
   function look(): ClockTrouble | undefined {
     const at = now()
-    const found = findClockTrouble(db, at)
-    if (found?.kind !== trouble?.kind) {
-      if (found) log.error({ clock: found }, 'the clock cannot be right: nothing is removed for its age')
+    const current = findClockTrouble(db, at)
+    if (current?.kind !== trouble?.kind) {
+      if (current) log.error({ clock: current }, 'the clock cannot be right: nothing is removed for its age')
       else log.warn('the clock is right again')
     }
-    trouble = found
-    if (!found && Math.abs(at - notedAt) >= lookEvery && storage.attempt(() => noteSeen(db, at))) notedAt = at
+    trouble = current
+    if (!current && Math.abs(at - notedAt) >= lookEvery && storage.attempt(() => noteSeen(db, at))) notedAt = at
     return trouble
   }
 

@@ -21,9 +21,9 @@ export async function examineOutside(
   running: boolean,
   now: () => number,
 ): Promise<Finding[]> {
-  let seen: Seen
+  let sight: Seen
   try {
-    seen = await look(`${publicUrl}/login`, https)
+    sight = await look(`${publicUrl}/login`, https)
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     const what = `outside: ${publicUrl} cannot be reached from here (${code ?? message})`
@@ -33,7 +33,7 @@ export async function examineOutside(
         : warning(what, 'start the panel and run doctor again'),
     ]
   }
-  return [...examineCertificate(seen, now()), ...examineHeaders(seen, publicUrl, https), ...examineDate(seen, now())]
+  return [...examineCertificate(sight, now()), ...examineHeaders(sight, publicUrl, https), ...examineDate(sight, now())]
 }
 
 function look(url: string, https: boolean): Promise<Seen> {

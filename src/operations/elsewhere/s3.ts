@@ -65,16 +65,16 @@ export function s3Store(place: S3Place, signal?: AbortSignal): Store {
   }
 
   async function list(): Promise<Map<string, number>> {
-    const found = new Map<string, number>()
+    const sizes = new Map<string, number>()
     for (let token = ''; ; ) {
       const query = new URLSearchParams({ 'list-type': '2', delimiter: '/', prefix: within })
       if (token) query.set('continuation-token', token)
       const answer = await ask('GET', `${base}/?${query}`)
       if (answer.status !== 200) throw refused(answer)
       for (const [, entry = ''] of answer.text.matchAll(/<Contents>(.*?)<\/Contents>/gs))
-        found.set(inTag(entry, 'Key').slice(within.length), Number(inTag(entry, 'Size')))
+        sizes.set(inTag(entry, 'Key').slice(within.length), Number(inTag(entry, 'Size')))
       token = inTag(answer.text, 'NextContinuationToken')
-      if (!token) return found
+      if (!token) return sizes
     }
   }
 

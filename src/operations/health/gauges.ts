@@ -138,9 +138,9 @@ function freeBytesWherePossible(dataDir: string): number {
 }
 
 function remembered<Value>(now: () => number, look: () => Value): () => Value {
-  let kept: { at: number; value: Value } | undefined
+  let last: { at: number; value: Value } | undefined
   return () => {
-    if (!kept || Math.abs(now() - kept.at) >= countedEvery) kept = { at: now(), value: look() }
-    return kept.value
+    if (!last || Math.abs(now() - last.at) >= countedEvery) last = { at: now(), value: look() }
+    return last.value
   }
 }

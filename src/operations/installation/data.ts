@@ -31,8 +31,8 @@ export function fits(secrets: Secrets, { keyCheck }: Installation): boolean {
 
 /** Whether the keys open anything that an earlier version sealed. True where there is nothing. */
 export function opensAnything(db: Db, secrets: Secrets): boolean {
-  const found = sealedValues(db)
-  return found.length === 0 || found.some((sealed) => opens(secrets, sealed))
+  const values = sealedValues(db)
+  return values.length === 0 || values.some((sealed) => opens(secrets, sealed))
 }
 
 /** Whether a database depends on the secrets next to it: something is sealed, or somebody has logged in. */
@@ -64,12 +64,12 @@ const opens = (secrets: Secrets, sealed: string) => unsealed(secrets, sealed) !=
 
 /** When something was last done in a database that does not say yet when it was last seen. */
 function newestTrace(db: Db): number | undefined {
-  const seen = db
+  const newest = db
     .select({ at: max(users.lastSeenAt) })
     .from(users)
     .get()?.at
   const recorded = newestRecordTime(db)
-  return seen || recorded ? Math.max(seen ?? 0, recorded) : undefined
+  return newest || recorded ? Math.max(newest ?? 0, recorded) : undefined
 }
 
 /** So many of the last records are looked at: those that a wrong clock dated are among them. */

@@ -38,16 +38,16 @@ export async function readHeld(place: Place, signal?: AbortSignal): Promise<Held
 }
 
 /** Throws TakenOver when a newer epoch, or another one's of the same number, is held than the one given. */
-export function refuseNewer(place: Place, held: Held | undefined, own: Claim): void {
-  if (held && (held.epoch > own.epoch || (held.epoch === own.epoch && held.claim !== own.claim)))
+export function refuseNewer(place: Place, held: Held | undefined, mine: Claim): void {
+  if (held && (held.epoch > mine.epoch || (held.epoch === mine.epoch && held.claim !== mine.claim)))
     throw new TakenOver(place, held)
 }
 
 /** Claims the next epoch. Rejects with TakenOver, or a Failure when the place cannot be reached. */
 export async function claimEpoch(db: Db, place: Place, signal?: AbortSignal): Promise<Claim> {
-  const own = readClaim(db)
-  refuseNewer(place, await readHeld(place, signal), own)
-  const next = { epoch: own.epoch + 1, claim: randomUUID() }
+  const mine = readClaim(db)
+  refuseNewer(place, await readHeld(place, signal), mine)
+  const next = { epoch: mine.epoch + 1, claim: randomUUID() }
   // The database first: after a crash in between it is ahead of the place, and may go on.
   saveClaim(db, next)
   const held: Held = { ...next, host: hostname(), at: new Date().toISOString() }
@@ -57,8 +57,8 @@ export async function claimEpoch(db: Db, place: Place, signal?: AbortSignal): Pr
 }
 
 /** Rejects with TakenOver when somebody else has claimed the replica since. */
-export async function stillHeld(place: Place, own: Claim, signal?: AbortSignal): Promise<void> {
-  refuseNewer(place, await readHeld(place, signal), own)
+export async function stillHeld(place: Place, mine: Claim, signal?: AbortSignal): Promise<void> {
+  refuseNewer(place, await readHeld(place, signal), mine)
 }
 
 /** Lets a restored database continue the replica that another machine holds: its next start takes over. */
@@ -72,12 +72,12 @@ const touchEvery = 3_000
 
 /** The replica’s claim of this start, and whether it still holds. */
 export function holdClaim(db: Db, place: Place, begun: Claim | undefined, signal: AbortSignal) {
-  let own = begun
+  let mine = begun
   let lost = false
   let touchedAt = 0
   return {
     get epoch() {
-      return own?.epoch
+      return mine?.epoch
     },
     get lost() {
       return lost
@@ -87,22 +87,22 @@ export function holdClaim(db: Db, place: Place, begun: Claim | undefined, signal
     },
     /** Claims the next epoch, unless this start has one. Rejects as claimEpoch does. */
     claim: async () => {
-      own ??= await claimEpoch(db, place, signal)
+      mine ??= await claimEpoch(db, place, signal)
     },
     /** Rejects with TakenOver when somebody else holds it; what cannot be reached is Litestream’s trouble as well. */
     check: async () => {
-      if (!own || lost) return
-      await stillHeld(place, own, signal).catch((error) => {
+      if (!mine || lost) return
+      await stillHeld(place, mine, signal).catch((error) => {
         if (error instanceof TakenOver) throw error
       })
     },
     /** Writes something small. */
     touch: () => {
       const at = Date.now()
-      if (!own || lost || at - touchedAt < touchEvery) return
+      if (!mine || lost || at - touchedAt < touchEvery) return
       touchedAt = at
       try {
-        saveClaim(db, own)
+        saveClaim(db, mine)
       } catch {
         // A failed save is reported elsewhere.
       }

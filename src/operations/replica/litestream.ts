@@ -25,12 +25,12 @@ export async function findLitestream(): Promise<Litestream> {
   const { PATH = '' } = environmentOf('PATH')
   const onPath = PATH.split(delimiter).map((folder) => join(folder, 'litestream'))
   const files = [onPath.find(isThere), fromNpm()].filter((file) => file !== undefined)
-  const found = await Promise.all(files.map(async (file) => ({ file, version: await versionOf(file) })))
-  const [best] = found
+  const versions = await Promise.all(files.map(async (file) => ({ file, version: await versionOf(file) })))
+  const [best] = versions
     .filter(({ version }) => isKnown(version))
     .sort((one, other) => compare(other.version, one.version))
   if (best) return best
-  const [other] = found
+  const [other] = versions
   throw new StartError(
     other
       ? `REPLICATE_TO is set, but ${other.file} is Litestream ${other.version || 'of an unknown version'}. Install 0.3.13, or a newer 0.3.`
@@ -107,8 +107,8 @@ function destination(place: Place): Record<string, string | boolean> {
   if (place.kind === 'folder') return { type: 'file', path: place.path }
   if (place.kind === 's3') {
     const { bucket, prefix, endpoint, region } = place
-    const own = endpoint ? { endpoint, 'force-path-style': true } : {}
-    return { type: 's3', bucket, path: prefix, region, ...own }
+    const ofEndpoint = endpoint ? { endpoint, 'force-path-style': true } : {}
+    return { type: 's3', bucket, path: prefix, region, ...ofEndpoint }
   }
   const { user, host, port, path, keyFile } = place
   const address = host.includes(':') ? `[${host}]` : host

@@ -56,10 +56,10 @@ export function newRunner(
       if (!child) return undefined
       const at = Date.now()
       const metrics = await child.metrics().catch(() => '')
-      const found = metrics === '' ? undefined : lookAt(metrics, at)
+      const state = metrics === '' ? undefined : lookAt(metrics, at)
       // If Litestream continues where another one ended, it says nothing until something is written.
-      if (found === undefined) touch()
-      lag = found ?? (at - startedAt > longLag ? at - startedAt : lag)
+      if (state === undefined) touch()
+      lag = state ?? (at - startedAt > longLag ? at - startedAt : lag)
       return lag
     },
     get lag() {

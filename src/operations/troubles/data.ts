@@ -16,13 +16,13 @@ const day = 24 * 3_600_000
  * Notes what fails now, and forgets what no longer fails. Once something has failed for a day, each operator with a
  * confirmed address gets one e-mail about it.
  */
-export function noteTroubles(db: Db, found: Trouble[], at: number, mail: MailContext): void {
+export function noteTroubles(db: Db, current: Trouble[], at: number, mail: MailContext): void {
   const known = db.select().from(troubles).all()
-  if (known.length + found.length === 0) return
+  if (known.length + current.length === 0) return
   writeUnchecked(db, (tx) => {
     for (const { kind } of known)
-      if (!found.some((trouble) => trouble.kind === kind)) tx.delete(troubles).where(eq(troubles.kind, kind)).run()
-    for (const trouble of found) {
+      if (!current.some((trouble) => trouble.kind === kind)) tx.delete(troubles).where(eq(troubles.kind, kind)).run()
+    for (const trouble of current) {
       const { kind } = trouble
       tx.insert(troubles).values({ kind, since: trouble.since }).onConflictDoNothing().run()
       const noted = tx.select().from(troubles).where(eq(troubles.kind, kind)).get()

@@ -22,27 +22,27 @@ export function watchTroubles(app: FastifyInstance): () => void {
 }
 
 function findTroubles({ config, db, backups, copying, mailTrouble, replica, now }: FastifyInstance): Trouble[] {
-  const found: Trouble[] = []
+  const current: Trouble[] = []
   const due = backupsDue(config.dataDir, config.backupEveryHours, now())
   if (due !== undefined) {
     const why = backups.failure ? ` The last attempt failed: ${backups.failure.words}` : ''
-    found.push({ kind: 'backups', since: due, words: `The panel has made no good backup.${why}` })
+    current.push({ kind: 'backups', since: due, words: `The panel has made no good backup.${why}` })
   }
   const copies = copying.failure
   if (copies)
-    found.push({ kind: 'copies', since: copies.since, words: `Copying to ${copying.where} fails: ${copies.words}` })
+    current.push({ kind: 'copies', since: copies.since, words: `Copying to ${copying.where} fails: ${copies.words}` })
   const behind = replica()?.trouble
-  if (behind) found.push({ kind: 'replica', ...behind })
+  if (behind) current.push({ kind: 'replica', ...behind })
   const mail = mailTrouble()
   const since = config.smtp && mailFailsSince(db)
   // Others fail alone and at once, and a new start has forgotten what the last one found.
   if (mail || (since !== undefined && now() - since > hour))
-    found.push({
+    current.push({
       kind: 'mail',
       since: Math.min(mail?.since ?? Number.POSITIVE_INFINITY, since ?? Number.POSITIVE_INFINITY),
       words: mail
         ? `The mail server took no e-mail: ${mail.words}.`
         : 'No e-mail was sent since then. Support Area → Mail says why each one failed.',
     })
-  return found
+  return current
 }

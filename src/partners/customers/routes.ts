@@ -11,7 +11,7 @@ import { poolBoundsProjects } from '../../quotas/data/pool.ts'
 import { limitsOfProjects, usesOf } from '../../quotas/data/uses.ts'
 import { listPlanNames } from '../../quotas/plans/data/plans.ts'
 import { poolLacksForPlan } from '../../quotas/plans/words.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { accountName, idChoice, identifier, withIdentifier } from '../../web/fields.ts'
 import { number } from '../../web/format.ts'
 import { listDownload } from '../../web/lists/csv.ts'
@@ -41,7 +41,7 @@ export default async function customerRoutes(app: FastifyInstance) {
 
   // The menu's entry.
   app.get('/partner', { config: { can: 'partner-area.enter' } }, async (request, reply) => {
-    found(request.viewer.partnerAccounts[0])
+    orNotFound(request.viewer.partnerAccounts[0])
     return reply.seeOther('/partner/customers')
   })
 
@@ -148,8 +148,8 @@ async function showCustomers(request: FastifyRequest, reply: FastifyReply, form?
     list: {
       ...list,
       rows: list.rows.map((customer) => {
-        const own = uses.get(customer.id) ?? []
-        return { ...customer, projectUse: own.find(isCounted), nearest: nearestLimit(own) }
+        const usesHere = uses.get(customer.id) ?? []
+        return { ...customer, projectUse: usesHere.find(isCounted), nearest: nearestLimit(usesHere) }
       }),
     },
   })

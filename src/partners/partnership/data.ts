@@ -234,8 +234,8 @@ export function makeCustomer(
 
 /** Files of customers that were read, or are being imported, would wait for the account to be a partner again. */
 function endCustomerImports(tx: Db, actor: Actor, accountId: AccountId): void {
-  const own = and(eq(imports.accountId, accountId), eq(imports.kind, 'customers'))
-  for (const { id, state } of tx.select({ id: imports.id, state: imports.state }).from(imports).where(own).all())
+  const where = and(eq(imports.accountId, accountId), eq(imports.kind, 'customers'))
+  for (const { id, state } of tx.select({ id: imports.id, state: imports.state }).from(imports).where(where).all())
     if (state === 'running') endImport(tx, actor, { importId: id, accountId, state: 'stopped' })
     else discardImport(tx, actor, { id, accountId })
 }

@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { findAccount, findAccountByIdentifier } from '../../accounts/data/account.ts'
 import { findTies } from '../../accounts/endings/data/foreseeing.ts'
 import { apart } from '../../db/apart.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { readForm } from '../../web/request/forms.ts'
 import { supportActor } from '../../web/request/viewer.ts'
 import { declinePartnerRequest, makeCustomer, makePartner } from './data.ts'
@@ -21,7 +21,7 @@ export default async function partnershipRoutes(app: FastifyInstance) {
     const ties = findTies(db, account)
     // The page first says what ends with the tie to its partner.
     if (input?.confirmed !== 'yes' && ties.total > 0) {
-      const { partnerName } = found(findAccount(db, account.id))
+      const { partnerName } = orNotFound(findAccount(db, account.id))
       return reply.page('partners/partnership/confirmation', {
         title: apart`Make ${account.name} a partner account`,
         details: account,
@@ -61,6 +61,6 @@ export default async function partnershipRoutes(app: FastifyInstance) {
 
   function accountOf(request: FastifyRequest) {
     const { identifier } = request.params as { identifier: string }
-    return found(findAccountByIdentifier(db, identifier))
+    return orNotFound(findAccountByIdentifier(db, identifier))
   }
 }

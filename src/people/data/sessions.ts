@@ -32,7 +32,7 @@ export const sessionList = {
 /** A user’s sessions, the newest first; `current` is the one with this hash. */
 export function listSessions(db: Db, userId: UserId, currentHash: string, query: ListQuery): List<OwnSession> {
   const values = { userId }
-  const own = equals(sessions.userId, placeholdersOf(values).userId)
+  const condition = equals(sessions.userId, placeholdersOf(values).userId)
   return readPage(db, sessionList, query, {
     values,
     narrowed: undefined,
@@ -40,10 +40,11 @@ export function listSessions(db: Db, userId: UserId, currentHash: string, query:
       db
         .select()
         .from(sessions)
-        .where(and(own, where))
+        .where(and(condition, where))
         .orderBy(...orderBy)
         .limit(limit),
-    counted: ({ where, limit }) => db.select({ one: sessions.id }).from(sessions).where(and(own, where)).limit(limit),
+    counted: ({ where, limit }) =>
+      db.select({ one: sessions.id }).from(sessions).where(and(condition, where)).limit(limit),
     seen: (rows) =>
       rows.map(({ hash, userId, activeAccountId, ...session }) => ({ ...session, current: hash === currentHash })),
   })

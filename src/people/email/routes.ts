@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import * as z from 'zod'
 import { apart } from '../../db/apart.ts'
 import { orTooMany } from '../../mail/pace.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { email, emailKey } from '../../web/fields.ts'
 import { readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
@@ -17,7 +17,7 @@ export default async function emailChangeRoutes(app: FastifyInstance) {
   const { db, mailContext } = app
 
   app.post('/profile/email', { config: { can: 'profile.change', confirm: true } }, async (request, reply) => {
-    const user = found(findUser(db, request.signedIn.id))
+    const user = orNotFound(findUser(db, request.signedIn.id))
     const form = readForm(newEmail, request.body)
     if (form.input && emailKey(form.input.email) === user.emailKey && form.input.email === user.email)
       form.errors.email = 'This is your e-mail already.'

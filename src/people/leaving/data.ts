@@ -60,8 +60,8 @@ export function foreseeDeletion(db: Db, userId: UserId): { needed: AccountName[]
     .all()
   // If they cannot act themselves, the account loses nobody who looks after it.
   return {
-    needed: last.filter((own) => own.others > 0 && own.works === 1),
-    emptied: last.filter((own) => own.others === 0),
+    needed: last.filter((account) => account.others > 0 && account.works === 1),
+    emptied: last.filter((account) => account.others === 0),
   }
 }
 
@@ -134,8 +134,8 @@ export function deleteUser(
 }
 
 function endMemberships(tx: Db, actor: Actor, userId: UserId): void {
-  const own = tx.select({ accountId: memberships.accountId }).from(memberships).where(eq(memberships.userId, userId))
-  for (const { accountId } of own.all()) endMembership(tx, actor, { accountId, userId }, { exit: 'member.deleted' })
+  const seats = tx.select({ accountId: memberships.accountId }).from(memberships).where(eq(memberships.userId, userId))
+  for (const { accountId } of seats.all()) endMembership(tx, actor, { accountId, userId }, { exit: 'member.deleted' })
   endSent(tx, actor, userId)
   endTokensOfSupport(tx, actor, userId)
 }

@@ -34,20 +34,20 @@ export type Erasure = {
 }
 
 const identifies = (erased: string, download: Download): Fate => ({ is: 'identifies', erased, download })
-const freeText = (kept: string, download: Download): Fate => ({ is: 'free text', kept, download })
-const kept = (why: string): Fate => ({ is: 'kept', why })
+const freeText = (why: string, download: Download): Fate => ({ is: 'free text', kept: why, download })
+const stays = (why: string): Fate => ({ is: 'kept', why })
 const never = (what: string): Fate => ({ is: 'never personal', what })
 
 const rowGoes = 'the row is deleted'
 const oneOfAList = never('one of a fixed list of words')
 const hashOfRandom = never('the hash of a random token')
-const identifier = kept(
+const identifier = stays(
   'an identifier never changes and is never given out again (rule 1); people are warned at the form',
 )
-const tenantName = kept(
+const tenantName = stays(
   'the name of an account, project or service user is its tenant’s, who can rename it; it goes with the purge',
 )
-const planName = kept('the name of a plan is its partner’s, who can rename it; it goes with the purge')
+const planName = stays('the name of a plan is its partner’s, who can rename it; it goes with the purge')
 const secret = { not: 'a secret of the log-in, of no use outside of it' }
 const partners = { not: 'it is the partner’s' }
 const again = { not: 'the name and e-mail again, folded for comparison' }
@@ -132,7 +132,7 @@ export const erasure: Erasure = {
   apiReplays: {
     keyHash: never('a hash of a name that a program chose'),
     requestHash: never('a hash'),
-    answer: kept('sealed, read by nobody but the program that got it before, and gone a day later'),
+    answer: stays('sealed, read by nobody but the program that got it before, and gone a day later'),
   },
   recoveryCodes: { hash: hashOfRandom },
   passkeys: {
@@ -198,7 +198,7 @@ export const erasure: Erasure = {
   records: {
     kind: oneOfAList,
     change: never('names of accounts, projects and plans, roles and numbers: what people typed is in personal_changes'),
-    ip: kept(
+    ip: stays(
       'records are never edited (rule 10): from where an act came is what an account has against a stolen log-in',
     ),
     requestId: never('a random number'),
@@ -216,7 +216,7 @@ export const erasure: Erasure = {
     ),
   },
   webhooks: {
-    url: kept('an address of a machine, which its account’s admins can change; it goes with the account'),
+    url: stays('an address of a machine, which its account’s admins can change; it goes with the account'),
     events: oneOfAList,
     secret: never('random bytes, sealed'),
     earlierSecret: never('random bytes, sealed'),

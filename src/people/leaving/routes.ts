@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { foreseeEndOfAll } from '../../accounts/endings/data/foreseeing.ts'
 import { apart } from '../../db/apart.ts'
 import { removeStaleFiles } from '../../mail/files.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { emailKey } from '../../web/fields.ts'
 import { userIdOf } from '../../web/request/address.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
@@ -21,14 +21,14 @@ const refusals = {
 
 export default async function userRemovalRoutes(app: FastifyInstance) {
   const { db, config } = app
-  const own = { can: 'profile.change', confirm: true } as const
+  const byPerson = { can: 'profile.change', confirm: true } as const
   const bySupport = { can: 'support.user', confirm: true } as const
 
-  app.get('/profile/removal', { config: own }, async (request, reply) =>
+  app.get('/profile/removal', { config: byPerson }, async (request, reply) =>
     show(request, reply, ownUser(request), { form: newForm() }),
   )
 
-  app.post('/profile/removal', { config: own }, async (request, reply) => {
+  app.post('/profile/removal', { config: byPerson }, async (request, reply) => {
     const user = ownUser(request)
     if (!(await remove(request, reply, user))) return reply
     await request.session.destroy()
@@ -71,12 +71,12 @@ export default async function userRemovalRoutes(app: FastifyInstance) {
   }
 
   function ownUser(request: FastifyRequest): User {
-    return found(findUser(db, request.signedIn.id))
+    return orNotFound(findUser(db, request.signedIn.id))
   }
 
   function userOf(request: FastifyRequest): User {
-    const user = found(findUser(db, userIdOf(request)))
-    return found(user.deletedAt === null ? user : undefined)
+    const user = orNotFound(findUser(db, userIdOf(request)))
+    return orNotFound(user.deletedAt === null ? user : undefined)
   }
 
   function show(
@@ -85,15 +85,15 @@ export default async function userRemovalRoutes(app: FastifyInstance) {
     user: User,
     { form, problem = '' }: { form: Form; problem?: string },
   ) {
-    const own = request.url.startsWith('/profile/')
+    const isOwn = request.url.startsWith('/profile/')
     return reply.page('people/leaving/removal', {
-      title: own ? 'Delete my user' : apart`Delete ${user.name}`,
+      title: isOwn ? 'Delete my user' : apart`Delete ${user.name}`,
       person: user,
-      own,
+      own: isOwn,
       ...foreseeDeletion(db, user.id),
       ends: foreseeEndOfAll(db, user.id),
-      formAction: own ? '/profile/removal' : `/support/users/${user.id}/removal`,
-      back: own ? '/profile' : '/support/users',
+      formAction: isOwn ? '/profile/removal' : `/support/users/${user.id}/removal`,
+      back: isOwn ? '/profile' : '/support/users',
       form,
       problem,
     })

@@ -73,17 +73,17 @@ export type Owner = { name: string; email: string; accounts: string[] }
 /** Why a password is too easy to guess for its owner, and what to do; undefined when it is not. */
 export async function whyGuessable(password: string, owner: Owner, panelName: string): Promise<string | undefined> {
   const texts = [owner.name, owner.email, ...owner.accounts, panelName, 'Meshpanel'].map(foldForms)
-  const own = [...new Set(texts.flatMap((text) => [letters(text), ...text.split(/[^\p{L}\p{N}]+/u)]))]
+  const personal = [...new Set(texts.flatMap((text) => [letters(text), ...text.split(/[^\p{L}\p{N}]+/u)]))]
     .filter((word) => word.length > 2)
     .toSorted((one, other) => other.length - one.length)
   const whole = letters(foldForms(password))
-  const rest = own.reduce((left, word) => left.replaceAll(word, ''), whole)
+  const rest = personal.reduce((left, word) => left.replaceAll(word, ''), whole)
   if (rest !== whole && rest.replaceAll(/\p{N}/gu, '').length < lettersBeside)
     return 'This is little more than your own name or e-mail, or the name of your account or of the panel. Choose another.'
 
   const judged = [...password.normalize('NFKC')].slice(0, mostJudged).join('')
   estimator ??= loadEstimator()
-  const { guesses } = (await estimator)(judged, own)
+  const { guesses } = (await estimator)(judged, personal)
   return guesses < leastGuesses
     ? 'This password is easy to guess. Use four or more words that do not belong together, or let a password manager create one.'
     : undefined

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { apart } from '../../db/apart.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { passkeyName } from '../../web/fields.ts'
 import { idFrom } from '../../web/request/address.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
@@ -29,7 +29,7 @@ export default async function passkeyRoutes(app: FastifyInstance) {
     const form = readForm(naming, request.body)
     if (!form.input) return showPasskey(request, reply.code(422), passkey, form)
     const { name } = form.input
-    const saved = found(renamePasskey(db, actor(request), passkey.id, name))
+    const saved = orNotFound(renamePasskey(db, actor(request), passkey.id, name))
     return reply.seeOther(
       page,
       saved === 'saved'
@@ -40,7 +40,7 @@ export default async function passkeyRoutes(app: FastifyInstance) {
 
   app.post(`${page}/:passkey/removal`, change, async (request, reply) => {
     const { id } = ownPasskey(request)
-    const removed = found(
+    const removed = orNotFound(
       removePasskey(db, actor(request), id, (tx, { name }) => tellPasskey(app, request.signedIn, 'removed', name)(tx)),
     )
     return reply.seeOther(
@@ -55,7 +55,7 @@ export default async function passkeyRoutes(app: FastifyInstance) {
 /** One of the signed-in user’s, or a 404. */
 function ownPasskey(request: FastifyRequest): Passkey {
   const id = idFrom(request, 'passkey')
-  return found(findPasskey(request.server.db, request.signedIn.id, id))
+  return orNotFound(findPasskey(request.server.db, request.signedIn.id, id))
 }
 
 function showPasskeys(request: FastifyRequest, reply: FastifyReply) {

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { listOwnAccounts, ownAccountList } from '../../accounts/data/switcher.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { readList } from '../../web/lists/list.ts'
 import { timeZones, zoneOfBrowser } from '../../web/reader.ts'
 import { type Form, newForm } from '../../web/request/forms.ts'
@@ -16,7 +16,7 @@ type ProfileForms = { name?: Form; email?: Form; password?: Form; display?: Form
 export function showProfile(request: FastifyRequest, reply: FastifyReply, forms: ProfileForms = {}, problem = '') {
   const { db } = request.server
   const { id } = request.signedIn
-  const user = found(findUser(db, id))
+  const user = orNotFound(findUser(db, id))
   return reply.page('people/profile/index', {
     title: 'Profile',
     problem,

@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { listOwnAccounts, ownAccountList } from '../../accounts/data/switcher.ts'
 import { apart } from '../../db/apart.ts'
 import type { ListQuery } from '../../db/list.ts'
-import { found, notFound } from '../../web/answer/errors.ts'
+import { notFound, orNotFound } from '../../web/answer/errors.ts'
 import { personName, version } from '../../web/fields.ts'
 import { plural } from '../../web/format.ts'
 import { listDownload } from '../../web/lists/csv.ts'
@@ -39,13 +39,13 @@ export default async function profileRoutes(app: FastifyInstance) {
     const form = readForm(ownName, request.body)
     if (!form.input) return showProfile(request, reply.code(422), { name: form })
     const { name, version } = form.input
-    const renamed = found(renameUser(db, actor(request), request.signedIn.id, { name, version }))
+    const renamed = orNotFound(renameUser(db, actor(request), request.signedIn.id, { name, version }))
     if (renamed !== 'stale')
       return reply.seeOther(
         '/profile',
         renamed === 'saved' ? 'Your name was changed.' : apart`Your name is already ${name}. Nothing was changed.`,
       )
-    const current = found(findUser(db, request.signedIn.id))
+    const current = orNotFound(findUser(db, request.signedIn.id))
     form.errors.name = apart`You have changed your name to “${current.name}” in another window. Save again to make it “${name}”.`
     form.values.version = String(current.version)
     return showProfile(request, reply.code(409), { name: form })
@@ -57,7 +57,7 @@ export default async function profileRoutes(app: FastifyInstance) {
     const byBrowser = form.input.timeZone === 'browser'
     const changed = setDisplay(db, actor(request), request.signedIn.id, {
       ...form.input,
-      ...(byBrowser && { timeZone: zoneByBrowser(request, found(findUser(db, request.signedIn.id))) }),
+      ...(byBrowser && { timeZone: zoneByBrowser(request, orNotFound(findUser(db, request.signedIn.id))) }),
       zoneByBrowser: byBrowser,
     })
     return reply.seeOther(

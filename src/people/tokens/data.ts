@@ -40,8 +40,8 @@ export type TokenOf = { userId: UserId; tokenId: number }
 const live = isNull(apiTokens.endedAt)
 
 /**
- * Makes a token for a user in an account, or for one of Support in none. Returns it in clear: it is kept as a hash only. 'too-many' if the user has as
- * many as a user may have.
+ * Makes a token for a user in an account, or for one of Support in none. Returns it in clear: it is kept as a hash only.
+ * 'too-many' if the user has as many as a user may have.
  */
 export function createApiToken(
   db: Db,
@@ -237,14 +237,14 @@ export function endAllTokens(tx: Db, actor: Actor, userId: UserId): void {
 
 /** Forgets what somebody typed and where their tokens were used from: when the user is deleted. They have ended before. */
 export function forgetTokens(tx: Db, userId: UserId): void {
-  const own = tx.select({ id: apiTokens.id }).from(apiTokens).where(eq(apiTokens.userId, userId))
-  tx.delete(apiReplays).where(inArray(apiReplays.tokenId, own)).run()
+  const tokenIds = tx.select({ id: apiTokens.id }).from(apiTokens).where(eq(apiTokens.userId, userId))
+  tx.delete(apiReplays).where(inArray(apiReplays.tokenId, tokenIds)).run()
   tx.update(apiTokens).set({ name: '', networks: '', lastUsedIp: null }).where(eq(apiTokens.userId, userId)).run()
 }
 
 /** Deletes all tokens of an account that is purged. */
 export function deleteTokensFor(tx: Db, accountId: AccountId): void {
-  const own = tx.select({ id: apiTokens.id }).from(apiTokens).where(eq(apiTokens.accountId, accountId))
-  tx.delete(apiReplays).where(inArray(apiReplays.tokenId, own)).run()
+  const tokenIds = tx.select({ id: apiTokens.id }).from(apiTokens).where(eq(apiTokens.accountId, accountId))
+  tx.delete(apiReplays).where(inArray(apiReplays.tokenId, tokenIds)).run()
   tx.delete(apiTokens).where(eq(apiTokens.accountId, accountId)).run()
 }

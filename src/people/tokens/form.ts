@@ -79,10 +79,10 @@ export function shownToken(token: ApiToken, at: number) {
 function rightsInWords(scopes: string): string {
   return scopeFamilies
     .flatMap((family) => {
-      const own = scopes.split(' ').filter((scope) => scope.startsWith(`${family}:`))
-      return own.length === 0
+      const ofFamily = scopes.split(' ').filter((scope) => scope.startsWith(`${family}:`))
+      return ofFamily.length === 0
         ? []
-        : [`${familyWords[family]} (${own.some((scope) => scope.endsWith(':write')) ? 'change' : 'read'})`]
+        : [`${familyWords[family]} (${ofFamily.some((scope) => scope.endsWith(':write')) ? 'change' : 'read'})`]
     })
     .join(', ')
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { apart } from '../../db/apart.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { idFrom } from '../../web/request/address.ts'
 import { type Form, readForm } from '../../web/request/forms.ts'
 import { actor, supportActor } from '../../web/request/viewer.ts'
@@ -42,7 +42,7 @@ export default async function tokenRoutes(app: FastifyInstance) {
   })
 
   app.get('/profile/tokens/:apiToken/rotation', { config: { can: 'token.see' } }, async (request, reply) => {
-    const token = found(findToken(db, tokenOf(request)))
+    const token = orNotFound(findToken(db, tokenOf(request)))
     return reply.page('people/tokens/rotation', {
       title: apart`Replace ${token.name}`,
       token,
@@ -56,14 +56,14 @@ export default async function tokenRoutes(app: FastifyInstance) {
     { config: { can: 'token.see', confirm: true } },
     async (request, reply) => {
       const { input } = readForm(tokenRotation, request.body)
-      const made = found(rotateApiToken(db, actor(request), tokenOf(request), input?.earlier === 'now'))
+      const made = orNotFound(rotateApiToken(db, actor(request), tokenOf(request), input?.earlier === 'now'))
       if (made === 'too-many') return reply.seeOther('/profile/tokens', tooManyTokens)
       return showNewToken(reply, made, '/profile/tokens')
     },
   )
 
   app.post('/profile/tokens/:apiToken/removal', { config: { can: 'token.end' } }, async (request, reply) => {
-    const token = found(endApiToken(db, actor(request), tokenOf(request)))
+    const token = orNotFound(endApiToken(db, actor(request), tokenOf(request)))
     return reply.seeOther('/profile/tokens', apart`The token ${token.name} was ended. Programs can no longer use it.`)
   })
 }

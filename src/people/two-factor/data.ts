@@ -94,8 +94,8 @@ export function takeCode(
       const unused = and(eq(users.id, user.id), or(isNull(users.totpStep), lt(users.totpStep, step), fromTheFuture))
       return tx.update(users).set({ totpStep: step }).where(unused).run().changes === 1
     }
-    const own = and(eq(recoveryCodes.userId, user.id), eq(recoveryCodes.hash, hashToken(code)))
-    if (tx.delete(recoveryCodes).where(own).run().changes === 0) return false
+    const where = and(eq(recoveryCodes.userId, user.id), eq(recoveryCodes.hash, hashToken(code)))
+    if (tx.delete(recoveryCodes).where(where).run().changes === 0) return false
     record(tx, { ...actor, userId: user.id }, { kind: 'user.recovery-code-used', userId: user.id })
     return true
   })

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { noteProof } from '../../web/request/session.ts'
 import { actor } from '../../web/request/viewer.ts'
 import { findUser } from '../data/users.ts'
@@ -28,7 +28,7 @@ export async function prove(request: FastifyRequest, reply: FastifyReply): Promi
 
 async function byTyping(request: FastifyRequest, proof: string, attempt: Attempt): Promise<string | undefined> {
   const { db, secrets } = request.server
-  const user = found(findUser(db, request.signedIn.id))
+  const user = orNotFound(findUser(db, request.signedIn.id))
   if (user.totpSecret)
     return takeCode(db, secrets, actor(request), { user, typed: proof })
       ? undefined

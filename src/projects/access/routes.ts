@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { apart } from '../../db/apart.ts'
 import { asUserId } from '../../db/ids.ts'
 import { canInProject, type ProjectRole, projectRoleNames } from '../../policy.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import type { Undo } from '../../web/answer/notice.ts'
 import { idChoice, several, undoneAct, version } from '../../web/fields.ts'
 import { plural } from '../../web/format.ts'
@@ -66,7 +66,7 @@ export default async function accessRoutes(app: FastifyInstance) {
     if (!form.input) return showProject(request, reply.code(422), { problem: 'Choose a role from the list.' })
     const { role, version, from, since } = form.input
     const by = actor(request)
-    const changed = found(
+    const changed = orNotFound(
       changeAccess(
         db,
         by,
@@ -104,7 +104,7 @@ function accessRemoval(app: FastifyInstance) {
     const project = projectOf(request, 'access.change')
     const { input } = readForm(removal, request.body)
     const by = actor(request)
-    const removed = found(
+    const removed = orNotFound(
       removeAccess(db, by, {
         accountId: request.member.account.id,
         projectId: project.id,
@@ -128,7 +128,7 @@ function accessPages(app: FastifyInstance) {
   app.get('/projects/:project/access/:user', see, async (request, reply) => {
     const project = projectOf(request, 'access.change')
     const seat = { accountId: request.member.account.id, projectId: project.id, userId: userIdOf(request) }
-    const person = found(findAccess(app.db, seat))
+    const person = orNotFound(findAccess(app.db, seat))
     const { from } = request.query as Record<string, unknown>
     return reply.page('projects/access/person', {
       title: apart`${person.name} in ${project.name}`,
@@ -147,9 +147,9 @@ function back(
   undo?: Undo,
 ) {
   const { request } = reply
-  const seen = findProject(request.server.db, request.member.account.id, looker(request), project.identifier)
-  const mayUndo = seen && canInProject(request.viewer.standings, seen.role, 'access.change')
-  const stillSees = looker(request).seesAll || seen
+  const current = findProject(request.server.db, request.member.account.id, looker(request), project.identifier)
+  const mayUndo = current && canInProject(request.viewer.standings, current.role, 'access.change')
+  const stillSees = looker(request).seesAll || current
   const path = from === 'settings' ? '/customer/projects' : stillSees ? `/projects/${project.identifier}` : '/projects'
   return reply.seeOther(path, notice, mayUndo ? undo : undefined)
 }

@@ -44,7 +44,7 @@ const people = sql<number>`(select count(*) from kept_access as own where own.pr
 /** The projects of an account that were deleted and can be restored at this time. */
 export function listDeletedProjects(db: Db, accountId: AccountId, query: ListQuery, at: number): List<DeletedProject> {
   const values = { accountId }
-  const own = equals(projects.accountId, placeholdersOf(values).accountId)
+  const condition = equals(projects.accountId, placeholdersOf(values).accountId)
   return readPage(db, deletedProjectList, query, {
     values,
     narrowed: and(
@@ -56,10 +56,11 @@ export function listDeletedProjects(db: Db, accountId: AccountId, query: ListQue
         .select({ project: projects, deleter: users.name, people })
         .from(projects)
         .leftJoin(users, eq(users.id, projects.deletedBy))
-        .where(and(own, where))
+        .where(and(condition, where))
         .orderBy(...orderBy)
         .limit(limit),
-    counted: ({ where, limit }) => db.select({ one: projects.id }).from(projects).where(and(own, where)).limit(limit),
+    counted: ({ where, limit }) =>
+      db.select({ one: projects.id }).from(projects).where(and(condition, where)).limit(limit),
     seen: (rows) =>
       rows.map(({ project, ...more }) => {
         const deletedAt = project.deletedAt ?? 0
@@ -94,8 +95,8 @@ export function restoreProject(
   projectId: ProjectId,
 ): RestoredProject | 'limit' | undefined {
   return write(db, actor, (tx) => {
-    const own = and(eq(projects.accountId, accountId), isRestorable(projects, actor.at), eq(projects.id, projectId))
-    const project = tx.select().from(projects).where(own).get()
+    const where = and(eq(projects.accountId, accountId), isRestorable(projects, actor.at), eq(projects.id, projectId))
+    const project = tx.select().from(projects).where(where).get()
     if (!project) return undefined
     if (!hasRoom(projectQuota(tx, accountId))) return 'limit'
 
@@ -114,20 +115,20 @@ export function restoreProject(
 }
 
 function bringBackPeople(tx: Db, actor: Actor, projectId: ProjectId): number {
-  const kept = tx.delete(keptAccess).where(eq(keptAccess.projectId, projectId)).returning().all()
-  for (const access of kept)
+  const accesses = tx.delete(keptAccess).where(eq(keptAccess.projectId, projectId)).returning().all()
+  for (const access of accesses)
     tx.insert(projectAccess)
       .values({ ...access, createdAt: actor.at })
       .run()
-  return kept.length
+  return accesses.length
 }
 
 function bringBackLimits(tx: Db, actor: Actor, holder: Holder & { level: 'project' }): Reduced[] {
-  const kept = tx.delete(keptLimits).where(eq(keptLimits.projectId, holder.projectId)).returning().all()
+  const limitRows = tx.delete(keptLimits).where(eq(keptLimits.projectId, holder.projectId)).returning().all()
   const amounts: Amounts = new Map()
   const reduced: Reduced[] = []
   for (const { resource, available } of findQuotas(tx, holder)?.quotas ?? []) {
-    const was = kept.find(({ resourceId }) => resourceId === resource.id)?.amount
+    const was = limitRows.find(({ resourceId }) => resourceId === resource.id)?.amount
     if (was === undefined) continue
     const now = Math.min(was, available ?? was)
     amounts.set(resource.id, now)
@@ -143,11 +144,11 @@ function bringBackLimits(tx: Db, actor: Actor, holder: Holder & { level: 'projec
  */
 export function deleteProject(db: Db, actor: Actor, accountId: AccountId, projectId: ProjectId): Project | undefined {
   return write(db, actor, (tx) => {
-    const own = and(eq(projects.accountId, accountId), eq(projects.id, projectId))
+    const where = and(eq(projects.accountId, accountId), eq(projects.id, projectId))
     const project = tx
       .select()
       .from(projects)
-      .where(and(own, isNull(projects.deletedAt)))
+      .where(and(where, isNull(projects.deletedAt)))
       .get()
     if (!project) return undefined
     tx.insert(keptAccess)
@@ -179,7 +180,7 @@ export function deleteProject(db: Db, actor: Actor, accountId: AccountId, projec
     const ended = tx.delete(projectAccess).where(eq(projectAccess.projectId, project.id)).run().changes
     dropProjectLimits(tx, accountId, projectId)
     endRequestOf(tx, actor, { accountId, comment: `The project ${project.name} was deleted.`, projectId })
-    tx.update(projects).set({ deletedAt: actor.at, deletedBy: actor.userId }).where(own).run()
+    tx.update(projects).set({ deletedAt: actor.at, deletedBy: actor.userId }).where(where).run()
     record(tx, actor, {
       kind: 'project.deleted',
       accountId,

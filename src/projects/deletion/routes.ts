@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { apart } from '../../db/apart.ts'
 import { hasRoom } from '../../quotas/arithmetic.ts'
 import { projectQuota } from '../../quotas/data/limits.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { plural, withUnit } from '../../web/format.ts'
 import { listDownload } from '../../web/lists/csv.ts'
 import { readList } from '../../web/lists/list.ts'
@@ -38,9 +38,9 @@ export default async function deletedProjectRoutes(app: FastifyInstance) {
     async (request, reply) => {
       const { account } = request.member
       const { project } = request.params as { project: string }
-      const deleted = found(findDeletedProject(db, account.id, project, app.now()))
+      const deleted = orNotFound(findDeletedProject(db, account.id, project, app.now()))
       readForm(nothing, request.body)
-      const restored = found(restoreProject(db, actor(request), account.id, deleted.id))
+      const restored = orNotFound(restoreProject(db, actor(request), account.id, deleted.id))
       if (restored === 'limit')
         return show(
           request,

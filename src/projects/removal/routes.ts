@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { apart } from '../../db/apart.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
 import { deleteProject } from '../deletion/data.ts'
@@ -23,7 +23,7 @@ export default async function projectRemovalRoutes(app: FastifyInstance) {
       const project = projectOf(request)
       const form = readForm(removal, request.body)
       if (form.input?.identifier === project.identifier) {
-        const deleted = found(deleteProject(db, actor(request), request.member.account.id, project.id))
+        const deleted = orNotFound(deleteProject(db, actor(request), request.member.account.id, project.id))
         return reply.seeOther('/projects', apart`${deleted.name} was deleted.`)
       }
       form.errors.identifier = `Type ${project.identifier} to delete the project.`

@@ -52,10 +52,10 @@ export function* quotaRows(db: Db, partnerId: AccountId) {
     use.allocated,
     use.limit === null ? null : use.limit - use.allocated,
   ]
-  const own = db.select().from(accounts).where(eq(accounts.id, partnerId)).get()
+  const partner = db.select().from(accounts).where(eq(accounts.id, partnerId)).get()
   const pool = findQuotas(db, { level: 'pool', accountId: partnerId })
   for (const quota of pool?.quotas ?? [])
-    yield row('pool', own ?? { name: '', identifier: '' }, { resource: quota.resource, ...quota.own })
+    yield row('pool', partner ?? { name: '', identifier: '' }, { resource: quota.resource, ...quota.own })
   let after = asAccountId(0)
   for (;;) {
     const customers = db

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { apart } from '../../db/apart.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { planName, readId, version } from '../../web/fields.ts'
 import { withUnit } from '../../web/format.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
@@ -61,7 +61,7 @@ export function managePlans(app: FastifyInstance): void {
     if (!form.input) return showPlanForm(request, reply.code(422), form, { plan })
     const which = { partnerId: request.member.account.id, id: plan.id }
     const edit = { ...wanted(form.input, resources), version: form.input.version }
-    const done = found(changePlan(db, actor(request), which, edit))
+    const done = orNotFound(changePlan(db, actor(request), which, edit))
     if (done === 'taken') {
       form.errors.planName = taken
       return showPlanForm(request, reply.code(422), form, { plan })
@@ -105,7 +105,7 @@ function createdWords({ name, isDefault }: Plan): string {
 
 function planOf(request: FastifyRequest): Plan {
   const { plan } = request.params as { plan: string }
-  return found(findPlan(request.server.db, request.member.account.id, found(readId(plan))))
+  return orNotFound(findPlan(request.server.db, request.member.account.id, orNotFound(readId(plan))))
 }
 
 type PlanInput = z.infer<ReturnType<typeof newPlan>>

@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { apart } from '../../db/apart.ts'
 import { type Customer, findCustomer } from '../../partners/data.ts'
 import { customerOf } from '../../partners/scope.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { idChoice, readId, version } from '../../web/fields.ts'
 import { newForm, readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
@@ -38,7 +38,10 @@ export function offerLimits(app: FastifyInstance): void {
   app.get(`${base}/plan`, see, async (request, reply) => {
     const customer = customerOf(request)
     const { plan } = request.query as Record<string, unknown>
-    return showPreview(request, reply, { customer, choice: planChoice(request, customer, found(readId(String(plan)))) })
+    return showPreview(request, reply, {
+      customer,
+      choice: planChoice(request, customer, orNotFound(readId(String(plan)))),
+    })
   })
 
   app.post(`${base}/plan`, applying, async (request, reply) => {
@@ -46,8 +49,8 @@ export function offerLimits(app: FastifyInstance): void {
     const { input } = readForm(ofPlan, request.body)
     return apply(request, reply, {
       customer,
-      choice: planChoice(request, customer, found(input).plan),
-      ...found(input),
+      choice: planChoice(request, customer, orNotFound(input).plan),
+      ...orNotFound(input),
     })
   })
 
@@ -72,13 +75,13 @@ export function offerLimits(app: FastifyInstance): void {
   app.post(`${base}/copy`, applying, async (request, reply) => {
     const customer = customerOf(request)
     const { input } = readForm(ofCustomer, request.body)
-    const other = found(findCustomer(db, request.member.account.id, found(input).from))
-    return apply(request, reply, { customer, choice: copyChoice(customer, other), ...found(input) })
+    const other = orNotFound(findCustomer(db, request.member.account.id, orNotFound(input).from))
+    return apply(request, reply, { customer, choice: copyChoice(customer, other), ...orNotFound(input) })
   })
 }
 
 function planChoice(request: FastifyRequest, customer: Customer, id: number): Choice {
-  const { name } = found(findPlan(request.server.db, request.member.account.id, id))
+  const { name } = orNotFound(findPlan(request.server.db, request.member.account.id, id))
   return {
     source: { planId: id },
     field: 'plan',
@@ -114,7 +117,7 @@ function apply(
 ) {
   const { db, mailContext } = request.server
   const which = { partnerId: request.member.account.id, accountId: customer.id, source: choice.source }
-  const done = found(applyLimits(db, actor(request), { ...which, seen: { source, limits } }, mailContext))
+  const done = orNotFound(applyLimits(db, actor(request), { ...which, seen: { source, limits } }, mailContext))
   if (done === 'applied' || done === 'unchanged')
     return reply.seeOther(
       `/partner/customers/${customer.identifier}/quotas`,
@@ -136,7 +139,7 @@ function showPreview(
   { customer, choice, problem = '' }: { customer: Customer; choice: Choice; problem?: string },
 ) {
   const now = quotasOf(request, { level: 'account', accountId: customer.id })
-  const offer = found(findLimitOffer(request.server.db, request.member.account.id, choice.source, now))
+  const offer = orNotFound(findLimitOffer(request.server.db, request.member.account.id, choice.source, now))
   const rows = now.quotas.flatMap((quota) => {
     const after = offer.amounts.get(quota.resource.id)
     if (after === undefined || after === quota.own.limit) return []

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { apart } from '../../db/apart.ts'
 import type { AccountId } from '../../db/ids.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { idFrom } from '../../web/request/address.ts'
 import type { Form } from '../../web/request/forms.ts'
 import { notMoreWords } from '../page.ts'
@@ -14,7 +14,7 @@ export const endedMeanwhile = 'This request has already ended: it was cancelled,
 /** The request that the address names, if it is this account’s. */
 export function requestOf(request: FastifyRequest, accountId: AccountId): QuotaRequest {
   const id = idFrom(request, 'request')
-  return found(findRequest(request.server.db, accountId, id))
+  return orNotFound(findRequest(request.server.db, accountId, id))
 }
 
 /**

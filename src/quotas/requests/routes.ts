@@ -4,7 +4,7 @@ import { caretakerOf } from '../../accounts/data/caretaker.ts'
 import { apart } from '../../db/apart.ts'
 import { findProject } from '../../projects/data.ts'
 import { looker } from '../../projects/scope.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { line } from '../../web/fields.ts'
 import { readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
@@ -32,7 +32,7 @@ export default async function quotaRequestRoutes(app: FastifyInstance) {
     if (!form.input) return again()
 
     const { project: identifier, reason } = form.input
-    const project = identifier ? found(findProject(db, account.id, looker(request), identifier)) : undefined
+    const project = identifier ? orNotFound(findProject(db, account.id, looker(request), identifier)) : undefined
     const projectId = project?.id ?? null
     const { quotas } = quotasOf(request, holderOf(account.id, projectId))
     const amounts = new Map<number, number>()
@@ -44,7 +44,7 @@ export default async function quotaRequestRoutes(app: FastifyInstance) {
     if (elsewhere.length > 0) return again(apart`A project has no limit of ${namesOf(elsewhere)}. Ask for the account.`)
 
     const wish = { accountId: account.id, projectId, amounts, reason }
-    const asked = found(askForMore(db, actor(request), wish, mailContext))
+    const asked = orNotFound(askForMore(db, actor(request), wish, mailContext))
     if (asked === 'open-already')
       return again('A request of this account is open already. Cancel it first, or wait until it is decided.')
     if (asked === 'too-many') return again('This account has asked ten times today. Try again tomorrow.')

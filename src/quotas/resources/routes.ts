@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { apart } from '../../db/apart.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { version } from '../../web/fields.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { supportActor } from '../../web/request/viewer.ts'
@@ -44,7 +44,7 @@ export default async function resourceRoutes(app: FastifyInstance) {
     const form = readForm(change, request.body)
     if (!form.input) return show(request, reply.code(422), { editing: { key, form } })
     const { name } = form.input
-    const changed = found(changeResource(db, supportActor(request), key, form.input))
+    const changed = orNotFound(changeResource(db, supportActor(request), key, form.input))
     if (changed !== 'stale')
       return reply.seeOther(
         '/support/resources',
@@ -68,7 +68,7 @@ export default async function resourceRoutes(app: FastifyInstance) {
   })
 
   function resourceOf(request: FastifyRequest) {
-    return found(findResource(db, (request.params as { key: string }).key))
+    return orNotFound(findResource(db, (request.params as { key: string }).key))
   }
 
   type Forms = { adding?: Form; editing?: { key: string; form: Form }; problem?: string }

@@ -3,17 +3,17 @@ import { perConnection } from '../../db/prepared.ts'
 
 /** Tells workers, once the transaction has ended, that something was written for them. */
 export function newWaker() {
-  const kept = perConnection(() => ({ wakers: new Set<() => void>(), scheduled: false }))
+  const state = perConnection(() => ({ wakers: new Set<() => void>(), scheduled: false }))
   return {
     /** Calls back from now on. Returns what ends it. */
     listen(db: Db, wake: () => void): () => void {
-      const { wakers } = kept(db)
+      const { wakers } = state(db)
       wakers.add(wake)
       return () => wakers.delete(wake)
     },
     /** Transactions are synchronous, so this one has ended when the callbacks run: once, however much it wrote. */
     wake(tx: Db): void {
-      const waking = kept(tx)
+      const waking = state(tx)
       if (waking.scheduled) return
       waking.scheduled = true
       setImmediate(() => {

@@ -88,7 +88,7 @@ export function listAccounts(db: Db, query: ListQuery<AccountFilter>): List<Acco
   const { found, few, foundBy } = matchWithPeople(db, query.q, 'Support')
   const living = status === 'deleted' ? isDeleted(accounts) : isNull(accounts.deletedAt)
   const rare = status === 'suspended' && isFew(countSuspended(db)) ? isAmongSuspended : undefined
-  const own = few || rare ? amongFew(sql`${living}`) : living
+  const condition = few || rare ? amongFew(sql`${living}`) : living
   const narrowed = and(
     found,
     rare,
@@ -102,7 +102,7 @@ export function listAccounts(db: Db, query: ListQuery<AccountFilter>): List<Acco
     shape: status === 'deleted' ? 'deleted' : 'living',
     values: {},
     narrowed,
-    among: few || rare ? undefined : { table: accounts, own },
+    among: few || rare ? undefined : { table: accounts, own: condition },
     rows: ({ where, orderBy, limit }) =>
       db
         .select({
@@ -115,10 +115,11 @@ export function listAccounts(db: Db, query: ListQuery<AccountFilter>): List<Acco
         })
         .from(accounts)
         .leftJoin(partner, eq(partner.id, accounts.partnerId))
-        .where(and(own, where))
+        .where(and(condition, where))
         .orderBy(...orderBy)
         .limit(limit),
-    counted: ({ where, limit }) => db.select({ one: accounts.id }).from(accounts).where(and(own, where)).limit(limit),
+    counted: ({ where, limit }) =>
+      db.select({ one: accounts.id }).from(accounts).where(and(condition, where)).limit(limit),
     seen: (rows) =>
       rows.map(({ account, ...more }) => ({ ...account, ...more, until: restorableUntil(account.deletedAt ?? 0) })),
   })

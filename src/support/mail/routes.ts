@@ -5,7 +5,7 @@ import { type LetterRow, openBody } from '../../mail/outbox.ts'
 import { plainPart } from '../../mail/plain.ts'
 import { sendAgain, sendAllFailedAgain } from '../../mail/resending.ts'
 import type { Secrets } from '../../secrets.ts'
-import { found } from '../../web/answer/errors.ts'
+import { orNotFound } from '../../web/answer/errors.ts'
 import { plural } from '../../web/format.ts'
 import { listDownload } from '../../web/lists/csv.ts'
 import { readList } from '../../web/lists/list.ts'
@@ -28,7 +28,7 @@ export default async function supportMailRoutes(app: FastifyInstance) {
   })
 
   app.get('/support/mail/:letter', mail, async (request, reply) => {
-    const letter = found(findLetter(db, letterId(request)))
+    const letter = orNotFound(findLetter(db, letterId(request)))
     // With a mail server the letter is its reader's alone: it may carry a link that acts for them.
     const text = config.smtp ? undefined : await textOf(secrets, letter)
     return reply.page('support/letter', { title: letter.subject, letter, text: text ?? '' })
@@ -47,7 +47,7 @@ export default async function supportMailRoutes(app: FastifyInstance) {
   })
 
   app.post('/support/mail/:letter/resending', mail, async (request, reply) => {
-    const letter = found(findLetter(db, letterId(request)))
+    const letter = orNotFound(findLetter(db, letterId(request)))
     const again = sendAgain(db, supportActor(request), letter.id)
     app.wakeMail()
     return reply.seeOther(

@@ -36,8 +36,8 @@ export class LogInFirst extends Error {
 
 /** What was typed into a form is kept until its author has logged in. */
 function toLogIn({ step, back }: LogInFirst, request: FastifyRequest, reply: FastifyReply) {
-  const kept = request.method === 'POST' && isOfOwnPage(request) && request.server.unsentForms.keep(request, back)
-  return kept
+  const unsent = request.method === 'POST' && isOfOwnPage(request) && request.server.unsentForms.keep(request, back)
+  return unsent
     ? reply.seeOther(
         `${step}?next=${encodeURIComponent('/unsent-forms')}`,
         'Your session has ended. Nothing was changed, and what you typed is kept: log in to send it.',
@@ -73,7 +73,7 @@ export function forbidden(): Refusal {
 }
 
 /** Passes a row on; undefined, which is a foreign or missing one, becomes a 404. */
-export function found<Row>(row: Row | undefined): Row {
+export function orNotFound<Row>(row: Row | undefined): Row {
   if (row === undefined) throw notFound()
   return row
 }
@@ -212,8 +212,8 @@ function outOfDate(error: FastifyError, request: FastifyRequest): Refusal | unde
   const [status, title, message] = known
   const author = authorOf(request)
   if (author !== undefined && author !== request.viewer.user.id) {
-    const kept = request.server.unsentForms.keep(request, whereToReturn(request))
-    return new Refusal(status, title, kept ? `${message} What was typed is kept for its author.` : message)
+    const unsent = request.server.unsentForms.keep(request, whereToReturn(request))
+    return new Refusal(status, title, unsent ? `${message} What was typed is kept for its author.` : message)
   }
   const fields = typedFields(request)
   if (!fields) return undefined

@@ -34,23 +34,23 @@ function readChoice<Filters extends string>(
   const { db, storage } = request.server
   const given = Object.keys(request.method === 'GET' ? (request.query as object) : refererQuery(request))
   const names = ['q', 'sort', 'size', ...Object.keys(spec.filters)]
-  let kept = findListChoice(db, user.id, spec.name)
+  let choice = findListChoice(db, user.id, spec.name)
   if (!given.some((name) => name === 'at' || names.includes(name)))
-    return kept ? { ...readListText(kept, spec), remembered: true } : asked
+    return choice ? { ...readListText(choice, spec), remembered: true } : asked
 
   const chosen = choiceOf(asked, spec)
   // A choice is made on the page of the list itself: no other site can make it, and no link from elsewhere in the panel.
-  if (chosen !== kept && isFromSamePage(request) && given.every((name) => names.includes(name))) {
+  if (chosen !== choice && isFromSamePage(request) && given.every((name) => names.includes(name))) {
     try {
       keepListChoice(db, user.id, spec.name, chosen)
-      kept = chosen
+      choice = chosen
     } catch (error) {
       // The page is shown all the same.
       storage.note(error)
       request.log.warn({ err: error }, 'how a list is seen could not be kept')
     }
   }
-  return { ...asked, remembered: kept !== '' }
+  return { ...asked, remembered: choice !== '' }
 }
 
 /** Whether somebody sees a list otherwise than it is at first, if they just open it. */

@@ -1,11 +1,11 @@
 import type { FastifyRequest } from 'fastify'
 import { asUserId, type UserId } from '../../db/ids.ts'
-import { found } from '../answer/errors.ts'
+import { orNotFound } from '../answer/errors.ts'
 import { readId } from '../fields.ts'
 
 /** The id that the address has under this name. A 404 where it is none. */
 export function idFrom(request: FastifyRequest, name: string): number {
-  return found(readId((request.params as Record<string, string>)[name] ?? ''))
+  return orNotFound(readId((request.params as Record<string, string>)[name] ?? ''))
 }
 
 /** The id of the user whom the address names. A 404 where it is none. */

@@ -108,18 +108,18 @@ function sameAccount(request: FastifyRequest, wanted: string, { switchAccount, f
   if (wanted === request.viewer.deletedAccount?.identifier) throw refusal(request)
   if (request.formMeta.switchBack && switchAccount(request, wanted)) return
 
-  const own = findOwnAccount(request, wanted)
+  const account = findOwnAccount(request, wanted)
   // It was not changed but lost, most likely while the form was open.
-  if (!own && request.viewer.accountLost) throw refusal(request)
+  if (!account && request.viewer.accountLost) throw refusal(request)
   const active = request.viewer.account?.name
   const now = active ? apart`You are working in ${active} now` : 'No account is active now'
   throw new Refusal(
     409,
     'You switched accounts in another tab',
-    own
-      ? apart`${now}, but this form belongs to ${own.name}. Nothing was changed.`
+    account
+      ? apart`${now}, but this form belongs to ${account.name}. Nothing was changed.`
       : `${now}, and this form belongs to an account that you are not in. Nothing was changed.`,
-    { view: 'errors/other-account', own: own ?? null, formAction: request.url, fields: request.body ?? {} },
+    { view: 'errors/other-account', own: account ?? null, formAction: request.url, fields: request.body ?? {} },
   )
 }
 /** What a request gets whose right went while it was on its way; the viewer is read again before. */

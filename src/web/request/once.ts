@@ -69,13 +69,13 @@ export default fp(async (app: FastifyInstance) => {
   /** Whether what an act said is still so: it was a moment ago, and nobody has touched the same accounts and users since. */
   function holds({ at, requestId, before }: Done): boolean {
     if (app.now() - at > sameMoment) return false
-    const own: RecordMark[] = []
+    const marks: RecordMark[] = []
     for (const mark of recordsAfter(app.db, before)) {
-      if (mark.requestId === requestId) own.push(mark)
-      else if (own.some((one) => concernSame(one, mark))) return false
+      if (mark.requestId === requestId) marks.push(mark)
+      else if (marks.some((one) => concernSame(one, mark))) return false
     }
     // An act that changed nothing told how things were: that holds until anything changes.
-    return own.length > 0 || newestRecord(app.db) === before
+    return marks.length > 0 || newestRecord(app.db) === before
   }
 
   function forgetOldest(): void {

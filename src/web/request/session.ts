@@ -193,8 +193,8 @@ export async function signIn(
 
 function stillProved(tx: Db, userId: UserId, proof: Proved) {
   if ('passwordHash' in proof) return eq(users.passwordHash, proof.passwordHash)
-  const own = and(eq(passkeys.id, proof.passkeyId), eq(passkeys.userId, userId))
-  return exists(tx.select({ id: passkeys.id }).from(passkeys).where(own))
+  const where = and(eq(passkeys.id, proof.passkeyId), eq(passkeys.userId, userId))
+  return exists(tx.select({ id: passkeys.id }).from(passkeys).where(where))
 }
 
 /** Ends the session of this request, in the browser as well. */

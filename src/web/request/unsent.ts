@@ -53,7 +53,7 @@ export const secretFields = [
 ]
 
 /** Milliseconds that a form is kept. */
-const kept = 3_600_000
+const lifetime = 3_600_000
 const mostOfUser = 5
 const mostUsers = 200
 
@@ -82,7 +82,7 @@ export default fp(async (app) => {
   } satisfies UnsentForms)
 
   function living(userId: UserId) {
-    return (forms.get(userId) ?? []).filter(({ at }) => app.now() - at < kept)
+    return (forms.get(userId) ?? []).filter(({ at }) => app.now() - at < lifetime)
   }
 })
 

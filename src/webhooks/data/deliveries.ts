@@ -38,7 +38,7 @@ export type DeliveryFilter = keyof typeof deliveryList.filters
 /** The deliveries of an address of the last 30 days. */
 export function listDeliveries(db: Db, webhookId: number, query: ListQuery<DeliveryFilter>): List<Delivery> {
   const values = { webhookId }
-  const own = equals(deliveries.webhookId, placeholdersOf(values).webhookId)
+  const condition = equals(deliveries.webhookId, placeholdersOf(values).webhookId)
   const { state } = query.filters
   return readPage(db, deliveryList, query, {
     values,
@@ -47,11 +47,11 @@ export function listDeliveries(db: Db, webhookId: number, query: ListQuery<Deliv
       db
         .select()
         .from(deliveries)
-        .where(and(own, where))
+        .where(and(condition, where))
         .orderBy(...orderBy)
         .limit(limit),
     counted: ({ where, limit }) =>
-      db.select({ id: deliveries.id }).from(deliveries).where(and(own, where)).limit(limit),
+      db.select({ id: deliveries.id }).from(deliveries).where(and(condition, where)).limit(limit),
     seen: (rows) => rows,
   })
 }

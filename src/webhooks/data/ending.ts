@@ -17,8 +17,8 @@ export function endDeliveriesOf(tx: Db, accountId: AccountId, at: number): void 
 
 /** Deletes some of what an account's addresses were sent, and others about it; then the addresses. False if none are left. */
 export function deleteSomeWebhooks(tx: Db, accountId: AccountId): boolean {
-  const own = tx.select({ id: webhooks.id }).from(webhooks).where(eq(webhooks.accountId, accountId))
-  const which = or(inArray(deliveries.webhookId, own), eq(deliveries.accountId, accountId))
+  const webhookIds = tx.select({ id: webhooks.id }).from(webhooks).where(eq(webhooks.accountId, accountId))
+  const which = or(inArray(deliveries.webhookId, webhookIds), eq(deliveries.accountId, accountId))
   if (tx.delete(deliveries).where(someOf(tx, which)).run().changes > 0) return true
   return tx.delete(webhooks).where(eq(webhooks.accountId, accountId)).run().changes > 0
 }

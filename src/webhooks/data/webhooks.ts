@@ -38,7 +38,7 @@ export const webhookList = {
 
 export function listWebhooks(db: Db, accountId: AccountId, query: ListQuery): List<Webhook> {
   const values = { accountId }
-  const own = and(equals(webhooks.accountId, placeholdersOf(values).accountId), isNull(webhooks.removedAt))
+  const condition = and(equals(webhooks.accountId, placeholdersOf(values).accountId), isNull(webhooks.removedAt))
   return readPage(db, webhookList, query, {
     values,
     narrowed: undefined,
@@ -46,10 +46,11 @@ export function listWebhooks(db: Db, accountId: AccountId, query: ListQuery): Li
       db
         .select()
         .from(webhooks)
-        .where(and(own, where))
+        .where(and(condition, where))
         .orderBy(...orderBy)
         .limit(limit),
-    counted: ({ where, limit }) => db.select({ id: webhooks.id }).from(webhooks).where(and(own, where)).limit(limit),
+    counted: ({ where, limit }) =>
+      db.select({ id: webhooks.id }).from(webhooks).where(and(condition, where)).limit(limit),
     seen: (rows) => rows,
   })
 }

@@ -60,8 +60,8 @@ export function deleteAccount(
   mail: MailContext,
 ): 'deleted' | 'projects' | undefined {
   return write(db, actor, (tx) => {
-    const own = and(eq(accounts.id, accountId), deletableBy(partnerId))
-    const account = tx.select().from(accounts).where(own).get()
+    const where = and(eq(accounts.id, accountId), deletableBy(partnerId))
+    const account = tx.select().from(accounts).where(where).get()
     if (!account) return undefined
     const alive = and(eq(projects.accountId, accountId), isNull(projects.deletedAt))
     if (markOfProjects(tx, accountId) !== withProjects) return 'projects'
@@ -82,7 +82,7 @@ export function deleteAccount(
       .run()
     endTie(tx, actor, account)
     withdrawLettersAbout(tx, accountId, actor.at)
-    tx.update(accounts).set({ deletedAt: actor.at, deletedBy: actor.userId }).where(own).run()
+    tx.update(accounts).set({ deletedAt: actor.at, deletedBy: actor.userId }).where(where).run()
     const people = countWhere(tx, memberships, eq(memberships.accountId, accountId))
     record(tx, actor, {
       kind: 'account.deleted',
@@ -130,14 +130,14 @@ export function restoreAccount(
   accountId: AccountId,
 ): 'restored' | 'without-admin' | { shortages: PoolShortage[] } | undefined {
   return write(db, actor, (tx) => {
-    const own = and(eq(accounts.id, accountId), restorableBy(partnerId, actor.at))
-    const account = tx.select().from(accounts).where(own).get()
+    const where = and(eq(accounts.id, accountId), restorableBy(partnerId, actor.at))
+    const account = tx.select().from(accounts).where(where).get()
     if (!account) return undefined
     // It has no living project, so it takes its numbers and no more.
     const shortages =
       account.partnerId === null ? [] : poolShortages(tx, account.partnerId, listOwnLimits(tx, accountId))
     if (shortages.length > 0) return { shortages }
-    tx.update(accounts).set({ deletedAt: null, deletedBy: null }).where(own).run()
+    tx.update(accounts).set({ deletedAt: null, deletedBy: null }).where(where).run()
     withdrawLettersOfAct(tx, { accountId, actAt: account.deletedAt ?? 0 }, 'the account was restored', actor.at)
     const people = countWhere(tx, memberships, eq(memberships.accountId, accountId))
     record(tx, actor, {

@@ -43,7 +43,7 @@ export function listDeletedCustomers(
   at: number,
 ): List<DeletedCustomer> {
   const values = { partnerId }
-  const own = equals(accounts.partnerId, placeholdersOf(values).partnerId)
+  const condition = equals(accounts.partnerId, placeholdersOf(values).partnerId)
   return readPage(db, deletedCustomerList, query, {
     values,
     narrowed: and(
@@ -55,10 +55,11 @@ export function listDeletedCustomers(
         .select({ account: accounts, deleter: users.name, users: deletedUsers })
         .from(accounts)
         .leftJoin(users, eq(users.id, accounts.deletedBy))
-        .where(and(own, where))
+        .where(and(condition, where))
         .orderBy(...orderBy)
         .limit(limit),
-    counted: ({ where, limit }) => db.select({ one: accounts.id }).from(accounts).where(and(own, where)).limit(limit),
+    counted: ({ where, limit }) =>
+      db.select({ one: accounts.id }).from(accounts).where(and(condition, where)).limit(limit),
     seen: (rows) =>
       rows.map(({ account, ...more }) => {
         const deletedAt = account.deletedAt ?? 0

@@ -52,7 +52,7 @@ export function foreseeLosses(db: Db, accountId: AccountId): Losses {
   return {
     users: countWhere(db, memberships, eq(memberships.accountId, accountId)),
     stranded: strandedUsers(db, accountId),
-    projects: some(
+    projects: firstAndTotal(
       db
         .select({ name: projects.name, detail: projects.identifier })
         .from(projects)
@@ -64,7 +64,7 @@ export function foreseeLosses(db: Db, accountId: AccountId): Losses {
     ),
     projectsMark: markOfProjects(db, accountId),
     deletedProjects: countWhere(db, projects, and(eq(projects.accountId, accountId), isDeleted(projects))),
-    invitations: some(
+    invitations: firstAndTotal(
       db
         .select({ name: invitations.name, detail: invitations.email })
         .from(invitations)
@@ -89,21 +89,21 @@ function strandedUsers(db: Db, accountId: AccountId): Some {
     .from(other)
     .innerJoin(accounts, eq(accounts.id, other.accountId))
     .where(and(eq(other.userId, memberships.userId), ne(other.accountId, accountId), isNull(accounts.deletedAt)))
-  const own = and(eq(memberships.accountId, accountId), notExists(elsewhere))
-  return some(
+  const onlyHere = and(eq(memberships.accountId, accountId), notExists(elsewhere))
+  return firstAndTotal(
     db
       .select({ name: users.name, detail: users.email })
       .from(memberships)
       .innerJoin(users, eq(users.id, memberships.userId))
-      .where(own)
+      .where(onlyHere)
       .orderBy(asc(memberships.sortKey))
       .limit(mostNamed)
       .all(),
-    (most) => countRows(db, db.select({ one: memberships.userId }).from(memberships).where(own).limit(most)),
+    (most) => countRows(db, db.select({ one: memberships.userId }).from(memberships).where(onlyHere).limit(most)),
   )
 }
 
-function some(first: { name: string; detail: string }[], countUpTo: (most: number) => number): Some {
+function firstAndTotal(first: { name: string; detail: string }[], countUpTo: (most: number) => number): Some {
   const total = first.length < mostNamed ? first.length : countUpTo(mostCounted + 1)
   return {
     names: first.map(({ name, detail }) => `${name} (${detail})`),

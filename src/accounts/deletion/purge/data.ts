@@ -79,8 +79,8 @@ export function purgeAccount(
     const { id, identifier } = account
     const of = { accountId: id }
 
-    const own = and(eq(projects.accountId, id), isNull(projects.purgedAt))
-    const project = tx.select().from(projects).where(own).limit(1).get()
+    const where = and(eq(projects.accountId, id), isNull(projects.purgedAt))
+    const project = tx.select().from(projects).where(where).limit(1).get()
     if (project) {
       purgeProject(tx, at, project)
       return true
@@ -122,14 +122,14 @@ export function purgeAccount(
 }
 
 function forgetInvitationsAndLetters(tx: Db, accountId: AccountId): number[] {
-  const own = tx.select({ id: invitations.id }).from(invitations).where(eq(invitations.accountId, accountId))
-  const about = or(eq(letters.accountId, accountId), inArray(letters.invitationId, own))
+  const invitationIds = tx.select({ id: invitations.id }).from(invitations).where(eq(invitations.accountId, accountId))
+  const about = or(eq(letters.accountId, accountId), inArray(letters.invitationId, invitationIds))
   const told = tx.select({ id: letters.id }).from(letters).where(about)
   tx.delete(letterPeople).where(inArray(letterPeople.letterId, told)).run()
   const letterIds = tx.delete(letters).where(about).returning({ id: letters.id }).all()
-  tx.delete(invitationTokens).where(inArray(invitationTokens.invitationId, own)).run()
-  tx.delete(invitationProjects).where(inArray(invitationProjects.invitationId, own)).run()
-  tx.update(importRows).set({ invitationId: null }).where(inArray(importRows.invitationId, own)).run()
+  tx.delete(invitationTokens).where(inArray(invitationTokens.invitationId, invitationIds)).run()
+  tx.delete(invitationProjects).where(inArray(invitationProjects.invitationId, invitationIds)).run()
+  tx.update(importRows).set({ invitationId: null }).where(inArray(importRows.invitationId, invitationIds)).run()
   tx.delete(invitations).where(eq(invitations.accountId, accountId)).run()
   return letterIds.map(({ id }) => id)
 }
@@ -148,9 +148,9 @@ function listStrangers(tx: Db, accountId: AccountId): string[] {
 
 /** What people typed into acts in an account; names and e-mails of users are theirs, and go with them. */
 function forgetTyped(tx: Db, accountId: AccountId): void {
-  const own = tx.select({ id: records.id }).from(records).where(eq(records.accountId, accountId))
+  const recordIds = tx.select({ id: records.id }).from(records).where(eq(records.accountId, accountId))
   tx.delete(personalChanges)
-    .where(and(inArray(personalChanges.recordId, own), inArray(personalChanges.field, [...typedFields])))
+    .where(and(inArray(personalChanges.recordId, recordIds), inArray(personalChanges.field, [...typedFields])))
     .run()
 }
 
@@ -160,8 +160,8 @@ function forgetRequests(tx: Db, accountId: AccountId, projectId?: ProjectId): vo
     eq(quotaRequests.accountId, accountId),
     projectId === undefined ? undefined : eq(quotaRequests.projectId, projectId),
   )
-  const own = tx.select({ id: quotaRequests.id }).from(quotaRequests).where(which)
-  tx.delete(quotaRequestAmounts).where(inArray(quotaRequestAmounts.requestId, own)).run()
+  const requestIds = tx.select({ id: quotaRequests.id }).from(quotaRequests).where(which)
+  tx.delete(quotaRequestAmounts).where(inArray(quotaRequestAmounts.requestId, requestIds)).run()
   tx.delete(quotaRequests).where(which).run()
 }
 

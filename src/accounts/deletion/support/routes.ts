@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import * as z from 'zod'
 import { apart } from '../../../db/apart.ts'
-import { found, Refusal } from '../../../web/answer/errors.ts'
+import { orNotFound, Refusal } from '../../../web/answer/errors.ts'
 import { newForm, readForm } from '../../../web/request/forms.ts'
 import { supportActor } from '../../../web/request/viewer.ts'
 import { findAccount } from '../../data/account.ts'
@@ -24,7 +24,7 @@ export default async function supportDeletionRoutes(app: FastifyInstance) {
     const account = directAccount(request)
     const form = readForm(removal, request.body)
     if (form.input?.identifier === account.identifier) {
-      const done = found(
+      const done = orNotFound(
         deleteAccount(
           db,
           supportActor(request),
@@ -46,10 +46,10 @@ export default async function supportDeletionRoutes(app: FastifyInstance) {
 
   app.post('/support/accounts/:identifier/restoration', support, async (request, reply) => {
     const { identifier } = request.params as { identifier: string }
-    const deleted = found(findRestorable(db, null, identifier, app.now()))
+    const deleted = orNotFound(findRestorable(db, null, identifier, app.now()))
     readForm(nothing, request.body)
-    const done = found(restoreAccount(db, supportActor(request), null, deleted.id))
-    const partner = deleted.partnerId === null ? '' : found(findAccount(db, deleted.partnerId)).name
+    const done = orNotFound(restoreAccount(db, supportActor(request), null, deleted.id))
+    const partner = deleted.partnerId === null ? '' : orNotFound(findAccount(db, deleted.partnerId)).name
     if (typeof done !== 'string')
       throw new Refusal(
         422,

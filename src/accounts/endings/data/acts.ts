@@ -55,14 +55,14 @@ export function endSent(
   userId: UserId,
   { from, keptBy }: { from?: AccountId | null | undefined; keptBy?: Person | undefined } = {},
 ): number {
-  const own = sentBy(userId, from)
+  const sent = sentBy(userId, from)
   if (keptBy) {
     tx.update(invitations)
       .set({ invitedBy: keptBy.userId, invitedFrom: keptBy.accountId })
-      .where(and(own, pendingInvitation))
+      .where(and(sent, pendingInvitation))
       .run()
   }
-  const ended = keptBy ? 0 : cancelInvitations(tx, actor, own)
+  const ended = keptBy ? 0 : cancelInvitations(tx, actor, sent)
   tx.update(invitationTokens)
     .set({ supersededAt: actor.at })
     .where(

@@ -42,8 +42,8 @@ export function endMembership(
   { accountId, userId }: Seat,
   { exit, keptBy, quiet = false }: { exit: Exit; keptBy?: Person | undefined; quiet?: boolean },
 ): boolean {
-  const own = and(eq(memberships.accountId, accountId), eq(memberships.userId, userId))
-  const member = tx.select({ role: memberships.role }).from(memberships).where(own).get()
+  const where = and(eq(memberships.accountId, accountId), eq(memberships.userId, userId))
+  const member = tx.select({ role: memberships.role }).from(memberships).where(where).get()
   if (!member) return false
   const lost = listProjectsOf(tx, accountId, userId)
   tx.delete(projectAccess)
@@ -55,7 +55,7 @@ export function endMembership(
   tx.delete(savedViews)
     .where(and(eq(savedViews.accountId, accountId), eq(savedViews.userId, userId)))
     .run()
-  tx.delete(memberships).where(own).run()
+  tx.delete(memberships).where(where).run()
   const change: Change = { role: [member.role, null] }
   if (lost.length > 0) change.projects = [lost.map(({ identifier }) => identifier).join(', '), null]
   forgetNotificationsIn(tx, { accountId, userId }, actor.at)

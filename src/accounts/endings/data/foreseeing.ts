@@ -35,16 +35,16 @@ export type PendingTo = { id: number; name: string; email: string; account: stri
 
 /** Pending invitations that this holds for. */
 function listPending(db: Db, which: SQL | undefined): FirstOf<PendingTo> {
-  const own = and(pendingInvitation, which)
+  const where = and(pendingInvitation, which)
   const rows = db
     .select({ id: invitations.id, name: invitations.name, email: invitations.email, account: accounts.name })
     .from(invitations)
     .innerJoin(accounts, eq(accounts.id, invitations.accountId))
-    .where(own)
+    .where(where)
     .orderBy(asc(invitations.id))
     .limit(mostNamed)
     .all()
-  return firstOf(rows, () => countWhere(db, invitations, own))
+  return firstOf(rows, () => countWhere(db, invitations, where))
 }
 
 export type Foreseen = {
@@ -67,7 +67,11 @@ export type Foreseen = {
 
 /** What the end of a membership would take along. */
 export function foreseeEnd(db: Db, accountId: AccountId, userId: UserId): Foreseen {
-  const own = and(eq(memberships.userId, userId), eq(memberships.fromPartner, true), eq(accounts.partnerId, accountId))
+  const ofPerson = and(
+    eq(memberships.userId, userId),
+    eq(memberships.fromPartner, true),
+    eq(accounts.partnerId, accountId),
+  )
   const others = sql<number>`not exists (select 1 from memberships as other join users as person on person.id = other.user_id
     where other.account_id = ${accounts.id} and other.user_id <> ${userId} and ${worksAsAdmin(sql`other`, sql`person`)})`
   const ending = [accountId, ...customersOf(db, accountId, userId)]
@@ -78,7 +82,7 @@ export function foreseeEnd(db: Db, accountId: AccountId, userId: UserId): Forese
     sentInCustomers: listPending(db, inCustomers),
     to: listPending(db, or(sentTo(db, accountId, userId), sentToCustomers(db, accountId, userId))),
     requests: listRequestsOf(db, ending, userId),
-    customers: listLost(db, own, others),
+    customers: listLost(db, ofPerson, others),
     programs: listPrograms(db, and(ofPartnersPeople(ending), eq(serviceUsers.madeBy, userId))),
     tokens: listKnownTokens(db, accountId, userId, 'staying'),
   }
@@ -91,11 +95,11 @@ export function listSent(db: Db, userId: UserId, accountId?: AccountId): FirstOf
 
 /** What a user's deletion would take along: in all accounts, living or deleted. */
 export function foreseeEndOfAll(db: Db, userId: UserId): Pick<Foreseen, 'sent' | 'customers'> {
-  const own = and(eq(memberships.userId, userId), eq(memberships.fromPartner, true))
+  const ofPerson = and(eq(memberships.userId, userId), eq(memberships.fromPartner, true))
   return {
     sent: listSent(db, userId),
     // Who is left without an admin is another question: it may forbid the deletion.
-    customers: listLost(db, own, sql<number>`0`),
+    customers: listLost(db, ofPerson, sql<number>`0`),
   }
 }
 
@@ -150,12 +154,12 @@ export function findTies(db: Db, { id, partnerId }: { id: AccountId; partnerId: 
   const none = { first: [], total: 0 }
   if (partnerId === null)
     return { people: none, invitations: none, programs: none, tokens: 0, total: 0, withoutAdmin: false }
-  const own = and(eq(memberships.accountId, id), eq(memberships.fromPartner, true))
+  const fromPartner = and(eq(memberships.accountId, id), eq(memberships.fromPartner, true))
   const people = db
     .select({ userId: users.id, name: users.name, email: users.email, role: memberships.role })
     .from(memberships)
     .innerJoin(users, eq(users.id, memberships.userId))
-    .where(own)
+    .where(fromPartner)
     .orderBy(asc(memberships.sortKey))
     .all()
   const stay = db
@@ -167,7 +171,7 @@ export function findTies(db: Db, { id, partnerId }: { id: AccountId; partnerId: 
     .innerJoin(users, eq(users.id, memberships.userId))
     .where(and(eq(memberships.accountId, id), ne(memberships.fromPartner, true)))
     .get()
-  const theirs = db.select({ userId: memberships.userId }).from(memberships).where(own)
+  const theirs = db.select({ userId: memberships.userId }).from(memberships).where(fromPartner)
   const pending = listPending(
     db,
     and(

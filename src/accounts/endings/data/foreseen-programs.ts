@@ -25,21 +25,21 @@ export const ofPartnersPeople = (accountIds: AccountId[]) =>
   and(inArray(serviceUsers.accountId, accountIds), eq(serviceUsers.fromPartner, true))
 
 export function listPrograms(db: Db, which: SQL | undefined): FirstOf<ProgramName> {
-  const own = and(isNull(serviceUsers.removedAt), which)
+  const where = and(isNull(serviceUsers.removedAt), which)
   const first = db
     .select({ name: users.name })
     .from(serviceUsers)
     .innerJoin(users, eq(users.id, serviceUsers.userId))
-    .where(own)
+    .where(where)
     .orderBy(asc(serviceUsers.sortKey))
     .limit(mostNamed)
     .all()
-  return firstOf(first, () => countWhere(db, serviceUsers, own))
+  return firstOf(first, () => countWhere(db, serviceUsers, where))
 }
 
 /** Tokens of an account’s service users that somebody made. */
 export function listKnownTokens(db: Db, accountId: AccountId, userId: UserId, which?: 'staying'): FirstOf<KnownToken> {
-  const own = and(
+  const where = and(
     eq(apiTokens.accountId, accountId),
     eq(apiTokens.madeBy, userId),
     ne(apiTokens.userId, userId),
@@ -51,11 +51,11 @@ export function listKnownTokens(db: Db, accountId: AccountId, userId: UserId, wh
     .select({ name: users.name, lastFour: apiTokens.lastFour })
     .from(apiTokens)
     .innerJoin(users, eq(users.id, apiTokens.userId))
-    .where(own)
+    .where(where)
     .orderBy(asc(apiTokens.id))
     .limit(mostNamed)
     .all()
-  return firstOf(first, () => countWhere(db, apiTokens, own))
+  return firstOf(first, () => countWhere(db, apiTokens, where))
 }
 
 /** How many tokens the partner’s people made for service users that are not theirs. */

@@ -115,7 +115,7 @@ function listLimits(db: Db, accountId: AccountId, after: number) {
 const requester = alias(users, 'requester')
 
 function listRequests(db: Db, accountId: AccountId, after: number) {
-  const some = db
+  const page = db
     .select({ request: quotaRequests, project: projects.identifier, by: requester.name })
     .from(quotaRequests)
     .innerJoin(requester, eq(requester.id, quotaRequests.requestedBy))
@@ -131,12 +131,12 @@ function listRequests(db: Db, accountId: AccountId, after: number) {
     .where(
       inArray(
         quotaRequestAmounts.requestId,
-        some.map(({ request }) => request.id),
+        page.map(({ request }) => request.id),
       ),
     )
     .orderBy(asc(quotaRequestAmounts.requestId), asc(resources.id))
     .all()
-  return some.flatMap(({ request, project, by }) =>
+  return page.flatMap(({ request, project, by }) =>
     amounts
       .filter(({ amount }) => amount.requestId === request.id)
       .map(({ amount, key }) => ({

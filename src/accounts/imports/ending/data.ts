@@ -102,8 +102,8 @@ export function deleteSomeRows(tx: Db, importId: number): boolean {
 function invitedBy({ id, accountId, kind }: Pick<Import, 'id' | 'accountId' | 'kind'>): SQL | undefined {
   const sent = sql`${invitations.id} in (select invitation_id from import_rows
     where import_id = ${id} and invitation_id is not null)`
-  const own = kind === 'users' ? eq(invitations.accountId, accountId) : eq(invitations.invitedFrom, accountId)
-  return and(sent, own, pendingInvitation)
+  const inPlace = kind === 'users' ? eq(invitations.accountId, accountId) : eq(invitations.invitedFrom, accountId)
+  return and(sent, inPlace, pendingInvitation)
 }
 
 export function countInvitationsOf(db: Db, one: Pick<Import, 'id' | 'accountId' | 'kind'>): number {
@@ -113,8 +113,8 @@ export function countInvitationsOf(db: Db, one: Pick<Import, 'id' | 'accountId' 
 /** Cancels some pending invitations that an import sent. Returned is how many: 0 when none is left. */
 export function cancelSomeInvitations(db: Db, actor: Actor, one: Pick<Import, 'id' | 'accountId' | 'kind'>): number {
   return write(db, actor, (tx) => {
-    const some = tx.select({ id: invitations.id }).from(invitations).where(invitedBy(one)).limit(cancelledAtOnce).all()
-    const ids = some.map(({ id }) => id)
+    const next = tx.select({ id: invitations.id }).from(invitations).where(invitedBy(one)).limit(cancelledAtOnce).all()
+    const ids = next.map(({ id }) => id)
     return ids.length > 0 ? cancelInvitations(tx, actor, isOneOf(invitations.id, ids)) : 0
   })
 }

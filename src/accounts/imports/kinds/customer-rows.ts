@@ -111,25 +111,25 @@ export const customers: Kind = {
     const subject = `${values.name ?? ''} ${values.identifier ?? ''}`.trim()
     if (!row.success) return { subject, wrong: wordsOf(row.error) }
     const { name, identifier, role = 'admin' } = row.data
-    const own = `${name} (${identifier})`
+    const label = `${name} (${identifier})`
     const earlier = usedBefore(used, identifier, line)
-    if (earlier) return { subject: own, wrong: `“${identifier}” stands in line ${earlier} already.` }
+    if (earlier) return { subject: label, wrong: `“${identifier}” stands in line ${earlier} already.` }
     // Whether another partner has it is said only when it is created: a file could ask for 50,000 at once.
-    if (isOwnIdentifier(db, accountId, identifier)) return { subject: own, wrong: taken(identifier) }
+    if (isOwnIdentifier(db, accountId, identifier)) return { subject: label, wrong: taken(identifier) }
     const { 'admin name': adminName, 'admin e-mail': adminEmail, 'project limit': limit } = row.data
     if (used.plan === undefined) used.plan = findDefaultPlan(db, accountId) ?? null
     const { plan } = used
     const planned = plan?.amounts.get(findResource(db, countedResource)?.id ?? 0) ?? null
     const projects = limit === undefined ? planned : limit
     const short = takeFromPool(db, accountId, used, moreAllocated({ limit: null, allocated: 0 }, projects))
-    if (short) return { subject: own, wrong: short }
+    if (short) return { subject: label, wrong: short }
     const admin = adminName && adminEmail ? { name: adminName, email: adminEmail, role } : undefined
     const will = ['creates the customer']
     if (plan) will.push(apart`applies the plan ${plan.name}`)
     if (projects !== planned) will.push(limitWords(projects))
     if (admin) will.push(apart`invites ${admin.email} as ${roleName('customer', role)}`)
     return {
-      subject: own,
+      subject: label,
       input: { name, identifier, admin, limit, plan: plan?.id ?? null } satisfies NewInput,
       words: will.join(', '),
     }

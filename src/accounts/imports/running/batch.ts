@@ -43,14 +43,14 @@ export function carryOutBatch(db: Db, storage: Storage, batch: Batch): boolean {
   const next = findRunning(db, imports.keys())
   if (!next) return false
   // Nobody asks for it: whether its importer still may is read in the batch itself.
-  const some = (carefully: boolean) => write(db, byItself(now()), (tx) => carryOutSome(tx, batch, carefully))
+  const carryOut = (carefully: boolean) => write(db, byItself(now()), (tx) => carryOutSome(tx, batch, carefully))
   try {
-    some(false)
+    carryOut(false)
   } catch (error) {
     if (storage.note(error)) throw error
     log.error({ err: error }, 'a batch of an import failed; its rows are tried one by one')
     try {
-      some(true)
+      carryOut(true)
     } catch (again) {
       if (storage.note(again)) throw again
       log.error({ err: again, import: next.id }, 'an import was set aside')

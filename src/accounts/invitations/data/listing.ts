@@ -51,7 +51,7 @@ export function listInvitations(
   // Drizzle leaves out a column's table where a query has only one, so the subqueries name it.
   const last = sql`from letters where letters.invitation_id = invitations.id order by letters.id desc limit 1`
   const values = { accountId }
-  const own = pendingOf(placeholdersOf(values).accountId)
+  const condition = pendingOf(placeholdersOf(values).accountId)
   return readPage(db, invitationList, query, {
     values,
     narrowed: matches(db, { table: 'invitations', id: invitations.id, text: invitations.search }, query.q),
@@ -63,11 +63,11 @@ export function listInvitations(
           letterError: sql<string | null>`(select letters.error ${last})`,
         })
         .from(invitations)
-        .where(and(own, where))
+        .where(and(condition, where))
         .orderBy(...orderBy)
         .limit(limit),
     counted: ({ where, limit }) =>
-      db.select({ one: invitations.id }).from(invitations).where(and(own, where)).limit(limit),
+      db.select({ one: invitations.id }).from(invitations).where(and(condition, where)).limit(limit),
     seen: (rows) => rows.map(({ invitation, ...letter }) => ({ ...invitation, ...letter, ...mayDo(invitation) })),
   })
 }

@@ -5,7 +5,7 @@ import { write } from '../../../db/open.ts'
 import { findUserByEmail } from '../../../people/data/users.ts'
 import { newPersonFields, readNewPassword, withoutPasswords } from '../../../people/log-in/new-person.ts'
 import { rememberBrowser } from '../../../people/log-in/throttle/browser.ts'
-import { found, LogInFirst, Refusal } from '../../../web/answer/errors.ts'
+import { LogInFirst, orNotFound, Refusal } from '../../../web/answer/errors.ts'
 import { emailKey } from '../../../web/fields.ts'
 import { type Form, newForm, readForm } from '../../../web/request/forms.ts'
 import { signIn } from '../../../web/request/session.ts'
@@ -77,7 +77,7 @@ export default async function offerRoutes(app: FastifyInstance) {
 }
 
 function offerOf(request: FastifyRequest): Offer {
-  return found(findOffer(request.server.db, tokenOf(request), request.server.now()))
+  return orNotFound(findOffer(request.server.db, tokenOf(request), request.server.now()))
 }
 
 function tokenOf(request: FastifyRequest): string {

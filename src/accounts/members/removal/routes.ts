@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { apart } from '../../../db/apart.ts'
 import { write } from '../../../db/open.ts'
-import { found } from '../../../web/answer/errors.ts'
+import { orNotFound } from '../../../web/answer/errors.ts'
 import { userIdOf } from '../../../web/request/address.ts'
 import { readForm } from '../../../web/request/forms.ts'
 import { actor } from '../../../web/request/viewer.ts'
@@ -29,7 +29,7 @@ export default async function memberRemovalRoutes(app: FastifyInstance) {
       const { input } = readForm(removal, request.body)
       const by = actor(request)
       const keptBy = input?.keep === 'yes' && userIdOf(request) !== user.id ? by : undefined
-      const removed = found(
+      const removed = orNotFound(
         write(db, by, (tx) => {
           const member = removeMember(
             tx,
@@ -56,7 +56,7 @@ export default async function memberRemovalRoutes(app: FastifyInstance) {
 
   function showRemoval(request: FastifyRequest, reply: FastifyReply, problem: string) {
     const { account } = request.member
-    const member = found(findMember(db, account.id, userIdOf(request)))
+    const member = orNotFound(findMember(db, account.id, userIdOf(request)))
     return reply.page('accounts/members/removal', {
       title: apart`Remove ${member.name}`,
       member,

@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { apart } from '../../../db/apart.ts'
 import { write } from '../../../db/open.ts'
 import { adminRole, type Role, roleName } from '../../../policy.ts'
-import { found } from '../../../web/answer/errors.ts'
+import { orNotFound } from '../../../web/answer/errors.ts'
 import type { Undo } from '../../../web/answer/notice.ts'
 import { undoneAct, version } from '../../../web/fields.ts'
 import { plural } from '../../../web/format.ts'
@@ -30,7 +30,7 @@ export default async function memberRoleRoutes(app: FastifyInstance) {
   const { db } = app
 
   app.get('/customer/users/:user/role', { config: { can: 'member.change' } }, async (request, reply) => {
-    const member = found(findMember(db, request.member.account.id, userIdOf(request)))
+    const member = orNotFound(findMember(db, request.member.account.id, userIdOf(request)))
     return reply.page('accounts/members/role', { title: apart`Role of ${member.name}`, member })
   })
 
@@ -42,7 +42,7 @@ export default async function memberRoleRoutes(app: FastifyInstance) {
       const { input } = readForm(roleChange, request.body)
       if (!input) return showMembers(request, reply.code(422), { problem: 'Choose a role from the list.' })
       const by = actor(request)
-      const who = found(findMember(db, account.id, userIdOf(request)))
+      const who = orNotFound(findMember(db, account.id, userIdOf(request)))
       const isOwn = who.userId === request.member.user.id
       // The page first says what ends with the role.
       const sent = listSent(db, who.userId, account.id)
@@ -56,7 +56,7 @@ export default async function memberRoleRoutes(app: FastifyInstance) {
       )
         return confirm(request, reply, { who, ...input, ends: { sent, tokens } })
       const keptBy = input.keep === 'yes' && !isOwn ? by : undefined
-      const changed = found(
+      const changed = orNotFound(
         write(db, by, (tx) => {
           const before = findMember(tx, account.id, who.userId)
           const after = changeRole(
@@ -78,11 +78,11 @@ export default async function memberRoleRoutes(app: FastifyInstance) {
       const { member, ended } = changed
       const roleNow = roleName(account.kind, member.role)
       const cancelled = ended > 0 ? ` ${plural(ended, 'invitation')} that they had sent ended.` : ''
-      const kept = keptBy && sent.total > 0 ? ` You took over ${plural(sent.total, 'invitation')}.` : ''
+      const takenOver = keptBy && sent.total > 0 ? ` You took over ${plural(sent.total, 'invitation')}.` : ''
       return reply.seeOther(
         '/customer/users',
         changed.changed
-          ? apart`${member.name} is ${roleNow} now.${cancelled}${kept}`
+          ? apart`${member.name} is ${roleNow} now.${cancelled}${takenOver}`
           : apart`${member.name} is already ${roleNow}. Nothing was changed.`,
         undoOf(request, who, { ...input, at: by.at }, changed),
       )

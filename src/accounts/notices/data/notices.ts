@@ -148,8 +148,8 @@ export function tellRemoved(
 ): void {
   const account = accountOf(tx, accountId)
   const who = doer(tx, actor, mail)
-  const own = !actor.bySupport && actor.accountId === accountId
-  const ask = own ? who : contact(tx, actor.bySupport ? null : actor.accountId, mail)
+  const fromInside = !actor.bySupport && actor.accountId === accountId
+  const ask = fromInside ? who : contact(tx, actor.bySupport ? null : actor.accountId, mail)
   const reason = { because: 'user', userId: person.userId, readerOf: accountId } as const
   tellPerson(
     { tx, actor, mail },

@@ -57,9 +57,9 @@ function find<Row>(
   const holdsAll = holds(sql`found.search`, words)
   if (!holdsAll) return []
   const ids = candidates(db, table, words)
-  const own = sql`accounts.id = found.account_id and accounts.partner_id = ${partnerId} and accounts.deleted_at is null`
+  const ofPartner = sql`accounts.id = found.account_id and accounts.partner_id = ${partnerId} and accounts.deleted_at is null`
   const from = ids
-    ? sql`${kind.rows} cross join accounts on ${own} ${kind.more} where ${isOneOf(kind.id, ids)} and ${kind.living} and ${holdsAll}`
+    ? sql`${kind.rows} cross join accounts on ${ofPartner} ${kind.more} where ${isOneOf(kind.id, ids)} and ${kind.living} and ${holdsAll}`
     : sql`(select id, name, identifier from accounts where partner_id = ${partnerId} and deleted_at is null
         order by created_at desc limit ${lookedThrough}) as accounts
         cross join ${kind.rows} on found.account_id = accounts.id ${kind.more} where ${kind.living} and ${holdsAll}`

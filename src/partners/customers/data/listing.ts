@@ -99,19 +99,20 @@ export function listCustomers(
   const values = { partnerId }
   const ofPartner = livingOf(placeholdersOf(values).partnerId)
   const rare = query.filters.status === 'suspended' && isFew(countSuspended(db)) ? isAmongSuspended : undefined
-  const own = few || rare ? amongFew(ofPartner) : ofPartner
+  const living = few || rare ? amongFew(ofPartner) : ofPartner
   return readPage(db, customerList, query, {
     values,
     narrowed: and(found, rare, narrowCustomers(query.filters, at), hasTag(partnerId, query.filters.tag)),
-    among: few || rare ? undefined : { table: accounts, own },
+    among: few || rare ? undefined : { table: accounts, own: living },
     rows: ({ where, orderBy, limit }) =>
       db
         .select({ ...columns, users, projectLimit, foundBy })
         .from(accounts)
-        .where(and(own, where))
+        .where(and(living, where))
         .orderBy(...orderBy)
         .limit(limit),
-    counted: ({ where, limit }) => db.select({ one: accounts.id }).from(accounts).where(and(own, where)).limit(limit),
+    counted: ({ where, limit }) =>
+      db.select({ one: accounts.id }).from(accounts).where(and(living, where)).limit(limit),
     seen: (rows) => rows,
   })
 }

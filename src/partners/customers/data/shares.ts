@@ -61,10 +61,10 @@ export class Shares {
   newest(need: number, most: number): AccountId[] {
     const { ids, bits } = this.#columns
     const wanted = Math.min(most, this.needs[need] ?? 0)
-    const found: AccountId[] = []
-    for (let place = this.size - 1; place >= 0 && found.length < wanted; place--)
-      if (((bits[place] ?? 0) >> need) & 1) found.push(ids[place] as AccountId)
-    return found
+    const newest: AccountId[] = []
+    for (let place = this.size - 1; place >= 0 && newest.length < wanted; place--)
+      if (((bits[place] ?? 0) >> need) & 1) newest.push(ids[place] as AccountId)
+    return newest
   }
 
   #add(needs: number, { users, projects, createdAt }: Share, sign: 1 | -1): void {

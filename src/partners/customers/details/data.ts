@@ -94,7 +94,7 @@ export function changeDetails(
     if (details.reference && findByReference(tx, partnerId, accountId, details.reference)) return 'taken'
 
     const { tags, ...texts } = details
-    const kept = {
+    const stored = {
       ...texts,
       referenceKey: foldCase(texts.reference),
       search: tieSearch(texts, tags),
@@ -102,8 +102,8 @@ export function changeDetails(
     }
     const { id } = tx
       .insert(ties)
-      .values({ ...kept, accountId, partnerId })
-      .onConflictDoUpdate({ target: ties.accountId, set: kept })
+      .values({ ...stored, accountId, partnerId })
+      .onConflictDoUpdate({ target: ties.accountId, set: stored })
       .returning({ id: ties.id })
       .get()
     tx.delete(tieTags).where(eq(tieTags.tieId, id)).run()

@@ -10,7 +10,7 @@ import { countProjects } from '../../../projects/data.ts'
 import { isCounted } from '../../../quotas/arithmetic.ts'
 import { usesOf } from '../../../quotas/data/uses.ts'
 import { findOpenRequest } from '../../../quotas/requests/data/reading.ts'
-import { found } from '../../../web/answer/errors.ts'
+import { orNotFound } from '../../../web/answer/errors.ts'
 import { version } from '../../../web/fields.ts'
 import { type Form, newForm, readForm } from '../../../web/request/forms.ts'
 import { actor } from '../../../web/request/viewer.ts'
@@ -62,13 +62,13 @@ export default async function customerDetailRoutes(app: FastifyInstance) {
     const partnerId = request.member.account.id
     const form = readForm(details, request.body)
     if (!form.input) return showForm(request, reply.code(422), customer, { form })
-    const { version, ...kept } = form.input
+    const { version, ...typed } = form.input
     const { identifier } = customer
     const before = findDetails(db, partnerId, customer.id)
     const by = actor(request)
-    const done = found(changeDetails(db, by, { partnerId, identifier }, { wanted: kept, version }))
+    const done = orNotFound(changeDetails(db, by, { partnerId, identifier }, { wanted: typed, version }))
     if (done === 'taken') {
-      const other = findByReference(db, partnerId, customer.id, kept.reference)
+      const other = findByReference(db, partnerId, customer.id, typed.reference)
       form.errors.reference = apart`${other ?? 'Another customer'} has this reference.`
       return showForm(request, reply.code(422), customer, { form })
     }
@@ -82,7 +82,7 @@ export default async function customerDetailRoutes(app: FastifyInstance) {
     return reply.seeOther(
       `/partner/customers/${customer.identifier}`,
       done === 'unchanged' ? 'Nothing was changed.' : apart`The details of ${customer.name} were saved.`,
-      done === 'unchanged' ? undefined : undoOf(before, kept, { identifier, at: by.at }),
+      done === 'unchanged' ? undefined : undoOf(before, typed, { identifier, at: by.at }),
     )
   })
 }

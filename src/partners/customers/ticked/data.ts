@@ -58,18 +58,18 @@ export function findTicked(db: Db, partnerId: AccountId, identifier: string): Ti
 }
 
 function readTicked(db: Db, partnerId: AccountId, identifiers: string[]): TickedCustomer[] {
-  const own = and(livingOf(partnerId), isOneOf(accounts.identifier, identifiers))
+  const where = and(livingOf(partnerId), isOneOf(accounts.identifier, identifiers))
   const tags = new Map<AccountId, string[]>()
   for (const { accountId, tag } of db
     .select({ accountId: ties.accountId, tag: tieTags.tag })
     .from(accounts)
     .innerJoin(ties, and(eq(ties.accountId, accounts.id), eq(ties.partnerId, partnerId)))
     .innerJoin(tieTags, eq(tieTags.tieId, ties.id))
-    .where(own)
+    .where(where)
     .orderBy(asc(tieTags.tagKey))
     .all())
     tags.set(accountId, [...(tags.get(accountId) ?? []), tag])
-  const customers = db.select(columns).from(accounts).where(own).all()
+  const customers = db.select(columns).from(accounts).where(where).all()
   const uses = usesOf(
     db,
     customers.map(({ id }) => id),

@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { asAccountId } from '../../../db/ids.ts'
 import { can } from '../../../policy.ts'
 import { findPlan, listPlanNames, type Plan } from '../../../quotas/plans/data/plans.ts'
-import { badRequest, found, notFound } from '../../../web/answer/errors.ts'
+import { badRequest, notFound, orNotFound } from '../../../web/answer/errors.ts'
 import { LastResults, type SeveralResult } from '../../../web/answer/several.ts'
 import { idChoice, identifierPattern, line, readId, undoneAct, version } from '../../../web/fields.ts'
 import { csvDownload, listRows } from '../../../web/lists/csv.ts'
@@ -70,7 +70,7 @@ export default async function tickedCustomerRoutes(app: FastifyInstance) {
         return showPreview(request, reply.code(422), { ...preview, form })
       }
       const { reason, tag, since, plan: chosenPlan } = form.input
-      const plan = chosenPlan && found(findPlan(db, partnerId, chosenPlan.id))
+      const plan = chosenPlan && orNotFound(findPlan(db, partnerId, chosenPlan.id))
       if (plan && plan.version !== chosenPlan.version)
         return showPreview(request, reply.code(409), { ...preview, form, plan, problem: planChanged })
       const typed = { reason, tag, plan }
@@ -116,7 +116,7 @@ async function showChoice(request: FastifyRequest, reply: FastifyReply, act: Tic
   const preview = { act, path, customers, missing, more, list, form }
   if (act.asks === 'plan') {
     if (planId !== undefined) {
-      const plan = found(findPlan(db, partnerId, found(readId(String(planId)))))
+      const plan = orNotFound(findPlan(db, partnerId, orNotFound(readId(String(planId)))))
       return showPreview(request, reply, { ...preview, tag: '', plan })
     }
     const plans = listPlanNames(db, partnerId)

@@ -24,8 +24,8 @@ export type Moved = 'moved' | 'unchanged' | 'no-partner' | 'suspended-partner' |
 
 /** A partner account that is not deleted, to move a customer to. */
 function findPartner(db: Db, identifier: string): Account | undefined {
-  const own = and(eq(accounts.identifier, identifier), eq(accounts.kind, 'partner'), isNull(accounts.deletedAt))
-  return db.select().from(accounts).where(own).get()
+  const where = and(eq(accounts.identifier, identifier), eq(accounts.kind, 'partner'), isNull(accounts.deletedAt))
+  return db.select().from(accounts).where(where).get()
 }
 
 /**
@@ -40,8 +40,8 @@ export function moveAccount(
   tell: MailContext,
 ): Moved | undefined {
   return write(db, actor, (tx) => {
-    const own = and(eq(accounts.id, accountId), eq(accounts.kind, 'customer'), isNull(accounts.deletedAt))
-    const account = tx.select().from(accounts).where(own).get()
+    const where = and(eq(accounts.id, accountId), eq(accounts.kind, 'customer'), isNull(accounts.deletedAt))
+    const account = tx.select().from(accounts).where(where).get()
     if (!account) return undefined
     const partner = to === null ? undefined : findPartner(tx, to)
     if (to !== null && !partner) return 'no-partner'
@@ -58,7 +58,7 @@ export function moveAccount(
     endSuspensionByPartner(tx, actor, accountId)
     tx.update(accounts)
       .set({ partnerId: partner?.id ?? null })
-      .where(own)
+      .where(where)
       .run()
     const [from, now] = [before?.name ?? null, partner?.name ?? null]
     record(tx, actor, { kind: 'account.moved', accountId, change: { partner: [from, now] } })
@@ -78,8 +78,8 @@ export function moveAccount(
 
 /** What the customer takes from the pool of its new partner: its number or, where that is more, what it has allocated. */
 function takes(tx: Db, accountId: AccountId): Want[] {
-  const own = findQuotas(tx, { level: 'account', accountId })?.quotas ?? []
-  return own.map(({ resource, own: { limit, allocated } }) => ({ resource, amount: allocationOf(limit, allocated) }))
+  const quotas = findQuotas(tx, { level: 'account', accountId })?.quotas ?? []
+  return quotas.map(({ resource, own: { limit, allocated } }) => ({ resource, amount: allocationOf(limit, allocated) }))
 }
 
 /** Each side reads who the other is. */

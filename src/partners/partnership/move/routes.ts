@@ -5,7 +5,7 @@ import { findTies } from '../../../accounts/endings/data/foreseeing.ts'
 import { supportedAccount } from '../../../accounts/scope.ts'
 import { apart } from '../../../db/apart.ts'
 import { findOpenRequest } from '../../../quotas/requests/data/reading.ts'
-import { found } from '../../../web/answer/errors.ts'
+import { orNotFound } from '../../../web/answer/errors.ts'
 import { withUnit } from '../../../web/format.ts'
 import { type Form, newForm, readForm } from '../../../web/request/forms.ts'
 import { supportActor } from '../../../web/request/viewer.ts'
@@ -40,11 +40,11 @@ export default async function accountTransferRoutes(app: FastifyInstance) {
     if (!form.input) return show(request, reply.code(422), form)
     const { to, partner } = form.input
     const tell = { post, publicUrl, panelName, supportEmail }
-    const done = found(
+    const done = orNotFound(
       moveAccount(db, supportActor(request), { accountId: id, to: to === 'none' ? null : partner }, tell),
     )
     if (done === 'moved') {
-      const now = found(findAccount(db, id)).partnerName
+      const now = orNotFound(findAccount(db, id)).partnerName
       return reply.seeOther(
         '/support/accounts',
         apart`${name} is looked after by ${now ?? 'Support'} now. Everyone affected gets an e-mail.`,
@@ -57,14 +57,14 @@ export default async function accountTransferRoutes(app: FastifyInstance) {
   /** Only customer accounts have a partner. */
   function customerOf(request: FastifyRequest) {
     const account = supportedAccount(request)
-    return found(account.kind === 'customer' ? account : undefined)
+    return orNotFound(account.kind === 'customer' ? account : undefined)
   }
 
   function show(request: FastifyRequest, reply: FastifyReply, form: Form) {
     const account = customerOf(request)
     return reply.page('partners/partnership/move/index', {
       title: apart`Move ${account.name}`,
-      details: found(findAccount(db, account.id)),
+      details: orNotFound(findAccount(db, account.id)),
       ties: findTies(db, account),
       asks: findOpenRequest(db, account.id) !== undefined,
       form,

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { found } from '../../../web/answer/errors.ts'
+import { orNotFound } from '../../../web/answer/errors.ts'
 import { actor } from '../../../web/request/viewer.ts'
 import { requestPartnership } from '../data.ts'
 
@@ -33,7 +33,7 @@ export default async function partnerRequestRoutes(app: FastifyInstance) {
       })
       return reply.seeOther(
         '/customer/account',
-        `${found(asked) ? 'Support has your request.' : 'Support already had a request of this account.'} The person who asked gets an e-mail when it is decided.`,
+        `${orNotFound(asked) ? 'Support has your request.' : 'Support already had a request of this account.'} The person who asked gets an e-mail when it is decided.`,
       )
     },
   )

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
-import { found } from '../../../web/answer/errors.ts'
+import { orNotFound } from '../../../web/answer/errors.ts'
 import { type Form, newForm, readForm } from '../../../web/request/forms.ts'
 import { signIn } from '../../../web/request/session.ts'
 import { actor } from '../../../web/request/viewer.ts'
@@ -18,7 +18,7 @@ export default async function emailLinkRoutes(app: FastifyInstance) {
   app.get('/profile/email/:token', byToken, async (request, reply) => show(request, reply))
 
   app.post('/profile/email/:token', byToken, async (request, reply) => {
-    const user = found(findUser(db, request.signedIn.id))
+    const user = orNotFound(findUser(db, request.signedIn.id))
     if (user.emailProvedAt === null) return proveAnew(request, reply, user)
     readForm(z.strictObject({}), request.body)
     const sessionHash = request.viewer.sessionKey

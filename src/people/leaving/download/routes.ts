@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { write } from '../../../db/open.ts'
 import { record } from '../../../records/record.ts'
 import { sendFile } from '../../../web/answer/downloads.ts'
-import { found } from '../../../web/answer/errors.ts'
+import { orNotFound } from '../../../web/answer/errors.ts'
 import { isoTime } from '../../../web/format.ts'
 import { actor } from '../../../web/request/viewer.ts'
 import { collectPersonalData } from './data/collecting.ts'
@@ -20,7 +20,7 @@ export default async function personalDataRoutes(app: FastifyInstance) {
   app.post('/profile/data', { config: { can: 'profile.see', confirm: 'download' } }, async (request, reply) => {
     const { id } = request.signedIn
     return sendFile(reply, 'my-data.json', 'application/json; charset=utf-8', () => {
-      const sections = found(collectPersonalData(db, id))
+      const sections = orNotFound(collectPersonalData(db, id))
       const by = actor(request)
       write(db, by, (tx) => record(tx, by, { kind: 'user.data-downloaded', userId: id }))
       return Readable.from(jsonParts(sections), { objectMode: false })

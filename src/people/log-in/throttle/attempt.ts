@@ -8,22 +8,22 @@ type Owner = { id: UserId; passwordHash: string }
 
 /** An attempt to log in with a password. `user` is whose address it is, if anybody's. */
 export function logInAttempt(request: FastifyRequest, email: string, user: Owner | undefined): Attempt {
-  return own(request, user) ?? { account: logInCounter(email), address: request.ip }
+  return ofBrowser(request, user) ?? { account: logInCounter(email), address: request.ip }
 }
 
 /** An attempt at the second step, which only somebody with the password reaches: strangers do not count here. */
 export function secondStepAttempt(request: FastifyRequest, user: Owner): Attempt {
-  return own(request, user) ?? { account: `second step ${user.id}`, address: request.ip }
+  return ofBrowser(request, user) ?? { account: `second step ${user.id}`, address: request.ip }
 }
 
 /** An attempt to log in with a passkey. `user` is whose it is, if anybody's: who knows of it holds it, or saw it used. */
 export function passkeyAttempt(request: FastifyRequest, credential: string | undefined, user: Owner | undefined) {
-  return own(request, user) ?? { account: `passkey ${credential ?? request.ip}`, address: request.ip }
+  return ofBrowser(request, user) ?? { account: `passkey ${credential ?? request.ip}`, address: request.ip }
 }
 
 /** A request for a new password. */
 export function resetAttempt(request: FastifyRequest, email: string, user: Owner | undefined): Attempt {
-  const browser = own(request, user)
+  const browser = ofBrowser(request, user)
   return browser
     ? { ...browser, account: `reset ${browser.account}` }
     : { account: resetCounter(email), address: request.ip }
@@ -36,7 +36,7 @@ export function sessionAttempt(request: FastifyRequest, act: string): Attempt {
 }
 
 /** A browser that the user has logged in with has a counter of its own, whatever address it is at. */
-function own(request: FastifyRequest, user: Owner | undefined): Attempt | undefined {
+function ofBrowser(request: FastifyRequest, user: Owner | undefined): Attempt | undefined {
   const browser = knownBrowser(request, user)
   return browser && user ? { account: `browser ${browser} ${user.id}`, address: undefined, owner: user.id } : undefined
 }

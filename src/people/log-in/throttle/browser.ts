@@ -22,16 +22,16 @@ const nobody: Owner = { id: asUserId(0), passwordHash: '' }
 /** The browser's own random name, where this user has logged in with it since the password was set; else undefined. */
 export function knownBrowser(request: FastifyRequest, user: Owner | undefined): string | undefined {
   const { browser, seals } = read(request)
-  const own = sealOf(request.server, browser, user ?? nobody)
-  return seals.some((seal) => timingSafeEqual(Buffer.from(seal), Buffer.from(own))) ? browser : undefined
+  const ownSeal = sealOf(request.server, browser, user ?? nobody)
+  return seals.some((seal) => timingSafeEqual(Buffer.from(seal), Buffer.from(ownSeal))) ? browser : undefined
 }
 
 /** Lets the browser show from now on that this user has logged in with it. For after the whole log-in. */
 export function rememberBrowser(request: FastifyRequest, reply: FastifyReply, user: Owner): void {
   const { server } = request
   const { browser, seals } = read(request)
-  const own = sealOf(server, browser, user)
-  const value = [browser, own, ...seals.filter((seal) => seal !== own).slice(0, mostUsers - 1)].join('.')
+  const ownSeal = sealOf(server, browser, user)
+  const value = [browser, ownSeal, ...seals.filter((seal) => seal !== ownSeal).slice(0, mostUsers - 1)].join('.')
   reply.setCookie(nameIn(server), value, { ...cookieOptions(server.config), maxAge: lifetime })
 }
 

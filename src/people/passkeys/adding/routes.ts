@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { apart } from '../../../db/apart.ts'
-import { found, notFound } from '../../../web/answer/errors.ts'
+import { notFound, orNotFound } from '../../../web/answer/errors.ts'
 import { passkeyName } from '../../../web/fields.ts'
 import { browserName } from '../../../web/format.ts'
 import { type Form, newForm, readForm } from '../../../web/request/forms.ts'
@@ -79,7 +79,7 @@ export default async function passkeyAddingRoutes(app: FastifyInstance) {
 function showAdding(request: FastifyRequest, reply: FastifyReply, form: Form) {
   const { credential, ...values } = form.values
   const alone = values.alone !== 'no'
-  const user = found(findUser(request.server.db, request.signedIn.id))
+  const user = orNotFound(findUser(request.server.db, request.signedIn.id))
   return reply.page('people/passkeys/new', {
     title: alone ? 'Add a passkey' : 'Add a security key',
     form: { values, errors: form.errors },

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { write } from '../../../db/open.ts'
-import { found } from '../../../web/answer/errors.ts'
+import { orNotFound } from '../../../web/answer/errors.ts'
 import { dateTime } from '../../../web/format.ts'
 import { forReader } from '../../../web/reader.ts'
 import { readForm } from '../../../web/request/forms.ts'
@@ -25,7 +25,7 @@ export default async function passwordChangeRoutes(app: FastifyInstance) {
   const { db } = app
 
   app.post('/profile/password', { config: { can: 'profile.change' } }, async (request, reply) => {
-    const user = found(findUser(db, request.signedIn.id))
+    const user = orNotFound(findUser(db, request.signedIn.id))
     const form = readForm(passwordChange, request.body)
     if (form.input) {
       const attempt = sessionAttempt(request, 'proof')

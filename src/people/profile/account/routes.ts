@@ -3,7 +3,7 @@ import { findOwnAccount } from '../../../accounts/data/switcher.ts'
 import { foreseeEnd } from '../../../accounts/endings/data/foreseeing.ts'
 import { removeMember } from '../../../accounts/members/data.ts'
 import { apart } from '../../../db/apart.ts'
-import { found } from '../../../web/answer/errors.ts'
+import { orNotFound } from '../../../web/answer/errors.ts'
 import { actor } from '../../../web/request/viewer.ts'
 
 export default async function accountLeavingRoutes(app: FastifyInstance) {
@@ -28,22 +28,22 @@ export default async function accountLeavingRoutes(app: FastifyInstance) {
         apart`You are the last admin of ${account.name}. Make somebody else an admin first.`,
       )
     }
-    found(left)
+    orNotFound(left)
     return reply.seeOther('/profile', apart`You have left ${account.name}.`)
   })
 
   function ownAccount(request: FastifyRequest) {
     const { identifier } = request.params as { identifier: string }
-    return found(findOwnAccount(db, request.signedIn.id, identifier))
+    return orNotFound(findOwnAccount(db, request.signedIn.id, identifier))
   }
 
   function showLeaving(request: FastifyRequest, reply: FastifyReply, problem: string) {
-    const own = ownAccount(request)
+    const account = ownAccount(request)
     return reply.page('people/profile/leaving', {
-      title: apart`Leave ${own.name}`,
-      own,
+      title: apart`Leave ${account.name}`,
+      own: account,
       problem,
-      ends: foreseeEnd(db, own.id, request.signedIn.id),
+      ends: foreseeEnd(db, account.id, request.signedIn.id),
     })
   }
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import * as z from 'zod'
-import { found } from '../../../web/answer/errors.ts'
+import { orNotFound } from '../../../web/answer/errors.ts'
 import { ownPath } from '../../../web/answer/redirects.ts'
 import { noteLogInResult } from '../../../web/metrics.ts'
 import { newForm, readForm } from '../../../web/request/forms.ts'
@@ -30,7 +30,7 @@ export default async function secondStepRoutes(app: FastifyInstance) {
     const form = readForm(logIn, request.body)
     if (!form.input) return showSecondStep(request, reply.code(422), form)
 
-    const user = found(findUser(db, half.id))
+    const user = orNotFound(findUser(db, half.id))
     const attempt = secondStepAttempt(request, user)
     const wait = tooSoon(request, reply, attempt)
     if (wait) {

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { apart } from '../../../db/apart.ts'
-import { found } from '../../../web/answer/errors.ts'
+import { orNotFound } from '../../../web/answer/errors.ts'
 import { userIdOf } from '../../../web/request/address.ts'
 import { supportActor } from '../../../web/request/viewer.ts'
 import { findUser } from '../../data/users.ts'
@@ -14,7 +14,7 @@ export default async function twoFactorResetRoutes(app: FastifyInstance) {
     '/support/users/:user/two-factor/removal',
     { config: { can: 'support.user', confirm: true } },
     async (request, reply) => {
-      const user = found(findUser(db, userIdOf(request)))
+      const user = orNotFound(findUser(db, userIdOf(request)))
       const tell = tellTwoFactor(app, user, 'reset by Support')
       const done = resetTwoFactor(db, supportActor(request), user.id, { accountId: null, tell })
       return reply.seeOther(

@@ -46,7 +46,7 @@ export const accessList = {
 export function listAccess(db: Db, accountId: AccountId, projectId: ProjectId, query: ListQuery): List<Access> {
   const values = { accountId, projectId }
   const the = placeholdersOf(values)
-  const own = and(equals(projectAccess.accountId, the.accountId), equals(projectAccess.projectId, the.projectId))
+  const condition = and(equals(projectAccess.accountId, the.accountId), equals(projectAccess.projectId, the.projectId))
   return readPage(db, accessList, query, {
     values,
     narrowed: matches(db, { table: 'users', id: projectAccess.userId, text: projectAccess.search }, query.q),
@@ -55,11 +55,11 @@ export function listAccess(db: Db, accountId: AccountId, projectId: ProjectId, q
         .select(accessFields)
         .from(projectAccess)
         .innerJoin(users, eq(users.id, projectAccess.userId))
-        .where(and(own, where))
+        .where(and(condition, where))
         .orderBy(...orderBy)
         .limit(limit),
     counted: ({ where, limit }) =>
-      db.select({ one: projectAccess.userId }).from(projectAccess).where(and(own, where)).limit(limit),
+      db.select({ one: projectAccess.userId }).from(projectAccess).where(and(condition, where)).limit(limit),
     seen: (rows) => rows,
   })
 }

@@ -28,8 +28,8 @@ function findDecidable(
   accountId: AccountId,
   id: number,
 ): QuotaRequest | undefined {
-  const own = and(eq(quotaRequests.id, id), eq(quotaRequests.accountId, accountId))
-  return findOne(db, and(own, openQuotaRequest, isLookedAfterBy(partnerId)))
+  const where = and(eq(quotaRequests.id, id), eq(quotaRequests.accountId, accountId))
+  return findOne(db, and(where, openQuotaRequest, isLookedAfterBy(partnerId)))
 }
 
 /**

@@ -139,18 +139,18 @@ const isOpen = sql`${quotaRequests.id} in (select waiting.id from quota_requests
 /** The open requests that this partner (null: Support) decides now. */
 export function listOpenRequests(db: Db, partnerId: AccountId | null, query: ListQuery): List<QuotaRequest> {
   const values = partnerId === null ? {} : { partnerId }
-  const own = and(isOpen, isLookedAfterBy(placeholdersOf(values).partnerId ?? null))
+  const condition = and(isOpen, isLookedAfterBy(placeholdersOf(values).partnerId ?? null))
   return readPage(db, openRequestList, query, {
     shape: partnerId === null ? 'support' : 'partner',
     values,
     narrowed: matches(db, { table: 'accounts', id: quotaRequests.accountId, text: accounts.search }, query.q),
-    rows: ({ where, orderBy, limit }) => selectRequests(db, { where: and(own, where), orderBy, limit }),
+    rows: ({ where, orderBy, limit }) => selectRequests(db, { where: and(condition, where), orderBy, limit }),
     counted: ({ where, limit }) =>
       db
         .select({ one: quotaRequests.id })
         .from(quotaRequests)
         .innerJoin(accounts, eq(accounts.id, quotaRequests.accountId))
-        .where(and(own, where))
+        .where(and(condition, where))
         .limit(limit),
     seen: (rows) => withAmounts(db, rows),
   })
@@ -178,13 +178,13 @@ export const ownRequestList = {
 
 export function listRequestsOf(db: Db, accountId: AccountId, query: ListQuery): List<QuotaRequest> {
   const values = { accountId }
-  const own = equals(quotaRequests.accountId, placeholdersOf(values).accountId)
+  const condition = equals(quotaRequests.accountId, placeholdersOf(values).accountId)
   return readPage(db, ownRequestList, query, {
     values,
     narrowed: undefined,
-    rows: ({ where, orderBy, limit }) => selectRequests(db, { where: and(own, where), orderBy, limit }),
+    rows: ({ where, orderBy, limit }) => selectRequests(db, { where: and(condition, where), orderBy, limit }),
     counted: ({ where, limit }) =>
-      db.select({ one: quotaRequests.id }).from(quotaRequests).where(and(own, where)).limit(limit),
+      db.select({ one: quotaRequests.id }).from(quotaRequests).where(and(condition, where)).limit(limit),
     seen: (rows) => withAmounts(db, rows),
   })
 }

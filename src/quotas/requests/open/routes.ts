@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { canAct } from '../../../accounts/data/caretaker.ts'
 import type { ListQuery } from '../../../db/list.ts'
-import { found } from '../../../web/answer/errors.ts'
+import { orNotFound } from '../../../web/answer/errors.ts'
 import { amount } from '../../../web/fields.ts'
 import { listDownload } from '../../../web/lists/csv.ts'
 import { readList } from '../../../web/lists/list.ts'
@@ -57,7 +57,7 @@ export default async function openRequestRoutes(app: FastifyInstance) {
     const share = findAutomaticShare(db, account.id)
     return reply.page('quotas/partner', {
       title: 'Quotas',
-      quotas: found(findQuotas(db, { level: 'pool', accountId: account.id })).quotas,
+      quotas: orNotFound(findQuotas(db, { level: 'pool', accountId: account.id })).quotas,
       list: listOpenRequests(db, account.id, readList(request, openRequestList)),
       acts: canAct(db, account.id),
       form: form ?? newForm({ share: share === null ? '' : String(share) }),

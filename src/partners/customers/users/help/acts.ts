@@ -9,7 +9,7 @@ import { isOnlyInCustomers, resetTwoFactor, sendPasswordLink } from '../../../..
 import { listPasskeys } from '../../../../people/passkeys/data.ts'
 import { tellTwoFactor } from '../../../../people/two-factor/letter.ts'
 import type { Person } from '../../../../records/record.ts'
-import { found, notFound } from '../../../../web/answer/errors.ts'
+import { notFound, orNotFound } from '../../../../web/answer/errors.ts'
 import { userIdOf } from '../../../../web/request/address.ts'
 import { actor } from '../../../../web/request/viewer.ts'
 import type { Customer } from '../../../data.ts'
@@ -91,8 +91,8 @@ function helper(request: FastifyRequest, still: (tx: Db) => void): Person {
 function helpedOf(request: FastifyRequest, db = request.server.db) {
   const customer = customerOf(request, db)
   const userId = userIdOf(request)
-  const member = found(findMember(db, customer.id, userId))
+  const member = orNotFound(findMember(db, customer.id, userId))
   // The partner’s own people are helped by Support.
   if (member.fromPartner) throw notFound()
-  return { customer, member, user: found(findUser(db, userId)) }
+  return { customer, member, user: orNotFound(findUser(db, userId)) }
 }

@@ -32,6 +32,6 @@ export function* inOrder<Row>(one: Iterator<WithId<Row>>, other: Iterator<WithId
   }
 }
 
-export function* inPieces<Row>(ids: number[], read: (some: number[]) => Row[]): Generator<Row> {
+export function* inPieces<Row>(ids: number[], read: (piece: number[]) => Row[]): Generator<Row> {
   for (let n = 0; n < ids.length; n += pageSize) yield* read(ids.slice(n, n + pageSize))
 }

@@ -203,8 +203,8 @@ export function forgetMentions(tx: Db, person: Known): void {
 
 /** The names and e-mails that records told of, and attempts on the log-in. */
 export function forgetChanges(tx: Db, person: Known): void {
-  const own = and(eq(personalChanges.userId, person.id), inArray(personalChanges.field, ['name', 'email']))
-  tx.delete(personalChanges).where(own).run()
+  const where = and(eq(personalChanges.userId, person.id), inArray(personalChanges.field, ['name', 'email']))
+  tx.delete(personalChanges).where(where).run()
   for (const account of person.emails.flatMap((email) => [logInCounter(email), resetCounter(email)]))
     forgive(tx, { account, address: undefined })
 }

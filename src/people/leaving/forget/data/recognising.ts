@@ -134,8 +134,8 @@ export function lettersTo(db: Db, person: Known): number[] {
 function lettersToAddress(db: Db, key: string): number[] {
   const local = key.slice(0, key.lastIndexOf('@') + 1)
   const ids = findMatches(db, 'letters', letters.search, local)
-  const found = ids ? isOneOf(letters.id, ids) : sql`instr(${letters.search}, ${fold(local)}) > 0`
-  const rows = db.select({ id: letters.id, email: letters.email }).from(letters).where(found).all()
+  const where = ids ? isOneOf(letters.id, ids) : sql`instr(${letters.search}, ${fold(local)}) > 0`
+  const rows = db.select({ id: letters.id, email: letters.email }).from(letters).where(where).all()
   return idsOf(rows.filter(({ email }) => emailKey(email) === key))
 }
 
