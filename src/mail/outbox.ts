@@ -30,8 +30,8 @@ export type Letter<Kind extends LetterKind = LetterKind> = {
 }
 
 /**
- * Puts a letter into the outbox, in the transaction of what it tells about, and returns its id. Left out (undefined) where its
- * reader's address is not proved and it is no letter that may go there all the same.
+ * Puts an e-mail into the outbox, in the transaction of the act that it reports, and returns its id. Undefined if the reader's
+ * address is not confirmed and this kind of e-mail must not go to such an address.
  */
 export type Post = <Kind extends LetterKind>(tx: Db, at: number, letter: Letter<Kind>) => number | undefined
 

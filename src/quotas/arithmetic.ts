@@ -56,7 +56,7 @@ export type Shortage = { resource: Resource; bound: QuotaLevel; available: numbe
 export class NotEnough extends Error {
   readonly shortages: Shortage[]
   constructor(shortages: Shortage[]) {
-    super('The level above has not enough available.')
+    super('The level above does not have enough available.')
     this.shortages = shortages
   }
 }

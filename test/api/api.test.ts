@@ -41,20 +41,23 @@ t.test('a partner’s program creates a customer, describes, suspends, resumes, 
   t.match(page.body, 'Wayne', 'pages show it')
 })
 
-t.test('a customer gets the plan for new customers, or is not created where the pool has not enough', async (t) => {
-  const panel = await startApp(t)
-  const ask = program(panel.app, tokenOf(panel, 'petra', 'cloudhaus'))
-  const petra = await panel.signIn('petra')
-  await petra.submit('/partner/plans/new', 'Create plan', { planName: 'M', cores: '8', newCustomers: 'yes' })
-  t.equal((await ask('POST', '/accounts/cloudhaus/customers', { name: 'Wayne' })).status, 201)
-  t.equal((await petra.get('/partner/customers/wayne/quotas')).value('cores'), '8')
-  const olga = await panel.signIn('olga')
-  await olga.submit('/support/accounts/cloudhaus/quotas', 'Save pool', { cores: '10' })
-  const short = await ask('POST', '/accounts/cloudhaus/customers', { name: 'Stark' })
-  t.equal(short.status, 409, short.text)
-  t.match(short.body.detail, 'Cores: the pool has 2 left, and the plan takes 8')
-  t.equal((await ask('GET', '/accounts/cloudhaus/customers/stark')).status, 404)
-})
+t.test(
+  'a customer gets the plan for new customers, or is not created where the pool does not have enough',
+  async (t) => {
+    const panel = await startApp(t)
+    const ask = program(panel.app, tokenOf(panel, 'petra', 'cloudhaus'))
+    const petra = await panel.signIn('petra')
+    await petra.submit('/partner/plans/new', 'Create plan', { planName: 'M', cores: '8', newCustomers: 'yes' })
+    t.equal((await ask('POST', '/accounts/cloudhaus/customers', { name: 'Wayne' })).status, 201)
+    t.equal((await petra.get('/partner/customers/wayne/quotas')).value('cores'), '8')
+    const olga = await panel.signIn('olga')
+    await olga.submit('/support/accounts/cloudhaus/quotas', 'Save pool', { cores: '10' })
+    const short = await ask('POST', '/accounts/cloudhaus/customers', { name: 'Stark' })
+    t.equal(short.status, 409, short.text)
+    t.match(short.body.detail, 'Cores: the pool has 2 left, and the plan takes 8')
+    t.equal((await ask('GET', '/accounts/cloudhaus/customers/stark')).status, 404)
+  },
+)
 
 t.test('lists go page by page, and know no parameter but their own', async (t) => {
   const panel = await startApp(t)

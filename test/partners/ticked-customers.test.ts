@@ -271,7 +271,7 @@ t.test('a plan is applied to several customers, each for itself, after a preview
   t.equal(done.location, `${base}/result`)
   const result = await petra.open(`${base}/result`)
   t.equal(result.notice, '1 customer has the limits of the plan M now.')
-  t.match(result.text, /Initech initech the pool has not enough: 4 of Cores left, 8 more needed/)
+  t.match(result.text, /Initech initech the pool does not have enough: 4 of Cores left, 8 more needed/)
   t.same(
     [await limitsOf('acme'), await limitsOf('c-1'), await limitsOf('initech')],
     [

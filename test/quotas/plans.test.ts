@@ -206,7 +206,7 @@ t.test('at most one plan is the default, and the history says which was', async 
   t.same(limitsOf(panel, 'free'), {})
 })
 
-t.test('a pool that has not enough for the plan creates no customer', async (t) => {
+t.test('a pool that does not have enough for the plan creates no customer', async (t) => {
   const panel = await startApp(t)
   const petra = await panel.signIn('petra')
   const olga = await panel.signIn('olga')

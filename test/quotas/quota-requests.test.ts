@@ -157,7 +157,7 @@ t.test('bad requests are refused with the reason at the field, and nothing lost'
   t.same(numbers(panel), { 'acme account cores': 10 })
 })
 
-t.test('an approval fails, with the reason, when the pool has not enough', async (t) => {
+t.test('an approval fails, with the reason, when the pool does not have enough', async (t) => {
   const { panel, petra, stella, olga } = await start(t, ['petra', 'stella', 'olga'])
   await olga.submit('/support/accounts/cloudhaus/quotas', 'Save pool', { cores: '10', ram: '100' })
   await petra.submit('/partner/customers/initech/quotas', 'Save quotas', { cores: '6' })

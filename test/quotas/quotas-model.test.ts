@@ -1,6 +1,6 @@
 // node test/quotas/quotas-model.test.ts [RUNS=100] [SEED=1]
 // Random sequences of all that changes quotas, against a plain model that is written down here once
-// more: after each act the answer, every number and what each level has allocated out must be the same. Asking for more
+// more: after each act the answer, every number and what each level has allocated must be the same. Asking for more
 // never gives less: after each request and approval no limit is lower than before, none is there that was not, and
 // nothing that fitted is over its limit.
 
@@ -72,7 +72,7 @@ class Model {
     )
   }
 
-  /** Whether an act leaves no level more allocated out than its number, where the act has allocated out more of it. */
+  /** Whether an act that allocates more leaves no level with more allocated than its limit. */
   allows(act: () => void): boolean {
     const before = this.figures()
     const undo = this.snapshot()
@@ -85,7 +85,7 @@ class Model {
     return fits
   }
 
-  /** What each level has allocated out of each kind, beside its number. */
+  /** How much of each kind each level has allocated, and its limit. */
   figures() {
     return kinds.flatMap((kind) => [
       { allocated: this.allocatedByPool(kind), number: this.pool[kind] ?? null },
@@ -112,7 +112,7 @@ class Model {
     }
   }
 
-  /** Whether there is a limit to raise, and the new one is higher and holds what is allocated out. */
+  /** Whether there is a limit to raise, and the new one is higher and not below what is allocated. */
   raises(customer: ModelCustomer, { project }: Asked, kind: Kind, amount: number): boolean {
     const limit = (project ?? customer).limits[kind] ?? null
     return limit !== null && amount > limit && amount >= (project ? 0 : this.allocated(customer, kind))
@@ -223,7 +223,7 @@ t.test('random sequences of all quota acts come out as in a plain model', async 
           throw new Error(`${what}: ${JSON.stringify(real)}, but the model says ${JSON.stringify(expected)}`)
       }
 
-      /** Every limit with what is allocated out of it, by its place, as the panel has them. */
+      /** Every limit with how much of it is allocated, by its place, as the panel has them. */
       const levels = (model: Model) => {
         const holders: Holder[] = [
           { level: 'pool', accountId: partnerId },
@@ -251,9 +251,7 @@ t.test('random sequences of all quota acts come out as in a plain model', async 
             if (was.limit === null ? limit !== null : limit === null || limit < was.limit)
               throw new Error(`${place}: the limit was ${was.limit} and is ${limit}`)
             if (limit !== null && allocated > limit && allocated !== was.allocated)
-              throw new Error(
-                `${place}: ${allocated} are allocated out of ${limit}, and ${was.allocated} were of ${was.limit}`,
-              )
+              throw new Error(`${place}: ${allocated} of ${limit} allocated, before ${was.allocated} of ${was.limit}`)
             if (limit !== null && allocated > limit && was.allocated <= (was.limit ?? Infinity))
               throw new Error(`${place} is over its limit by it`)
           }

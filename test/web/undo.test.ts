@@ -252,7 +252,7 @@ t.test('an Undo gives back no access or role that was taken or changed anew', as
   await give('reader')
   const second = await removeAccess()
   const late = await opened(stella, await stella.press(first, 'Undo'))
-  t.match(late.notice, 'The access was changed since then. Nothing was changed.')
+  t.match(late.notice, 'Somebody has changed this access since then, so it was not undone.')
   t.same(toms(panel), [], 'the second removal stands')
   await stella.press(second, 'Undo')
   t.same(toms(panel), [{ role: 'reader' }])

@@ -20,7 +20,7 @@ export const sharedHeaders: Record<string, Header> = {
     schema: { type: 'string', enum: ['true'] },
   },
   'Retry-After': {
-    description: 'Ask again after so many seconds.',
+    description: 'Seconds to wait before trying again.',
     schema: { type: 'integer', format: 'int32', minimum: 1, maximum: 86_400 },
   },
   'WWW-Authenticate': { description: 'How to send a token.', schema: text },

@@ -173,7 +173,7 @@ export const customerOperations = [
       const { customer: identifier } = request.params as { customer: string }
       const { id } = orNotFound(findRestorable(db, account.id, identifier, by.at))
       if (typeof orNotFound(restoreAccount(db, by, account.id, id)) !== 'string')
-        return new Problem('conflict', 'Your pool has not enough left for the limits of this customer.')
+        return new Problem('conflict', 'Your pool does not have enough available for the limits of this customer.')
       return { status: 200, body: customerAnswer({ request, db, account }) }
     },
   }),

@@ -31,7 +31,7 @@ export const quotaRequest = z
     state: z.enum(['open', 'approved', 'declined', 'cancelled']),
     amounts: z.array(z.strictObject({ resource: z.string(), asked: z.int(), granted: z.int().nullable() })),
     reason: z.string(),
-    comment: z.string().meta({ description: 'What was said to the decision.' }),
+    comment: z.string().meta({ description: 'The comment on the decision.' }),
     requested_by: z.int().meta({ description: 'The number of the user who asked.' }),
     created_at: timeOf('When it was asked.'),
     ended_at: timeOf('When it was decided or cancelled; null while it is open.').nullable(),
@@ -54,11 +54,11 @@ export const showRequest = (one: QuotaRequest) => ({
 export const wishes = () =>
   z
     .record(z.string().max(50), amountShape)
-    .meta({ description: 'The wished limits by the keys of their resources.', example: { projects: 20 } })
+    .meta({ description: 'The requested limits, by resource key.', example: { projects: 20 } })
 
 export const endedRequest = () => new Problem('conflict', 'The request has ended.')
 export const notMore = () =>
-  new Problem('conflict', 'Each amount must be above the limit as it is, and hold what is allocated.')
+  new Problem('conflict', 'Each amount must be above the current limit and not below what is allocated.')
 
 type Place = Pick<Call, 'db' | 'account' | 'request'>
 
@@ -131,7 +131,7 @@ const approving = (desk: Desk): Operation =>
       const done = approveRequest(db, by, { ...ids, amounts, comment: body.comment }, request.server.mailContext)
       if (done === 'ended') return endedRequest()
       if (done !== 'approved')
-        return 'notMore' in done ? notMore() : new Problem('conflict', 'The pool has not enough left.')
+        return 'notMore' in done ? notMore() : new Problem('conflict', 'The pool does not have enough available.')
       return { status: 200, body: showRequest(requestAt(desk, call)) }
     },
   })

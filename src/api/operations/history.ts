@@ -85,8 +85,7 @@ export const historyOperations = [
     path: '/accounts/{account}/events-of-partner',
     can: 'partner-history.see',
     summary: 'Read what the partner did in its customers',
-    description:
-      'The oldest first, as in the account’s own history. `next` may be a number although no event has come.',
+    description: 'The oldest first, as in the account’s own history. `next` can be set even if `data` is empty.',
     read: (call) => showEvents(listEventsFrom(call.db, call.account.id, afterIn(call))),
   }),
   reading({
@@ -94,7 +93,7 @@ export const historyOperations = [
     path: '/accounts/{account}/customers/{customer}/events',
     can: 'partner-history.see',
     summary: 'Read what happened in a customer',
-    description: 'Since the partner looks after it.',
+    description: 'Only what happened since the partner began to look after it.',
     read: (call) => {
       const { id } = customerOf(call.request, call.db)
       return showEvents(listEvents(call.db, id, Math.max(afterIn(call), firstOfTie(call.db, id) - 1)))

@@ -93,7 +93,7 @@ const applying = {
   ...common,
   method: 'POST',
   description:
-    'All limits, or none if the pool has not enough. With the ETag of the preview as If-Match, exactly what that says.',
+    'Sets all limits, or none if the pool does not have enough available. With the ETag of the preview as If-Match, exactly what that says.',
   answer: quotaList,
   status: 200,
 } as const

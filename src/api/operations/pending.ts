@@ -142,7 +142,7 @@ function acts(room: Room): Operation[] {
       can: change,
       tag,
       summary: `Send an invitation${of} again`,
-      description: 'Earlier links end. Possible every five minutes.',
+      description: 'Earlier links end. Allowed once every five minutes.',
       answer: invitation,
       status: 200,
       do: (call) => ({

@@ -46,7 +46,7 @@ const show = (call: Place) => showPlan(call, planIn(call))
 const newName = () => planName().meta({ description: 'Up to 100 characters.', example: 'Small' })
 const newDefault = z
   .boolean()
-  .meta({ description: 'New customers get it, and no other plan any more.', example: false })
+  .meta({ description: 'New customers get this plan instead of the earlier default.', example: false })
 const newLimits = z.record(z.string().max(50), amountShape.nullable()).meta({
   description: 'By the keys of resources; null for no limit. What is left out stays.',
   example: { cores: 8 },

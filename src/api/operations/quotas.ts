@@ -102,7 +102,7 @@ export function changeQuotasOf(holderOf: HolderOf) {
     const { mailContext: mail } = request.server
     const done = giveLimits(db, by, holder, { amounts, remark: body.remark, version, mail })
     if (typeof done === 'object')
-      return new Problem('conflict', 'A level above has not enough left.', {
+      return new Problem('conflict', 'A level above does not have enough available.', {
         errors: done.shortages.map((shortage) => ({
           pointer: `#/limits/${shortage.resource.key}`,
           code: 'not-enough',

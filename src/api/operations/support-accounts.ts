@@ -155,7 +155,10 @@ export const supportAccountOperations = [
       const { identifier } = call.request.params as { identifier: string }
       const { id } = orNotFound(findRestorable(call.db, null, identifier, call.by.at))
       if (typeof orNotFound(restoreAccount(call.db, call.by, null, id)) !== 'string')
-        return new Problem('conflict', 'The pool of its partner has not enough left for its limits.')
+        return new Problem(
+          'conflict',
+          'The partner’s pool does not have enough available for the limits of this account.',
+        )
       return { status: 200, body: show(call) }
     },
   }),

@@ -135,9 +135,9 @@ export const supportPeopleOperations = [
     current: show,
     do: (call) => {
       const done = setDisabled(call.db, call.by, userOf(call.request).id, true)
-      if (done === 'self') return new Problem('conflict', 'You cannot disable yourself: another of Support has to.')
-      if (done === 'last-operator')
-        return new Problem('conflict', 'The panel keeps at least one user of Support who can log in.')
+      if (done === 'self')
+        return new Problem('conflict', 'You cannot disable yourself. Ask another Support user to do it.')
+      if (done === 'last-operator') return new Problem('conflict', 'At least one Support user must be able to log in.')
       return { status: 200, body: show(call) }
     },
   }),

@@ -112,7 +112,8 @@ function whose(request: FastifyRequest, { ofSupport }: Saveable): AccountId | nu
     return null
   }
   const { account } = request.formMeta
-  if (account === undefined) throw badRequest('It does not say which account it belongs to. Open the page again.')
+  if (account === undefined)
+    throw badRequest('This form does not say which account it belongs to. Open the page again.')
   return orNotFound(findOwnAccount(request.server.db, request.signedIn.id, account)).id
 }
 

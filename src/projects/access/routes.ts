@@ -51,7 +51,7 @@ export default async function accessRoutes(app: FastifyInstance) {
       { userIds: people, role, since },
     )
     if (given === 'stale')
-      return back(reply, { from, project }, 'The access was changed since then. Nothing was changed.')
+      return back(reply, { from, project }, 'Somebody has changed this access since then, so it was not undone.')
     if (!given) {
       form.errors.people =
         'Choose people from the list: one of them is not a user of this account. Nothing was changed.'

@@ -8,5 +8,5 @@ export function poolLacksForPlan(shortages: Shortage[]): string {
     const [has, takes] = [withUnit(available, { unit }), withUnit(more, { unit })]
     return apart`${name}: the pool has ${has} left, and the plan takes ${takes}.`
   })
-  return `Your pool has not enough for this plan. ${lacks.join(' ')}`
+  return `Your pool does not have enough for this plan. ${lacks.join(' ')}`
 }

@@ -49,9 +49,9 @@ export default async function supportUserRoutes(app: FastifyInstance) {
       })
     const ended = setDisabled(db, supportActor(request), id, true)
     if (ended === 'self')
-      return showUsers(request, reply.code(422), 'You cannot disable yourself: another of Support has to.')
+      return showUsers(request, reply.code(422), 'You cannot disable yourself. Ask another Support user to do it.')
     if (ended === 'last-operator')
-      return showUsers(request, reply.code(422), 'The panel keeps at least one user of Support who can log in.')
+      return showUsers(request, reply.code(422), 'At least one Support user must be able to log in.')
     const cancelled = ended ? ` ${plural(ended, 'invitation')} that they had sent ended.` : ''
     return reply.seeOther(
       '/support/users',

@@ -62,7 +62,7 @@ export default fp<GuardOptions>(async (app: FastifyInstance, options) => {
     if (inAccount && account !== undefined) sameAccount(request, account, options)
     if (!can(request.viewer.standings, action)) throw refusal(request)
     if (inAccount && account === undefined)
-      throw badRequest('It does not say which account it belongs to. Open the page again.')
+      throw badRequest('This form does not say which account it belongs to. Open the page again.')
     if (confirm && request.method === 'POST') await confirmed(request, reply, options)
   })
 })

@@ -231,7 +231,7 @@ function change(tx: Db, actor: Person, partnerId: AccountId, { change, name, lim
   return { words: renamed || limited ? 'changed' : 'nothing to change' }
 }
 
-/** Throws a RowFailed where the pool has not enough left. False when the limit is that already. */
+/** Throws a RowFailed where the pool does not have enough. False when the limit is that already. */
 function setProjectLimit(tx: Db, actor: Person, accountId: AccountId, limit: number | null): boolean {
   const projects = findResource(tx, countedResource)
   const amounts = new Map(projects ? [[projects.id, limit]] : [])

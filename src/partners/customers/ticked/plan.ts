@@ -40,7 +40,7 @@ function lacksInPool(db: Db, partnerId: AccountId, changed: TickedCustomer[], pl
       : []
   })
   if (lacks.length === 0) return ''
-  return `Your pool has not enough for all of them. ${lacks.join('. ')}. Customers that it cannot satisfy stay as they are.`
+  return `Your pool does not have enough for all of them. ${lacks.join('. ')}. Customers that it cannot satisfy stay as they are.`
 }
 
 /** Why a customer was left as it is; undefined where it has the plan’s limits now. */
@@ -52,7 +52,7 @@ function whyNotApplied(result: Applied): string | undefined {
     ({ resource, available, more }) =>
       apart`${withUnit(available, resource)} of ${resource.name} left, ${withUnit(more, resource)} more needed`,
   )
-  return `the pool has not enough: ${lacks.join('; ')}`
+  return `the pool does not have enough: ${lacks.join('; ')}`
 }
 
 /** Gives customers the limits of a plan. Those of one that the pool cannot satisfy stay, all of them. */

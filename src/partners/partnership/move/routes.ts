@@ -80,5 +80,5 @@ function wordsOf(refused: Exclude<Moved, 'moved'>, partner: string, name: string
     ({ resource, takes, available }) =>
       apart`${resource.name}: ${withUnit(takes, resource)} needed, ${withUnit(available, resource)} left`,
   )
-  return apart`The pool of “${partner}” has not enough for it. ${lacks.join('; ')}. Raise the pool first, or lower the customer’s quotas.`
+  return apart`The pool of “${partner}” does not have enough for it. ${lacks.join('; ')}. Raise the pool first, or lower the customer’s quotas.`
 }

@@ -33,7 +33,7 @@ export default async function partnerRequestRoutes(app: FastifyInstance) {
       })
       return reply.seeOther(
         '/customer/account',
-        `${orNotFound(asked) ? 'Support has your request.' : 'Support already had a request of this account.'} The person who asked gets an e-mail when it is decided.`,
+        `${orNotFound(asked) ? 'Support has your request.' : 'Support already has a request from this account.'} The person who asked gets an e-mail when it is decided.`,
       )
     },
   )

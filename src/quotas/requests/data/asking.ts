@@ -120,7 +120,7 @@ function approveAutomatically(
   if (!within || earlier) return false
   const byRule: Actor = { ...actor, userId: null, accountId: caretaker.id }
   try {
-    // Where the pool has not enough, the request stays open.
+    // Where the pool does not have enough, the request stays open.
     allOrNothing(tx, (inner) => grant(inner, byRule, { request, amounts, comment: '', automatic: true }, tell))
     return true
   } catch (error) {

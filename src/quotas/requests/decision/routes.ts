@@ -92,7 +92,7 @@ function approve(request: FastifyRequest, reply: FastifyReply, { partnerId, acco
   for (const { resource, asked } of open.amounts) {
     const wanted = typed.get(resource.id)
     const limit = quotas.find((quota) => quota.resource.id === resource.id)?.own.limit ?? null
-    if (wanted === null) form.errors[resource.key] = 'Enter a number. To give nothing of it, enter the limit as it is.'
+    if (wanted === null) form.errors[resource.key] = 'Enter a number. To approve no increase, enter the current limit.'
     // A form that was made after the limit had been lifted has no field for it.
     if (wanted !== undefined || limit !== null) amounts.set(resource.id, wanted ?? asked)
   }
