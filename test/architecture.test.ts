@@ -43,7 +43,7 @@ const edges: Record<string, string[]> = {
   partners: ['accounts', 'history', 'people', 'projects', 'quotas'],
   people: ['accounts', 'operations'],
   projects: ['accounts', 'quotas'],
-  quotas: ['accounts', 'partners', 'projects'],
+  quotas: ['accounts', 'history', 'partners', 'projects'],
   support: ['accounts', 'partners', 'people'],
   webhooks: [],
 }

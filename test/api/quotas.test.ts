@@ -123,3 +123,51 @@ t.test('an approval that the pool cannot pay changes nothing at all', async (t) 
   for (const table of ['limits', 'quota_requests', 'quota_request_amounts', 'records', 'letters'])
     t.same(panel.rows()[table], before[table], table)
 })
+
+t.test('an approval with other amounts gives the rest as asked, and nothing that was not asked for', async (t) => {
+  const panel = await startApp(t)
+  const petra = program(panel.app, tokenOf(panel, 'petra', 'cloudhaus'))
+  const stella = program(panel.app, tokenOf(panel, 'stella', 'acme'))
+  await petra('PUT', '/accounts/cloudhaus/customers/acme/quotas', { limits: { projects: 3, cores: 8, ram: 1_024 } })
+  const amounts = { projects: 6, cores: 16 }
+  const asked = await stella('POST', '/accounts/acme/quota-requests', { amounts, reason: 'Growth' })
+  const approve = `/accounts/cloudhaus/quota-requests-of-customers/${asked.body.id}/approve`
+  t.match((await petra('POST', approve, { amounts: { ram: 2_048 } })).body, {
+    status: 422,
+    errors: [{ pointer: '#/amounts/ram' }],
+  })
+  const approved = await petra('POST', approve, { amounts: { cores: 12 } })
+  t.same(
+    approved.body.amounts.map(({ resource, granted }: { resource: string; granted: number }) => [resource, granted]),
+    [
+      ['projects', 6],
+      ['cores', 12],
+    ],
+  )
+})
+
+t.test('a partner does not read what was decided before a customer came to it', async (t) => {
+  const panel = await startApp(t)
+  const olga = await panel.signIn('olga')
+  const petra = program(panel.app, tokenOf(panel, 'petra', 'cloudhaus'))
+  const stella = program(panel.app, tokenOf(panel, 'stella', 'acme'))
+  await petra('PUT', '/accounts/cloudhaus/customers/acme/quotas', { limits: { projects: 3 } })
+  const ask = async (projects: number) =>
+    (await stella('POST', '/accounts/acme/quota-requests', { amounts: { projects }, reason: 'Growth' })).body.id
+  const at = (id: number) => `/accounts/cloudhaus/quota-requests-of-customers/${id}`
+  const before = await ask(5)
+  t.equal((await petra('POST', `${at(before)}/decline`, { comment: 'Pay first' })).status, 200)
+  t.equal((await petra('GET', at(before))).status, 200)
+
+  panel.pass(60_000)
+  t.equal((await olga.submit('/support/accounts/acme/partner', 'Move', { partner: 'rival' })).status, 303)
+  panel.pass(60_000)
+  const riva = program(panel.app, tokenOf(panel, 'riva', 'rival'))
+  const inRival = (id: number) => `/accounts/rival/quota-requests-of-customers/${id}`
+  t.equal((await riva('GET', inRival(before))).status, 404, 'it was another tie')
+  await riva('PUT', '/accounts/rival/customers/acme/quotas', { limits: { projects: 3 } })
+  const after = await ask(7)
+  t.equal((await riva('POST', `${inRival(after)}/decline`, { comment: 'Not yet' })).status, 200)
+  t.equal((await riva('GET', inRival(after))).status, 200)
+  t.equal((await petra('GET', at(after))).status, 404)
+})

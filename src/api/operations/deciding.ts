@@ -1,8 +1,6 @@
 import * as z from 'zod'
 import type { AccountId } from '../../db/ids.ts'
 import type { Action } from '../../policy.ts'
-import { holderOf } from '../../quotas/arithmetic.ts'
-import { findQuotas } from '../../quotas/data/limits.ts'
 import { approveRequest, declineRequest } from '../../quotas/requests/data/deciding.ts'
 import {
   findCustomerRequest,
@@ -114,7 +112,10 @@ const approving = (desk: Desk): Operation =>
       .strictObject({
         amounts: wishes()
           .optional()
-          .meta({ description: 'Other amounts than those asked for.', example: { projects: 20 } }),
+          .meta({
+            description: 'Other amounts than those asked for. What is left out is approved as asked.',
+            example: { projects: 20 },
+          }),
         comment: optionalLine(300).meta({ example: 'As agreed' }),
       })
       .meta({ id: 'Approval' }),
@@ -123,10 +124,9 @@ const approving = (desk: Desk): Operation =>
     do: (call) => {
       const { db, by, request, body } = call
       const open = requestAt(desk, call)
-      const { quotas } = orNotFound(findQuotas(db, holderOf(open.accountId, open.projectId)))
-      const amounts = body.amounts
-        ? amountsOf(quotas, body.amounts, ['amounts'])
-        : new Map(open.amounts.map(({ resource, asked }) => [resource.id, asked]))
+      if (open.state !== 'open') return endedRequest()
+      const amounts = new Map(open.amounts.map(({ resource, asked }) => [resource.id, asked]))
+      for (const [id, amount] of amountsOf(open.amounts, body.amounts ?? {}, ['amounts'])) amounts.set(id, amount)
       const ids = { partnerId: desk.partnerId(call), accountId: open.accountId, id: open.id }
       const done = approveRequest(db, by, { ...ids, amounts, comment: body.comment }, request.server.mailContext)
       if (done === 'ended') return endedRequest()

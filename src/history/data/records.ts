@@ -167,7 +167,7 @@ function renamesIn(db: Db, scope: Scope & { accountId: AccountId }) {
 
 const lastMove = prepared((db, { accountId }: Placeholders<{ accountId: AccountId }>) =>
   db
-    .select({ id: records.id })
+    .select({ id: records.id, at: records.at })
     .from(records)
     .where(and(equals(records.accountId, accountId), sql`kind = 'account.moved'`))
     .orderBy(desc(records.id))
@@ -177,6 +177,9 @@ const lastMove = prepared((db, { accountId }: Placeholders<{ accountId: AccountI
 
 /** The number of the first record of a customer that is also its present partner’s to see. */
 export const firstOfTie = (db: Db, accountId: AccountId) => (lastMove(db).get({ accountId })?.id ?? 0) + 1
+
+/** When a customer came to its present partner; 0 where it never was another's. */
+export const tiedSince = (db: Db, accountId: AccountId) => lastMove(db).get({ accountId })?.at ?? 0
 
 /** The history of a customer as its present partner sees it: what was before the tie is not the partner’s. */
 export function sinceTie(db: Db, accountId: AccountId): Scope {

@@ -15,6 +15,7 @@ import {
   users,
 } from '../../../db/schema.ts'
 import { isOneOf, matches } from '../../../db/search.ts'
+import { tiedSince } from '../../../history/data/records.ts'
 import type { Resource } from '../../resources/data.ts'
 
 // A customer asks for more than its limits are, for the account or for one of its projects. Its partner decides,
@@ -105,9 +106,15 @@ export function findRequest(db: Db, accountId: AccountId, id: number): QuotaRequ
   return findOne(db, and(eq(quotaRequests.accountId, accountId), eq(quotaRequests.id, id)))
 }
 
-/** A request of one of the accounts that this partner looks after now (null: Support), in any state. */
+/**
+ * A request of one of the accounts that this partner looks after now (null: Support), in any state. What ended before an account
+ * came to a partner is not that partner's to see.
+ */
 export function findCustomerRequest(db: Db, partnerId: AccountId | null, id: number): QuotaRequest | undefined {
-  return findOne(db, and(eq(quotaRequests.id, id), isLookedAfterBy(partnerId)))
+  const request = findOne(db, and(eq(quotaRequests.id, id), isLookedAfterBy(partnerId)))
+  const isOfEarlier =
+    partnerId !== null && request?.endedAt != null && request.endedAt <= tiedSince(db, request.accountId)
+  return isOfEarlier ? undefined : request
 }
 
 const wordsOfAmounts = ({ amounts }: QuotaRequest) =>
