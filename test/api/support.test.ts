@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { apiTokens, users } from '../../src/db/schema.ts'
-import { cast } from '../../src/demo.ts'
+import { cast, demoPassword } from '../../src/demo.ts'
 import { startApp, there, userId } from '../harness.ts'
 import { program, tokenOf } from './program.ts'
 
@@ -169,4 +169,33 @@ t.test('a program keeps the catalogue of resources', async (t) => {
   t.equal((await ask('DELETE', `${path}/projects`)).status, 409)
   t.equal((await ask('DELETE', `${path}/gateways`)).status, 204)
   t.equal((await ask('GET', `${path}/gateways`)).status, 404)
+})
+
+t.test('a program of Support cannot write to people without end', async (t) => {
+  const panel = await startApp(t)
+  const ask = program(panel.app, tokenOf(panel, 'olga', null))
+  const admin = { name: 'Karla Fischer', email: 'karla@wayne.example' }
+  await ask('POST', '/support/accounts', { name: 'Wayne', kind: 'customer', admin })
+  const [{ id }] = (await ask('GET', '/support/accounts/wayne/invitations')).body.data
+  const statuses = new Set<number>()
+  for (let n = 0; n < 40 && !statuses.has(429); n++) {
+    const email = n % 2 ? admin.email : 'carla@wayne.example'
+    statuses.add((await ask('PATCH', `/support/accounts/wayne/invitations/${id}`, { ...admin, email })).status)
+  }
+  t.ok(statuses.has(429), [...statuses].join())
+})
+
+t.test('another password ends the tokens of Support that a session may have made', async (t) => {
+  const panel = await startApp(t)
+  const olga = await panel.signIn('olga')
+  const ask = program(panel.app, tokenOf(panel, 'olga', null))
+  t.equal((await ask('GET', '/support/accounts')).status, 200)
+  const password = 'a whole new pass phrase 7'
+  const changed = await olga.submit('/profile', 'Change password', {
+    current: demoPassword,
+    password,
+    repeated: password,
+  })
+  t.equal(changed.status, 303)
+  t.equal((await ask('GET', '/support/accounts')).status, 401)
 })

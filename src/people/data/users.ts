@@ -17,7 +17,7 @@ import {
 import { type Actor, type Change, record } from '../../records/record.ts'
 import { emailKey } from '../../web/fields.ts'
 import { dropPasskeys } from '../passkeys/data.ts'
-import { endAllTokens } from '../tokens/data.ts'
+import { endAllTokens, endTokensOfSupport } from '../tokens/data.ts'
 
 export type User = typeof users.$inferSelect
 
@@ -132,11 +132,15 @@ export function setDisplay(db: Db, actor: Actor, userId: UserId, display: Displa
   })
 }
 
-/** Sets the password, and ends all sessions of the user and what was asked for in them. In the caller’s transaction. */
+/**
+ * Sets the password, and ends all sessions of the user, what was asked for in them, and tokens of Support, which somebody else may
+ * have made in one. In the caller’s transaction.
+ */
 export function setPassword(tx: Db, actor: Actor, userId: UserId, passwordHash: string): void {
   tx.update(users).set({ passwordHash }).where(eq(users.id, userId)).run()
   tx.delete(sessions).where(eq(sessions.userId, userId)).run()
   tx.delete(emailChanges).where(eq(emailChanges.userId, userId)).run()
+  endTokensOfSupport(tx, actor, userId)
   record(tx, actor, { kind: 'user.password-changed', userId })
 }
 
