@@ -31,9 +31,10 @@ export function readUntilWritten<Value>(read: (db: Db, key: string) => Value): (
     const { client, values, forgetOld } = keptOf(db)
     forgetOld()
     const known = values.get(key)
-    if (known !== undefined || values.has(key)) return known as Value
+    if (known !== undefined) return known
     const value = read(db, key)
-    if (!client.inTransaction && values.size < mostKept) values.set(key, value)
+    // What is not there is not kept: keys that somebody makes up would take the room of others.
+    if (!client.inTransaction && value !== undefined && values.size < mostKept) values.set(key, value)
     return value
   }
 }

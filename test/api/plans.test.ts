@@ -1,4 +1,5 @@
 import t from 'tap'
+import { stable, versionOf } from '../../src/api/etag.ts'
 import { startApp } from '../harness.ts'
 import { program, tokenOf } from './program.ts'
 
@@ -82,4 +83,10 @@ t.test('a partner’s program sets what is approved automatically', async (t) =>
   t.same((await petra('PUT', rule, { share: 50 })).body, { share: 50 })
   t.same((await max('GET', rule)).body, { share: 50 })
   t.same((await petra('PUT', rule, { share: null })).body, { share: null })
+})
+
+t.test('a resource may be called like a figure that is no edit', async (t) => {
+  const edited = (users: number) => stable(versionOf({ name: 'M', limits: { users } }))
+  t.not(edited(10), edited(50), 'its limit is part of what If-Match compares')
+  t.equal(stable(versionOf({ name: 'M', users: 1 })), stable(versionOf({ name: 'M', users: 2 })), 'a figure is not')
 })
