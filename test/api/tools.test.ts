@@ -11,6 +11,7 @@ import { prepare } from '../matrix/objects.ts'
 import { freePort, runProgram } from '../process.ts'
 import { until } from '../smtp.ts'
 import { tokenOf } from './program.ts'
+import { prepareForSupport } from './support-world.ts'
 
 // Programs that others wrote read the document that a panel serves. They are packages of their own (.ci/tools/package.json).
 
@@ -55,7 +56,12 @@ t.test('Prism between program and panel finds every answer as the document has i
     allOf: [schema, { required: ['colour'] }],
   }
   const through = await proxy(t, fileOf(document), `${url}/api/v1`)
-  const tokens = { acme: tokenOf(panel, 'stella', 'acme'), cloudhaus: tokenOf(panel, 'petra', 'cloudhaus') }
+  const tokens = {
+    acme: tokenOf(panel, 'stella', 'acme'),
+    cloudhaus: tokenOf(panel, 'petra', 'cloudhaus'),
+    support: tokenOf(panel, 'olga', null),
+  }
+  const objectsOfSupport = await prepareForSupport({ panel, acme })
 
   if (curl) {
     const settings = { API: `${through}/accounts/cloudhaus`, TOKEN: tokens.cloudhaus }
@@ -65,10 +71,14 @@ t.test('Prism between program and panel finds every answer as the document has i
     t.equal(code, 0, err + out)
   }
   for (const operation of operations.filter((one) => !isAct(one))) {
+    const isOfSupport = operation.path.startsWith('/support/')
     const account = can(['customer admin'], operation.can) ? 'acme' : 'cloudhaus'
-    const objects: Record<string, string> = { ...acme, account, invitation: acme.id, from: 'initech' }
+    const objects: Record<string, string> = isOfSupport
+      ? objectsOfSupport(operation)
+      : { ...acme, account, invitation: acme.id, from: 'initech' }
     const path = operation.path.replaceAll(/\{(\w+)\}/g, (_all, name: string) => objects[name] ?? name)
-    const answer = await fetch(through + path, { headers: { authorization: `Bearer ${tokens[account]}` } })
+    const token = tokens[isOfSupport ? 'support' : account]
+    const answer = await fetch(through + path, { headers: { authorization: `Bearer ${token}` } })
     const told = { status: answer.status, violations: answer.headers.get('sl-violations'), body: await answer.text() }
     if (operation.path === '/accounts/{account}') t.match(told, { status: 500, body: 'colour' }, 'it looks at answers')
     else t.match(told, { status: 200, violations: null }, operation.path)
