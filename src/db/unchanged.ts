@@ -31,10 +31,12 @@ export function readUntilWritten<Value>(read: (db: Db, key: string) => Value): (
     const { client, values, forgetOld } = keptOf(db)
     forgetOld()
     const known = values.get(key)
-    if (known !== undefined) return known
+    if (known !== undefined || values.has(key)) return known as Value
     const value = read(db, key)
-    // What is not there is not kept: keys that somebody makes up would take the room of others.
-    if (!client.inTransaction && value !== undefined && values.size < mostKept) values.set(key, value)
+    if (client.inTransaction) return value
+    // Keys that somebody makes up must not take the room of others for good.
+    if (values.size >= mostKept) values.clear()
+    values.set(key, value)
     return value
   }
 }
