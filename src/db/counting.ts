@@ -3,20 +3,23 @@ import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
 import type { Source } from './list.ts'
 import type { Db } from './open.ts'
 import { preparedAs } from './prepared.ts'
-import { whileUnwritten } from './totals.ts'
 import { type Order, readInParts } from './turns.ts'
+import { untilWritten } from './unchanged.ts'
 
 /** Counts the rows of a query, which ends after as many as have to be counted. */
 export function countRows(db: Db, rows: SQLWrapper): number {
   return db.get<{ n: number }>(sql`select count(*) as n from ${rows}`).n
 }
 
+/** An earlier count, if nothing has been written since, by this process or another. */
+export const keptCount = untilWritten<number>()
+
 /** So many rows are counted for the tab of a list. */
 const mostOfTab = 10_000
 
 /** How many rows a tab shows, and whether there are more. `key` names the count; nothing is counted anew until something is written. */
 export function countForTab(db: Db, key: string, rows: { limit: (most: number) => SQLWrapper }) {
-  const n = whileUnwritten(db, key, () => countRows(db, rows.limit(mostOfTab + 1)))
+  const n = keptCount(db, key, () => countRows(db, rows.limit(mostOfTab + 1)))
   return { n: Math.min(n, mostOfTab), more: n > mostOfTab }
 }
 
@@ -46,9 +49,5 @@ export function* countList<Raw, Row>(
       (part, left) => counting(part).get({ ...values, limit: left })?.n ?? 0,
     )
   if (narrowed) return counting().get(given)?.n ?? 0
-  return whileUnwritten(
-    db,
-    `${named} ${Object.values(values)}`,
-    () => preparedAs(db, named, counting).get(given)?.n ?? 0,
-  )
+  return keptCount(db, `${named} ${Object.values(values)}`, () => preparedAs(db, named, counting).get(given)?.n ?? 0)
 }

@@ -4,7 +4,7 @@ import { fold, readingsOf } from './fold.ts'
 import type { Db } from './open.ts'
 import { perConnection } from './prepared.ts'
 import type { Searched } from './triggers.ts'
-import { readUntilWritten } from './unchanged.ts'
+import { untilWritten } from './unchanged.ts'
 
 // A search finds every word of it at any place of a row’s `search` text. Rare words are looked up in an
 // index of trigrams (FTS5), frequent and short ones are found fast by reading rows in the list’s order.
@@ -99,11 +99,11 @@ export function candidates(db: Db, table: Searched, words: Word[]): number[] | u
   const usual = usualTrigrams(db, table)
   const narrow = withTrigrams(words, usual, mostOfWord)
   if (narrow === '') return undefined
-  const ids = idsWith(db, `${table}\n${narrow}`)
+  const ids = idsWith(db, table, narrow)
   if (ids) return ids
   // What none of the newest texts has may be in all older ones.
   const whole = withTrigrams(words, usual, Number.POSITIVE_INFINITY)
-  return whole === narrow ? undefined : idsWith(db, `${table}\n${whole}`)
+  return whole === narrow ? undefined : idsWith(db, table, whole)
 }
 
 /** What the index is asked for: these words, with at most so many trigrams of each. */
@@ -122,15 +122,18 @@ function withTrigrams(words: Word[], usual: Usual, most: number): string {
   return wanted.join(' AND ')
 }
 
-/** One search asks the same of an index more than once, for what is found and for whom it was found by. */
-const idsWith = readUntilWritten((db, key): number[] | undefined => {
-  const [table = '', wanted = ''] = key.split('\n', 2)
-  const index = sql.identifier(`${table}_index`)
-  const rows = db.all<{ id: number }>(
-    sql`select rowid as id from ${index} where ${index} match ${wanted} limit ${frequent + 1}`,
-  )
-  return rows.length > frequent ? undefined : rows.map(({ id }) => id)
-})
+/** A search asks the same of an index twice: for what it finds, and for the person that a row was found by. */
+const idsOf = untilWritten<number[] | undefined>()
+
+function idsWith(db: Db, table: Searched, wanted: string): number[] | undefined {
+  return idsOf(db, `${table} ${wanted}`, () => {
+    const index = sql.identifier(`${table}_index`)
+    const rows = db.all<{ id: number }>(
+      sql`select rowid as id from ${index} where ${index} match ${wanted} limit ${frequent + 1}`,
+    )
+    return rows.length > frequent ? undefined : rows.map(({ id }) => id)
+  })
+}
 
 /** The rarest first. */
 function trigramsOf(word: string, usual: Usual): string[] {

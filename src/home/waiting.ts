@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { countInvitationsTo } from '../accounts/invitations/data/listing.ts'
-import { forAMinute } from '../db/totals.ts'
+import { forAMinute } from '../db/minute.ts'
 import { countPendingRequests } from '../partners/partnership/data.ts'
 import { can } from '../policy.ts'
 import { countOpenRequests } from '../quotas/requests/data/reading.ts'

@@ -3,7 +3,7 @@ import Database from 'better-sqlite3'
 import { sql } from 'drizzle-orm'
 import t from 'tap'
 import { openFile } from '../../src/db/open.ts'
-import { readUntilWritten } from '../../src/db/unchanged.ts'
+import { untilWritten } from '../../src/db/unchanged.ts'
 import { newFolder } from '../harness.ts'
 
 t.test('what was read is kept until this connection or another writes, and never from a transaction', async (t) => {
@@ -13,18 +13,20 @@ t.test('what was read is kept until this connection or another writes, and never
   db.run(sql`create table things (name text)`)
   db.run(sql`insert into things values ('one')`)
   let reads = 0
-  const read = readUntilWritten((inner, key) => {
-    reads++
-    return inner.get<{ name: string }>(sql`select name from things where name <> ${key}`)?.name
-  })
-  const ask = () => read(db, 'x')
+  const names = untilWritten<string | undefined>()
+  const read = (key: string) =>
+    names(db, key, () => {
+      reads++
+      return db.get<{ name: string }>(sql`select name from things where name <> ${key}`)?.name
+    })
+  const ask = () => read('x')
   t.equal(ask(), 'one')
   t.equal(ask(), 'one')
   t.equal(reads, 1)
-  t.equal(read(db, 'one'), undefined)
-  t.equal(read(db, 'one'), undefined)
+  t.equal(read('one'), undefined)
+  t.equal(read('one'), undefined)
   t.equal(reads, 2, 'also that there is nothing')
-  for (let n = 0; n < 1_000; n++) read(db, `made up ${n}`)
+  for (let n = 0; n < 1_000; n++) read(`made up ${n}`)
   t.equal(ask(), 'one')
   const before = reads
   t.equal(ask(), 'one')

@@ -5,7 +5,7 @@ import type { Db } from '../../db/open.ts'
 import { equals, type Placeholders, prepared } from '../../db/prepared.ts'
 import { accounts, apiTokens, memberships, serviceUsers, sessions, users } from '../../db/schema.ts'
 import { suspensionOf } from '../../db/suspension.ts'
-import { readUntilWritten } from '../../db/unchanged.ts'
+import { untilWritten } from '../../db/unchanged.ts'
 import type { ActiveAccount, DeletedAccount } from '../../web/request/viewer.ts'
 import { partnerActs } from './caretaker.ts'
 
@@ -165,17 +165,20 @@ const viewingByToken = prepared((db, { hash, host }: Placeholders<Session>) =>
  * A token that has not been ended, its user and the account that it acts in: none for one of Support. Undefined once the user is
  * disabled, has left the account or Support, or the account is deleted.
  */
-export const findTokenViewer = (db: Db, { hash, host }: Session) => tokenViewer(db, `${hash} ${host}`)
+export function findTokenViewer(db: Db, token: Session) {
+  return tokenViewers(db, `${token.hash} ${token.host}`, () => tokenViewerOf(db, token))
+}
 
-const tokenViewer = readUntilWritten((db, key) => {
-  const [hash = '', host = ''] = key.split(' ')
-  const row = viewingByToken(db).get({ hash, host })
+const tokenViewers = untilWritten<ReturnType<typeof tokenViewerOf>>()
+
+function tokenViewerOf(db: Db, token: Session) {
+  const row = viewingByToken(db).get(token)
   if (!row) return undefined
   const { account, membership, service, partner, leftToSupport, ...rest } = row
   if (rest.token.accountId === null) return rest.user.operator ? { ...rest, account: undefined } : undefined
   const as = membership ?? (service && { ...service, fromPartner: rest.token.fromPartner })
   return as && account ? { ...rest, account: activeAccount(account, as, partner, leftToSupport) } : undefined
-})
+}
 
 function selectDeleted(db: Db, which: SQL | undefined) {
   return db

@@ -1,12 +1,12 @@
 import { and, eq, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/sqlite-core'
+import { keptCount } from '../../../db/counting.ts'
 import type { AccountId, UserId } from '../../../db/ids.ts'
 import { readJson } from '../../../db/json.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../../db/list.ts'
 import { type Db, write } from '../../../db/open.ts'
 import { equals, type Placeholders, placeholdersOf, prepared } from '../../../db/prepared.ts'
 import { accounts, invitations, notifications, projects, records, users } from '../../../db/schema.ts'
-import { whileUnwritten } from '../../../db/totals.ts'
 import { accountRenames, nameAt, userRenames } from '../../../history/names/data.ts'
 import { listResources } from '../../../quotas/resources/data.ts'
 import { isEntitled } from '../../../records/data/entitled.ts'
@@ -181,7 +181,7 @@ const unreadOf = prepared((db, { userId }: Placeholders<{ userId: UserId }>) =>
 
 /** How many lines somebody has not read, up to one more than `mostUnread`. */
 export function countUnread(db: Db, userId: UserId): number {
-  return whileUnwritten(db, `unread of ${userId}`, () => unreadOf(db).get({ userId })?.n ?? 0)
+  return keptCount(db, `unread of ${userId}`, () => unreadOf(db).get({ userId })?.n ?? 0)
 }
 
 const newestOf = prepared((db, { userId }: Placeholders<{ userId: UserId }>) =>
