@@ -156,7 +156,7 @@ function withdraw(db: Db, at: number, letter: LetterRow, why: string): void {
 }
 
 /** Notes how an e-mail ended. Only e-mails that were sent or withdrawn lose their text. */
-export function endLetter(
+function endLetter(
   db: Db,
   at: number,
   letter: LetterRow,

@@ -214,7 +214,7 @@ export function removeMember(
 }
 
 /** Whether a member is an admin who can log in and act. */
-export function isActiveAdmin({ role, active }: Member): boolean {
+function isActiveAdmin({ role, active }: Member): boolean {
   return role === adminRole && active === 1
 }
 

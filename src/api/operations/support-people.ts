@@ -10,6 +10,7 @@ import { setDisabled } from '../../people/data/users.ts'
 import { senderOf } from '../../support/scope.ts'
 import { listUsers, userList } from '../../support/users/data.ts'
 import { userOf } from '../../support/users/user/scope.ts'
+import { notDisabledWords } from '../../support/users/words.ts'
 import { act, type Call, listing, reading } from '../contract/operation.ts'
 import { Problem } from '../contract/problems.ts'
 import { shownIdentifier, shownName, shownTime, shownTimeOrNull, timeOf } from '../contract/shapes.ts'
@@ -135,9 +136,7 @@ export const supportPeopleOperations = [
     current: show,
     do: (call) => {
       const done = setDisabled(call.db, call.by, userOf(call.request).id, true)
-      if (done === 'self')
-        return new Problem('conflict', 'You cannot disable yourself. Ask another Support user to do it.')
-      if (done === 'last-operator') return new Problem('conflict', 'At least one Support user must be able to log in.')
+      if (typeof done === 'string') return new Problem('conflict', notDisabledWords[done])
       return { status: 200, body: show(call) }
     },
   }),

@@ -9,7 +9,7 @@ import { customerList } from '../../partners/customers/data/listing.ts'
 import { can } from '../../policy.ts'
 import { accountList } from '../../support/accounts/data.ts'
 import { userList } from '../../support/users/data.ts'
-import { badRequest, notFound, orNotFound } from '../../web/answer/errors.ts'
+import { badRequest, notFound, orNotFound, withoutAccount } from '../../web/answer/errors.ts'
 import { viewName } from '../../web/fields.ts'
 import { listBefore, readListText } from '../../web/lists/list.ts'
 import {
@@ -25,7 +25,7 @@ import { idFrom } from '../../web/request/address.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
 
-/** A list whose views can be saved: where it is shown, the first of which is where one returns to if nothing else is known. */
+/** A list whose views can be saved, and the pages that show it: `page` is the one to return to if nothing else is known. */
 type Saveable = { spec: ListSpec<never>; page: string; elsewhere?: RegExp; ofSupport?: true }
 
 /** Support’s lists belong to no account. */
@@ -112,8 +112,7 @@ function whose(request: FastifyRequest, { ofSupport }: Saveable): AccountId | nu
     return null
   }
   const { account } = request.formMeta
-  if (account === undefined)
-    throw badRequest('This form does not say which account it belongs to. Open the page again.')
+  if (account === undefined) throw withoutAccount()
   return orNotFound(findOwnAccount(request.server.db, request.signedIn.id, account)).id
 }
 

@@ -57,7 +57,7 @@ export async function claimEpoch(db: Db, place: Place, signal?: AbortSignal): Pr
 }
 
 /** Rejects with TakenOver when somebody else has claimed the replica since. */
-export async function stillHeld(place: Place, mine: Claim, signal?: AbortSignal): Promise<void> {
+async function stillHeld(place: Place, mine: Claim, signal?: AbortSignal): Promise<void> {
   refuseNewer(place, await readHeld(place, signal), mine)
 }
 

@@ -13,6 +13,7 @@ import { supportActor } from '../../web/request/viewer.ts'
 import { listUsers, userList, userViews } from './data.ts'
 import { userPage } from './user/page.ts'
 import { userOf } from './user/scope.ts'
+import { notDisabledWords } from './words.ts'
 
 const disabling = z.strictObject({ confirmed: z.literal('yes').optional() })
 
@@ -48,10 +49,7 @@ export default async function supportUserRoutes(app: FastifyInstance) {
         back: '/support/users',
       })
     const ended = setDisabled(db, supportActor(request), id, true)
-    if (ended === 'self')
-      return showUsers(request, reply.code(422), 'You cannot disable yourself. Ask another Support user to do it.')
-    if (ended === 'last-operator')
-      return showUsers(request, reply.code(422), 'At least one Support user must be able to log in.')
+    if (typeof ended === 'string') return showUsers(request, reply.code(422), notDisabledWords[ended])
     const cancelled = ended ? ` ${plural(ended, 'invitation')} that they had sent ended.` : ''
     return reply.seeOther(
       '/support/users',

@@ -86,6 +86,10 @@ export function badRequest(message: string): Refusal {
   return new Refusal(400, 'This form cannot be read', message)
 }
 
+/** A form that acts in an account names it. */
+export const withoutAccount = () =>
+  badRequest('This form does not say which account it belongs to. Open the page again.')
+
 const tooMuch = [413, 'Too much at once', 'A form can hold up to 64 KiB. Send less, in several steps.'] as const
 
 export function tooLarge(): Refusal {

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { apart } from '../../db/apart.ts'
 import { can, isOfPartnerArea } from '../../policy.ts'
-import { badRequest, fileTooLarge, forbidden, LogInFirst, Refusal, tooLarge } from '../answer/errors.ts'
+import { fileTooLarge, forbidden, LogInFirst, Refusal, tooLarge, withoutAccount } from '../answer/errors.ts'
 import { httpLimits } from '../answer/http.ts'
 import { isMultipart } from './unsent.ts'
 
@@ -61,8 +61,7 @@ export default fp<GuardOptions>(async (app: FastifyInstance, options) => {
     if (!request.viewer.user && !can(request.viewer.standings, action)) throw new LogInFirst(request)
     if (inAccount && account !== undefined) sameAccount(request, account, options)
     if (!can(request.viewer.standings, action)) throw refusal(request)
-    if (inAccount && account === undefined)
-      throw badRequest('This form does not say which account it belongs to. Open the page again.')
+    if (inAccount && account === undefined) throw withoutAccount()
     if (confirm && request.method === 'POST') await confirmed(request, reply, options)
   })
 })

@@ -18,7 +18,7 @@ export type LimitSource = { planId: number } | { fromId: AccountId }
 export type LimitOffer = { amounts: Amounts; version: number; note: string }
 
 /** All limits of a plan: a resource that it does not name is not limited. */
-export function amountsOfPlan({ amounts }: Pick<Plan, 'amounts'>, { quotas }: Quotas): Amounts {
+function amountsOfPlan({ amounts }: Pick<Plan, 'amounts'>, { quotas }: Quotas): Amounts {
   return new Map(quotas.map(({ resource }) => [resource.id, amounts.get(resource.id) ?? null]))
 }
 
