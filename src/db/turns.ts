@@ -20,7 +20,7 @@ export type StepsLeft = { steps?: Generator<void, List<unknown>> }
 /** The order of a list: a column and the id, or the id alone. */
 export type Order = { columns: SQLiteColumn[]; descending: boolean }
 
-/** Reads a page of a list, and lets others have their turn meanwhile. Then `stillMay` throws if the reader may see it no longer. */
+/** Reads a page of a list, with turns for other requests in between. After each, `stillMay` throws if the reader may no longer see it. */
 export async function inTurns<Row, Filters extends string>(
   list: (query: ListQuery<Filters>) => List<Row>,
   query: ListQuery<Filters>,
@@ -115,7 +115,7 @@ export function beyond(columns: SQLiteColumn[], place: SQL[], descending: boolea
   return sql`(${sql.join(columns, sql`, `)}) ${descending ? sql`<` : sql`>`} (${sql.join(place.slice(-columns.length), sql`, `)})`
 }
 
-/** Every row of a list as it is filtered, some at a time, in turns: for a file whose reader is asked about before each part. */
+/** Every row of a filtered list, some at a time and in turns: for a file, whose reader's right is checked before each part. */
 export async function* everyPart<Row, Filters extends string>(
   list: (query: ListQuery<Filters>) => List<Row>,
   query: ListQuery<Filters>,

@@ -47,7 +47,7 @@ export const resendGap = 5 * minute
 
 const toAddressWhy = 'Several e-mails went to this address today.'
 
-/** People of Support write to whom they must. A program of Support acts without anybody looking on, so it has limits. */
+/** People of Support may write to anybody they need to. Their programs have limits, since nobody watches them. */
 const isPersonOfSupport = ({ bySupport, tokenId }: Actor) => bySupport && tokenId === undefined
 
 function ofInvitation(tx: Db, actor: Actor, emailKey: string): Allowance[] {

@@ -49,7 +49,7 @@ export function suspendAccount(
   })
 }
 
-/** How many accounts are suspended in the whole installation, as far as a tab says it. */
+/** How many accounts are suspended in the whole installation, counted as far as a tab shows it. */
 export function countSuspended(db: Db) {
   const rows = db
     .select({ one: accounts.id })

@@ -38,7 +38,7 @@ const inAccount = prepared((db, values: Placeholders<Span & { accountId: Account
   selectEvents(db, values, equals(records.accountId, values.accountId)).prepare(),
 )
 
-/** The last of so many records from a partner account, most of which may be of its own. */
+/** The last of the next records that were made from a partner account: many of them may be about that account itself. */
 const lastOfSpan = prepared((db, { accountId, after, limit }: Placeholders<Span & { accountId: AccountId }>) => {
   const span = db
     .select({ id: records.id })
