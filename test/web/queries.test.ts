@@ -263,10 +263,15 @@ async function countQueries(panel: Panel): Promise<Record<string, number>> {
     const person = await panel.signIn(who)
     for (const page of pages[who]) {
       await person.get(page)
-      queries = 0
-      const { status } = await person.get(page)
-      if (status !== 200) throw new Error(`${page} answers ${status}`)
-      counts[page] = queries
+      // What is kept until somebody writes is asked for again after a worker has written: the least of three tells.
+      const each: number[] = []
+      while (each.length < 3) {
+        queries = 0
+        const { status } = await person.get(page)
+        if (status !== 200) throw new Error(`${page} answers ${status}`)
+        each.push(queries)
+      }
+      counts[page] = Math.min(...each)
     }
   }
   stop()
