@@ -142,7 +142,7 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
   'a write that asks for nobody’s right': {
     pattern: /\bwriteUnchecked\(/,
     where: {
-      'api/data.ts': 'forgets answers that were kept for a day',
+      'people/tokens/replays/data.ts': 'forgets answers that were kept for a day',
       'operations/clock/data.ts': 'notes that the panel runs',
       'db/open.ts': 'defines it, and write asks first',
       'db/storage.ts': 'tries whether anything can be saved, and takes it back',

@@ -3,6 +3,7 @@ import type * as z from 'zod'
 import { forgetHourly } from '../db/forgetting.ts'
 import { write } from '../db/open.ts'
 import { TooMany } from '../mail/pace.ts'
+import { forgetReplays } from '../people/tokens/replays/data.ts'
 import { Refusal } from '../web/answer/errors.ts'
 import { readInTurns } from '../web/lists/turns.ts'
 import { type ActiveAccount, actor, supportActor } from '../web/request/viewer.ts'
@@ -16,7 +17,6 @@ import {
   problems,
   type ValueError,
 } from './contract/problems.ts'
-import { forgetReplays } from './data.ts'
 import { apiDocument } from './document.ts'
 import { isVersion, stable, versionOf } from './etag.ts'
 import { readListQuery, showPage } from './lists.ts'

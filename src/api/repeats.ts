@@ -1,9 +1,9 @@
 import type { FastifyRequest } from 'fastify'
 import type { Db } from '../db/open.ts'
+import { findReplay, keepReplay } from '../people/tokens/replays/data.ts'
 import { hashToken, seal, unseal } from '../secrets.ts'
 import type { Answer } from './contract/operation.ts'
 import { Problem } from './contract/problems.ts'
-import { findReplay, keepReplay } from './data.ts'
 
 // An act that is asked for again, with the same Idempotency-Key, is answered as before and not done again.
 
@@ -25,6 +25,11 @@ export function replayed(tx: Db, request: FastifyRequest, repeat: Repeat): (Answ
   const { now, secrets } = request.server
   const row = findReplay(tx, { tokenId: tokenIdOf(request), keyHash: repeat.keyHash }, now())
   if (!row) return undefined
+  if (row.answer === '')
+    throw new Problem(
+      'conflict',
+      'This was done before. What it was answered with is gone, with a user who was deleted.',
+    )
   if (row.requestHash !== repeat.requestHash) throw new Problem('idempotency-key-reused')
   return { ...(JSON.parse(unseal(secrets, row.answer)) as Answer), replay: true }
 }
@@ -41,7 +46,8 @@ export function keepAnswer(tx: Db, request: FastifyRequest, repeat: Repeat, answ
   })
 }
 
+/** A key stays used when a token is replaced: a program that asks again with the successor must not act twice. */
 function tokenIdOf({ apiToken }: FastifyRequest): number {
   if (!apiToken) throw new Error('An act of the API needs a token.')
-  return apiToken.id
+  return apiToken.firstId
 }

@@ -94,7 +94,8 @@ function readTokenViewer(request: FastifyRequest, db: Db, hash: string): Viewer 
   if (!row || row.token.expiresAt <= now()) return undefined
   const { token, user, account } = row
   const enrolling = mustEnrol(request, user, () => isInPartnerAccount(db, user.id))
-  request.apiToken = { id: token.id, lastUsedAt: token.lastUsedAt, networks: token.networks }
+  const { id, firstId, lastUsedAt, networks } = token
+  request.apiToken = { id, firstId: firstId ?? id, lastUsedAt, networks }
   request.scopes = token.scopes.split(' ') as TokenScope[]
   const viewer: Viewer = {
     ...visitor,

@@ -1,8 +1,8 @@
-import { eq } from 'drizzle-orm'
+import { eq, inArray } from 'drizzle-orm'
 import t from 'tap'
-import { apiTokens, users } from '../../src/db/schema.ts'
+import { apiTokens, memberships, records, users } from '../../src/db/schema.ts'
 import { cast, demoPassword } from '../../src/demo.ts'
-import { startApp, there, userId } from '../harness.ts'
+import { accountId, startApp, there, userId } from '../harness.ts'
 import { program, tokenOf } from './program.ts'
 
 // What Support’s programs do.
@@ -198,4 +198,30 @@ t.test('another password ends the tokens of Support that a session may have made
   })
   t.equal(changed.status, 303)
   t.equal((await ask('GET', '/support/accounts')).status, 401)
+})
+
+t.test('a token of Support is replaced and ended as Support, and not from an account', async (t) => {
+  const panel = await startApp(t)
+  const { db } = panel
+  const olga = userId(panel, 'olga')
+  db.insert(memberships)
+    .values({ accountId: accountId(panel, 'acme'), userId: olga, role: 'member', createdAt: 0, lastUsedAt: 0 })
+    .run()
+  tokenOf(panel, 'olga', null)
+  const client = await panel.signIn('olga')
+  await client.submit(there((await client.open('/profile/tokens')).link('Replace')), 'Replace token', {
+    earlier: 'now',
+  })
+  await client.submit('/profile/tokens', 'End')
+  t.match(
+    db
+      .select()
+      .from(records)
+      .where(inArray(records.kind, ['token.rotated', 'token.ended']))
+      .all(),
+    [
+      { kind: 'token.rotated', actorAccountId: null, bySupport: true },
+      { kind: 'token.ended', actorAccountId: null, bySupport: true },
+    ],
+  )
 })

@@ -20,7 +20,7 @@ import {
 import { addMember, changeRole } from '../../src/accounts/members/data.ts'
 import { changeServiceUser, createServiceUser, removeServiceUser } from '../../src/accounts/service-users/data.ts'
 import { suspendAccount } from '../../src/accounts/suspension/data.ts'
-import { keepReplay, noteTokenUse } from '../../src/api/data.ts'
+import { noteTokenUse } from '../../src/api/data.ts'
 import { named, searchText } from '../../src/db/fold.ts'
 import { asAccountId, asProjectId, asUserId, type ProjectId } from '../../src/db/ids.ts'
 import * as schema from '../../src/db/schema.ts'
@@ -54,7 +54,8 @@ import {
   useUpChallenge,
 } from '../../src/people/passkeys/data.ts'
 import { requestReset, resetLifetime, resetPassword } from '../../src/people/password/data.ts'
-import { createApiToken, endApiToken, noteExpiring } from '../../src/people/tokens/data.ts'
+import { createApiToken, endApiToken, noteExpiring, rotateApiToken } from '../../src/people/tokens/data.ts'
+import { keepReplay } from '../../src/people/tokens/replays/data.ts'
 import { renewCodes, switchOn } from '../../src/people/two-factor/data.ts'
 import { changeAccess } from '../../src/projects/access/data/giving.ts'
 import { createProject, listProjectChoices, renameProject } from '../../src/projects/data.ts'
@@ -328,6 +329,23 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
       ({ db, stella }, { id }) => {
         endApiToken(db, later(stella, 7), { userId: stella.userId, tokenId: id })
         return { endedAt: stella.at + 7, remindAt: null }
+      },
+    ],
+    [
+      ({ db, stella, account }) => {
+        const { userId } = stella
+        const accountId = account('acme').id
+        const choice = { name: 'Shop', scopes: ['members:read'], networks: [], days: 30 } as const
+        createApiToken(db, stella, accountId, choice)
+        const firstId = newestId(db, schema.apiTokens)
+        const { token } = there(rotateApiToken(db, stella, { userId, tokenId: firstId }, true))
+        const times = {
+          createdAt: stella.at,
+          expiresAt: stella.at + 30 * day,
+          remindAt: stella.at + 16 * day,
+        }
+        const values = { userId, accountId, madeBy: userId, name: 'Shop', scopes: 'members:read', firstId, ...times }
+        return { ...values, hash: hashToken(token), lastFour: token.slice(-4) }
       },
     ],
     [

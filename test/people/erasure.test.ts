@@ -21,7 +21,8 @@ import { erasure, type Fate } from '../../src/people/leaving/erasure.ts'
 import { logInCounter, resetCounter } from '../../src/people/log-in/throttle/data.ts'
 import { createApiToken } from '../../src/people/tokens/data.ts'
 import { byItself } from '../../src/records/record.ts'
-import { hashToken } from '../../src/secrets.ts'
+import { hashToken, unseal } from '../../src/secrets.ts'
+import { program, tokenOf } from '../api/program.ts'
 import { Authenticator } from '../authenticator.ts'
 import { accountId, type Client, newFolder, type Panel, publicUrl, startApp, userId } from '../harness.ts'
 import { randomFrom } from '../proofs/random.ts'
@@ -136,6 +137,8 @@ async function fill(t: Test): Promise<Filled> {
       note: `${name} decides, write to ${email}`,
     },
   })
+  const shop = program(first.app, tokenOf(first, 'petra', 'cloudhaus'))
+  await shop('POST', '/accounts/cloudhaus/customers/acme/resume', undefined, { 'idempotency-key': 'k' })
   await did(petra, '/partner/customers/acme/quotas', {
     button: 'Save quotas',
     fields: { cores: '8', remark: `As ${name} wants it` },
@@ -247,6 +250,8 @@ function holds({ panel, tomId }: Filled, { table, column }: Pick<Line, 'table' |
       return row.created_by === tomId
     case 'throttles.key':
       return [logInCounter, resetCounter].some((counter) => value === `account ${hashToken(counter(email))}`)
+    case 'api_replays.answer':
+      return namesTom(unseal(panel.app.secrets, String(value)))
     case 'letters.body': {
       const letter = panel.db
         .select()

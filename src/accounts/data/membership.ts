@@ -137,6 +137,7 @@ const viewingByToken = prepared((db, { hash, host }: Placeholders<Session>) =>
     .select({
       token: {
         id: apiTokens.id,
+        firstId: apiTokens.firstId,
         scopes: apiTokens.scopes,
         networks: apiTokens.networks,
         fromPartner: apiTokens.fromPartner,

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { type AnySQLiteColumn, index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { AccountId, UserId } from '../ids.ts'
 import { accounts } from './accounts.ts'
 import { users } from './people.ts'
@@ -24,6 +24,8 @@ export const apiTokens = sqliteTable(
     madeBy: integer('made_by')
       .$type<UserId>()
       .references(() => users.id),
+    // The first of the tokens that replaced one another, which this one is the latest of: none for the first itself.
+    firstId: integer('first_id').references((): AnySQLiteColumn => apiTokens.id),
     // Made by the partner’s people, or for a service user of theirs.
     fromPartner: integer('from_partner', { mode: 'boolean' }).notNull().default(false),
     name: text().notNull(),
@@ -52,14 +54,15 @@ export const apiTokens = sqliteTable(
 export const apiReplays = sqliteTable(
   'api_replays',
   {
+    // The first of those that replaced one another: a successor must not do again what was done.
     tokenId: integer('token_id')
       .notNull()
       .references(() => apiTokens.id),
-    // SHA-256 of the key, and of what was asked.
+    // SHA-256 of the key, and of what was asked: nothing once the answer is gone.
     keyHash: text('key_hash').notNull(),
     requestHash: text('request_hash').notNull(),
     status: integer().notNull(),
-    // Sealed (secrets.ts): it may hold personal data.
+    // Sealed (secrets.ts): it may hold personal data. Nothing once a user whom it named was deleted.
     answer: text().notNull(),
     at: integer().notNull(),
   },

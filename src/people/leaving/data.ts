@@ -22,6 +22,7 @@ import { type Actor, record } from '../../records/record.ts'
 import type { Secrets } from '../../secrets.ts'
 import { hasOtherOperator } from '../data/users.ts'
 import { endTokensOfSupport, forgetTokens } from '../tokens/data.ts'
+import { forgetAnswersNaming } from '../tokens/replays/data.ts'
 import {
   forgetChanges,
   forgetImports,
@@ -31,6 +32,7 @@ import {
   spellingsOf,
 } from './forget/data/forgetting.ts'
 import { recognise } from './forget/data/recognising.ts'
+import { mentionsOf } from './mentions.ts'
 
 type AccountName = { name: string; identifier: string }
 
@@ -105,6 +107,7 @@ export function deleteUser(
     forgetMentions(tx, person)
     forgetChanges(tx, person)
     forgetTokens(tx, userId)
+    forgetAnswersNaming(tx, secrets, mentionsOf(person).in)
     // What ended with the user was told again.
     forgetNotificationsOf(tx, userId)
     const email = `deleted-${userId}@deleted.invalid`

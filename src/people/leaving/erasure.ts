@@ -132,7 +132,9 @@ export const erasure: Erasure = {
   apiReplays: {
     keyHash: never('a hash of a name that a program chose'),
     requestHash: never('a hash'),
-    answer: stays('sealed, read by nobody but the program that got it before, and gone a day later'),
+    answer: identifies('is emptied where it names the person, and gone a day later', {
+      not: 'it is what a program got, which has it',
+    }),
   },
   recoveryCodes: { hash: hashOfRandom },
   passkeys: {

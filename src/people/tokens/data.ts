@@ -1,11 +1,12 @@
-import { and, asc, desc, eq, gt, inArray, isNull, lte, or, type SQL, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, isNull, lte, or, type SQL, sql } from 'drizzle-orm'
 import { makerIn } from '../../accounts/data/maker.ts'
 import type { AccountId, UserId } from '../../db/ids.ts'
 import { type Db, write } from '../../db/open.ts'
-import { accounts, apiReplays, apiTokens, serviceUsers } from '../../db/schema.ts'
+import { accounts, apiTokens, serviceUsers } from '../../db/schema.ts'
 import type { TokenScope } from '../../policy.ts'
 import { type Actor, byItself, type Change, type Person, record } from '../../records/record.ts'
 import { hashToken } from '../../secrets.ts'
+import { forgetReplaysOfAccount, forgetReplaysOfUser } from './replays/data.ts'
 import { newApiToken } from './token.ts'
 
 export type ApiToken = typeof apiTokens.$inferSelect
@@ -81,7 +82,8 @@ export function rotateApiToken(
     const { name, accountId, scopes, networks, createdAt, expiresAt } = earlier
     // One that was replaced before has lost the rest of its life, and not its length.
     const days = lifetimes.find((one) => one * day >= expiresAt - createdAt) ?? 365
-    const token = insertToken(tx, by, { name, userId, accountId, scopes, networks, expiresAt: by.at + days * day })
+    const row = { name, userId, accountId, scopes, networks, firstId: earlier.firstId ?? tokenId }
+    const token = insertToken(tx, by, { ...row, expiresAt: by.at + days * day })
     tx.update(apiTokens)
       .set({ remindAt: null, ...(endsNow ? { endedAt: by.at } : { expiresAt: Math.min(expiresAt, by.at + overlap) }) })
       .where(eq(apiTokens.id, tokenId))
@@ -99,7 +101,7 @@ export function rotateApiToken(
 /** What the history calls a token by: its name was typed, and may say who somebody is. */
 const ending = (token: string) => `…${token.slice(-4)}`
 
-type NewRow = Pick<ApiToken, 'name' | 'userId' | 'accountId' | 'scopes' | 'networks' | 'expiresAt'>
+type NewRow = Omit<typeof apiTokens.$inferInsert, 'hash' | 'lastFour' | 'createdAt'> & { accountId: AccountId | null }
 
 function insertToken(tx: Db, by: Person, row: NewRow): string {
   const { at } = by
@@ -237,14 +239,12 @@ export function endAllTokens(tx: Db, actor: Actor, userId: UserId): void {
 
 /** Forgets what somebody typed and where their tokens were used from: when the user is deleted. They have ended before. */
 export function forgetTokens(tx: Db, userId: UserId): void {
-  const tokenIds = tx.select({ id: apiTokens.id }).from(apiTokens).where(eq(apiTokens.userId, userId))
-  tx.delete(apiReplays).where(inArray(apiReplays.tokenId, tokenIds)).run()
+  forgetReplaysOfUser(tx, userId)
   tx.update(apiTokens).set({ name: '', networks: '', lastUsedIp: null }).where(eq(apiTokens.userId, userId)).run()
 }
 
 /** Deletes all tokens of an account that is purged. */
 export function deleteTokensFor(tx: Db, accountId: AccountId): void {
-  const tokenIds = tx.select({ id: apiTokens.id }).from(apiTokens).where(eq(apiTokens.accountId, accountId))
-  tx.delete(apiReplays).where(inArray(apiReplays.tokenId, tokenIds)).run()
+  forgetReplaysOfAccount(tx, accountId)
   tx.delete(apiTokens).where(eq(apiTokens.accountId, accountId)).run()
 }

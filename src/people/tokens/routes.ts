@@ -56,14 +56,14 @@ export default async function tokenRoutes(app: FastifyInstance) {
     { config: { can: 'token.see', confirm: true } },
     async (request, reply) => {
       const { input } = readForm(tokenRotation, request.body)
-      const made = orNotFound(rotateApiToken(db, actor(request), tokenOf(request), input?.earlier === 'now'))
+      const made = orNotFound(rotateApiToken(db, actorFor(request), tokenOf(request), input?.earlier === 'now'))
       if (made === 'too-many') return reply.seeOther('/profile/tokens', tooManyTokens)
       return showNewToken(reply, made, '/profile/tokens')
     },
   )
 
   app.post('/profile/tokens/:apiToken/removal', { config: { can: 'token.end' } }, async (request, reply) => {
-    const token = orNotFound(endApiToken(db, actor(request), tokenOf(request)))
+    const token = orNotFound(endApiToken(db, actorFor(request), tokenOf(request)))
     return reply.seeOther('/profile/tokens', apart`The token ${token.name} was ended. Programs can no longer use it.`)
   })
 }
@@ -73,6 +73,10 @@ const tokenOf = (request: FastifyRequest) => ({
   userId: request.signedIn.id,
   tokenId: idFrom(request, 'apiToken'),
 })
+
+/** A token of Support is made, replaced and ended as Support. */
+const actorFor = (request: FastifyRequest) =>
+  findToken(request.server.db, tokenOf(request))?.accountId === null ? supportActor(request) : actor(request)
 
 /** A token of Support works in no account, and one of an account does not work for Support. */
 const withoutSupport = ({ viewer }: FastifyRequest) => viewer.standings.filter((standing) => standing !== 'support')

@@ -72,8 +72,8 @@ export type Viewer = {
 declare module 'fastify' {
   interface FastifyRequest {
     viewer: Viewer
-    /** The token of a program that asks; none on pages. */
-    apiToken?: { id: number; lastUsedAt: number | null; networks: string }
+    /** The token of a program that asks, and the first of those that replaced one another; none on pages. */
+    apiToken?: { id: number; firstId: number; lastUsedAt: number | null; networks: string }
     /** The signed-in user and the active account. For handlers whose action asks for both. */
     readonly member: { user: NonNullable<Viewer['user']>; account: ActiveAccount }
     readonly signedIn: NonNullable<Viewer['user']>

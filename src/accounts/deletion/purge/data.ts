@@ -29,6 +29,7 @@ import {
 import { isOneOf } from '../../../db/search.ts'
 import { oweCleaning } from '../../../db/traces.ts'
 import { deleteTokensFor } from '../../../people/tokens/data.ts'
+import { forgetReplays } from '../../../people/tokens/replays/data.ts'
 import type { Project } from '../../../projects/data.ts'
 import { forgetAllNotifications } from '../../../records/data/forgetting.ts'
 import { byItself, record, typedFields } from '../../../records/record.ts'
@@ -91,6 +92,8 @@ export function purgeAccount(
       return true
     }
     if (deleteSomeWebhooks(tx, id)) return true
+    // What programs were told of it: the panel may not have run since.
+    if (forgetReplays(tx, at, 500)) return true
     eraseTraces(tx, listStrangers(tx, id))
     endTie(tx, byItself(at), account)
     const letterIds = [...forgetAllNotifications(tx, id, at), ...forgetInvitationsAndLetters(tx, id)]

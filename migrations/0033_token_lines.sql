@@ -1,0 +1,1 @@
+ALTER TABLE `api_tokens` ADD `first_id` integer REFERENCES api_tokens(id);
