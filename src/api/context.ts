@@ -18,7 +18,7 @@ import {
   type ValueError,
 } from './contract/problems.ts'
 import { apiDocument } from './document.ts'
-import { isVersion, stable, versionOf } from './etag.ts'
+import { isVersion, stable, stableWithAll, versionOf } from './etag.ts'
 import { readListQuery, showPage } from './lists.ts'
 import { operations } from './operations.ts'
 import { keepAnswer, repeatOf, replayed } from './repeats.ts'
@@ -146,16 +146,19 @@ function perform(operation: Act, call: Call, reply: FastifyReply) {
     if (earlier) return earlier
     const inside: Call = { ...call, db: tx, body: undefined }
     mustBeCurrent(operation, inside)
-    const answered = operation.do({ ...inside, body } as never)
-    if (answered instanceof Problem && !answered.more.recorded) throw answered
-    if (repeat && !(answered instanceof Problem)) keepAnswer(tx, request, repeat, answered)
+    const done = operation.do({ ...inside, body } as never)
+    if (done instanceof Problem && !done.more.recorded) throw done
+    if (done instanceof Problem) return done
+    const answered = done.body ? { ...done, etag: versionOf(done.body) } : done
+    if (repeat) keepAnswer(tx, request, repeat, answered)
     return answered
   })
   if (done instanceof Problem) throw done
   if ('replay' in done) reply.header('idempotent-replayed', 'true')
   if (done.location !== undefined) reply.header('location', request.server.config.publicUrl + prefix + done.location)
   if (done.body === undefined) return reply.code(done.status).send()
-  return reply.code(done.status).header('etag', versionOf(done.body)).send(done.body)
+  if (done.etag !== undefined) reply.header('etag', done.etag)
+  return reply.code(done.status).send(done.body)
 }
 
 /** Throws if the object is no longer the one that the program has read. */
@@ -164,7 +167,8 @@ function mustBeCurrent(operation: Act, call: Call): void {
   if (wanted === undefined) return
   if (!operation.current) throw new Problem('unreadable', 'This operation takes no If-Match.')
   const now = operation.current(call)
-  if (!now || !isVersion(wanted, versionOf(now), stable)) throw new Problem('stale')
+  const compared = operation.method === 'DELETE' ? stableWithAll : stable
+  if (!now || !isVersion(wanted, versionOf(now), compared)) throw new Problem('stale')
 }
 
 /** Reads a body. Throws the problem that names each value that is not valid. */

@@ -11,6 +11,7 @@ import { listDownload } from '../web/lists/csv.ts'
 import { readRemembered } from '../web/lists/remembered.ts'
 import { type Form, newForm, readForm } from '../web/request/forms.ts'
 import { actor } from '../web/request/viewer.ts'
+import { freeWords, inThisAccount, takenWords } from '../web/taken.ts'
 import { accessList, listAccess } from './access/data/listing.ts'
 import { createProject, listProjects, projectList, proposeProjectIdentifier, renameProject } from './data.ts'
 import { showProject } from './page.ts'
@@ -41,7 +42,7 @@ export default async function projectRoutes(app: FastifyInstance) {
         )
       const free = proposeProjectIdentifier(db, account.id, form.input.identifier)
       form.values.identifier ||= form.input.identifier
-      form.errors.identifier = `“${form.input.identifier}” is taken in this account, or was once. “${free}” is free.`
+      form.errors.identifier = `${takenWords(form.input.identifier, inThisAccount)} ${freeWords(free)}`
     }
     return showDashboard(request, reply.code(422), form)
   })

@@ -274,7 +274,9 @@ t.test(
     const access = `/accounts/acme/projects/shop/access/${userId(panel, 'tom')}`
     t.equal((await ask('PUT', access, { role: 'user' }, { 'if-match': tag })).status, 412, 'it is not there')
     const resend = '/accounts/acme/projects/shop/restore'
-    t.equal((await ask('POST', resend, undefined, { 'if-match': tag })).status, 400)
+    t.equal((await ask('POST', resend, undefined, { 'if-match': tag })).status, 404, 'nothing was deleted')
+    const keys = { 'if-match': tag }
+    t.equal((await ask('POST', '/accounts/acme/projects', { name: 'New' }, keys)).status, 400, 'there is none yet')
   },
 )
 

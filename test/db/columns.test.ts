@@ -1043,7 +1043,7 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
     [
       (world) => {
         const { version: _, ...kept } = described(world, details, 0)
-        return { ...kept, search: 'karla 7\nkarla@acme.example\nk-1007\nvip' }
+        return { ...kept, createdAt: world.petra.at, search: 'karla 7\nkarla@acme.example\nk-1007\nvip' }
       },
       (world, { version }) => {
         const others = { ...details, contactName: 'Lea 8', note: 'Call before noon' }

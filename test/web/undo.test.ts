@@ -3,6 +3,7 @@ import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { accounts, memberships, projectAccess } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
+import { program, tokenOf } from '../api/program.ts'
 import { accountId, type Client, type Page, type Panel, startApp, userId } from '../harness.ts'
 
 // A notice offers to take back what was done: by an act as any other, with its own rights, recorded as any other.
@@ -314,3 +315,32 @@ t.test('a notice that was not made here offers nothing', async (t) => {
   t.equal(page.notice, '')
   t.notOk(page.hasButton('Undo'))
 })
+
+for (const exit of ['a move', 'a deletion'] as const)
+  t.test(`an Undo of a removed tag does not reach the tie that begins after ${exit}`, async (t) => {
+    const panel = await startApp(t)
+    const [petra, olga] = [await panel.signIn('petra'), await panel.signIn('olga')]
+    const describe = (fields: Record<string, string>) =>
+      petra.submit('/partner/customers/acme/details', 'Save details', fields)
+    const move = (partner: string) => olga.submit('/support/accounts/acme/partner', 'Move', { to: 'partner', partner })
+    await describe({ tags: 'vip' })
+    const removed = await opened(
+      petra,
+      await petra.post('/partner/ticked-customers/tag-removal', { customers: 'acme', tag: 'vip' }),
+    )
+    t.match(removed.notice, 'was removed from 1 customer. Undo')
+    panel.pass(60_000)
+    if (exit === 'a move') {
+      await move('rival')
+      await move('cloudhaus')
+    } else {
+      const ask = program(panel.app, tokenOf(panel, 'petra', 'cloudhaus'))
+      await ask('DELETE', '/accounts/cloudhaus/customers/acme')
+      await petra.submit('/partner/deleted-customers', 'Restore', {}, 'acme')
+    }
+    panel.pass(60_000)
+    await describe({ note: 'Back again' })
+    t.match((await petra.get('/partner/customers/acme')).text, 'Back again', 'there is a tie')
+    t.match((await opened(petra, await petra.press(removed, 'Undo'))).notice, 'Nothing was changed')
+    t.equal(await tagsOf(petra, 'acme'), '')
+  })

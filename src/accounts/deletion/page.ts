@@ -6,8 +6,7 @@ import { withUnit } from '../../web/format.ts'
 import type { Form } from '../../web/request/forms.ts'
 import type { Account } from '../data/account.ts'
 import { findTies } from '../endings/data/foreseeing.ts'
-import { mostProjects } from './data/deleting.ts'
-import { foreseeLosses } from './data/losses.ts'
+import { foreseeLosses, mostProjects } from './data/losses.ts'
 
 /** `projects` says which projects the page named, if it was ticked that they go with the account. */
 export const removal = z.strictObject({ identifier: z.string().trim().default(''), projects: z.string().default('') })

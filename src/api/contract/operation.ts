@@ -24,7 +24,7 @@ export type Call<Body = undefined> = {
 }
 
 /** What an act answers. A problem, returned or thrown, takes back what was written, unless it says `recorded`. */
-export type Answer = { status: 200 | 201 | 204; body?: object; location?: string }
+export type Answer = { status: 200 | 201 | 204; body?: object; location?: string; etag?: string }
 
 type Common = {
   /** Below /api/v1, with parameters in braces. */

@@ -1,4 +1,5 @@
 import type { StorageProblem } from '../../db/storage-problem.ts'
+import { freeWords } from '../../web/taken.ts'
 
 // Errors of the API, as RFC 9457 describes them. Each kind has an address below /api/problems/, where people read what it means.
 
@@ -138,12 +139,16 @@ export const invalidAt = (path: readonly PropertyKey[], code: string, detail: st
   new Problem('invalid', undefined, { errors: [{ pointer: pointerTo(path), code, detail }] })
 
 /** The problem of an identifier that was given out before, with one that is free. */
-export const takenIdentifier = (detail: string, proposal: string, more: ProblemMore = {}) =>
-  new Problem('conflict', detail, {
-    errors: [{ pointer: '#/identifier', code: 'taken', detail: `“${proposal}” is free.` }],
+export const takenIdentifier = (words: string, proposal: string, more: ProblemMore = {}) =>
+  new Problem('conflict', `The identifier ${words}`, {
+    errors: [{ pointer: '#/identifier', code: 'taken', detail: freeWords(proposal) }],
     proposal,
     ...more,
   })
+
+/** Suspended for another reason: that one is what its users read. */
+export const suspendedAlready = (who: string, reason: string | null) =>
+  `${who} suspended it already, for “${reason ?? ''}”. Resume it first, to give another reason.`
 
 export const ofStorage: Record<StorageProblem, ProblemName> = {
   full: 'disk-full',

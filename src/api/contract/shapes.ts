@@ -42,6 +42,10 @@ export const projectRole = z
   .enum(['admin', 'user', 'reader'])
   .meta({ description: 'Project Admin, Project User or Project Reader.' })
 
+export const shownAdmins = z.int().min(0).meta({
+  description: 'How many admins can log in. With users and without an admin, somebody must make one of them admin.',
+})
+
 /** Something that was deleted and can be restored. */
 export const deletedShape = (id: string) =>
   z

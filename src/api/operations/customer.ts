@@ -1,5 +1,6 @@
 import * as z from 'zod'
-import { countMembers } from '../../accounts/members/data.ts'
+import { markOfProjects } from '../../accounts/deletion/data/losses.ts'
+import { countAdmins, countMembers } from '../../accounts/members/data.ts'
 import type { AccountId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { suspensionOf } from '../../db/suspension.ts'
@@ -8,7 +9,16 @@ import { detailFields, tagList } from '../../partners/customers/details/fields.t
 import type { Customer } from '../../partners/data.ts'
 import { customerOf } from '../../partners/scope.ts'
 import type { Call } from '../contract/operation.ts'
-import { shownIdentifier, shownName, shownSuspension, shownTime, suspension, timeOf } from '../contract/shapes.ts'
+import {
+  shownAdmins,
+  shownIdentifier,
+  shownName,
+  shownSuspension,
+  shownTime,
+  suspension,
+  timeOf,
+} from '../contract/shapes.ts'
+import { deletedAlong } from '../etag.ts'
 
 // A customer as the API reads and changes it.
 
@@ -41,6 +51,7 @@ const contactFields = {
 export const customerShape = z
   .strictObject({
     ...common,
+    admins: shownAdmins,
     contact: z.strictObject(contactFields).meta({ description: 'Empty texts where nothing is known.' }),
     reference: z
       .string()
@@ -77,6 +88,7 @@ export function answerOf(db: Db, partnerId: AccountId, one: Customer) {
     identifier: one.identifier,
     name: one.name,
     users: countMembers(db, one.id),
+    admins: countAdmins(db, one.id),
     suspension: shownSuspension(suspensionOf(one)),
     created_at: shownTime(one.createdAt),
     contact: {
@@ -88,5 +100,6 @@ export function answerOf(db: Db, partnerId: AccountId, one: Customer) {
     reference: details.reference,
     note: details.note,
     tags: details.tags,
+    [deletedAlong]: markOfProjects(db, one.id),
   }
 }

@@ -13,8 +13,9 @@ import { NotEnough } from '../../quotas/arithmetic.ts'
 import { poolLacksForPlan } from '../../quotas/plans/words.ts'
 import { orNotFound } from '../../web/answer/errors.ts'
 import { line, withIdentifier } from '../../web/fields.ts'
-import { act, listing, reading } from '../contract/operation.ts'
-import { Problem, takenIdentifier } from '../contract/problems.ts'
+import { takenWords } from '../../web/taken.ts'
+import { act, type Call, listing, reading } from '../contract/operation.ts'
+import { Problem, suspendedAlready, takenIdentifier } from '../contract/problems.ts'
 import {
   deletedShape,
   newAccountName,
@@ -27,6 +28,12 @@ import { answerOf, customerAnswer, customerChange, customerRow, customerShape } 
 
 const path = '/accounts/{account}/customers/{customer}' as const
 const tag = 'Customers' as const
+
+/** A deleted customer that can be restored. */
+function deletedCustomer({ db, account, by, request }: Omit<Call, 'body'>) {
+  const { customer: identifier } = request.params as { customer: string }
+  return orNotFound(findRestorable(db, account.id, identifier, by.at))
+}
 
 /** Creates a customer, or says why its plan cannot be applied. */
 function creating<Created>(create: () => Created): Created | Problem {
@@ -76,8 +83,7 @@ export const customerOperations = [
       if (created instanceof Problem) return created
       if (created === 'taken') {
         const proposal = proposeAccountIdentifier(db, body.identifier)
-        const detail = `The identifier ${body.identifier} is taken, or was once.`
-        return takenIdentifier(detail, proposal, { recorded: true })
+        return takenIdentifier(takenWords(body.identifier), proposal, { recorded: true })
       }
       return {
         status: 201,
@@ -161,17 +167,28 @@ export const customerOperations = [
     list: ({ db, account, by }, query) => listDeletedCustomers(db, account.id, query, by.at),
     show: showDeleted,
   }),
+  reading({
+    method: 'GET',
+    path: '/accounts/{account}/deleted-customers/{customer}',
+    can: 'customer.see',
+    tag,
+    summary: 'Read a deleted customer',
+    answer: deletedShape('DeletedCustomer'),
+    read: (call) => showDeleted(deletedCustomer(call)),
+  }),
   act({
     method: 'POST',
     path: `${path}/restore`,
     can: 'customer.delete',
     tag,
     summary: 'Restore a deleted customer',
+    description: 'If it is left with users and without an admin who can log in, `admins` is 0: make one of them admin.',
     answer: customerShape,
     status: 200,
-    do: ({ db, by, account, request }) => {
-      const { customer: identifier } = request.params as { customer: string }
-      const { id } = orNotFound(findRestorable(db, account.id, identifier, by.at))
+    current: (call) => showDeleted(deletedCustomer(call)),
+    do: (call) => {
+      const { db, by, account, request } = call
+      const { id } = deletedCustomer(call)
       if (typeof orNotFound(restoreAccount(db, by, account.id, id)) !== 'string')
         return new Problem('conflict', 'Your pool does not have enough available for the limits of this customer.')
       return { status: 200, body: customerAnswer({ request, db, account }) }
@@ -195,7 +212,11 @@ export const customerOperations = [
     status: 200,
     current: customerAnswer,
     do: ({ db, by, account, request, body }) => {
-      suspendAccount(db, by, { accountId: customerOf(request, db).id, reason: body.reason }, request.server.mailContext)
+      const { id } = customerOf(request, db)
+      const done = suspendAccount(db, by, { accountId: id, reason: body.reason }, request.server.mailContext)
+      const { suspendedReason } = customerOf(request, db)
+      if (!done && suspendedReason !== body.reason)
+        return new Problem('conflict', suspendedAlready('You have', suspendedReason))
       return { status: 200, body: customerAnswer({ request, db, account }) }
     },
   }),

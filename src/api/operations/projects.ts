@@ -17,6 +17,7 @@ import {
 import { looker, projectOf } from '../../projects/scope.ts'
 import { orNotFound } from '../../web/answer/errors.ts'
 import { withIdentifier } from '../../web/fields.ts'
+import { inThisAccount, takenWords } from '../../web/taken.ts'
 import { act, type Call, listing, reading } from '../contract/operation.ts'
 import { Problem, takenIdentifier } from '../contract/problems.ts'
 import {
@@ -143,6 +144,15 @@ export const projectOperations = [
     list: ({ db, account, by }, query) => listDeletedProjects(db, account.id, query, by.at),
     show: showDeleted,
   }),
+  reading({
+    method: 'GET',
+    path: '/accounts/{account}/deleted-projects/{project}',
+    can: 'project.delete',
+    tag: 'Projects',
+    summary: 'Read a deleted project',
+    answer: deletedShape('DeletedProject'),
+    read: (call) => showDeleted(deletedProject(call)),
+  }),
   act({
     method: 'POST',
     path: '/accounts/{account}/projects/{project}/restore',
@@ -151,17 +161,23 @@ export const projectOperations = [
     summary: 'Restore a deleted project',
     answer: projectShape,
     status: 200,
-    do: ({ db, by, account, request }) => {
-      const { project: identifier } = request.params as { project: string }
-      const deleted = orNotFound(findDeletedProject(db, account.id, identifier, by.at))
-      const restored = orNotFound(restoreProject(db, by, account.id, deleted.id))
+    current: (call) => showDeleted(deletedProject(call)),
+    do: (call) => {
+      const { db, by, account, request } = call
+      const restored = orNotFound(restoreProject(db, by, account.id, deletedProject(call).id))
       if (restored === 'limit') return new Problem('conflict', 'The limit of projects is reached.')
       return { status: 200, body: show({ request }) }
     },
   }),
 ]
 
+/** A deleted project that can be restored. */
+function deletedProject({ db, account, by, request }: Omit<Call, 'body'>) {
+  const { project: identifier } = request.params as { project: string }
+  return orNotFound(findDeletedProject(db, account.id, identifier, by.at))
+}
+
 function takenProject(db: Call['db'], accountId: Call['account']['id'], identifier: string): Problem {
   const proposal = proposeProjectIdentifier(db, accountId, identifier)
-  return takenIdentifier(`The identifier ${identifier} is taken in this account, or was once.`, proposal)
+  return takenIdentifier(takenWords(identifier, inThisAccount), proposal)
 }

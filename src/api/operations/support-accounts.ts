@@ -2,18 +2,24 @@ import * as z from 'zod'
 import { type Account, findAccount, proposeAccountIdentifier } from '../../accounts/data/account.ts'
 import { deleteAccount, findRestorable, restoreAccount } from '../../accounts/deletion/data/deleting.ts'
 import { markOfProjects } from '../../accounts/deletion/data/losses.ts'
+import { countAdmins, countMembers } from '../../accounts/members/data.ts'
 import { directAccount, supportedAccount } from '../../accounts/scope.ts'
 import { resumeAccount, suspendAccount } from '../../accounts/suspension/data.ts'
+import type { Db } from '../../db/open.ts'
 import { suspensionOf } from '../../db/suspension.ts'
 import { accountList, listAccounts, openAccount } from '../../support/accounts/data.ts'
 import { senderOf } from '../../support/scope.ts'
 import { orNotFound } from '../../web/answer/errors.ts'
 import { line, withIdentifier } from '../../web/fields.ts'
+import { takenWords } from '../../web/taken.ts'
 import { act, type Call, listing, reading } from '../contract/operation.ts'
-import { Problem, takenIdentifier } from '../contract/problems.ts'
+import { Problem, suspendedAlready, takenIdentifier } from '../contract/problems.ts'
 import {
+  deletedShape,
   newAccountName,
   newIdentifier,
+  showDeleted,
+  shownAdmins,
   shownIdentifier,
   shownName,
   shownSuspension,
@@ -22,17 +28,24 @@ import {
   suspension,
   timeOf,
 } from '../contract/shapes.ts'
+import { deletedAlong } from '../etag.ts'
 import { invitedFields } from './pending.ts'
 
+const common = {
+  identifier: shownIdentifier(),
+  name: shownName(),
+  kind: z.enum(['customer', 'partner']),
+  partner: z.string().nullable().meta({ description: 'The name of the partner that looks after the account.' }),
+  suspension,
+  created_at: timeOf('When the account was created.'),
+  deleted_at: timeOf('When it was deleted; null if it is not.').nullable(),
+}
+const row = z.strictObject(common).meta({ id: 'SupportedAccountRow' })
 const supported = z
   .strictObject({
-    identifier: shownIdentifier(),
-    name: shownName(),
-    kind: z.enum(['customer', 'partner']),
-    partner: z.string().nullable().meta({ description: 'The name of the partner that looks after the account.' }),
-    suspension,
-    created_at: timeOf('When the account was created.'),
-    deleted_at: timeOf('When it was deleted; null if it is not.').nullable(),
+    ...common,
+    users: z.int().min(0).meta({ description: 'How many users the account has.' }),
+    admins: shownAdmins,
   })
   .meta({ id: 'SupportedAccount' })
 
@@ -46,8 +59,21 @@ const showSupported = (one: Account & { partnerName: string | null }) => ({
   deleted_at: shownTimeOrNull(one.deletedAt),
 })
 
+const showWhole = (db: Db, one: Parameters<typeof showSupported>[0]) => ({
+  ...showSupported(one),
+  users: countMembers(db, one.id),
+  admins: countAdmins(db, one.id),
+  [deletedAlong]: markOfProjects(db, one.id),
+})
+
 const show = ({ db, request }: Pick<Call, 'db' | 'request'>) =>
-  showSupported(orNotFound(findAccount(db, supportedAccount(request).id)))
+  showWhole(db, orNotFound(findAccount(db, supportedAccount(request).id)))
+
+/** A deleted account that Support can restore. */
+function deletedAccount({ db, by, request }: Omit<Call, 'body'>) {
+  const { identifier } = request.params as { identifier: string }
+  return orNotFound(findRestorable(db, null, identifier, by.at))
+}
 
 const path = '/support/accounts/{identifier}' as const
 const tag = 'Support: accounts' as const
@@ -61,7 +87,7 @@ export const supportAccountOperations = [
     path: '/support/accounts',
     summary: 'List all accounts',
     spec: accountList,
-    row: supported,
+    row,
     list: ({ db }, query) => listAccounts(db, query),
     show: showSupported,
   }),
@@ -84,13 +110,12 @@ export const supportAccountOperations = [
     do: ({ db, by, request, body }) => {
       const opened = openAccount(db, by, senderOf(request), body)
       if (opened === 'taken') {
-        const detail = `The identifier ${body.identifier} is taken, or was once.`
-        return takenIdentifier(detail, proposeAccountIdentifier(db, body.identifier))
+        return takenIdentifier(takenWords(body.identifier), proposeAccountIdentifier(db, body.identifier))
       }
       return {
         status: 201,
         location: `/support/accounts/${opened.account.identifier}`,
-        body: showSupported({ ...opened.account, partnerName: null }),
+        body: showWhole(db, { ...opened.account, partnerName: null }),
       }
     },
   }),
@@ -109,7 +134,10 @@ export const supportAccountOperations = [
     do: (call) => {
       const { id } = supportedAccount(call.request)
       const reason = { accountId: id, reason: call.body.reason }
-      suspendAccount(call.db, call.by, reason, call.request.server.mailContext)
+      const done = suspendAccount(call.db, call.by, reason, call.request.server.mailContext)
+      const { supportSuspendedReason } = supportedAccount(call.request)
+      if (!done && supportSuspendedReason !== reason.reason)
+        return new Problem('conflict', suspendedAlready('Support has', supportSuspendedReason))
       return { status: 200, body: show(call) }
     },
   }),
@@ -144,16 +172,26 @@ export const supportAccountOperations = [
       return { status: 204 }
     },
   }),
+  reading({
+    ...see,
+    method: 'GET',
+    path: '/support/deleted-accounts/{identifier}',
+    summary: 'Read a deleted account that Support can restore',
+    description: 'The list of accounts shows deleted ones with `status=deleted`.',
+    answer: deletedShape('DeletedAccount'),
+    read: (call) => showDeleted(deletedAccount(call)),
+  }),
   act({
     ...change,
     method: 'POST',
     path: `${path}/restore`,
     summary: 'Restore a deleted account',
-    description: 'One that had no partner, or whose partner cannot act now.',
+    description:
+      'One that had no partner, or whose partner cannot act now. If `admins` is 0 and `users` is not, make one of them admin.',
     status: 200,
+    current: (call) => showDeleted(deletedAccount(call)),
     do: (call) => {
-      const { identifier } = call.request.params as { identifier: string }
-      const { id } = orNotFound(findRestorable(call.db, null, identifier, call.by.at))
+      const { id } = deletedAccount(call)
       if (typeof orNotFound(restoreAccount(call.db, call.by, null, id)) !== 'string')
         return new Problem(
           'conflict',

@@ -27,6 +27,8 @@ export const ties = sqliteTable(
     note: text().notNull(),
     // Contact, reference and tags, but not the note.
     search: text().notNull(),
+    // With a partner that a customer comes back to, another tie begins.
+    createdAt: integer('created_at').notNull().default(0),
     version: integer().notNull().default(1),
   },
   (table) => [uniqueIndex('ties_reference').on(table.partnerId, table.referenceKey).where(sql`reference_key <> ''`)],

@@ -20,6 +20,7 @@ import { isRemembered, readRemembered } from '../../web/lists/remembered.ts'
 import { readInTurns } from '../../web/lists/turns.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
+import { freeWords, takenWords } from '../../web/taken.ts'
 import { customerOf } from '../scope.ts'
 import { createCustomer, NoSuchPlan } from './data/customers.ts'
 import { customerList, listCustomers } from './data/listing.ts'
@@ -74,7 +75,8 @@ export default async function customerRoutes(app: FastifyInstance) {
           apart`${created.name} was created. It has no users yet: open its Customer Users.`,
         )
       form.values.identifier ||= form.input.identifier
-      form.errors.identifier = `“${form.input.identifier}” is taken, or was once. “${proposeAccountIdentifier(db, form.input.identifier)}” is free.`
+      const free = proposeAccountIdentifier(db, form.input.identifier)
+      form.errors.identifier = `${takenWords(form.input.identifier)} ${freeWords(free)}`
     }
     return showCustomers(request, reply.code(422), form)
   })

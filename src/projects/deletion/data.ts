@@ -70,12 +70,19 @@ export function listDeletedProjects(db: Db, accountId: AccountId, query: ListQue
 }
 
 /** Undefined for a foreign, living or missing project, and for one that was purged or is about to be. */
-export function findDeletedProject(db: Db, accountId: AccountId, identifier: string, at: number): Project | undefined {
-  return db
+export function findDeletedProject(
+  db: Db,
+  accountId: AccountId,
+  identifier: string,
+  at: number,
+): (Project & { deletedAt: number; until: number }) | undefined {
+  const project = db
     .select()
     .from(projects)
     .where(and(eq(projects.accountId, accountId), isRestorable(projects, at), eq(projects.identifier, identifier)))
     .get()
+  const deletedAt = project?.deletedAt ?? 0
+  return project && { ...project, deletedAt, until: restorableUntil(deletedAt) }
 }
 
 /** A limit that came back smaller, since its account has no more left. */

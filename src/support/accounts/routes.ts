@@ -13,6 +13,7 @@ import { readRemembered } from '../../web/lists/remembered.ts'
 import { readInTurns } from '../../web/lists/turns.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { supportActor } from '../../web/request/viewer.ts'
+import { freeWords, takenWords } from '../../web/taken.ts'
 import { senderOf } from '../scope.ts'
 import { accountList, accountViews, listAccounts, openAccount } from './data.ts'
 
@@ -65,7 +66,8 @@ export default async function supportAccountRoutes(app: FastifyInstance) {
             : apart`${input.name} was created, but ${adminName} could not be invited.`,
         )
       form.values.identifier ||= input.identifier
-      form.errors.identifier = `“${input.identifier}” is taken, or was once. “${proposeAccountIdentifier(db, input.identifier)}” is free.`
+      const free = proposeAccountIdentifier(db, input.identifier)
+      form.errors.identifier = `${takenWords(input.identifier)} ${freeWords(free)}`
     }
     return showAccounts(request, reply.code(422), form)
   })

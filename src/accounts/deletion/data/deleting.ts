@@ -1,6 +1,6 @@
 import { and, eq, isNull, type SQL } from 'drizzle-orm'
 import { countWhere } from '../../../db/counting.ts'
-import { isRestorable } from '../../../db/deletion.ts'
+import { isRestorable, restorableUntil } from '../../../db/deletion.ts'
 import type { AccountId } from '../../../db/ids.ts'
 import { type Db, write } from '../../../db/open.ts'
 import { accounts, imports, memberships, partnerRequests, pendingPartnerRequest, projects } from '../../../db/schema.ts'
@@ -17,7 +17,7 @@ import { endTie } from '../../endings/data/ending.ts'
 import { endImport } from '../../imports/ending/data.ts'
 import { countAdmins } from '../../members/data.ts'
 import { tellDeleted } from '../../notices/data/notices.ts'
-import { listOwnLimits, markOfProjects } from './losses.ts'
+import { listOwnLimits, markOfProjects, mostProjects } from './losses.ts'
 
 // A customer account that is deleted is restorable for 30 days: nothing of it goes, but it is found
 // nowhere else. A partner deletes and restores its own customers. Support (a partner of null) deletes those
@@ -40,9 +40,6 @@ function restorableBy(partnerId: AccountId | null, at: number): SQL | undefined 
     isRestorable(accounts, at),
   )
 }
-
-/** So many projects at most are deleted with an account: each takes a millisecond, for which all others wait. */
-export const mostProjects = 100
 
 /**
  * Deletes an account that this partner (null: Support) looks after: its members lose it at once, its
@@ -109,12 +106,14 @@ export function findRestorable(
   partnerId: AccountId | null,
   identifier: string,
   at: number,
-): Account | undefined {
-  return db
+): (Account & { deletedAt: number; until: number }) | undefined {
+  const account = db
     .select()
     .from(accounts)
     .where(and(eq(accounts.identifier, identifier), restorableBy(partnerId, at)))
     .get()
+  const deletedAt = account?.deletedAt ?? 0
+  return account && { ...account, deletedAt, until: restorableUntil(deletedAt) }
 }
 
 /**

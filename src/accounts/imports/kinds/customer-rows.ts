@@ -15,6 +15,7 @@ import { countedResource, findResource } from '../../../quotas/resources/data.ts
 import type { Person } from '../../../records/record.ts'
 import { accountName, amount, email, emailKey, identifier, personName, withIdentifier } from '../../../web/fields.ts'
 import { withUnit } from '../../../web/format.ts'
+import { takenWords } from '../../../web/taken.ts'
 import { renameAccount } from '../../data/account.ts'
 import { invite, type Sender } from '../../invitations/data/sending.ts'
 import {
@@ -39,7 +40,7 @@ class Taken extends RowFailed {
   }
 }
 
-const taken = (identifier: string) => `The identifier “${identifier}” is taken, or was once.`
+const taken = (identifier: string) => `The identifier ${takenWords(identifier)}`
 
 const limitAmount = amount(`“${unlimited}”`)
 

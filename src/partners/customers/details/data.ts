@@ -102,7 +102,7 @@ export function changeDetails(
     }
     const { id } = tx
       .insert(ties)
-      .values({ ...stored, accountId, partnerId })
+      .values({ ...stored, accountId, partnerId, createdAt: actor.at })
       .onConflictDoUpdate({ target: ties.accountId, set: stored })
       .returning({ id: ties.id })
       .get()

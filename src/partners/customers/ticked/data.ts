@@ -134,7 +134,8 @@ export function tagsChangedAt(
   { id, identifier }: Pick<TickedCustomer, 'id' | 'identifier'>,
 ): number | null {
   const tie = and(eq(ties.accountId, id), eq(ties.partnerId, partnerId))
-  if (!db.select({ id: ties.id }).from(ties).where(tie).get()) return null
+  const since = db.select({ createdAt: ties.createdAt }).from(ties).where(tie).get()?.createdAt
+  if (since === undefined) return null
   const last = db
     .select({ at: records.at })
     .from(records)
@@ -149,5 +150,5 @@ export function tagsChangedAt(
     .orderBy(desc(records.id))
     .limit(1)
     .get()
-  return last?.at ?? null
+  return last && last.at >= since ? last.at : null
 }
