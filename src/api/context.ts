@@ -7,6 +7,7 @@ import { forgetReplays } from '../people/tokens/replays/data.ts'
 import { Refusal } from '../web/answer/errors.ts'
 import { readInTurns } from '../web/lists/turns.ts'
 import { type ActiveAccount, actor, supportActor } from '../web/request/viewer.ts'
+import { isVersion, stable, stableWithAll, versionOf } from './contract/etag.ts'
 import { type Act, type Call, isAct, isListing, type Operation } from './contract/operation.ts'
 import {
   ofStorage,
@@ -18,7 +19,6 @@ import {
   type ValueError,
 } from './contract/problems.ts'
 import { apiDocument } from './document.ts'
-import { isVersion, stable, stableWithAll, versionOf } from './etag.ts'
 import { readListQuery, showPage } from './lists.ts'
 import { operations } from './operations.ts'
 import { keepAnswer, repeatOf, replayed } from './repeats.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { stable, versionOf } from '../../src/api/etag.ts'
+import { stable, versionOf } from '../../src/api/contract/etag.ts'
 import { startApp } from '../harness.ts'
 import { program, tokenOf } from './program.ts'
 

@@ -8,6 +8,7 @@ import { findDetails } from '../../partners/customers/details/data.ts'
 import { detailFields, tagList } from '../../partners/customers/details/fields.ts'
 import type { Customer } from '../../partners/data.ts'
 import { customerOf } from '../../partners/scope.ts'
+import { deletedAlong } from '../contract/etag.ts'
 import type { Call } from '../contract/operation.ts'
 import {
   shownAdmins,
@@ -18,7 +19,6 @@ import {
   suspension,
   timeOf,
 } from '../contract/shapes.ts'
-import { deletedAlong } from '../etag.ts'
 
 // A customer as the API reads and changes it.
 

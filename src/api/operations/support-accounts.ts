@@ -12,6 +12,7 @@ import { senderOf } from '../../support/scope.ts'
 import { orNotFound } from '../../web/answer/errors.ts'
 import { line, withIdentifier } from '../../web/fields.ts'
 import { takenWords } from '../../web/taken.ts'
+import { deletedAlong } from '../contract/etag.ts'
 import { act, type Call, listing, reading } from '../contract/operation.ts'
 import { Problem, suspendedAlready, takenIdentifier } from '../contract/problems.ts'
 import {
@@ -28,7 +29,6 @@ import {
   suspension,
   timeOf,
 } from '../contract/shapes.ts'
-import { deletedAlong } from '../etag.ts'
 import { invitedFields } from './pending.ts'
 
 const common = {
