@@ -1,6 +1,7 @@
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
+import { chainRecords } from '../../src/db/chaining.ts'
 import { searchText, sortKey } from '../../src/db/fold.ts'
 import { dropTriggers, makeTriggers } from '../../src/db/triggers.ts'
 import { castDatabase, newFolder } from '../harness.ts'
@@ -109,6 +110,7 @@ export async function makeData(customers: number): Promise<string> {
       sqlite.exec(
         `UPDATE ${copy} SET (search, sort_key) = (SELECT search, sort_key FROM users WHERE id = ${copy}.user_id)`,
       )
+    chainRecords(sqlite)
     for (const { sql } of later) sqlite.exec(sql)
     makeTriggers(sqlite)
   })
