@@ -4,6 +4,7 @@ import api from './api/context.ts'
 import { answerUnreadableAddress } from './api/unreadable.ts'
 import type { Config } from './config.ts'
 import { startCleaning } from './db/cleaning.ts'
+import { startMerging } from './db/merging.ts'
 import type { Connection } from './db/open.ts'
 import { watchStorage } from './db/storage.ts'
 import { newPost } from './mail/outbox.ts'
@@ -98,6 +99,7 @@ function startWork(
   replica?.start(app.log)
   const cleaning = startCleaning(db, storage, app.log, replica?.apart)
   app.addHook('onClose', cleaning.stop)
+  app.addHook('onClose', startMerging(db, storage, app.log).stop)
   const purge = startPurge({ ...shared, dataDir: config.dataDir, eraseTraces: cleaning.erase, setAside, clock })
   app.addHook('onClose', purge.stop)
 

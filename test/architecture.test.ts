@@ -145,6 +145,7 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
       'people/tokens/replays/data.ts': 'forgets answers that were kept for a day',
       'operations/clock/data.ts': 'notes that the panel runs',
       'db/open.ts': 'defines it, and write asks first',
+      'db/merging.ts': 'merges search indexes, between requests',
       'db/storage.ts': 'tries whether anything can be saved, and takes it back',
       'demo.ts': 'makes the cast in an empty database',
       'accounts/imports/ending/data.ts': 'forgets old imports',

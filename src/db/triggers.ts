@@ -122,10 +122,20 @@ export function makeTriggers(sqlite: Database.Database): void {
   for (const [name, source] of indexes) {
     if (made.get(name) !== source) sqlite.exec(source)
     // A migration may have written columns that are searched.
-    sqlite.exec(`INSERT INTO ${name} (${name}) VALUES ('rebuild')`)
+    for (const command of ["'rebuild'", "'optimize'"]) sqlite.exec(`INSERT INTO ${name} (${name}) VALUES (${command})`)
+    leaveMerging(sqlite, name)
   }
   sqlite.exec(`DELETE FROM pool_sums; INSERT INTO pool_sums (partner_id, resource_id, amount) ${poolSumsAnew}`)
   for (const source of triggers.values()) sqlite.exec(source)
+}
+
+/**
+ * An index is a row of segments, which FTS5 merges within the write that adds one too many: of a large index some hundred
+ * pages at once, or all of several segments. It merges small ones alone; all others are merged between requests (merging.ts).
+ */
+function leaveMerging(sqlite: Database.Database, index: string): void {
+  for (const [setting, value] of Object.entries({ automerge: 0, crisismerge: 64 }))
+    sqlite.exec(`INSERT INTO ${index} (${index}, rank) VALUES ('${setting}', ${value})`)
 }
 
 /** The names of triggers and search indexes that are missing, differ from this file, or are not in it. */
