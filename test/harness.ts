@@ -14,6 +14,7 @@ import { type CastName, cast, createCast, demoPassword } from '../src/demo.ts'
 import { openInstallation } from '../src/operations/installation/open.ts'
 import { cost } from '../src/people/log-in/hashing.ts'
 import { hashPassword } from '../src/people/log-in/passwords.ts'
+import { readAmount } from '../src/web/amounts.ts'
 import type { Deadlines } from '../src/web/request/deadline.ts'
 
 // Each test has a folder of its own, which goes at the end.
@@ -479,6 +480,12 @@ export class Page {
   value(name: string): string | undefined {
     const field = this.root.querySelector(`main input[name="${name}"], main textarea[name="${name}"]`)
     return field?.tagName === 'TEXTAREA' ? typedIn(field) : field?.getAttribute('value')
+  }
+
+  /** The amount that a field holds, in whole units of its resource: 32768 where it shows “32 GB”, and undefined where it is empty. */
+  amount(name: string): number | undefined {
+    const units: Record<string, string> = { ram: 'MiB', gigabytes: 'GB' }
+    return readAmount(this.value(name) ?? '', units[name] ?? '')
   }
 
   /** The texts of a table’s rows, or of a history’s lines. */

@@ -11,8 +11,8 @@ import { can } from '../policy.ts'
 import { findProject, listProjects, projectList } from '../projects/data.ts'
 import type { Actor } from '../records/record.ts'
 import { orNotFound, Refusal } from '../web/answer/errors.ts'
-import { amount, optionalLine, version } from '../web/fields.ts'
-import { number, withUnit } from '../web/format.ts'
+import { optionalLine, version } from '../web/fields.ts'
+import { withUnit } from '../web/format.ts'
 import { readList } from '../web/lists/list.ts'
 import { type Form, newForm, readForm } from '../web/request/forms.ts'
 import type { Holder, Quota, Quotas, Shortage } from './arithmetic.ts'
@@ -20,42 +20,22 @@ import { holderOf } from './arithmetic.ts'
 import { giveLimits } from './data/giving.ts'
 import { findQuotas } from './data/limits.ts'
 import { limitsOfProjects } from './data/uses.ts'
+import { amountFields, approvalForm, limitForm, readAmounts } from './fields.ts'
 import { listPlanNames } from './plans/data/plans.ts'
-import { findOpenRequest, listRequestsOf, ownRequestList, type QuotaRequest } from './requests/data/reading.ts'
+import { findOpenRequest, listRequestsOf, ownRequestList } from './requests/data/reading.ts'
 import type { Resource } from './resources/data.ts'
 
 // What the pages with quotas share: their forms, and the pages themselves, which limits and requests
 // both lead back to.
 
-/** A field for each resource, named by its key. */
-export function amountFields(resources: Resource[], empty: string) {
-  return Object.fromEntries(resources.map(({ key, unit }) => [key, amount(empty, unit).optional()]))
-}
-
-/** The amounts that such fields hold, by resource: what the form did not send is left out. */
-export function readAmounts(input: Record<string, unknown>, resources: Resource[]): Map<number, number | null> {
-  return new Map(
-    resources.flatMap(({ id, key }) => {
-      const value = input[key] as number | null | undefined
-      return value === undefined ? [] : [[id, value] as const]
-    }),
-  )
-}
-
 export const quotasOf = (request: FastifyRequest, holder: Holder): Quotas =>
   orNotFound(findQuotas(request.server.db, holder))
-
-/** A form with the limits as they are. */
-export function limitForm({ quotas, version }: Quotas): Form {
-  const values = quotas.map(({ resource, own }) => [resource.key, own.limit === null ? '' : String(own.limit)])
-  return newForm({ ...Object.fromEntries(values), version: String(version), remark: '' })
-}
 
 /** What a level above cannot give, in words for the person who typed it. */
 export function levelShortageWords({ resource, bound, available, more, most }: Shortage, typedHere: boolean): string {
   const pool = bound.level === 'pool'
   const whose = pool ? apart`The pool of ${bound.name}` : bound.name
-  const lacks = apart`${whose} has ${withUnit(available, resource)} left, and this takes ${withUnit(more, resource)} more.`
+  const lacks = apart`${whose} has ${withUnit(available, resource)} available, and this takes ${withUnit(more, resource)} more.`
   const possible = typedHere ? ` At most ${withUnit(most, resource)} is possible here.` : ''
   const raises = pool
     ? 'Support can raise the pool.'
@@ -100,8 +80,8 @@ export function saveLimits(
     return { saved: false, status: 422, form }
   }
   const current = quotasOf(request, holder)
-  const words = (value: number | null) => (value === null ? 'no limit of its own' : number(value))
   for (const { resource, own } of current.quotas) {
+    const words = (value: number | null) => (value === null ? 'no limit of its own' : withUnit(value, resource))
     const typed = amounts.get(resource.id)
     if (typed !== undefined && typed !== own.limit)
       form.errors[resource.key] =
@@ -123,12 +103,6 @@ export function notMoreWords(
   return allocated > limit
     ? `The limit is ${amount(limit)} and ${amount(allocated)} are allocated already. Enter at least ${amount(allocated)}.`
     : `The limit is ${amount(limit)} already. Enter more than that.`
-}
-
-/** The form to approve a request: the amounts asked for, to be changed. */
-function approvalForm(request: QuotaRequest | undefined): Form {
-  const values = request?.amounts.map(({ resource, asked }) => [resource.key, String(asked)]) ?? []
-  return newForm({ ...Object.fromEntries(values), comment: '' })
 }
 
 export type QuotaForms = { problem?: string } & Partial<

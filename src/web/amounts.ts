@@ -32,9 +32,16 @@ const decimal = /^(?:0|[1-9][0-9]{0,8})[.,][0-9]{1,2}$/
 
 const most = 999_999_999
 
+/** The text without a unit such as “m²”, which holds more than letters. */
+function withoutUnit(text: string, unit: string): string {
+  const endsInIt = !/^[a-z]*$/i.test(unit) && text.toLowerCase().endsWith(unit.toLowerCase())
+  return endsInIt ? text.slice(0, -unit.length).trimEnd() : text
+}
+
 /** The number that somebody wrote, in whole units of the field; undefined where it is none. */
 export function readAmount(text: string, unit: string): number | undefined {
-  const [, figures = '', written = ''] = /^([0-9][0-9.,’' \u00a0\u202f]*?)[ \u00a0\u202f]*([a-z]*)$/i.exec(text) ?? []
+  const pattern = /^([0-9][0-9.,’' \u00a0\u202f]*?)[ \u00a0\u202f]*([a-z]*)$/i
+  const [, figures = '', written = ''] = pattern.exec(withoutUnit(text, unit)) ?? []
   const factor = factorOf(written, unit)
   if (factor === undefined) return undefined
   const number = plain.test(figures)

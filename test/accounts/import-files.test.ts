@@ -215,7 +215,7 @@ t.test('what a list downloads is imported again: names and limits change, roles 
   const checked = await check(petra, made(edited))
   t.match(checked.row('(acme)'), 'renames it to Acme & Sons.')
   t.match(checked.row('(plus)'), 'limits it to 11 projects')
-  t.match(checked.row('(initech)'), 'The pool has 2 projects left', 'in the order of the file')
+  t.match(checked.row('(initech)'), 'The pool has 2 projects available', 'in the order of the file')
   t.match(checked.row('(sum)'), 'nothing to change')
   await petra.press(checked, 'Import 2 customers')
   await until('the import is done', () =>
@@ -287,7 +287,7 @@ t.test('the dry run counts the pool as the act does, row by row', async (t) => {
       refused,
       `round ${round}: those that the pool cannot give`,
     )
-    for (const { words } of wrong) t.match(words, /The pool has \d+ projects left/)
+    for (const { words } of wrong) t.match(words, /The pool has \d+ projects available/)
     const button = checked.root.querySelectorAll('button').find((one) => /^Import \d/.test(one.text.trim()))
     if (button) await petra.press(checked, button.text.trim())
     await until('the import is done', () => states(panel).every(({ state }) => state !== 'ready'))

@@ -209,7 +209,7 @@ t.test('what has changed since the dry run is named in the result, and the rest 
   const done = await carryOut(panel, petra, checked)
   t.match(done.text, 'Result 1 done, 2 failed')
   t.match(done.row('(two)'), /failed The identifier “two” is taken/)
-  t.match(done.row('(three)'), /failed The pool has 3 projects left/)
+  t.match(done.row('(three)'), /failed The pool has 3 projects available/)
   t.equal(panel.db.select().from(accounts).where(eq(accounts.identifier, 'three')).get(), undefined, 'nothing half')
 })
 
@@ -244,7 +244,7 @@ t.test('imported customers get the default plan, and a limit that the file names
   const olga = await panel.signIn('olga')
   const late = await check(petra, 'name,identifier\nFive,five\n')
   await olga.submit('/support/accounts/cloudhaus/quotas', 'Save pool', { cores: '36' })
-  t.match((await carryOut(panel, petra, late)).row('(five)'), 'failed The pool has 4 of Cores left')
+  t.match((await carryOut(panel, petra, late)).row('(five)'), 'failed The pool has 4 of Cores available')
   const later = await check(petra, 'name,identifier\nSix,six\n')
   await petra.submit('/partner/plans/1/removal', 'Delete plan')
   t.match((await carryOut(panel, petra, later)).row('(six)'), 'failed Its plan was deleted')

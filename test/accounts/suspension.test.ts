@@ -41,7 +41,7 @@ t.test('suspending deletes nothing, and resuming gives everything back as it was
   t.match((await tom.get('/')).text, 'Acme is suspended')
   t.strictSame(belongings(panel), before)
   await resume(petra)
-  t.equal((await stella.get('/projects/website')).value('cores'), '8')
+  t.equal((await stella.get('/projects/website')).amount('cores'), 8)
   t.equal((await tom.get('/projects/website')).status, 200)
 })
 

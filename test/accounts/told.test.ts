@@ -127,7 +127,7 @@ t.test('the same kind of act is told five times at once, then every ten minutes;
   }
   await save(1, 8)
   t.equal(written(panel).length, 5)
-  t.equal((await petra.open(quotas)).value('cores'), '8', 'each was done')
+  t.equal((await petra.open(quotas)).amount('cores'), 8, 'each was done')
   await petra.submit('/partner/customers/initech/quotas', 'Save quotas', { cores: '4' })
   await petra.submit('/partner/customers/acme/suspension', 'Suspend', { reason: 'The bill of May' })
   t.equal(written(panel).length, 7, 'other readers and other kinds of acts are told')

@@ -104,20 +104,20 @@ t.test('a hundred want the last unit of a partner’s pool, or of an account: on
     customers.map((name) => send(petra, `/partner/customers/${name}/quotas`, { ...ofPetra, ...form })),
   )
   t.equal(withStatus(fromPool, 303).length, 1, 'the last of the pool')
-  t.equal(withStatus(fromPool, 422).filter((page) => /has 0 left/.test(page.error('cores'))).length, 99)
+  t.equal(withStatus(fromPool, 422).filter((page) => /has 0 available/.test(page.error('cores'))).length, 99)
 
   const fromAccount = await Promise.all(
     inAcme.map((name) => send(stella, `/projects/${name}/quotas`, { ...ofStella, volumes: '1', version: '1' })),
   )
   t.equal(withStatus(fromAccount, 303).length, 1, 'the last of the account')
-  t.equal(withStatus(fromAccount, 422).filter((page) => /Acme has 0 left/.test(page.error('volumes'))).length, 99)
+  t.equal(withStatus(fromAccount, 422).filter((page) => /Acme has 0 available/.test(page.error('volumes'))).length, 99)
 
   const shared = await Promise.all(
     inAcme.map((name) => send(stella, `/projects/${name}/quotas`, { ...ofStella, ram: '1', version: '1' })),
   )
   t.equal(withStatus(shared, 303).length, 1, 'the last of what is shared')
   t.equal(withStatus(shared, 409).length, 1, 'a project’s form was older')
-  t.equal(withStatus(shared, 422).filter((page) => /Cloudhaus has 0 MiB left/.test(page.error('ram'))).length, 98)
+  t.equal(withStatus(shared, 422).filter((page) => /Cloudhaus has 0 MiB available/.test(page.error('ram'))).length, 98)
   const total = (level: 'account' | 'project') =>
     panel.db
       .select()
@@ -148,7 +148,7 @@ t.test(
       }),
     )
     t.equal(withStatus(made, 303).length, 1, 'Acme has 102 projects, so one is left')
-    t.equal(withStatus(made, 422).filter((page) => /no project is left/.test(page.text)).length, 99)
+    t.equal(withStatus(made, 422).filter((page) => /no project is available/.test(page.text)).length, 99)
 
     const db = panel.db
     const petraId = userId({ db }, 'petra')
@@ -177,7 +177,7 @@ t.test(
       ),
     )
     t.equal(withStatus(approved, 303).length, 1)
-    t.equal(withStatus(approved, 422).filter((page) => /has 0 left/.test(page.error('cores'))).length, 99)
+    t.equal(withStatus(approved, 422).filter((page) => /has 0 available/.test(page.error('cores'))).length, 99)
     t.equal(db.select().from(quotaRequests).where(eq(quotaRequests.state, 'approved')).all().length, 1)
     const raised = and(eq(limits.level, 'account'), eq(limits.amount, 1))
     t.equal(db.select().from(limits).where(raised).all().length, 1)

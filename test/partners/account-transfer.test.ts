@@ -89,7 +89,7 @@ t.test('a pool without room refuses a customer, resource by resource, and nothin
   const before = panel.rows()
   const refused = await olga.submit(page, 'Move', { partner: 'rival' })
   t.equal(refused.status, 422)
-  t.match(refused.error('partner'), 'Projects: 2 needed, 1 left; Cores: 16 needed, 15 left. Raise the pool')
+  t.match(refused.error('partner'), 'Projects: 2 needed, 1 available; Cores: 16 needed, 15 available. Raise the pool')
   t.notMatch(refused.error('partner'), 'RAM')
   for (const table of ['accounts', 'memberships', 'limits', 'records'])
     t.strictSame(panel.rows()[table], before[table], table)

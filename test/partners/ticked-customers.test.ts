@@ -262,7 +262,7 @@ t.test('a plan is applied to several customers, each for itself, after a preview
   t.match(chosen.text, '4 customers chosen')
   const preview = await petra.get(`${base}/plan?c=acme&c=c-0&c=c-1&c=initech&plan=1`)
   t.match(preview.text, 'Apply the plan M to 3 customers?')
-  t.match(preview.text, 'Cores: 12 left, 24 more needed')
+  t.match(preview.text, 'Cores: 12 available, 24 more needed')
   t.match(preview.text, /Acme acme Projects 1, below 2 in use/)
   t.match(preview.text, /stay as they are 1 Customer 0 c-0 has these limits already/)
   t.same(await limitsOf('acme'), ['', ''], 'a preview changes nothing')
@@ -271,7 +271,7 @@ t.test('a plan is applied to several customers, each for itself, after a preview
   t.equal(done.location, `${base}/result`)
   const result = await petra.open(`${base}/result`)
   t.equal(result.notice, '1 customer has the limits of the plan M now.')
-  t.match(result.text, /Initech initech the pool does not have enough: 4 of Cores left, 8 more needed/)
+  t.match(result.text, /Initech initech the pool does not have enough: 4 of Cores available, 8 more needed/)
   t.same(
     [await limitsOf('acme'), await limitsOf('c-1'), await limitsOf('initech')],
     [

@@ -73,8 +73,8 @@ t.test('a restored project has its people and limits again', async (t) => {
   t.equal(done.path, '/projects/website')
   t.match(done.row('Tom'), 'Project User')
   t.match(done.row('stella@acme.example'), 'Project Admin')
-  t.equal(done.value('cores'), '8')
-  t.equal(done.value('ram'), '2048')
+  t.equal(done.amount('cores'), 8)
+  t.equal(done.amount('ram'), 2048)
   t.equal((await tom.get('/projects/website')).status, 200)
   const roles = (rows: unknown[] | undefined) =>
     (rows as { project_id: number; user_id: number; role: string }[]).map(({ project_id, user_id, role }) => [
@@ -148,13 +148,13 @@ t.test('restoring needs a free project, and gives limits as far as the account h
   const done = await stella.submitAndFollow(deleted, 'Restore', {}, 'Website')
   t.match(
     done.notice,
-    'The account has less left than it had, so the project got less: Cores 4 instead of 10, Volumes 0 instead of 3.',
+    'The account has less available than it had, so the project got less: Cores 4 instead of 10, Volumes 0 instead of 3.',
   )
-  t.equal(done.value('cores'), '4')
-  t.equal(done.value('ram'), '1024')
-  t.equal(done.value('volumes'), '0')
+  t.equal(done.amount('cores'), 4)
+  t.equal(done.amount('ram'), 1024)
+  t.equal(done.amount('volumes'), 0)
   const over = await stella.submit('/projects/website', 'Save quotas', { cores: '5' })
-  t.match(over.error('cores'), 'Acme has 0 left', 'and not one more')
+  t.match(over.error('cores'), 'Acme has 0 available', 'and not one more')
 })
 
 t.test('another’s deleted project answers as a missing one', async (t) => {

@@ -58,7 +58,17 @@ t.test('an amount may have another unit of storage, and its thousands may be gro
   const petra = await panel.signIn('petra')
   await petra.submit(page, 'Save quotas', { ram: '32 GB', gigabytes: '2 TB', cores: '1,000' })
   const saved = await petra.open(page)
-  t.same([saved.value('ram'), saved.value('gigabytes'), saved.value('cores')], ['32768', '2000', '1000'])
+  t.same([saved.value('ram'), saved.value('gigabytes'), saved.value('cores')], ['32 GB', '2,000 GB', '1,000'])
+  t.same([saved.amount('ram'), saved.amount('gigabytes'), saved.amount('cores')], [32768, 2000, 1000])
+  t.same([limitOf(panel, 'acme', 'ram'), limitOf(panel, 'acme', 'gigabytes')], [32768, 2000])
+  const again = await petra.press(saved, 'Save quotas')
+  t.equal(again.status, 303, 'what the fields show is read as the same amounts')
+  t.same(
+    [limitOf(panel, 'acme', 'ram'), limitOf(panel, 'acme', 'gigabytes'), limitOf(panel, 'acme', 'cores')],
+    [32768, 2000, 1000],
+  )
+  await petra.submit(page, 'Save quotas', { ram: '65536' })
+  t.equal((await petra.open(page)).value('ram'), '64 GB', 'a number alone is in the unit of the resource')
   const wrong = await petra.submit(page, 'Save quotas', { ram: '1 KB', cores: '1.000' })
   t.match(wrong.error('ram'), 'Enter a whole number of MiB')
   t.match(wrong.error('cores'), 'Enter a whole number from')
@@ -115,7 +125,7 @@ t.test('a form is saved as a whole or not at all, on every level', async (t) => 
   await olga.submit(pool, 'Save pool', { cores: '10', ram: '1024', remark: 'As agreed' })
   const refused = await petra.submit(page, 'Save quotas', { cores: '11', ram: '512', volumes: '5' })
   t.equal(refused.status, 422)
-  t.match(refused.error('cores'), /pool of Cloudhaus has 10 left, and this takes 11 more. At most 10/)
+  t.match(refused.error('cores'), /pool of Cloudhaus has 10 available, and this takes 11 more. At most 10/)
   t.equal(refused.value('ram'), '512')
   t.equal(limitOf(panel, 'acme', 'ram'), undefined)
   t.equal(limitOf(panel, 'acme', 'volumes'), undefined)
@@ -123,11 +133,11 @@ t.test('a form is saved as a whole or not at all, on every level', async (t) => 
 
   const toProject = await stella.submit('/projects/website', 'Save quotas', { cores: '9', ram: '513', volumes: '1' })
   t.equal(toProject.status, 422)
-  t.match(toProject.error('cores'), /Acme has 8 left, and this takes 9 more. At most 8/)
-  t.match(toProject.error('ram'), /Acme has 512 MiB left/)
+  t.match(toProject.error('cores'), /Acme has 8 available, and this takes 9 more. At most 8/)
+  t.match(toProject.error('ram'), /Acme has 512 MiB available/)
   t.equal(limitOf(panel, 'acme', 'volumes', 'project'), undefined)
   t.equal((await stella.submit('/projects/website', 'Save quotas', { cores: '5', ram: '512' })).status, 303)
-  t.match((await stella.submit('/projects/shop', 'Save quotas', { cores: '4' })).error('cores'), 'Acme has 3 left')
+  t.match((await stella.submit('/projects/shop', 'Save quotas', { cores: '4' })).error('cores'), 'Acme has 3 available')
   t.match((await stella.open('/projects/website')).text, 'Cores 5, RAM 512 MiB')
   t.match((await petra.open('/partner/customers/acme/projects')).row('Website'), 'Cores 5, RAM 512 MiB')
 })
@@ -142,12 +152,15 @@ t.test('without a number a level shares what the level above has left', async (t
   await petra.submit('/partner/customers/initech/quotas', 'Save quotas', { cores: '6' })
   t.match(
     (await stella.submit('/projects/website', 'Save quotas', { cores: '5' })).error('cores'),
-    /Cloudhaus has 4 left/,
+    /Cloudhaus has 4 available/,
   )
   t.equal((await stella.submit('/projects/website', 'Save quotas', { cores: '4' })).status, 303)
-  t.match((await stella.submit('/projects/shop', 'Save quotas', { cores: '1' })).error('cores'), /Cloudhaus has 0 left/)
+  t.match(
+    (await stella.submit('/projects/shop', 'Save quotas', { cores: '1' })).error('cores'),
+    /Cloudhaus has 0 available/,
+  )
   const raised = await petra.submit('/partner/customers/initech/quotas', 'Save quotas', { cores: '7' })
-  t.match(raised.error('cores'), /has 0 left, and this takes 1 more. At most 6/)
+  t.match(raised.error('cores'), /has 0 available, and this takes 1 more. At most 6/)
   t.equal(
     (await petra.submit(page, 'Save quotas', { cores: '4' })).status,
     303,
@@ -159,7 +172,7 @@ t.test('without a number a level shares what the level above has left', async (t
   for (const name of ['one', 'two'])
     t.equal((await ines.submit('/projects', 'Create project', { name, identifier: name })).status, 303)
   const full = await stella.open('/projects')
-  t.match(full.text, /shares what Cloudhaus has for all its customers, and no project is left/)
+  t.match(full.text, /shares what Cloudhaus has for all its customers, and no project is available/)
   t.notOk(full.hasButton('Create project'))
   t.equal((await stella.post('/projects', { name: 'X', identifier: 'xx' })).status, 422)
   await ines.submit('/projects/one/removal', 'Delete project', { identifier: 'one' })
@@ -178,15 +191,18 @@ t.test('a limit lowered below what is given out takes nothing away, shows it, an
     /over limit.*2 over the limit, so nothing more can be allocated/,
   )
   t.match((await petra.open('/partner/customers')).row('acme'), /2 \/ 1 over limit.*over limit/)
-  t.match((await stella.submit('/projects/shop', 'Save quotas', { cores: '1' })).error('cores'), 'Acme has 0 left')
-  t.match((await stella.submit('/projects/website', 'Save quotas', { cores: '7' })).error('cores'), 'Acme has 0 left')
+  t.match((await stella.submit('/projects/shop', 'Save quotas', { cores: '1' })).error('cores'), 'Acme has 0 available')
+  t.match(
+    (await stella.submit('/projects/website', 'Save quotas', { cores: '7' })).error('cores'),
+    'Acme has 0 available',
+  )
   t.equal((await stella.submit('/projects/website', 'Save quotas', { cores: '5' })).status, 303, 'down always goes')
   t.match((await stella.open('/projects')).text, /has reached its limit of 1 project.*Cloudhaus.*ask for more/)
   t.match((await stella.open('/projects')).text, '2 projects', 'nothing is taken away')
 
   await olga.submit(pool, 'Save pool', { cores: '2' })
   t.match((await petra.open('/partner/quotas')).row('Cores'), /2 5 over limit ?0.*3 over the limit/)
-  t.match((await petra.submit(page, 'Save quotas', { cores: '6' })).error('cores'), 'has 0 left')
+  t.match((await petra.submit(page, 'Save quotas', { cores: '6' })).error('cores'), 'has 0 available')
 })
 
 t.test('an edit made on an older version answers 409 with both values, and may then be saved', async (t) => {
@@ -293,7 +309,10 @@ t.test('what was given to a project goes with it', async (t) => {
   const [petra, stella] = [await panel.signIn('petra'), await panel.signIn('stella')]
   await petra.submit(page, 'Save quotas', { cores: '4' })
   await stella.submit('/projects/shop', 'Save quotas', { cores: '4' })
-  t.match((await stella.submit('/projects/website', 'Save quotas', { cores: '1' })).error('cores'), 'Acme has 0 left')
+  t.match(
+    (await stella.submit('/projects/website', 'Save quotas', { cores: '1' })).error('cores'),
+    'Acme has 0 available',
+  )
   await stella.submit('/projects/shop/removal', 'Delete project', { identifier: 'shop' })
   t.equal((await stella.submit('/projects/website', 'Save quotas', { cores: '4' })).status, 303)
 })

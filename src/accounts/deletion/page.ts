@@ -62,7 +62,7 @@ export function restoredWords(
 export function shortageWords(deleted: { name: string }, partner: string, shortages: PoolShortage[]): string {
   const lacks = shortages.map(
     ({ resource, takes, available }) =>
-      apart`${deleted.name} had ${withUnit(takes, resource)} of ${resource.name}, and ${withUnit(available, resource)} are left`,
+      apart`${deleted.name} had ${withUnit(takes, resource)} of ${resource.name}, and ${withUnit(available, resource)} are available`,
   )
   return apart`The pool of ${partner} no longer has room for ${deleted.name}: ${lacks.join('; ')}. Nothing was changed.`
 }

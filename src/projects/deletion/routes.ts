@@ -66,7 +66,8 @@ function wordsOf({ project, people, reduced }: RestoredProject): string {
   const back = apart`${project.name} is restored with ${plural(people, 'person', 'people')}.`
   if (reduced.length === 0) return back
   const less = reduced.map(
-    ({ resource, was, now }) => apart`${resource.name} ${withUnit(now, resource)} instead of ${was}`,
+    ({ resource, was, now }) =>
+      apart`${resource.name} ${withUnit(now, resource)} instead of ${withUnit(was, resource)}`,
   )
-  return `${back} The account has less left than it had, so the project got less: ${less.join(', ')}.`
+  return `${back} The account has less available than it had, so the project got less: ${less.join(', ')}.`
 }

@@ -3,10 +3,9 @@ import * as z from 'zod'
 import { apart } from '../../db/apart.ts'
 import { orNotFound } from '../../web/answer/errors.ts'
 import { planName, readId, version } from '../../web/fields.ts'
-import { withUnit } from '../../web/format.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
-import { amountFields, readAmounts } from '../page.ts'
+import { amountFields, amountText, readAmounts } from '../fields.ts'
 import { listResources, type Resource } from '../resources/data.ts'
 import { changePlan, createPlan, findPlan, listPlans, mostPlans, type Plan, removePlan } from './data/plans.ts'
 
@@ -116,10 +115,7 @@ function wanted(input: PlanInput, resources: Resource[]) {
 }
 
 function formOfPlan({ name, isDefault, version, amounts }: Plan, resources: Resource[]): Form {
-  const limits = resources.map(({ id, key, unit }) => {
-    const amount = amounts.get(id)
-    return [key, amount === undefined ? '' : withUnit(amount, { unit })]
-  })
+  const limits = resources.map((resource) => [resource.key, amountText(amounts.get(resource.id) ?? null, resource)])
   return newForm({
     ...Object.fromEntries(limits),
     planName: name,

@@ -6,7 +6,7 @@ import type { Shortage } from '../arithmetic.ts'
 export function poolLacksForPlan(shortages: Shortage[]): string {
   const lacks = shortages.map(({ resource: { name, unit }, available, more }) => {
     const [has, takes] = [withUnit(available, { unit }), withUnit(more, { unit })]
-    return apart`${name}: the pool has ${has} left, and the plan takes ${takes}.`
+    return apart`${name}: the pool has ${has} available, and the plan takes ${takes}.`
   })
   return `Your pool does not have enough for this plan. ${lacks.join(' ')}`
 }

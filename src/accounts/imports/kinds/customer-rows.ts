@@ -203,10 +203,10 @@ function takeFromPool(db: Db, partnerId: AccountId, used: Used, more: number): s
 function lackWords(shortages: Shortage[]): string {
   const [first, ...more] = shortages
   if (first?.resource.key === countedResource && more.length === 0) return shortWords(first.available)
-  return apart`The pool has ${shortages.map(({ resource, available }) => apart`${withUnit(available, resource)} of ${resource.name}`).join(', ')} left.`
+  return apart`The pool has ${shortages.map(({ resource, available }) => apart`${withUnit(available, resource)} of ${resource.name}`).join(', ')} available.`
 }
 
-const shortWords = (available: number) => `The pool has ${Math.max(0, available)} projects left.`
+const shortWords = (available: number) => `The pool has ${Math.max(0, available)} projects available.`
 
 function createWithAll(
   tx: Db,

@@ -36,7 +36,7 @@ function lacksInPool(db: Db, partnerId: AccountId, changed: TickedCustomer[], pl
     }, 0)
     const has = withUnit(Math.max(0, available), resource)
     return more > Math.max(0, available)
-      ? [apart`${resource.name}: ${has} left, ${withUnit(more, resource)} more needed`]
+      ? [apart`${resource.name}: ${has} available, ${withUnit(more, resource)} more needed`]
       : []
   })
   if (lacks.length === 0) return ''
@@ -50,7 +50,7 @@ function whyNotApplied(result: Applied): string | undefined {
   if (result === 'stale' || result === undefined) return 'the plan was changed or deleted'
   const lacks = result.shortages.map(
     ({ resource, available, more }) =>
-      apart`${withUnit(available, resource)} of ${resource.name} left, ${withUnit(more, resource)} more needed`,
+      apart`${withUnit(available, resource)} of ${resource.name} available, ${withUnit(more, resource)} more needed`,
   )
   return `the pool does not have enough: ${lacks.join('; ')}`
 }

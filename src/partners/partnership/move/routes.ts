@@ -78,7 +78,7 @@ function wordsOf(refused: Exclude<Moved, 'moved'>, partner: string, name: string
   if (refused === 'unchanged') return apart`${name} is there already.`
   const lacks = refused.shortages.map(
     ({ resource, takes, available }) =>
-      apart`${resource.name}: ${withUnit(takes, resource)} needed, ${withUnit(available, resource)} left`,
+      apart`${resource.name}: ${withUnit(takes, resource)} needed, ${withUnit(available, resource)} available`,
   )
   return apart`The pool of “${partner}” does not have enough for it. ${lacks.join('; ')}. Raise the pool first, or lower the customer’s quotas.`
 }

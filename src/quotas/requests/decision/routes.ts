@@ -8,15 +8,8 @@ import { line, optionalLine } from '../../../web/fields.ts'
 import { readForm } from '../../../web/request/forms.ts'
 import { actor, supportActor } from '../../../web/request/viewer.ts'
 import { holderOf } from '../../arithmetic.ts'
-import {
-  amountFields,
-  leftToSupport,
-  quotasOf,
-  readAmounts,
-  sayShortages,
-  showCustomerQuotas,
-  showSupportQuotas,
-} from '../../page.ts'
+import { amountFields, readAmounts } from '../../fields.ts'
+import { leftToSupport, quotasOf, sayShortages, showCustomerQuotas, showSupportQuotas } from '../../page.ts'
 import { approveRequest, declineRequest } from '../data/deciding.ts'
 import { endedMeanwhile, requestOf, sayNotMore } from '../page.ts'
 
