@@ -21,7 +21,7 @@ import { giveLimits } from './data/giving.ts'
 import { findQuotas } from './data/limits.ts'
 import { limitsOfProjects } from './data/uses.ts'
 import { amountFields, approvalForm, limitForm, readAmounts } from './fields.ts'
-import { listPlanNames } from './plans/data/plans.ts'
+import { listPlans } from './plans/data/plans.ts'
 import { findOpenRequest, listRequestsOf, ownRequestList } from './requests/data/reading.ts'
 import type { Resource } from './resources/data.ts'
 
@@ -123,6 +123,19 @@ function decision(request: FastifyRequest, accountId: AccountId, ofAccount: Quot
   }
 }
 
+/** The plans that can be applied, each with what it limits in words; `holds` if the limits are those of the plan. */
+function planChoices(request: FastifyRequest, { quotas }: Quotas) {
+  return listPlans(request.server.db, request.member.account.id).map(({ id, name, amounts }) => ({
+    id,
+    name,
+    limits: quotas.flatMap(({ resource }) => {
+      const amount = amounts.get(resource.id)
+      return amount === undefined ? [] : apart`${resource.name} ${withUnit(amount, resource)}`
+    }),
+    holds: quotas.every(({ resource, own }) => (amounts.get(resource.id) ?? null) === own.limit),
+  }))
+}
+
 /** Project Quotas: what a customer may use, and what it asks for. */
 export function showCustomerQuotas(request: FastifyRequest, reply: FastifyReply, forms: QuotaForms = {}) {
   const customer = customerOf(request)
@@ -132,7 +145,7 @@ export function showCustomerQuotas(request: FastifyRequest, reply: FastifyReply,
     customer,
     quotas: limits.quotas,
     form: forms.limits ?? limitForm(limits),
-    plans: listPlanNames(request.server.db, request.member.account.id),
+    plans: planChoices(request, limits),
     copyForm: forms.copy ?? newForm(),
     ...decision(request, customer.id, limits, forms),
   })

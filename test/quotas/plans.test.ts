@@ -227,7 +227,14 @@ t.test('a plan is applied after a page that shows what changes, and its admins a
   await plan(petra, 'S', { projects: '1', cores: '4', ram: '8 GB' })
   const before = lasting(panel)
   const chosen = await petra.open(page)
-  t.equal(chosen.root.querySelector('select[name="plan"] option')?.text.trim(), 'S')
+  t.match(
+    chosen.root.querySelector('main label:has([name="plan"])')?.text.replaceAll(/\s+/g, ' '),
+    /S Projects 1 ?Cores 4 ?RAM 8 GB/,
+  )
+  t.notOk(chosen.root.querySelector('[name="plan"][checked]'), 'no plan has these limits')
+  const without = await petra.get(`${page}/plan`)
+  t.equal(without.status, 422, 'sent by a program, which no browser stops')
+  t.match(without.text, 'Choose a plan.')
   const preview = await petra.open(`${page}/plan?plan=${idOf(panel, 'S')}`)
   t.match(preview.row('Projects'), /5 1 below 2 in use/)
   t.match(preview.row('Cores'), /16 4/)
@@ -240,6 +247,7 @@ t.test('a plan is applied after a page that shows what changes, and its admins a
 
   const applied = await petra.press(preview, 'Apply plan')
   t.match((await petra.open(applied.location ?? '')).notice, 'Acme has the limits of the plan S now')
+  t.ok((await petra.open(page)).root.querySelector('[name="plan"][checked]'), 'the plan whose limits hold is marked')
   t.same(limitsOf(panel), { projects: 1, cores: 4, ram: 8192 })
   const letter = panel.db.select().from(letters).orderBy(letters.id).all().at(-1)
   t.match(letter?.subject, 'The limits of Acme changed')
@@ -247,6 +255,9 @@ t.test('a plan is applied after a page that shows what changes, and its admins a
   t.match((await olga.get(`/support/mail/${letter?.id}`)).text, /Cores.*16 → 4.*Plan S/)
   const again = await petra.open(`${page}/plan?plan=${idOf(panel, 'S')}`)
   t.match(again.text, 'There is nothing to change')
+
+  for (let n = 0; n < 8; n++) await plan(petra, `More ${n}`, { cores: '1' })
+  t.ok((await petra.open(page)).root.querySelector('select[name="plan"]'), 'many plans are a list to choose from')
 
   // The limits are a copy.
   await petra.submit(`/partner/plans/${idOf(panel, 'S')}`, 'Save plan', { cores: '64' })

@@ -186,7 +186,7 @@ t.test('more for a project raises its account as far as needed, and no further',
   t.match(short.error('cores'), /pool of Cloudhaus has 2 available, and this takes 3 more. Support/)
   t.same(numbers(panel), { 'acme account cores': 6, 'acme project cores': 4, 'cloudhaus pool cores': 8 })
   t.equal((await petra.submit(customer, 'Approve', { cores: '4' })).status, 303)
-  t.match((await stella.open(own)).row('Cores'), /8 8 limit reached/)
+  t.match((await stella.open(own)).row('Cores'), /Cores 8 allocated limit reached .* 8$/)
   t.match((await stella.open('/projects/shop')).row('Cores'), 'Set by Petra Cloudhaus')
   await petra.submit(customer, 'Save quotas', { cores: '8' })
   await stella.submit('/projects/website', 'Save quotas', { cores: '1' })

@@ -201,7 +201,10 @@ t.test('a limit lowered below what is given out takes nothing away, shows it, an
   t.match((await stella.open('/projects')).text, '2 projects', 'nothing is taken away')
 
   await olga.submit(pool, 'Save pool', { cores: '2' })
-  t.match((await petra.open('/partner/quotas')).row('Cores'), /2 5 over limit ?0.*3 over the limit/)
+  t.match(
+    (await petra.open('/partner/quotas')).row('Cores'),
+    /Cores 5 allocated over limit 0 available.*3 over the limit.* 2$/,
+  )
   t.match((await petra.submit(page, 'Save quotas', { cores: '6' })).error('cores'), 'has 0 available')
 })
 

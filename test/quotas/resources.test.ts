@@ -59,7 +59,7 @@ t.test('a resource is renamed, on its version alone, and is removed while nothin
   const stale = await olga.press(before, 'Save', { name: 'CPUs', unit: '' }, 'cores')
   t.equal(stale.status, 409)
   t.match(stale.text, 'Someone else changed it to “vCPUs” (cores)')
-  t.match((await petra.open('/partner/quotas')).text, 'vCPUs cores')
+  t.match((await petra.open('/partner/customers/acme/quotas')).text, 'vCPUs cores')
 
   await petra.submit('/partner/customers/acme/quotas', 'Save quotas', { cores: '1' })
   const used = await olga.submit(page, 'Remove', {}, 'cores')

@@ -38,10 +38,13 @@ export function offerLimits(app: FastifyInstance): void {
   app.get(`${base}/plan`, see, async (request, reply) => {
     const customer = customerOf(request)
     const { plan } = request.query as Record<string, unknown>
-    return showPreview(request, reply, {
-      customer,
-      choice: planChoice(request, customer, orNotFound(readId(String(plan)))),
-    })
+    if (plan) {
+      const choice = planChoice(request, customer, orNotFound(readId(String(plan))))
+      return showPreview(request, reply, { customer, choice })
+    }
+    const form = newForm()
+    form.errors.plan = 'Choose a plan.'
+    return showCustomerQuotas(request, reply.code(422), { copy: form })
   })
 
   app.post(`${base}/plan`, applying, async (request, reply) => {
