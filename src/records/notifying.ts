@@ -9,12 +9,12 @@ import type { Topic } from './topics.ts'
  * account; `parted`: they are no longer in it. `sender`: they sent the invitation; `asker`: they made the request. `admins` of
  * the account, `partner`: admins of the partner that looks after it. `caretaker`: those, or Support where no partner can
  * act. `support`: the operators. `owner`: whose token it is; for a service user’s the admins, and as `login` who did it.
- * `managers`: admins of the account or, where it concerns none, the operators.
+ * `colleagues`: the operators, of what concerns no account. `managers`: admins of the account or, where it concerns none, the operators.
  */
 export type Audience = (typeof notifications.$inferSelect)['audience']
 
 export type ToldTo = {
-  to: Audience | 'caretaker' | 'owner' | 'managers'
+  to: Audience | 'caretaker' | 'owner' | 'colleagues' | 'managers'
   topic: Topic
   /** What e-mails it: a letter of its own that the act writes, the worker, or nothing: then it is only on the page. */
   by: 'letter' | 'worker' | 'page'
@@ -135,8 +135,14 @@ export const notifying: Record<RecordKind, ToldTo[] | { nobody: string }> = {
   'user.disabled': { nobody: 'the user cannot log in, and learns it there' },
   'user.enabled': { nobody: 'the user can log in again, and learns it there' },
   'user.sessions-ended': [{ to: 'login', topic: 'security', by: 'page' }],
-  'token.created': [{ to: 'owner', topic: 'security', by: 'worker' }],
-  'token.rotated': [{ to: 'owner', topic: 'security', by: 'worker' }],
+  'token.created': [
+    { to: 'owner', topic: 'security', by: 'worker' },
+    { to: 'colleagues', topic: 'security', by: 'worker' },
+  ],
+  'token.rotated': [
+    { to: 'owner', topic: 'security', by: 'worker' },
+    { to: 'colleagues', topic: 'security', by: 'worker' },
+  ],
   'token.ended': [{ to: 'owner', topic: 'security', by: 'page' }],
   'token.expiring': [{ to: 'owner', topic: 'security', by: 'worker' }],
   'service-user.created': { nobody: 'it can do nothing until it has a token, which is told' },

@@ -80,7 +80,7 @@ async function walk(t: Test, { panel, run }: Listening, program: string[]): Prom
   arrived(t, panel)
   const taken = await run([...program, '4712', 'acme', 'Other', 'Karla', 'karla@other.example'])
   t.not(taken.code, 0, 'an identifier that is taken ends it')
-  t.match(taken.out + taken.err, /acme is taken/)
+  t.match(taken.out + taken.err, /“acme” is taken/)
 }
 
 t.test('the README’s lines for curl find and create a customer', { skip }, async (t) => {

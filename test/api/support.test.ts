@@ -1,8 +1,9 @@
 import { eq, inArray } from 'drizzle-orm'
 import t from 'tap'
-import { apiTokens, memberships, records, users } from '../../src/db/schema.ts'
+import { apiTokens, letters, memberships, records, users } from '../../src/db/schema.ts'
 import { cast, demoPassword } from '../../src/demo.ts'
 import { accountId, startApp, there, userId } from '../harness.ts'
+import { until } from '../smtp.ts'
 import { program, tokenOf } from './program.ts'
 
 // What Support’s programs do.
@@ -224,4 +225,85 @@ t.test('a token of Support is replaced and ended as Support, and not from an acc
       { kind: 'token.ended', actorAccountId: null, bySupport: true },
     ],
   )
+})
+
+t.test('Support sees the tokens of a user, also those for Support, and ends them; the user learns it', async (t) => {
+  const panel = await startApp(t)
+  const { db } = panel
+  const max = userId(panel, 'max')
+  db.update(users).set({ operator: true }).where(eq(users.id, max)).run()
+  const [forSupport, forAccount, foreign] = [
+    program(panel.app, tokenOf(panel, 'max', null)),
+    program(panel.app, tokenOf(panel, 'max', 'cloudhaus', { scopes: ['customers:read'] })),
+    program(panel.app, tokenOf(panel, 'tom', 'acme')),
+  ]
+  const olga = await panel.signIn('olga')
+  const page = `/support/users/${max}`
+  const shown = await olga.get(page)
+  t.match(shown.row('Cloudhaus · '), /max here.*Customers \(read\).*never/)
+  t.match(shown.row('Support · '), /max here.*Support Area \(change\)/)
+  t.notMatch(shown.text, 'tom here')
+  t.notOk(shown.link('Replace'), 'only its user gets another one')
+  const [toms] = db
+    .select()
+    .from(apiTokens)
+    .where(eq(apiTokens.userId, userId(panel, 'tom')))
+    .all()
+  t.equal((await olga.post(`${page}/tokens/${there(toms).id}/removal`, {})).status, 404, 'it is not this user’s')
+  t.equal((await foreign('GET', '/accounts/acme')).status, 200)
+
+  await olga.submit(page, 'End', {}, 'Cloudhaus · ')
+  t.equal((await forAccount('GET', '/accounts/cloudhaus/customers')).status, 401)
+  t.equal((await forSupport('GET', '/support/accounts')).status, 200)
+  await olga.submit(page, 'End', {}, 'Support · ')
+  t.equal((await forSupport('GET', '/support/accounts')).status, 401)
+  t.match((await olga.get(page)).text, 'No tokens.')
+  const client = await panel.signIn('max')
+  t.match((await client.get('/notifications')).text, /Your API token for Cloudhaus was ended/)
+  t.match((await olga.get('/support/history')).row('ended the API token'), /Olga.*of Max/)
+})
+
+t.test('other operators learn of a new token for Support, by e-mail too, and of one that replaces it', async (t) => {
+  const panel = await startApp(t)
+  const { db } = panel
+  for (const who of ['max', 'riva'] as const)
+    db.update(users)
+      .set({ operator: true })
+      .where(eq(users.id, userId(panel, who)))
+      .run()
+  tokenOf(panel, 'tom', 'acme')
+  const max = await panel.signIn('max')
+  await max.submit('/profile/tokens/support', 'Create token', { name: 'Desk', scopes: 'support:read' })
+  await max.submit(there((await max.open('/profile/tokens')).link('Replace')), 'Replace token', { earlier: 'now' })
+  for (const who of ['olga', 'riva'] as const) {
+    const other = await panel.signIn(who)
+    const news = await other.get('/notifications')
+    t.match(news.text, /Max created an API token for Support/)
+    t.match(news.text, /Max replaced an API token for Support/)
+    t.notMatch(news.text, 'Tom', 'what concerns an account is its own')
+    const link = there(news.link('Max created an API token for Support'))
+    t.match((await other.open(link)).text, /Max.*created the API token/)
+  }
+  t.match((await max.get('/notifications')).text, /An API token for Support was created in your name/)
+  t.notMatch((await max.get('/notifications')).text, 'Max created', 'who did it is told once')
+  await until('the e-mails are written', () =>
+    db
+      .select()
+      .from(letters)
+      .all()
+      .some(({ email, subject }) => email === cast.olga.email && /Max created an API token for Support/.test(subject)),
+  )
+})
+
+t.test('the pages before a user is disabled or deleted name the tokens that stop', async (t) => {
+  const panel = await startApp(t)
+  const tom = userId(panel, 'tom')
+  const ask = program(panel.app, tokenOf(panel, 'tom', 'acme'))
+  const olga = await panel.signIn('olga')
+  const before = await olga.submit('/support/users', 'Disable', {}, cast.tom.email)
+  t.match(before.text, /1 API token that they created stops working: tom here …\w{4}/)
+  t.equal((await ask('GET', '/accounts/acme')).status, 200, 'not yet')
+  t.match((await olga.get(`/support/users/${tom}/removal`)).text, /1 API token that they created stops working/)
+  await olga.press(before, 'Disable Tom')
+  t.equal((await ask('GET', '/accounts/acme')).status, 401)
 })

@@ -369,6 +369,7 @@ export const acts: Record<string, Act | Act[]> = {
   '/support/users/:user/disabling': {},
   '/support/users/:user/disabling/removal': { arrange: (w) => setDisabled(w.db, w.support, w.userId('Tom'), true) },
   '/support/users/:user/sessions/removal': {},
+  '/support/users/:user/tokens/:apiToken/removal': { objects: (w) => tokenOfWho(w, 'Tom') },
   '/support/users/:user/password-link': {},
   '/support/users/:user/two-factor/removal': { arrange: (w) => setUpTwoFactor(w, 'Tom') },
   '/support/users/:user/removal': { fields: () => ({ email: cast.tom.email }) },

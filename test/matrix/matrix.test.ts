@@ -345,6 +345,7 @@ const whoMay: Record<Group, string[]> = {
     'POST /support/users/:user/disabling',
     'POST /support/users/:user/disabling/removal',
     'POST /support/users/:user/sessions/removal',
+    'POST /support/users/:user/tokens/:apiToken/removal',
     'POST /support/users/:user/two-factor/removal',
     'GET /support/users/:user/removal',
     'POST /support/users/:user/removal',

@@ -831,6 +831,12 @@ const acts: Record<string, Act | string> = {
     page: '/support/users/TOM',
     button: 'End sessions',
   },
+  'POST /support/users/:user/tokens/:apiToken/removal': {
+    who: 'olga',
+    first: async (panel) => void tokenOf(panel, 'tom', 'acme'),
+    page: '/support/users/TOM',
+    button: 'End',
+  },
   'POST /support/users/:user/password-link': {
     who: 'olga',
     page: '/support/users/TOM',

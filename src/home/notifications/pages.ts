@@ -42,6 +42,7 @@ export function pageOfLine(told: ToldOf): string | null {
   if (audience === 'login')
     return kind.includes('two-factor') || kind.includes('recovery') ? '/profile/two-factor' : '/profile'
   if (kind.startsWith('webhook.') && audience === 'support') return '/support/webhooks'
+  if (kind.startsWith('token.') && audience === 'support') return '/support/history?family=token'
   if (audience === 'parted' || !account) return null
   if (audience === 'support') return pageOfSupport(told, account.identifier)
   if (!reader) return null

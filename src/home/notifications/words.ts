@@ -112,6 +112,7 @@ const endingOf = ({ change }: ToldOf) => text(change.token?.[0])
 const ofToken =
   ([before, after]: [string, string], verb: string): Sentence =>
   (told) => {
+    if (told.audience === 'support') return [...whoFirst(told), ` ${verb} an API token for Support`]
     if (isOwn(told)) return [before, told.account ? account(told) : 'Support', after]
     return told.audience === 'login'
       ? ['An API token of ', ...ofService(told), ` was ${verb} in your name`]

@@ -91,7 +91,7 @@ export default async function userRemovalRoutes(app: FastifyInstance) {
       person: user,
       own: isOwn,
       ...foreseeDeletion(db, user.id),
-      ends: foreseeEndOfAll(db, user.id),
+      ends: foreseeEndOfAll(db, user.id, app.now()),
       formAction: isOwn ? '/profile/removal' : `/support/users/${user.id}/removal`,
       back: isOwn ? '/profile' : '/support/users',
       form,

@@ -24,7 +24,7 @@ const familyWords: Record<(typeof scopeFamilies)[number], string> = {
   support: 'Support Area',
 }
 
-/** Only its user reads it. */
+/** Its user and Support read it. */
 const tokenName = () => line('Enter a name, such as the program that will use the token.', 60)
 
 export const tokenForm = z.strictObject({

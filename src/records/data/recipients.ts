@@ -89,6 +89,7 @@ const finders: Record<ToldTo['to'], Find> = {
     return readers.length > 0 ? readers : ofSupport(tx)
   },
   support: (tx) => ofSupport(tx),
+  colleagues: (tx, _actor, { accountId }) => (accountId == null ? ofSupport(tx) : []),
   managers: (tx, _actor, { accountId }) => (accountId == null ? ofSupport(tx) : ofAdmins(tx, 'admins', accountId)),
 }
 

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
-import { listSent } from '../../accounts/endings/data/foreseeing.ts'
+import { foreseeDisabling } from '../../accounts/endings/data/foreseeing.ts'
 import { apart } from '../../db/apart.ts'
 import { endSessions } from '../../people/data/sessions.ts'
 import { setDisabled } from '../../people/data/users.ts'
@@ -13,6 +13,7 @@ import { supportActor } from '../../web/request/viewer.ts'
 import { listUsers, userList, userViews } from './data.ts'
 import { userPage } from './user/page.ts'
 import { userOf } from './user/scope.ts'
+import { userTokens } from './user/tokens.ts'
 import { notDisabledWords } from './words.ts'
 
 const disabling = z.strictObject({ confirmed: z.literal('yes').optional() })
@@ -21,6 +22,7 @@ export default async function supportUserRoutes(app: FastifyInstance) {
   const { db } = app
   const user = { config: { can: 'support.user' } } as const
   userPage(app)
+  userTokens(app)
 
   app.get(
     '/support/users',
@@ -33,14 +35,15 @@ export default async function supportUserRoutes(app: FastifyInstance) {
   app.post('/support/users/:user/disabling', user, async (request, reply) => {
     const { id, name, disabledAt } = userOf(request)
     const isEnabled = disabledAt === null
-    const sent = listSent(db, id)
+    const ends = foreseeDisabling(db, id, app.now())
+    const endsMore = ends.sent.total + ends.stopping.total > 0
     // The page first says what ends with the log-in.
-    if (readForm(disabling, request.body).input?.confirmed !== 'yes' && sent.total > 0 && isEnabled)
+    if (readForm(disabling, request.body).input?.confirmed !== 'yes' && endsMore && isEnabled)
       return reply.page('accounts/endings/confirmation', {
         title: apart`Disable ${name}`,
         lead: apart`${name} is logged out everywhere, and cannot log in until Support enables them again.`,
         area: 'support',
-        ends: { sent },
+        ends,
         you: false,
         formAction: `/support/users/${id}/disabling`,
         fields: {},

@@ -229,7 +229,7 @@ export type Views = {
   'support/letter': Names<'letter' | 'text'>
   'support/mail': Names<'failed' | 'list' | 'toServer'>
   'support/suspension': Names<'form' | 'suspended'>
-  'support/user': Names<'accounts' | 'letters' | 'passkeys' | 'sessions' | 'user'>
+  'support/user': Names<'accounts' | 'letters' | 'passkeys' | 'sessions' | 'tokens' | 'user'>
   'support/users': Names<'list' | 'views'>
   'webhooks/form': Names<'area' | 'base' | 'families' | 'form' | 'webhook'>
   'webhooks/index': Names<'area' | 'base' | 'columns' | 'mostWebhooks' | 'webhooks'>

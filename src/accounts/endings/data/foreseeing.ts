@@ -26,6 +26,7 @@ import {
   type KnownToken,
   listKnownTokens,
   listPrograms,
+  listWorkingTokens,
   mostNamed,
   ofPartnersPeople,
   type ProgramName,
@@ -65,6 +66,15 @@ export type Foreseen = {
   tokens: FirstOf<KnownToken>
 }
 
+/** Tokens that no longer work then. */
+type Stopping = { stopping: FirstOf<KnownToken> }
+
+/** What disabling a user would take along. */
+export const foreseeDisabling = (db: Db, userId: UserId, at: number): Pick<Foreseen, 'sent'> & Stopping => ({
+  sent: listSent(db, userId),
+  stopping: listWorkingTokens(db, userId, at, 'made'),
+})
+
 /** What the end of a membership would take along. */
 export function foreseeEnd(db: Db, accountId: AccountId, userId: UserId): Foreseen {
   const ofPerson = and(
@@ -94,10 +104,11 @@ export function listSent(db: Db, userId: UserId, accountId?: AccountId): FirstOf
 }
 
 /** What a user's deletion would take along: in all accounts, living or deleted. */
-export function foreseeEndOfAll(db: Db, userId: UserId): Pick<Foreseen, 'sent' | 'customers'> {
+export function foreseeEndOfAll(db: Db, userId: UserId, at: number): Pick<Foreseen, 'sent' | 'customers'> & Stopping {
   const ofPerson = and(eq(memberships.userId, userId), eq(memberships.fromPartner, true))
   return {
     sent: listSent(db, userId),
+    stopping: listWorkingTokens(db, userId, at),
     // Who is left without an admin is another question: it may forbid the deletion.
     customers: listLost(db, ofPerson, sql<number>`0`),
   }

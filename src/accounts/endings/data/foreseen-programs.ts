@@ -1,4 +1,4 @@
-import { and, asc, count, eq, inArray, isNull, ne, type SQL } from 'drizzle-orm'
+import { and, asc, count, eq, gt, inArray, isNull, ne, or, type SQL, sql } from 'drizzle-orm'
 import { countWhere } from '../../../db/counting.ts'
 import type { AccountId, UserId } from '../../../db/ids.ts'
 import type { Db } from '../../../db/open.ts'
@@ -49,6 +49,25 @@ export function listKnownTokens(db: Db, accountId: AccountId, userId: UserId, wh
   )
   const first = db
     .select({ name: users.name, lastFour: apiTokens.lastFour })
+    .from(apiTokens)
+    .innerJoin(users, eq(users.id, apiTokens.userId))
+    .where(where)
+    .orderBy(asc(apiTokens.id))
+    .limit(mostNamed)
+    .all()
+  return firstOf(first, () => countWhere(db, apiTokens, where))
+}
+
+/** The tokens that work of a user: with those that they made for service users, or without. */
+export function listWorkingTokens(db: Db, userId: UserId, at: number, which?: 'made'): FirstOf<KnownToken> {
+  const owned = eq(apiTokens.userId, userId)
+  const whose = which ? or(owned, eq(apiTokens.madeBy, userId)) : owned
+  const where = and(whose, isNull(apiTokens.endedAt), gt(apiTokens.expiresAt, at))
+  const first = db
+    .select({
+      name: sql<string>`case when ${owned} then ${apiTokens.name} else ${users.name} end`,
+      lastFour: apiTokens.lastFour,
+    })
     .from(apiTokens)
     .innerJoin(users, eq(users.id, apiTokens.userId))
     .where(where)
