@@ -213,3 +213,36 @@ t.test('another’s view is not there, and forms that no list has change nothing
   t.same(rows(panel), before)
   panel.db.delete(savedViews).where(eq(savedViews.id, id)).run()
 })
+
+t.test('a view of another account leads back into that account, and not into the one that is active now', async (t) => {
+  const panel = await startApp(t)
+  const petra = await panel.signIn('petra')
+  await petra.submit(`${list}/acme/users`, 'Add Myself')
+  await petra.open('/customer/users?account=acme')
+  const users = '/customer/users'
+  const toSave = await petra.get(`${users}?q=tom`)
+  const saved = await petra.press(toSave, 'Save view', { viewName: 'Ours' })
+  t.equal(saved.location, `${users}?q=tom`, 'it is active: nothing more is to be said')
+  const edit = (await petra.get(`${users}?q=tom`)).link('Edit view') ?? ''
+  await petra.open('/customer/users?account=cloudhaus')
+
+  const shownElsewhere = await petra.get(edit)
+  t.equal(shownElsewhere.link('Back to the list'), `${users}?q=tom&account=acme`)
+  const renamed = await petra.press(shownElsewhere, 'Save name', { viewName: 'Theirs' })
+  t.equal(renamed.location, `${users}?q=tom&account=acme`)
+  const page = await petra.open(renamed.location ?? '')
+  t.ok(page.row('Tom'), 'the users of Acme')
+  t.same(shown(page), ['Theirs'])
+  t.match(page.text, 'The view Ours is now called Theirs.')
+
+  await petra.open('/customer/users?account=cloudhaus')
+  const late = await petra.press(toSave, 'Save view', { viewName: 'Late' })
+  t.equal(late.location, `${users}?q=tom&account=acme`, 'another tab had switched')
+  await petra.open('/customer/users?account=cloudhaus')
+  const removed = await petra.submit(edit, 'Remove view')
+  t.equal(removed.location, `${users}?q=tom&account=acme`)
+
+  await petra.open('/customer/users?account=acme')
+  const ofPartner = await petra.submit(`${list}?q=acme`, 'Save view', { viewName: 'Acme' })
+  t.equal(ofPartner.location, `${list}?q=acme`, 'the Partner Area acts in the partner account by itself')
+})

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
+import { findAccount } from '../../accounts/data/account.ts'
 import { findOwnAccount } from '../../accounts/data/switcher.ts'
 import { memberList } from '../../accounts/members/data.ts'
 import { apart } from '../../db/apart.ts'
@@ -61,15 +62,11 @@ export default async function savedViewRoutes(app: FastifyInstance) {
     const view = viewToSave(readListText(text, list.spec), list.spec)
     if (!view.search && !view.query)
       throw badRequest('This list is not narrowed down or sorted, so there is no view to save.')
-    const back = addressOf(list, page, { ...view, id: 0, name: '', accountId: null, list: of ?? '' })
+    const accountId = whose(request, list)
+    const back = addressOf(request, page, { ...view, id: 0, name: '', accountId, list: list.spec.name })
     if (!form.input) return showNew(reply.code(422), form, back)
     const name = form.input.viewName
-    const saved = saveView(
-      db,
-      actor(request),
-      { accountId: whose(request, list), list: list.spec.name },
-      { ...view, name },
-    )
+    const saved = saveView(db, actor(request), { accountId, list: list.spec.name }, { ...view, name })
     if (saved === undefined) throw notFound()
     if (typeof saved === 'object') return reply.seeOther(back, apart`The view ${name} was saved. Only you see it.`)
     form.errors.viewName = saved === 'full' ? full : taken
@@ -122,29 +119,39 @@ const isPageOf = ({ page, elsewhere }: Saveable, path: string | undefined): path
 const viewOf = (request: FastifyRequest): SavedView =>
   orNotFound(findSavedView(request.server.db, request.signedIn.id, idFrom(request, 'savedView')))
 
-/** A list as a view shows it; as at first, if it no longer can. */
-function addressOf({ spec }: Saveable, page: string, view: SavedView): string {
-  const query = queryOfView(view, spec)
-  return query ? `${page}?${query}` : page
+const listOf = (view: SavedView) => orNotFound(lists.find(({ spec }) => spec.name === view.list))
+
+/** A list as a view shows it, in the account that the view belongs to; as at first, if it no longer can. */
+function addressOf(request: FastifyRequest, page: string, view: SavedView): string {
+  const query = new URLSearchParams(queryOfView(view, listOf(view).spec))
+  const elsewhere = otherAccount(request, page, view)
+  if (elsewhere) query.set('account', elsewhere)
+  return query.size > 0 ? `${page}?${query}` : page
+}
+
+/** The account of a view, where its list would open in another. The Partner Area acts in the only partner account by itself. */
+function otherAccount({ viewer, server }: FastifyRequest, page: string, { accountId }: SavedView): string | undefined {
+  if (accountId === null || accountId === viewer.account?.id) return undefined
+  if (page.startsWith('/partner/') && viewer.partnerAccounts.length === 1) return undefined
+  return findAccount(server.db, accountId)?.identifier
 }
 
 /** The list that a view’s page was opened from, as the view shows it: after its removal, it can be saved again there. */
 function addressBefore(request: FastifyRequest, view: SavedView): string {
-  const list = orNotFound(lists.find(({ spec }) => spec.name === view.list))
+  const list = listOf(view)
   const [page] = listBefore(request).split('?', 1)
-  return addressOf(list, isPageOf(list, page) ? page : list.page, view)
+  return addressOf(request, isPageOf(list, page) ? page : list.page, view)
 }
 
 const showNew = (reply: FastifyReply, form: Form, back: string) =>
   reply.page('home/saved-views/new', { title: 'Save view', form, back })
 
 function showView(request: FastifyRequest, reply: FastifyReply, view: SavedView, form: Form) {
-  const list = orNotFound(lists.find(({ spec }) => spec.name === view.list))
   return reply.page('home/saved-views/view', {
     title: 'Rename or remove view',
     form,
     view,
     back: addressBefore(request, view),
-    works: queryOfView(view, list.spec) !== undefined,
+    works: queryOfView(view, listOf(view).spec) !== undefined,
   })
 }
