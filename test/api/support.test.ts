@@ -20,7 +20,7 @@ t.test('a token of Support is made on a page of its own, listed and replaced, an
   const ask = program(panel.app, shownToken(made))
   t.equal((await ask('GET', '/support/accounts')).status, 200)
   t.equal((await ask('GET', '/accounts/acme')).status, 404, 'it is in no account')
-  t.match((await olga.get('/profile/tokens')).row('Desk'), /Support · … ?\w{4} Support Area \(change\)/)
+  t.match((await olga.get('/profile/tokens')).row('Desk'), /Support … ?\w{4} Support Area \(change\)/)
   t.match((await olga.get('/notifications')).text, 'An API token for Support was created in your name')
   const rotation = there((await olga.open('/profile/tokens')).link('Replace'))
   const replaced = await olga.submit(rotation, 'Replace token', { earlier: 'now' })
@@ -240,8 +240,8 @@ t.test('Support sees the tokens of a user, also those for Support, and ends them
   const olga = await panel.signIn('olga')
   const page = `/support/users/${max}`
   const shown = await olga.get(page)
-  t.match(shown.row('Cloudhaus · '), /max here.*Customers \(read\).*never/)
-  t.match(shown.row('Support · '), /max here.*Support Area \(change\)/)
+  t.match(shown.row('Cloudhaus …'), /max here.*Customers \(read\).*never/)
+  t.match(shown.row('Support …'), /max here.*Support Area \(change\)/)
   t.notMatch(shown.text, 'tom here')
   t.notOk(shown.link('Replace'), 'only its user gets another one')
   const [toms] = db
@@ -252,10 +252,10 @@ t.test('Support sees the tokens of a user, also those for Support, and ends them
   t.equal((await olga.post(`${page}/tokens/${there(toms).id}/removal`, {})).status, 404, 'it is not this user’s')
   t.equal((await foreign('GET', '/accounts/acme')).status, 200)
 
-  await olga.submit(page, 'End', {}, 'Cloudhaus · ')
+  await olga.submit(page, 'End', {}, 'Cloudhaus …')
   t.equal((await forAccount('GET', '/accounts/cloudhaus/customers')).status, 401)
   t.equal((await forSupport('GET', '/support/accounts')).status, 200)
-  await olga.submit(page, 'End', {}, 'Support · ')
+  await olga.submit(page, 'End', {}, 'Support …')
   t.equal((await forSupport('GET', '/support/accounts')).status, 401)
   t.match((await olga.get(page)).text, 'No tokens.')
   const client = await panel.signIn('max')

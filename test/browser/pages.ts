@@ -12,6 +12,7 @@ import {
   webhooks,
 } from '../../src/db/schema.ts'
 import { type CastName, cast, demoPassword } from '../../src/demo.ts'
+import { tokenOf } from '../api/program.ts'
 import { passkeyOf } from '../authenticator.ts'
 import { accountId, userId } from '../harness.ts'
 import { addFailedDelivery, addWebhook } from '../webhooks/receiver.ts'
@@ -77,6 +78,7 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
       .values({ ...olgas, ...kind, credentialId: kind.name })
       .run()
 
+  tokenOf(panel, 'uma', 'umbrella', { scopes: ['projects:write', 'quotas:read'] })
   const createToken = async (who: Person) => {
     // A service user's page has a form for its own name, too.
     await who.page.getByLabel('Name', { exact: true }).last().fill('Monitoring')
@@ -123,7 +125,7 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     { name: 'notification-choices', who: petra, path: '/profile/notifications' },
     { name: 'profile', who: petra, path: '/profile' },
     { name: 'profile-errors', who: petra, path: '/profile', act: emptyForm('Change password') },
-    { name: 'tokens', who: petra, path: '/profile/tokens' },
+    { name: 'tokens', who: uma, path: '/profile/tokens' },
     { name: 'tokens-errors', who: petra, path: '/profile/tokens', act: emptyForm('Create token') },
     { name: 'tokens-new', who: stella, path: '/profile/tokens', act: createToken },
     { name: 'tokens-support', who: olga, path: '/profile/tokens/support' },
@@ -385,7 +387,7 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     { name: 'support-accounts-errors', who: olga, path: '/support/accounts', act: emptyForm('Create account') },
     { name: 'support-suspension', who: olga, path: '/support/accounts/acme/suspension' },
     { name: 'support-users', who: olga, path: '/support/users' },
-    { name: 'support-user', who: olga, path: `/support/users/${userId(panel, 'stella')}` },
+    { name: 'support-user', who: olga, path: `/support/users/${userId(panel, 'uma')}` },
     { name: 'customer-history', who: petra, path: '/partner/customers/acme/history' },
     { name: 'customer-history-own', who: petra, path: '/partner/customers/acme/history/own' },
     { name: 'customer-help', who: petra, path: `/partner/customers/acme/users/${userId(panel, 'tom')}` },

@@ -366,7 +366,7 @@ export const acts: Record<string, Act | Act[]> = {
   '/support/resources': {},
   '/support/resources/:key': {},
   '/support/resources/:key/removal': {},
-  '/support/users/:user/disabling': {},
+  '/support/users/:user/disabling': { fields: () => ({ confirmed: 'yes' }) },
   '/support/users/:user/disabling/removal': { arrange: (w) => setDisabled(w.db, w.support, w.userId('Tom'), true) },
   '/support/users/:user/sessions/removal': {},
   '/support/users/:user/tokens/:apiToken/removal': { objects: (w) => tokenOfWho(w, 'Tom') },
