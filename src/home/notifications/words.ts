@@ -18,7 +18,6 @@ export type ToldOf = {
   kind: RecordKind
   audience: Audience
   bySupport: boolean
-  /** The reader did it. */
   byReader: boolean
   actor: string | null
   /** It was a program. */
