@@ -17,6 +17,7 @@ import { warningsOf } from './operations/health/warnings.ts'
 import type { Replica } from './operations/replica/replica.ts'
 import { watchTroubles } from './operations/troubles/watch.ts'
 import pages from './pages.ts'
+import ssoLogOut from './people/sso/log-out/context.ts'
 import { newToken, type Secrets } from './secrets.ts'
 import assets from './web/answer/assets.ts'
 import { answerBroken } from './web/answer/bare-page.ts'
@@ -75,6 +76,7 @@ export async function buildApp({
 
   await app.register(pages, { db })
   await app.register(api)
+  await app.register(ssoLogOut)
   refusePagesAsBase(app)
   return app
 }

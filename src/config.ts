@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { SmtpOptions } from './mail/smtp-url.ts'
 import { type Place, type PlaceAccess, readPlace } from './operations/elsewhere/place.ts'
-import { ConfigError, isOneOff, readSettings, settingNames, socketOf } from './settings.ts'
+import { ConfigError, isLoopback, isOneOff, readSettings, settingNames, socketOf } from './settings.ts'
 
 export type Config = {
   /** Without a slash at its end. */
@@ -30,6 +30,7 @@ export type Config = {
   twoFactor: 'support' | 'partners' | 'optional'
   /** Which customer accounts may ask to become a partner: all, those without one, or none. */
   partnerRequests: 'direct' | 'everyone' | 'nobody'
+  sso: Sso | undefined
   logLevel: string
   /** Requests with this token may read /metrics. */
   metricsToken: string | undefined
@@ -47,6 +48,23 @@ export type Config = {
   reload: boolean
   /** What places share, for one that a command names. */
   access: PlaceAccess
+}
+
+/** The provider of single sign-on (OpenID Connect). */
+export type Sso = {
+  issuer: string
+  /** Its issuer is on this machine, and may be plain http. */
+  loopback: boolean
+  clientId: string
+  clientSecret: string
+  /** On the button. */
+  name: string
+  /** An address that it calls verified is its user’s: a user who has it here is connected at once. */
+  emailTrusted: boolean
+  /** Whether it has asked for two factors: `no`, `yes`, or the amr or acr that says so. */
+  secondFactor: string
+  /** Nobody but Support logs in in another way. */
+  only: boolean
 }
 
 /** Some variables of the environment, for a program that is started: never all of them, since some are secrets. */
@@ -100,6 +118,7 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
     outsideAllow: set.OUTSIDE_ALLOW,
     twoFactor: set.TWO_FACTOR,
     partnerRequests: set.PARTNER_REQUESTS,
+    sso: readSso(set),
     logLevel: set.LOG_LEVEL,
     metricsToken: set.METRICS_TOKEN,
     backupEveryHours: set.BACKUP_EVERY_HOURS,
@@ -109,6 +128,25 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
     replicateKeepHours: set.REPLICATE_KEEP_HOURS,
     reload: false,
     access,
+  }
+}
+
+function readSso(set: ReturnType<typeof readSettings>): Sso | undefined {
+  const { OIDC_ISSUER: issuer, OIDC_CLIENT_ID: clientId, OIDC_CLIENT_SECRET: clientSecret } = set
+  const given = [issuer, clientId, clientSecret].filter((value) => value !== undefined).length
+  if (given === 0 && set.OIDC_ONLY === 'no') return undefined
+  if (!issuer || !clientId || !clientSecret)
+    throw new ConfigError('Single sign-on needs OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET. Set all of them.')
+  const { href, host, hostname } = new URL(issuer)
+  return {
+    issuer: href,
+    loopback: isLoopback(hostname),
+    clientId,
+    clientSecret,
+    name: set.OIDC_NAME ?? host,
+    emailTrusted: set.OIDC_EMAIL_TRUSTED === 'yes',
+    secondFactor: set.OIDC_SECOND_FACTOR,
+    only: set.OIDC_ONLY === 'yes',
   }
 }
 

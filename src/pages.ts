@@ -3,7 +3,7 @@ import viewer, { ownAccount, recentAccounts, switchTo } from './accounts/viewer.
 import type { Connection } from './db/open.ts'
 import { waitingFor } from './home/waiting.ts'
 import watchRoutes from './operations/health/routes.ts'
-import { offerProof } from './people/passkeys/options.ts'
+import { offerProofs } from './people/sso/proof.ts'
 import { prove } from './people/two-factor/proof.ts'
 import { rooms } from './rooms.ts'
 import errors from './web/answer/errors.ts'
@@ -27,7 +27,7 @@ export default async function pages(app: FastifyInstance, { db }: { db: Connecti
     switchAccount: (request, identifier) => switchTo(request, identifier) !== undefined,
     findOwnAccount: ownAccount,
     prove,
-    offerProof,
+    offerProofs,
   })
   await app.register(once)
   app.addHook('onSend', putBaseBefore)

@@ -41,6 +41,9 @@ import passwordChangeRoutes from './people/password/change/routes.ts'
 import passwordResetRoutes from './people/password/routes.ts'
 import accountLeavingRoutes from './people/profile/account/routes.ts'
 import profileRoutes from './people/profile/routes.ts'
+import ssoConnectingRoutes from './people/sso/connecting/routes.ts'
+import ssoEndedRoutes from './people/sso/log-out/routes.ts'
+import ssoRoutes from './people/sso/routes.ts'
 import tokenRoutes from './people/tokens/routes.ts'
 import secondStepRoutes from './people/two-factor/log-in/routes.ts'
 import twoFactorResetRoutes from './people/two-factor/reset/routes.ts'
@@ -71,6 +74,9 @@ export const rooms = [
   passkeyRoutes,
   passkeyAddingRoutes,
   passkeyLogInRoutes,
+  ssoRoutes,
+  ssoConnectingRoutes,
+  ssoEndedRoutes,
   twoFactorResetRoutes,
   passwordResetRoutes,
   homeRoutes,

@@ -59,14 +59,21 @@ const settings = z.object({
     .refine((from) => from !== undefined, 'must be an address such as “Panel <panel@example.com>”.')
     .optional(),
   SUPPORT_EMAIL: text((text) => /^[^\s@,<>]+@[^\s@,<>]+$/.test(text), 'must be one e-mail address.').optional(),
-  PANEL_NAME: text(
-    (name) => name.length <= 40 && !/\p{Cc}/u.test(name),
-    'must have at most 40 characters, on one line.',
-  ).default('Meshpanel'),
+  PANEL_NAME: text(isShortLine, 'must have at most 40 characters, on one line.').default('Meshpanel'),
   TRUST_PROXY: addresses,
   TWO_FACTOR: oneOf(['support', 'partners', 'optional'], 'support'),
   PARTNER_REQUESTS: oneOf(['direct', 'everyone', 'nobody'], 'direct'),
   OUTSIDE_ALLOW: addresses,
+  OIDC_ISSUER: text(
+    mayBeIssuer,
+    'must be an https address without a query, such as https://login.example.com.',
+  ).optional(),
+  OIDC_CLIENT_ID: ascii.optional(),
+  OIDC_CLIENT_SECRET: ascii.optional(),
+  OIDC_NAME: text(isShortLine, 'must have at most 40 characters, on one line.').optional(),
+  OIDC_EMAIL_TRUSTED: oneOf(['no', 'yes'], 'no'),
+  OIDC_SECOND_FACTOR: text((value) => printable.test(value), 'must be no, yes, or an amr or acr value.').default('no'),
+  OIDC_ONLY: oneOf(['no', 'yes'], 'no'),
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info'),
   METRICS_TOKEN: text(
     (token) => token.length >= 16 && printable.test(token),
@@ -95,7 +102,7 @@ export type Setting = keyof typeof settings.shape
 const names = Object.keys(settings.shape) as Setting[]
 
 /** A secret may be in a file instead, which NAME_FILE names. */
-const secrets: readonly Setting[] = ['SMTP_URL', 'METRICS_TOKEN', 'AWS_SECRET_ACCESS_KEY']
+const secrets: readonly Setting[] = ['SMTP_URL', 'METRICS_TOKEN', 'OIDC_CLIENT_SECRET', 'AWS_SECRET_ACCESS_KEY']
 /** What may hold a password or a key is not repeated in an error. */
 const unrepeated: readonly Setting[] = [...secrets, 'BACKUP_TO', 'REPLICATE_TO', 'AWS_REGION', 'AWS_ACCESS_KEY_ID']
 
@@ -123,6 +130,20 @@ export function readSettings(environment: NodeJS.ProcessEnv): z.infer<typeof set
 function mayBePanel(url: string): boolean {
   const { protocol, pathname, search, hash, username, password } = new URL(url)
   return /^https?:$/.test(protocol) && /^(\/[\w.~-]+)*\/*$/.test(pathname) && !search && !hash && !username && !password
+}
+
+function isShortLine(text: string): boolean {
+  return text.length <= 40 && !/\p{Cc}/u.test(text)
+}
+
+export const isLoopback = (hostname: string) => /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
+
+/** OpenID Connect Discovery 1.0, 3: https, and no query. Plain http only on the same machine. */
+function mayBeIssuer(url: string): boolean {
+  if (!URL.canParse(url)) return false
+  const { protocol, hostname, search, hash, username, password } = new URL(url)
+  const secure = protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname))
+  return secure && !search && !hash && !username && !password
 }
 
 function mayBeHost(host: string): boolean {

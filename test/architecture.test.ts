@@ -177,6 +177,7 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
       'people/two-factor/log-in/routes.ts': 'asks whether the first step still counts',
       'people/passkeys/log-in/routes.ts':
         'the passkey must be there, its user enabled, and the first step count where there is one',
+      'people/sso/routes.ts': 'the provider has said who it is',
       'web/request/viewer.ts': 'defines it',
     },
   },
@@ -190,6 +191,7 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
       'home/notifications/data/mailing.ts': 'nobody asks for it: it was due',
       'mail/sending.ts': 'withdraws what is no longer true',
       'people/tokens/data.ts': 'nobody asks for it: it was due',
+      'people/sso/log-out/context.ts': 'the provider’s signature decides',
       'webhooks/data/outcomes.ts': 'switches off what has failed for days',
       'quotas/data/marks.ts': 'follows from an act, which was asked for',
     },

@@ -75,7 +75,7 @@ function readViewer(request: FastifyRequest): Viewer {
       recentAccounts().length > switcherSize
         ? listPartnerAccounts(db, user.id, switcherSize)
         : recentAccounts().filter(({ kind }) => kind === 'partner')
-    const enrolling = mustEnrol(request, row.user, () => partners.length > 0)
+    const enrolling = mustEnrol(request, row, () => partners.length > 0)
     return partners.map((one) => ({
       ...one,
       standings: enrolling ? ['enrolling' as const] : standingsOf(false, { ...one, suspended: one.suspended === 1 }),
@@ -132,7 +132,7 @@ function standings(
   inPartnerAccount: () => boolean,
 ): readonly Standing[] {
   const { user, account } = viewer
-  return mustEnrol(request, user, inPartnerAccount)
+  return mustEnrol(request, viewer, inPartnerAccount)
     ? ['enrolling']
     : standingsOf(user.operator, account && { ...account, suspended: account.suspension !== null })
 }

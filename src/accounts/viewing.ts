@@ -22,10 +22,18 @@ export function viewingAs(user: ViewingUser, zone?: string): NonNullable<Viewer[
   }
 }
 
-/** Has to set up two-factor login, or a passkey, before anything else. A program has no login. */
-export function mustEnrol(request: FastifyRequest, user: ViewingUser, inPartnerAccount: () => boolean): boolean {
+/**
+ * Has to set up two-factor login, or a passkey, before anything else. A program has no login; and a provider of single sign-on
+ * may have asked for both factors.
+ */
+export function mustEnrol(
+  request: FastifyRequest,
+  { user, ssoFactors }: { user: ViewingUser; ssoFactors: boolean },
+  inPartnerAccount: () => boolean,
+): boolean {
   return (
     !user.service &&
+    !ssoFactors &&
     user.totpSecret === null &&
     user.hasPasskey === 0 &&
     needsTwoFactors(request, user, inPartnerAccount)

@@ -3,8 +3,10 @@ import fp from 'fastify-plugin'
 import { findTokenViewer } from '../accounts/data/membership.ts'
 import { isInPartnerAccount } from '../accounts/data/switcher.ts'
 import { mustEnrol, viewingAs } from '../accounts/viewing.ts'
+import type { UserId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
 import { networkOf } from '../people/log-in/throttle/data.ts'
+import { findOwnIdentity } from '../people/sso/data.ts'
 import { isInNetworks } from '../people/tokens/networks.ts'
 import { isApiToken } from '../people/tokens/token.ts'
 import { type Action, can, hasScope, scopeOf, standingsOf, type TokenScope } from '../policy.ts'
@@ -93,7 +95,9 @@ function readTokenViewer(request: FastifyRequest, db: Db, hash: string): Viewer 
   const row = findTokenViewer(db, { hash, host: request.server.config.passkeyHost })
   if (!row || row.token.expiresAt <= now()) return undefined
   const { token, user, account } = row
-  const enrolling = mustEnrol(request, user, () => isInPartnerAccount(db, user.id))
+  const enrolling = mustEnrol(request, { user, ssoFactors: hasSsoFactors(request, user.id) }, () =>
+    isInPartnerAccount(db, user.id),
+  )
   const { id, firstId, lastUsedAt, networks } = token
   request.apiToken = { id, firstId: firstId ?? id, lastUsedAt, networks }
   request.scopes = token.scopes.split(' ') as TokenScope[]
@@ -111,6 +115,12 @@ function readTokenViewer(request: FastifyRequest, db: Db, hash: string): Viewer 
   }
   request.viewer = viewer
   return viewer
+}
+
+/** Whether a token’s user logs in where two factors may be asked for. */
+function hasSsoFactors({ server: { db, config } }: FastifyRequest, userId: UserId): boolean {
+  const { sso } = config
+  return sso !== undefined && sso.secondFactor !== 'no' && findOwnIdentity(db, userId, sso.issuer) !== undefined
 }
 
 /** Throws the problem that a token gets which may not do something, or not here. */

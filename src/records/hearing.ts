@@ -81,6 +81,8 @@ export const hearing: Record<RecordKind, readonly Hearer[]> = {
   'user.recovery-code-used': support,
   'user.passkey-added': support,
   'user.passkey-removed': support,
+  'user.sso-connected': support,
+  'user.sso-disconnected': support,
   'user.confirmation-sent': support,
   'user.address-proved': support,
   'user.address-claimed': support,

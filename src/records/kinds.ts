@@ -65,6 +65,8 @@ export const recordKinds = {
   'user.two-factor-reset': 'reset two-factor login',
   'user.passkey-added': 'added a passkey',
   'user.passkey-removed': 'removed a passkey',
+  'user.sso-connected': 'connected single sign-on',
+  'user.sso-disconnected': 'disconnected single sign-on',
   'user.recovery-codes-made': 'made new recovery codes',
   'user.recovery-code-used': 'logged in with a recovery code',
   'user.confirmation-sent': 'had a confirmation of the e-mail sent',

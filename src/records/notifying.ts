@@ -122,6 +122,8 @@ export const notifying: Record<RecordKind, ToldTo[] | { nobody: string }> = {
   ],
   'user.passkey-added': [{ to: 'login', topic: 'security', by: 'letter' }],
   'user.passkey-removed': [{ to: 'login', topic: 'security', by: 'letter' }],
+  'user.sso-connected': [{ to: 'login', topic: 'security', by: 'letter' }],
+  'user.sso-disconnected': [{ to: 'login', topic: 'security', by: 'letter' }],
   'user.recovery-codes-made': [{ to: 'login', topic: 'security', by: 'worker' }],
   'user.recovery-code-used': [{ to: 'login', topic: 'security', by: 'worker' }],
   'user.confirmation-sent': { nobody: 'the link is in the mailbox' },

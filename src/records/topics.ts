@@ -17,7 +17,7 @@ export const topics = {
   security: {
     title: 'Security of your login',
     about:
-      'Your password, e-mail, passkeys or two-factor login changed, somebody reset it, or an API token of yours, or of a service user that you manage, was created, replaced or expires soon.',
+      'Your password, e-mail, passkeys, single sign-on or two-factor login changed, somebody reset it, or an API token of yours, or of a service user that you manage, was created, replaced or expires soon.',
     usual: 'now',
     fixed: 'You need to know at once if somebody else did this.',
   },

@@ -11,6 +11,7 @@ const logInResults = [
   'wrong password',
   'wrong code',
   'wrong passkey',
+  'wrong single sign-on',
   'disabled',
   'too many',
 ] as const

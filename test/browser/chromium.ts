@@ -54,7 +54,16 @@ export async function startLivePanel(t: Test, empty = false): Promise<LivePanel>
   const port = await freePort()
   const url = `http://localhost:${port}`
   const mail = await startMailServer(t)
-  const panel = await startApp(t, { empty, settings: { PUBLIC_URL: url, PORT: String(port), SMTP_URL: mail.url } })
+  const sso = {
+    OIDC_ISSUER: 'https://id.example',
+    OIDC_CLIENT_ID: 'panel',
+    OIDC_CLIENT_SECRET: 'secret',
+    OIDC_NAME: 'Example ID',
+  }
+  const panel = await startApp(t, {
+    empty,
+    settings: { PUBLIC_URL: url, PORT: String(port), SMTP_URL: mail.url, ...sso },
+  })
   await panel.app.listen({ host: 'localhost', port })
   return { ...panel, url, linkTo: async (email, path) => linkIn((await mail.letterTo(email)).mail.text, url, path) }
 }

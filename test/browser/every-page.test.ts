@@ -25,6 +25,13 @@ const noPages = [
   '/health/live',
   '/health/ready',
   '/metrics',
+  // They lead to a provider, come from one, or need what it said: test/people/sso.test.ts.
+  '/login/sso',
+  '/login/sso/callback',
+  '/login/sso/ended',
+  '/login/sso/waiting',
+  '/profile/sso/proof',
+  '/profile/sso/start',
   '/partner',
   '/partner/customers/:customer',
   '/partner/quotas.csv',

@@ -3,6 +3,7 @@ import type { Browser } from 'playwright-core'
 import {
   accounts,
   deliveries,
+  identities,
   installation,
   invitations,
   memberships,
@@ -79,6 +80,11 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
       .run()
 
   tokenOf(panel, 'uma', 'umbrella', { scopes: ['projects:write', 'quotas:read'] })
+  panel.db
+    .insert(identities)
+    .values({ issuer: 'https://id.example/', subject: 'olga', userId: userId(panel, 'olga'), createdAt: Date.now() })
+    .run()
+
   const createToken = async (who: Person) => {
     // A service user's page has a form for its own name, too.
     await who.page.getByLabel('Name', { exact: true }).last().fill('Monitoring')
@@ -197,6 +203,9 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     { name: 'passkeys-new', who: tom, path: '/profile/passkeys/new' },
     { name: 'passkeys-change', who: olga, path: '/profile/passkeys/2' },
     { name: 'passkeys-change-errors', who: olga, path: '/profile/passkeys/4', act: emptyName },
+    { name: 'sso', who: tom, path: '/profile/sso' },
+    { name: 'sso-connected', who: olga, path: '/profile/sso' },
+    { name: 'sso-new', who: tom, path: '/profile/sso/new' },
     { name: 'two-factor', who: tom, path: '/profile/two-factor' },
     { name: 'two-factor-errors', who: tom, path: '/profile/two-factor', act: emptyForm('Switch on') },
     { name: 'two-factor-on', who: uma, path: '/profile/two-factor' },

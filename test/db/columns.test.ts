@@ -22,7 +22,7 @@ import { changeServiceUser, createServiceUser, removeServiceUser } from '../../s
 import { suspendAccount } from '../../src/accounts/suspension/data.ts'
 import { noteTokenUse } from '../../src/api/data.ts'
 import { named, searchText } from '../../src/db/fold.ts'
-import { asAccountId, asProjectId, asUserId, type ProjectId } from '../../src/db/ids.ts'
+import { asAccountId, asProjectId, asUserId, type ProjectId, type UserId } from '../../src/db/ids.ts'
 import * as schema from '../../src/db/schema.ts'
 import { type CastName, cast } from '../../src/demo.ts'
 import { markRead } from '../../src/home/notifications/data/listing.ts'
@@ -54,6 +54,7 @@ import {
   useUpChallenge,
 } from '../../src/people/passkeys/data.ts'
 import { requestReset, resetLifetime, resetPassword } from '../../src/people/password/data.ts'
+import { connectIdentity } from '../../src/people/sso/data.ts'
 import { createApiToken, endApiToken, noteExpiring, rotateApiToken } from '../../src/people/tokens/data.ts'
 import { keepReplay } from '../../src/people/tokens/replays/data.ts'
 import { renewCodes, switchOn } from '../../src/people/two-factor/data.ts'
@@ -72,6 +73,8 @@ import { hashToken } from '../../src/secrets.ts'
 import { emailKey } from '../../src/web/fields.ts'
 import { keepListChoice } from '../../src/web/lists/data.ts'
 import { renameSavedView, saveView } from '../../src/web/lists/saved/data.ts'
+import { type SsoProof, signIn } from '../../src/web/request/session.ts'
+import { visitor } from '../../src/web/request/viewer.ts'
 import { noteOutcome } from '../../src/webhooks/data/outcomes.ts'
 import {
   changeWebhook,
@@ -233,6 +236,13 @@ const posted = ({ db, mail, at }: World, letter: Pick<Letter, 'reason' | 'names'
     data: { subject: 'News', paragraphs: ['Much.'], facts: [], link: { words: 'Open', to: '/' } },
     ...letter,
   })
+
+/** Starts a session as a single sign-on does. */
+async function startedBySso({ app }: Panel, id: UserId, sso: SsoProof): Promise<void> {
+  const session = { regenerate: async () => {}, sessionId: 'theirs' }
+  const request = { server: app, session, viewer: visitor, headers: {}, cookies: {}, ip: '127.0.0.1' }
+  await signIn(request as never, { userId: id, accountId: null, sso })
+}
 
 const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
   accounts: [
@@ -787,6 +797,14 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
         return { secondFactor: true }
       },
     ],
+    [
+      async ({ panel, db, stella }) => {
+        connectIdentity(db, stella, { issuer: 'https://id.example/', subject: 'stella' }, () => {})
+        const sso = { identityId: 1, ssoSid: 'theirs', ssoFactors: true }
+        await startedBySso(panel, stella.userId, { ...sso, provedAt: 5 })
+        return sso
+      },
+    ],
   ],
   listChoices: [
     [
@@ -837,6 +855,19 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
       ({ db, stella }, row) => {
         notePasskeyUse(db, stella, { passkey: row, use: { counter: 2, backedUp: false } }, () => {})
         return { counter: 2, backedUp: false, lastUsedAt: stella.at }
+      },
+    ],
+  ],
+  identities: [
+    [
+      ({ db, stella }) => {
+        connectIdentity(db, stella, { issuer: 'https://id.example/', subject: 'stella' }, () => {})
+        return { issuer: 'https://id.example/', subject: 'stella', userId: stella.userId, createdAt: stella.at }
+      },
+      async ({ panel }, { id, userId }) => {
+        const sso = { identityId: id, ssoSid: 'theirs', ssoFactors: true, provedAt: 5 }
+        await startedBySso(panel, userId, sso)
+        return { lastUsedAt: /^\d+$/ }
       },
     ],
   ],

@@ -16,6 +16,8 @@ const asTheirKind = new Set<string>([
   'member.removed-self',
   'user.passkey-added',
   'user.passkey-removed',
+  'user.sso-connected',
+  'user.sso-disconnected',
   'user.recovery-code-used',
   'user.recovery-codes-made',
   'user.data-downloaded',

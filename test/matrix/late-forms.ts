@@ -725,8 +725,11 @@ export function ofReset(who: Who) {
   }
 }
 
-/** Forms whose tests stand on their own in late.test.ts. */
-export const apart = ['/setup/:token', '/password-reset', '/profile/passkeys/new']
+/** Forms whose tests stand on their own, in late.test.ts; those that need a provider, in test/people/sso.test.ts. */
+export const apart = [
+  ...['/setup/:token', '/password-reset', '/profile/passkeys/new'],
+  ...['/profile/sso/new', '/profile/sso/removal', '/profile/sso/waiting'],
+]
 
 type Post = { url: string; can: Action; confirm?: boolean | 'download' }
 

@@ -10,7 +10,17 @@ import { nextDueAccount, purgeAccount } from '../../src/accounts/deletion/purge/
 import type { UserId } from '../../src/db/ids.ts'
 import { openDatabase, writeUnchecked } from '../../src/db/open.ts'
 import * as schema from '../../src/db/schema.ts'
-import { accounts, apiTokens, imports, invitations, letterPeople, letters, users } from '../../src/db/schema.ts'
+import {
+  accounts,
+  apiTokens,
+  identities,
+  imports,
+  invitations,
+  letterPeople,
+  letters,
+  sessions,
+  users,
+} from '../../src/db/schema.ts'
 import { oweCleaning } from '../../src/db/traces.ts'
 import { cast } from '../../src/demo.ts'
 import { resendGap } from '../../src/mail/allowance.ts'
@@ -125,6 +135,13 @@ async function fill(t: Test): Promise<Filled> {
     days: 90,
   })
   first.db.update(apiTokens).set({ lastUsedIp: '192.0.2.77' }).run()
+  const identity = { issuer: 'https://id.example/', subject: `tom-${email}`, userId: tomId, createdAt: 1 }
+  const { id: identityId } = first.db.insert(identities).values(identity).returning().get()
+  first.db
+    .update(sessions)
+    .set({ identityId, ssoSid: `of ${email}` })
+    .where(eq(sessions.userId, tomId))
+    .run()
   await did(tom, '/customer/users', { button: 'Invite', fields: { name: 'Greta', email: 'greta@acme.example' } })
   await did(tom, '/projects/website', { button: 'Save quotas', fields: { volumes: '4', remark: 'Enough for now' } })
   await did(tom, '/customer/account', { button: 'Ask to become a partner' })
@@ -240,6 +257,8 @@ function holds({ panel, tomId }: Filled, { table, column }: Pick<Line, 'table' |
     case 'passkeys.credential_id':
     case 'passkeys.public_key':
       return row.user_id === tomId
+    case 'identities.subject':
+    case 'sessions.sso_sid':
     case 'sessions.ip':
     case 'sessions.browser':
       return row.user_id === tomId

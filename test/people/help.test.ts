@@ -47,7 +47,7 @@ t.test('a Partner Admin sends a customer’s user a password link, and never see
 t.test('a Partner Admin resets two-factor login of a user whom only they look after', async (t) => {
   const { mail, panel, tom } = await start(t)
   const petra = await panel.signIn('petra')
-  t.match((await petra.open(tom)).text, 'They have neither two-factor login nor passkeys.')
+  t.match((await petra.open(tom)).text, 'They have no two-factor login, passkeys or single sign-on.')
   await enrol(panel, await panel.signIn('tom'))
   const done = await petra.submitAndFollow(tom, 'Reset two-factor')
   t.match(done.notice, 'Two-factor login and passkeys of Tom were reset, and all their sessions ended.')

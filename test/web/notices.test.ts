@@ -149,6 +149,9 @@ const acts: Record<string, Act | string> = {
   'POST /login/passkey': 'nobody is signed in',
   'POST /login/second-factor/passkey': 'nobody is signed in',
   'POST /profile/passkeys': 'each challenge is answered once; test/people/passkeys.test.ts',
+  'POST /profile/sso/new': 'it only opens the page with the link to the provider',
+  'POST /profile/sso/waiting': 'it needs a provider; test/people/sso.test.ts',
+  'POST /profile/sso/removal': 'it needs a provider; test/people/sso.test.ts',
   'POST /profile/passkeys/new': 'it only opens the page that adds one',
   'POST /session/removal': 'nobody is signed in any more',
   'POST /password-reset': 'nobody is signed in, and whether there is a log-in is not told',
@@ -1103,10 +1106,16 @@ t.test('a sentence tells of every kind of record', async (t) => {
       'user.recovery-codes-made',
       'user.recovery-code-used',
       'user.passkey-added',
+      'user.sso-connected',
+      'user.sso-disconnected',
       'user.address-proved',
     ] as const)
       record(tx, self, { kind, userId: toms })
-    const ended = { 'two-factor log-in': ['on', 'off'], passkeys: [2, 0] } satisfies Change
+    const ended = {
+      'two-factor log-in': ['on', 'off'],
+      passkeys: [2, 0],
+      'single sign-on': ['on', 'off'],
+    } satisfies Change
     record(tx, self, { kind: 'user.address-claimed', userId: toms, change: ended })
     const personal = { field: 'email', before: cast.tom.email, after: 'tom@new.example' } as const
     record(tx, self, { kind: 'user.email-changed', userId: toms, personal })

@@ -96,6 +96,7 @@ function selectViewer(db: Db, { hash, host }: Placeholders<Session>, account: SQ
     .select({
       user: viewingUser(host),
       secondFactor: sessions.secondFactor,
+      ssoFactors: sessions.ssoFactors,
       activeAccountId: sessions.activeAccountId,
       account: memberOf,
       membership: asMember,

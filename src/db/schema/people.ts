@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { foreignKey, index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { foreignKey, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 import type { AccountId, UserId } from '../ids.ts'
 import { accounts, memberships } from './accounts.ts'
 
@@ -78,6 +78,26 @@ export const emailChanges = sqliteTable(
   (table) => [index('email_changes_user').on(table.userId)],
 )
 
+// Who a user is at a provider of single sign-on. The provider’s number for them is the key, never an e-mail.
+export const identities = sqliteTable(
+  'identities',
+  {
+    id: integer().primaryKey(),
+    issuer: text().notNull(),
+    subject: text().notNull(),
+    userId: integer('user_id')
+      .$type<UserId>()
+      .notNull()
+      .references(() => users.id),
+    createdAt: integer('created_at').notNull(),
+    lastUsedAt: integer('last_used_at'),
+  },
+  (table) => [
+    uniqueIndex('identities_subject').on(table.issuer, table.subject),
+    uniqueIndex('identities_user').on(table.userId, table.issuer),
+  ],
+)
+
 export const sessions = sqliteTable(
   'sessions',
   {
@@ -101,8 +121,14 @@ export const sessions = sqliteTable(
     provedAt: integer('proved_at').notNull(),
     ip: text().notNull(),
     browser: text().notNull(),
+    // The identity that began it by single sign-on, the provider’s own session, and whether the provider asked for both factors.
+    identityId: integer('identity_id').references(() => identities.id),
+    ssoSid: text('sso_sid'),
+    ssoFactors: integer('sso_factors', { mode: 'boolean' }).notNull().default(false),
   },
   (table) => [
+    index('sessions_identity').on(table.identityId).where(sql`identity_id is not null`),
+    index('sessions_sso_sid').on(table.ssoSid).where(sql`sso_sid is not null`),
     index('sessions_user').on(table.userId),
     index('sessions_last_seen').on(table.lastSeenAt),
     index('sessions_created').on(table.createdAt),

@@ -84,9 +84,12 @@ export const ofPeople: Record<OfPeople, (told: Told) => Sentence> = {
   'user.password-link-sent': (it) => only(say`sent ${whom(it)} a link to choose a new password${inside(it)}`),
   'user.two-factor-on': (it) => only(say`turned on ${theirs(it, 'two-factor login')}`),
   'user.two-factor-off': (it) => only(say`turned off ${theirs(it, 'two-factor login')}`),
-  'user.two-factor-reset': (it) => only(say`reset ${theirs(it, 'two-factor login')}${inside(it)}`, endedPasskeys(it)),
+  'user.two-factor-reset': (it) =>
+    only(say`reset ${theirs(it, 'two-factor login')}${inside(it)}`, endedPasskeys(it), endedSso(it)),
   'user.passkey-added': () => only(say`added a passkey`),
   'user.passkey-removed': () => only(say`removed a passkey`),
+  'user.sso-connected': () => only(say`connected single sign-on`),
+  'user.sso-disconnected': () => only(say`disconnected single sign-on`),
   'user.recovery-codes-made': () => only(say`made new recovery codes`),
   'user.recovery-code-used': () => only(say`logged in with a recovery code`),
   'user.confirmation-sent': (it) =>
@@ -101,6 +104,7 @@ export const ofPeople: Record<OfPeople, (told: Told) => Sentence> = {
       say`confirmed ${theirs(it, 'e-mail')}, which somebody else may have set up`,
       say`What was set up before has ended${side(it, 'two-factor log-in', 'after') === undefined ? '' : ', two-factor login included'}`,
       endedPasskeys(it),
+      endedSso(it),
     ),
   'user.email-change-asked': (it) => only(say`asked to change ${theirs(it, 'e-mail')}`),
   'user.email-changed': (it) =>
@@ -134,5 +138,8 @@ const endedPasskeys = (it: Told) => {
   const count = Number(side(it, 'passkeys', 'before') ?? 0)
   return count > 0 ? say`Removed ${{ count, one: 'passkey' }}` : null
 }
+
+const endedSso = (it: Told) =>
+  side(it, 'single sign-on', 'before') === undefined ? null : say`Disconnected single sign-on`
 
 const lost = (it: Told) => typed(it, 'projects', 'Lost access to', 'before')

@@ -39,6 +39,7 @@ export function pageOfLine(told: ToldOf): string | null {
       ? address('/customer/service-users', { account: account.identifier })
       : '/profile/tokens'
   if (kind.startsWith('user.passkey')) return '/profile/passkeys'
+  if (kind.startsWith('user.sso')) return '/profile/sso'
   if (audience === 'login')
     return kind.includes('two-factor') || kind.includes('recovery') ? '/profile/two-factor' : '/profile'
   if (kind.startsWith('webhook.') && audience === 'support') return '/support/webhooks'

@@ -6,6 +6,7 @@ import type { RecordKind } from '../../records/kinds.ts'
 import type { Audience } from '../../records/notifying.ts'
 import type { Change } from '../../records/record.ts'
 import { plural, withUnit } from '../../web/format.ts'
+import { loginNews } from './login-words.ts'
 import { pageOfLine } from './pages.ts'
 
 /** A piece of a sentence: words of ours, or a name that somebody typed. */
@@ -174,22 +175,12 @@ export const newsOf: Partial<Record<RecordKind, Sentence>> = {
   'access.given': (told) => [...whoFirst(told), ' gave you access to ', project(told), ' in ', account(told)],
   'access.role-changed': (told) => [...whoFirst(told), ' changed your role in ', project(told), ' in ', account(told)],
   'access.removed': (told) => [...whoFirst(told), ' removed you from ', project(told), ' in ', account(told)],
-  'user.password-changed': () => ['Your password was changed'],
   'user.password-link-sent': helped('sent you a link to choose a new password', [
     'sent',
     'a link to choose a new password in',
   ]),
-  'user.two-factor-on': () => ['Two-factor login was switched on'],
-  'user.two-factor-off': () => ['Two-factor login was switched off'],
   'user.two-factor-reset': helped('reset your two-factor login', ['reset the two-factor login of', 'in']),
-  'user.passkey-added': () => ['A passkey was added to your login'],
-  'user.passkey-removed': () => ['A passkey of your login was removed'],
-  'user.recovery-codes-made': () => ['New recovery codes were made for your login'],
-  'user.recovery-code-used': () => ['A recovery code was used to log in as you'],
-  'user.address-claimed': () => ['You confirmed your e-mail, and what was set up before has ended'],
-  'user.email-change-asked': () => ['A change of your e-mail was requested'],
-  'user.email-changed': () => ['Your e-mail was changed'],
-  'user.data-downloaded': () => ['Your data was downloaded'],
+  ...loginNews,
   'token.created': ofToken(['An API token for ', ' was created in your name'], 'created'),
   'token.rotated': ofToken(['Your API token for ', ' was replaced'], 'replaced'),
   'token.ended': ofToken(['Your API token for ', ' was ended'], 'ended'),

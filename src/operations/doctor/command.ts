@@ -14,6 +14,7 @@ import { examineOutside } from './outside.ts'
 import { examinePlace } from './place.ts'
 import { examineReplica } from './replica.ts'
 import { examineSettings } from './settings.ts'
+import { examineSso } from './sso.ts'
 
 /**
  * Examines an installation, also while the panel runs, and prints one line per finding. Exit code 1 if one is a
@@ -62,6 +63,7 @@ async function examine(address: string | undefined): Promise<Finding[]> {
       ...(await examineCopies(config, Date.now())),
       ...(await examineReplica(config, running)),
       ...(await examineMail(config, address)),
+      ...(await examineSso(config)),
       ...(await examineOutside(config, running, Date.now)),
     ]
   } catch (error) {

@@ -17,6 +17,7 @@ import {
 import { type Actor, type Change, record } from '../../records/record.ts'
 import { emailKey } from '../../web/fields.ts'
 import { dropPasskeys } from '../passkeys/data.ts'
+import { dropIdentities } from '../sso/data.ts'
 import { endAllTokens, endTokensOfSupport } from '../tokens/data.ts'
 
 export type User = typeof users.$inferSelect
@@ -153,14 +154,14 @@ export function setPasswordByMail(tx: Db, actor: Actor, user: User, passwordHash
   setPassword(tx, actor, user.id, passwordHash)
   endAllTokens(tx, actor, user.id)
   if (user.emailProvedAt !== null) return
-  const passkeys = dropPasskeys(tx, user.id)
+  const [passkeys, identities] = [dropPasskeys(tx, user.id), dropIdentities(tx, user.id)]
   const change: Change = {
     ...(user.totpSecret === null ? {} : { 'two-factor log-in': ['on', 'off'] }),
     ...(passkeys === 0 ? {} : { passkeys: [passkeys, 0] }),
+    ...(identities === 0 ? {} : { 'single sign-on': ['on', 'off'] }),
   }
-  const ended = { totpSecret: null, totpStep: null, passkeyHandle: null }
   tx.update(users)
-    .set({ emailProvedAt: actor.at, ...ended })
+    .set({ emailProvedAt: actor.at, totpSecret: null, totpStep: null, passkeyHandle: null })
     .where(eq(users.id, user.id))
     .run()
   tx.delete(recoveryCodes).where(eq(recoveryCodes.userId, user.id)).run()

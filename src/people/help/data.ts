@@ -10,6 +10,7 @@ import { emailKey } from '../../web/fields.ts'
 import { findActiveUser, type User } from '../data/users.ts'
 import { dropPasskeys } from '../passkeys/data.ts'
 import { writeResetLink } from '../password/data.ts'
+import { dropIdentities } from '../sso/data.ts'
 import { endAllTokens } from '../tokens/data.ts'
 import { dropTwoFactor } from '../two-factor/data.ts'
 
@@ -50,16 +51,20 @@ function helperOf(tx: Db, { userId, accountId, bySupport }: Actor, { panelName }
   return apart`${person?.name} of ${account?.name}`
 }
 
-/** Ends a user’s two-factor log-in, their passkeys and their sessions. False where they have neither of the first. */
+/** Ends a user’s two-factor log-in, passkeys, single sign-on and sessions. False where they have none of the first three. */
 export function resetTwoFactor(db: Db, actor: Actor, userId: UserId, { accountId, tell }: HelpedIn): boolean {
   return write(db, actor, (tx) => {
     const passkeys = dropPasskeys(tx, userId)
-    if (!dropTwoFactor(tx, userId) && passkeys === 0) return false
+    const identities = dropIdentities(tx, userId)
+    if (!dropTwoFactor(tx, userId) && passkeys === 0 && identities === 0) return false
     tx.delete(sessions).where(eq(sessions.userId, userId)).run()
     endAllTokens(tx, actor, userId)
     const ofAccount = accountId === null ? {} : { accountId }
-    const change = passkeys > 0 ? { change: { passkeys: [passkeys, 0] } satisfies Change } : {}
-    record(tx, actor, { kind: 'user.two-factor-reset', userId, ...ofAccount, ...change })
+    const change: Change = {
+      ...(passkeys > 0 ? { passkeys: [passkeys, 0] } : {}),
+      ...(identities > 0 ? { 'single sign-on': ['on', 'off'] } : {}),
+    }
+    record(tx, actor, { kind: 'user.two-factor-reset', userId, ...ofAccount, change })
     tell(tx)
     return true
   })

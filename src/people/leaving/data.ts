@@ -7,6 +7,7 @@ import { type Db, write } from '../../db/open.ts'
 import {
   accounts,
   emailChanges,
+  identities,
   listChoices,
   memberships,
   passkeys,
@@ -76,7 +77,7 @@ export type Erasing = {
 }
 
 /**
- * Deletes a user: memberships, project access, sessions, codes, passkeys and open links, and the name and the
+ * Deletes a user: memberships, project access, sessions, codes, passkeys, identities and open links, and the name and the
  * e-mail everywhere they occur (erasure.ts). The records stay, and name a deleted user.
  */
 export function deleteUser(
@@ -98,7 +99,16 @@ export function deleteUser(
     const person = recognise(tx, user)
     forgetNotificationsOf(tx, userId)
     endMemberships(tx, actor, userId)
-    for (const table of [sessions, listChoices, savedViews, recoveryCodes, passkeys, passwordResets, emailChanges])
+    for (const table of [
+      sessions,
+      identities,
+      listChoices,
+      savedViews,
+      recoveryCodes,
+      passkeys,
+      passwordResets,
+      emailChanges,
+    ])
       tx.delete(table).where(eq(table.userId, userId)).run()
     // While the rows by which they are found still know the person.
     forgetLetters(tx, actor, secrets, person)

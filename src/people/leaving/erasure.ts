@@ -120,6 +120,7 @@ export const erasure: Erasure = {
     hash: hashOfRandom,
     ip: identifies(rowGoes, 'sessions.ip'),
     browser: identifies(rowGoes, 'sessions.browser'),
+    ssoSid: identifies(rowGoes, { not: 'a number of the provider’s own session' }),
   },
   apiTokens: {
     hash: hashOfRandom,
@@ -145,6 +146,7 @@ export const erasure: Erasure = {
     deviceType: oneOfAList,
     name: identifies(rowGoes, 'passkeys.name'),
   },
+  identities: { issuer: never('a setting'), subject: identifies(rowGoes, 'identities.subject') },
   usedChallenges: { hash: hashOfRandom },
   listChoices: {
     list: oneOfAList,

@@ -8,13 +8,18 @@ import { offerLogIn } from '../passkeys/options.ts'
 export function showLogIn(request: FastifyRequest, reply: FastifyReply, { values, errors }: Form, problem = '') {
   const { password, ...typed } = values
   const form = { values: { ...typed, next: ownPath(typed.next) }, errors }
+  const { sso } = request.server.config
+  const { other } = request.query as { other?: unknown }
+  const here = !sso?.only || request.method === 'POST' || other === 'yes'
   const setUp = hasOperator(request.server.db)
   return reply.page('people/log-in/index', {
     title: 'Log in',
     form,
     problem,
     setUp,
-    passkey: setUp ? offerLogIn(request, reply) : null,
+    here,
+    sso: sso?.name ?? '',
+    passkey: setUp && here ? offerLogIn(request, reply) : null,
   })
 }
 

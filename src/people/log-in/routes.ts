@@ -6,6 +6,8 @@ import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { signIn, signOut } from '../../web/request/session.ts'
 import { trimmed } from '../../web/visible.ts'
 import { findUserByEmail } from '../data/users.ts'
+import { beganBySso } from '../sso/data.ts'
+import { mayLogInHere, onlyBySso } from '../sso/flow/only.ts'
 import { refuseLostCookie, showLogIn } from './page.ts'
 import { verifyPassword } from './passwords.ts'
 import { needsSecondStep } from './second-step.ts'
@@ -24,6 +26,7 @@ const credentials = z.strictObject({
 
 export default async function loginRoutes(app: FastifyInstance) {
   const { db } = app
+  const { sso } = app.config
 
   app.get('/login', { config: { can: 'session.start' } }, async (request, reply) => {
     const next = ownPath((request.query as Record<string, unknown>).next)
@@ -51,6 +54,9 @@ export default async function loginRoutes(app: FastifyInstance) {
       } else if (user.disabledAt !== null) {
         noteLogInResult(request, 'disabled', user.id)
         form.errors.email = 'This user is disabled. Ask Support to enable it.'
+      } else if (sso && !mayLogInHere(request, user, sso)) {
+        noteLogInResult(request, 'wrong password', user.id)
+        form.errors.email = onlyBySso(sso)
       } else {
         const { id: userId, passwordHash } = user
         if (needsSecondStep(request, user)) {
@@ -75,7 +81,9 @@ export default async function loginRoutes(app: FastifyInstance) {
   })
 
   app.post('/session/removal', { config: { can: 'session.end' } }, async (request, reply) => {
+    const bySso = sso !== undefined && beganBySso(db, request.viewer.sessionKey)
     await signOut(request, reply)
+    if (bySso) return reply.seeOther('/login/sso/ended')
     return reply.seeOther('/login', 'You are logged out.')
   })
 }

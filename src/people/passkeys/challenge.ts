@@ -33,7 +33,7 @@ export function takeChallenge(request: FastifyRequest, wanted: Purpose): Challen
   const cookie = request.cookies[cookieName(config, `meshpanel-${wanted}`)] ?? ''
   const opened = unsealed(secrets, cookie)
   if (opened === undefined) return undefined
-  // Only this file seals arrays; a cookie with something else that the panel sealed is none.
+  // Its first element says what was sealed: a cookie with something else that the panel sealed is none.
   const read = readJson<unknown>(opened, undefined)
   if (!Array.isArray(read)) return undefined
   const [purpose, challenge, expiresAt, sessionKey, handle] = read as Sealed

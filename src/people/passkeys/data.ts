@@ -1,10 +1,11 @@
-import { and, asc, eq, exists, gt, isNull, lt, ne, or } from 'drizzle-orm'
+import { and, asc, eq, gt, isNull, lt, or } from 'drizzle-orm'
 import { countWhere } from '../../db/counting.ts'
 import type { UserId } from '../../db/ids.ts'
 import { type Db, write, writeUnchecked } from '../../db/open.ts'
 import { passkeys, sessions, usedChallenges, users } from '../../db/schema.ts'
 import { type Actor, type Person, record } from '../../records/record.ts'
 import { hashToken } from '../../secrets.ts'
+import { hasWayIn, type SignOn } from '../ways-in/data.ts'
 
 export type Passkey = typeof passkeys.$inferSelect
 
@@ -119,28 +120,18 @@ export function renamePasskey(db: Db, actor: Person, id: number, name: string): 
 export function removePasskey(
   db: Db,
   actor: Person,
-  id: number,
+  { id, sso }: { id: number; sso: SignOn },
   tell: (tx: Db, passkey: Passkey) => void,
 ): Passkey | 'last-way-in' | undefined {
   return write(db, actor, (tx) => {
     const passkey = findPasskey(tx, actor.userId, id)
     if (!passkey) return undefined
-    if (!hasOtherWayIn(tx, actor.userId, id)) return 'last-way-in'
+    if (!hasWayIn(tx, actor.userId, sso, { passkey: id })) return 'last-way-in'
     tx.delete(passkeys).where(eq(passkeys.id, id)).run()
     record(tx, actor, { kind: 'user.passkey-removed', userId: actor.userId })
     tell(tx, passkey)
     return passkey
   })
-}
-
-/** A password, or another passkey that logs in by itself. */
-function hasOtherWayIn(tx: Db, userId: UserId, id: number): boolean {
-  const another = tx
-    .select({ id: passkeys.id })
-    .from(passkeys)
-    .where(and(eq(passkeys.userId, userId), ne(passkeys.id, id), eq(passkeys.verifies, true)))
-  const wayIn = and(eq(users.id, userId), or(ne(users.passwordHash, ''), exists(another)))
-  return tx.select({ id: users.id }).from(users).where(wayIn).get() !== undefined
 }
 
 /** Removes all of a user; returns how many there were. In the caller’s transaction. */

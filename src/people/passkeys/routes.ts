@@ -41,7 +41,9 @@ export default async function passkeyRoutes(app: FastifyInstance) {
   app.post(`${page}/:passkey/removal`, change, async (request, reply) => {
     const { id } = ownPasskey(request)
     const removed = orNotFound(
-      removePasskey(db, actor(request), id, (tx, { name }) => tellPasskey(app, request.signedIn, 'removed', name)(tx)),
+      removePasskey(db, actor(request), { id, sso: app.config.sso }, (tx, { name }) =>
+        tellPasskey(app, request.signedIn, 'removed', name)(tx),
+      ),
     )
     return reply.seeOther(
       page,

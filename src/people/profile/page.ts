@@ -6,6 +6,7 @@ import { timeZones, zoneOfBrowser } from '../../web/reader.ts'
 import { type Form, newForm } from '../../web/request/forms.ts'
 import { listSessions, sessionList } from '../data/sessions.ts'
 import { type Display, displayChoices, findUser } from '../data/users.ts'
+import { findOwnIdentity } from '../sso/data.ts'
 
 /** What sessions are called in the address of the page that also lists the accounts. */
 export const sessionPrefix = 'sessions-'
@@ -14,11 +15,15 @@ type ProfileForms = { name?: Form; email?: Form; password?: Form; display?: Form
 
 /** A person’s own page: name, e-mail, password, two-factor log-in, sessions and accounts. */
 export function showProfile(request: FastifyRequest, reply: FastifyReply, forms: ProfileForms = {}, problem = '') {
-  const { db } = request.server
+  const { db, config } = request.server
+  const { sso } = config
   const { id } = request.signedIn
   const user = orNotFound(findUser(db, id))
   return reply.page('people/profile/index', {
     title: 'Profile',
+    password: user.passwordHash !== '',
+    provider: sso?.name ?? '',
+    connected: sso !== undefined && findOwnIdentity(db, id, sso.issuer) !== undefined,
     problem,
     sessions: listSessions(db, id, request.viewer.sessionKey, readList(request, sessionList, sessionPrefix)),
     sessionPrefix,

@@ -92,7 +92,7 @@ export function listUsers(db: Db, query: ListQuery<UserFilter>): List<UserRow> {
           lastSeenAt: users.lastSeenAt,
           createdAt: users.createdAt,
           disabledAt: users.disabledAt,
-          twoFactor: sql<number>`users.totp_secret is not null or exists (select 1 from passkeys as own where own.user_id = users.id)`,
+          twoFactor: sql<number>`users.totp_secret is not null or exists (select 1 from passkeys as own where own.user_id = users.id) or exists (select 1 from identities as own where own.user_id = users.id)`,
           accounts: sql<number>`(select count(*) from memberships as own join accounts on accounts.id = own.account_id where own.user_id = users.id and accounts.deleted_at is null)`,
           sessions: sql<number>`(select count(*) from sessions as own where own.user_id = users.id)`,
         })

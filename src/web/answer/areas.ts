@@ -66,4 +66,11 @@ export const otherPages: (MenuPage & { also: string })[] = [
     icon: 'people',
     also: 'fingerprint webauthn fido',
   },
+  {
+    href: '/profile/sso',
+    label: 'Single sign-on',
+    can: 'profile.see',
+    icon: 'people',
+    also: 'sso openid connect oidc',
+  },
 ]

@@ -45,7 +45,8 @@ function toLogIn({ step, back }: LogInFirst, request: FastifyRequest, reply: Fas
     : reply.redirect(`${step}?next=${encodeURIComponent(back)}`, 303)
 }
 
-function whereToReturn(request: FastifyRequest): string {
+/** The page that somebody was on. */
+export function whereToReturn(request: FastifyRequest): string {
   if (request.method === 'GET') return request.url
   const { referer } = request.headers
   if (!referer || !URL.canParse(referer)) return '/'

@@ -1,14 +1,4 @@
-import type { Form } from '../request/forms.ts'
-import type { areas } from './areas.ts'
-
-/** What these names hold in every view. */
-type Shared = { area: keyof typeof areas; form: Form; formAction: string; message: string; now: number }
-type Value<Name> = Name extends keyof Shared ? Shared[Name] : object | string | number | boolean | null
-
-/** The names that a view is always given, and those that only some pages give it. */
-type Names<Always extends string = never, Sometimes extends string = never> = { [Name in Always]: Value<Name> } & {
-  [Name in Sometimes]?: Value<Name> | undefined
-}
+import type { Names } from './names.ts'
 
 /**
  * The names that each page's view reads, beside what every page has. A page does not compile without one of them, or with
@@ -30,7 +20,7 @@ export type Views = {
   >
   'accounts/invitations/correction': Names<'about' | 'area' | 'back' | 'form' | 'formAction' | 'invitation'>
   'accounts/invitations/link': Names<'back' | 'invitation' | 'link'>
-  'accounts/invitations/show': Names<'form' | 'formAction' | 'offer' | 'who'>
+  'accounts/invitations/show': Names<'form' | 'formAction' | 'here' | 'offer' | 'provider' | 'who'>
   'accounts/invitations/ticked/preview': Names<'act' | 'changed' | 'label' | 'left' | 'list' | 'missing' | 'path'>
   'accounts/invitations/ticked/result': Names<'done' | 'ended' | 'gone' | 'left' | 'list'>
   'accounts/members/index': Names<
@@ -46,7 +36,9 @@ export type Views = {
   'api/problem': Names<'about' | 'name'>
   'errors/choose-account': Names<'message'>
   'errors/choose-partner': Names<'accounts' | 'message'>
-  'errors/confirm': Names<'download' | 'fields' | 'form' | 'formAction' | 'message' | 'passkey'>
+  'errors/confirm': Names<
+    'atProvider' | 'download' | 'fields' | 'form' | 'formAction' | 'message' | 'passkey' | 'provider' | 'typed'
+  >
   'errors/enrol': Names<'message'>
   'errors/error': Names<'message' | 'requestId'>
   'errors/not-saved': Names<'account' | 'fields' | 'formAction' | 'message' | 'requestId'>
@@ -135,7 +127,7 @@ export type Views = {
   'people/email/index': Names<'change' | 'form' | 'formAction'>
   'people/first-run/index': Names<'form' | 'formAction'>
   'people/leaving/removal': Names<'back' | 'emptied' | 'ends' | 'form' | 'formAction' | 'needed' | 'own' | 'person'>
-  'people/log-in/index': Names<'form' | 'passkey' | 'setUp'>
+  'people/log-in/index': Names<'form' | 'here' | 'passkey' | 'setUp' | 'sso'>
   'people/log-in/unsent': Names<'forms'>
   'people/passkeys/index': Names<'full' | 'passkeys' | 'possible' | 'required'>
   'people/passkeys/new': Names<'alone' | 'form' | 'passkey'>
@@ -143,6 +135,9 @@ export type Views = {
   'people/password/choose': Names<'form' | 'formAction' | 'works'>
   'people/password/index': Names<'form'>
   'people/profile/index': Names<
+    | 'connected'
+    | 'password'
+    | 'provider'
     | 'displayForm'
     | 'emailForm'
     | 'list'
@@ -154,6 +149,10 @@ export type Views = {
     | 'zone'
   >
   'people/profile/leaving': Names<'ends' | 'own'>
+  'people/sso/ended': Names<'address' | 'provider'>
+  'people/sso/index': Names<'identity' | 'only' | 'password' | 'provider'>
+  'people/sso/new': Names<'provider'>
+  'people/sso/waiting': Names<'form' | 'provider' | 'waiting' | 'who'>
   'people/tokens/index': Names<'families' | 'form' | 'lifetimes' | 'tokens'>
   'people/tokens/new': Names<'list' | 'api' | 'name' | 'token'>
   'people/tokens/rotation': Names<'action' | 'list' | 'token'>
@@ -229,7 +228,7 @@ export type Views = {
   'support/letter': Names<'letter' | 'text'>
   'support/mail': Names<'failed' | 'list' | 'toServer'>
   'support/suspension': Names<'form' | 'suspended'>
-  'support/user': Names<'accounts' | 'letters' | 'passkeys' | 'sessions' | 'tokens' | 'user'>
+  'support/user': Names<'accounts' | 'connected' | 'letters' | 'passkeys' | 'sessions' | 'tokens' | 'user'>
   'support/users': Names<'list' | 'views'>
   'webhooks/form': Names<'area' | 'base' | 'families' | 'form' | 'webhook'>
   'webhooks/index': Names<'area' | 'base' | 'columns' | 'mostWebhooks' | 'webhooks'>

@@ -24,8 +24,18 @@ export type GuardOptions = {
   findOwnAccount: (request: FastifyRequest, identifier: string) => { name: string; identifier: string } | undefined
   /** Checks the code, password or passkey that confirms who somebody is. Returns what is wrong, or undefined. */
   prove: (request: FastifyRequest, reply: FastifyReply) => Promise<string | undefined>
+  offerProofs: (request: FastifyRequest, reply: FastifyReply) => Proofs
+}
+
+/** In which ways somebody can confirm who they are. */
+export type Proofs = {
   /** What the browser is asked for a passkey with; null where the user has none for it. */
-  offerProof: (request: FastifyRequest, reply: FastifyReply) => string | null
+  passkey: string | null
+  /** They have a password, or a code. */
+  typed: boolean
+  /** The provider of single sign-on, and the link that leads there; empty where it cannot confirm it. */
+  provider: string
+  atProvider: string
 }
 
 /** ASVS 7.5.1: what matters most asks for the person again when that is longer ago. */
@@ -76,7 +86,7 @@ export function provedLately({ server, session }: FastifyRequest): boolean {
 async function confirmed(
   request: FastifyRequest,
   reply: FastifyReply,
-  { prove, offerProof }: GuardOptions,
+  { prove, offerProofs }: GuardOptions,
 ): Promise<void> {
   const { proof, credential } = request.formMeta
   const given = proof || credential
@@ -93,7 +103,7 @@ async function confirmed(
     {
       view: 'errors/confirm',
       form,
-      passkey: offerProof(request, reply),
+      ...offerProofs(request, reply),
       formAction: request.url,
       fields: request.body ?? {},
       download: request.routeOptions.config.confirm === 'download',

@@ -6,7 +6,7 @@ import fp from 'fastify-plugin'
 import type { AccountId, UserId } from '../../db/ids.ts'
 import { type Db, writeUnchecked } from '../../db/open.ts'
 import { equals, type Placeholders, prepared } from '../../db/prepared.ts'
-import { memberships, passkeys, sessions, users } from '../../db/schema.ts'
+import { identities, memberships, passkeys, sessions, users } from '../../db/schema.ts'
 import type { Storage } from '../../db/storage.ts'
 import type { Clock } from '../../operations/clock/watch.ts'
 import { hashToken } from '../../secrets.ts'
@@ -144,8 +144,18 @@ export type SignIn = {
   secondFactor?: boolean
 } & Proved
 
-/** The password or passkey that was proved right: another one since then, or its removal, ends the attempt. */
-export type Proved = { passwordHash: string } | { passkeyId: number }
+/** The password, passkey or identity that was proved right: another one since then, or its removal, ends the attempt. */
+export type Proved = { passwordHash: string } | { passkeyId: number } | { sso: SsoProof }
+
+/** What the provider of single sign-on has said. */
+export type SsoProof = {
+  identityId: number
+  /** Its own session. */
+  ssoSid: string | null
+  /** It has asked for both factors. */
+  ssoFactors: boolean
+  provedAt: number
+}
 
 /**
  * Starts a session under a new id: for log-in, and for whatever else proves who somebody is. Proving takes a while,
@@ -156,9 +166,11 @@ export async function signIn(
   { userId, accountId, secondFactor = false, ...proof }: SignIn,
 ): Promise<boolean> {
   const { db, now } = request.server
+  const sso = 'sso' in proof ? proof.sso : firstStepOf(request)
   await request.session.regenerate()
   const started = writeUnchecked(db, (tx) => {
-    const proved = and(eq(users.id, userId), stillProved(tx, userId, proof), isNull(users.disabledAt))
+    const first = sso && stillProved(tx, userId, { sso })
+    const proved = and(eq(users.id, userId), first, stillProved(tx, userId, proof), isNull(users.disabledAt))
     if (tx.update(users).set({ lastSeenAt: now() }).where(proved).run().changes === 0) return false
     const zone = zoneOfBrowser(request)
     // For e-mails: pages follow the browser that shows them.
@@ -174,12 +186,14 @@ export async function signIn(
         activeAccountId: accountId,
         createdAt: now(),
         secondFactor,
-        provedAt: now(),
+        provedAt: 'sso' in proof ? proof.sso.provedAt : now(),
         lastSeenAt: now(),
         ip: request.ip,
         browser: (request.headers['user-agent'] ?? '').slice(0, 300),
+        ...(sso && { identityId: sso.identityId, ssoSid: sso.ssoSid, ssoFactors: sso.ssoFactors }),
       })
       .run()
+    if (sso) tx.update(identities).set({ lastUsedAt: now() }).where(eq(identities.id, sso.identityId)).run()
     if (accountId !== null)
       tx.update(memberships)
         .set({ lastUsedAt: now() })
@@ -191,8 +205,25 @@ export async function signIn(
   return started
 }
 
+/** Single sign-on as the first step of two: the session that is logged in completely belongs to it, too. */
+function firstStepOf(request: FastifyRequest): SsoProof | undefined {
+  if (!request.viewer?.halfSignedIn) return undefined
+  const row = request.server.db
+    .select()
+    .from(sessions)
+    .where(eq(sessions.hash, sessionKey(request)))
+    .get()
+  if (!row || row.identityId === null) return undefined
+  const { identityId, ssoSid, ssoFactors, provedAt } = row
+  return { identityId, ssoSid, ssoFactors, provedAt }
+}
+
 function stillProved(tx: Db, userId: UserId, proof: Proved) {
   if ('passwordHash' in proof) return eq(users.passwordHash, proof.passwordHash)
+  if ('sso' in proof) {
+    const where = and(eq(identities.id, proof.sso.identityId), eq(identities.userId, userId))
+    return exists(tx.select({ id: identities.id }).from(identities).where(where))
+  }
   const where = and(eq(passkeys.id, proof.passkeyId), eq(passkeys.userId, userId))
   return exists(tx.select({ id: passkeys.id }).from(passkeys).where(where))
 }

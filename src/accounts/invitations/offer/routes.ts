@@ -28,7 +28,8 @@ export default async function offerRoutes(app: FastifyInstance) {
   app.post('/invitations/:token/user', { config: byToken }, async (request, reply) => {
     const offer = offerOf(request)
     const { invitation } = offer
-    if (offer.state !== 'open' || whoIs(request, offer) === 'known') return show(request, reply.code(409), newForm())
+    if (offer.state !== 'open' || config.sso?.only || whoIs(request, offer) === 'known')
+      return show(request, reply.code(409), newForm())
 
     const form = readForm(newPerson, request.body)
     if (form.input) {
@@ -111,11 +112,14 @@ function earlierOf(request: FastifyRequest, { invitation, link }: Offer): string
 
 function show(request: FastifyRequest, reply: FastifyReply, form: Form, problem = '') {
   const offer = offerOf(request)
+  const { sso } = request.server.config
   return reply.page('accounts/invitations/show', {
     title: apart`Invitation to ${offer.account.name}`,
     offer,
     problem,
     who: whoIs(request, offer),
+    provider: sso?.name ?? '',
+    here: !sso?.only,
     formAction: addressOf(request),
     form: form.values.name === undefined ? { ...form, values: { name: offer.invitation.name, ...form.values } } : form,
   })

@@ -9,6 +9,7 @@ import { refuseLostCookie, showLogIn } from '../../log-in/page.ts'
 import { startSession } from '../../log-in/start.ts'
 import { logInAttempt, passkeyAttempt, secondStepAttempt, tooSoon } from '../../log-in/throttle/attempt.ts'
 import { forgive } from '../../log-in/throttle/data.ts'
+import { mayLogInHere, onlyBySso } from '../../sso/flow/only.ts'
 import { showSecondStep } from '../../two-factor/log-in/page.ts'
 import { acceptPasskey, checkPasskey, readPasskey, refused } from '../check.ts'
 
@@ -47,6 +48,8 @@ export default async function passkeyLogInRoutes(app: FastifyInstance) {
       noteLogInResult(request, 'disabled', proven.user.id)
       return refuse('This user is disabled. Ask Support to enable it.')
     }
+    const { sso } = app.config
+    if (sso && !mayLogInHere(request, user, sso)) return refuse(onlyBySso(sso))
     const actor = { ...visitingActor(request), userId: user.id }
     if (
       acceptPasskey(request, actor, proven) &&

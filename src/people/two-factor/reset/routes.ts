@@ -21,7 +21,7 @@ export default async function twoFactorResetRoutes(app: FastifyInstance) {
         '/support/users',
         done
           ? apart`Two-factor login and passkeys of ${user.name} were reset, and all sessions ended.`
-          : apart`${user.name} has neither two-factor login nor passkeys. Nothing was changed.`,
+          : apart`${user.name} has no two-factor login, passkeys or single sign-on. Nothing was changed.`,
       )
     },
   )

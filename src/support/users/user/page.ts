@@ -7,6 +7,7 @@ import { orTooMany, TooMany } from '../../../mail/pace.ts'
 import { listSessions, sessionList } from '../../../people/data/sessions.ts'
 import { sendPasswordLink } from '../../../people/help/data.ts'
 import { listPasskeys } from '../../../people/passkeys/data.ts'
+import { listIdentities } from '../../../people/sso/data.ts'
 import { listApiTokens } from '../../../people/tokens/data.ts'
 import { shownToken } from '../../../people/tokens/form.ts'
 import { supportActor } from '../../../web/request/viewer.ts'
@@ -26,6 +27,7 @@ export function userPage(app: FastifyInstance): void {
       user,
       passkeys: listPasskeys(db, user.id).length,
       tokens: listApiTokens(db, user.id).map(({ token, account }) => ({ ...shownToken(token, app.now()), account })),
+      connected: listIdentities(db, user.id).length > 0,
       accounts: listOwnAccounts(db, user.id, firstPage(ownAccountList, shown)),
       sessions: listSessions(db, user.id, '', firstPage(sessionList, shown)),
       letters: listLetters(db, firstPage(letterList, shown), user.email),

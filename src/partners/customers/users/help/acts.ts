@@ -7,6 +7,7 @@ import { orTooMany, TooMany } from '../../../../mail/pace.ts'
 import { findUser } from '../../../../people/data/users.ts'
 import { isOnlyInCustomers, resetTwoFactor, sendPasswordLink } from '../../../../people/help/data.ts'
 import { listPasskeys } from '../../../../people/passkeys/data.ts'
+import { listIdentities } from '../../../../people/sso/data.ts'
 import { tellTwoFactor } from '../../../../people/two-factor/letter.ts'
 import type { Person } from '../../../../records/record.ts'
 import { notFound, orNotFound } from '../../../../web/answer/errors.ts'
@@ -27,7 +28,8 @@ export function helpUsers(app: FastifyInstance): void {
       title: apart`Help ${member.name}`,
       customer,
       member,
-      twoFactor: user.totpSecret !== null || listPasskeys(db, user.id).length > 0,
+      twoFactor:
+        user.totpSecret !== null || listPasskeys(db, user.id).length > 0 || listIdentities(db, user.id).length > 0,
       belongs: isOnlyInCustomers(db, user, request.member.account.id),
     })
   })
@@ -64,7 +66,7 @@ export function helpUsers(app: FastifyInstance): void {
       `/partner/customers/${customer.identifier}/users`,
       reset
         ? apart`Two-factor login and passkeys of ${member.name} were reset, and all their sessions ended.`
-        : apart`${member.name} has neither two-factor login nor passkeys. Nothing was changed.`,
+        : apart`${member.name} has no two-factor login, passkeys or single sign-on. Nothing was changed.`,
     )
   })
 

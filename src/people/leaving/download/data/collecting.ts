@@ -16,6 +16,7 @@ import { isOneOf } from '../../../../db/search.ts'
 import { typedFields } from '../../../../records/record.ts'
 import { emailKey } from '../../../../web/fields.ts'
 import { listPasskeys } from '../../../passkeys/data.ts'
+import { listIdentities } from '../../../sso/data.ts'
 import { type Known, lettersTo, recognise } from '../../forget/data/recognising.ts'
 import { ofImports, ofInvitations, ofMemberships, ofQuotas } from './accounts.ts'
 import { ofChoices } from './choices.ts'
@@ -134,6 +135,13 @@ function ofLogIns(db: Db, userId: UserId, email: string): Section[] {
       rows: () =>
         listPasskeys(db, userId).map(({ name, host, deviceType, backedUp, createdAt, lastUsedAt }) => ({
           ...{ name, host, deviceType, backedUp, createdAt, lastUsedAt },
+        })),
+    },
+    {
+      name: 'identities',
+      rows: () =>
+        listIdentities(db, userId).map(({ issuer, subject, createdAt, lastUsedAt }) => ({
+          ...{ issuer, subject, createdAt, lastUsedAt },
         })),
     },
     {

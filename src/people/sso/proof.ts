@@ -1,0 +1,23 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { orNotFound, whereToReturn } from '../../web/answer/errors.ts'
+import { ownPath } from '../../web/answer/redirects.ts'
+import { address } from '../../web/format.ts'
+import type { Proofs } from '../../web/request/guard.ts'
+import { findUser } from '../data/users.ts'
+import { offerProof } from '../passkeys/options.ts'
+import { findOwnIdentity } from './data.ts'
+
+/** The ways in which a signed-in person can confirm who they are. */
+export function offerProofs(request: FastifyRequest, reply: FastifyReply): Proofs {
+  const { db, config } = request.server
+  const { id, twoFactor } = request.signedIn
+  const { sso } = config
+  // A second factor is not confirmed by the first, which the provider may have been.
+  const bySso = sso && (!twoFactor || sso.secondFactor !== 'no') && findOwnIdentity(db, id, sso.issuer)
+  return {
+    passkey: offerProof(request, reply),
+    typed: twoFactor || orNotFound(findUser(db, id)).passwordHash !== '',
+    provider: bySso ? sso.name : '',
+    atProvider: address('/profile/sso/proof', { next: ownPath(whereToReturn(request)) }),
+  }
+}
