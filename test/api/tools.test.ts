@@ -10,7 +10,7 @@ import { newFolder, startApp } from '../harness.ts'
 import { prepare } from '../matrix/objects.ts'
 import { freePort, runProgram } from '../process.ts'
 import { until } from '../smtp.ts'
-import { tokenOf } from './program.ts'
+import { program as asking, tokenOf } from './program.ts'
 import { prepareForSupport } from './support-world.ts'
 
 // Programs that others wrote read the document that a panel serves. They are packages of their own (.ci/tools/package.json).
@@ -62,6 +62,11 @@ t.test('Prism between program and panel finds every answer as the document has i
     support: tokenOf(panel, 'olga', null),
   }
   const objectsOfSupport = await prepareForSupport({ panel, acme })
+  // What was deleted has addresses of its own.
+  const [ofAcme, ofCloudhaus] = [asking(panel.app, tokens.acme), asking(panel.app, tokens.cloudhaus)]
+  await ofAcme('DELETE', '/accounts/acme/projects/shop')
+  await ofCloudhaus('POST', '/accounts/cloudhaus/customers', { name: 'Stark' })
+  await ofCloudhaus('DELETE', '/accounts/cloudhaus/customers/stark')
 
   if (curl) {
     const settings = { API: `${through}/accounts/cloudhaus`, TOKEN: tokens.cloudhaus }
@@ -76,6 +81,8 @@ t.test('Prism between program and panel finds every answer as the document has i
     const objects: Record<string, string> = isOfSupport
       ? objectsOfSupport(operation)
       : { ...acme, account, invitation: acme.id, from: 'initech' }
+    if (operation.path.includes('/deleted-') && !isOfSupport)
+      Object.assign(objects, { project: 'shop', customer: 'stark' })
     const path = operation.path.replaceAll(/\{(\w+)\}/g, (_all, name: string) => objects[name] ?? name)
     const token = tokens[isOfSupport ? 'support' : account]
     const answer = await fetch(through + path, { headers: { authorization: `Bearer ${token}` } })
