@@ -127,3 +127,21 @@ t.test('a person’s program joins a customer and leaves it; one of a service us
   t.same(await members(), before)
   t.equal(db.select().from(apiTokens).where(eq(apiTokens.userId, serviceUser)).all().length, 1)
 })
+
+t.test('a full disk is a problem of its own: nothing is half done', async (t) => {
+  const panel = await startApp(t)
+  const ask = program(panel.app, tokenOf(panel, 'stella', 'acme'))
+  const sqlite = (panel.db as unknown as { $client: Database.Database }).$client
+  sqlite.pragma(`max_page_count = ${sqlite.pragma('page_count', { simple: true })}`)
+  let done = 0
+  let last = await ask('GET', '/accounts/acme/projects')
+  const before = last.body.total
+  for (let n = 0; n < 300 && last.status < 400; n++) {
+    panel.pass(1_000)
+    last = await ask('POST', '/accounts/acme/projects', { name: `Full ${n}` })
+    if (last.status === 201) done++
+  }
+  t.match(last.body, { status: 507, type: /disk-full$/ })
+  t.notMatch(last.text, /sqlite|panel\.db/i)
+  t.equal((await ask('GET', '/accounts/acme/projects')).body.total, before + done)
+})
