@@ -156,7 +156,6 @@ t.test('OIDC_EMAIL_TRUSTED connects at once, and only what is verified, and only
   t.equal((await client.get('/profile')).status, 200)
   t.match(panel.db.select().from(identities).all(), [{ subject: 'number-1', userId: id }])
 
-  oidc.jar.clear()
   oidc.account = { sub: 'number-2', email: cast.tom.email, verified: true }
   t.equal(
     (await ssoThrough(oidc, panel.visit())).location,
@@ -164,7 +163,6 @@ t.test('OIDC_EMAIL_TRUSTED connects at once, and only what is verified, and only
     'the address was given out again there',
   )
 
-  oidc.jar.clear()
   const uma = await panel.signIn('uma')
   panel.db
     .update(users)
@@ -322,3 +320,45 @@ t.test('who is logged out while a form of theirs is handled connects and disconn
   t.match((await loseInside(panel, connecting, loggedOut)).location, '/login')
   t.equal(panel.rows().identities?.length, 0)
 })
+
+t.test(
+  'the provider confirms who somebody is only by a new login, of their own, and by two factors where they have two',
+  async (t) => {
+    const oidc = await startOidc(t, { inIdToken: true })
+    const panel = await startApp(t, { settings: { ...oidc.settings, OIDC_SECOND_FACTOR: 'mfa' } })
+    const tom = await panel.signIn('tom')
+    await connectThrough(oidc, tom)
+    const longAgo = () => panel.db.update(sessions).set({ provedAt: 1 }).run()
+    const proved = async (change?: (start: URL) => void) => {
+      longAgo()
+      const start = new URL((await tom.get('/profile/sso/proof?next=/profile')).location ?? '')
+      if (change) change(start)
+      else oidc.jar.clear()
+      await tom.get(await oidc.visit(start.href))
+      return panel.db
+        .select()
+        .from(sessions)
+        .all()
+        .some(({ provedAt }) => provedAt > 1)
+    }
+    t.equal(await proved(), true)
+    oidc.jar.clear()
+    oidc.account.sub = 'somebody else'
+    t.equal(await proved(), false, 'another login')
+    oidc.account.sub = 'number-1'
+    t.equal(await proved(), true)
+    panel.pass(5 * minute)
+    const isOld = await proved((start) => {
+      start.searchParams.delete('prompt')
+      start.searchParams.delete('max_age')
+    })
+    t.equal(isOld, false, 'an old login there')
+    panel.jump(-5 * minute)
+
+    panel.db.update(sessions).set({ provedAt: panel.app.now() }).run()
+    await enrol(panel, tom)
+    t.equal(await proved(), false, 'by one factor alone')
+    oidc.claims = { amr: ['mfa'] }
+    t.equal(await proved(), true)
+  },
+)

@@ -142,7 +142,9 @@ async function connect(request: FastifyRequest, reply: FastifyReply, { told, sso
 async function proof(request: FastifyRequest, reply: FastifyReply, { flow, told, sso }: Back) {
   if (!request.viewer.user) return reply.seeOther('/login')
   const isOwner = findIdentity(request.server.db, told)?.user.id === request.signedIn.id
-  if (!isOwner || (told.loggedInAt ?? 0) < flow.begunAt - clockOff)
+  // Who has a second factor confirms by two, or not at all.
+  const isEnough = !request.signedIn.twoFactor || told.factors
+  if (!isOwner || !isEnough || (told.loggedInAt ?? 0) < flow.begunAt - clockOff)
     return reply.seeOther('/profile/sso', apart`${sso.name} did not confirm that it is you. Nothing was changed.`)
   noteProof(request)
   return reply.seeOther(flow.next, 'You confirmed who you are. Continue where you were.')
