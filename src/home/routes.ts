@@ -42,6 +42,7 @@ export default async function homeRoutes(app: FastifyInstance) {
     const support = can(viewer.standings, 'support.see')
     return reply.page('home/index', {
       title: 'Home',
+      now: now(),
       // People of a partner have many accounts, and delete customers themselves.
       deleted:
         viewer.partnerAccounts.length > 0 ? null : deleted(readList(request, deletedMembershipList, deletedPrefix)),

@@ -69,15 +69,25 @@ export function time(at: number): string {
 
 /** “Today, 24 November”, “Yesterday, 23 November”, “Sunday, 22 November”; the year too where it is another. */
 export function dayWords(at: number, now: number): string {
-  const [words, year] = [
-    format('weekday')
-      .format(at)
-      .replace(/^(\p{L}+),? /u, '$1, '),
-    date(at).slice(-4),
-  ]
+  const [words, year] = [weekday(at), date(at).slice(-4)]
   const near = date(at) === date(now) ? 'Today' : date(at) === date(now - 86_400_000) ? 'Yesterday' : ''
   const day = near ? words.replace(/^\p{L}+/u, near) : words
   return year === date(now).slice(-4) ? day : `${day} ${year}`
+}
+
+/** “Good morning” before noon, then “Good afternoon”, from six on “Good evening”; “Hello” where the reader's time of day is not known. */
+export function greeting(at: number): string {
+  if (!presentReader().timeZone) return 'Hello'
+  const hour = Number(time(at).slice(0, 2))
+  if (hour < 5 || hour >= 18) return 'Good evening'
+  return hour < 12 ? 'Good morning' : 'Good afternoon'
+}
+
+/** “Saturday, 28 November” */
+export function weekday(at: number): string {
+  return format('weekday')
+    .format(at)
+    .replace(/^(\p{L}+),? /u, '$1, ')
 }
 
 /** For a <time>’s datetime. */

@@ -4,6 +4,8 @@ import { letters, users } from '../../src/db/schema.ts'
 import { cast, demoPassword } from '../../src/demo.ts'
 import { openBody } from '../../src/mail/outbox.ts'
 import { wordsIn } from '../../src/mail/plain.ts'
+import { greeting, weekday } from '../../src/web/format.ts'
+import { forReader } from '../../src/web/reader.ts'
 import { type Client, startApp } from '../harness.ts'
 import { lettersKept } from '../matrix/objects.ts'
 
@@ -195,4 +197,41 @@ t.test('an e-mail about an account has the zone and numbers of its reader, whoev
   const letter = await olga.open(list.root.querySelector('main tbody tr a')?.getAttribute('href') ?? '')
   t.match(letter.text, /no limit → 12\.000/)
   t.match(letter.text, /\d\d:\d\d GMT\+9/)
+})
+
+t.test('Home greets by the time of day of its reader, and names the day', async (t) => {
+  const panel = await startApp(t)
+  const stella = await panel.signIn('stella')
+  t.equal((await stella.get('/')).title, 'Hello, Stella', 'no time of day is known')
+  const midnight = Date.UTC(2027, 0, 9)
+  for (const [hour, timeZone, words, day] of [
+    [3, '', 'Hello', 'Saturday, 9 January'],
+    [3, 'Europe/Berlin', 'Good evening', 'Saturday, 9 January'],
+    [4, 'Europe/Berlin', 'Good morning', 'Saturday, 9 January'],
+    [11, 'Europe/Berlin', 'Good afternoon', 'Saturday, 9 January'],
+    [17, 'Europe/Berlin', 'Good evening', 'Saturday, 9 January'],
+    [17, 'Asia/Tokyo', 'Good evening', 'Sunday, 10 January'],
+    [23, 'Asia/Tokyo', 'Good morning', 'Sunday, 10 January'],
+  ] as const)
+    forReader({ timeZone, numbers: '' }, () => {
+      const now = midnight + hour * 3_600_000
+      t.same([greeting(now), weekday(now)], [words, day], `${hour} o’clock UTC, ${timeZone}`)
+    })
+  await save(stella, { timeZone: 'Europe/Berlin' })
+  const now = panel.app.now()
+  const expected = forReader({ timeZone: 'Europe/Berlin', numbers: '' }, () => [greeting(now), weekday(now)])
+  const page = await stella.get('/')
+  t.equal(page.title, `${expected[0]}, Stella`)
+  t.match(page.text, expected[1])
+})
+
+t.test('the menu of the profile leads to each of its sections', async (t) => {
+  const panel = await startApp(t)
+  const page = await (await panel.signIn('stella')).open('/profile')
+  const links = page.root.querySelectorAll('nav.sections a')
+  const headings = page.root.querySelectorAll('main section > h2')
+  t.same(
+    links.map((link) => [link.getAttribute('href'), link.text]),
+    headings.map((heading) => [`/profile#${heading.id}`, heading.childNodes[0]?.text.trim()]),
+  )
 })

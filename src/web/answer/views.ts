@@ -53,6 +53,7 @@ export type Views = {
     | 'deletedPrefix'
     | 'invitationPrefix'
     | 'invitations'
+    | 'now'
     | 'own'
     | 'partnerRequest'
     | 'partners'
