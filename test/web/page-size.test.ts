@@ -45,4 +45,15 @@ t.test('lists of 50 rows are small', async (t) => {
     const size = Buffer.byteLength(page.body)
     t.ok(size <= most, `${route}: ${size} bytes`)
   }
+
+  // Ten views, as many as a list can have.
+  for (let n = 3; n < 10; n++) {
+    const of = { userId: userId(panel, 'stella'), accountId: accountId(panel, 'acme'), list: 'users' }
+    db.insert(savedViews)
+      .values({ ...of, name: `Berlin ${n}`, search: `berlin ${n}`, query: 'sort=name' })
+      .run()
+  }
+  const users = await clients.stella.get('/customer/users')
+  t.match(users.text, 'Berlin 9')
+  t.ok(Buffer.byteLength(users.body) <= most, `with ten views: ${Buffer.byteLength(users.body)} bytes`)
 })
