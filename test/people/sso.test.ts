@@ -156,6 +156,7 @@ t.test('OIDC_EMAIL_TRUSTED connects at once, and only what is verified, and only
   t.equal((await client.get('/profile')).status, 200)
   t.match(panel.db.select().from(identities).all(), [{ subject: 'number-1', userId: id }])
 
+  oidc.jar.clear()
   oidc.account = { sub: 'number-2', email: cast.tom.email, verified: true }
   t.equal(
     (await ssoThrough(oidc, panel.visit())).location,
@@ -163,6 +164,7 @@ t.test('OIDC_EMAIL_TRUSTED connects at once, and only what is verified, and only
     'the address was given out again there',
   )
 
+  oidc.jar.clear()
   const uma = await panel.signIn('uma')
   panel.db
     .update(users)
