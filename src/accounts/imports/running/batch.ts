@@ -19,7 +19,7 @@ import { findRunning, listReadyRows, markRow } from './data.ts'
 import { newWaitingList, type WaitingList } from './waits.ts'
 
 /** So long other requests wait for a batch, in milliseconds. */
-const longestBatch = 8
+const longestBatch = 6
 const rowsAtOnce = 200
 /** An import that cannot even be begun is tried again after so long. */
 const setAsideFor = 10 * 60_000
