@@ -40,7 +40,7 @@ const commands: Line[] = [
   ['verify <file>', 'check a backup and say what is in it', verify, key],
   ['history', 'print the history as JSON Lines, also while the panel runs', printHistory, ['--after <number>', 'only records with a higher number'], ['--follow', 'go on with what is recorded later']],
   ['verify-history [file]', 'say whether the history, or that of a backup, is as it was written', verifyHistory, ['--against <backup>', 'also compare it with where this backup says that it ended']],
-  ['migrate', 'bring the database to this version, and end', migrate],
+  ['migrate', 'bring the database to this version, and end', migrate, ['--recount', 'also count pools anew, and make search indexes anew']],
   ['doctor', 'examine the installation and say what to do; exit code 1 for a problem', doctor, ['--send <e-mail>', 'send an e-mail there, to try the mail server']],
   ['export-account <identifier>', 'write the data of an account into an archive (IDENTIFIER-DAY.zip)', exportToFile, ['--to <file>', 'write it there']],
   ['rotate-secrets', 'make new keys while the panel is stopped; all sessions end', rotate],

@@ -74,3 +74,11 @@ SELECT accounts.partner_id, takes.resource_id, sum(takes.n) AS amount FROM (
 ) AS takes JOIN accounts ON accounts.id = takes.account_id
 WHERE accounts.partner_id IS NOT NULL AND accounts.deleted_at IS NULL AND takes.n > 0
 GROUP BY accounts.partner_id, takes.resource_id`
+
+/** Of one partner (`@partner`): each resource, what the pool is kept to have allocated, and what adding up anew gives. */
+export const poolsCompared = `
+SELECT resources.key AS resource,
+  coalesce((SELECT amount FROM pool_sums WHERE partner_id = @partner AND resource_id = resources.id), 0) AS noted,
+  (SELECT coalesce(sum(${taken('accounts.id', 'resources.id')}), 0) FROM accounts
+    WHERE partner_id = @partner AND deleted_at IS NULL) AS counted
+FROM resources ORDER BY resources.id`

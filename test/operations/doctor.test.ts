@@ -16,6 +16,9 @@ const day = 24 * 3_600_000
 
 type Settings = Record<string, string>
 
+const unlikePools = 'UPDATE pool_sums SET amount = amount + 7'
+const unlikeNames = "UPDATE memberships SET search = 'nobody' WHERE rowid = (SELECT min(rowid) FROM memberships)"
+
 /** What the doctor says of a panel with the cast, which somebody has started once and then done something to. */
 async function examine(
   t: Test,
@@ -55,6 +58,7 @@ t.test('the doctor finds no problem while a healthy panel runs, and says so line
     'integrity',
     'migrations',
     'pragmas',
+    'figures',
     'clock',
     'backups',
     'mail',
@@ -151,6 +155,18 @@ t.test('each finding says what is wrong and what to do about it, and a problem e
         ),
       },
     ],
+    [
+      'a pool that was changed from outside',
+      /^problem {2}figures: the pool of cloudhaus has \d+ of “projects” allocated, but its customers have \d+ — stop the panel and run migrate --recount/m,
+      1,
+      { harm: inDatabase(unlikePools) },
+    ],
+    [
+      'a name in lists that was changed from outside',
+      /^problem {2}figures: in memberships, 1 row is searched .* — stop the panel and run migrate --recount/m,
+      1,
+      { harm: inDatabase(unlikeNames) },
+    ],
     ['an old backup', /^problem {2}backups: the last good one is 3 days old — /m, 1, { harm: oldBackup }],
     ['no backups at all', /^warning {2}BACKUP_EVERY_HOURS is 0/m, 0, { settings: { BACKUP_EVERY_HOURS: '0' } }],
     [
@@ -167,6 +183,25 @@ t.test('each finding says what is wrong and what to do about it, and a problem e
     ],
   ]
   for (const [what, line, code, how] of cases) t.match(await examine(t, how), { code, out: line, err: '' }, what)
+})
+
+t.test('migrate --recount sets right what the doctor finds in figures', async (t) => {
+  const panel = await startApp(t)
+  await panel.close()
+  const settings = { PUBLIC_URL: 'http://localhost:1' }
+  const doctor = () => runCommand(['doctor'], panel.dataDir, '', settings).done
+  const sqlite = new Database(join(panel.dataDir, 'panel.db'))
+  const right = sqlite.prepare('SELECT * FROM pool_sums ORDER BY partner_id, resource_id').all()
+  const names = sqlite.prepare('SELECT rowid, search, sort_key FROM memberships ORDER BY rowid').all()
+  t.ok(right.length > 0)
+  sqlite.exec(`${unlikePools}; ${unlikeNames}`)
+  t.match(await doctor(), { code: 1, out: /problem {2}figures: the pool/ })
+  const recounted = await runCommand(['migrate', '--recount'], panel.dataDir, '', settings).done
+  t.match(recounted, { code: 0, out: /pools, names in lists and search indexes were made anew\.\n$/ })
+  t.same(sqlite.prepare('SELECT * FROM pool_sums ORDER BY partner_id, resource_id').all(), right)
+  t.same(sqlite.prepare('SELECT rowid, search, sort_key FROM memberships ORDER BY rowid').all(), names)
+  sqlite.close()
+  t.match(await doctor(), { code: 0, out: /^ok {7}figures: /m })
 })
 
 t.test('the doctor changes nothing', async (t) => {

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Config } from '../../config.ts'
-import { openFile } from '../../db/open.ts'
+import { openFile, openToRead } from '../../db/open.ts'
+import { findWrongFigures } from '../../db/recounting.ts'
 import { endedPasskeys } from '../../people/passkeys/ended.ts'
 import { secretsFile } from '../../secrets.ts'
 import { dateTime, duration, fileSize, plural } from '../../web/format.ts'
@@ -32,7 +33,9 @@ export async function examineDatabase(config: Config, at: number): Promise<Findi
       : ok(`migrations: all ${migrations.known} are applied`),
     examinePragmas(file),
     // What a migration still brings is missing before it.
-    ...(migrations.applied < migrations.known ? [] : [examineClock(file, at), ...examinePasskeys(file, config)]),
+    ...(migrations.applied < migrations.known
+      ? []
+      : [...examineFigures(file), examineClock(file, at), ...examinePasskeys(file, config)]),
   ]
 }
 
@@ -43,6 +46,18 @@ function examinePragmas(file: string): Finding {
     return ok('pragmas: SQLite writes durably and checks references')
   } catch (error) {
     return problem(saidBy(error), 'put DATA_DIR on a local disk')
+  }
+}
+
+/** What triggers keep, against a count. */
+function examineFigures(file: string): Finding[] {
+  const { db, close } = openToRead(file)
+  try {
+    const wrong = findWrongFigures(db.$client)
+    if (wrong.length === 0) return [ok('figures: pools and names in lists are what a count gives')]
+    return wrong.map((what) => problem(`figures: ${what}`, 'stop the panel and run migrate --recount'))
+  } finally {
+    close()
   }
 }
 
