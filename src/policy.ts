@@ -6,14 +6,22 @@ export type ProjectRole = typeof projectAccess.$inferSelect.role
 
 /**
  * What a viewer is in the active account. `unattached` is signed in with no account active, `suspended` has one
- * active that is suspended, `enrolling` must set up two-factor log-in before anything else. Support also has `support`.
+ * active that is suspended, `unproven` one that asks for what is not fulfilled, such as a second factor or an address. `enrolling` must
+ * set up two-factor log-in before anything else. Support also has `support`.
  */
-export type Standing = 'visitor' | 'enrolling' | 'unattached' | 'suspended' | 'support' | `${AccountKind} ${Role}`
+export type Standing =
+  | 'visitor'
+  | 'enrolling'
+  | 'unattached'
+  | 'suspended'
+  | 'unproven'
+  | 'support'
+  | `${AccountKind} ${Role}`
 
 const admins = ['customer admin', 'partner admin'] as const
 const members = ['customer admin', 'customer member', 'partner admin', 'partner member'] as const
 const partners = ['partner admin', 'partner member'] as const
-const signedIn = ['unattached', 'suspended', ...members] as const
+const signedIn = ['unattached', 'suspended', 'unproven', ...members] as const
 const anyone = ['visitor', 'enrolling', ...signedIn] as const
 
 /** Who may do what. Every route names one action; no other file asks about roles. */
@@ -45,6 +53,7 @@ export const policy = {
   'account.see': members,
   'account.rename': admins,
   'account.export': admins,
+  'account.secure': admins,
   'partner.request': ['customer admin'],
   'people.see': members,
   'member.invite': admins,
@@ -146,6 +155,7 @@ export const scopeOf: Record<Action, TokenScope | null> = {
   'account.see': 'account:read',
   'account.rename': 'account:write',
   'account.export': null,
+  'account.secure': null,
   'partner.request': null,
   'people.see': 'members:read',
   'member.invite': 'members:write',
@@ -228,23 +238,10 @@ export function canInProject(standings: readonly Standing[], role: ProjectRole |
 /** The standings of a signed-in user. */
 export function standingsOf(
   operator: boolean,
-  account: { kind: AccountKind; role: Role; suspended: boolean } | undefined,
+  account: { kind: AccountKind; role: Role; suspended: boolean; unmet?: unknown } | undefined,
 ): Standing[] {
   let standing: Standing = 'unattached'
-  if (account) standing = account.suspended ? 'suspended' : `${account.kind} ${account.role}`
+  if (account)
+    standing = account.suspended ? 'suspended' : account.unmet ? 'unproven' : `${account.kind} ${account.role}`
   return operator ? [standing, 'support'] : [standing]
 }
-
-/** Rule 7 counts admins: an account with members keeps at least one. */
-export const adminRole: Role = 'admin'
-
-/** The product's words for a role. */
-export function roleName(kind: AccountKind, role: Role): string {
-  return `${kind === 'partner' ? 'Partner' : 'Customer'} ${role === 'admin' ? 'Admin' : 'User'}`
-}
-
-export const projectRoleNames = {
-  admin: 'Project Admin',
-  user: 'Project User',
-  reader: 'Project Reader',
-} as const satisfies Record<ProjectRole, string>

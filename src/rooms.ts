@@ -9,6 +9,7 @@ import memberRemovalRoutes from './accounts/members/removal/routes.ts'
 import memberRoleRoutes from './accounts/members/role/routes.ts'
 import memberRoutes from './accounts/members/routes.ts'
 import accountRoutes from './accounts/routes.ts'
+import securityRoutes from './accounts/security/routes.ts'
 import serviceUserRoutes from './accounts/service-users/routes.ts'
 import apiDocsRoutes from './api/docs/routes.ts'
 import historyRoutes from './history/routes.ts'
@@ -97,6 +98,7 @@ export const rooms = [
   memberRoleRoutes,
   memberRemovalRoutes,
   serviceUserRoutes,
+  securityRoutes,
   invitationRoutes,
   tickedInvitationRoutes,
   offerRoutes,

@@ -10,10 +10,12 @@ import { lateAnswer } from '../web/request/guard.ts'
 import { isReadAhead } from '../web/request/reading-ahead.ts'
 import { sessionKey } from '../web/request/session.ts'
 import {
+  type AccountRules,
   type ActiveAccount,
   member,
   type PartnerAccount,
   signedIn,
+  type Unmet,
   type Viewer,
   visitor,
 } from '../web/request/viewer.ts'
@@ -26,6 +28,7 @@ import {
   type OwnAccount,
   switchAccount,
 } from './data/switcher.ts'
+import { unmetBy } from './unmet.ts'
 import { isHalfSignedIn, mustEnrol, viewingAs } from './viewing.ts'
 
 /** The switcher lists so many accounts; the others are found on a page of their own. */
@@ -78,7 +81,9 @@ function readViewer(request: FastifyRequest): Viewer {
     const enrolling = mustEnrol(request, row, () => partners.length > 0)
     return partners.map((one) => ({
       ...one,
-      standings: enrolling ? ['enrolling' as const] : standingsOf(false, { ...one, suspended: one.suspended === 1 }),
+      standings: enrolling
+        ? ['enrolling' as const]
+        : standingsOf(false, { ...one, suspended: one.suspended === 1, unmet: unmetIn(request, row, one) }),
     }))
   })
   const inPartnerArea = partnerAreaAccount(request, row, partnerAccounts)
@@ -99,6 +104,7 @@ function readViewer(request: FastifyRequest): Viewer {
       return partnerAccounts()
     },
     standings: standings(request, acting, () => partnerAccounts().length > 0),
+    unmet: unmetIn(request, acting, acting.account),
     sessionKey: sessionKey(request),
   }
 }
@@ -134,7 +140,19 @@ function standings(
   const { user, account } = viewer
   return mustEnrol(request, viewer, inPartnerAccount)
     ? ['enrolling']
-    : standingsOf(user.operator, account && { ...account, suspended: account.suspension !== null })
+    : standingsOf(
+        user.operator,
+        account && { ...account, suspended: account.suspension !== null, unmet: unmetIn(request, viewer, account) },
+      )
+}
+
+/** What an account asks for and this session does not fulfil now. */
+function unmetIn(
+  { ip, server }: FastifyRequest,
+  { user, ...session }: SessionViewer,
+  account: { rules: AccountRules | null } | undefined,
+): Unmet | undefined {
+  return unmetBy(account?.rules ?? null, { user, ssoFactors: session.ssoFactors, session, ip, at: server.now() })
 }
 
 /**

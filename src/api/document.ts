@@ -1,5 +1,6 @@
 import * as z from 'zod'
-import { can, roleName, type Standing, scopeOf, type TokenScope } from '../policy.ts'
+import { can, type Standing, scopeOf, type TokenScope } from '../policy.ts'
+import { roleName } from '../roles.ts'
 import { version } from '../version.ts'
 import { headersOf, sharedHeaders } from './contract/headers.ts'
 import { isAct, isListing, type Operation, type Parameter } from './contract/operation.ts'

@@ -2,15 +2,16 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { findTokenViewer } from '../accounts/data/membership.ts'
 import { isInPartnerAccount } from '../accounts/data/switcher.ts'
+import { unmetBy } from '../accounts/unmet.ts'
 import { mustEnrol, viewingAs } from '../accounts/viewing.ts'
 import type { UserId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
 import { networkOf } from '../people/log-in/throttle/data.ts'
 import { findOwnIdentity } from '../people/sso/data.ts'
-import { isInNetworks } from '../people/tokens/networks.ts'
 import { isApiToken } from '../people/tokens/token.ts'
 import { type Action, can, hasScope, scopeOf, standingsOf, type TokenScope } from '../policy.ts'
 import { hashToken } from '../secrets.ts'
+import { isInNetworks } from '../web/networks.ts'
 import { anybody } from '../web/reader.ts'
 import { member, signedIn, type Viewer, visitor } from '../web/request/viewer.ts'
 import { Problem } from './contract/problems.ts'
@@ -95,9 +96,9 @@ function readTokenViewer(request: FastifyRequest, db: Db, hash: string): Viewer 
   const row = findTokenViewer(db, { hash, host: request.server.config.passkeyHost })
   if (!row || row.token.expiresAt <= now()) return undefined
   const { token, user, account } = row
-  const enrolling = mustEnrol(request, { user, ssoFactors: hasSsoFactors(request, user.id) }, () =>
-    isInPartnerAccount(db, user.id),
-  )
+  const ssoFactors = hasSsoFactors(request, user.id)
+  const enrolling = mustEnrol(request, { user, ssoFactors }, () => isInPartnerAccount(db, user.id))
+  const unmet = unmetBy(account?.rules ?? null, { user, ssoFactors, ip: request.ip, at: now() })
   const { id, firstId, lastUsedAt, networks } = token
   request.apiToken = { id, firstId: firstId ?? id, lastUsedAt, networks }
   request.scopes = token.scopes.split(' ') as TokenScope[]
@@ -110,7 +111,8 @@ function readTokenViewer(request: FastifyRequest, db: Db, hash: string): Viewer 
     // Support’s rights are not for tokens of accounts, and the other way round.
     standings: enrolling
       ? ['enrolling']
-      : standingsOf(!account, account && { ...account, suspended: account.suspension !== null }),
+      : standingsOf(!account, account && { ...account, suspended: account.suspension !== null, unmet }),
+    unmet,
     sessionKey: `token ${hash}`,
   }
   request.viewer = viewer
@@ -125,11 +127,12 @@ function hasSsoFactors({ server: { db, config } }: FastifyRequest, userId: UserI
 
 /** Throws the problem that a token gets which may not do something, or not here. */
 function mayDo(request: FastifyRequest, action: Action): void {
-  const { standings, account } = request.viewer
+  const { standings, account, unmet } = request.viewer
   const { account: named } = (request.params ?? {}) as { account?: string }
   if (named !== undefined && named !== account?.identifier) throw new Problem('not-found')
-  if (!isInNetworks(request.apiToken?.networks ?? '', request.ip)) throw new Problem('address-not-allowed')
-  if (standings.includes('enrolling')) throw new Problem('two-factor-missing')
+  if (unmet === 'address' || !isInNetworks(request.apiToken?.networks ?? '', request.ip))
+    throw new Problem('address-not-allowed')
+  if (standings.includes('enrolling') || unmet === 'second factor') throw new Problem('two-factor-missing')
   if (standings.includes('suspended')) throw new Problem('suspended')
   if (action !== 'api.see' && !can(standings, action)) throw new Problem('forbidden')
   const scope = scopeOf[action]

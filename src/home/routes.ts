@@ -15,7 +15,7 @@ import { listDownload } from '../web/lists/csv.ts'
 import { readList } from '../web/lists/list.ts'
 import { type PartnerAccount, type Viewer, whichPartner } from '../web/request/viewer.ts'
 import { checklistsOf } from './checklists.ts'
-import { workOfCustomer, workOfPartner, workOfSupport } from './work.ts'
+import { workOfCustomer, workOfLogIn, workOfPartner, workOfSupport } from './work.ts'
 
 /** So many of what has a page of its own are shown. */
 const shown = 10
@@ -51,6 +51,7 @@ export default async function homeRoutes(app: FastifyInstance) {
       invitationPrefix,
       support,
       work: [
+        ...workOfLogIn(request),
         ...(support ? workOfSupport(request) : []),
         ...partners.flatMap(({ work }) => work),
         ...workOfCustomer(request),

@@ -21,7 +21,7 @@ import {
   openRequestList,
   type QuotaRequest,
 } from '../quotas/requests/data/reading.ts'
-import { address, duration, plural, useInWords, withUnit } from '../web/format.ts'
+import { address, date, duration, plural, useInWords, withUnit } from '../web/format.ts'
 import type { PartnerAccount } from '../web/request/viewer.ts'
 
 /** So many requests are named; a line leads to the others. */
@@ -38,6 +38,25 @@ export type Line = {
   at?: number
   /** What settles it: a page, or a form. */
   act?: { label: string; href: string } | { label: string; action: string }
+}
+
+/** The accounts, of those last used, that are closed to somebody without a second factor, or will be from a day on. */
+export function workOfLogIn({ viewer, server }: FastifyRequest): Line[] {
+  if (!viewer.user || viewer.user.twoFactor || viewer.user.passkey) return []
+  return viewer.recentAccounts.flatMap(({ name, identifier, rules }) => {
+    const from = rules?.secondFactorFrom ?? null
+    if (from === null) return []
+    return [
+      {
+        title:
+          from > server.now()
+            ? apart`${name} asks for two-factor login from ${date(from)} on`
+            : apart`${name} is closed to you until you set up two-factor login`,
+        account: { name, identifier },
+        act: { label: 'Set it up', href: '/profile/two-factor' },
+      },
+    ]
+  })
 }
 
 /** What needs Support now, the newest first. */

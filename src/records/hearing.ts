@@ -20,6 +20,7 @@ export const hearing: Record<RecordKind, readonly Hearer[]> = {
   'account.resumed': everybody,
   'account.became-partner': everybody,
   'account.became-customer': everybody,
+  'account.security-changed': ownAccount,
   'account.exported': ownAccount,
   'account.deleted': everybody,
   'account.restored': everybody,

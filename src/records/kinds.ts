@@ -7,6 +7,7 @@ export const recordKinds = {
   'account.resumed': 'resumed the account',
   'account.became-partner': 'made this a partner account',
   'account.became-customer': 'made this a customer account',
+  'account.security-changed': 'changed what the account asks of those who work in it',
   'account.exported': 'exported the account’s data',
   'account.deleted': 'deleted the account',
   'account.restored': 'restored the account',

@@ -40,6 +40,7 @@ export const notifying: Record<RecordKind, ToldTo[] | { nobody: string }> = {
     { to: 'admins', topic: 'accounts', by: 'worker' },
   ],
   'account.became-customer': [{ to: 'admins', topic: 'accounts', by: 'worker' }],
+  'account.security-changed': [{ to: 'admins', topic: 'accounts', by: 'worker', always: true }],
   'account.exported': [{ to: 'admins', topic: 'accounts', by: 'worker' }],
   'account.deleted': [
     { to: 'admins', topic: 'accounts', by: 'letter' },

@@ -41,6 +41,7 @@ const icons = {
   quotas: 'gauge',
   resources: 'layers',
   search: 'search',
+  security: 'shield-check',
   switch: 'chevrons-up-down',
   upload: 'upload',
   webhook: 'webhook',

@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { suggestIdentifier } from '../../public/identifier.js'
 import { foldCase } from '../db/fold.ts'
 import { readAmount } from './amounts.ts'
+import { isNetwork } from './networks.ts'
 import { isReserved } from './reserved-names.ts'
 import { isLegible, isPlain, showsSomething, trimmed } from './visible.ts'
 
@@ -187,6 +188,15 @@ export const undoneAct = () =>
     .optional()
 
 /** The address of a webhook; `outside.whyNot` says whether the panel would go there. */
+/** IP addresses and ranges, separated by spaces or commas; none for every address. */
+export const networks = () =>
+  z
+    .string()
+    .default('')
+    .transform((text) => text.split(/[\s,]+/).filter(Boolean))
+    .refine((all) => all.length <= 20, 'Enter at most 20 ranges.')
+    .refine((all) => all.every(isNetwork), 'Enter IP addresses or ranges such as 192.0.2.0/24, separated by spaces.')
+
 export const webhookUrl = () =>
   line('Enter the address, such as https://example.com/webhooks.', 1_000).refine(
     (text) => URL.canParse(text),

@@ -39,6 +39,7 @@ type Fate = {
 }
 
 const fates: Record<TableName, Fate> = {
+  accountSecurity: { exported: 'account' },
   memberships: {
     exported: 'users',
     moved: 'those of the old partner’s people end',
@@ -206,6 +207,7 @@ async function fill(t: Test): Promise<Filled> {
     fields: { cores: '16', remark: 'As agreed' },
   })
   await did(petra, '/partner/customers/acme/users', { button: 'Add Myself' })
+  await did(stella, '/customer/security', { button: 'Save', fields: { sessionHours: '100', networks: '127.0.0.0/8' } })
   await did(petra, '/partner/customers/acme/details', {
     button: 'Save details',
     fields: { reference: 'K-1007', tags: 'VIP, north' },

@@ -71,6 +71,7 @@ export async function startLivePanel(t: Test, empty = false): Promise<LivePanel>
 /** Somebody of the cast who has logged in, without a browser. */
 export async function clientOf(panel: LivePanel, who: CastName): Promise<Client> {
   const client = new Client(panel.app, panel.url)
+  client.remember(cast[who].email)
   const { status } = await client.logIn(cast[who].email)
   if (status !== 303) throw new Error(`${who} could not log in: ${status}`)
   return client

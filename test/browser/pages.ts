@@ -145,6 +145,17 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
         await who.follow('Replace')
       },
     },
+    { name: 'security', who: stella, path: '/customer/security' },
+    {
+      name: 'security-errors',
+      who: stella,
+      path: '/customer/security',
+      act: async (who) => {
+        await who.fill({ 'Allowed IP addresses': '192.0.2.0/24', 'Required from': 'tomorrow' })
+        await who.press('Save')
+      },
+    },
+    { name: 'support-security', who: olga, path: '/support/accounts/acme/security' },
     { name: 'service-users', who: petra, path: '/customer/service-users' },
     {
       name: 'service-users-errors',

@@ -18,6 +18,7 @@ import {
   type NewInvitation,
 } from '../../src/accounts/invitations/data/sending.ts'
 import { addMember, changeRole } from '../../src/accounts/members/data.ts'
+import { saveSecurity } from '../../src/accounts/security/data.ts'
 import { changeServiceUser, createServiceUser, removeServiceUser } from '../../src/accounts/service-users/data.ts'
 import { suspendAccount } from '../../src/accounts/suspension/data.ts'
 import { noteTokenUse } from '../../src/api/data.ts'
@@ -245,6 +246,21 @@ async function startedBySso({ app }: Panel, id: UserId, sso: SsoProof): Promise<
 }
 
 const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
+  accountSecurity: [
+    [
+      ({ db, stella, account, mail }) => {
+        const accountId = account('acme').id
+        const rules = { networks: '192.0.2.0/24', secondFactorFrom: 8, sessionTime: 9, idleTime: 10 }
+        saveSecurity(db, stella, { accountId, ...rules, version: 0 }, { mail, host: 'localhost' })
+        return { accountId, ...rules }
+      },
+      ({ db, stella, mail }, { accountId }) => {
+        const rules = { networks: '', secondFactorFrom: null, sessionTime: null, idleTime: null }
+        saveSecurity(db, stella, { accountId, ...rules, version: 1 }, { mail, host: 'localhost' })
+        return { ...rules, version: 2 }
+      },
+    ],
+  ],
   accounts: [
     [
       ({ db, petra }) => {
@@ -779,7 +795,7 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
   sessions: [
     [
       async ({ panel, user, account }) => {
-        await panel.signIn('stella')
+        await panel.visit().logIn(cast.stella.email)
         const time = /^\d+$/
         const from = { ip: '127.0.0.1', browser: /lightMyRequest/ }
         const since = { createdAt: time, lastSeenAt: time, provedAt: time }
@@ -788,6 +804,7 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
           userId: user('stella').id,
           activeAccountId: account('acme').id,
           secondFactor: false,
+          newBrowser: true,
           ...since,
           ...from,
         }
@@ -803,6 +820,14 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
         const sso = { identityId: 1, ssoSid: 'theirs', ssoFactors: true }
         await startedBySso(panel, stella.userId, { ...sso, provedAt: 5 })
         return sso
+      },
+    ],
+    [
+      async ({ panel, user }) => {
+        const stella = await panel.signIn('stella')
+        panel.pass(5 * 60_000)
+        await stella.get('/profile')
+        return { userId: user('stella').id, longestIdle: /^30\d{4}$/ }
       },
     ],
   ],

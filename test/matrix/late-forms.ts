@@ -7,6 +7,7 @@ import { suspendAccount } from '../../src/accounts/suspension/data.ts'
 import { asUserId } from '../../src/db/ids.ts'
 import { write } from '../../src/db/open.ts'
 import {
+  accountSecurity,
   apiTokens,
   importRows,
   imports,
@@ -207,6 +208,7 @@ export const acts: Record<string, Act | Act[]> = {
   '/customer/users/:user/role': {},
   '/customer/users/:user/confirmation': { arrange: (w) => unprove(w, 'Tom') },
   '/customer/users/:user/removal': {},
+  '/customer/security': {},
   '/customer/service-users': {},
   '/customer/service-users/:serviceUser': {},
   '/customer/service-users/:serviceUser/removal': {},
@@ -335,6 +337,13 @@ export const acts: Record<string, Act | Act[]> = {
   '/support/accounts/:identifier/invitations/:id/correction': {
     arrange: inviteToSolo,
     objects: inSolo,
+  },
+  '/support/accounts/:identifier/security/removal': {
+    arrange: (w) =>
+      w.db
+        .insert(accountSecurity)
+        .values({ accountId: w.accountId('acme'), networks: '127.0.0.0/8' })
+        .run(),
   },
   '/support/accounts/:identifier/suspension': {},
   '/support/accounts/:identifier/suspension/removal': {
@@ -725,9 +734,9 @@ export function ofReset(who: Who) {
   }
 }
 
-/** Forms whose tests stand on their own, in late.test.ts; those that need a provider, in test/people/sso.test.ts. */
+/** Forms whose tests stand on their own, in late.test.ts (`/session/proof` changes the proof alone, of which all that ask for one have cases); those that need a provider, in test/people/sso.test.ts. */
 export const apart = [
-  ...['/setup/:token', '/password-reset', '/profile/passkeys/new'],
+  ...['/setup/:token', '/password-reset', '/profile/passkeys/new', '/session/proof'],
   ...['/profile/sso/new', '/profile/sso/removal', '/profile/sso/waiting'],
 ]
 

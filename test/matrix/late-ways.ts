@@ -4,7 +4,7 @@ import { changeRole, removeMember } from '../../src/accounts/members/data.ts'
 import { suspendAccount } from '../../src/accounts/suspension/data.ts'
 import type { AccountId } from '../../src/db/ids.ts'
 import { write } from '../../src/db/open.ts'
-import { emailChanges, projects, sessions, users } from '../../src/db/schema.ts'
+import { accountSecurity, emailChanges, projects, sessions, users } from '../../src/db/schema.ts'
 import { makePartner } from '../../src/partners/partnership/data.ts'
 import { moveAccount } from '../../src/partners/partnership/move/data.ts'
 import { endSession, endSessions } from '../../src/people/data/sessions.ts'
@@ -92,6 +92,15 @@ const ways: Record<string, Way> = {
         .where(eq(sessions.userId, w.userId(who)))
         .run()
     },
+  },
+  'finds the account closed to this address': {
+    who: [...inAcme, 'Petra'],
+    leaves: 'unproven',
+    lose: (w, who) =>
+      w.db
+        .insert(accountSecurity)
+        .values({ accountId: w.accountOf(who), networks: '192.0.2.7' })
+        .run(),
   },
   'is removed from the account': {
     who: [...inAcme, 'Petra'],

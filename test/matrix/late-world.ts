@@ -195,7 +195,7 @@ function readersOf(sqlite: Connection['$client']): Reader[] {
 
 function readerOf(sqlite: Connection['$client'], table: string): Reader[1] {
   const ofWorkers = table === 'letters' ? delivery : table === 'notifications' ? writing : []
-  const passing = ['last_seen_at', 'proved_at', ...ofWorkers]
+  const passing = ['last_seen_at', 'proved_at', 'longest_idle', ...ofWorkers]
   const all = sqlite.prepare('select name from pragma_table_info(?)').pluck().all(table) as string[]
   const columns = all.filter((name) => !passing.includes(name)).map((name) => `"${name}"`)
   return sqlite.prepare(`select ${columns.join(', ')} from "${table}" ${writtenLater[table] ?? ''} order by 1, 2`)

@@ -252,6 +252,7 @@ const plausible: Record<string, Fields> = {
   '/partner/ticked-customers/tag-removal': { tag: 'Changed' },
   '/partner/customers/:customer/details': { reference: 'Changed', version: '0' },
   '/profile/tokens/support': { name: 'Changed', scopes: 'support:read', days: '30' },
+  '/customer/security': { sessionHours: '9', version: '0' },
   '/customer/service-users': { name: 'Changed', role: 'admin' },
   '/customer/service-users/:serviceUser': { serviceName: 'Changed', role: 'member', version: '1' },
   '/customer/service-users/:serviceUser/tokens': { name: 'Changed', scopes: 'projects:read', days: '30' },
@@ -322,6 +323,6 @@ export function lasting(panel: Panel) {
     ...rest,
     webhooks: webhooks?.map((row) => ({ ...(row as object), ...untried })),
     deliveries: deliveries?.map((row) => ({ ...(row as object), ...untried })),
-    sessions: sessions?.map((row) => ({ ...(row as object), last_seen_at: 0 })),
+    sessions: sessions?.map((row) => ({ ...(row as object), last_seen_at: 0, longest_idle: 0 })),
   }
 }

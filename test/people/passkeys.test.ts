@@ -34,7 +34,7 @@ t.test('a passkey is added, logs in with both factors at once, and is removed; l
   t.equal((await phone.logIn(panel.visit())).status, 422)
 
   const told = panel.rows().letters?.map((letter) => (letter as { subject: string }).subject)
-  t.match(told, ['A passkey was added to your user', 'A passkey of your user was removed'])
+  t.match(told, ['A passkey was added to your user', 'New login to your user', 'A passkey of your user was removed'])
   const kinds = panel.rows().records?.map((one) => (one as { kind: string }).kind) ?? []
   t.ok(kinds.includes('user.passkey-added') && kinds.includes('user.passkey-removed'))
 })

@@ -32,8 +32,9 @@ t.test(
     t.equal((await elsewhere.get('/profile')).location?.startsWith('/login'), true, 'what began there has ended')
     t.equal((await tom.get('/profile')).status, 200)
     const subjects = panel.rows().letters?.map((letter) => (letter as { subject: string }).subject)
-    t.same(subjects?.slice(-2), [
+    t.same(subjects?.slice(-3), [
       'Single sign-on was connected with your user',
+      'New login to your user',
       'Single sign-on was disconnected from your user',
     ])
     const kinds = panel.db.select({ kind: records.kind }).from(records).all()

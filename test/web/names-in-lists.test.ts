@@ -28,6 +28,7 @@ const searched: Record<string, [who: keyof typeof cast, path: string, prefix?: s
     ['petra', '/partner/customers/acme/users'],
   ],
   'service-users': [['stella', '/customer/service-users']],
+  'without-second-factor': [['stella', '/customer/security']],
   invitations: [
     ['stella', '/customer/users', 'invited-'],
     ['petra', '/partner/customers/acme/users', 'invited-'],
@@ -222,6 +223,7 @@ t.test('every list that is sorted by name is sorted so, page by page, there and 
     'projects',
     'service-users',
     'users',
+    'without-second-factor',
   ])
 
   const many = [...order, ...Array.from({ length: 50 }, (_, n) => `Shop ${n}`)]

@@ -166,6 +166,13 @@ const acts: Record<string, Act | string> = {
   'POST /profile/tokens': 'it answers with the token itself',
   'POST /profile/tokens/support': 'it answers with the token itself',
   'POST /profile/tokens/:apiToken/rotation': 'it answers with the token itself',
+  'POST /session/proof': 'it says nothing, and leads to the page that was asked for',
+  'POST /customer/security': {
+    who: 'stella',
+    page: '/customer/security',
+    button: 'Save',
+    fields: { sessionHours: '9' },
+  },
   'POST /customer/service-users': 'two programs may have one name',
   'POST /customer/service-users/:serviceUser/tokens': 'it answers with the token itself',
   'POST /customer/service-users/:serviceUser/tokens/:apiToken/rotation': 'it answers with the token itself',
@@ -720,6 +727,12 @@ const acts: Record<string, Act | string> = {
     page: '/support/accounts/new/invitations/1/correction',
     button: 'Send invitation',
     fields: { name: 'Gert', email: 'gert@acme.example' },
+  },
+  'POST /support/accounts/:identifier/security/removal': {
+    who: 'olga',
+    first: as('stella', '/customer/security', 'Save', { fields: { sessionHours: '9' } }),
+    page: '/support/accounts/acme/security',
+    button: 'Take it back',
   },
   'POST /support/accounts/:identifier/suspension': {
     who: 'olga',

@@ -4,7 +4,7 @@ import type { AccountId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { equals, type Placeholders, prepared } from '../../db/prepared.ts'
 import { accounts } from '../../db/schema.ts'
-import { adminRole } from '../../policy.ts'
+import { adminRole } from '../../roles.ts'
 
 // Who looks after an account now: its partner while that can act, else Support. Nothing of it is stored, so that
 // what waits goes to Support the moment a partner is suspended or loses its last active admin, and goes back with

@@ -3,10 +3,10 @@ import { alias } from 'drizzle-orm/sqlite-core'
 import type { AccountId, UserId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { equals, type Placeholders, prepared } from '../../db/prepared.ts'
-import { accounts, apiTokens, memberships, serviceUsers, sessions, users } from '../../db/schema.ts'
+import { accountSecurity, accounts, apiTokens, memberships, serviceUsers, sessions, users } from '../../db/schema.ts'
 import { suspensionOf } from '../../db/suspension.ts'
 import { untilWritten } from '../../db/unchanged.ts'
-import type { ActiveAccount, DeletedAccount } from '../../web/request/viewer.ts'
+import type { AccountRules, ActiveAccount, DeletedAccount } from '../../web/request/viewer.ts'
 import { partnerActs } from './caretaker.ts'
 
 const partner = alias(accounts, 'partner')
@@ -21,6 +21,12 @@ const memberOf = {
   supportSuspendedAt: accounts.supportSuspendedAt,
   supportSuspendedReason: accounts.supportSuspendedReason,
 }
+export const accountRules = {
+  networks: accountSecurity.networks,
+  secondFactorFrom: accountSecurity.secondFactorFrom,
+  sessionTime: accountSecurity.sessionTime,
+  idleTime: accountSecurity.idleTime,
+}
 const ofPartner = {
   name: partner.name,
   supportSuspendedAt: partner.supportSuspendedAt,
@@ -32,9 +38,10 @@ const asMember = { role: memberships.role, fromPartner: memberships.fromPartner 
 
 const membership = prepared((db, { userId, accountId }: Placeholders<{ userId: UserId; accountId: AccountId }>) =>
   db
-    .select({ account: memberOf, membership: asMember, partner: ofPartner, leftToSupport })
+    .select({ account: memberOf, membership: asMember, partner: ofPartner, leftToSupport, rules: accountRules })
     .from(memberships)
     .innerJoin(accounts, and(eq(accounts.id, memberships.accountId), isNull(accounts.deletedAt)))
+    .leftJoin(accountSecurity, eq(accountSecurity.accountId, accounts.id))
     .leftJoin(partner, eq(partner.id, accounts.partnerId))
     .where(and(equals(memberships.userId, userId), equals(memberships.accountId, accountId)))
     .prepare(),
@@ -43,18 +50,20 @@ const membership = prepared((db, { userId, accountId }: Placeholders<{ userId: U
 /** An account as its member sees it; undefined for everybody else, and once it is deleted. */
 export function findMembership(db: Db, userId: UserId, accountId: AccountId): ActiveAccount | undefined {
   const row = membership(db).get({ userId, accountId })
-  return row && activeAccount(row.account, row.membership, row.partner, row.leftToSupport)
+  return row && activeAccount(row.account, row.membership, row)
 }
 
 type RowOf<Fields extends Record<string, { _: { data: unknown; notNull: boolean } }>> = {
   [Name in keyof Fields]: Fields[Name]['_']['data'] | (Fields[Name]['_']['notNull'] extends true ? never : null)
 }
 
+/** What belongs to an account besides its row. */
+type Around = { partner: RowOf<typeof ofPartner> | null; leftToSupport: number | null; rules: AccountRules | null }
+
 function activeAccount(
   { id, kind, name, identifier, ...suspension }: RowOf<typeof memberOf>,
   { role, fromPartner }: RowOf<typeof asMember>,
-  partner: RowOf<typeof ofPartner> | null,
-  leftToSupport: number | null,
+  { partner, leftToSupport, rules }: Around,
 ): ActiveAccount {
   const sleeping =
     fromPartner && partner?.supportSuspendedAt
@@ -70,6 +79,7 @@ function activeAccount(
     suspension: suspensionOf(suspension) ?? sleeping,
     partnerName: partner?.name ?? null,
     leftToSupport: leftToSupport === 1,
+    rules,
   }
 }
 
@@ -102,11 +112,16 @@ function selectViewer(db: Db, { hash, host }: Placeholders<Session>, account: SQ
       membership: asMember,
       partner: ofPartner,
       leftToSupport,
+      createdAt: sessions.createdAt,
+      provedAt: sessions.provedAt,
+      longestIdle: sessions.longestIdle,
+      rules: accountRules,
     })
     .from(sessions)
     .innerJoin(users, and(eq(users.id, sessions.userId), isNull(users.disabledAt)))
     .leftJoin(memberships, and(eq(memberships.userId, users.id), eq(memberships.accountId, account)))
     .leftJoin(accounts, and(eq(accounts.id, memberships.accountId), isNull(accounts.deletedAt)))
+    .leftJoin(accountSecurity, eq(accountSecurity.accountId, accounts.id))
     .leftJoin(partner, eq(partner.id, accounts.partnerId))
     .where(equals(sessions.hash, hash))
 }
@@ -126,11 +141,8 @@ const viewingIn = prepared((db, values: Placeholders<Session & { accountId: Acco
 export function findSessionViewer(db: Db, session: Session, accountId?: AccountId) {
   const row = accountId === undefined ? viewingActive(db).get(session) : viewingIn(db).get({ ...session, accountId })
   if (!row) return undefined
-  const { account, membership, partner, leftToSupport, ...rest } = row
-  return {
-    ...rest,
-    account: account && membership ? activeAccount(account, membership, partner, leftToSupport) : undefined,
-  }
+  const { account, membership, partner, leftToSupport, rules, ...rest } = row
+  return { ...rest, account: account && membership ? activeAccount(account, membership, row) : undefined }
 }
 
 const viewingByToken = prepared((db, { hash, host }: Placeholders<Session>) =>
@@ -152,12 +164,14 @@ const viewingByToken = prepared((db, { hash, host }: Placeholders<Session>) =>
       service: { role: serviceUsers.role },
       partner: ofPartner,
       leftToSupport,
+      rules: accountRules,
     })
     .from(apiTokens)
     .innerJoin(users, and(eq(users.id, apiTokens.userId), isNull(users.disabledAt)))
     .leftJoin(accounts, and(eq(accounts.id, apiTokens.accountId), isNull(accounts.deletedAt)))
     .leftJoin(memberships, and(eq(memberships.userId, users.id), eq(memberships.accountId, accounts.id)))
     .leftJoin(serviceUsers, and(eq(serviceUsers.userId, users.id), eq(serviceUsers.accountId, accounts.id)))
+    .leftJoin(accountSecurity, eq(accountSecurity.accountId, accounts.id))
     .leftJoin(partner, eq(partner.id, accounts.partnerId))
     .where(and(equals(apiTokens.hash, hash), isNull(apiTokens.endedAt)))
     .prepare(),
@@ -176,10 +190,10 @@ const tokenViewers = untilWritten<ReturnType<typeof tokenViewerOf>>()
 function tokenViewerOf(db: Db, token: Session) {
   const row = viewingByToken(db).get(token)
   if (!row) return undefined
-  const { account, membership, service, partner, leftToSupport, ...rest } = row
+  const { account, membership, service, partner, leftToSupport, rules, ...rest } = row
   if (rest.token.accountId === null) return rest.user.operator ? { ...rest, account: undefined } : undefined
   const as = membership ?? (service && { ...service, fromPartner: rest.token.fromPartner })
-  return as && account ? { ...rest, account: activeAccount(account, as, partner, leftToSupport) } : undefined
+  return as && account ? { ...rest, account: activeAccount(account, as, row) } : undefined
 }
 
 function selectDeleted(db: Db, which: SQL | undefined) {

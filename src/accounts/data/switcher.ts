@@ -4,11 +4,12 @@ import type { AccountId, UserId } from '../../db/ids.ts'
 import { type List, type ListQuery, type ListSpec, type PageOf, readPage } from '../../db/list.ts'
 import { type Authority, type Db, write } from '../../db/open.ts'
 import { equals, type Placeholders, placeholdersOf, prepared } from '../../db/prepared.ts'
-import { accounts, memberships, ofOneself, sessions } from '../../db/schema.ts'
+import { accountSecurity, accounts, memberships, ofOneself, sessions } from '../../db/schema.ts'
 import { matches } from '../../db/search.ts'
 import { isSuspended } from '../../db/suspension.ts'
-import type { ActiveAccount, DeletedAccount } from '../../web/request/viewer.ts'
+import type { AccountRules, ActiveAccount, DeletedAccount } from '../../web/request/viewer.ts'
 import { partnerActs } from './caretaker.ts'
+import { accountRules } from './membership.ts'
 
 const partner = alias(accounts, 'partner')
 
@@ -38,11 +39,17 @@ export function findOwnAccount(db: Db, userId: UserId, identifier: string): OwnA
     .get()
 }
 
+const ruledAccount = { ...ownAccount, rules: accountRules }
+
+/** With what it asks of whoever works in it. */
+export type RuledAccount = OwnAccount & { rules: AccountRules | null }
+
 const partnerAccounts = prepared((db, { userId, limit }: Placeholders<{ userId: UserId; limit: number }>) =>
   db
-    .select(ownAccount)
+    .select(ruledAccount)
     .from(memberships)
     .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .leftJoin(accountSecurity, eq(accountSecurity.accountId, accounts.id))
     .where(and(equals(memberships.userId, userId), ofOneself, eq(accounts.kind, 'partner')))
     .orderBy(desc(memberships.lastUsedAt), desc(memberships.accountId))
     .limit(limit)
@@ -50,7 +57,7 @@ const partnerAccounts = prepared((db, { userId, limit }: Placeholders<{ userId: 
 )
 
 /** The partner accounts that a user has used last. */
-export function listPartnerAccounts(db: Db, userId: UserId, limit: number): OwnAccount[] {
+export function listPartnerAccounts(db: Db, userId: UserId, limit: number): RuledAccount[] {
   return partnerAccounts(db).all({ userId, limit })
 }
 
@@ -109,9 +116,10 @@ const countOwn =
 
 const recentAccounts = prepared((db, { userId, limit }: Placeholders<{ userId: UserId; limit: number }>) =>
   db
-    .select(ownAccount)
+    .select(ruledAccount)
     .from(memberships)
     .innerJoin(accounts, eq(accounts.id, memberships.accountId))
+    .leftJoin(accountSecurity, eq(accountSecurity.accountId, accounts.id))
     .where(and(equals(memberships.userId, userId), isNull(accounts.deletedAt)))
     .orderBy(desc(memberships.lastUsedAt), desc(memberships.accountId))
     .limit(limit)
@@ -119,7 +127,7 @@ const recentAccounts = prepared((db, { userId, limit }: Placeholders<{ userId: U
 )
 
 /** The accounts that a user has used last. */
-export function listRecentAccounts(db: Db, userId: UserId, limit: number): OwnAccount[] {
+export function listRecentAccounts(db: Db, userId: UserId, limit: number): RuledAccount[] {
   return recentAccounts(db).all({ userId, limit })
 }
 

@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import { apart } from '../../db/apart.ts'
-import { roleName } from '../../policy.ts'
+import { roleName } from '../../roles.ts'
 import { plural } from '../../web/format.ts'
 import type { Accepted } from './data/accepting.ts'
 

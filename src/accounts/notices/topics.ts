@@ -9,4 +9,5 @@ export const noticeTopics = {
   deletion: 'accounts',
   removal: 'access',
   role: 'access',
+  security: 'access',
 } as const satisfies Record<string, Topic>

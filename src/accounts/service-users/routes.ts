@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { apart } from '../../db/apart.ts'
-import { roleName } from '../../policy.ts'
+import { roleName } from '../../roles.ts'
 import { orNotFound } from '../../web/answer/errors.ts'
 import { serviceUserName, version } from '../../web/fields.ts'
 import { plural } from '../../web/format.ts'

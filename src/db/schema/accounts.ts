@@ -81,6 +81,22 @@ export const accounts = sqliteTable(
 /** A membership that a user does not have as one of the partner's people. */
 export const ofOneself = sql`not from_partner`
 
+/** What an account asks of whoever works in it; most accounts have no row. */
+export const accountSecurity = sqliteTable('account_security', {
+  accountId: integer('account_id')
+    .primaryKey()
+    .$type<AccountId>()
+    .references(() => accounts.id),
+  // Ranges of IP addresses, separated by spaces; empty: any address.
+  networks: text().notNull().default(''),
+  // From this time on, nobody works in it without a second factor.
+  secondFactorFrom: integer('second_factor_from'),
+  // In milliseconds since the person last proved who they are, and since their session was last used.
+  sessionTime: integer('session_time'),
+  idleTime: integer('idle_time'),
+  version: integer().notNull().default(1),
+})
+
 export const memberships = sqliteTable(
   'memberships',
   {

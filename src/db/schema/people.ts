@@ -125,6 +125,10 @@ export const sessions = sqliteTable(
     identityId: integer('identity_id').references(() => identities.id),
     ssoSid: text('sso_sid'),
     ssoFactors: integer('sso_factors', { mode: 'boolean' }).notNull().default(false),
+    // It began in a browser that the user had never logged in with since the password was set.
+    newBrowser: integer('new_browser', { mode: 'boolean' }).notNull().default(false),
+    // The longest time that it was not used since the person last proved who they are.
+    longestIdle: integer('longest_idle').notNull().default(0),
   },
   (table) => [
     index('sessions_identity').on(table.identityId).where(sql`identity_id is not null`),

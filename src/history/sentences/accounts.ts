@@ -1,7 +1,34 @@
 import type { RecordKind } from '../../records/kinds.ts'
-import { counted, inside, now, only, place, type Sentence, say, side, type Told, typed, was } from './told.ts'
+import {
+  counted,
+  inside,
+  now,
+  only,
+  type Piece,
+  place,
+  type Sentence,
+  say,
+  side,
+  type Told,
+  typed,
+  was,
+} from './told.ts'
 
 type OfAccounts = Extract<RecordKind, `${'account' | 'partner' | 'import'}.${string}`>
+
+/** What each setting became. Times are in milliseconds. */
+const securityWords: Record<
+  'networks' | 'secondFactorFrom' | 'sessionTime' | 'idleTime',
+  (now?: string | number) => Piece[]
+> = {
+  networks: (now) => (now ? say`Allowed IP addresses: ${{ value: String(now) }}` : say`All IP addresses are allowed`),
+  secondFactorFrom: (now) =>
+    now ? say`Two-factor login is required from ${{ time: Number(now) }} on` : say`Two-factor login is not required`,
+  sessionTime: (now) => (now ? say`Confirm after ${hours(now)}` : say`Nothing to confirm after some hours`),
+  idleTime: (now) => (now ? say`Confirm after a break of ${minutes(now)}` : say`Nothing to confirm after a break`),
+}
+const hours = (time: string | number): Piece => ({ count: Number(time) / 3_600_000, one: 'hour' })
+const minutes = (time: string | number): Piece => ({ count: Number(time) / 60_000, one: 'minute' })
 
 const usersThen = (does: string) => ({ one: 'user', does })
 
@@ -26,6 +53,13 @@ export const ofAccounts: Record<OfAccounts, (told: Told) => Sentence> = {
       side(it, 'partner', 'before') === undefined ? null : say`It is no longer a customer of ${was(it, 'partner')}`,
     ),
   'account.became-customer': (it) => only(say`made ${place(it, 'this account')} a customer account`),
+  'account.security-changed': (it) =>
+    only(
+      say`changed the security settings of ${place(it)}`,
+      ...(Object.keys(securityWords) as (keyof typeof securityWords)[])
+        .filter((field) => field in it.change)
+        .map((field) => securityWords[field](side(it, field, 'after'))),
+    ),
   'account.exported': (it) => only(say`exported the data of ${place(it)}`),
   'account.deleted': (it) => only(say`deleted ${place(it)}`, counted(it, 'users', 'before', usersThen('lost access'))),
   'account.restored': (it) =>

@@ -1,10 +1,11 @@
 import { apart, isolated } from '../../db/apart.ts'
-import { type ProjectRole, projectRoleNames, type Role, roleName } from '../../policy.ts'
+import type { ProjectRole, Role } from '../../policy.ts'
 import { partInUse } from '../../quotas/arithmetic.ts'
 import type { Resource } from '../../quotas/resources/data.ts'
 import type { RecordKind } from '../../records/kinds.ts'
 import type { Audience } from '../../records/notifying.ts'
 import type { Change } from '../../records/record.ts'
+import { projectRoleNames, roleName } from '../../roles.ts'
 import { plural, withUnit } from '../../web/format.ts'
 import { loginNews } from './login-words.ts'
 import { pageOfLine } from './pages.ts'
@@ -125,6 +126,7 @@ export const newsOf: Partial<Record<RecordKind, Sentence>> = {
   'account.resumed': whoDid('resumed'),
   'account.became-partner': (told) => [account(told), ' is a partner account now'],
   'account.became-customer': (told) => [account(told), ' is a customer account again'],
+  'account.security-changed': whoDid('changed the security settings of'),
   'account.exported': whoDid('exported the data of'),
   'account.deleted': whoDid('deleted'),
   'account.restored': whoDid('restored'),
@@ -231,11 +233,9 @@ function detailOf(told: ToldOf, resources: Resource[]): string {
   return words.join(' → ')
 }
 
-function amountWords(amount: string | number | null, resource: Resource): string {
-  return amount === null ? 'no limit' : withUnit(Number(amount), resource)
-}
-
-function roleWords({ kind, account }: ToldOf, role: string): string {
-  if (kind.startsWith('access.')) return projectRoleNames[role as ProjectRole]
-  return roleName(account?.kind ?? 'customer', role as Role)
-}
+const amountWords = (amount: string | number | null, resource: Resource) =>
+  amount === null ? 'no limit' : withUnit(Number(amount), resource)
+const roleWords = ({ kind, account }: ToldOf, role: string) =>
+  kind.startsWith('access.')
+    ? projectRoleNames[role as ProjectRole]
+    : roleName(account?.kind ?? 'customer', role as Role)

@@ -13,6 +13,7 @@ export type OwnSession = {
   lastSeenAt: number
   ip: string
   browser: string
+  newBrowser: boolean
 }
 
 export const sessionList = {

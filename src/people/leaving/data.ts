@@ -17,9 +17,9 @@ import {
   sessions,
   users,
 } from '../../db/schema.ts'
-import { adminRole } from '../../policy.ts'
 import { forgetNotificationsOf } from '../../records/data/forgetting.ts'
 import { type Actor, record } from '../../records/record.ts'
+import { adminRole } from '../../roles.ts'
 import type { Secrets } from '../../secrets.ts'
 import { hasOtherOperator } from '../data/users.ts'
 import { endTokensOfSupport, forgetTokens } from '../tokens/data.ts'

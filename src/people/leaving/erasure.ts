@@ -49,6 +49,7 @@ const tenantName = stays(
 )
 const planName = stays('the name of a plan is its partner’s, who can rename it; it goes with the purge')
 const secret = { not: 'a secret of the log-in, of no use outside of it' }
+const whySuspended = freeText('the account’s members must know why they cannot work', { not: 'it is the account’s' })
 const partners = { not: 'it is the partner’s' }
 const again = { not: 'the name and e-mail again, folded for comparison' }
 
@@ -73,11 +74,10 @@ export const erasure: Erasure = {
     search: tenantName,
     sortKey: tenantName,
     partnerKind: oneOfAList,
-    suspendedReason: freeText('the account’s members must know why they cannot work', { not: 'it is the account’s' }),
-    supportSuspendedReason: freeText('the account’s members must know why they cannot work', {
-      not: 'it is the account’s',
-    }),
+    suspendedReason: whySuspended,
+    supportSuspendedReason: whySuspended,
   },
+  accountSecurity: { networks: stays('ranges of addresses that the account is used from, and nobody’s own') },
   memberships: { role: oneOfAList, search: identifies(rowGoes, again), sortKey: identifies(rowGoes, again) },
   serviceUsers: { role: oneOfAList, search: tenantName, sortKey: tenantName },
   projects: { name: tenantName, identifier, search: tenantName, sortKey: tenantName },

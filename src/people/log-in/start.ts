@@ -3,7 +3,8 @@ import { listRecentAccounts } from '../../accounts/data/switcher.ts'
 import { noteLogInResult } from '../../web/metrics.ts'
 import { type Proved, signIn } from '../../web/request/session.ts'
 import type { User } from '../data/users.ts'
-import { rememberBrowser } from './throttle/browser.ts'
+import { tellNewBrowser } from './new-browser.ts'
+import { knownBrowser, rememberBrowser } from './throttle/browser.ts'
 
 /**
  * Starts the session of somebody who has proved all that is asked of them, in the account that they used last. False where
@@ -16,7 +17,8 @@ export async function startSession(
   proved: Proved & { secondFactor?: true },
 ): Promise<boolean> {
   const [last] = listRecentAccounts(request.server.db, user.id, 1)
-  if (!(await signIn(request, { userId: user.id, accountId: last?.id ?? null, ...proved }))) return false
+  const newBrowser = knownBrowser(request, user) ? undefined : tellNewBrowser(request, user)
+  if (!(await signIn(request, { userId: user.id, accountId: last?.id ?? null, newBrowser, ...proved }))) return false
   rememberBrowser(request, reply, user)
   noteLogInResult(request, 'succeeded', user.id)
   return true

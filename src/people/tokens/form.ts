@@ -1,9 +1,8 @@
 import * as z from 'zod'
 import { can, type Standing, scopeFamilies, scopeOf, type TokenScope } from '../../policy.ts'
-import { line, several } from '../../web/fields.ts'
+import { line, networks, several } from '../../web/fields.ts'
 import { newForm } from '../../web/request/forms.ts'
 import { type ApiToken, expiresInDays, lifetimes, mostTokens } from './data.ts'
-import { isNetwork } from './networks.ts'
 
 // What the pages of a person’s tokens and those of a service user’s have in common.
 
@@ -30,12 +29,7 @@ const tokenName = () => line('Enter a name, such as the program that will use th
 export const tokenForm = z.strictObject({
   name: tokenName(),
   scopes: several(z.enum(allScopes)).refine((scopes) => scopes.length > 0, 'Choose at least one right.'),
-  networks: z
-    .string()
-    .default('')
-    .transform((text) => text.split(/[\s,]+/).filter(Boolean))
-    .refine((all) => all.length <= 20, 'Enter at most 20 ranges.')
-    .refine((all) => all.every(isNetwork), 'Enter IP addresses or ranges such as 192.0.2.0/24, separated by spaces.'),
+  networks: networks(),
   days: z.enum(tokenDays, { error: 'Choose how long the token works.' }),
 })
 export const tokenRotation = z.strictObject({ earlier: z.enum(['day', 'now']).default('day') })

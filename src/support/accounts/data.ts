@@ -13,8 +13,8 @@ import { accounts } from '../../db/schema.ts'
 import { amongFew } from '../../db/search.ts'
 import { type FoundBy, matchWithPeople } from '../../db/search-people.ts'
 import { isActive, isAmongSuspended, isSuspended, suspensionOf } from '../../db/suspension.ts'
-import { adminRole } from '../../policy.ts'
 import type { Person } from '../../records/record.ts'
+import { adminRole } from '../../roles.ts'
 import { upTo } from '../../web/format.ts'
 
 // Support sees all accounts and users: the only data functions without a tenant.

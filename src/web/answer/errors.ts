@@ -6,7 +6,7 @@ import { can } from '../../policy.ts'
 import { withoutBase } from '../base.ts'
 import { authorOf, secretFields } from '../request/unsent.ts'
 import { visitor } from '../request/viewer.ts'
-import type { RefusalPage } from './views.ts'
+import type { RefusalPage } from './refusal.ts'
 
 /** A request that is refused: thrown anywhere in a handler or hook, shown as a page. */
 export class Refusal extends Error {

@@ -1,5 +1,5 @@
-import { projectRoleNames } from '../../policy.ts'
 import { allTopics, ruleOf, wayField, ways } from '../../records/topics.ts'
+import { projectRoleNames } from '../../roles.ts'
 
 // What somebody had typed into a form that could not be sent, for the page that offers it again: in the words of the form.
 

@@ -28,6 +28,7 @@ export type Views = {
   >
   'accounts/members/removal': Names<'ends' | 'member'>
   'accounts/members/role': Names<'member'>
+  'accounts/security/index': Names<'form' | 'ip' | 'list'>
   'accounts/service-users/index': Names<'form' | 'list'>
   'accounts/service-users/removal': Names<'service'>
   'accounts/service-users/service-user': Names<'change' | 'families' | 'form' | 'lifetimes' | 'service' | 'tokens'>
@@ -228,6 +229,7 @@ export type Views = {
   'support/accounts': Names<'form' | 'list' | 'requestPrefix' | 'requests' | 'views'>
   'support/letter': Names<'letter' | 'text'>
   'support/mail': Names<'failed' | 'list' | 'toServer'>
+  'support/security': Names<'details' | 'rules'>
   'support/suspension': Names<'form' | 'suspended'>
   'support/user': Names<'accounts' | 'connected' | 'letters' | 'passkeys' | 'sessions' | 'tokens' | 'user'>
   'support/users': Names<'list' | 'views'>
@@ -241,10 +243,3 @@ export type Views = {
 
 /** What `reply.page` takes for a view. */
 export type PageData<View extends keyof Views> = Views[View] & { title: string; problem?: string | undefined }
-
-type RefusalView = Extract<keyof Views, `errors/${string}`>
-
-/** A page that refuses something, with what it shows beside the message. */
-export type RefusalPage = {
-  [View in RefusalView]: { view: View } & Omit<Views[View], 'message' | 'requestId'>
-}[RefusalView]

@@ -70,7 +70,11 @@ export default fp<GuardOptions>(async (app: FastifyInstance, options) => {
     const { account } = request.formMeta ?? {}
     if (!request.viewer.user && !can(request.viewer.standings, action)) throw new LogInFirst(request)
     if (inAccount && account !== undefined) sameAccount(request, account, options)
-    if (!can(request.viewer.standings, action)) throw refusal(request)
+    if (!can(request.viewer.standings, action) && request.viewer.unmet === 'proof' && request.method === 'POST') {
+      await confirmed(request, reply, options)
+      request.readViewerAgain()
+    }
+    if (!can(request.viewer.standings, action)) throw refusal(request, () => options.offerProofs(request, reply))
     if (inAccount && account === undefined) throw withoutAccount()
     if (confirm && request.method === 'POST') await confirmed(request, reply, options)
   })
@@ -152,7 +156,9 @@ function isLarge({ headers, routeOptions }: FastifyRequest): boolean {
   return Number(length) > httpLimits.bodyLimit
 }
 
-function refusal(request: FastifyRequest): Refusal {
+const typedAlone: Proofs = { passkey: null, typed: true, provider: '', atProvider: '' }
+
+function refusal(request: FastifyRequest, proofs: () => Proofs = () => typedAlone): Refusal {
   const { account, standings, partnerAccounts, deletedAccount } = request.viewer
   const { can: action } = request.routeOptions.config
   if (standings.includes('enrolling')) {
@@ -186,6 +192,7 @@ function refusal(request: FastifyRequest): Refusal {
       { view: 'errors/suspended' },
     )
   }
+  if (standings.includes('unproven')) return unproven(request, proofs)
   if (standings.includes('suspended')) {
     return new Refusal(
       403,
@@ -195,4 +202,37 @@ function refusal(request: FastifyRequest): Refusal {
     )
   }
   return forbidden()
+}
+
+/** The account asks for something that is not fulfilled: this says what, and leads to it. */
+function unproven({ viewer, method, url, ip }: FastifyRequest, proofs: () => Proofs): Refusal {
+  const name = viewer.account?.name
+  if (viewer.unmet === 'address')
+    return new Refusal(
+      403,
+      apart`${name} is closed to this address`,
+      apart`${name} can be used from certain IP addresses only, and yours is ${ip}. Ask one of its admins.`,
+      { view: 'errors/choose-account' },
+    )
+  if (viewer.unmet === 'second factor')
+    return viewer.user?.twoFactor || viewer.user?.passkey
+      ? new Refusal(
+          403,
+          'Log in with your passkey',
+          apart`${name} asks for it: log out, and log in again with a passkey.`,
+          {
+            view: 'errors/choose-account',
+          },
+        )
+      : new Refusal(403, apart`${name} asks for two-factor login`, 'Set it up once, and you can go on working there.', {
+          view: 'errors/enrol',
+        })
+  return new Refusal(403, 'Confirm that it is you', apart`${name} asks for it from time to time, and after a break.`, {
+    view: 'errors/confirm',
+    form: { values: {}, errors: {} },
+    ...proofs(),
+    formAction: '/session/proof',
+    fields: { next: method === 'GET' ? url : '/' },
+    download: false,
+  })
 }

@@ -1,6 +1,6 @@
 import cookie from '@fastify/cookie'
 import session, { type SessionStore } from '@fastify/session'
-import { and, eq, exists, isNull, lt, or } from 'drizzle-orm'
+import { and, eq, exists, isNull, lt, or, sql } from 'drizzle-orm'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { AccountId, UserId } from '../../db/ids.ts'
@@ -113,7 +113,8 @@ function sessionStore(
   function touch(hash: string, userId: UserId): void {
     const at = now()
     const update = () => {
-      db.update(sessions).set({ lastSeenAt: at }).where(eq(sessions.hash, hash)).run()
+      const idle = sql`max(${sessions.longestIdle}, ${at} - ${sessions.lastSeenAt})`
+      db.update(sessions).set({ lastSeenAt: at, longestIdle: idle }).where(eq(sessions.hash, hash)).run()
       db.update(users).set({ lastSeenAt: at }).where(eq(users.id, userId)).run()
     }
     if (storage.attempt(update)) seenAt.delete(hash)
@@ -133,7 +134,7 @@ export function noteProof(request: FastifyRequest): void {
   const { db, now } = request.server
   request.session.provedAt = now()
   db.update(sessions)
-    .set({ provedAt: now() })
+    .set({ provedAt: now(), longestIdle: 0 })
     .where(eq(sessions.hash, sessionKey(request)))
     .run()
 }
@@ -142,6 +143,8 @@ export type SignIn = {
   userId: UserId
   accountId: AccountId | null
   secondFactor?: boolean
+  /** The user has never logged in with this browser: what tells them, within the transaction. */
+  newBrowser?: ((tx: Db) => void) | undefined
 } & Proved
 
 /** The password, passkey or identity that was proved right: another one since then, or its removal, ends the attempt. */
@@ -163,7 +166,7 @@ export type SsoProof = {
  */
 export async function signIn(
   request: FastifyRequest,
-  { userId, accountId, secondFactor = false, ...proof }: SignIn,
+  { userId, accountId, secondFactor = false, newBrowser, ...proof }: SignIn,
 ): Promise<boolean> {
   const { db, now } = request.server
   const sso = 'sso' in proof ? proof.sso : firstStepOf(request)
@@ -191,8 +194,10 @@ export async function signIn(
         ip: request.ip,
         browser: (request.headers['user-agent'] ?? '').slice(0, 300),
         ...(sso && { identityId: sso.identityId, ssoSid: sso.ssoSid, ssoFactors: sso.ssoFactors }),
+        newBrowser: newBrowser !== undefined,
       })
       .run()
+    newBrowser?.(tx)
     if (sso) tx.update(identities).set({ lastUsedAt: now() }).where(eq(identities.id, sso.identityId)).run()
     if (accountId !== null)
       tx.update(memberships)

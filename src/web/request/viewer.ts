@@ -18,7 +18,20 @@ export type ActiveAccount = {
   partnerName: string | null
   /** A suspension by the partner waits for Support: the partner cannot act now. */
   leftToSupport: boolean
+  /** What it asks of whoever works in it; null where that is nothing. */
+  rules: AccountRules | null
 }
+
+/** What an account asks of those who work in it: null or empty for nothing. Times are in milliseconds. */
+export type AccountRules = {
+  networks: string
+  secondFactorFrom: number | null
+  sessionTime: number | null
+  idleTime: number | null
+}
+
+/** What keeps somebody from an account whose member they are: what it asks for is not fulfilled. */
+export type Unmet = 'address' | 'second factor' | 'proof'
 
 /** An account that its members can no longer work in, and its partner if that can restore it; otherwise Support can. */
 export type DeletedAccount = Pick<ActiveAccount, 'name' | 'identifier'> & { restorer: string | null }
@@ -59,10 +72,12 @@ export type Viewer = {
   /** It was lost because it was deleted, and may still be restored. */
   deletedAccount: DeletedAccount | undefined
   /** The accounts last used, one more than the switcher lists. Read when they are asked for, and once. */
-  readonly recentAccounts: { identifier: string; name: string; kind: AccountKind }[]
+  readonly recentAccounts: { identifier: string; name: string; kind: AccountKind; rules: AccountRules | null }[]
   /** The partner accounts last used, at most as many as the switcher lists. Read in the same way. */
   readonly partnerAccounts: PartnerAccount[]
   standings: readonly Standing[]
+  /** Why the account that the request acts in is closed to them, if it is. */
+  unmet?: Unmet | undefined
   /** The session has proved two factors. */
   secondFactor: boolean
   /** What forms are bound to: the hash of the session's id, or 'visitor'. */

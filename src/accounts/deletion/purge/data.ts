@@ -4,6 +4,7 @@ import { named } from '../../../db/fold.ts'
 import type { AccountId, ProjectId } from '../../../db/ids.ts'
 import { type Db, write } from '../../../db/open.ts'
 import {
+  accountSecurity,
   accounts,
   importRows,
   imports,
@@ -103,6 +104,7 @@ export function purgeAccount(
     tx.delete(limits).where(eq(limits.accountId, id)).run()
     deleteTokensFor(tx, id)
     forgetServiceUsers(tx, id, at)
+    tx.delete(accountSecurity).where(eq(accountSecurity.accountId, id)).run()
     tx.delete(savedViews).where(eq(savedViews.accountId, id)).run()
     const people = tx.delete(memberships).where(eq(memberships.accountId, id)).run().changes
     tx.update(accounts)

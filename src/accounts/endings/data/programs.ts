@@ -4,8 +4,8 @@ import type { Db } from '../../../db/open.ts'
 import { invitations, memberships, serviceUsers, users } from '../../../db/schema.ts'
 import { byPartnersProgram } from '../../../db/suspension.ts'
 import { endTokensFromPartner } from '../../../people/tokens/data.ts'
-import { adminRole } from '../../../policy.ts'
 import { type Actor, record } from '../../../records/record.ts'
+import { adminRole } from '../../../roles.ts'
 import { cancelInvitations, endActsOf } from './acts.ts'
 
 // Programs stay when their makers leave the account, except the partner’s, and those that no admin could end (I-08).

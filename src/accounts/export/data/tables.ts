@@ -5,11 +5,12 @@ import type { Db } from '../../../db/open.ts'
 import { invitations, users } from '../../../db/schema.ts'
 import { everyRow } from '../../../db/turns.ts'
 import { listRecords, recordList } from '../../../history/data/records.ts'
-import { projectRoleNames, roleName } from '../../../policy.ts'
 import { accessList, listAccess } from '../../../projects/access/data/listing.ts'
 import { everything, listProjects, projectList } from '../../../projects/data.ts'
+import { projectRoleNames, roleName } from '../../../roles.ts'
 import { findAccount } from '../../data/account.ts'
 import { listMembers, memberList } from '../../members/data.ts'
+import { findSecurity } from '../../security/data.ts'
 import { listServiceUsers, serviceUserList } from '../../service-users/data.ts'
 import { ofLimits, ofPlans, ofRequests } from './quotas.ts'
 import { type ExportTable, everyPage, rowsAtOnce } from './table.ts'
@@ -23,7 +24,7 @@ export function exportTables(db: Db, accountId: AccountId): ExportTable[] | unde
   const account = findAccount(db, accountId)
   if (!account) return undefined
   return [
-    ofAccount(account),
+    ofAccount(db, account),
     ofUsers(db, account),
     ofServiceUsers(db, account),
     ofProjects(db, account.id),
@@ -42,7 +43,8 @@ function everyProject(db: Db, accountId: AccountId) {
   return everyRow((query) => listProjects(db, accountId, everything, query), firstPage(projectList))
 }
 
-function ofAccount(account: ExportedAccount): ExportTable {
+function ofAccount(db: Db, account: ExportedAccount): ExportTable {
+  const security = findSecurity(db, account.id)
   return {
     name: 'account',
     words: 'The account itself: one row',
@@ -54,6 +56,10 @@ function ofAccount(account: ExportedAccount): ExportTable {
       created: 'when it was created',
       suspended: 'since when it is suspended, if it is',
       'suspended because': 'the reason',
+      'two-factor login from': 'since when, or from when on, people need a second factor to work in it, if they do',
+      'confirm after': 'the hours after which people confirm who they are, if it is shorter than everywhere',
+      'confirm after a break': 'the minutes of a break after which they do',
+      addresses: 'the IP addresses and ranges that it can be used from, if not from all',
     },
     rows: () => [
       {
@@ -64,6 +70,10 @@ function ofAccount(account: ExportedAccount): ExportTable {
         created: isoTime(account.createdAt),
         suspended: isoTime(account.supportSuspendedAt ?? account.suspendedAt),
         'suspended because': account.suspendedReason,
+        'two-factor login from': isoTime(security.secondFactorFrom),
+        'confirm after': security.sessionTime === null ? '' : security.sessionTime / 3_600_000,
+        'confirm after a break': security.idleTime === null ? '' : security.idleTime / 60_000,
+        addresses: security.networks,
       },
     ],
   }

@@ -3,9 +3,10 @@ import { restorableUntil } from '../../../db/deletion.ts'
 import type { AccountId } from '../../../db/ids.ts'
 import type { Db } from '../../../db/open.ts'
 import type { MailContext } from '../../../mail/outbox.ts'
-import { type Role, roleName } from '../../../policy.ts'
+import type { Role } from '../../../policy.ts'
 import type { Resource } from '../../../quotas/resources/data.ts'
 import type { Actor } from '../../../records/record.ts'
+import { roleName } from '../../../roles.ts'
 import { date, withUnit } from '../../../web/format.ts'
 import { type Addressee, accountOf, contact, doer, linkTo, tellAdmins, tellPerson } from './telling.ts'
 
@@ -29,6 +30,26 @@ export function tellJoined(
     ],
     link: { words: apart`See the users of ${account.name}`, to: linkTo(account, '/customer/users', mail) },
   })
+}
+
+/** From this time on, an account is closed to people without a second factor: this one has none. */
+export function tellSecondFactor(
+  tx: Db,
+  actor: Actor,
+  { accountId, person, from }: { accountId: AccountId; person: Addressee; from: number },
+  mail: MailContext,
+): void {
+  const account = accountOf(tx, accountId)
+  const reason = { because: 'member', userId: person.userId, readerOf: accountId } as const
+  tellPerson({ tx, actor, mail }, { account, person, reason }, () => ({
+    what: 'security',
+    subject: apart`${account.name} asks for two-factor login`,
+    paragraphs: [
+      apart`From ${date(from)} on, you need two-factor login or a passkey to work in ${account.name}. You have neither yet.`,
+      'It takes two minutes: scan a code with an app on your phone, or use the fingerprint or face of your device.',
+    ],
+    link: { words: 'Set up two-factor login', to: `${mail.publicUrl}/profile/two-factor` },
+  }))
 }
 
 /** A partner has helped a user of its customer, who cannot log in. */

@@ -122,6 +122,7 @@ function ofLogIns(db: Db, userId: UserId, email: string): Section[] {
           .select({
             ip: sessions.ip,
             browser: sessions.browser,
+            newBrowser: sessions.newBrowser,
             beganAt: sessions.createdAt,
             lastUsedAt: sessions.lastSeenAt,
           })
