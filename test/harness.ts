@@ -254,8 +254,7 @@ export class Client {
   }
 
   /** As if this user had logged in with this browser before: then nobody is told that it is new. */
-  remember(email: string): void {
-    const server = this.#server as FastifyInstance
+  remember(email: string, server = this.#server as FastifyInstance): void {
     const user = server.db.select().from(users).where(eq(users.email, email)).get()
     const setCookie = (name: string, value: string) => this.cookies.set(name, value)
     if (user) rememberBrowser({ server, cookies: {} } as FastifyRequest, { setCookie } as unknown as FastifyReply, user)

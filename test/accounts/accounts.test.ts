@@ -32,6 +32,7 @@ t.test('everybody finds in the Settings menu what is theirs', async (t) => {
     'Quotas',
     'Service users',
     'Account',
+    'Security',
     'Webhooks',
     'History',
   ])

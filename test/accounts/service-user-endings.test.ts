@@ -153,7 +153,8 @@ const recoveries: Record<string, (panel: Panel, olga: Client, mail: MailServer) 
     const link = linkIn(text, publicUrl, '/password-reset/')
     await visitor.submit(link, 'Change password', { password: words, repeated: words })
   },
-  'disabling her': (_panel, olga) => olga.submit('/support/users', 'Disable', {}, cast.stella.email),
+  'disabling her': async (_panel, olga) =>
+    olga.press(await olga.submit('/support/users', 'Disable', {}, cast.stella.email), 'Disable'),
 }
 
 for (const [recovery, recover] of Object.entries(recoveries))

@@ -151,7 +151,7 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
       who: stella,
       path: '/customer/security',
       act: async (who) => {
-        await who.fill({ 'Allowed IP addresses': '192.0.2.0/24', 'Required from': 'tomorrow' })
+        await who.fill({ 'Only from these addresses': '192.0.2.0/24', 'Required from': 'tomorrow' })
         await who.press('Save')
       },
     },

@@ -78,7 +78,7 @@ for (const [what, passOn] of Object.entries(proxies)) {
 t.test('forms, switcher, assets, probes, e-mails and cookies stay below the path', async (t) => {
   const panel = await startApp(t, { settings })
   const stella = behind(panel, (url) => url)
-  stella.remember(cast.stella.email)
+  stella.remember(cast.stella.email, panel.app)
   const logIn = await stella.logIn(cast.stella.email)
   const cookies = [logIn.response.headers['set-cookie']].flat().map(String)
   t.ok(cookies.length > 0 && cookies.every((cookie) => /; Path=\/panel(;|$)/.test(cookie)), cookies.join('\n'))
@@ -87,7 +87,7 @@ t.test('forms, switcher, assets, probes, e-mails and cookies stay below the path
     location: `${base}/customer/users`,
   })
   const olga = behind(panel, (url) => url)
-  olga.remember(cast.olga.email)
+  olga.remember(cast.olga.email, panel.app)
   await olga.logIn(cast.olga.email)
   const page = await olga.open('/support/mail')
   const script = page.root.querySelector('script')?.getAttribute('src') ?? ''
