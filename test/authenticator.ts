@@ -108,6 +108,11 @@ export class Authenticator {
     return client.press(page, 'Continue', { name, credential })
   }
 
+  /** Confirms on a page that asks for it who its user is; `action` is where its form leads. */
+  async prove(client: Client, page: Page, action: string): Promise<Page> {
+    return client.press(page, 'Confirm with a passkey', { _credential: this.get(askedOn(page, action)) })
+  }
+
   /** Logs in by a passkey alone. */
   async logIn(client: Client, lie: Lie = {}, next = '/'): Promise<Page> {
     const page = await client.get(`/login?next=${encodeURIComponent(next)}`)

@@ -19,7 +19,7 @@ import {
   type Viewer,
   visitor,
 } from '../web/request/viewer.ts'
-import { findDeletedMembership, findMembership, findSessionViewer } from './data/membership.ts'
+import { findDeletedMembership, findMembership, findSessionViewer, worksWithSecondFactor } from './data/membership.ts'
 import {
   findOwnAccount,
   isInPartnerAccount,
@@ -228,4 +228,10 @@ export function recentAccounts({ viewer }: FastifyRequest) {
   const pinned = [viewer.partnerAccounts[0], activeAccount].filter((account) => account !== undefined)
   const all = new Map([...pinned, ...recentAccounts].map((account) => [account.identifier, account]))
   return { accounts: [...all.values()].slice(0, switcherSize), more: recentAccounts.length > switcherSize }
+}
+
+/** A session that began with the password alone, of somebody with a passkey, who works where a second factor is asked for. */
+export function needsPasskey({ viewer, server }: FastifyRequest): boolean {
+  const { user, secondFactor } = viewer
+  return user?.passkey === true && !user.twoFactor && !secondFactor && worksWithSecondFactor(server.db, user.id)
 }

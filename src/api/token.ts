@@ -119,10 +119,10 @@ function readTokenViewer(request: FastifyRequest, db: Db, hash: string): Viewer 
   return viewer
 }
 
-/** Whether a token’s user logs in where two factors may be asked for. */
+/** Whether the provider of a token’s user asks for two factors at every log-in. */
 function hasSsoFactors({ server: { db, config } }: FastifyRequest, userId: UserId): boolean {
   const { sso } = config
-  return sso !== undefined && sso.secondFactor !== 'no' && findOwnIdentity(db, userId, sso.issuer) !== undefined
+  return sso?.secondFactor === 'yes' && findOwnIdentity(db, userId, sso.issuer) !== undefined
 }
 
 /** Throws the problem that a token gets which may not do something, or not here. */

@@ -42,7 +42,7 @@ export type Line = {
 
 /** The accounts, of those last used, that are closed to somebody without a second factor, or will be from a day on. */
 export function workOfLogIn({ viewer, server }: FastifyRequest): Line[] {
-  if (!viewer.user || viewer.user.twoFactor || viewer.user.passkey) return []
+  if (!viewer.user || viewer.user.twoFactor || viewer.user.passkey || viewer.secondFactor) return []
   return viewer.recentAccounts.flatMap(({ name, identifier, rules }) => {
     const from = rules?.secondFactorFrom ?? null
     if (from === null) return []

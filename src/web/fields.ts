@@ -187,7 +187,6 @@ export const undoneAct = () =>
     .transform(Number)
     .optional()
 
-/** The address of a webhook; `outside.whyNot` says whether the panel would go there. */
 /** IP addresses and ranges, separated by spaces or commas; none for every address. */
 export const networks = () =>
   z
@@ -197,6 +196,7 @@ export const networks = () =>
     .refine((all) => all.length <= 20, 'Enter at most 20 ranges.')
     .refine((all) => all.every(isNetwork), 'Enter IP addresses or ranges such as 192.0.2.0/24, separated by spaces.')
 
+/** The address of a webhook; `outside.whyNot` says whether the panel would go there. */
 export const webhookUrl = () =>
   line('Enter the address, such as https://example.com/webhooks.', 1_000).refine(
     (text) => URL.canParse(text),

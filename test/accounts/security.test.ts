@@ -2,6 +2,7 @@ import { eq } from 'drizzle-orm'
 import t, { type Test } from 'tap'
 import { accountSecurity, letters, sessions } from '../../src/db/schema.ts'
 import { cast, demoPassword } from '../../src/demo.ts'
+import { Authenticator } from '../authenticator.ts'
 import { accountId, type Client, type Fields, type Panel, startApp } from '../harness.ts'
 import { codeOf, enrol } from '../two-factor.ts'
 
@@ -175,12 +176,53 @@ t.test('bad values are refused at their fields, and another’s save is not lost
 t.test('members and other accounts neither see nor change it', async (t) => {
   const { panel } = await secured(t, { sessionHours: '3' })
   const rows = panel.rows()
-  for (const who of ['tom', 'ines', 'petra'] as const) {
-    const client = await panel.signIn(who)
-    const text = who === 'tom' ? (await client.get('/customer/security')).status : 403
-    t.equal(text, 403, who)
-  }
+  t.equal((await (await panel.signIn('tom')).get('/customer/security')).status, 403, 'a Customer User')
   const ines = await panel.signIn('ines')
   await ines.post('/customer/security', { ...empty, version: '0', sessionHours: '9', _account: 'acme' })
   t.same(panel.rows().account_security, rows.account_security)
+})
+
+t.test('where a second factor is asked for, the password alone neither makes a new one nor a token', async (t) => {
+  const panel = await startApp(t)
+  const phone = new Authenticator()
+  await phone.addTo(await panel.signIn('tom'))
+  const id = accountId(panel, 'acme')
+  const secondFactorFrom = panel.app.now() - day
+  const thief = await panel.signIn('tom')
+  const minted = await thief.submit('/profile/tokens', 'Create token', {
+    name: 'Old',
+    scopes: 'projects:read',
+    days: '30',
+  })
+  t.equal(minted.status, 200)
+  panel.db.insert(accountSecurity).values({ accountId: id, secondFactorFrom }).run()
+  t.equal((await thief.get('/projects')).status, 403)
+  const factors = ({ users, passkeys, api_tokens: tokens, recovery_codes: codes }: Record<string, unknown[]>) => ({
+    ...{ users, passkeys, codes },
+    tokens: tokens?.map((row) => ({ ...(row as object), remind_at: null })),
+  })
+  const rows = factors(panel.rows())
+  const asked = await thief.submit('/profile/two-factor', 'Switch on', { code: '000000' })
+  t.match(asked.text, 'Confirm that it is you')
+  t.notOk(asked.root.querySelector('[name=_proof]'), 'by the passkey alone')
+  t.equal((await thief.press(asked, 'Confirm with a passkey', { _proof: demoPassword })).status, 403)
+  t.equal((await thief.post('/profile/tokens/1/rotation', { earlier: 'now', _proof: demoPassword })).status, 403)
+  t.same(factors(panel.rows()), rows)
+
+  const page = await thief.get('/projects')
+  t.match(page.text, 'Acme asks for your passkey')
+  t.equal((await phone.prove(thief, page, '/session/proof')).location, '/projects')
+  t.equal((await thief.get('/projects')).status, 200, 'with the passkey, it is open')
+})
+
+t.test('a new password is no second factor, and no fresh proof of one', async (t) => {
+  const panel = await startApp(t)
+  const tom = await panel.signIn('tom')
+  await enrol(panel, tom)
+  panel.pass(2 * hour)
+  const words = 'correct horse battery staple'
+  await tom.submit('/profile', 'Change password', { current: demoPassword, password: words, repeated: words })
+  const asked = await tom.submit('/profile/two-factor', 'Switch off')
+  t.equal(asked.status, 403)
+  t.match(asked.text, 'Confirm that it is you')
 })

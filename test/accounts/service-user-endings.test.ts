@@ -154,7 +154,7 @@ const recoveries: Record<string, (panel: Panel, olga: Client, mail: MailServer) 
     await visitor.submit(link, 'Change password', { password: words, repeated: words })
   },
   'disabling her': async (_panel, olga) =>
-    olga.press(await olga.submit('/support/users', 'Disable', {}, cast.stella.email), 'Disable'),
+    olga.press(await olga.submit('/support/users', 'Disable', {}, cast.stella.email), 'Disable Stella'),
 }
 
 for (const [recovery, recover] of Object.entries(recoveries))

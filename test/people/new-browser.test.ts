@@ -32,7 +32,11 @@ t.test('who logs in with a new browser is told by e-mail, and sees it among the 
   await browser.logIn(cast.tom.email)
   const letter = (await mail.letterTo(cast.tom.email)).mail
   t.equal(letter.subject, subject)
-  for (const part of ['127.0.0.1', 'a browser that you had not used here before', '/profile#sessions-title'])
+  for (const part of [
+    '127.0.0.1',
+    'a browser that you had not used here since your password was set',
+    '/profile#sessions-title',
+  ])
     t.match(letter.text, part)
   const sessions = (await known.get('/profile')).root.querySelectorAll('[aria-labelledby=sessions-title] tbody tr')
   t.same(

@@ -112,7 +112,6 @@ function selectViewer(db: Db, { hash, host }: Placeholders<Session>, account: SQ
       membership: asMember,
       partner: ofPartner,
       leftToSupport,
-      createdAt: sessions.createdAt,
       provedAt: sessions.provedAt,
       longestIdle: sessions.longestIdle,
       rules: accountRules,
@@ -194,6 +193,16 @@ function tokenViewerOf(db: Db, token: Session) {
   if (rest.token.accountId === null) return rest.user.operator ? { ...rest, account: undefined } : undefined
   const as = membership ?? (service && { ...service, fromPartner: rest.token.fromPartner })
   return as && account ? { ...rest, account: activeAccount(account, as, row) } : undefined
+}
+
+/** Whether an account of a user asks for a second factor, now or later. */
+export function worksWithSecondFactor(db: Db, userId: UserId): boolean {
+  const asks = and(eq(memberships.userId, userId), isNotNull(accountSecurity.secondFactorFrom))
+  const rows = db
+    .select({ one: accountSecurity.accountId })
+    .from(accountSecurity)
+    .innerJoin(memberships, eq(memberships.accountId, accountSecurity.accountId))
+  return rows.where(asks).limit(1).get() !== undefined
 }
 
 function selectDeleted(db: Db, which: SQL | undefined) {

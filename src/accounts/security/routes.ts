@@ -85,7 +85,7 @@ export default async function securityRoutes(app: FastifyInstance) {
             : apart`The security settings of ${name} were like this already. Nothing was changed.`,
         )
       form.values.version = String(findSecurity(db, id).version)
-      form.errors.networks =
+      form.errors.secondFactorFrom =
         'Somebody has changed these settings since you opened the page. Save again to replace theirs.'
       return show(request, reply.code(422), form)
     },
@@ -98,17 +98,21 @@ export default async function securityRoutes(app: FastifyInstance) {
     return reply.page('support/security', { title: apart`Security of ${details.name}`, details, rules })
   })
 
-  app.post('/support/accounts/:identifier/security/removal', support, async (request, reply) => {
-    const { id, name, identifier } = supportedAccount(request)
-    readForm(nothing, request.body)
-    const lifted = liftSecurity(db, supportActor(request), id)
-    return reply.seeOther(
-      `/support/accounts/${identifier}/security`,
-      lifted
-        ? apart`${name} asks for nothing more than the panel does now. Its admins are told.`
-        : apart`${name} asked for nothing. Nothing was changed.`,
-    )
-  })
+  app.post(
+    '/support/accounts/:identifier/security/removal',
+    { config: { ...support.config, confirm: true } },
+    async (request, reply) => {
+      const { id, name, identifier } = supportedAccount(request)
+      readForm(nothing, request.body)
+      const lifted = liftSecurity(db, supportActor(request), id)
+      return reply.seeOther(
+        `/support/accounts/${identifier}/security`,
+        lifted
+          ? apart`${name} asks for nothing more than the panel does now. Its admins are told.`
+          : apart`${name} asked for nothing. Nothing was changed.`,
+      )
+    },
+  )
 
   // Where an account asks who somebody is: the answer leads back to the page that they wanted.
   app.post('/session/proof', { config: { can: 'profile.see', confirm: true } }, async (request, reply) => {
@@ -127,7 +131,7 @@ function problemsOf(
   const moved = secondFactorFrom !== null && secondFactorFrom !== before
   if (moved && secondFactorFrom < dayBegun(server.now()))
     return { secondFactorFrom: 'This day is over. Choose today or a later day.' }
-  if (moved && !signedIn.twoFactor && !signedIn.passkey)
+  if (moved && !signedIn.twoFactor && !signedIn.passkey && !viewer.secondFactor)
     return { secondFactorFrom: 'Set up two-factor login or a passkey for yourself first.' }
   if (!isInNetworks(networks, ip) && !away)
     return {

@@ -24,7 +24,7 @@ export function tellNewBrowser(
       data: {
         subject: 'New login to your user',
         paragraphs: [
-          `Somebody has just logged in to ${config.panelName} as you, with a browser that you had not used here before.`,
+          `Somebody has just logged in to ${config.panelName} as you, with a browser that you had not used here since your password was set.`,
           'If it was you, there is nothing to do. If not, end that session, change your password at once, and tell Support.',
         ],
         facts: [

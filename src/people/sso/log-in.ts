@@ -10,7 +10,13 @@ import type { Confirmed } from './provider.ts'
 export async function logInBySso(
   request: FastifyRequest,
   reply: FastifyReply,
-  { user, identityId, told, next }: { user: User; identityId: number; told: Confirmed; next: string },
+  {
+    user,
+    identityId,
+    told,
+    next,
+    begins = false,
+  }: { user: User; identityId: number; told: Confirmed; next: string; begins?: boolean },
 ): Promise<FastifyReply> {
   const now = request.server.now()
   const sso = {
@@ -25,7 +31,7 @@ export async function logInBySso(
     noteLogInResult(request, 'first step', user.id)
     return reply.seeOther(`/login/second-factor?next=${encodeURIComponent(next)}`)
   }
-  const proved = told.factors ? ({ sso, secondFactor: true } as const) : { sso }
+  const proved = { sso, begins, ...(told.factors && ({ secondFactor: true } as const)) }
   return (await startSession(request, reply, user, proved)) ? reply.seeOther(next) : lost(reply)
 }
 

@@ -118,7 +118,7 @@ async function arrive(request: FastifyRequest, reply: FastifyReply, { flow, told
     return reply.seeOther('/login', 'This user is disabled. Ask Support to enable it.')
   }
   const next = joined && !flow.next.startsWith('/invitations/') ? '/' : flow.next
-  return logInBySso(request, reply, { user, identityId: identity.id, told, next })
+  return logInBySso(request, reply, { user, identityId: identity.id, told, next, begins: joined })
 }
 
 async function connect(request: FastifyRequest, reply: FastifyReply, { told, sso }: Back) {
@@ -146,6 +146,6 @@ async function proof(request: FastifyRequest, reply: FastifyReply, { flow, told,
   const isEnough = !request.signedIn.twoFactor || told.factors
   if (!isOwner || !isEnough || (told.loggedInAt ?? 0) < flow.begunAt - clockOff)
     return reply.seeOther('/profile/sso', apart`${sso.name} did not confirm that it is you. Nothing was changed.`)
-  noteProof(request)
+  noteProof(request, { secondFactor: false })
   return reply.seeOther(flow.next, 'You confirmed who you are. Continue where you were.')
 }

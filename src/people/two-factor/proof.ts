@@ -22,7 +22,8 @@ export async function prove(request: FastifyRequest, reply: FastifyReply): Promi
   const wrong = credential ? await byPasskey(request, credential) : await byTyping(request, proof, attempt)
   if (wrong !== undefined) return wrong
   forgive(request.server.db, attempt)
-  noteProof(request)
+  // Whoever began with a password has given both now.
+  noteProof(request, { secondFactor: credential !== '' })
   return undefined
 }
 

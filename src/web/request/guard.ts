@@ -25,6 +25,8 @@ export type GuardOptions = {
   /** Checks the code, password or passkey that confirms who somebody is. Returns what is wrong, or undefined. */
   prove: (request: FastifyRequest, reply: FastifyReply) => Promise<string | undefined>
   offerProofs: (request: FastifyRequest, reply: FastifyReply) => Proofs
+  /** The session began with a password alone, and an account of its user asks for a second factor: only that confirms it. */
+  needsPasskey: (request: FastifyRequest) => boolean
 }
 
 /** In which ways somebody can confirm who they are. */
@@ -70,7 +72,7 @@ export default fp<GuardOptions>(async (app: FastifyInstance, options) => {
     const { account } = request.formMeta ?? {}
     if (!request.viewer.user && !can(request.viewer.standings, action)) throw new LogInFirst(request)
     if (inAccount && account !== undefined) sameAccount(request, account, options)
-    if (!can(request.viewer.standings, action) && request.viewer.unmet === 'proof' && request.method === 'POST') {
+    if (!can(request.viewer.standings, action) && mayProve(request) && request.method === 'POST') {
       await confirmed(request, reply, options)
       request.readViewerAgain()
     }
@@ -90,11 +92,12 @@ export function provedLately({ server, session }: FastifyRequest): boolean {
 async function confirmed(
   request: FastifyRequest,
   reply: FastifyReply,
-  { prove, offerProofs }: GuardOptions,
+  { prove, offerProofs, needsPasskey }: GuardOptions,
 ): Promise<void> {
   const { proof, credential } = request.formMeta
-  const given = proof || credential
-  if (!given && provedLately(request)) return
+  const onlyPasskey = needsPasskey(request)
+  const given = onlyPasskey ? credential : proof || credential
+  if (!given && !onlyPasskey && provedLately(request)) return
   const wrong = given ? await prove(request, reply) : ''
   if (wrong === undefined) return
   const form = { values: {}, errors: wrong ? { [credential ? '_credential' : '_proof']: wrong } : {} }
@@ -108,6 +111,7 @@ async function confirmed(
       view: 'errors/confirm',
       form,
       ...offerProofs(request, reply),
+      ...(onlyPasskey && onlyByPasskey),
       formAction: request.url,
       fields: request.body ?? {},
       download: request.routeOptions.config.confirm === 'download',
@@ -156,6 +160,11 @@ function isLarge({ headers, routeOptions }: FastifyRequest): boolean {
   return Number(length) > httpLimits.bodyLimit
 }
 
+/** What an account asks for can be given at once. */
+const mayProve = ({ viewer }: FastifyRequest) =>
+  viewer.unmet === 'proof' || (viewer.unmet === 'second factor' && viewer.user?.passkey === true)
+
+const onlyByPasskey = { typed: false, provider: '', atProvider: '' }
 const typedAlone: Proofs = { passkey: null, typed: true, provider: '', atProvider: '' }
 
 function refusal(request: FastifyRequest, proofs: () => Proofs = () => typedAlone): Refusal {
@@ -214,23 +223,22 @@ function unproven({ viewer, method, url, ip }: FastifyRequest, proofs: () => Pro
       apart`${name} can be used from certain IP addresses only, and yours is ${ip}. Ask one of its admins.`,
       { view: 'errors/choose-account' },
     )
-  if (viewer.unmet === 'second factor')
-    return viewer.user?.twoFactor || viewer.user?.passkey
-      ? new Refusal(
-          403,
-          'Log in with your passkey',
-          apart`${name} asks for it: log out, and log in again with a passkey.`,
-          {
-            view: 'errors/choose-account',
-          },
-        )
-      : new Refusal(403, apart`${name} asks for two-factor login`, 'Set it up once, and you can go on working there.', {
-          view: 'errors/enrol',
-        })
-  return new Refusal(403, 'Confirm that it is you', apart`${name} asks for it from time to time, and after a break.`, {
+  const isFactor = viewer.unmet === 'second factor'
+  if (isFactor && !viewer.user?.passkey)
+    return new Refusal(
+      403,
+      apart`${name} asks for two-factor login`,
+      'Set it up once, and you can go on working there.',
+      {
+        view: 'errors/enrol',
+      },
+    )
+  const title = isFactor ? apart`${name} asks for your passkey` : 'Confirm that it is you'
+  return new Refusal(403, title, apart`${name} asks for it from time to time, and after a break.`, {
     view: 'errors/confirm',
     form: { values: {}, errors: {} },
     ...proofs(),
+    ...(isFactor && onlyByPasskey),
     formAction: '/session/proof',
     fields: { next: method === 'GET' ? url : '/' },
     download: false,

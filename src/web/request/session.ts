@@ -12,6 +12,7 @@ import type { Clock } from '../../operations/clock/watch.ts'
 import { hashToken } from '../../secrets.ts'
 import { zoneOfBrowser } from '../reader.ts'
 import { cookieName, cookieOptions } from './cookies.ts'
+import type { Proved, SsoProof } from './proved.ts'
 
 // A session's row is written at log-in and says whose it is; the store never writes one, so a
 // visitor makes none and a request in flight cannot bring a destroyed one back.
@@ -129,12 +130,12 @@ function sweepSessions(db: Db, now: number): void {
     .run()
 }
 
-/** The session's owner has just confirmed who they are. */
-export function noteProof(request: FastifyRequest): void {
+/** The session’s owner has just confirmed who they are, perhaps by a second factor. */
+export function noteProof(request: FastifyRequest, { secondFactor }: { secondFactor: boolean }): void {
   const { db, now } = request.server
   request.session.provedAt = now()
   db.update(sessions)
-    .set({ provedAt: now(), longestIdle: 0 })
+    .set({ provedAt: now(), longestIdle: 0, ...(secondFactor && { secondFactor }) })
     .where(eq(sessions.hash, sessionKey(request)))
     .run()
 }
@@ -145,20 +146,9 @@ export type SignIn = {
   secondFactor?: boolean
   /** The user has never logged in with this browser: what tells them, within the transaction. */
   newBrowser?: ((tx: Db) => void) | undefined
+  /** What went on before, as it was proved then: the password alone is not what this user proves it with. */
+  goesOn?: { provedAt: number; longestIdle: number } | undefined
 } & Proved
-
-/** The password, passkey or identity that was proved right: another one since then, or its removal, ends the attempt. */
-export type Proved = { passwordHash: string } | { passkeyId: number } | { sso: SsoProof }
-
-/** What the provider of single sign-on has said. */
-export type SsoProof = {
-  identityId: number
-  /** Its own session. */
-  ssoSid: string | null
-  /** It has asked for both factors. */
-  ssoFactors: boolean
-  provedAt: number
-}
 
 /**
  * Starts a session under a new id: for log-in, and for whatever else proves who somebody is. Proving takes a while,
@@ -166,10 +156,10 @@ export type SsoProof = {
  */
 export async function signIn(
   request: FastifyRequest,
-  { userId, accountId, secondFactor = false, newBrowser, ...proof }: SignIn,
+  { userId, accountId, secondFactor = false, newBrowser, goesOn, ...proof }: SignIn,
 ): Promise<boolean> {
   const { db, now } = request.server
-  const sso = 'sso' in proof ? proof.sso : firstStepOf(request)
+  const sso = 'sso' in proof ? proof.sso : firstStepOf(request, userId)
   await request.session.regenerate()
   const started = writeUnchecked(db, (tx) => {
     const first = sso && stillProved(tx, userId, { sso })
@@ -189,7 +179,8 @@ export async function signIn(
         activeAccountId: accountId,
         createdAt: now(),
         secondFactor,
-        provedAt: 'sso' in proof ? proof.sso.provedAt : now(),
+        provedAt: goesOn?.provedAt ?? ('sso' in proof ? proof.sso.provedAt : now()),
+        longestIdle: goesOn?.longestIdle ?? 0,
         lastSeenAt: now(),
         ip: request.ip,
         browser: (request.headers['user-agent'] ?? '').slice(0, 300),
@@ -210,14 +201,19 @@ export async function signIn(
   return started
 }
 
-/** Single sign-on as the first step of two: the session that is logged in completely belongs to it, too. */
-function firstStepOf(request: FastifyRequest): SsoProof | undefined {
-  if (!request.viewer?.halfSignedIn) return undefined
-  const row = request.server.db
+/** The row of this request’s session. */
+export function findSession(request: FastifyRequest) {
+  return request.server.db
     .select()
     .from(sessions)
     .where(eq(sessions.hash, sessionKey(request)))
     .get()
+}
+
+/** Single sign-on as the first step of two: the session that is logged in completely belongs to it, too. */
+function firstStepOf(request: FastifyRequest, userId: UserId): SsoProof | undefined {
+  if (request.viewer?.halfSignedIn?.id !== userId) return undefined
+  const row = findSession(request)
   if (!row || row.identityId === null) return undefined
   const { identityId, ssoSid, ssoFactors, provedAt } = row
   return { identityId, ssoSid, ssoFactors, provedAt }

@@ -5,7 +5,7 @@ import { orNotFound } from '../../../web/answer/errors.ts'
 import { dateTime } from '../../../web/format.ts'
 import { forReader } from '../../../web/reader.ts'
 import { readForm } from '../../../web/request/forms.ts'
-import { signIn } from '../../../web/request/session.ts'
+import { findSession, signIn } from '../../../web/request/session.ts'
 import { actor } from '../../../web/request/viewer.ts'
 import { findUser, setPassword, type User } from '../../data/users.ts'
 import { newPersonFields, ownerOf, readNewPassword, withoutPasswords } from '../../log-in/new-person.ts'
@@ -40,9 +40,12 @@ export default async function passwordChangeRoutes(app: FastifyInstance) {
         })
         if (passwordHash) {
           const accountId = request.viewer.account?.id ?? null
-          changePassword(request, user, passwordHash)
+          const { twoFactor, passkey } = request.signedIn
           const { secondFactor } = request.viewer
-          await signIn(request, { userId: user.id, accountId, passwordHash, secondFactor })
+          // Who has a second factor has not shown it here.
+          const goesOn = secondFactor || twoFactor || passkey ? findSession(request) : undefined
+          changePassword(request, user, passwordHash)
+          await signIn(request, { userId: user.id, accountId, passwordHash, secondFactor, goesOn })
           rememberBrowser(request, reply, { id: user.id, passwordHash })
           return reply.seeOther('/profile', 'Your password was changed. All your other sessions have ended.')
         }
