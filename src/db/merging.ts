@@ -9,6 +9,9 @@ const pagesAtOnce = 16
 /** Each write may add a segment to an index; after so many, the indexes are looked at. */
 const writesBetween = 16
 
+/** A merge is a write as well, of this panel or of another in the process, and no reason to merge again. */
+let merging = false
+
 /** Merges a part of a search index. False when nothing is left to merge. */
 export function mergeSome(db: Db, index: string): boolean {
   const changes = () => db.get<{ n: number }>(sql`select total_changes() as n`).n
@@ -21,7 +24,6 @@ export function mergeSome(db: Db, index: string): boolean {
 
 /** Merges what writes have added to the search indexes, a part at a time, so that requests come between. */
 export function startMerging(db: Connection, storage: Storage, log: FastifyBaseLogger): { stop: () => Promise<void> } {
-  let merging = false
   let working: Promise<void> | undefined
   let writes = 0
   let stopped = false
