@@ -53,11 +53,15 @@ const partings: Record<
   },
   'Remove Myself': async ({ petra }) => {
     await petra.switchTo('cloudhaus')
-    await petra.submit('/partner/customers/acme/users', 'Remove Myself')
+    const page = await petra.get('/partner/customers/acme/users')
+    t.match(page.text, '1 service user that you created in customers ends: Helper')
+    t.match(page.text, /2 API tokens that you created stop working: Helper …\w{4}, Shop …\w{4}\./)
+    await petra.press(page, 'Remove Myself')
   },
   'her removal': async ({ stella }, panel) => {
     const page = await stella.get(`/customer/users/${userId(panel, 'petra')}/removal`)
     t.match(page.text, '1 service user that they created in customers ends: Helper')
+    t.match(page.text, /2 API tokens that they created stop working: Helper …\w{4}, Shop …\w{4}\./)
     await stella.press(page, 'Remove Petra')
   },
 }
@@ -182,6 +186,40 @@ t.test('whoever’s login makes a token for a service user is told, and pages na
   t.match(page.text, /They created API tokens of service users, which keep working: Shop …\w{4}/)
   const asked = await tom.submit('/customer/users', 'Save', { role: 'member' }, cast.stella.email)
   t.match(asked.text, /They created API tokens of service users, which keep working: Shop …\w{4}/)
+})
+
+t.test('pages name the tokens of a user that end with a membership, and those alone', async (t) => {
+  const panel = await startApp(t)
+  const { db, app } = panel
+  const [ofTom, ofPetra] = [userId(panel, 'tom'), userId(panel, 'petra')]
+  const expired = tokenOf(panel, 'tom', 'acme', { days: 30 })
+  panel.pass(31 * 24 * 3_600_000)
+  const [tom, stella, petra] = await Promise.all([panel.signIn('tom'), panel.signIn('stella'), panel.signIn('petra')])
+  const token = tokenOf(panel, 'tom', 'acme')
+  const ended = there(tokenOf(panel, 'tom', 'acme'))
+  db.update(apiTokens)
+    .set({ endedAt: app.now() })
+    .where(eq(apiTokens.lastFour, ended.slice(-4)))
+    .run()
+  const named = `tom here …${token.slice(-4)}.`
+  for (const earlier of [expired, ended]) t.not(earlier.slice(-4), token.slice(-4))
+  for (const [client, address, who] of [
+    [stella, `/customer/users/${ofTom}/removal`, 'they'],
+    [tom, '/profile/accounts/acme/removal', 'you'],
+  ] as const)
+    t.match((await client.get(address)).text, `1 API token that ${who} created stops working: ${named}`)
+  t.notMatch((await stella.get(`/customer/users/${userId(panel, 'stella')}/removal`)).text, 'API token')
+  await stella.submit(`/customer/users/${ofTom}/removal`, 'Remove Tom')
+  t.equal((await program(app, token)('GET', '/accounts/acme')).status, 401)
+
+  // Who leaves the partner leaves its customers: tokens for these end too, and those for other accounts do not.
+  await petra.submit('/partner/customers/acme/users', 'Add Myself')
+  const [own, inCustomer] = [tokenOf(panel, 'petra', 'cloudhaus'), tokenOf(panel, 'petra', 'acme')]
+  const both = [own, inCustomer].map((one) => `petra here …${one.slice(-4)}`).join(', ')
+  const fromPartner = (await petra.get('/profile/accounts/cloudhaus/removal')).text
+  t.match(fromPartner, `2 API tokens that you created stop working: ${both}.`)
+  const fromCustomer = (await stella.get(`/customer/users/${ofPetra}/removal`)).text
+  t.match(fromCustomer, `1 API token that they created stops working: petra here …${inCustomer.slice(-4)}.`)
 })
 
 t.test('an account’s deletion stops its programs, and its purge forgets them', async (t) => {

@@ -122,7 +122,7 @@ export type Views = {
   'partners/customers/ticked/result': Names<'done' | 'gone' | 'left' | 'list' | 'notYours'>
   'partners/customers/ticked/tag': Names<'act' | 'customers' | 'form' | 'list' | 'offered' | 'path', 'all'>
   'partners/customers/users': Names<
-    'admins' | 'customer' | 'form' | 'inside' | 'invitations' | 'list' | 'listPath' | 'now' | 'sent' | 'views'
+    'admins' | 'customer' | 'ends' | 'form' | 'inside' | 'invitations' | 'list' | 'listPath' | 'now' | 'views'
   >
   'partners/partnership/confirmation': Names<'details' | 'partnerName' | 'ties'>
   'partners/partnership/move/index': Names<'asks' | 'details' | 'form' | 'ties'>

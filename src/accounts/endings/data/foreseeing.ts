@@ -17,7 +17,7 @@ import {
 import { byPartnersProgram } from '../../../db/suspension.ts'
 import type { Role } from '../../../policy.ts'
 import { worksAsAdmin } from '../../data/caretaker.ts'
-import { sentBy } from './acts.ts'
+import { type Seat, sentBy } from './acts.ts'
 import { customersOf, listProjectsOf, sentTo, sentToCustomers } from './affected.ts'
 import {
   countForeignTokens,
@@ -76,7 +76,7 @@ export const foreseeDisabling = (db: Db, userId: UserId, at: number): Pick<Fores
 })
 
 /** What the end of a membership would take along. */
-export function foreseeEnd(db: Db, accountId: AccountId, userId: UserId): Foreseen {
+export function foreseeEnd(db: Db, { accountId, userId }: Seat, at: number): Foreseen & Stopping {
   const ofPerson = and(
     eq(memberships.userId, userId),
     eq(memberships.fromPartner, true),
@@ -93,10 +93,25 @@ export function foreseeEnd(db: Db, accountId: AccountId, userId: UserId): Forese
     to: listPending(db, or(sentTo(db, accountId, userId), sentToCustomers(db, accountId, userId))),
     requests: listRequestsOf(db, ending, userId),
     customers: listLost(db, ofPerson, others),
-    programs: listPrograms(db, and(ofPartnersPeople(ending), eq(serviceUsers.madeBy, userId))),
+    programs: listProgramsOf(db, ending, userId),
     tokens: listKnownTokens(db, accountId, userId, 'staying'),
+    stopping: listWorkingTokens(db, userId, at, { endingWith: ending }),
   }
 }
+
+/** What ends with the membership of a customer of one of its partner’s people, who remove themselves. */
+export const foreseeOwnEnd = (
+  db: Db,
+  { accountId, userId }: Seat,
+  at: number,
+): Pick<Foreseen, 'sent' | 'programs'> & Stopping => ({
+  sent: listSent(db, userId, accountId),
+  programs: listProgramsOf(db, [accountId], userId),
+  stopping: listWorkingTokens(db, userId, at, { endingWith: [accountId] }),
+})
+
+const listProgramsOf = (db: Db, customers: AccountId[], userId: UserId) =>
+  listPrograms(db, and(ofPartnersPeople(customers), eq(serviceUsers.madeBy, userId)))
 
 /** Pending invitations that somebody sent from an account (from any where none is given): they end with the right to send them. */
 export function listSent(db: Db, userId: UserId, accountId?: AccountId): FirstOf<PendingTo> {

@@ -3,6 +3,7 @@ import { countWhere } from '../../../db/counting.ts'
 import type { AccountId, UserId } from '../../../db/ids.ts'
 import type { Db } from '../../../db/open.ts'
 import { apiTokens, serviceUsers, users } from '../../../db/schema.ts'
+import { isOneOf } from '../../../db/search.ts'
 
 /** So many are named of each kind on the page before an exit. */
 export const mostNamed = 20
@@ -58,10 +59,25 @@ export function listKnownTokens(db: Db, accountId: AccountId, userId: UserId, wh
   return firstOf(first, () => countWhere(db, apiTokens, where))
 }
 
-/** The tokens that work of a user: with those that they made for service users, or without. */
-export function listWorkingTokens(db: Db, userId: UserId, at: number, which?: 'made'): FirstOf<KnownToken> {
+/**
+ * The tokens that work of a user: with those that they made for service users, or without, or those that end with their
+ * memberships of these accounts.
+ */
+export function listWorkingTokens(
+  db: Db,
+  userId: UserId,
+  at: number,
+  which?: 'made' | { endingWith: AccountId[] },
+): FirstOf<KnownToken> {
   const owned = eq(apiTokens.userId, userId)
-  const whose = which ? or(owned, eq(apiTokens.madeBy, userId)) : owned
+  const made = eq(apiTokens.madeBy, userId)
+  // What ends with a membership, its user made: their own, and as the partner’s for service users.
+  const ending = typeof which === 'object' ? isOneOf(sql`+${apiTokens.accountId}`, which.endingWith) : undefined
+  const whose = ending
+    ? and(made, or(sql`+${apiTokens.userId} = ${userId}`, eq(apiTokens.fromPartner, true)), ending)
+    : which
+      ? or(owned, made)
+      : owned
   const where = and(whose, isNull(apiTokens.endedAt), gt(apiTokens.expiresAt, at))
   const first = db
     .select({

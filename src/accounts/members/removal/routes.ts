@@ -61,7 +61,7 @@ export default async function memberRemovalRoutes(app: FastifyInstance) {
       title: apart`Remove ${member.name}`,
       member,
       problem,
-      ends: foreseeEnd(db, account.id, member.userId),
+      ends: foreseeEnd(db, { accountId: account.id, userId: member.userId }, app.now()),
     })
   }
 }

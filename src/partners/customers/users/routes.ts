@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
-import { listSent } from '../../../accounts/endings/data/foreseeing.ts'
+import { foreseeOwnEnd } from '../../../accounts/endings/data/foreseeing.ts'
 import { adminWords, invitationActs, noAdminWords } from '../../../accounts/invitations/acts.ts'
 import { invitationList, listInvitations } from '../../../accounts/invitations/data/listing.ts'
 import { type Handler, mayCopyLink, mayHandle } from '../../../accounts/invitations/data/pending.ts'
@@ -104,7 +104,9 @@ function showUsers(request: FastifyRequest, reply: FastifyReply, form?: Form, pr
     problem,
     form: form ?? newForm(),
     inside,
-    sent: inside ? listSent(db, request.signedIn.id, customer.id) : null,
+    ends: inside
+      ? foreseeOwnEnd(db, { accountId: customer.id, userId: request.signedIn.id }, request.server.now())
+      : null,
     admins,
     views: memberViews(db, customer.id),
     listPath: usersOf(customer),

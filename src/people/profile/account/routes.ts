@@ -43,7 +43,7 @@ export default async function accountLeavingRoutes(app: FastifyInstance) {
       title: apart`Leave ${account.name}`,
       own: account,
       problem,
-      ends: foreseeEnd(db, account.id, request.signedIn.id),
+      ends: foreseeEnd(db, { accountId: account.id, userId: request.signedIn.id }, app.now()),
     })
   }
 }
