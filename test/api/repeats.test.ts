@@ -1,11 +1,12 @@
 import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { nextDueAccount, purgeAccount } from '../../src/accounts/deletion/purge/data.ts'
-import { accounts, apiReplays, records, users } from '../../src/db/schema.ts'
+import { accounts, apiReplays, apiTokens, records, users } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
-import { deleteUser } from '../../src/people/leaving/data.ts'
+import { deleteUser, forgetAnswersOf } from '../../src/people/leaving/data.ts'
+import { keepReplay } from '../../src/people/tokens/replays/data.ts'
 import { byItself } from '../../src/records/record.ts'
-import { unseal } from '../../src/secrets.ts'
+import { seal, unseal } from '../../src/secrets.ts'
 import { accountId, type Panel, startApp, there, userId } from '../harness.ts'
 import { program, tokenOf } from './program.ts'
 
@@ -116,6 +117,59 @@ t.test(
     t.equal(acts(), before)
   },
 )
+
+t.test(
+  'kept answers are looked at in turns before a user is deleted, and those of the meantime with the deletion',
+  async (t) => {
+    const panel = await startApp(t)
+    const { db, app } = panel
+    const { secrets } = app
+    const tom = userId(panel, 'tom')
+    db.update(users).set({ name: 'Tom Zbvnmt' }).where(eq(users.id, tom)).run()
+    tokenOf(panel, 'tom', 'acme')
+    const ofTom = there(db.select().from(apiTokens).orderBy(apiTokens.id).all().at(-1)).id
+    tokenOf(panel, 'stella', 'acme')
+    const ofStella = there(db.select().from(apiTokens).orderBy(apiTokens.id).all().at(-1)).id
+    const at = app.now() - 3_600_000
+    const keep = (key: string, name: string, { tokenId = ofStella, since = at } = {}) =>
+      keepReplay(db, {
+        ...{ tokenId, keyHash: key, requestHash: key, status: 201, at: since },
+        answer: seal(secrets, JSON.stringify({ status: 201, body: { name } })),
+      })
+    db.transaction(() => {
+      for (let n = 0; n < 1_000; n++) keep(`other ${n}`, 'Website')
+    })
+    keep('named', 'For Tom Zbvnmt')
+    keep('his', 'Shop', { tokenId: ofTom })
+    const emptied = () =>
+      db
+        .select({ key: apiReplays.keyHash })
+        .from(apiReplays)
+        .where(eq(apiReplays.answer, ''))
+        .all()
+        .map(({ key }) => key)
+        .sort()
+
+    const forgotten = forgetAnswersOf(db, byItself(app.now()), tom, secrets)
+    t.same(emptied(), [], 'others have their turn between the parts')
+    // Meanwhile a program gets an answer in place of an earlier one, which was looked at before.
+    keep('other 0', 'Tom Zbvnmt', { since: app.now() })
+    const answersSince = await forgotten
+    t.same(emptied(), ['his', 'named'])
+    const erasing = { secrets, removeFiles: () => {}, eraseTraces: () => {}, answersSince }
+    t.equal(deleteUser(db, byItself(app.now()), tom, erasing), 'deleted')
+    t.same(emptied(), ['his', 'named', 'other 0'])
+  },
+)
+
+t.test('nothing is forgotten for a user who cannot be deleted', async (t) => {
+  const panel = await startApp(t)
+  const ask = program(panel.app, tokenOf(panel, 'stella', 'acme'))
+  await ask('POST', '/accounts/acme/projects', { name: `For ${cast.stella.email}` }, { 'idempotency-key': 'a' })
+  const { db, app } = panel
+  t.equal(await forgetAnswersOf(db, byItself(app.now()), userId(panel, 'stella'), app.secrets), undefined)
+  t.equal(db.select().from(apiReplays).where(eq(apiReplays.answer, '')).all().length, 0)
+})
 
 t.test('what a program was told of an account is gone before the account is purged', async (t) => {
   const panel = await startApp(t)

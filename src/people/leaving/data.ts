@@ -23,7 +23,7 @@ import { adminRole } from '../../roles.ts'
 import type { Secrets } from '../../secrets.ts'
 import { hasOtherOperator } from '../data/users.ts'
 import { endTokensOfSupport, forgetTokens } from '../tokens/data.ts'
-import { forgetAnswersNaming } from '../tokens/replays/data.ts'
+import { forgetAnswers, forgetAnswersInTurns } from '../tokens/replays/data.ts'
 import {
   forgetChanges,
   forgetImports,
@@ -74,6 +74,21 @@ export type Erasing = {
   removeFiles: () => void
   /** Removes leftovers of these texts from the database's files, after the erasure. */
   eraseTraces: (tx: Db, texts: string[]) => void
+  /** The earlier kept answers to programs are done (forgetAnswersOf). */
+  answersSince?: number | undefined
+}
+
+/** Forgets the kept answers to programs that name a user who will be deleted, in turns. Returns since when answers are left. */
+export async function forgetAnswersOf(
+  db: Db,
+  by: Actor,
+  userId: UserId,
+  secrets: Secrets,
+): Promise<number | undefined> {
+  const [user] = db.select().from(users).where(eq(users.id, userId)).all()
+  if (!user || user.deletedAt !== null || foreseeDeletion(db, userId).needed.length > 0) return undefined
+  if (user.operator && !hasOtherOperator(db, userId)) return undefined
+  return forgetAnswersInTurns(db, by, secrets, { userId, isNamedIn: mentionsOf(recognise(db, user)).in })
 }
 
 /**
@@ -84,7 +99,7 @@ export function deleteUser(
   db: Db,
   actor: Actor,
   userId: UserId,
-  { secrets, removeFiles, eraseTraces }: Erasing,
+  { secrets, removeFiles, eraseTraces, answersSince }: Erasing,
 ): 'deleted' | 'needed' | 'last-operator' {
   return write(db, actor, (tx) => {
     const user = tx
@@ -117,7 +132,7 @@ export function deleteUser(
     forgetMentions(tx, person)
     forgetChanges(tx, person)
     forgetTokens(tx, userId)
-    forgetAnswersNaming(tx, secrets, mentionsOf(person).in)
+    forgetAnswers(tx, secrets, { userId, isNamedIn: mentionsOf(person).in }, answersSince)
     // What ended with the user was told again.
     forgetNotificationsOf(tx, userId)
     const email = `deleted-${userId}@deleted.invalid`

@@ -6,7 +6,7 @@ import { accounts, apiTokens, serviceUsers } from '../../db/schema.ts'
 import type { TokenScope } from '../../policy.ts'
 import { type Actor, byItself, type Change, type Person, record } from '../../records/record.ts'
 import { hashToken } from '../../secrets.ts'
-import { forgetReplaysOfAccount, forgetReplaysOfUser } from './replays/data.ts'
+import { forgetReplaysOfAccount } from './replays/data.ts'
 import { newApiToken } from './token.ts'
 
 export type ApiToken = typeof apiTokens.$inferSelect
@@ -239,7 +239,6 @@ export function endAllTokens(tx: Db, actor: Actor, userId: UserId): void {
 
 /** Forgets what somebody typed and where their tokens were used from: when the user is deleted. They have ended before. */
 export function forgetTokens(tx: Db, userId: UserId): void {
-  forgetReplaysOfUser(tx, userId)
   tx.update(apiTokens).set({ name: '', networks: '', lastUsedIp: null }).where(eq(apiTokens.userId, userId)).run()
 }
 

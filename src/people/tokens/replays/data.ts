@@ -1,7 +1,9 @@
-import { and, eq, gt, inArray, lt, ne, or, type SQL } from 'drizzle-orm'
+import { setImmediate as turn } from 'node:timers/promises'
+import { and, eq, getTableColumns, gt, gte, inArray, lt, or, type SQL, sql } from 'drizzle-orm'
 import type { AccountId, UserId } from '../../../db/ids.ts'
-import { type Db, writeUnchecked } from '../../../db/open.ts'
+import { type Db, write, writeUnchecked } from '../../../db/open.ts'
 import { apiReplays, apiTokens } from '../../../db/schema.ts'
+import type { Actor } from '../../../records/record.ts'
 import { type Secrets, unsealed } from '../../../secrets.ts'
 
 // The first answers to requests with an Idempotency-Key, for their repeats. A key belongs to a token and to all that replaced it.
@@ -46,27 +48,66 @@ export function forgetReplays(db: Db, at: number, limit: number): boolean {
 
 const isOf = ({ tokenId, keyHash }: Key) => and(eq(apiReplays.tokenId, tokenId), eq(apiReplays.keyHash, keyHash))
 
-/** Forgets the answers to a user’s tokens: nobody has these any more. */
-export const forgetReplaysOfUser = (tx: Db, userId: UserId) => deleteReplays(tx, eq(apiTokens.userId, userId))
-
 /** Forgets the answers to the tokens of an account. */
 export const forgetReplaysOfAccount = (tx: Db, accountId: AccountId) =>
-  deleteReplays(tx, eq(apiTokens.accountId, accountId))
+  tx
+    .delete(apiReplays)
+    .where(inArray(apiReplays.tokenId, idsOfTokens(tx, eq(apiTokens.accountId, accountId))))
+    .run()
 
-function deleteReplays(tx: Db, whose: SQL): void {
-  const tokenIds = tx.select({ id: apiTokens.id }).from(apiTokens).where(whose)
-  tx.delete(apiReplays).where(inArray(apiReplays.tokenId, tokenIds)).run()
+const idsOfTokens = (tx: Db, whose: SQL) => tx.select({ id: apiTokens.id }).from(apiTokens).where(whose)
+
+/** Whose answers are forgotten, and how a text is seen to name them. */
+export type Erased = { userId: UserId; isNamedIn: (text: string) => boolean }
+
+/** So many are looked at before others have their turn. */
+const part = 100
+/** The clock may be set back by so much between the turns. */
+const margin = 60_000
+
+/**
+ * Forgets what kept answers say that name somebody, to whichever token, and all that their own tokens got, some at a time with
+ * turns for other requests in between. Returns from when on answers are left to look at, in the transaction that erases the user.
+ */
+export async function forgetAnswersInTurns(db: Db, by: Actor, secrets: Secrets, erased: Erased): Promise<number> {
+  const since = by.at - margin
+  const behind = db
+    .select({ ...getTableColumns(apiReplays), place: sql<number>`rowid`.as('place') })
+    .from(apiReplays)
+    .where(sql`rowid > ${sql.placeholder('place')}`)
+    .orderBy(sql`rowid`)
+    .limit(part)
+    .prepare()
+  let place = 0
+  for (;;) {
+    const rows = behind.all({ place })
+    const gone = rows.filter(isOfErased(db, secrets, erased))
+    if (gone.length > 0) write(db, by, (tx) => emptyAnswers(tx, gone))
+    if (rows.length < part) return since
+    place = rows.at(-1)?.place ?? place
+    await turn()
+  }
 }
 
 /**
- * Forgets what answers say that name somebody, to whichever token. That something was done with their keys stays known, so that it is
- * not done again.
+ * The same at once, for the answers since then: all of them if no time is given. That something was done with their keys stays
+ * known for a day, so that it is not done again.
  */
-export function forgetAnswersNaming(tx: Db, secrets: Secrets, isNamedIn: (text: string) => boolean): void {
-  const all = tx.select().from(apiReplays).where(ne(apiReplays.answer, '')).all()
-  for (const { tokenId, keyHash, answer } of all)
-    if (mayName(unsealed(secrets, answer), isNamedIn))
-      tx.update(apiReplays).set({ answer: '', requestHash: '' }).where(isOf({ tokenId, keyHash })).run()
+export function forgetAnswers(tx: Db, secrets: Secrets, erased: Erased, since = 0): void {
+  const rows = tx.select().from(apiReplays).where(gte(apiReplays.at, since)).all()
+  emptyAnswers(tx, rows.filter(isOfErased(tx, secrets, erased)))
+}
+
+type Replay = typeof apiReplays.$inferSelect
+
+function emptyAnswers(tx: Db, rows: Replay[]): void {
+  for (const row of rows) tx.update(apiReplays).set({ answer: '', requestHash: '' }).where(isOf(row)).run()
+}
+
+function isOfErased(db: Db, secrets: Secrets, { userId, isNamedIn }: Erased): (row: Replay) => boolean {
+  const owned = idsOfTokens(db, eq(apiTokens.userId, userId)).all()
+  const ids = new Set(owned.map(({ id }) => id))
+  return ({ tokenId, answer }) => answer !== '' && (ids.has(tokenId) || mayName(unsealed(secrets, answer), isNamedIn))
 }
 
 /** Its texts are looked at as they are, and not as JSON writes them. One that cannot be opened may name anybody. */
