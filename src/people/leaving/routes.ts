@@ -66,37 +66,38 @@ export default async function userRemovalRoutes(app: FastifyInstance) {
     }
     return true
   }
+}
 
-  function isOwn(request: FastifyRequest, user: User): boolean {
-    return user.id === request.signedIn.id
-  }
+function isOwn(request: FastifyRequest, user: User): boolean {
+  return user.id === request.signedIn.id
+}
 
-  function ownUser(request: FastifyRequest): User {
-    return orNotFound(findUser(db, request.signedIn.id))
-  }
+function ownUser(request: FastifyRequest): User {
+  return orNotFound(findUser(request.server.db, request.signedIn.id))
+}
 
-  function userOf(request: FastifyRequest): User {
-    const user = orNotFound(findUser(db, userIdOf(request)))
-    return orNotFound(user.deletedAt === null ? user : undefined)
-  }
+function userOf(request: FastifyRequest): User {
+  const user = orNotFound(findUser(request.server.db, userIdOf(request)))
+  return orNotFound(user.deletedAt === null ? user : undefined)
+}
 
-  function show(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    user: User,
-    { form, problem = '' }: { form: Form; problem?: string },
-  ) {
-    const isOwn = request.url.startsWith('/profile/')
-    return reply.page('people/leaving/removal', {
-      title: isOwn ? 'Delete my user' : apart`Delete ${user.name}`,
-      person: user,
-      own: isOwn,
-      ...foreseeDeletion(db, user.id),
-      ends: foreseeEndOfAll(db, user.id, app.now()),
-      formAction: isOwn ? '/profile/removal' : `/support/users/${user.id}/removal`,
-      back: isOwn ? '/profile' : '/support/users',
-      form,
-      problem,
-    })
-  }
+function show(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  user: User,
+  { form, problem = '' }: { form: Form; problem?: string },
+) {
+  const { db, now } = request.server
+  const isOwn = request.url.startsWith('/profile/')
+  return reply.page('people/leaving/removal', {
+    title: isOwn ? 'Delete my user' : apart`Delete ${user.name}`,
+    person: user,
+    own: isOwn,
+    ...foreseeDeletion(db, user.id),
+    ends: foreseeEndOfAll(db, user.id, now()),
+    formAction: isOwn ? '/profile/removal' : `/support/users/${user.id}/removal`,
+    back: isOwn ? '/profile' : '/support/users',
+    form,
+    problem,
+  })
 }

@@ -71,16 +71,17 @@ const margin = 60_000
  */
 export async function forgetAnswersInTurns(db: Db, by: Actor, secrets: Secrets, erased: Erased): Promise<number> {
   const since = by.at - margin
-  const behind = db
-    .select({ ...getTableColumns(apiReplays), place: sql<number>`rowid`.as('place') })
-    .from(apiReplays)
-    .where(sql`rowid > ${sql.placeholder('place')}`)
-    .orderBy(sql`rowid`)
-    .limit(part)
-    .prepare()
+  const behind = (place: number) =>
+    db
+      .select({ ...getTableColumns(apiReplays), place: sql<number>`rowid`.as('place') })
+      .from(apiReplays)
+      .where(sql`rowid > ${place}`)
+      .orderBy(sql`rowid`)
+      .limit(part)
+      .all()
   let place = 0
   for (;;) {
-    const rows = behind.all({ place })
+    const rows = behind(place)
     const gone = rows.filter(isOfErased(db, secrets, erased))
     if (gone.length > 0) write(db, by, (tx) => emptyAnswers(tx, gone))
     if (rows.length < part) return since
