@@ -1,5 +1,5 @@
 // Writes test/releases/VERSION.db.gz: a small database of the version that is checked out, with rows in every table,
-// which test/db/upgrade.test.ts migrates ever after. To be run when a version is released, once and never again:
+// which test/db/upgrade.test.ts migrates ever after; and VERSION.openapi.json.gz, which the API keeps to ever after. To be run when a version is released, once and never again:
 //
 //   node test/releases/make.ts
 //
@@ -14,7 +14,7 @@ import { gzipSync } from 'node:zlib'
 import Database from 'better-sqlite3'
 import { Secret, TOTP } from 'otpauth'
 import type { CastName } from '../../src/demo.ts'
-import { releasedAt, releaseFile, tablesOf, writeSecrets } from './releases.ts'
+import { apiOfRelease, releasedAt, releaseFile, tablesOf, writeSecrets } from './releases.ts'
 
 const passwordHash =
   '$argon2id$v=19$m=19456,t=2,p=1$bWVzaHBhbmVsLXJlbGVhc2U$pvImUYyYxL06Sq1+/tzDEZP9pbJGEWrUVb234wSJvV0'
@@ -28,6 +28,7 @@ crypto.randomUUID = () => {
 }
 syncBuiltinESMExports()
 
+const { apiDocument } = await import('../../src/api/document.ts')
 const { buildApp } = await import('../../src/app.ts')
 const { readConfig } = await import('../../src/config.ts')
 const { openDatabase } = await import('../../src/db/open.ts')
@@ -127,5 +128,6 @@ sqlite.pragma('journal_mode = delete')
 sqlite.exec('VACUUM')
 sqlite.close()
 writeFileSync(made, gzipSync(readFileSync(join(dataDir, 'panel.db')), { level: 9 }))
+writeFileSync(apiOfRelease(version), gzipSync(JSON.stringify(apiDocument('https://panel.example')), { level: 9 }))
 rmSync(dataDir, { recursive: true })
-console.log(`${made} holds a database of ${version}. Check it in.`)
+console.log(`${made} holds a database of ${version}. Check it in, with the API’s document beside it.`)

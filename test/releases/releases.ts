@@ -13,6 +13,9 @@ export const releasedAt = Date.UTC(2026, 10, 24, 12)
 
 export const releaseFile = (version: string) => join(folder, `${version}.db.gz`)
 
+/** The API’s document of a version, which its successors keep to (test/api/growth.test.ts). */
+export const apiOfRelease = (version: string) => join(folder, `${version}.openapi.json.gz`)
+
 export const releases = readdirSync(folder)
   .filter((file) => file.endsWith('.db.gz'))
   .map((file) => file.replace('.db.gz', ''))

@@ -1,7 +1,7 @@
 // npm run release -- VERSION: makes a release from main, and stops before anything leaves this machine.
 //   1. It checks that the tree is clean, that main is checked out, and that CHANGELOG.md has “## VERSION · unreleased”.
 //   2. It writes the version and the day into package.json, package-lock.json and CHANGELOG.md.
-//   3. It runs the whole gate, and makes the database that later versions must be able to migrate (test/releases).
+//   3. It runs the whole gate, and makes what later versions are held to (test/releases): a database to migrate, and the API’s document.
 //   4. It commits, and tags with what CHANGELOG.md says of the version.
 //   5. It builds the artifacts with their sums (package.mjs --release); SIGNING_KEY signs the sums.
 // With --files it stops after step 2, so that you can look at the changes; `git checkout .` takes them back.
@@ -15,6 +15,7 @@ const [version = '', ...more] = positionals
 const here = process.cwd()
 const changelog = join(here, 'CHANGELOG.md')
 const database = join('test', 'releases', `${version}.db.gz`)
+const api = join('test', 'releases', `${version}.openapi.json.gz`)
 
 const problem = whatIsWrong()
 if (problem) {
@@ -53,7 +54,7 @@ function writeVersion() {
 function release() {
   run('npm', 'test')
   run(process.execPath, 'test/releases/make.ts')
-  git('add', 'CHANGELOG.md', 'package.json', 'package-lock.json', database)
+  git('add', 'CHANGELOG.md', 'package.json', 'package-lock.json', database, api)
   git('commit', '--message', `Release ${version}`)
   git('tag', '--annotate', `v${version}`, '--cleanup=whitespace', '--message', notes())
   run(process.execPath, 'src/tooling/package.mjs', '--release')
