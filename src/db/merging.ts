@@ -4,7 +4,7 @@ import { type Connection, type Db, observeWrites, writeUnchecked } from './open.
 import type { Storage } from './storage.ts'
 import { searchIndexes } from './triggers.ts'
 
-/** So many pages of an index are merged before requests get their turn: about 1 ms. */
+/** So many pages of an index are merged before requests get their turn. */
 const pagesAtOnce = 16
 /** Each write may add a segment to an index; after so many, the indexes are looked at. */
 const writesBetween = 16
