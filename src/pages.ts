@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import viewer, { needsPasskey, ownAccount, recentAccounts, switchTo } from './accounts/viewer.ts'
+import viewer, { ownAccount, recentAccounts, switchTo } from './accounts/viewer.ts'
 import type { Connection } from './db/open.ts'
 import { waitingFor } from './home/waiting.ts'
 import watchRoutes from './operations/health/routes.ts'
@@ -28,7 +28,6 @@ export default async function pages(app: FastifyInstance, { db }: { db: Connecti
     findOwnAccount: ownAccount,
     prove,
     offerProofs,
-    needsPasskey,
   })
   await app.register(once)
   app.addHook('onSend', putBaseBefore)

@@ -42,6 +42,7 @@ export default fp(async (app: FastifyInstance) => {
     this.viewer = readViewer(this)
   })
   app.decorateRequest('mustStillMay', { getter: stillMay })
+  app.decorateRequest('needsPasskey', { getter: needsPasskey })
 
   app.addHook('onRequest', async (request) => {
     request.viewer = readViewer(request)
@@ -88,6 +89,7 @@ function readViewer(request: FastifyRequest): Viewer {
   })
   const inPartnerArea = partnerAreaAccount(request, row, partnerAccounts)
   const acting = inPartnerArea ? { ...row, account: inPartnerArea } : row
+  const unmet = unmetIn(request, acting, acting.account)
   const lost = activeAccountId != null && !acting.account
   return {
     user: viewingAs(user, zoneOfBrowser(request)),
@@ -103,8 +105,8 @@ function readViewer(request: FastifyRequest): Viewer {
     get partnerAccounts() {
       return partnerAccounts()
     },
-    standings: standings(request, acting, () => partnerAccounts().length > 0),
-    unmet: unmetIn(request, acting, acting.account),
+    standings: standings(request, acting, unmet, () => partnerAccounts().length > 0),
+    unmet,
     sessionKey: sessionKey(request),
   }
 }
@@ -135,15 +137,13 @@ type SessionViewer = NonNullable<ReturnType<typeof findSessionViewer>>
 function standings(
   request: FastifyRequest,
   viewer: SessionViewer,
+  unmet: Unmet | undefined,
   inPartnerAccount: () => boolean,
 ): readonly Standing[] {
   const { user, account } = viewer
   return mustEnrol(request, viewer, inPartnerAccount)
     ? ['enrolling']
-    : standingsOf(
-        user.operator,
-        account && { ...account, suspended: account.suspension !== null, unmet: unmetIn(request, viewer, account) },
-      )
+    : standingsOf(user.operator, account && { ...account, suspended: account.suspension !== null, unmet })
 }
 
 /** What an account asks for and this session does not fulfil now. */
@@ -171,7 +171,7 @@ function mustStillMay(request: FastifyRequest, tx: Db): void {
     row.user.id === (viewer.user ?? viewer.halfSignedIn)?.id &&
     isHalfSignedIn(request, row, inPartnerAccount) === (viewer.user === undefined) &&
     sameAccount &&
-    can(standings(request, row, inPartnerAccount), action)
+    can(standings(request, row, unmetIn(request, row, row.account), inPartnerAccount), action)
   )
     return
   request.viewer = readViewer(request)
@@ -230,8 +230,9 @@ export function recentAccounts({ viewer }: FastifyRequest) {
   return { accounts: [...all.values()].slice(0, switcherSize), more: recentAccounts.length > switcherSize }
 }
 
-/** A session that began with the password alone, of somebody with a passkey, who works where a second factor is asked for. */
-export function needsPasskey({ viewer, server }: FastifyRequest): boolean {
+/** For the getter `request.needsPasskey`. */
+function needsPasskey(this: FastifyRequest): boolean {
+  const { viewer, server } = this
   const { user, secondFactor } = viewer
   return user?.passkey === true && !user.twoFactor && !secondFactor && worksWithSecondFactor(server.db, user.id)
 }

@@ -183,7 +183,13 @@ t.test('members and other accounts neither see nor change it', async (t) => {
 })
 
 t.test('where a second factor is asked for, the password alone neither makes a new one nor a token', async (t) => {
-  const panel = await startApp(t)
+  const oidc = {
+    OIDC_ISSUER: 'http://127.0.0.1:9',
+    OIDC_CLIENT_ID: 'panel',
+    OIDC_CLIENT_SECRET: 'secret',
+    OIDC_NAME: 'Example ID',
+  }
+  const panel = await startApp(t, { settings: oidc })
   const phone = new Authenticator()
   await phone.addTo(await panel.signIn('tom'))
   const id = accountId(panel, 'acme')
@@ -208,6 +214,8 @@ t.test('where a second factor is asked for, the password alone neither makes a n
   t.equal((await thief.press(asked, 'Confirm with a passkey', { _proof: demoPassword })).status, 403)
   t.equal((await thief.post('/profile/tokens/1/rotation', { earlier: 'now', _proof: demoPassword })).status, 403)
   t.same(factors(panel.rows()), rows)
+  t.equal((await thief.get('/profile/sso/new')).location, '/profile/sso', 'nor connects a login at the provider')
+  t.equal((await thief.get('/profile/passkeys/new')).location, '/profile/passkeys')
 
   const page = await thief.get('/projects')
   t.match(page.text, 'Acme asks for your passkey')

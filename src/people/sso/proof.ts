@@ -13,10 +13,11 @@ export function offerProofs(request: FastifyRequest, reply: FastifyReply): Proof
   const { id, twoFactor } = request.signedIn
   const { sso } = config
   // A second factor is not confirmed by the first, which the provider may have been.
-  const bySso = sso && (!twoFactor || sso.secondFactor !== 'no') && findOwnIdentity(db, id, sso.issuer)
+  const mayBySso = !request.needsPasskey && (!twoFactor || sso?.secondFactor !== 'no')
+  const bySso = sso && mayBySso && findOwnIdentity(db, id, sso.issuer)
   return {
     passkey: offerProof(request, reply),
-    typed: twoFactor || orNotFound(findUser(db, id)).passwordHash !== '',
+    typed: !request.needsPasskey && (twoFactor || orNotFound(findUser(db, id)).passwordHash !== ''),
     provider: bySso ? sso.name : '',
     atProvider: address('/profile/sso/proof', { next: ownPath(whereToReturn(request)) }),
   }

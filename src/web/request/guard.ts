@@ -25,8 +25,6 @@ export type GuardOptions = {
   /** Checks the code, password or passkey that confirms who somebody is. Returns what is wrong, or undefined. */
   prove: (request: FastifyRequest, reply: FastifyReply) => Promise<string | undefined>
   offerProofs: (request: FastifyRequest, reply: FastifyReply) => Proofs
-  /** The session began with a password alone, and an account of its user asks for a second factor: only that confirms it. */
-  needsPasskey: (request: FastifyRequest) => boolean
 }
 
 /** In which ways somebody can confirm who they are. */
@@ -83,7 +81,9 @@ export default fp<GuardOptions>(async (app: FastifyInstance, options) => {
 })
 
 /** Whether the person has confirmed who they are in this session, and not long ago. */
-export function provedLately({ server, session }: FastifyRequest): boolean {
+export function provedLately(request: FastifyRequest): boolean {
+  const { server, session, needsPasskey } = request
+  if (needsPasskey) return false
   // One of the future was given by a clock that was ahead.
   const age = server.now() - (session.provedAt ?? 0)
   return age >= 0 && age <= proofLasts
@@ -92,12 +92,11 @@ export function provedLately({ server, session }: FastifyRequest): boolean {
 async function confirmed(
   request: FastifyRequest,
   reply: FastifyReply,
-  { prove, offerProofs, needsPasskey }: GuardOptions,
+  { prove, offerProofs }: GuardOptions,
 ): Promise<void> {
   const { proof, credential } = request.formMeta
-  const onlyPasskey = needsPasskey(request)
-  const given = onlyPasskey ? credential : proof || credential
-  if (!given && !onlyPasskey && provedLately(request)) return
+  const given = request.needsPasskey ? credential : proof || credential
+  if (!given && provedLately(request)) return
   const wrong = given ? await prove(request, reply) : ''
   if (wrong === undefined) return
   const form = { values: {}, errors: wrong ? { [credential ? '_credential' : '_proof']: wrong } : {} }
@@ -111,7 +110,6 @@ async function confirmed(
       view: 'errors/confirm',
       form,
       ...offerProofs(request, reply),
-      ...(onlyPasskey && onlyByPasskey),
       formAction: request.url,
       fields: request.body ?? {},
       download: request.routeOptions.config.confirm === 'download',
@@ -164,7 +162,6 @@ function isLarge({ headers, routeOptions }: FastifyRequest): boolean {
 const mayProve = ({ viewer }: FastifyRequest) =>
   viewer.unmet === 'proof' || (viewer.unmet === 'second factor' && viewer.user?.passkey === true)
 
-const onlyByPasskey = { typed: false, provider: '', atProvider: '' }
 const typedAlone: Proofs = { passkey: null, typed: true, provider: '', atProvider: '' }
 
 function refusal(request: FastifyRequest, proofs: () => Proofs = () => typedAlone): Refusal {
@@ -238,7 +235,6 @@ function unproven({ viewer, method, url, ip }: FastifyRequest, proofs: () => Pro
     view: 'errors/confirm',
     form: { values: {}, errors: {} },
     ...proofs(),
-    ...(isFactor && onlyByPasskey),
     formAction: '/session/proof',
     fields: { next: method === 'GET' ? url : '/' },
     download: false,

@@ -94,6 +94,11 @@ declare module 'fastify' {
     readonly signedIn: NonNullable<Viewer['user']>
     /** Reads the viewer again: rights may have gone since the request arrived. */
     readViewerAgain: () => void
+    /**
+     * The session began with the password alone, its user has a passkey, and an account of theirs asks for a second factor: only the
+     * passkey confirms who they are.
+     */
+    readonly needsPasskey: boolean
     /** Throws the answer that a late request deserves, unless its viewer may still do what its route is for. */
     mustStillMay: (tx: Db) => void
   }
