@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import type { Db } from '../../db/open.ts'
-import { browserName, dateTime } from '../../web/format.ts'
-import { forReader } from '../../web/reader.ts'
+import { browserName } from '../../web/format.ts'
 import type { User } from '../data/users.ts'
+import { tellOfLogin } from '../telling.ts'
 import { admit } from './throttle/data.ts'
 
 /**
@@ -10,30 +10,21 @@ import { admit } from './throttle/data.ts'
  * transaction that starts the session. Nobody can switch this e-mail off, nor flood a mailbox with it: whoever logs in
  * with one new browser after the other is told of less and less often, as a guesser is slowed down.
  */
-export function tellNewBrowser(
-  { server: { now, postLetter, config }, ip, headers }: FastifyRequest,
-  user: User,
-): (tx: Db) => void {
+export function tellNewBrowser({ server, ip, headers }: FastifyRequest, user: User): (tx: Db) => void {
+  const { now, config } = server
+  const tell = tellOfLogin(server, user, {
+    subject: 'New login to your user',
+    paragraphs: [
+      `Somebody has just logged in to ${config.panelName} as you, with a browser that you had not used here since your password was set.`,
+      'If it was you, there is nothing to do. If not, end that session, change your password at once, and tell Support.',
+    ],
+    facts: [
+      { name: 'Browser', value: browserName(headers['user-agent'] ?? '') },
+      { name: 'IP address', value: ip },
+    ],
+    link: { words: 'Your sessions', to: `${config.publicUrl}/profile#sessions-title` },
+  })
   return (tx) => {
-    if (admit(tx, { account: `new browser ${user.id}`, address: undefined }, now()) > 0) return
-    postLetter(tx, now(), {
-      kind: 'notice',
-      email: user.email,
-      name: user.name,
-      reason: { because: 'user', userId: user.id },
-      data: {
-        subject: 'New login to your user',
-        paragraphs: [
-          `Somebody has just logged in to ${config.panelName} as you, with a browser that you had not used here since your password was set.`,
-          'If it was you, there is nothing to do. If not, end that session, change your password at once, and tell Support.',
-        ],
-        facts: [
-          { name: 'Browser', value: browserName(headers['user-agent'] ?? '') },
-          { name: 'IP address', value: ip },
-          { name: 'When', value: forReader(user, () => dateTime(now())) },
-        ],
-        link: { words: 'Your sessions', to: `${config.publicUrl}/profile#sessions-title` },
-      },
-    })
+    if (admit(tx, { account: `new browser ${user.id}`, address: undefined }, now()) === 0) tell(tx)
   }
 }

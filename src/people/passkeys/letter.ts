@@ -1,8 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import type { Db } from '../../db/open.ts'
-import { dateTime } from '../../web/format.ts'
-import { anybody, forReader } from '../../web/reader.ts'
-import { findUser, type User } from '../data/users.ts'
+import type { User } from '../data/users.ts'
+import { tellOfLogin } from '../telling.ts'
 
 const words = {
   added: ['A passkey was added to your user', 'A passkey was added to your user'],
@@ -15,29 +13,19 @@ const words = {
 
 /** Tells a user what has become of a passkey: within the transaction that does it. */
 export function tellPasskey(
-  { postLetter, now, config }: FastifyInstance,
-  { id: userId, email, name }: Pick<User, 'id' | 'email' | 'name'>,
+  app: FastifyInstance,
+  user: Pick<User, 'id' | 'email' | 'name'>,
   what: keyof typeof words,
   passkey: string,
-): (tx: Db) => void {
+) {
   const [subject, sentence] = words[what]
-  return (tx) =>
-    postLetter(tx, now(), {
-      kind: 'notice',
-      email,
-      name,
-      reason: { because: 'user', userId },
-      data: {
-        subject,
-        paragraphs: [
-          `${sentence}.`,
-          'If it was not you, change your password at once, look at your passkeys, and tell Support.',
-        ],
-        facts: [
-          { name: 'Passkey', value: passkey },
-          { name: 'When', value: forReader(findUser(tx, userId) ?? anybody, () => dateTime(now())) },
-        ],
-        link: { words: 'Your passkeys', to: `${config.publicUrl}/profile/passkeys` },
-      },
-    })
+  return tellOfLogin(app, user, {
+    subject,
+    paragraphs: [
+      `${sentence}.`,
+      'If it was not you, change your password at once, look at your passkeys, and tell Support.',
+    ],
+    facts: [{ name: 'Passkey', value: passkey }],
+    link: { words: 'Your passkeys', to: `${app.config.publicUrl}/profile/passkeys` },
+  })
 }

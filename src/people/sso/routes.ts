@@ -10,6 +10,7 @@ import { actor, visitingActor } from '../../web/request/viewer.ts'
 import { refuseLostCookie } from '../log-in/page.ts'
 import { tooSoon } from '../log-in/throttle/attempt.ts'
 import { type Attempt, forgive } from '../log-in/throttle/data.ts'
+import { sayConnected } from './connected.ts'
 import { connectIdentity, findIdentity } from './data.ts'
 import { type Errand, type Flow, keepWaiting, newFlow, takeFlow } from './flow/flow.ts'
 import { tellSso } from './letter.ts'
@@ -123,19 +124,8 @@ async function arrive(request: FastifyRequest, reply: FastifyReply, { flow, told
 
 async function connect(request: FastifyRequest, reply: FastifyReply, { told, sso }: Back) {
   if (!request.viewer.user) return reply.seeOther('/login')
-  const result = connectIdentity(
-    request.server.db,
-    actor(request),
-    told,
-    tellSso(request.server, request.signedIn, 'connected'),
-  )
-  const words = {
-    saved: apart`You can log in with ${sso.name} now.`,
-    unchanged: apart`${sso.name} is connected already. Nothing was changed.`,
-    taken: apart`This login at ${sso.name} belongs to another user here. Nothing was changed.`,
-    'too-many': apart`You are connected with another login at ${sso.name}. Disconnect that first.`,
-  }
-  return reply.seeOther('/profile/sso', words[result])
+  const tell = tellSso(request.server, request.signedIn, 'connected')
+  return sayConnected(reply, sso.name, connectIdentity(request.server.db, actor(request), told, tell))
 }
 
 /** Who has just logged in there has confirmed who they are here. */

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { apart } from '../../../db/apart.ts'
 import { notFound, orNotFound } from '../../../web/answer/errors.ts'
@@ -7,6 +7,7 @@ import { newForm, readForm } from '../../../web/request/forms.ts'
 import { provedLately } from '../../../web/request/guard.ts'
 import { actor } from '../../../web/request/viewer.ts'
 import { findUser } from '../../data/users.ts'
+import { sayConnected } from '../connected.ts'
 import { connectIdentity, disconnectIdentity, findOwnIdentity } from '../data.ts'
 import { forgetWaiting, readWaiting } from '../flow/flow.ts'
 import { tellSso } from '../letter.ts'
@@ -74,24 +75,10 @@ export default async function ssoConnectingRoutes(app: FastifyInstance) {
     const form = readForm(waitingForm, request.body)
     if (!sso || !waiting || form.input?.identity !== waiting.sealed || whoIs(request, waiting.emailKey) !== 'owner')
       return reply.seeOther(page, 'This took longer than ten minutes. Log in there again.')
-    return connected(
-      request,
-      reply,
-      connectIdentity(db, actor(request), waiting, tellSso(app, request.signedIn, 'connected')),
-    )
-  })
-
-  function connected(request: FastifyRequest, reply: FastifyReply, result: ReturnType<typeof connectIdentity>) {
     forgetWaiting(request, reply)
-    const name = sso?.name ?? ''
-    const words = {
-      saved: apart`You can log in with ${name} now.`,
-      unchanged: apart`${name} is connected already. Nothing was changed.`,
-      taken: apart`This login at ${name} belongs to another user here. Nothing was changed.`,
-      'too-many': apart`You are connected with another login at ${name}. Disconnect that first.`,
-    }
-    return reply.seeOther(page, words[result])
-  }
+    const tell = tellSso(app, request.signedIn, 'connected')
+    return sayConnected(reply, sso.name, connectIdentity(db, actor(request), waiting, tell))
+  })
 }
 
 /** Whether the user with the address of the identity looks at the page: nobody else is connected with it. */
