@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { apart } from '../../db/apart.ts'
-import type { ListQuery } from '../../db/list.ts'
+import { dayAt, type ListQuery } from '../../db/list.ts'
 import { ownPath } from '../../web/answer/redirects.ts'
 import { networks, version } from '../../web/fields.ts'
 import { listDownload } from '../../web/lists/csv.ts'
@@ -148,11 +148,13 @@ const lackingIn = ({ member, server }: FastifyRequest) => ({
 
 const dayBegun = (at: number) => at - (at % day)
 
-/** The first moment of a day in UTC. */
+/** The beginning of a day that is in the calendar. */
 function dayOf(text: string): number | undefined {
-  const at = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN
-  return Number.isNaN(at) || new Date(at).toISOString().slice(0, 10) !== text ? undefined : at
+  const at = dayAt(text)
+  return at !== undefined && dayWords(at) === text ? at : undefined
 }
+
+const dayWords = (at: number) => new Date(at).toISOString().slice(0, 10)
 
 async function show(request: FastifyRequest, reply: FastifyReply, form?: Form) {
   const { id } = request.member.account
@@ -172,7 +174,7 @@ function valuesOf({ networks, secondFactorFrom, sessionTime, idleTime, version }
   const times = (time: number | null, unit: number) => (time === null ? '' : String(time / unit))
   return {
     networks,
-    secondFactorFrom: secondFactorFrom === null ? '' : new Date(secondFactorFrom).toISOString().slice(0, 10),
+    secondFactorFrom: secondFactorFrom === null ? '' : dayWords(secondFactorFrom),
     sessionHours: times(sessionTime, hour),
     idleMinutes: times(idleTime, minute),
     version: String(version),
