@@ -48,15 +48,7 @@ export function listKnownTokens(db: Db, accountId: AccountId, userId: UserId, wh
     // Those of the partner’s people end with their membership.
     which ? eq(apiTokens.fromPartner, false) : undefined,
   )
-  const first = db
-    .select({ name: users.name, lastFour: apiTokens.lastFour })
-    .from(apiTokens)
-    .innerJoin(users, eq(users.id, apiTokens.userId))
-    .where(where)
-    .orderBy(asc(apiTokens.id))
-    .limit(mostNamed)
-    .all()
-  return firstOf(first, () => countWhere(db, apiTokens, where))
+  return firstTokens(db, where, sql`${users.name}`)
 }
 
 /**
@@ -79,11 +71,13 @@ export function listWorkingTokens(
       ? or(owned, made)
       : owned
   const where = and(whose, isNull(apiTokens.endedAt), gt(apiTokens.expiresAt, at))
+  return firstTokens(db, where, sql`case when ${owned} then ${apiTokens.name} else ${users.name} end`)
+}
+
+/** The first tokens of a condition, by what they are called. */
+function firstTokens(db: Db, where: SQL | undefined, name: SQL<string>): FirstOf<KnownToken> {
   const first = db
-    .select({
-      name: sql<string>`case when ${owned} then ${apiTokens.name} else ${users.name} end`,
-      lastFour: apiTokens.lastFour,
-    })
+    .select({ name, lastFour: apiTokens.lastFour })
     .from(apiTokens)
     .innerJoin(users, eq(users.id, apiTokens.userId))
     .where(where)
