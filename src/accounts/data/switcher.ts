@@ -41,7 +41,7 @@ export function findOwnAccount(db: Db, userId: UserId, identifier: string): OwnA
 
 const ruledAccount = { ...ownAccount, rules: accountRules }
 
-/** With what it asks of whoever works in it. */
+/** An account of the user, with the rules that it sets for everybody who works in it. */
 export type RuledAccount = OwnAccount & { rules: AccountRules | null }
 
 const partnerAccounts = prepared((db, { userId, limit }: Placeholders<{ userId: UserId; limit: number }>) =>

@@ -121,7 +121,7 @@ export default async function securityRoutes(app: FastifyInstance) {
   })
 }
 
-/** What would close the account to whoever saves it, by field. */
+/** Why these settings would lock out the person who saves them, by field. */
 function problemsOf(
   { viewer, signedIn, ip, server }: FastifyRequest,
   { networks, secondFactorFrom }: AccountSecurity,
