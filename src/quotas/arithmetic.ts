@@ -96,6 +96,10 @@ export function nearestLimit(uses: Use[]): Use | undefined {
 
 /** From here on, in per cent of its number, a limit is near. */
 export const nearLimit = 80
+/** Whether a limit is near, reached or passed. One of nothing is not near while nothing is allocated. */
+export const isNear = ({ limit, allocated }: Use): boolean =>
+  limit !== null && allocated > 0 && allocated * 100 >= limit * nearLimit
+
 /** From here on it is used up. */
 export const fullLimit = 100
 

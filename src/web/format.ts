@@ -125,6 +125,13 @@ export function useInWords(allocated: number, limit: number, { unit }: { unit: s
   return `${used} ${between} ${withUnit(limit, { unit })}`
 }
 
+/** The part of a limit that is allocated, as the cells of lists draw it (app.css); undefined where there is nothing to draw. */
+export function twentieths({ allocated, limit }: { allocated: number; limit: number | null }): number | undefined {
+  if (limit === null || allocated > limit) return undefined
+  if (limit === 0) return 20
+  return Math.max(Math.floor((allocated / limit) * 20), allocated > 0 ? 1 : 0)
+}
+
 /** 0 for KiB to 3 for TiB; -1 for what is no storage. */
 const storageUnit = (unit: string) => 'KMGT'.indexOf(/^([KMGT])iB$/i.exec(unit)?.[1]?.toUpperCase() ?? '-')
 

@@ -141,7 +141,7 @@ export function hiddenButtons(): string[] {
         (form) => ![...form.elements].some((button) => button.matches('button:not([type=button])') && shown(button)),
       )
       // The bar for ticked rows comes with the first that is ticked. A passkey is made by a script alone; its page says so.
-      .filter((form) => !form.matches('[role=search], [aria-label="Ticked rows"], [action$="/profile/passkeys"]'))
+      .filter((form) => !form.matches('[role=search], #t, [action$="/profile/passkeys"]'))
       .map((form) => `${form.action} “${form.textContent?.trim().slice(0, 40)}”`)
   )
 }

@@ -64,7 +64,7 @@ for (const javaScriptEnabled of [true, false]) {
     const { page } = petra
     await petra.logIn('petra')
     await petra.goto('/partner/customers?sort=name-z')
-    const bar = page.getByRole('form', { name: 'Ticked rows' })
+    const bar = page.getByRole('group', { name: 'Ticked rows' })
     t.notOk(await bar.isVisible())
     const first = page.locator('tbody [name=c]').first()
     await first.check()

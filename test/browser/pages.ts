@@ -240,8 +240,8 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
       act: openMenu('views .menu'),
     },
     { name: 'customers-saved-view', who: petra, path: '/partner/customers?q=a&sort=name' },
-    { name: 'saved-view', who: petra, path: `/saved-views/${savedView?.id}` },
-    { name: 'saved-view-ended', who: petra, path: `/saved-views/${(savedView?.id ?? 0) + 2}` },
+    { name: 'saved-view', who: petra, path: `/saved-views/${savedView?.id}/name` },
+    { name: 'saved-view-ended', who: petra, path: `/saved-views/${(savedView?.id ?? 0) + 2}/name` },
     {
       name: 'saved-view-errors',
       who: petra,

@@ -124,6 +124,7 @@ const whoMay: Record<Group, string[]> = {
     'POST /profile/notifications',
     'POST /saved-views',
     'GET /saved-views/:savedView',
+    'GET /saved-views/:savedView/name',
     'POST /saved-views/:savedView/name',
     'POST /saved-views/:savedView/removal',
     'GET /profile',

@@ -218,14 +218,14 @@ const acts: Record<string, Act | string> = {
   'POST /saved-views/:savedView/name': {
     who: 'stella',
     first: saveAdmins,
-    page: '/saved-views/1',
+    page: '/saved-views/1/name',
     button: 'Save name',
     fields: { viewName: 'Managers' },
   },
   'POST /saved-views/:savedView/removal': {
     who: 'stella',
     first: saveAdmins,
-    page: '/saved-views/1',
+    page: '/saved-views/1/name',
     button: 'Remove view',
   },
   'POST /profile/display': { who: 'tom', page: '/profile', button: 'Save display', fields: { theme: 'dark' } },

@@ -12,7 +12,7 @@ import { accountList } from '../../support/accounts/data.ts'
 import { userList } from '../../support/users/data.ts'
 import { badRequest, notFound, orNotFound, withoutAccount } from '../../web/answer/errors.ts'
 import { viewName } from '../../web/fields.ts'
-import { listBefore, readListText } from '../../web/lists/list.ts'
+import { pathBefore, readListText } from '../../web/lists/list.ts'
 import {
   findSavedView,
   mostSavedViews,
@@ -73,7 +73,14 @@ export default async function savedViewRoutes(app: FastifyInstance) {
     return showNew(reply.code(422), form, back)
   })
 
+  // A tab: its list, on the page that it was pressed on.
   app.get('/saved-views/:savedView', see, async (request, reply) => {
+    const view = viewOf(request)
+    const works = queryOfView(view, listOf(view).spec) !== undefined
+    return reply.redirect(works ? addressBefore(request, view) : `/saved-views/${view.id}/name`, 303)
+  })
+
+  app.get('/saved-views/:savedView/name', see, async (request, reply) => {
     const view = viewOf(request)
     return showView(request, reply, view, newForm({ viewName: view.name }))
   })
@@ -139,7 +146,7 @@ function otherAccount({ viewer, server }: FastifyRequest, page: string, { accoun
 /** The list that a view’s page was opened from, as the view shows it: after its removal, it can be saved again there. */
 function addressBefore(request: FastifyRequest, view: SavedView): string {
   const list = listOf(view)
-  const [page] = listBefore(request).split('?', 1)
+  const page = request.formMeta?.back.split('?', 1)[0] || pathBefore(request)
   return addressOf(request, isPageOf(list, page) ? page : list.page, view)
 }
 

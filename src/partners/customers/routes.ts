@@ -5,7 +5,7 @@ import { apart } from '../../db/apart.ts'
 import { orTooMany, TooMany } from '../../mail/pace.ts'
 import { can } from '../../policy.ts'
 import { listProjects, projectList } from '../../projects/data.ts'
-import { isCounted, NotEnough, nearestLimit } from '../../quotas/arithmetic.ts'
+import { isCounted, isNear, NotEnough, nearestLimit } from '../../quotas/arithmetic.ts'
 import { projectQuota } from '../../quotas/data/limits.ts'
 import { poolBoundsProjects } from '../../quotas/data/pool.ts'
 import { limitsOfProjects, usesOf } from '../../quotas/data/uses.ts'
@@ -151,7 +151,9 @@ async function showCustomers(request: FastifyRequest, reply: FastifyReply, form?
       ...list,
       rows: list.rows.map((customer) => {
         const usesHere = uses.get(customer.id) ?? []
-        return { ...customer, projectUse: usesHere.find(isCounted), nearest: nearestLimit(usesHere) }
+        // That of projects has a column of its own, and limits that are far say nothing.
+        const nearest = nearestLimit(usesHere.filter((use) => !isCounted(use) && isNear(use)))
+        return { ...customer, projectUse: usesHere.find(isCounted), nearest }
       }),
     },
   })

@@ -45,6 +45,7 @@ export const accountList = {
     users: { head: 'Users', look: 'num wide', file: ({ users }) => users },
     status: {
       head: 'Status',
+      look: 'state',
       file: (account) => (account.deletedAt !== null ? 'deleted' : suspensionOf(account) ? 'suspended' : 'active'),
     },
     created: {

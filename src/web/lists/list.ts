@@ -142,6 +142,9 @@ export function refererQuery(request: FastifyRequest, path?: string): Record<str
   return referer && (path === undefined || referer.path === path) ? Object.fromEntries(referer.url.searchParams) : {}
 }
 
+/** The page of ours that a link or form was on. */
+export const pathBefore = (request: FastifyRequest): string | undefined => refererOf(request)?.path
+
 function refererOf({ headers: { referer }, server }: FastifyRequest): { url: URL; path: string } | undefined {
   if (!referer || !URL.canParse(referer)) return undefined
   const url = new URL(referer)

@@ -22,6 +22,7 @@ const byHeading = new Set([
   'not-narrow',
   'num',
   'person',
+  'state',
   'ticks',
   'trim',
   'who',

@@ -57,7 +57,7 @@ export const customerList = {
     projects: { head: 'Projects', look: 'muted' },
     status: {
       head: 'Status',
-      look: 'not-narrow',
+      look: 'state not-narrow',
       file: (customer) => (suspensionOf(customer) ? 'suspended' : 'active'),
     },
     created: {
@@ -66,7 +66,7 @@ export const customerList = {
       sorts: ['created', 'oldest'],
       file: ({ createdAt }) => isoTime(createdAt),
     },
-    nearest: { head: 'Nearest limit', look: 'mid' },
+    nearest: { head: 'Near a limit', look: 'mid' },
     // Read again by an import, which leaves a limit as it is where the cell is empty.
     'project limit': { file: ({ projectLimit }) => projectLimit ?? unlimited },
   },
