@@ -3,7 +3,6 @@ import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { is } from 'drizzle-orm'
-import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { type BaseSQLiteDatabase, SQLiteTransaction } from 'drizzle-orm/sqlite-core'
 import { root } from '../config.ts'
 import { secretsFile } from '../secrets.ts'
@@ -12,6 +11,7 @@ import { createPrivate, isThere, makeFolder, removeLeftovers } from './files.ts'
 import { takeLock } from './lock.ts'
 import { lastApplied, migrateOnce, newestMigration } from './migrate.ts'
 import { mustBeInPlace, rememberPlace, Unusable } from './place.ts'
+import { drizzleOn } from './signed.ts'
 import { StartError } from './start-error.ts'
 import { codeOf, type StorageProblem, storageProblem } from './storage-problem.ts'
 import { cleanAtStart } from './traces.ts'
@@ -95,7 +95,7 @@ function openAlone(dataDir: string, migrations: string): OpenDatabase {
   keepStatements(sqlite)
   rememberPlace(sqlite)
   return {
-    db: drizzle(sqlite),
+    db: drizzleOn(sqlite),
     close: () => {
       sqlite.close()
       lock.close()
@@ -132,14 +132,14 @@ const writes = channel('meshpanel:write')
 /** Opens a database file as it is. A caller that needs it alone takes the lock first. */
 export function openFile(file: string): OpenDatabase {
   const sqlite = connect(file)
-  return { db: drizzle(sqlite), close: () => sqlite.close() }
+  return { db: drizzleOn(sqlite), close: () => sqlite.close() }
 }
 
 /** Opens a database file to read it, also while the panel runs on it. */
 export function openToRead(file: string): OpenDatabase {
   const sqlite = new Database(file, { readonly: true, fileMustExist: true })
   sqlite.pragma(`busy_timeout = ${longestWait}`)
-  return { db: drizzle(sqlite), close: () => sqlite.close() }
+  return { db: drizzleOn(sqlite), close: () => sqlite.close() }
 }
 
 /** Who acts. `stillMay` throws if the right to act is gone; null means the panel itself, or an act that a token allows. */

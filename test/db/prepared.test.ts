@@ -1,4 +1,4 @@
-import { and, asc } from 'drizzle-orm'
+import { and, asc, inArray } from 'drizzle-orm'
 import t from 'tap'
 import { asUserId } from '../../src/db/ids.ts'
 import { openDatabase } from '../../src/db/open.ts'
@@ -102,4 +102,17 @@ t.test('what is missing, misspelt or of another type does not run', async (t) =>
   t.equal(placeholdersOf(values).accountId, undefined)
   // @ts-expect-error: a user’s id is no text
   t.ok(equals(memberships.userId, placeholdersOf(values).role))
+})
+
+t.test('values are signed, so that SQLite does not plan a query for them again', async (t) => {
+  const { db, close } = openDatabase(newFolder())
+  t.teardown(close)
+  const { sql, params } = db
+    .select()
+    .from(users)
+    .where(and(equals(users.emailKey, placeholdersOf({ emailKey: '' }).emailKey), inArray(users.id, [asUserId(1)])))
+    .limit(2)
+    .toSQL()
+  t.equal(params.length, 3)
+  t.same(sql.match(/.\?/g), ['+?', '+?', '+?'])
 })

@@ -65,7 +65,7 @@ t.test(
         t.same(page, atOnce, name)
         const parts = sources.filter(
           (source) =>
-            /limit \?/i.test(source) &&
+            /limit \+\?/i.test(source) &&
             !/offset|memberships as person/.test(source) &&
             /instr\(|"kind" >=/.test(source),
         )

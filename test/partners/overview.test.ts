@@ -64,7 +64,7 @@ t.test('after each act of a partner its figures are what a new count says', asyn
   let looks = 0
   const prepare = sqlite(panel).prepare.bind(sqlite(panel))
   sqlite(panel).prepare = ((source: string) => {
-    if (/"id" > \?\) order by "accounts"\."id" asc limit/.test(source)) looks++
+    if (/"id" > \+\?\) order by "accounts"\."id" asc limit/.test(source)) looks++
     return prepare(source)
   }) as typeof prepare
   const customers = '/partner/customers'
