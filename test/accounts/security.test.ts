@@ -90,7 +90,7 @@ t.test('from a day on, an account is closed to people without a second factor', 
   const { secret } = await enrol(panel, stella)
   await save(stella, { secondFactorFrom: from })
   t.equal(rulesOf(panel)?.secondFactorFrom, Date.parse(from))
-  const page = await stella.get('/customer/security')
+  const page = await stella.get('/customer/users?factor=none')
   t.match(page.text, 'Tom', 'who has none is listed')
   t.notMatch(page.root.querySelector('#list')?.text, 'Stella')
   const told = panel.db.select().from(letters).where(eq(letters.subject, 'Acme asks for two-factor login')).all()

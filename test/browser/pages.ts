@@ -383,6 +383,7 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
       },
     },
     { name: 'users-user', who: tom, path: '/customer/users' },
+    { name: 'users-factor', who: stella, path: '/customer/users?factor=none' },
     { name: 'user-removal', who: stella, path: `/customer/users/${tomsId}/removal` },
     {
       name: 'copy-link',

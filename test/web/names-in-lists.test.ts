@@ -28,7 +28,6 @@ const searched: Record<string, [who: keyof typeof cast, path: string, prefix?: s
     ['petra', '/partner/customers/acme/users'],
   ],
   'service-users': [['stella', '/customer/service-users']],
-  'without-second-factor': [['stella', '/customer/security']],
   invitations: [
     ['stella', '/customer/users', 'invited-'],
     ['petra', '/partner/customers/acme/users', 'invited-'],
@@ -116,7 +115,7 @@ t.test('every list finds a name as people type it', async (t) => {
   const specs = await listsOfTheCode()
   t.ok(specs.length > 20, `${specs.length} lists`)
   t.same(
-    specs.map((spec) => spec.name).toSorted(),
+    [...new Set(specs.map((spec) => spec.name))].toSorted(),
     [...Object.keys(searched), ...Object.keys(unsearched)].toSorted(),
     'no list is forgotten here',
   )
@@ -222,8 +221,9 @@ t.test('every list that is sorted by name is sorted so, page by page, there and 
     'customers',
     'projects',
     'service-users',
+    // As everybody sees them, and as admins do.
     'users',
-    'without-second-factor',
+    'users',
   ])
 
   const many = [...order, ...Array.from({ length: 50 }, (_, n) => `Shop ${n}`)]

@@ -115,6 +115,8 @@ const lists = {
     '/projects/website?q=user',
     '/customer/users?sort=joined',
     '/customer/users?role=member&q=us',
+    '/customer/users?factor=none',
+    '/customer/users?factor=none&q=us',
     '/customer/users?invited-q=guest',
     '/customer/projects',
     '/customer/projects/deleted',

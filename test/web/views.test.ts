@@ -60,10 +60,10 @@ t.test('the views of customers count what they show, at once after an act', asyn
 t.test('the views of users count them by role, and lead to the invitations', async (t) => {
   const panel = await startApp(t)
   const stella = await panel.signIn('stella')
-  t.same(tabsOf(await stella.get('/customer/users')), ['All 2', 'Admins 1', 'Users 1'])
+  t.same(tabsOf(await stella.get('/customer/users')), ['All 2', 'Admins 1', 'Users 1', 'No second factor'])
   await stella.submit('/customer/users', 'Invite', { name: 'Guest', email: 'guest@acme.example' })
   const page = await stella.get('/customer/users')
-  t.same(tabsOf(page), ['All 2', 'Admins 1', 'Users 1', 'Invited 1'])
+  t.same(tabsOf(page), ['All 2', 'Admins 1', 'Users 1', 'No second factor', 'Invited 1'])
   t.ok(page.root.querySelector(tab(page, 'Invited').replace(/^[^#]*/, '')))
   const admins = await stella.get(tab(page, 'Admins'))
   t.match(shown(admins), 'Admins')

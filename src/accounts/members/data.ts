@@ -34,7 +34,7 @@ export type Member = {
   active: number
 }
 
-const memberFields = {
+export const memberFields = {
   userId: users.id,
   name: users.name,
   email: users.email,
@@ -70,17 +70,21 @@ export const memberList = {
 
 export type MemberFilter = keyof typeof memberList.filters
 
+/** What the search and the filters leave of an account's users. */
+export function narrowedMembers(db: Db, { q, filters }: ListQuery<MemberFilter>) {
+  return and(
+    filters.role ? eq(memberships.role, filters.role as Role) : undefined,
+    matches(db, { table: 'users', id: memberships.userId, text: memberships.search }, q),
+  )
+}
+
 /** An account's users. */
 export function listMembers(db: Db, accountId: AccountId, query: ListQuery<MemberFilter>): List<Member> {
-  const { role } = query.filters
   const values = { accountId }
   const condition = equals(memberships.accountId, placeholdersOf(values).accountId)
   return readPage(db, memberList, query, {
     values,
-    narrowed: and(
-      role ? eq(memberships.role, role as Role) : undefined,
-      matches(db, { table: 'users', id: memberships.userId, text: memberships.search }, query.q),
-    ),
+    narrowed: narrowedMembers(db, query),
     rows: ({ where, orderBy, limit }) =>
       db
         .select(memberFields)

@@ -1,15 +1,19 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { apart } from '../../db/apart.ts'
 import { asProjectId } from '../../db/ids.ts'
-import type { AccountKind } from '../../policy.ts'
+import type { ListQuery } from '../../db/list.ts'
+import { type AccountKind, can } from '../../policy.ts'
 import { countProjects, findProjectsById, listProjectChoices, withChosen } from '../../projects/data.ts'
 import { roleName } from '../../roles.ts'
 import { readId } from '../../web/fields.ts'
+import { listDownload } from '../../web/lists/csv.ts'
 import { listAddress, readList } from '../../web/lists/list.ts'
 import { readRemembered } from '../../web/lists/remembered.ts'
+import { readInTurns } from '../../web/lists/turns.ts'
 import { type Form, newForm } from '../../web/request/forms.ts'
 import { invitationList, listInvitations } from '../invitations/data/listing.ts'
 import { listMembers, memberList } from './data.ts'
+import { type FactorFilter, listMembersWithFactors, memberListWithFactors } from './factors/data.ts'
 import { memberViews } from './views.ts'
 
 /** How many projects the invitation form offers; more are given under Account Settings → Projects. */
@@ -19,7 +23,7 @@ const choices = 10
 export const invitedPrefix = 'invited-'
 
 /** The account's users and invitations, with the form that invites. */
-export function showMembers(
+export async function showMembers(
   request: FastifyRequest,
   reply: FastifyReply,
   { form, problem = '' }: { form?: Form; problem?: string } = {},
@@ -30,7 +34,7 @@ export function showMembers(
     .flat()
     .flatMap((id) => readId(id) ?? [])
     .map(asProjectId)
-  const list = listMembers(db, account.id, readRemembered(request, memberList))
+  const list = await readMembers(request)
   const invitations = listInvitations(db, account.id, readList(request, invitationList, invitedPrefix))
   return reply.page('accounts/members/index', {
     title: 'Users',
@@ -38,12 +42,42 @@ export function showMembers(
     problem,
     choices: withChosen(listProjectChoices(db, account.id, choices), findProjectsById(db, account.id, chosen)),
     projectCount: countProjects(db, account.id),
-    views: memberViews(db, account.id),
+    views: memberViews(db, account.id, seesFactors(request)),
     list,
     invitations,
     address: usersAddress(list, invitations),
     now: now(),
   })
+}
+
+/** Who decides what an account asks of its users sees what they have: nobody else may know whose password alone is enough. */
+const seesFactors = ({ viewer }: FastifyRequest) => can(viewer.standings, 'account.secure')
+
+const factorsIn = ({ member, server }: FastifyRequest) => ({
+  accountId: member.account.id,
+  host: server.config.passkeyHost,
+})
+
+function readMembers(request: FastifyRequest) {
+  const { db } = request.server
+  if (!seesFactors(request)) return listMembers(db, request.member.account.id, readRemembered(request, memberList))
+  const list = (query: ListQuery<FactorFilter>) => listMembersWithFactors(db, factorsIn(request), query)
+  const query = readRemembered(request, memberListWithFactors)
+  return query.filters.factor ? readInTurns(request, list, query) : list(query)
+}
+
+/** The list of users as a file, where it is asked for. */
+export function downloadMembers(request: FastifyRequest, reply: FastifyReply) {
+  const { db } = request.server
+  return seesFactors(request)
+    ? listDownload(request, reply, {
+        spec: memberListWithFactors,
+        list: (query) => listMembersWithFactors(db, factorsIn(request), query),
+      })
+    : listDownload(request, reply, {
+        spec: memberList,
+        list: (query) => listMembers(db, request.member.account.id, query),
+      })
 }
 
 type Shown = Parameters<typeof listAddress>[1]

@@ -14,8 +14,8 @@ import { readForm } from '../../web/request/forms.ts'
 import { actor } from '../../web/request/viewer.ts'
 import { invitationList, listInvitations } from '../invitations/data/listing.ts'
 import { invite } from '../invitations/data/sending.ts'
-import { findMember, listMembers, memberList } from './data.ts'
-import { invitedPrefix, showMembers } from './page.ts'
+import { findMember } from './data.ts'
+import { downloadMembers, invitedPrefix, showMembers } from './page.ts'
 
 const invitation = z.strictObject({
   name: personName(),
@@ -32,7 +32,7 @@ export default async function memberRoutes(app: FastifyInstance) {
   app.get('/customer/users', { config: { can: 'people.see' } }, async (request, reply) => {
     const { id } = request.member.account
     return (
-      listDownload(request, reply, { spec: memberList, list: (query) => listMembers(db, id, query) }) ??
+      downloadMembers(request, reply) ??
       listDownload(request, reply, {
         spec: invitationList,
         list: (query) => listInvitations(db, id, query),

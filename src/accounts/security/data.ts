@@ -1,12 +1,8 @@
-import { and, asc, eq, isNull, not, sql } from 'drizzle-orm'
-import type { AccountId, UserId } from '../../db/ids.ts'
-import { type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
+import { and, asc, eq, isNull, not, type SQL, sql } from 'drizzle-orm'
+import type { AccountId } from '../../db/ids.ts'
 import { type Db, write } from '../../db/open.ts'
-import { equals, placeholdersOf } from '../../db/prepared.ts'
 import { accountSecurity, memberships, users } from '../../db/schema.ts'
-import { matches } from '../../db/search.ts'
 import type { MailContext } from '../../mail/outbox.ts'
-import type { Role } from '../../policy.ts'
 import { type Actor, record } from '../../records/record.ts'
 import type { AccountRules } from '../../web/request/viewer.ts'
 import { tellSecondFactor } from '../notices/data/notices.ts'
@@ -32,67 +28,12 @@ export function findSecurity(db: Db, accountId: AccountId): AccountSecurity {
   return security
 }
 
-/** Whether a user has no second factor: for a query that joins users. Passkeys count at the host where they can be used. */
-const lacksSecondFactor = (host: string) =>
-  and(
-    isNull(users.totpSecret),
-    not(sql`exists (select 1 from passkeys as own where own.user_id = ${users.id} and own.host = ${host})`),
-  )
+/** Whether a user has a passkey at the host where it can be used: for a query that joins users. */
+export const passkeyAt = (host: SQL | string) =>
+  sql<number>`exists (select 1 from passkeys as own where own.user_id = ${users.id} and own.host = ${host})`
 
-export type Lacking = { userId: UserId; name: string; email: string; role: Role; sortKey: string }
-
-export const lackingList = {
-  name: 'without-second-factor',
-  id: memberships.userId,
-  idOf: (person) => person.userId,
-  sorts: { name: { words: 'Name', column: memberships.sortKey, order: 'asc', value: (person) => person.sortKey } },
-  columns: {
-    name: { head: 'Name', look: 'main who person', file: ({ name }) => name },
-    'e-mail': { file: ({ email }) => email },
-    role: { head: 'Role', file: ({ role }) => role },
-  },
-  filters: {},
-} as const satisfies ListSpec<Lacking>
-
-/** An account’s people who have no second factor. Only its admins read it: it says whose password alone is enough. */
-export function listLacking(
-  db: Db,
-  { accountId, host }: { accountId: AccountId; host: string },
-  query: ListQuery,
-): List<Lacking> {
-  const values = { accountId }
-  const condition = equals(memberships.accountId, placeholdersOf(values).accountId)
-  return readPage(db, lackingList, query, {
-    values,
-    narrowed: and(
-      lacksSecondFactor(host),
-      matches(db, { table: 'users', id: memberships.userId, text: memberships.search }, query.q),
-    ),
-    among: { table: memberships, own: condition },
-    rows: ({ where, orderBy, limit }) =>
-      db
-        .select({
-          userId: users.id,
-          name: users.name,
-          email: users.email,
-          role: memberships.role,
-          sortKey: memberships.sortKey,
-        })
-        .from(memberships)
-        .innerJoin(users, eq(users.id, memberships.userId))
-        .where(and(condition, where))
-        .orderBy(...orderBy)
-        .limit(limit),
-    counted: ({ where, limit }) =>
-      db
-        .select({ one: memberships.userId })
-        .from(memberships)
-        .innerJoin(users, eq(users.id, memberships.userId))
-        .where(and(condition, where))
-        .limit(limit),
-    seen: (rows) => rows,
-  })
-}
+/** Whether a user has no second factor: for a query that joins users. */
+export const lacksSecondFactor = (host: SQL | string) => and(isNull(users.totpSecret), not(passkeyAt(host)))
 
 /** An account’s people without a second factor, at most so many. */
 function listToTell(db: Db, accountId: AccountId, host: string, limit: number) {

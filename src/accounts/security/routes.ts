@@ -1,17 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { apart } from '../../db/apart.ts'
-import { dayAt, type ListQuery } from '../../db/list.ts'
+import { dayAt } from '../../db/list.ts'
 import { ownPath } from '../../web/answer/redirects.ts'
 import { networks, version } from '../../web/fields.ts'
-import { listDownload } from '../../web/lists/csv.ts'
-import { readList } from '../../web/lists/list.ts'
-import { readInTurns } from '../../web/lists/turns.ts'
 import { isInNetworks } from '../../web/networks.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { actor, supportActor } from '../../web/request/viewer.ts'
 import { supportedAccount } from '../scope.ts'
-import { type AccountSecurity, findSecurity, lackingList, liftSecurity, listLacking, saveSecurity } from './data.ts'
+import { type AccountSecurity, findSecurity, liftSecurity, saveSecurity } from './data.ts'
 
 const minute = 60_000
 const hour = 60 * minute
@@ -51,10 +48,7 @@ const back = z.strictObject({ next: z.string().default('/') })
 export default async function securityRoutes(app: FastifyInstance) {
   const { db } = app
 
-  app.get('/customer/security', { config: { can: 'account.secure' } }, async (request, reply) => {
-    const list = (query: ListQuery) => listLacking(db, lackingIn(request), query)
-    return listDownload(request, reply, { spec: lackingList, list }) ?? show(request, reply)
-  })
+  app.get('/customer/security', { config: { can: 'account.secure' } }, async (request, reply) => show(request, reply))
 
   app.post(
     '/customer/security',
@@ -141,11 +135,6 @@ function problemsOf(
   return {}
 }
 
-const lackingIn = ({ member, server }: FastifyRequest) => ({
-  accountId: member.account.id,
-  host: server.config.passkeyHost,
-})
-
 const dayBegun = (at: number) => at - (at % day)
 
 /** The beginning of a day that is in the calendar. */
@@ -156,17 +145,12 @@ function dayOf(text: string): number | undefined {
 
 const dayWords = (at: number) => new Date(at).toISOString().slice(0, 10)
 
-async function show(request: FastifyRequest, reply: FastifyReply, form?: Form) {
+function show(request: FastifyRequest, reply: FastifyReply, form?: Form) {
   const { id } = request.member.account
   return reply.page('accounts/security/index', {
     title: 'Security',
     form: form ?? newForm(valuesOf(findSecurity(request.server.db, id))),
     ip: request.ip,
-    list: await readInTurns(
-      request,
-      (query) => listLacking(request.server.db, lackingIn(request), query),
-      readList(request, lackingList),
-    ),
   })
 }
 

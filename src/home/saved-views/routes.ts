@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import * as z from 'zod'
 import { findAccount } from '../../accounts/data/account.ts'
 import { findOwnAccount } from '../../accounts/data/switcher.ts'
-import { memberList } from '../../accounts/members/data.ts'
+import { memberListWithFactors } from '../../accounts/members/factors/data.ts'
 import { apart } from '../../db/apart.ts'
 import type { AccountId } from '../../db/ids.ts'
 import type { ListSpec } from '../../db/list.ts'
@@ -32,7 +32,7 @@ type Saveable = { spec: ListSpec<never>; page: string; elsewhere?: RegExp; ofSup
 /** Support’s lists belong to no account. */
 const lists: Saveable[] = [
   { spec: customerList, page: '/partner/customers' },
-  { spec: memberList, page: '/customer/users', elsewhere: /^\/partner\/customers\/[a-z0-9-]{2,32}\/users$/ },
+  { spec: memberListWithFactors, page: '/customer/users', elsewhere: /^\/partner\/customers\/[a-z0-9-]{2,32}\/users$/ },
   { spec: accountList, page: '/support/accounts', ofSupport: true },
   { spec: userList, page: '/support/users', ofSupport: true },
 ]

@@ -28,7 +28,7 @@ export type Views = {
   >
   'accounts/members/removal': Names<'ends' | 'member'>
   'accounts/members/role': Names<'member'>
-  'accounts/security/index': Names<'form' | 'ip' | 'list'>
+  'accounts/security/index': Names<'form' | 'ip'>
   'accounts/service-users/index': Names<'form' | 'list'>
   'accounts/service-users/removal': Names<'service'>
   'accounts/service-users/service-user': Names<'change' | 'families' | 'form' | 'lifetimes' | 'service' | 'tokens'>

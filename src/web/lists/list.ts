@@ -82,6 +82,7 @@ export const listFilterNames: Record<string, string> = {
   used: 'Use',
   tag: 'Tag',
   role: 'Role',
+  factor: 'Second factor',
   kind: 'Kind',
   state: 'State',
   person: 'Person',

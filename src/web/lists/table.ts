@@ -18,6 +18,7 @@ const byHeading = new Set([
   'acts',
   'main',
   'mid',
+  'factor',
   'muted',
   'not-narrow',
   'num',

@@ -6,7 +6,7 @@ import { readId } from '../../../web/fields.ts'
 import { readListText } from '../../../web/lists/list.ts'
 import { readForm } from '../../../web/request/forms.ts'
 import { actor } from '../../../web/request/viewer.ts'
-import { memberList } from '../../members/data.ts'
+import { memberListWithFactors } from '../../members/factors/data.ts'
 import { invitedPrefix, usersAddress } from '../../members/page.ts'
 import { invitationList } from '../data/listing.ts'
 import { listPendingAmong } from '../data/ticked.ts'
@@ -104,7 +104,7 @@ function readIds(given: unknown[]): number[] {
 function usersAt(given: unknown): string {
   const query = typeof given === 'string' ? given : ''
   return usersAddress(
-    { ...readListText(query, memberList), spec: memberList },
+    { ...readListText(query, memberListWithFactors), spec: memberListWithFactors },
     { ...readListText(query, invitationList, invitedPrefix), spec: invitationList },
   )
 }
