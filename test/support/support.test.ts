@@ -2,7 +2,7 @@ import { eq, isNull } from 'drizzle-orm'
 import t from 'tap'
 import { accounts, imports, invitations, limits } from '../../src/db/schema.ts'
 import { cast } from '../../src/demo.ts'
-import { type Panel, publicUrl, startApp, userId } from '../harness.ts'
+import { type Panel, publicUrl, startApp, there, userId } from '../harness.ts'
 import { linkIn, startMailServer } from '../smtp.ts'
 
 const newAccount = {
@@ -54,6 +54,28 @@ t.test('Support creates an account, and its first admin is invited at once', asy
   t.equal(home.activeAccount, 'Wayne')
   t.ok(home.settingsMenu.includes('Partner Area'))
   t.equal((await greta.submit('/partner/customers', 'Create customer', { name: 'First' })).status, 303)
+})
+
+t.test('a partner’s customers are counted up to 1,000', async (t) => {
+  const panel = await startApp(t)
+  const partnerId = there(account(panel, 'cloudhaus')).id
+  const add = (n: number) => ({
+    kind: 'customer' as const,
+    name: `N ${n}`,
+    identifier: `n-${n}`,
+    partnerId,
+    search: '',
+  })
+  const createdAt = Date.now()
+  const more = Array.from({ length: 999 }, (_, n) => ({ ...add(n), createdAt, sortKey: '' }))
+  panel.db.insert(accounts).values(more).run()
+  const olga = await panel.signIn('olga')
+  const list = '/support/accounts?kind=partner'
+  t.match((await olga.get(list)).row('cloudhaus'), 'Partner, 1,000+ customers')
+  panel.db.update(accounts).set({ deletedAt: createdAt }).where(eq(accounts.identifier, 'n-0')).run()
+  t.match((await olga.get(list)).row('cloudhaus'), 'Partner, 1,000 customers')
+  panel.db.update(accounts).set({ deletedAt: createdAt }).where(eq(accounts.identifier, 'n-1')).run()
+  t.match((await olga.get(list)).row('cloudhaus'), 'Partner, 999 customers')
 })
 
 t.test('what is wrong with a new account is said at its field, and nothing is stored', async (t) => {

@@ -7,22 +7,22 @@ import { hasAdmin } from '../../accounts/members/data.ts'
 import { countSuspended } from '../../accounts/suspension/data.ts'
 import { countForTab, isFew } from '../../db/counting.ts'
 import { isDeleted, restorableUntil } from '../../db/deletion.ts'
+import type { AccountId } from '../../db/ids.ts'
 import { betweenDays, isoTime, type List, type ListQuery, type ListSpec, readPage } from '../../db/list.ts'
 import { type Db, write } from '../../db/open.ts'
 import { accounts } from '../../db/schema.ts'
-import { amongFew } from '../../db/search.ts'
+import { amongFew, isOneOf } from '../../db/search.ts'
 import { type FoundBy, matchWithPeople } from '../../db/search-people.ts'
 import { isActive, isAmongSuspended, isSuspended, suspensionOf } from '../../db/suspension.ts'
 import type { Person } from '../../records/record.ts'
 import { adminRole } from '../../roles.ts'
-import { upTo } from '../../web/format.ts'
+import { number, plural, upTo } from '../../web/format.ts'
 
 // Support sees all accounts and users: the only data functions without a tenant.
 
 export type AccountRow = Account & {
   partnerName: string | null
   users: number
-  customers: number
   /** 1 where Support looks after it, or restores it: it has no partner, or its partner cannot act now. */
   ofSupport: number
   /** Until when a deleted one can be restored. */
@@ -112,7 +112,6 @@ export function listAccounts(db: Db, query: ListQuery<AccountFilter>): List<Acco
           partnerName: partner.name,
           ofSupport: isOfSupport,
           users: sql<number>`(select count(*) from memberships as own where own.account_id = accounts.id)`,
-          customers: sql<number>`(select count(*) from accounts as customer where customer.partner_id = accounts.id and customer.deleted_at is null)`,
         })
         .from(accounts)
         .leftJoin(partner, eq(partner.id, accounts.partnerId))
@@ -124,6 +123,22 @@ export function listAccounts(db: Db, query: ListQuery<AccountFilter>): List<Acco
     seen: (rows) =>
       rows.map(({ account, ...more }) => ({ ...account, ...more, until: restorableUntil(account.deletedAt ?? 0) })),
   })
+}
+
+/** So many customers of a partner are counted. */
+const mostCustomers = 1_000
+
+/** How many customers each of these accounts has: “12 customers”, “1,000+ customers”. */
+export function customerCounts(db: Db, ids: AccountId[]): Map<AccountId, string> {
+  const customer = sql`select 1 from accounts as customer where customer.partner_id = accounts.id and customer.deleted_at is null`
+  return new Map(
+    db
+      .select({ id: accounts.id, n: sql<number>`(select count(*) from (${customer} limit ${mostCustomers + 1}))` })
+      .from(accounts)
+      .where(isOneOf(accounts.id, ids))
+      .all()
+      .map(({ id, n }) => [id, n > mostCustomers ? `${number(mostCustomers)}+ customers` : plural(n, 'customer')]),
+  )
 }
 
 /**

@@ -15,7 +15,7 @@ import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { supportActor } from '../../web/request/viewer.ts'
 import { freeWords, takenWords } from '../../web/taken.ts'
 import { senderOf } from '../scope.ts'
-import { accountList, accountViews, listAccounts, openAccount } from './data.ts'
+import { accountList, accountViews, customerCounts, listAccounts, openAccount } from './data.ts'
 
 const newAccount = z
   .strictObject({
@@ -108,6 +108,10 @@ async function showAccounts(request: FastifyRequest, reply: FastifyReply, form?:
     requests: listPendingRequests(db, readList(request, partnerRequestList, requestPrefix)),
     requestPrefix,
     views: accountViews(db),
+    customers: customerCounts(
+      db,
+      list.rows.flatMap(({ id, kind }) => (kind === 'partner' ? [id] : [])),
+    ),
     list,
   })
 }

@@ -226,7 +226,7 @@ export type Views = {
   >
   'quotas/support-requests': Names<'list'>
   'support/account-users': Names<'admins' | 'details' | 'form' | 'invitations' | 'list' | 'now'>
-  'support/accounts': Names<'form' | 'list' | 'requestPrefix' | 'requests' | 'views'>
+  'support/accounts': Names<'customers' | 'form' | 'list' | 'requestPrefix' | 'requests' | 'views'>
   'support/letter': Names<'letter' | 'text'>
   'support/mail': Names<'failed' | 'list' | 'toServer'>
   'support/security': Names<'details' | 'rules'>
