@@ -18,8 +18,8 @@ export const keptCount = untilWritten<number>()
 const mostOfTab = 10_000
 
 /** How many rows a tab shows, and whether there are more. `key` names the count; nothing is counted anew until something is written. */
-export function countForTab(db: Db, key: string, rows: { limit: (most: number) => SQLWrapper }) {
-  const n = keptCount(db, key, () => countRows(db, rows.limit(mostOfTab + 1)))
+export function countForTab(db: Db, key: string, rows: () => { limit: (most: number) => SQLWrapper }) {
+  const n = keptCount(db, key, () => countRows(db, rows().limit(mostOfTab + 1)))
   return { n: Math.min(n, mostOfTab), more: n > mostOfTab }
 }
 

@@ -4,7 +4,7 @@ import { proposeIdentifier } from '../db/identifiers.ts'
 import { type AccountId, asUserId, type ProjectId, type UserId } from '../db/ids.ts'
 import { isoTime, type List, type ListQuery, type ListSpec, readPage } from '../db/list.ts'
 import { type Db, write } from '../db/open.ts'
-import { placeholdersOf } from '../db/prepared.ts'
+import { equals, type Placeholders, placeholdersOf, prepared } from '../db/prepared.ts'
 import { memberships, projectAccess, projects } from '../db/schema.ts'
 import { matches } from '../db/search.ts'
 import type { ProjectRole } from '../policy.ts'
@@ -104,14 +104,15 @@ export function listProjects(db: Db, accountId: AccountId, looker: Looker, query
 
 /** How many projects an account has. */
 export function countProjects(db: Db, accountId: AccountId): number {
-  return (
-    db
-      .select({ n: count() })
-      .from(projects)
-      .where(and(eq(projects.accountId, accountId), isNull(projects.deletedAt)))
-      .get()?.n ?? 0
-  )
+  return countOf(db).get({ accountId })?.n ?? 0
 }
+
+const countOf = prepared((db, { accountId }: Placeholders<{ accountId: AccountId }>) =>
+  db.select({ n: count() }).from(projects).where(livingIn(accountId)).prepare(),
+)
+
+const livingIn = (accountId: Placeholders<{ accountId: AccountId }>['accountId']) =>
+  and(equals(projects.accountId, accountId), isNull(projects.deletedAt))
 
 /** Undefined for a foreign, deleted or missing project, and for one that the looker has no access to. */
 export function findProject(db: Db, accountId: AccountId, looker: Looker, identifier: string): SeenProject | undefined {
@@ -135,14 +136,18 @@ export type ProjectChoice = Pick<Project, 'id' | 'name' | 'identifier'>
 
 /** The first projects by name, for the choices of a form. */
 export function listProjectChoices(db: Db, accountId: AccountId, limit: number): ProjectChoice[] {
-  return db
+  return choicesOf(db).all({ accountId, limit })
+}
+
+const choicesOf = prepared((db, { accountId, limit }: Placeholders<{ accountId: AccountId; limit: number }>) =>
+  db
     .select({ id: projects.id, name: projects.name, identifier: projects.identifier })
     .from(projects)
-    .where(and(eq(projects.accountId, accountId), isNull(projects.deletedAt)))
+    .where(livingIn(accountId))
     .orderBy(asc(projects.sortKey))
     .limit(limit)
-    .all()
-}
+    .prepare(),
+)
 
 /** The choices, followed by those that are already chosen. */
 export function withChosen(choices: ProjectChoice[], chosen: ProjectChoice[]): ProjectChoice[] {

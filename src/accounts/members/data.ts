@@ -105,8 +105,8 @@ export function countMembers(db: Db, accountId: AccountId): number {
 
 /** How many users of an account have a role, or any. */
 export function countRole(db: Db, accountId: AccountId, role?: Role) {
-  const inRole = and(eq(memberships.accountId, accountId), role ? eq(memberships.role, role) : undefined)
-  const rows = db.select({ one: memberships.userId }).from(memberships).where(inRole)
+  const inRole = () => and(eq(memberships.accountId, accountId), role ? eq(memberships.role, role) : undefined)
+  const rows = () => db.select({ one: memberships.userId }).from(memberships).where(inRole())
   return countForTab(db, `users ${accountId} ${role ?? ''}`, rows)
 }
 

@@ -51,10 +51,11 @@ export function suspendAccount(
 
 /** How many accounts are suspended in the whole installation, counted as far as a tab shows it. */
 export function countSuspended(db: Db) {
-  const rows = db
-    .select({ one: accounts.id })
-    .from(accounts)
-    .where(and(isNull(accounts.deletedAt), isSuspended))
+  const rows = () =>
+    db
+      .select({ one: accounts.id })
+      .from(accounts)
+      .where(and(isNull(accounts.deletedAt), isSuspended))
   return countForTab(db, 'all accounts: suspended', rows)
 }
 

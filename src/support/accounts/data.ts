@@ -69,7 +69,7 @@ export type AccountFilter = keyof typeof accountList.filters
 /** The tabs of the list. How many have no admin is not counted: each would have to be looked at. */
 export function accountViews(db: Db) {
   const view = (label: string, filters: Partial<Record<AccountFilter, string>>, where: SQL | undefined) => {
-    const rows = db.select({ one: accounts.id }).from(accounts).where(where)
+    const rows = () => db.select({ one: accounts.id }).from(accounts).where(where)
     return { label, filters, n: upTo(countForTab(db, `all accounts: ${label}`, rows)), look: '' }
   }
   const living = isNull(accounts.deletedAt)

@@ -44,10 +44,11 @@ const conditions = { All: undefined, Disabled: isNotNull(users.disabledAt), Supp
 /** The few of a condition are read by the index that has only these, not among all people. */
 function countUsers(db: Db, label: keyof typeof conditions) {
   const condition = conditions[label]
-  const rows = db
-    .select({ one: users.id })
-    .from(users)
-    .where(condition ? and(condition, amongFew(people)) : people)
+  const rows = () =>
+    db
+      .select({ one: users.id })
+      .from(users)
+      .where(condition ? and(condition, amongFew(people)) : people)
   return countForTab(db, `all users: ${label}`, rows)
 }
 
