@@ -5,7 +5,10 @@ import { caretakerOf } from '../accounts/data/caretaker.ts'
 import { supportedAccount } from '../accounts/scope.ts'
 import { apart } from '../db/apart.ts'
 import type { AccountId } from '../db/ids.ts'
+import { firstPage } from '../db/list.ts'
 import type { Db } from '../db/open.ts'
+import { listRecords, recordList, sinceTie } from '../history/data/records.ts'
+import type { Scope } from '../history/data/scope.ts'
 import { customerOf } from '../partners/scope.ts'
 import { can } from '../policy.ts'
 import { findProject, listProjects, projectList } from '../projects/data.ts'
@@ -136,6 +139,16 @@ function planChoices(request: FastifyRequest, { quotas }: Quotas) {
   }))
 }
 
+/** So many changes stand beside quotas. */
+const shownChanges = 4
+
+/** The last changes of quotas, for those who may see that history. */
+export function lastChanges({ viewer, server }: FastifyRequest, scope: Scope) {
+  if (!can(viewer.standings, 'partner-history.see')) return []
+  const first = firstPage(recordList, shownChanges)
+  return listRecords(server.db, scope, { ...first, filters: { ...first.filters, family: 'limit' } }).rows
+}
+
 /** Project Quotas: what a customer may use, and what it asks for. */
 export function showCustomerQuotas(request: FastifyRequest, reply: FastifyReply, forms: QuotaForms = {}) {
   const customer = customerOf(request)
@@ -147,6 +160,7 @@ export function showCustomerQuotas(request: FastifyRequest, reply: FastifyReply,
     form: forms.limits ?? limitForm(limits),
     plans: planChoices(request, limits),
     copyForm: forms.copy ?? newForm(),
+    changes: lastChanges(request, sinceTie(request.server.db, customer.id)),
     ...decision(request, customer.id, limits, forms),
   })
 }

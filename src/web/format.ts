@@ -140,6 +140,11 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${number(count)} ${count === 1 ? one : many}`
 }
 
+/** “no projects”, “1 project”, “2 projects”: in sentences, where a 0 reads like a mistake. */
+export function pluralOrNo(count: number, one: string, many = `${one}s`): string {
+  return count === 0 ? `no ${many}` : plural(count, one, many)
+}
+
 /** A time span in its largest unit: “a moment”, “5 minutes”, “3 days”. */
 export function duration(time: number): string {
   const minutes = Math.floor(time / 60_000)

@@ -37,6 +37,7 @@ t.test('every icon that a view names has its picture', async (t) => {
     .map(String)
     .filter((one) => one.endsWith('.eta'))) {
     const source = readFileSync(join(views, view), 'utf8')
+    for (const [, name] of source.matchAll(/\['[\w-]+-title', '[^']+', '(\w+)'\]/g)) used.add(name ?? '')
     for (const [, name] of source.matchAll(/(?:partials\/icon', \{ name: |icon: )'([^']+)'/g)) used.add(name ?? '')
   }
   t.same(

@@ -63,7 +63,10 @@ export default async function deletedProjectRoutes(app: FastifyInstance) {
 }
 
 function wordsOf({ project, people, reduced }: RestoredProject): string {
-  const back = apart`${project.name} is restored with ${plural(people, 'person', 'people')}.`
+  const back =
+    people === 0
+      ? apart`${project.name} is restored. Nobody has access to it.`
+      : apart`${project.name} is restored with ${plural(people, 'person', 'people')}.`
   if (reduced.length === 0) return back
   const less = reduced.map(
     ({ resource, was, now }) =>

@@ -16,7 +16,7 @@ import { type FoundBy, matchWithPeople } from '../../db/search-people.ts'
 import { isActive, isAmongSuspended, isSuspended, suspensionOf } from '../../db/suspension.ts'
 import type { Person } from '../../records/record.ts'
 import { adminRole } from '../../roles.ts'
-import { number, plural, upTo } from '../../web/format.ts'
+import { number, pluralOrNo, upTo } from '../../web/format.ts'
 
 // Support sees all accounts and users: the only data functions without a tenant.
 
@@ -137,7 +137,7 @@ export function customerCounts(db: Db, ids: AccountId[]): Map<AccountId, string>
       .from(accounts)
       .where(isOneOf(accounts.id, ids))
       .all()
-      .map(({ id, n }) => [id, n > mostCustomers ? `${number(mostCustomers)}+ customers` : plural(n, 'customer')]),
+      .map(({ id, n }) => [id, n > mostCustomers ? `${number(mostCustomers)}+ customers` : pluralOrNo(n, 'customer')]),
   )
 }
 

@@ -184,6 +184,7 @@ export type Views = {
   'quotas/customer': Names<
     | 'approvalForm'
     | 'caretaker'
+    | 'changes'
     | 'copyForm'
     | 'customer'
     | 'form'
@@ -206,7 +207,7 @@ export type Views = {
     | 'requestPrefix'
     | 'requests'
   >
-  'quotas/partner': Names<'acts' | 'form' | 'list' | 'quotas'>
+  'quotas/partner': Names<'acts' | 'changes' | 'form' | 'list' | 'quotas' | 'uses'>
   'quotas/plans/form': Names<'earlierDefault' | 'form' | 'limited' | 'others' | 'plan'>
   'quotas/plans/index': Names<'mostPlans' | 'plans' | 'resources'>
   'quotas/plans/preview': Names<'choice' | 'customer' | 'limitsVersion' | 'rows' | 'same' | 'version'>

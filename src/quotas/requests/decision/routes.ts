@@ -5,6 +5,7 @@ import { apart } from '../../../db/apart.ts'
 import type { AccountId } from '../../../db/ids.ts'
 import { customerOf } from '../../../partners/scope.ts'
 import { line, optionalLine } from '../../../web/fields.ts'
+import { backTo, listBefore, pathBefore } from '../../../web/lists/list.ts'
 import { readForm } from '../../../web/request/forms.ts'
 import { actor, supportActor } from '../../../web/request/viewer.ts'
 import { holderOf } from '../../arithmetic.ts'
@@ -12,6 +13,9 @@ import { amountFields, readAmounts } from '../../fields.ts'
 import { leftToSupport, quotasOf, sayShortages, showCustomerQuotas, showSupportQuotas } from '../../page.ts'
 import { approveRequest, declineRequest } from '../data/deciding.ts'
 import { endedMeanwhile, requestOf, sayNotMore } from '../page.ts'
+
+/** Where the requests of all customers are, and may be approved. */
+const requestsPage = '/partner/quotas'
 
 const refusal = z.strictObject({ comment: line('Say why: the customer will read it.', 300) })
 
@@ -94,7 +98,12 @@ function approve(request: FastifyRequest, reply: FastifyReply, { partnerId, acco
   const decided = { partnerId, accountId: account.id, id: open.id }
   const result = approveRequest(db, by, { ...decided, amounts, comment: form.input.comment }, mailContext)
   if (result === 'approved') {
-    return reply.seeOther(page, apart`The request of ${account.name} is approved, and its new limits apply now.`)
+    const before = backTo(requestsPage, listBefore(request))
+    const inList = before !== requestsPage || pathBefore(request) === requestsPage
+    return reply.seeOther(
+      inList ? before : page,
+      apart`The request of ${account.name} is approved, and its new limits apply now.`,
+    )
   }
   if (result === 'ended') return show(request, reply.code(409), { problem: endedMeanwhile })
   const problem = 'notMore' in result ? sayNotMore(form, result.notMore, resources, 'Nothing was approved.') : undefined

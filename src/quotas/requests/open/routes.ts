@@ -9,6 +9,8 @@ import { readList } from '../../../web/lists/list.ts'
 import { type Form, newForm, readForm } from '../../../web/request/forms.ts'
 import { actor } from '../../../web/request/viewer.ts'
 import { findQuotas } from '../../data/limits.ts'
+import { usesOf } from '../../data/uses.ts'
+import { lastChanges } from '../../page.ts'
 import { findAutomaticShare, setAutomaticShare } from '../data/asking.ts'
 import { listOpenRequests, openRequestList } from '../data/reading.ts'
 
@@ -55,10 +57,16 @@ export default async function openRequestRoutes(app: FastifyInstance) {
   function showPartnerQuotas(request: FastifyRequest, reply: FastifyReply, form?: Form) {
     const { account } = request.member
     const share = findAutomaticShare(db, account.id)
+    const list = listOpenRequests(db, account.id, readList(request, openRequestList))
     return reply.page('quotas/partner', {
       title: 'Quotas',
       quotas: orNotFound(findQuotas(db, { level: 'pool', accountId: account.id })).quotas,
-      list: listOpenRequests(db, account.id, readList(request, openRequestList)),
+      list,
+      uses: usesOf(
+        db,
+        list.rows.map(({ accountId }) => accountId),
+      ),
+      changes: lastChanges(request, { fromAccountId: account.id }),
       acts: canAct(db, account.id),
       form: form ?? newForm({ share: share === null ? '' : String(share) }),
     })
