@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { root } from '../src/config.ts'
+import { nodeFlags } from '../src/tooling/contents.mjs'
 import { type Answer, Client, type Server, type ServerRequest } from './harness.ts'
 import { pause } from './smtp.ts'
 
@@ -29,7 +30,7 @@ export async function startProcess(
   {
     command = 'start',
     settings = {},
-    program: [file = '', ...args] = [process.execPath, launch],
+    program: [file = '', ...args] = [process.execPath, ...nodeFlags, launch],
     cwd,
   }: { command?: string; settings?: Record<string, string>; program?: string[]; cwd?: string } = {},
 ): Promise<PanelProcess> {

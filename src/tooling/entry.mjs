@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=8
 // dist/meshpanel.mjs: says in one line that Node is too old, and else runs the bundle beside it, which such a Node would
 // not even read.
 import { readFileSync } from 'node:fs'

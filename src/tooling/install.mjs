@@ -67,7 +67,7 @@ export function runOnBroughtNode() {
   // A terminal already interrupts both processes, and a second interrupt would cut the stop short.
   process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'))
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
-  child = spawn(brought, process.argv.slice(1), { stdio: 'inherit' })
+  child = spawn(brought, [...process.execArgv, ...process.argv.slice(1)], { stdio: 'inherit' })
   return new Promise((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal]))

@@ -19,7 +19,7 @@ import { parseArgs } from 'node:util'
 import { brotliCompressSync, constants } from 'node:zlib'
 import { inject } from 'postject'
 import { buildBundle, native } from './build.mjs'
-import { licencesOf, packageAt, placeOf, root, sqliteIn, thisNode } from './contents.mjs'
+import { licencesOf, nodeFlags, packageAt, placeOf, root, sqliteIn, thisNode } from './contents.mjs'
 import { fetchNode, floor, nodePackage, npm } from './install.mjs'
 import { inPublic } from './look.mjs'
 import { billOf } from './sbom.mjs'
@@ -62,7 +62,7 @@ async function packageIt(release) {
     () => `= ${pack(beside, licences)}`,
   )
   const plain = join(into, 'meshpanel.cjs')
-  writeFileSync(plain, `#!/usr/bin/env node\n${source}`)
+  writeFileSync(plain, `#!/usr/bin/env -S node ${nodeFlags.join(' ')}\n${source}`)
   chmodSync(plain, 0o755)
   const made = [await makeExecutable(source), plain, makePackage(), licences]
 
@@ -125,7 +125,10 @@ async function makeExecutable(source) {
   // Node writes the path of main into the blob as it is given here.
   const [main, output] = ['main.cjs', 'main.blob']
   writeFileSync(join(work, main), source)
-  writeFileSync(join(work, 'sea.json'), JSON.stringify({ main, output, disableExperimentalSEAWarning: true }))
+  writeFileSync(
+    join(work, 'sea.json'),
+    JSON.stringify({ main, output, execArgv: nodeFlags, disableExperimentalSEAWarning: true }),
+  )
   execFileSync(process.execPath, ['--experimental-sea-config', 'sea.json'], {
     cwd: work,
     stdio: ['ignore', 'ignore', 2],

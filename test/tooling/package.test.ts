@@ -21,6 +21,7 @@ import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { root } from '../../src/config.ts'
 import { cast } from '../../src/demo.ts'
+import { nodeFlags } from '../../src/tooling/contents.mjs'
 import { version } from '../../src/version.ts'
 import { newFolder } from '../harness.ts'
 import { type PanelProcess, startProcess } from '../process.ts'
@@ -113,6 +114,17 @@ t.test(
     t.same(readdirSync(join(home, 'service')), [unpacked], 'systemd says where')
   },
 )
+
+t.test('however the panel is started, Node keeps little of what was made last', (t) => {
+  const [flag = ''] = nodeFlags
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  for (const name of ['start', 'demo']) t.equal(scripts[name], `node ${flag} src/tooling/launch.mjs ${name}`)
+  for (const path of [join(made, 'meshpanel.cjs'), join(root, 'src/tooling/entry.mjs')])
+    t.ok(readFileSync(path, 'utf8').startsWith(`#!/usr/bin/env -S node ${flag}\n`), path)
+  t.ok(readFileSync(join(made, 'meshpanel')).includes(flag), 'the executable')
+  t.ok(readFileSync(join(root, '.deploy/Containerfile'), 'utf8').includes(`NODE_OPTIONS=${flag} `))
+  t.end()
+})
 
 t.test('the plain file says in one line that it is for a newer Node or another system', async (t) => {
   const file = join(newFolder(), 'meshpanel.cjs')
