@@ -71,6 +71,9 @@ t.test('an admin downloads everything of the account, twice the same, as the dat
     'invitations',
     'limits',
     'quota-requests',
+    'single-sign-on',
+    'domains',
+    'groups',
     'history',
   ]
   t.same([...files.keys()], ['README.txt', ...tables.flatMap((name) => [`${name}.jsonl`, `${name}.csv`])])

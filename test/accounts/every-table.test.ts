@@ -4,6 +4,9 @@ import { SQLiteTable } from 'drizzle-orm/sqlite-core'
 import t, { type Test } from 'tap'
 import { nextDueAccount, purgeAccount } from '../../src/accounts/deletion/purge/data.ts'
 import { exportAccount } from '../../src/accounts/export/archive.ts'
+import { addDomain, noteCheck } from '../../src/accounts/sso/data/domains.ts'
+import { addGroup } from '../../src/accounts/sso/data/groups.ts'
+import { saveAccountProvider } from '../../src/accounts/sso/data/provider.ts'
 import type { AccountId } from '../../src/db/ids.ts'
 import * as schema from '../../src/db/schema.ts'
 import { accounts } from '../../src/db/schema.ts'
@@ -40,6 +43,9 @@ type Fate = {
 
 const fates: Record<TableName, Fate> = {
   accountSecurity: { exported: 'account' },
+  accountProviders: { exported: 'single-sign-on' },
+  accountDomains: { exported: 'domains', deleted: 'the domains are no longer proved' },
+  providerGroups: { exported: 'groups' },
   memberships: {
     exported: 'users',
     moved: 'those of the old partner’s people end',
@@ -255,6 +261,12 @@ async function fill(t: Test): Promise<Filled> {
   const webhook = { owner: acmeId, id: addWebhook(panel, acmeId, 'https://127.0.0.1', 'account.*').id }
   testWebhook(panel.db, byItself(panel.app.now()), webhook)
   await until('the test has failed', () => allDeliveries(panel.db).every(({ state }) => state === 'failed'))
+  const by = byItself(panel.app.now())
+  const provider = { issuer: 'https://id.acme.example', clientId: 'panel', clientSecret: 'sealed', emailTrusted: true }
+  saveAccountProvider(panel.db, by, acmeId, { ...provider, version: 0 })
+  addGroup(panel.db, by, acmeId, { value: 'staff', role: 'member', projectId: null, projectRole: null })
+  const domain = addDomain(panel.db, by, acmeId, 'acme.example')
+  if (typeof domain === 'object') noteCheck(panel.db, by, domain, true)
   for (const [table, rows] of rowsOf(panel, acmeId)) t.ok(rows.length > 0, `${table} has a row of Acme’s`)
   return { panel, acmeId, petra, stella, olga }
 }

@@ -20,6 +20,9 @@ import {
 import { addMember, changeRole } from '../../src/accounts/members/data.ts'
 import { saveSecurity } from '../../src/accounts/security/data.ts'
 import { changeServiceUser, createServiceUser, removeServiceUser } from '../../src/accounts/service-users/data.ts'
+import { addDomain, noteCheck } from '../../src/accounts/sso/data/domains.ts'
+import { addGroup } from '../../src/accounts/sso/data/groups.ts'
+import { saveAccountProvider, setNewPeople, setRequired } from '../../src/accounts/sso/data/provider.ts'
 import { suspendAccount } from '../../src/accounts/suspension/data.ts'
 import { noteTokenUse } from '../../src/api/data.ts'
 import { named, searchText } from '../../src/db/fold.ts'
@@ -59,7 +62,7 @@ import { connectIdentity } from '../../src/people/sso/data.ts'
 import { createApiToken, endApiToken, noteExpiring, rotateApiToken } from '../../src/people/tokens/data.ts'
 import { keepReplay } from '../../src/people/tokens/replays/data.ts'
 import { renewCodes, switchOn } from '../../src/people/two-factor/data.ts'
-import { changeAccess } from '../../src/projects/access/data/giving.ts'
+import { addAccess, changeAccess } from '../../src/projects/access/data/giving.ts'
 import { createProject, listProjectChoices, renameProject } from '../../src/projects/data.ts'
 import { deleteProject } from '../../src/projects/deletion/data.ts'
 import type { Holder } from '../../src/quotas/arithmetic.ts'
@@ -239,6 +242,15 @@ const posted = ({ db, mail, at }: World, letter: Pick<Letter, 'reason' | 'names'
     ...letter,
   })
 
+/** Nils of Acme has access to Website by his group. */
+function mappedAccess({ db, stella, account, user, website }: World) {
+  const seat = { accountId: account('acme').id, userId: user('nils').id }
+  addMember(db, stella, { ...seat, role: 'member' }, 'member.joined')
+  const access = { ...seat, projectId: website, mapped: true }
+  addAccess(db, stella, access, 'user')
+  return { ...access, role: 'user', ...named('Nils', cast.nils.email), createdAt: stella.at } as const
+}
+
 /** Starts a session as a single sign-on does. */
 async function startedBySso({ app }: Panel, id: UserId, sso: SsoProof): Promise<void> {
   const session = { regenerate: async () => {}, sessionId: 'theirs' }
@@ -259,6 +271,58 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
         const rules = { networks: '', secondFactorFrom: null, sessionTime: null, idleTime: null }
         saveSecurity(db, stella, { accountId, ...rules, version: 1 }, { mail, host: 'localhost' })
         return { ...rules, version: 2 }
+      },
+    ],
+  ],
+  accountProviders: [
+    [
+      ({ db, stella, account }) => {
+        const accountId = account('acme').id
+        const wanted = {
+          issuer: 'https://id.acme.example',
+          clientId: 'panel',
+          clientSecret: 'sealed',
+          emailTrusted: true,
+        }
+        saveAccountProvider(db, stella, accountId, { ...wanted, version: 0 })
+        return { accountId, ...wanted, createdAt: stella.at }
+      },
+      ({ db, stella }, { accountId, version }) => {
+        const wanted = { newPeople: 'groups', groupClaim: 'groups' } as const
+        setNewPeople(db, stella, accountId, { ...wanted, version })
+        return { ...wanted, version: version + 1 }
+      },
+      ({ db, stella }, { accountId }) => {
+        const wanted = { requiredFrom: stella.at + day, exemptUserId: stella.userId }
+        setRequired(db, stella, accountId, wanted)
+        return wanted
+      },
+    ],
+  ],
+  accountDomains: [
+    [
+      ({ db, stella, account }) => {
+        const accountId = account('acme').id
+        addDomain(db, stella, accountId, 'acme.example')
+        return { accountId, domain: 'acme.example', token: hash, createdAt: stella.at }
+      },
+      ({ db, stella }, row) => {
+        noteCheck(db, later(stella, 5), row, true)
+        return { provedAt: stella.at + 5, checkedAt: stella.at + 5 }
+      },
+      ({ db, stella }, row) => {
+        noteCheck(db, later(stella, day), row, false)
+        return { failingSince: stella.at + day, checkedAt: stella.at + day }
+      },
+    ],
+  ],
+  providerGroups: [
+    [
+      ({ db, stella, account, website }) => {
+        const accountId = account('acme').id
+        const rule = { value: 'staff', role: 'member', projectId: website, projectRole: 'reader' } as const
+        addGroup(db, stella, accountId, rule)
+        return { accountId, ...rule, createdAt: stella.at }
       },
     ],
   ],
@@ -310,6 +374,7 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
           userId: user('nils').id,
           role: 'member',
           fromPartner: true,
+          mapped: true,
         } as const
         addMember(db, petra, member, 'member.joined')
         return { ...member, ...named('Nils', cast.nils.email), createdAt: petra.at, lastUsedAt: petra.at }
@@ -816,9 +881,9 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
       },
     ],
     [
-      async ({ panel, db, stella }) => {
+      async ({ panel, db, stella, account }) => {
         connectIdentity(db, stella, { issuer: 'https://id.example/', subject: 'stella' }, () => {})
-        const sso = { identityId: 1, ssoSid: 'theirs', ssoFactors: true }
+        const sso = { identityId: 1, ssoSid: 'theirs', ssoFactors: true, ssoAccountId: account('acme').id }
         await startedBySso(panel, stella.userId, { ...sso, provedAt: 5 })
         return sso
       },
@@ -891,7 +956,7 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
         return { issuer: 'https://id.example/', subject: 'stella', userId: stella.userId, createdAt: stella.at }
       },
       async ({ panel }, { id, userId }) => {
-        const sso = { identityId: id, ssoSid: 'theirs', ssoFactors: true, provedAt: 5 }
+        const sso = { identityId: id, ssoSid: 'theirs', ssoFactors: true, ssoAccountId: null, provedAt: 5 }
         await startedBySso(panel, userId, sso)
         return { lastUsedAt: /^\d+$/ }
       },
@@ -947,6 +1012,7 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
         return { role: 'admin', version: version + 1 }
       },
     ],
+    [mappedAccess],
   ],
   keptAccess: [
     [
@@ -959,6 +1025,13 @@ const stories: { [Table in Key]: Story<RowOf<Table>>[] } = {
           userId: world.user('nils').id,
           role: 'reader',
         }
+      },
+    ],
+    [
+      (world) => {
+        const { accountId, projectId, userId, role, mapped } = mappedAccess(world)
+        deleteProject(world.db, world.stella, accountId, projectId)
+        return { accountId, projectId, userId, role, mapped }
       },
     ],
   ],

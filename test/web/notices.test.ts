@@ -1137,6 +1137,21 @@ t.test('a sentence tells of every kind of record', async (t) => {
       kind: 'webhook.switched-off',
       change: { host: [null, 'x.example'], status: [null, 'gone'] },
     })
+    const ofSso: [RecordKind, Change][] = [
+      ['sso.domain-lost', { domain: ['acme.example', null] }],
+      ['sso.new-people-changed', { people: ['off', 'groups'], claim: [null, 'groups'] }],
+      ['sso.group-removed', { group: ['staff', null] }],
+      ['sso.provider-changed', { issuer: [null, 'https://id.example'], secret: [null, 'new'], trusted: ['no', 'yes'] }],
+      ['sso.provider-removed', { issuer: ['https://id.example', null] }],
+      ['sso.domain-added', { domain: [null, 'acme.example'] }],
+      ['sso.domain-proved', { domain: [null, 'acme.example'] }],
+      ['sso.domain-removed', { domain: ['acme.example', null] }],
+      ['sso.not-required', { from: [5, null] }],
+    ]
+    for (const [kind, change] of ofSso) record(tx, self, { kind, accountId: acme, change })
+    record(tx, self, { kind: 'sso.required', accountId: acme, userId: toms, change: { from: [null, 5] } })
+    const rule = { group: [null, 'staff'], role: [null, 'member'], in: [null, 'reader'] } satisfies Change
+    record(tx, self, { kind: 'sso.group-added', accountId: acme, projectId: website, change: rule })
     record(tx, atCommandLine(self.at), { kind: 'installation.secrets-rotated', change: { sessions: [2, 0] } })
   })
   const { kinds, wrong } = toldIn(panel)

@@ -143,18 +143,13 @@ export function countAdmins(db: Db, accountId: AccountId): number {
 
 const newMember = preparedInsert(memberships, (insert) => insert.onConflictDoNothing().prepare())
 
-/** `fromPartner`: one of the partner's people, whose membership ends with the tie to the partner. */
-export type NewMember = { accountId: AccountId; userId: UserId; role: Role; fromPartner?: boolean }
+/** `fromPartner`: one of the partner's people, whose membership ends with the tie. `mapped`: a group at the account's provider made it. */
+export type NewMember = { accountId: AccountId; userId: UserId; role: Role; fromPartner?: boolean; mapped?: boolean }
 
 /** Adds a member. False when the user is one already: then nothing changes, the role neither. */
-export function addMember(
-  tx: Db,
-  actor: Actor,
-  { accountId, userId, role, fromPartner = false }: NewMember,
-  kind: RecordKind,
-): boolean {
-  const { at } = actor
-  const added = newMember(tx).run({ accountId, userId, role, fromPartner, createdAt: at, lastUsedAt: at }).changes
+export function addMember(tx: Db, actor: Actor, member: NewMember, kind: RecordKind): boolean {
+  const { accountId, userId, role } = member
+  const added = newMember(tx).run({ ...member, createdAt: actor.at, lastUsedAt: actor.at }).changes
   // Another invitation must not bring them back once they were removed.
   if (added) endInvitationsTo(tx, actor, accountId, userId)
   if (added) record(tx, actor, { kind, accountId, userId, change: { role: [null, role] } })

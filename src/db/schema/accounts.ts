@@ -111,6 +111,8 @@ export const memberships = sqliteTable(
     role: text({ enum: ['admin', 'member'] }).notNull(),
     // One of the partner’s people: it ends with their membership of the partner account, and with the tie.
     fromPartner: integer('from_partner', { mode: 'boolean' }).notNull().default(false),
+    // Their group at the account’s provider of single sign-on made it, and decides about it.
+    mapped: integer({ mode: 'boolean' }).notNull().default(false),
     // The user's, kept by triggers: an account's users are searched and sorted by them.
     search: text().notNull().default(''),
     sortKey: text('sort_key').notNull().default(''),

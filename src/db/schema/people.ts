@@ -125,6 +125,10 @@ export const sessions = sqliteTable(
     identityId: integer('identity_id').references(() => identities.id),
     ssoSid: text('sso_sid'),
     ssoFactors: integer('sso_factors', { mode: 'boolean' }).notNull().default(false),
+    // The account whose own provider it was; none where it was the installation’s.
+    ssoAccountId: integer('sso_account_id')
+      .$type<AccountId>()
+      .references(() => accounts.id),
     // It began in a browser that the user had never logged in with since the password was set.
     newBrowser: integer('new_browser', { mode: 'boolean' }).notNull().default(false),
     // The longest time that it was not used since the person last proved who they are.
@@ -133,6 +137,7 @@ export const sessions = sqliteTable(
   (table) => [
     index('sessions_identity').on(table.identityId).where(sql`identity_id is not null`),
     index('sessions_sso_sid').on(table.ssoSid).where(sql`sso_sid is not null`),
+    index('sessions_sso_account').on(table.ssoAccountId).where(sql`sso_account_id is not null`),
     index('sessions_user').on(table.userId),
     index('sessions_last_seen').on(table.lastSeenAt),
     index('sessions_created').on(table.createdAt),

@@ -44,6 +44,8 @@ export const projectAccess = sqliteTable(
     projectId: integer('project_id').$type<ProjectId>().notNull(),
     userId: integer('user_id').$type<UserId>().notNull(),
     role: text({ enum: ['admin', 'user', 'reader'] }).notNull(),
+    // As in memberships.
+    mapped: integer({ mode: 'boolean' }).notNull().default(false),
     // The user's, kept by triggers: a project's people are searched and sorted by them.
     search: text().notNull().default(''),
     sortKey: text('sort_key').notNull().default(''),
@@ -77,6 +79,8 @@ export const keptAccess = sqliteTable(
     projectId: integer('project_id').$type<ProjectId>().notNull(),
     userId: integer('user_id').$type<UserId>().notNull(),
     role: text({ enum: ['admin', 'user', 'reader'] }).notNull(),
+    // As in memberships.
+    mapped: integer({ mode: 'boolean' }).notNull().default(false),
   },
   (table) => [
     primaryKey({ columns: [table.projectId, table.userId] }),

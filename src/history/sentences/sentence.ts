@@ -3,6 +3,7 @@ import { ofAccounts } from './accounts.ts'
 import { ofLimitActs } from './limits.ts'
 import { ofOthers } from './others.ts'
 import { ofPeople } from './people.ts'
+import { ofSso } from './sso.ts'
 import { inside, Missing, only, type Piece, type Sentence, say, type Told, unreadableChange } from './told.ts'
 
 /** How each kind of record is told. */
@@ -11,6 +12,7 @@ export const sentences: Record<RecordKind, (told: Told) => Sentence> = {
   ...ofLimitActs,
   ...ofPeople,
   ...ofOthers,
+  ...ofSso,
 }
 
 /** A record in a sentence. What a record of an older version lacks, or what was deleted since, is left out. */

@@ -9,6 +9,7 @@ import { projectRoleNames, roleName } from '../../roles.ts'
 import { plural, withUnit } from '../../web/format.ts'
 import { loginNews } from './login-words.ts'
 import { pageOfLine } from './pages.ts'
+import { ssoNews } from './sso-words.ts'
 
 /** A piece of a sentence: words of ours, or a name that somebody typed. */
 export type Part = string | { name: string }
@@ -183,6 +184,7 @@ export const newsOf: Partial<Record<RecordKind, Sentence>> = {
   ]),
   'user.two-factor-reset': helped('reset your two-factor login', ['reset the two-factor login of', 'in']),
   ...loginNews,
+  ...ssoNews(whoDid, account),
   'token.created': ofToken(['An API token for ', ' was created in your name'], 'created'),
   'token.rotated': ofToken(['Your API token for ', ' was replaced'], 'replaced'),
   'token.ended': ofToken(['Your API token for ', ' was ended'], 'ended'),

@@ -1,6 +1,6 @@
 import { and, asc, eq, gt, isNotNull } from 'drizzle-orm'
 import { type Db, write } from '../../db/open.ts'
-import { apiReplays, letters, sessions, users, webhooks } from '../../db/schema.ts'
+import { accountProviders, apiReplays, letters, sessions, users, webhooks } from '../../db/schema.ts'
 import { atCommandLine, record } from '../../records/record.ts'
 import { type Secrets, seal, unsealed } from '../../secrets.ts'
 import { tie } from '../installation/data.ts'
@@ -10,6 +10,7 @@ export type Resealed = {
   secondFactors: number
   letters: number
   webhooks: number
+  providers: number
   sessions: number
   unreadable: number
 }
@@ -21,6 +22,12 @@ const sealed = {
   secondFactors: { table: users, id: users.id, value: users.totpSecret, column: 'totpSecret' },
   letters: { table: letters, id: letters.id, value: letters.body, column: 'body' },
   webhooks: { table: webhooks, id: webhooks.id, value: webhooks.secret, column: 'secret' },
+  providers: {
+    table: accountProviders,
+    id: accountProviders.accountId,
+    value: accountProviders.clientSecret,
+    column: 'clientSecret',
+  },
   earlierOfWebhooks: { table: webhooks, id: webhooks.id, value: webhooks.earlierSecret, column: 'earlierSecret' },
 } as const
 
@@ -34,12 +41,17 @@ export function sealAnew(db: Db, secrets: Secrets, at: number, beforeCommit: () 
     const ofLetters = sealTable(tx, secrets, 'letters')
     const ofWebhooks = sealTable(tx, secrets, 'webhooks')
     const earlier = sealTable(tx, secrets, 'earlierOfWebhooks')
+    const ofProviders = sealTable(tx, secrets, 'providers')
     const done = {
       secondFactors: secondFactors.done,
       letters: ofLetters.done,
       webhooks: ofWebhooks.done,
+      providers: ofProviders.done,
       sessions: tx.delete(sessions).run().changes,
-      unreadable: secondFactors.unreadable + ofLetters.unreadable + ofWebhooks.unreadable + earlier.unreadable,
+      unreadable: [secondFactors, ofLetters, ofWebhooks, earlier, ofProviders].reduce(
+        (all, { unreadable }) => all + unreadable,
+        0,
+      ),
     }
     // They are sealed, too, and of use for a day alone.
     tx.delete(apiReplays).run()

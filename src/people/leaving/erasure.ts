@@ -1,42 +1,7 @@
-import type * as schema from '../../db/schema.ts'
+import { type Erasure, freeText, identifies, never, stays } from './fates.ts'
 
 // What the deletion of a user does to every text that the database keeps. A new text column does not compile
 // until it is named here, and test/people/erasure.test.ts holds the list against the live database and the deletion.
-
-/** Where *Download my data* shows it, as `section.field`; or why it does not. */
-type Download = string | { not: string }
-
-export type Fate =
-  /** It says who somebody is: it goes with the person. */
-  | { is: 'identifies'; erased: string; download: Download }
-  /** Written by anybody about anything: it stays, but names and e-mails of the deleted person in it are replaced. */
-  | { is: 'free text'; kept: string; download: Download }
-  /** It may identify somebody and stays all the same. */
-  | { is: 'kept'; why: string }
-  | { is: 'never personal'; what: string }
-
-type Row<Table> = Table extends { $inferSelect: infer Columns } ? Columns : never
-
-/** The columns of a table that hold text or bytes, by their names in the schema. */
-type TextColumn<Table> = keyof {
-  [Column in keyof Row<Table> as Row<Table>[Column] extends string | Buffer | null ? Column : never]: Column
-}
-
-type TableName = keyof {
-  [Name in keyof typeof schema as (typeof schema)[Name] extends { $inferSelect: object } ? Name : never]: Name
-}
-
-/** Tables without any text are left out. */
-export type Erasure = {
-  [Name in TableName as TextColumn<(typeof schema)[Name]> extends never ? never : Name]: {
-    [Column in TextColumn<(typeof schema)[Name]>]: Fate
-  }
-}
-
-const identifies = (erased: string, download: Download): Fate => ({ is: 'identifies', erased, download })
-const freeText = (why: string, download: Download): Fate => ({ is: 'free text', kept: why, download })
-const stays = (why: string): Fate => ({ is: 'kept', why })
-const never = (what: string): Fate => ({ is: 'never personal', what })
 
 const rowGoes = 'the row is deleted'
 const oneOfAList = never('one of a fixed list of words')
@@ -78,6 +43,24 @@ export const erasure: Erasure = {
     supportSuspendedReason: whySuspended,
   },
   accountSecurity: { networks: stays('ranges of addresses that the account is used from, and nobody’s own') },
+  accountProviders: {
+    issuer: stays('an address of a machine, which its account’s admins can change; it goes with the account'),
+    clientId: never('what a provider calls the panel'),
+    clientSecret: never('a secret of the panel at the provider, sealed'),
+    newPeople: oneOfAList,
+    groupClaim: never('what a provider calls its groups'),
+  },
+  accountDomains: {
+    domain: stays('a domain of the account, which its admins can remove; it goes with the account'),
+    token: never('a random number that is public in DNS'),
+  },
+  providerGroups: {
+    value: stays(
+      'the name of a group at the account’s provider, which its admins can remove; it goes with the account',
+    ),
+    role: oneOfAList,
+    projectRole: oneOfAList,
+  },
   memberships: { role: oneOfAList, search: identifies(rowGoes, again), sortKey: identifies(rowGoes, again) },
   serviceUsers: { role: oneOfAList, search: tenantName, sortKey: tenantName },
   projects: { name: tenantName, identifier, search: tenantName, sortKey: tenantName },

@@ -23,6 +23,7 @@ export async function logInBySso(
     identityId,
     ssoSid: told.sid,
     ssoFactors: told.factors,
+    ssoAccountId: null,
     // It may have been long ago at the provider.
     provedAt: Math.min(now, told.loggedInAt ?? now),
   }

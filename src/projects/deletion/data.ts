@@ -166,6 +166,7 @@ export function deleteProject(db: Db, actor: Actor, accountId: AccountId, projec
             projectId: projectAccess.projectId,
             userId: projectAccess.userId,
             role: projectAccess.role,
+            mapped: projectAccess.mapped,
           })
           .from(projectAccess)
           .where(eq(projectAccess.projectId, project.id)),

@@ -1,3 +1,5 @@
+import type { AccountId } from '../../db/ids.ts'
+
 /** The password, passkey or identity that was proved right: another one since then, or its removal, ends the attempt. */
 export type Proved = { passwordHash: string } | { passkeyId: number } | { sso: SsoProof }
 
@@ -8,5 +10,7 @@ export type SsoProof = {
   ssoSid: string | null
   /** It has asked for both factors. */
   ssoFactors: boolean
+  /** The account whose own provider it was; none where it was the installation’s. */
+  ssoAccountId: AccountId | null
   provedAt: number
 }

@@ -184,7 +184,7 @@ export async function signIn(
         lastSeenAt: now(),
         ip: request.ip,
         browser: (request.headers['user-agent'] ?? '').slice(0, 300),
-        ...(sso && { identityId: sso.identityId, ssoSid: sso.ssoSid, ssoFactors: sso.ssoFactors }),
+        ...ofSso(sso),
         newBrowser: newBrowser !== undefined,
       })
       .run()
@@ -215,8 +215,15 @@ function firstStepOf(request: FastifyRequest, userId: UserId): SsoProof | undefi
   if (request.viewer?.halfSignedIn?.id !== userId) return undefined
   const row = findSession(request)
   if (!row || row.identityId === null) return undefined
-  const { identityId, ssoSid, ssoFactors, provedAt } = row
-  return { identityId, ssoSid, ssoFactors, provedAt }
+  const { identityId, ssoSid, ssoFactors, ssoAccountId, provedAt } = row
+  return { identityId, ssoSid, ssoFactors, ssoAccountId, provedAt }
+}
+
+/** What a session keeps of the single sign-on that began it. */
+function ofSso(sso: SsoProof | undefined) {
+  if (!sso) return {}
+  const { provedAt: _, ...begun } = sso
+  return begun
 }
 
 function stillProved(tx: Db, userId: UserId, proof: Proved) {

@@ -17,6 +17,7 @@ import { endTie } from '../../endings/data/ending.ts'
 import { endImport } from '../../imports/ending/data.ts'
 import { countAdmins } from '../../members/data.ts'
 import { tellDeleted } from '../../notices/data/notices.ts'
+import { endProofs } from '../../sso/data/domains.ts'
 import { listOwnLimits, markOfProjects, mostProjects } from './losses.ts'
 
 // A customer account that is deleted is restorable for 30 days: nothing of it goes, but it is found
@@ -78,6 +79,7 @@ export function deleteAccount(
       .where(and(eq(partnerRequests.accountId, accountId), pendingPartnerRequest))
       .run()
     endTie(tx, actor, account)
+    endProofs(tx, accountId)
     withdrawLettersAbout(tx, accountId, actor.at)
     tx.update(accounts).set({ deletedAt: actor.at, deletedBy: actor.userId }).where(where).run()
     const people = countWhere(tx, memberships, eq(memberships.accountId, accountId))

@@ -21,6 +21,7 @@ import {
   personalChanges,
   projectAccess,
   projects,
+  providerGroups,
   quotaRequestAmounts,
   quotaRequests,
   records,
@@ -38,6 +39,8 @@ import { deleteSomeWebhooks } from '../../../webhooks/data/ending.ts'
 import { endTie } from '../../endings/data/ending.ts'
 import { deleteSomeRows } from '../../imports/ending/data.ts'
 import { forgetServiceUsers } from '../../service-users/data.ts'
+import { forgetDomains } from '../../sso/data/domains.ts'
+import { forgetAccountProvider } from '../../sso/data/provider.ts'
 
 // What was deleted 30 days ago goes for good. Its row stays with its identifier, which is never given out
 // again (rule 1), and so do the records.
@@ -105,6 +108,8 @@ export function purgeAccount(
     deleteTokensFor(tx, id)
     forgetServiceUsers(tx, id, at)
     tx.delete(accountSecurity).where(eq(accountSecurity.accountId, id)).run()
+    forgetAccountProvider(tx, id)
+    forgetDomains(tx, id)
     tx.delete(savedViews).where(eq(savedViews.accountId, id)).run()
     const people = tx.delete(memberships).where(eq(memberships.accountId, id)).run().changes
     tx.update(accounts)
@@ -186,7 +191,7 @@ export function purgeDeletedProject(db: Db, at: number, projectId: ProjectId): b
 
 /** What was open about a deleted project has ended with it. */
 function purgeProject(tx: Db, at: number, { id: projectId, accountId, identifier }: Project): void {
-  for (const table of [keptAccess, keptLimits, projectAccess, invitationProjects, limits])
+  for (const table of [keptAccess, keptLimits, projectAccess, invitationProjects, limits, providerGroups])
     tx.delete(table)
       .where(and(eq(table.accountId, accountId), eq(table.projectId, projectId)))
       .run()

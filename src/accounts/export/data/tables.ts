@@ -13,6 +13,7 @@ import { listMembers, memberList } from '../../members/data.ts'
 import { findSecurity } from '../../security/data.ts'
 import { listServiceUsers, serviceUserList } from '../../service-users/data.ts'
 import { ofLimits, ofPlans, ofRequests } from './quotas.ts'
+import { ofSingleSignOn } from './sso.ts'
 import { type ExportTable, everyPage, rowsAtOnce } from './table.ts'
 
 // What an account's admins take with them: everything that the panel keeps for the account, and nothing of
@@ -33,6 +34,7 @@ export function exportTables(db: Db, accountId: AccountId): ExportTable[] | unde
     ofLimits(db, account.id),
     ...(account.kind === 'partner' ? [ofPlans(db, account.id)] : []),
     ofRequests(db, account.id),
+    ...ofSingleSignOn(db, account.id),
     ofHistory(db, account.id),
   ]
 }

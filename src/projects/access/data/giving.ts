@@ -34,11 +34,19 @@ export function giveAccess(
   })
 }
 
-/** The schema itself rejects users of other accounts. False if the user already had access. */
-export function addAccess(tx: Db, actor: Actor, seat: Seat, role: ProjectRole): boolean {
+/**
+ * The schema itself rejects users of other accounts. False if the user already had access. `mapped`: their group at the
+ * account’s provider of single sign-on gives it.
+ */
+export function addAccess(
+  tx: Db,
+  actor: Actor,
+  { mapped = false, ...seat }: Seat & { mapped?: boolean },
+  role: ProjectRole,
+): boolean {
   const added = tx
     .insert(projectAccess)
-    .values({ ...seat, role, createdAt: actor.at })
+    .values({ ...seat, role, mapped, createdAt: actor.at })
     .onConflictDoNothing()
     .run().changes
   if (added) record(tx, actor, { kind: 'access.given', ...seat, change: { role: [null, role] } })
