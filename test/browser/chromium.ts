@@ -12,6 +12,7 @@ import { type CastName, cast, demoPassword } from '../../src/demo.ts'
 import { Client, type Panel, startApp } from '../harness.ts'
 import { freePort } from '../process.ts'
 import { linkIn, startMailServer } from '../smtp.ts'
+import { startDiscovery } from './provider.ts'
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
 const flags =
@@ -55,7 +56,7 @@ export async function startLivePanel(t: Test, empty = false): Promise<LivePanel>
   const url = `http://localhost:${port}`
   const mail = await startMailServer(t)
   const sso = {
-    OIDC_ISSUER: 'https://id.example',
+    OIDC_ISSUER: await startDiscovery(t),
     OIDC_CLIENT_ID: 'panel',
     OIDC_CLIENT_SECRET: 'secret',
     OIDC_NAME: 'Example ID',

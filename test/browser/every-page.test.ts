@@ -28,8 +28,6 @@ const noPages = [
   // They lead to a provider, come from one, or need what it said: test/people/sso.test.ts.
   '/login/sso',
   '/login/sso/callback',
-  '/login/sso/ended',
-  '/login/sso/waiting',
   '/profile/sso/proof',
   '/profile/sso/start',
   '/partner',

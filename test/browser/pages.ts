@@ -19,6 +19,7 @@ import { accountId, userId } from '../harness.ts'
 import { addFailedDelivery, addWebhook } from '../webhooks/receiver.ts'
 import { arrange, longIdentifier, longName } from './arrange.ts'
 import { clientOf, type LivePanel, Person } from './chromium.ts'
+import { comeBackAs } from './provider.ts'
 
 /** A page as somebody sees it: how to get there, and what to do on it before it is looked at. */
 export type Sight = {
@@ -45,6 +46,11 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     await Person.of(browser, panel, made.viv),
     await Person.of(browser, panel, made.uma),
     await Person.of(browser, panel, made.half),
+  ]
+  const [waiting, owner, other] = [
+    await Person.of(browser, panel, comeBackAs(panel, cast.tom.email)),
+    await Person.of(browser, panel, comeBackAs(panel, cast.tom.email, await clientOf(panel, 'tom'))),
+    await Person.of(browser, panel, comeBackAs(panel, cast.tom.email, await clientOf(panel, 'dora'))),
   ]
   const { nora, invitedNils, cancelled, norasInvitation, partnerImport, ownImport, emailLink } = made
   const tomsId = userId(panel, 'tom')
@@ -82,7 +88,12 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
   tokenOf(panel, 'uma', 'umbrella', { scopes: ['projects:write', 'quotas:read'] })
   panel.db
     .insert(identities)
-    .values({ issuer: 'https://id.example/', subject: 'olga', userId: userId(panel, 'olga'), createdAt: Date.now() })
+    .values({
+      issuer: panel.app.config.sso?.issuer ?? '',
+      subject: 'olga',
+      userId: userId(panel, 'olga'),
+      createdAt: Date.now(),
+    })
     .run()
 
   const createToken = async (who: Person) => {
@@ -217,6 +228,10 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     { name: 'sso', who: tom, path: '/profile/sso' },
     { name: 'sso-connected', who: olga, path: '/profile/sso' },
     { name: 'sso-new', who: tom, path: '/profile/sso/new' },
+    { name: 'sso-ended', who: visitor, path: '/login/sso/ended' },
+    { name: 'sso-waiting', who: waiting, path: '/login/sso/waiting' },
+    { name: 'sso-waiting-owner', who: owner, path: '/login/sso/waiting' },
+    { name: 'sso-waiting-other', who: other, path: '/login/sso/waiting' },
     { name: 'two-factor', who: tom, path: '/profile/two-factor' },
     { name: 'two-factor-errors', who: tom, path: '/profile/two-factor', act: emptyForm('Switch on') },
     { name: 'two-factor-on', who: uma, path: '/profile/two-factor' },
