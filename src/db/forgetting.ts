@@ -1,3 +1,6 @@
+import { type SQL, sql } from 'drizzle-orm'
+import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
+import type { Db } from './open.ts'
 import type { Storage } from './storage.ts'
 
 const hour = 3_600_000
@@ -26,4 +29,10 @@ export function forgetHourly(
     stopped = true
     clearInterval(timer)
   }
+}
+
+/** Deletes at most so many rows of a table, and returns how many it deleted. */
+export function deleteSome(tx: Db, table: SQLiteTable, which: SQL | undefined, most = 500): number {
+  const next = tx.select({ row: sql`rowid` }).from(table).where(which).limit(most)
+  return tx.delete(table).where(sql`rowid in ${next}`).run().changes
 }

@@ -64,7 +64,8 @@ CREATE TRIGGER project_access_named AFTER INSERT ON project_access
 BEGIN UPDATE project_access SET (search, sort_key) = (SELECT search, sort_key FROM users WHERE id = new.user_id) WHERE rowid = new.rowid; END;
 CREATE TRIGGER users_renamed AFTER UPDATE OF search, sort_key ON users BEGIN
   UPDATE memberships SET search = new.search, sort_key = new.sort_key WHERE user_id = new.id;
-  UPDATE project_access SET search = new.search, sort_key = new.sort_key WHERE user_id = new.id;
+  UPDATE project_access SET search = new.search, sort_key = new.sort_key
+    WHERE user_id = new.id AND account_id IN (SELECT account_id FROM memberships WHERE user_id = new.id);
 END;
 `
 

@@ -46,6 +46,14 @@ const panel = await startProcess(dataDir, {
   program: [process.execPath, '--import', `data:text/javascript,${encodeURIComponent(watch)}`, launch],
 })
 
+process.on('exit', () => {
+  try {
+    process.kill(panel.pid)
+  } catch {
+    // It has been stopped.
+  }
+})
+
 async function longestTurn(): Promise<number> {
   writeFileSync(answer, '')
   process.kill(panel.pid, 'SIGUSR2')

@@ -62,6 +62,10 @@ export const accounts = sqliteTable(
     index('accounts_suspended')
       .on(table.id)
       .where(sql`deleted_at is null and (suspended_at is not null or support_suspended_at is not null)`),
+    // Why one is, or was when it was deleted.
+    index('accounts_reasons')
+      .on(table.id)
+      .where(sql`suspended_reason is not null or support_suspended_reason is not null`),
     index('accounts_deleted').on(table.partnerId, table.deletedAt, table.id).where(restorable),
     index('accounts_deleted_name').on(table.sortKey, table.id, table.search).where(restorable),
     index('accounts_deleted_created').on(table.createdAt).where(restorable),

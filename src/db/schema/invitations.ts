@@ -54,6 +54,9 @@ export const invitations = sqliteTable(
     uniqueIndex('invitations_one_pending').on(table.accountId, table.emailKey).where(sql`state = 'pending'`),
     index('invitations_pending').on(table.accountId, table.state, table.id),
     index('invitations_to').on(table.emailKey, table.state),
+    // For the deletion of a user.
+    index('invitations_accepted').on(table.acceptedBy).where(sql`accepted_by is not null`),
+    index('invitations_by').on(table.invitedBy),
     index('invitations_expiring').on(table.expiresAt).where(sql`state = 'pending' and told_expiry <> expires_at`),
     index('invitations_from').on(table.invitedBy, table.invitedFrom).where(sql`state = 'pending'`),
     check('invitations_role', sql`role in ('admin', 'member')`),
@@ -91,6 +94,7 @@ export const invitationTokens = sqliteTable(
   },
   (table) => [
     index('invitation_tokens_invitation').on(table.invitationId),
+    index('invitation_tokens_by').on(table.madeBy).where(sql`made_by is not null`),
     index('invitation_tokens_maker').on(table.madeBy, table.madeFrom).where(sql`superseded_at is null`),
     check('invitation_tokens_kind', sql`kind in ('mailed', 'copied')`),
   ],

@@ -48,6 +48,7 @@ export const limits = sqliteTable(
     uniqueIndex('limits_of_account').on(table.accountId, table.level, table.resourceId).where(sql`project_id is null`),
     uniqueIndex('limits_of_project').on(table.projectId, table.resourceId),
     index('limits_given').on(table.accountId, table.level, table.resourceId, table.amount),
+    index('limits_remarks').on(table.id).where(sql`remark <> ''`),
     index('limits_resource').on(table.resourceId),
     foreignKey({
       name: 'limits_project_fk',

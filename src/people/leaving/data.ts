@@ -26,12 +26,12 @@ import { endTokensOfSupport, forgetTokens } from '../tokens/data.ts'
 import { forgetAnswers, forgetAnswersInTurns } from '../tokens/replays/data.ts'
 import {
   forgetChanges,
-  forgetImports,
   forgetInvitations,
   forgetLetters,
   forgetMentions,
   spellingsOf,
 } from './forget/data/forgetting.ts'
+import { forgetImports, type LookedAt, lookAtImportRows } from './forget/data/import-rows.ts'
 import { recognise } from './forget/data/recognising.ts'
 import { mentionsOf } from './mentions.ts'
 
@@ -76,6 +76,8 @@ export type Erasing = {
   eraseTraces: (tx: Db, texts: string[]) => void
   /** The earlier kept answers to programs are done (forgetAnswersOf). */
   answersSince?: number | undefined
+  /** What the rows of imports were found to hold (prepareDeletion). */
+  rowsLookedAt?: LookedAt | undefined
 }
 
 /** Forgets the kept answers to programs that name a user who will be deleted, in turns. Returns since when answers are left. */
@@ -91,6 +93,19 @@ export async function forgetAnswersOf(
   return forgetAnswersInTurns(db, by, secrets, { userId, isNamedIn: mentionsOf(recognise(db, user)).in })
 }
 
+/** What takes long of a user's deletion, before it and in turns. */
+export async function prepareDeletion(
+  db: Db,
+  by: Actor,
+  userId: UserId,
+  secrets: Secrets,
+): Promise<Pick<Erasing, 'answersSince' | 'rowsLookedAt'>> {
+  const answersSince = await forgetAnswersOf(db, by, userId, secrets)
+  const [user] = db.select().from(users).where(eq(users.id, userId)).all()
+  if (answersSince === undefined || !user) return {}
+  return { answersSince, rowsLookedAt: await lookAtImportRows(db, recognise(db, user)) }
+}
+
 /**
  * Deletes a user: memberships, project access, sessions, codes, passkeys, identities and open links, and the name and the
  * e-mail everywhere they occur (erasure.ts). The records stay, and name a deleted user.
@@ -99,7 +114,7 @@ export function deleteUser(
   db: Db,
   actor: Actor,
   userId: UserId,
-  { secrets, removeFiles, eraseTraces, answersSince }: Erasing,
+  { secrets, removeFiles, eraseTraces, answersSince, rowsLookedAt }: Erasing,
 ): 'deleted' | 'needed' | 'last-operator' {
   return write(db, actor, (tx) => {
     const user = tx
@@ -128,7 +143,7 @@ export function deleteUser(
     // While the rows by which they are found still know the person.
     forgetLetters(tx, actor, secrets, person)
     forgetInvitations(tx, actor, person)
-    forgetImports(tx, person)
+    forgetImports(tx, person, rowsLookedAt)
     forgetMentions(tx, person)
     forgetChanges(tx, person)
     forgetTokens(tx, userId)

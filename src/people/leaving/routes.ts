@@ -10,7 +10,7 @@ import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { actor, supportActor } from '../../web/request/viewer.ts'
 import type { User } from '../data/users.ts'
 import { findUser } from '../data/users.ts'
-import { deleteUser, foreseeDeletion, forgetAnswersOf } from './data.ts'
+import { deleteUser, foreseeDeletion, prepareDeletion } from './data.ts'
 
 const typed = z.strictObject({ email: z.string().trim().default('') })
 
@@ -58,7 +58,7 @@ export default async function userRemovalRoutes(app: FastifyInstance) {
       secrets: app.secrets,
       removeFiles: () => removeStaleFiles(db, config.dataDir),
       eraseTraces: app.eraseTraces,
-      answersSince: await forgetAnswersOf(db, by, user.id, app.secrets),
+      ...(await prepareDeletion(db, by, user.id, app.secrets)),
     })
     if (done !== 'deleted') {
       await show(request, reply.code(422), user, { form, problem: refusals[done] })

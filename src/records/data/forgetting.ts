@@ -2,6 +2,7 @@ import { and, eq, inArray, isNotNull, or, type SQL } from 'drizzle-orm'
 import type { AccountId, UserId } from '../../db/ids.ts'
 import type { Db } from '../../db/open.ts'
 import { letterPeople, letters, notificationChoices, notifications } from '../../db/schema.ts'
+import { isOneOf } from '../../db/search.ts'
 import { withdrawTelling } from './telling-anew.ts'
 
 // What somebody was told goes with the right to know it, in the transaction that ends it.
@@ -36,11 +37,25 @@ function forget(tx: Db, which: SQL | undefined, at: number): void {
   withdrawTelling(tx, [...new Set(told)], 'its reader may no longer read all of it', at)
 }
 
-/** An account is purged: so is what anybody was told of it, with the e-mails. Returns the ids of those. */
-export function forgetAllNotifications(tx: Db, accountId: AccountId, at: number): number[] {
+/**
+ * An account is purged: so is some of what anybody was told of it, with the e-mails. Returns the ids of those; undefined if
+ * nothing is left.
+ */
+export function forgetSomeNotifications(
+  tx: Db,
+  { accountId, at, most }: { accountId: AccountId; at: number; most: number },
+): number[] | undefined {
   const about = or(eq(notifications.accountId, accountId), eq(notifications.readerOf, accountId))
-  const told = tx.delete(notifications).where(about).returning({ letterId: notifications.letterId }).all()
-  const ids = [...new Set(told.flatMap(({ letterId }) => letterId ?? []))]
+  const next = tx
+    .select({ id: notifications.id, letterId: notifications.letterId })
+    .from(notifications)
+    .where(about)
+    .limit(most)
+    .all()
+  if (next.length === 0) return undefined
+  const told = next.map(({ id }) => id)
+  tx.delete(notifications).where(isOneOf(notifications.id, told)).run()
+  const ids = [...new Set(next.flatMap(({ letterId }) => letterId ?? []))]
   if (ids.length === 0) return []
   withdrawTelling(tx, ids, 'an account that it told of was deleted', at)
   tx.update(notifications).set({ letterId: null }).where(inArray(notifications.letterId, ids)).run()

@@ -3,6 +3,7 @@ import session, { type SessionStore } from '@fastify/session'
 import { and, eq, exists, isNull, lt, or, sql } from 'drizzle-orm'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { deleteSome, forgetHourly } from '../../db/forgetting.ts'
 import type { AccountId, UserId } from '../../db/ids.ts'
 import { type Db, writeUnchecked } from '../../db/open.ts'
 import { equals, type Placeholders, prepared } from '../../db/prepared.ts'
@@ -32,9 +33,7 @@ declare module 'fastify' {
   }
 }
 
-const minute = 60_000
-const hour = 60 * minute
-
+const [minute, hour] = [60_000, 3_600_000]
 /** How long a session lasts unused, and in total (ASVS 7.3: shorter for people who may do more). */
 const lifetimes = {
   user: { idle: 8 * hour, absolute: 7 * 24 * hour },
@@ -56,7 +55,9 @@ export default fp(async (app: FastifyInstance) => {
     rolling: false,
     store: sessionStore(app.db, { storage: app.storage, now: app.now, clock: app.clock, ended }),
   })
-  if (!app.clock.trouble) app.storage.attempt(() => sweepSessions(app.db, app.now()))
+  const panel = { storage: app.storage, clockIsWrong: () => app.clock.look() !== undefined }
+  const stopForgetting = forgetHourly(panel, () => forgetSessions(app.db, app.now()))
+  app.addHook('onClose', async () => stopForgetting())
 })
 
 const byHash = prepared((db, { hash }: Placeholders<{ hash: string }>) =>
@@ -123,11 +124,11 @@ function sessionStore(
   }
 }
 
-function sweepSessions(db: Db, now: number): void {
+/** Deletes some of the sessions that are over. False if none are left. */
+function forgetSessions(db: Db, now: number): boolean {
   const { idle, absolute } = lifetimes.user
-  db.delete(sessions)
-    .where(or(lt(sessions.lastSeenAt, now - idle), lt(sessions.createdAt, now - absolute)))
-    .run()
+  const over = or(lt(sessions.lastSeenAt, now - idle), lt(sessions.createdAt, now - absolute))
+  return writeUnchecked(db, (tx) => deleteSome(tx, sessions, over)) > 0
 }
 
 /** The session’s owner has just confirmed who they are, perhaps by a second factor. */

@@ -1,52 +1,39 @@
-import { and, eq, inArray, isNull, or, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNull, sql } from 'drizzle-orm'
 import { isDue } from '../../../db/deletion.ts'
 import { named } from '../../../db/fold.ts'
 import type { AccountId, ProjectId } from '../../../db/ids.ts'
 import { type Db, write } from '../../../db/open.ts'
+import { perConnection } from '../../../db/prepared.ts'
 import {
   accountSecurity,
   accounts,
-  importRows,
   imports,
-  invitationProjects,
-  invitations,
-  invitationTokens,
-  keptAccess,
-  keptLimits,
-  letterPeople,
-  letters,
   limits,
-  memberships,
   partnerRequests,
-  personalChanges,
-  projectAccess,
   projects,
-  providerGroups,
   quotaRequestAmounts,
   quotaRequests,
-  records,
   savedViews,
-  users,
 } from '../../../db/schema.ts'
 import { isOneOf } from '../../../db/search.ts'
 import { oweCleaning } from '../../../db/traces.ts'
 import { deleteTokensFor } from '../../../people/tokens/data.ts'
 import { forgetReplays } from '../../../people/tokens/replays/data.ts'
 import type { Project } from '../../../projects/data.ts'
-import { forgetAllNotifications } from '../../../records/data/forgetting.ts'
-import { byItself, record, typedFields } from '../../../records/record.ts'
+import { byItself, record } from '../../../records/record.ts'
 import { deleteSomeWebhooks } from '../../../webhooks/data/ending.ts'
 import { endTie } from '../../endings/data/ending.ts'
 import { deleteSomeRows } from '../../imports/ending/data.ts'
 import { forgetServiceUsers } from '../../service-users/data.ts'
+
 import { forgetDomains } from '../../sso/data/domains.ts'
 import { forgetAccountProvider } from '../../sso/data/provider.ts'
+import { deleteSomeOfProject, forgetSomeOf, type Progress } from '../data/pieces.ts'
+
+const progressOf = perConnection(() => new Map<AccountId, Progress>())
 
 // What was deleted 30 days ago goes for good. Its row stays with its identifier, which is never given out
 // again (rule 1), and so do the records.
-
-/** So many texts are looked for in the files of the database. */
-const mostTraces = 500
 
 /** An account that is due at this time, except these. */
 export function nextDueAccount(db: Db, at: number, without: AccountId[] = []): AccountId | undefined {
@@ -74,7 +61,12 @@ export function purgeAccount(
     eraseTraces = oweCleaning,
   }: { removeFiles: (letterIds: number[]) => void; eraseTraces?: (tx: Db, texts: string[]) => void },
 ): boolean {
-  return write(db, byItself(at), (tx) => {
+  const all = progressOf(db)
+  const known = all.get(accountId)
+  // What is undone changes nothing of it.
+  const progress = { ...(known ?? { recordId: 0, users: 0 }), strangers: new Set(known?.strangers) }
+  let isPurged = false
+  const isDueNow = write(db, byItself(at), (tx) => {
     const account = tx
       .select()
       .from(accounts)
@@ -82,12 +74,11 @@ export function purgeAccount(
       .get()
     if (!account) return false
     const { id, identifier } = account
-    const of = { accountId: id }
 
     const where = and(eq(projects.accountId, id), isNull(projects.purgedAt))
     const project = tx.select().from(projects).where(where).limit(1).get()
     if (project) {
-      purgeProject(tx, at, project)
+      if (!deleteSomeOfProject(tx, id, project.id)) purgeProject(tx, at, project)
       return true
     }
     const [read] = tx.select({ id: imports.id }).from(imports).where(eq(imports.accountId, id)).limit(1).all()
@@ -98,11 +89,8 @@ export function purgeAccount(
     if (deleteSomeWebhooks(tx, id)) return true
     // What programs were told of it: the panel may not have run since.
     if (forgetReplays(tx, at, 500)) return true
-    eraseTraces(tx, listStrangers(tx, id))
     endTie(tx, byItself(at), account)
-    const letterIds = [...forgetAllNotifications(tx, id, at), ...forgetInvitationsAndLetters(tx, id)]
     forgetRequests(tx, id)
-    forgetTyped(tx, id)
     tx.delete(partnerRequests).where(eq(partnerRequests.accountId, id)).run()
     tx.delete(limits).where(eq(limits.accountId, id)).run()
     deleteTokensFor(tx, id)
@@ -111,7 +99,14 @@ export function purgeAccount(
     forgetAccountProvider(tx, id)
     forgetDomains(tx, id)
     tx.delete(savedViews).where(eq(savedViews.accountId, id)).run()
-    const people = tx.delete(memberships).where(eq(memberships.accountId, id)).run().changes
+    const piece = forgetSomeOf(tx, id, at, progress)
+    if (piece) {
+      oweCleaning(tx)
+      // A row without its file is harmless, a file without its row would be forgotten.
+      removeFiles(piece.letterIds)
+      return true
+    }
+    eraseTraces(tx, [...progress.strangers])
     tx.update(accounts)
       .set({
         name: '',
@@ -124,44 +119,13 @@ export function purgeAccount(
       })
       .where(eq(accounts.id, id))
       .run()
-    record(tx, byItself(at), { kind: 'account.purged', ...of, change: { users: [people, 0] } })
-    // A row without its file is harmless, a file without its row would be forgotten.
-    removeFiles(letterIds)
+    record(tx, byItself(at), { kind: 'account.purged', accountId: id, change: { users: [progress.users, 0] } })
+    isPurged = true
     return true
   })
-}
-
-function forgetInvitationsAndLetters(tx: Db, accountId: AccountId): number[] {
-  const invitationIds = tx.select({ id: invitations.id }).from(invitations).where(eq(invitations.accountId, accountId))
-  const about = or(eq(letters.accountId, accountId), inArray(letters.invitationId, invitationIds))
-  const told = tx.select({ id: letters.id }).from(letters).where(about)
-  tx.delete(letterPeople).where(inArray(letterPeople.letterId, told)).run()
-  const letterIds = tx.delete(letters).where(about).returning({ id: letters.id }).all()
-  tx.delete(invitationTokens).where(inArray(invitationTokens.invitationId, invitationIds)).run()
-  tx.delete(invitationProjects).where(inArray(invitationProjects.invitationId, invitationIds)).run()
-  tx.update(importRows).set({ invitationId: null }).where(inArray(importRows.invitationId, invitationIds)).run()
-  tx.delete(invitations).where(eq(invitations.accountId, accountId)).run()
-  return letterIds.map(({ id }) => id)
-}
-
-/** E-mails that were invited to an account and are no user’s. */
-function listStrangers(tx: Db, accountId: AccountId): string[] {
-  return tx
-    .selectDistinct({ email: invitations.email })
-    .from(invitations)
-    .leftJoin(users, eq(users.emailKey, invitations.emailKey))
-    .where(and(eq(invitations.accountId, accountId), isNull(users.id)))
-    .limit(mostTraces)
-    .all()
-    .map(({ email }) => email)
-}
-
-/** What people typed into acts in an account; names and e-mails of users are theirs, and go with them. */
-function forgetTyped(tx: Db, accountId: AccountId): void {
-  const recordIds = tx.select({ id: records.id }).from(records).where(eq(records.accountId, accountId))
-  tx.delete(personalChanges)
-    .where(and(inArray(personalChanges.recordId, recordIds), inArray(personalChanges.field, [...typedFields])))
-    .run()
+  if (isDueNow && !isPurged) all.set(accountId, progress)
+  else all.delete(accountId)
+  return isDueNow
 }
 
 /** All of an account's requests, or those for one of its projects. */
@@ -175,7 +139,7 @@ function forgetRequests(tx: Db, accountId: AccountId, projectId?: ProjectId): vo
   tx.delete(quotaRequests).where(which).run()
 }
 
-/** Purges a deleted project. False when it is not due at this time. */
+/** Purges a deleted project, or first some of what it had. False when it is not due at this time. */
 export function purgeDeletedProject(db: Db, at: number, projectId: ProjectId): boolean {
   return write(db, byItself(at), (tx) => {
     const project = tx
@@ -184,17 +148,13 @@ export function purgeDeletedProject(db: Db, at: number, projectId: ProjectId): b
       .where(and(eq(projects.id, projectId), isDue(projects, at)))
       .get()
     if (!project) return false
-    purgeProject(tx, at, project)
+    if (!deleteSomeOfProject(tx, project.accountId, projectId)) purgeProject(tx, at, project)
     return true
   })
 }
 
 /** What was open about a deleted project has ended with it. */
 function purgeProject(tx: Db, at: number, { id: projectId, accountId, identifier }: Project): void {
-  for (const table of [keptAccess, keptLimits, projectAccess, invitationProjects, limits, providerGroups])
-    tx.delete(table)
-      .where(and(eq(table.accountId, accountId), eq(table.projectId, projectId)))
-      .run()
   forgetRequests(tx, accountId, projectId)
   tx.update(projects)
     .set({ name: '', ...named('', identifier), purgedAt: at })

@@ -1,11 +1,10 @@
-import { and, eq, inArray, isNull, or, type SQL, sql } from 'drizzle-orm'
+import { and, eq, inArray, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { searchText, sortKey } from '../../../../db/fold.ts'
 import type { AccountId } from '../../../../db/ids.ts'
 import type { Db } from '../../../../db/open.ts'
 import {
   accounts,
-  importRows,
   imports,
   invitations,
   letterPeople,
@@ -24,13 +23,11 @@ import { type Actor, record, typedFields } from '../../../../records/record.ts'
 import type { Secrets } from '../../../../secrets.ts'
 import { emailKey } from '../../../../web/fields.ts'
 import { forgive, logInCounter, resetCounter } from '../../../log-in/throttle/data.ts'
-import { type Mentioned, mentionsOf } from '../../mentions.ts'
+import { mentionsOf } from '../../mentions.ts'
 import { forgetDetails, forgetInViews } from './notes.ts'
-import { importRowsAbout, invitationsTo, type Known, lettersNaming, lettersTo } from './recognising.ts'
+import { deletedName, invitationsTo, type Known, lettersNaming, lettersTo, mentioned } from './recognising.ts'
 
 // Finds the data about a person and forgets it, as erasure.ts lists it.
-
-const deleted = 'Deleted user'
 
 /** Open invitations to the person end, and no invitation remembers who it was for. */
 export function forgetInvitations(tx: Db, actor: Actor, person: Known): void {
@@ -41,7 +38,7 @@ export function forgetInvitations(tx: Db, actor: Actor, person: Known): void {
       .set({
         email,
         emailKey: email,
-        name: deleted,
+        name: deletedName,
         search: '',
         ...(state === 'pending' ? ({ state: 'cancelled', endedAt: actor.at } as const) : {}),
       })
@@ -57,7 +54,14 @@ export function forgetLetters(tx: Db, actor: Actor, secrets: Secrets, person: Kn
   const to = lettersTo(tx, person)
   const naming = lettersNaming(tx, secrets, person).filter((id) => !to.includes(id))
   tx.update(letters)
-    .set({ email: 'deleted@deleted.invalid', name: deleted, subject: 'An e-mail', search: '', body: null, error: null })
+    .set({
+      email: 'deleted@deleted.invalid',
+      name: deletedName,
+      subject: 'An e-mail',
+      search: '',
+      body: null,
+      error: null,
+    })
     .where(isOneOf(letters.id, to))
     .run()
   const subject = 'An e-mail that named a deleted user'
@@ -69,68 +73,6 @@ export function forgetLetters(tx: Db, actor: Actor, secrets: Secrets, person: Kn
   const all = [...to, ...naming]
   withdrawTelling(tx, all, 'a user whom it was for, or whom it named, was deleted', actor.at)
   tx.delete(letterPeople).where(isOneOf(letterPeople.letterId, all)).run()
-}
-
-/** Rows of imports about somebody lose what they hold; what was not carried out yet will not be. */
-export function forgetImports(tx: Db, person: Known): void {
-  const about = tx
-    .select({ row: importRows })
-    .from(importRows)
-    .innerJoin(imports, eq(imports.id, importRows.importId))
-    .where(importRowsAbout(person))
-    .all()
-  // Rows of 0.2.0 do not say whose e-mail they hold, and in a wrong row it may be none.
-  const byMail = mentionsOf({ names: [], emails: person.emails })
-  const byName = mentionsOf({ names: person.names, emails: [] })
-  const columns = [importRows.input, importRows.subject, importRows.words, importRows.cells]
-  const unclear = tx
-    .select({ row: importRows, accountId: imports.accountId })
-    .from(importRows)
-    .innerJoin(imports, eq(imports.id, importRows.importId))
-    .where(and(or(isNull(importRows.emailKey), eq(importRows.state, 'wrong')), mentioned(columns, person)))
-    .all()
-    .filter(({ row, accountId }) => {
-      const text = [row.input, row.subject, row.words, row.cells].join('\n')
-      return byMail.in(text) || (row.state === 'wrong' && person.accountIds.includes(accountId) && byName.in(text))
-    })
-  for (const { importId, line, state } of [...about, ...unclear].map(({ row }) => row))
-    tx.update(importRows)
-      .set({
-        input: '',
-        subject: deleted,
-        emailKey: null,
-        cells: null,
-        search: searchText(deleted),
-        ...(state === 'ready' ? { state: 'failed' as const } : {}),
-        words: state === 'done' ? 'done' : 'The user was deleted.',
-      })
-      .where(and(eq(importRows.importId, importId), eq(importRows.line, line)))
-      .run()
-  // Columns that the panel does not know may name somebody in rows about others.
-  const beside = tx
-    .select({ row: importRows, accountId: imports.accountId })
-    .from(importRows)
-    .innerJoin(imports, eq(imports.id, importRows.importId))
-    .where(mentioned([importRows.cells], person))
-    .all()
-    .filter(({ row: { cells }, accountId }) => {
-      const text = cells ?? ''
-      return byMail.in(text) || (person.accountIds.includes(accountId) && byName.in(text))
-    })
-  for (const { importId, line } of beside.map(({ row }) => row))
-    tx.update(importRows)
-      .set({ cells: null })
-      .where(and(eq(importRows.importId, importId), eq(importRows.line, line)))
-      .run()
-  tx.update(imports).set({ ip: null }).where(eq(imports.createdBy, person.id)).run()
-}
-
-/** Whether one of these columns may name somebody: letters of ASCII in any case, as SQLite compares them. */
-function mentioned(columns: SQLiteColumn[], { names, emails }: Mentioned): SQL | undefined {
-  const texts = [...names, ...emails].map((text) => text.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase()))
-  const holdsAll = (column: SQLiteColumn, words: string[]) =>
-    and(...words.map((word) => sql`instr(lower(${column}), ${word}) > 0`))
-  return or(...columns.flatMap((column) => texts.map((text) => holdsAll(column, text.split(/\s+/)))))
 }
 
 /**
@@ -147,7 +89,11 @@ export function forgetMentions(tx: Db, person: Known): void {
   }
   const naming = (...columns: SQLiteColumn[]) => mentioned(columns, person)
 
-  for (const { id, accountId, remark } of tx.select().from(limits).where(naming(limits.remark)).all())
+  for (const { id, accountId, remark } of tx
+    .select()
+    .from(limits)
+    .where(and(sql`remark <> ''`, naming(limits.remark)))
+    .all())
     tx.update(limits)
       .set({ remark: rewrite(accountId, remark) })
       .where(eq(limits.id, id))
@@ -160,7 +106,10 @@ export function forgetMentions(tx: Db, person: Known): void {
       .where(eq(quotaRequests.id, id))
       .run()
 
-  const suspended = naming(accounts.suspendedReason, accounts.supportSuspendedReason)
+  const suspended = and(
+    sql`(suspended_reason is not null or support_suspended_reason is not null)`,
+    naming(accounts.suspendedReason, accounts.supportSuspendedReason),
+  )
   for (const { id, suspendedReason, supportSuspendedReason } of tx.select().from(accounts).where(suspended).all())
     tx.update(accounts)
       .set({

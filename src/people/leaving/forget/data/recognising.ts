@@ -1,4 +1,5 @@
 import { and, eq, inArray, isNotNull, lt, ne, or, type SQL, sql } from 'drizzle-orm'
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { fold } from '../../../../db/fold.ts'
 import type { AccountId, UserId } from '../../../../db/ids.ts'
 import type { Db } from '../../../../db/open.ts'
@@ -185,3 +186,14 @@ function textOf(secrets: Secrets, letter: typeof letters.$inferSelect): string {
 
 const idsOf = (rows: { id: number }[]) => rows.map(({ id }) => id)
 const sorted = (ids: number[]) => [...new Set(ids)].sort((one, other) => one - other)
+
+/** Whether one of these columns may name somebody: letters of ASCII in any case, as SQLite compares them. */
+export function mentioned(columns: SQLiteColumn[], { names, emails }: Mentioned): SQL | undefined {
+  const texts = [...names, ...emails].map((text) => text.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase()))
+  const holdsAll = (column: SQLiteColumn, words: string[]) =>
+    and(...words.map((word) => sql`instr(lower(${column}), ${word}) > 0`))
+  return or(...columns.flatMap((column) => texts.map((text) => holdsAll(column, text.split(/\s+/)))))
+}
+
+/** What replaces the name of somebody who was deleted. */
+export const deletedName = 'Deleted user'
