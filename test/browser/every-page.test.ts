@@ -35,6 +35,7 @@ const noPages = [
   '/partner/quotas.csv',
   '/partner/ticked-customers/file',
   '/profile/data',
+  '/saved-views/:savedView',
   '/setup/:token',
   '/support',
 ]

@@ -8,6 +8,7 @@ import { sessionAttempt, tooSoon } from '../../people/log-in/throttle/attempt.ts
 import { findProjectsById } from '../../projects/data.ts'
 import { orNotFound } from '../../web/answer/errors.ts'
 import { email, idChoice, personName, several } from '../../web/fields.ts'
+import { plural } from '../../web/format.ts'
 import { listDownload } from '../../web/lists/csv.ts'
 import { userIdOf } from '../../web/request/address.ts'
 import { readForm } from '../../web/request/forms.ts'
@@ -55,8 +56,7 @@ export default async function memberRoutes(app: FastifyInstance) {
         const input = { ...person, projects: chosen.map(({ id }) => ({ id, role: projectRole })) }
         const invited = orTooMany(() => invite(db, actor(request), sender, { account, input }))
         if (invited instanceof TooMany) form.errors.email = invited.message
-        else if (typeof invited === 'object')
-          return reply.seeOther('/customer/users', apart`Invitation sent to ${invited.email}.`)
+        else if (typeof invited === 'object') return reply.seeOther('/customer/users', sentWords(invited.email, chosen))
         else
           form.errors.email =
             invited === 'member'
@@ -84,4 +84,12 @@ export default async function memberRoutes(app: FastifyInstance) {
       )
     },
   )
+}
+
+function sentWords(email: string, projects: { name: string }[]): string {
+  const sent = apart`Invitation sent to ${email}.`
+  const [project, ...more] = projects
+  if (!project) return sent
+  const where = more.length === 0 ? project.name : plural(projects.length, 'project')
+  return apart`${sent} It includes access to ${where}.`
 }

@@ -130,7 +130,7 @@ function ownMembership(app: FastifyInstance) {
     return reply.seeOther(
       usersOf(customer),
       added
-        ? apart`You are Customer Admin of ${customer.name} now. Change into it with the account switcher at the top left.`
+        ? apart`You are Customer Admin of ${customer.name} now. To work there, press Work in ${customer.name}.`
         : apart`You are a user of ${customer.name} already.`,
     )
   })
