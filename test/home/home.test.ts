@@ -251,7 +251,7 @@ t.test('every list is downloaded as it is filtered and sorted, with formulas mad
     ],
     [petra, '/partner/customers/acme/users', 'name,e-mail,role,last seen,joined', 'Stella,stella@acme.example,admin'],
     [petra, '/partner/customers/acme/projects', 'name,identifier,people,created', 'Website,website,2'],
-    [stella, '/customer/users?q=tom', 'name,e-mail,role,last seen,joined', 'Tom,tom@acme.example,member'],
+    [stella, '/customer/users?q=tom', 'name,e-mail,role,second factor,last seen,joined', 'Tom,tom@acme.example,member'],
     [stella, '/projects', 'name,identifier,people,created', 'Shop,shop,1'],
     [stella, '/projects/website', 'name,e-mail,role', 'Tom,tom@acme.example,user'],
     [stella, '/customer/projects', 'name,identifier,people,created', 'Shop,shop,1'],

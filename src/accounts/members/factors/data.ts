@@ -10,13 +10,14 @@ import { type Member, memberFields, memberList, narrowedMembers } from '../data.
 /** With what a member can log in besides the password, in words; empty for nothing. */
 export type MemberWithFactors = Member & { factors: string }
 
-const { name, role, 'last seen': lastSeen, ...others } = memberList.columns
+const { name, 'e-mail': email, role, 'last seen': lastSeen, ...others } = memberList.columns
 
 /** The list of an account's users, as those see it who decide what the account asks of them. */
 export const memberListWithFactors = {
   ...memberList,
   columns: {
     name,
+    'e-mail': email,
     role,
     'second factor': { head: 'Second factor', look: 'factor', file: ({ factors }) => factors || 'none' },
     'last seen': lastSeen,
