@@ -188,6 +188,7 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
       'accounts/imports/check.ts': 'takes back what was read of a file',
       'accounts/imports/running/batch.ts': 'asks for its importer in the batch',
       'accounts/deletion/purge/data.ts': 'nobody asks for it: it was due',
+      'accounts/sso/data/mapping.ts': 'the groups of the account’s provider decide',
       'home/notifications/data/mailing.ts': 'nobody asks for it: it was due',
       'mail/sending.ts': 'withdraws what is no longer true',
       'people/tokens/data.ts': 'nobody asks for it: it was due',

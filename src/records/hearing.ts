@@ -50,6 +50,8 @@ export const hearing: Record<RecordKind, readonly Hearer[]> = {
   'member.joined': ownAccount,
   'member.added-self': ownAccount,
   'member.removed-self': ownAccount,
+  'member.joined-by-sso': ownAccount,
+  'member.removed-by-sso': ownAccount,
   'member.left': ownAccount,
   'member.removed': ownAccount,
   'member.deleted': ownAccount,

@@ -37,6 +37,8 @@ export const recordKinds = {
   'member.joined': 'joined the account',
   'member.added-self': 'added themselves',
   'member.removed-self': 'removed themselves',
+  'member.joined-by-sso': 'joined the account by single sign-on',
+  'member.removed-by-sso': 'removed the user by the groups of single sign-on',
   'member.left': 'left the account',
   'member.removed': 'removed the user',
   'member.deleted': 'was deleted, and so left the account',

@@ -88,6 +88,8 @@ export const notifying: Record<RecordKind, ToldTo[] | { nobody: string }> = {
   'member.joined': { nobody: 'the accepted invitation tells its sender' },
   'member.added-self': [{ to: 'admins', topic: 'help', by: 'letter' }],
   'member.removed-self': [{ to: 'admins', topic: 'help', by: 'page' }],
+  'member.joined-by-sso': [{ to: 'admins', topic: 'people', by: 'worker', always: true }],
+  'member.removed-by-sso': [{ to: 'admins', topic: 'people', by: 'worker', always: true }],
   'member.left': [{ to: 'admins', topic: 'people', by: 'worker', always: true }],
   'member.removed': [{ to: 'parted', topic: 'access', by: 'letter' }],
   'member.deleted': { nobody: 'it would tell everybody that a person deleted themselves' },

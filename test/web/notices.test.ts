@@ -1149,6 +1149,14 @@ t.test('a sentence tells of every kind of record', async (t) => {
       ['sso.not-required', { from: [5, null] }],
     ]
     for (const [kind, change] of ofSso) record(tx, self, { kind, accountId: acme, change })
+    record(tx, self, {
+      kind: 'member.joined-by-sso',
+      accountId: acme,
+      userId: toms,
+      change: { role: [null, 'member'] },
+    })
+    const gone = { role: ['member', null], projects: ['website', null] } satisfies Change
+    record(tx, byItself(self.at), { kind: 'member.removed-by-sso', accountId: acme, userId: toms, change: gone })
     record(tx, self, { kind: 'sso.required', accountId: acme, userId: toms, change: { from: [null, 5] } })
     const rule = { group: [null, 'staff'], role: [null, 'member'], in: [null, 'reader'] } satisfies Change
     record(tx, self, { kind: 'sso.group-added', accountId: acme, projectId: website, change: rule })

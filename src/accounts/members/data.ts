@@ -156,6 +156,12 @@ export function addMember(tx: Db, actor: Actor, member: NewMember, kind: RecordK
   return added === 1
 }
 
+/** Groups at the provider of single sign-on no longer decide about a member. In the caller’s transaction. */
+export function keepMember(tx: Db, accountId: AccountId, userId: UserId): void {
+  const theirs = and(eq(memberships.accountId, accountId), eq(memberships.userId, userId), eq(memberships.mapped, true))
+  tx.update(memberships).set({ mapped: false }).where(theirs).run()
+}
+
 export type Refused = 'last-admin' | 'stale'
 
 /** The member as it is now, whether the role was another one, and how many invitations they had sent ended with it. */
@@ -184,7 +190,7 @@ export function changeRole(
     if (member.version !== version || undone) return 'stale'
     if (isLastAdmin(tx, accountId, member)) return 'last-admin'
     tx.update(memberships)
-      .set({ role, version: sql`${memberships.version} + 1` })
+      .set({ role, mapped: false, version: sql`${memberships.version} + 1` })
       .where(and(eq(memberships.accountId, accountId), eq(memberships.userId, userId)))
       .run()
     record(tx, actor, { kind: 'member.role-changed', accountId, userId, change: { role: [member.role, role] } })

@@ -27,6 +27,14 @@ export const ofPeople: Record<OfPeople, (told: Told) => Sentence> = {
     ),
   'member.added-self': (it) => only(say`added themselves${inside(it, 'to')} as ${now(it, 'role')}`),
   'member.removed-self': (it) => only(say`removed themselves${inside(it, 'from')}`, lost(it)),
+  'member.joined-by-sso': (it) =>
+    only(say`joined${it.shown ? say` ${place(it)}` : []} by single sign-on as ${now(it, 'role')}`),
+  'member.removed-by-sso': (it) =>
+    only(
+      say`removed ${whom(it)}${inside(it, 'from')}`,
+      say`No group at the provider of single sign-on has a rule any more`,
+      lost(it),
+    ),
   'member.left': (it) => only(say`left ${place(it)}`, lost(it)),
   'member.removed': (it) =>
     only(it.subject ? say`removed ${it.subject}${inside(it, 'from')}` : say`left ${place(it)}`, lost(it)),

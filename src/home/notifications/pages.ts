@@ -20,6 +20,8 @@ const ownPages: Partial<Record<RecordKind, string>> = {
   'account.customer-left': '/partner/customers',
   'member.added-self': '/customer/users',
   'member.removed-self': '/customer/users',
+  'member.joined-by-sso': '/customer/users',
+  'member.removed-by-sso': '/customer/users',
   'member.left': '/customer/users',
   'member.role-changed': '/projects',
   'access.removed': '/projects',

@@ -163,6 +163,8 @@ export const newsOf: Partial<Record<RecordKind, Sentence>> = {
   ],
   'member.added-self': whoDid('joined'),
   'member.removed-self': whoDid('left'),
+  'member.joined-by-sso': (told) => [subject(told), ' joined ', account(told), ' by single sign-on'],
+  'member.removed-by-sso': (told) => [subject(told), ' left ', account(told), ' by the groups of single sign-on'],
   'member.left': (told) => [subject(told), ' left ', account(told)],
   'member.removed': whoDid('removed you from'),
   'member.role-changed': whoDid('changed your role in'),
@@ -230,7 +232,7 @@ function detailOf(told: ToldOf, resources: Resource[]): string {
       })
       .join(' · ')
   const { role } = change
-  if (!role || kind === 'member.removed' || kind === 'member.left') return ''
+  if (!role || /^member\.(?:removed|left)/.test(kind)) return ''
   const words = role.filter((value) => value !== null).map((value) => roleWords(told, String(value)))
   return words.join(' → ')
 }

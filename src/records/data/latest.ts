@@ -9,6 +9,8 @@ const ofMember: RecordKind[] = [
   'member.joined',
   'member.added-self',
   'member.removed-self',
+  'member.joined-by-sso',
+  'member.removed-by-sso',
   'member.left',
   'member.removed',
   'member.deleted',

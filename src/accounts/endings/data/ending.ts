@@ -24,7 +24,7 @@ import { endProgramsFromPartner, endUnwatchedPrograms } from './programs.ts'
 // separates a customer from its partner.
 
 /** How a membership ended. */
-export type Exit = 'member.removed' | 'member.left' | 'member.removed-self' | 'member.deleted'
+export type Exit = 'member.removed' | 'member.removed-by-sso' | 'member.left' | 'member.removed-self' | 'member.deleted'
 
 /** Ends pending invitations to somebody into an account: to their address, or one they had before. */
 export function endInvitationsTo(tx: Db, actor: Actor, accountId: AccountId, userId: UserId): void {

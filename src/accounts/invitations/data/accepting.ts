@@ -17,7 +17,7 @@ import type { Role } from '../../../policy.ts'
 import { addAccess } from '../../../projects/access/data/giving.ts'
 import { type Actor, record } from '../../../records/record.ts'
 import type { Account } from '../../data/account.ts'
-import { addMember, findMember } from '../../members/data.ts'
+import { addMember, findMember, keepMember } from '../../members/data.ts'
 import type { Invitation, LinkKind } from './invitation.ts'
 import { pendingOf } from './invitation.ts'
 import { findOffer } from './offer.ts'
@@ -67,6 +67,7 @@ export function acceptInvitation(
   const fromPartner = isForPartner(tx, claimed, user.id, actor.at)
   const joining = { accountId, userId: user.id, role: claimed.role, fromPartner }
   const joined = addMember(tx, actor, joining, 'member.joined')
+  if (!joined) keepMember(tx, accountId, user.id)
   const role = joined ? claimed.role : (findMember(tx, accountId, user.id)?.role ?? claimed.role)
   record(tx, actor, {
     kind: 'invitation.accepted',

@@ -75,7 +75,7 @@ export function changeAccess(
     if (access.role === role) return { ...access, changed: false, was: role }
     if (access.version !== version || (since !== undefined && !isLastOn(tx, seat, since))) return 'stale'
     tx.update(projectAccess)
-      .set({ role, version: sql`${projectAccess.version} + 1` })
+      .set({ role, mapped: false, version: sql`${projectAccess.version} + 1` })
       .where(oneAccess(seat))
       .run()
     record(tx, actor, {
