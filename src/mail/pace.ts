@@ -1,5 +1,5 @@
-import { eq } from 'drizzle-orm'
 import type { Db } from '../db/open.ts'
+import { equals, type Placeholders, prepared } from '../db/prepared.ts'
 import { throttles } from '../db/schema.ts'
 
 export const minute = 60_000
@@ -64,12 +64,16 @@ export function check(tx: Db, at: number, allowances: Allowance[]) {
   return counters
 }
 
+const counter = prepared((db, { key }: Placeholders<{ key: string }>) =>
+  db.select().from(throttles).where(equals(throttles.key, key)).prepare(),
+)
+
 /**
  * What is left of an allowance is kept as one time: when it is full again (the generic cell rate algorithm, ITU-T
  * I.371). A time further ahead than an empty one needs was written by a clock that was wrong.
  */
 export function find(tx: Db, key: string, { atOnce, every }: Pace, at: number): { tries: number; fullAt: number } {
-  const row = tx.select().from(throttles).where(eq(throttles.key, key)).get()
+  const row = counter(tx).get({ key })
   // One is left then: what it costs is noted by the right clock, or it would be empty each time until that day.
   if (row && row.at > at + atOnce * every) return { tries: row.tries, fullAt: at + (atOnce - 1) * every }
   const fullAt = Math.max(row?.at ?? 0, at)

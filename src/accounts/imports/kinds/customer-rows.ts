@@ -216,7 +216,7 @@ function createWithAll(
   customer: NewInput & { accountId: AccountId },
 ): CarriedOut {
   const { accountId, name, identifier, admin, limit, plan = null } = customer
-  const projects = findResource(tx, countedResource)
+  const projects = limit === undefined ? undefined : findResource(tx, countedResource)
   const limits = new Map(projects && limit !== undefined ? [[projects.id, limit]] : [])
   const created = createCustomer(tx, actor, accountId, { name, identifier, plan, limits })
   if (created === 'taken') throw new Taken(identifier)

@@ -20,7 +20,8 @@ import { newWaitingList, type WaitingList } from './waits.ts'
 
 /** So long other requests wait for a batch, in milliseconds. */
 const longestBatch = 6
-const rowsAtOnce = 200
+/** More than a batch usually carries out. */
+const rowsAtOnce = 100
 /** An import that cannot even be begun is tried again after so long. */
 const setAsideFor = 10 * 60_000
 const unforeseen = 'The panel could not do this. Support finds the reason in its log.'

@@ -1,4 +1,4 @@
-import { and, asc, eq, not, notInArray, sql } from 'drizzle-orm'
+import { and, asc, eq, not, sql } from 'drizzle-orm'
 import type { Db } from '../../../db/open.ts'
 import { equals, type Placeholders, prepared } from '../../../db/prepared.ts'
 import { importRows, imports } from '../../../db/schema.ts'
@@ -7,32 +7,38 @@ import type { ImportRow } from '../data.ts'
 
 // What the worker reads and writes while it carries imports out.
 
-/** The import that the worker continues: the oldest that does not wait. */
-export function findRunning(db: Db, waiting: number[]): typeof imports.$inferSelect | undefined {
-  return db
+const running = prepared((db, { waiting }: Placeholders<{ waiting: string }>) =>
+  db
     .select()
     .from(imports)
-    .where(and(eq(imports.state, 'running'), notInArray(imports.id, waiting)))
+    .where(and(eq(imports.state, 'running'), not(isOneOf(imports.id, waiting))))
     .orderBy(asc(imports.id))
     .limit(1)
-    .get()
+    .prepare(),
+)
+
+/** The import that the worker continues: the oldest that does not wait. */
+export function findRunning(db: Db, waiting: number[]): typeof imports.$inferSelect | undefined {
+  return running(db).get({ waiting: JSON.stringify(waiting) })
 }
 
-/** The imports that run now, without those that wait. */
-export function listReadyRows(db: Db, importId: number, waiting: number[], limit: number): ImportRow[] {
-  return db
+type Ready = { importId: number; waiting: string; limit: number }
+
+const readyRows = prepared((db, { importId, waiting, limit }: Placeholders<Ready>) =>
+  db
     .select()
     .from(importRows)
     .where(
-      and(
-        eq(importRows.importId, importId),
-        eq(importRows.state, 'ready'),
-        waiting.length > 0 ? not(isOneOf(importRows.line, waiting)) : undefined,
-      ),
+      and(equals(importRows.importId, importId), eq(importRows.state, 'ready'), not(isOneOf(importRows.line, waiting))),
     )
     .orderBy(asc(importRows.line))
     .limit(limit)
-    .all()
+    .prepare(),
+)
+
+/** Rows of an import that are to be carried out, without those that wait. */
+export function listReadyRows(db: Db, importId: number, waiting: number[], limit: number): ImportRow[] {
+  return readyRows(db).all({ importId, waiting: JSON.stringify(waiting), limit })
 }
 
 type Mark = Pick<ImportRow, 'importId' | 'line' | 'state' | 'words' | 'invitationId'>
