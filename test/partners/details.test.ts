@@ -159,7 +159,7 @@ t.test('a customer’s history has what it sees itself, and apart from it what o
   await petra.submit('/partner/customers/initech/details', 'Save details', { reference: 'C-2' })
 
   const page = await petra.open('/partner/customers/acme')
-  t.match(page.text, /Latest changes Stella created the project Intranet/)
+  t.match(page.text, /Last changes Stella created the project Intranet/)
   const shared = await petra.open('/partner/customers/acme/history')
   t.match(shared.row('Intranet'), 'Stella')
   t.equal(shared.tableRows.length, (await stella.open('/customer/history')).tableRows.length, 'its admins see the same')
