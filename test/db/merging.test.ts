@@ -1,9 +1,9 @@
 import t from 'tap'
 import { searchText } from '../../src/db/fold.ts'
-import { writeUnchecked } from '../../src/db/open.ts'
+import { observeWrites, writeUnchecked } from '../../src/db/open.ts'
 import { accounts } from '../../src/db/schema.ts'
 import { findMatches } from '../../src/db/search.ts'
-import { accountId, startApp } from '../harness.ts'
+import { accountId, startApp, there } from '../harness.ts'
 import { sqlite } from '../plans.ts'
 
 t.test('FTS5 leaves large merges to the panel, which makes them between requests', async (t) => {
@@ -30,4 +30,20 @@ t.test('FTS5 leaves large merges to the panel, which makes them between requests
   t.ok(Number(segments.get()) <= before + 8, 'few are left a moment later')
   t.equal(findMatches(panel.db, 'accounts', accounts.search, 'northwind')?.length, writes)
   t.equal(findMatches(panel.db, 'accounts', accounts.search, 'northwind-46')?.length, 1)
+})
+
+t.test('panels in one process do not merge for ever because of each other', async (t) => {
+  const panels = await Promise.all(Array.from({ length: 6 }, () => startApp(t)))
+  let writes = 0
+  t.teardown(observeWrites(() => writes++))
+  for (let n = 0; n < 16; n++) writeUnchecked(there(panels[0]).db, () => {})
+  t.equal(writes, 16)
+  let quietTurns = 0
+  for (let turns = 0, before = writes; turns < 5_000 && quietTurns < 50; turns++) {
+    await new Promise((resolve) => setImmediate(resolve))
+    quietTurns = writes === before ? quietTurns + 1 : 0
+    before = writes
+  }
+  t.ok(writes > 16, 'they merge')
+  t.equal(quietTurns, 50, 'and then it is quiet')
 })
