@@ -56,7 +56,7 @@ t.test(
     t.match(toPartner.text, /The account Acme asks for more:[\s\S]*Asked by: Stella\s+E-mail: stella@acme.example/)
     t.match(
       toPartner.text,
-      /Cores: 8 \(now 4\)\n.*RAM \(MiB\): 4,096 \(now 1,024\)\n\nReason: The <Christmas> sale\n\nAsked by: Stella\nE-mail: stella@acme.example\n\nReview the request:\n/,
+      /Cores: 8 \(now 4\)\n.*RAM: 4 GB \(now 1 GB\)\n\nReason: The <Christmas> sale\n\nAsked by: Stella\nE-mail: stella@acme.example\n\nReview the request:\n/,
     )
     t.match(toPartner.html, 'The &lt;Christmas&gt; sale')
     const link = linkIn(toPartner.text, 'http://localhost:3000', '/partner/customers/acme/quotas')
@@ -79,10 +79,7 @@ t.test(
       toCustomer.text,
       /Your request for more for Acme was approved\.\s+Decided by: Petra\nActed for: Cloudhaus, partner of Acme\n/,
     )
-    t.match(
-      toCustomer.text,
-      /Cores: 8 now\n.*RAM \(MiB\): 2,048 now, asked for 4,096\n\nComment: Half of the RAM for now\n/,
-    )
+    t.match(toCustomer.text, /Cores: 8 now\n.*RAM: 2 GB now, asked for 4 GB\n\nComment: Half of the RAM for now\n/)
     t.match((await stella.open(own)).text, /approved by Petra on .*“Half of the RAM for now”/)
     t.match((await petra.open('/')).text, 'You’re all caught up.')
     t.match((await stella.open('/customer/history')).text, 'approved the request for more quota')

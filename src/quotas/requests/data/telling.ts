@@ -7,16 +7,13 @@ import { users } from '../../../db/schema.ts'
 import type { Letter, MailContext } from '../../../mail/outbox.ts'
 import { wantsAtOnce } from '../../../records/data/choices.ts'
 import type { Actor } from '../../../records/record.ts'
-import { number } from '../../../web/format.ts'
+import { withUnit } from '../../../web/format.ts'
 import { anybody, forReader, type Reader } from '../../../web/reader.ts'
 import type { Quota } from '../../arithmetic.ts'
-import type { Resource } from '../../resources/data.ts'
 import type { QuotaRequest } from './reading.ts'
 
 /** So many admins of a partner get the letter. */
 const mostLetters = 20
-
-const unitOf = ({ name, unit }: Resource) => (unit ? `${name} (${unit})` : name)
 
 /** How the reader of an e-mail writes numbers; Support’s own address is nobody’s. */
 const readerOf = (tx: Db, reason: Letter['reason']): Reader =>
@@ -60,7 +57,7 @@ export function tellDeciders(
         lines: forReader(readerOf(tx, reader.reason), () =>
           request.amounts.map(({ resource, asked }) => {
             const now = quotas.find((quota) => quota.resource.id === resource.id)?.own.limit
-            return { name: unitOf(resource), now: number(now ?? 0), asked: number(asked) }
+            return { name: resource.name, now: withUnit(now ?? 0, resource), asked: withUnit(asked, resource) }
           }),
         ),
         link: caretaker
@@ -102,7 +99,11 @@ export function tellRequester(
       lines: forReader(user, () =>
         request.amounts.map(({ resource, asked }) => {
           const granted = amounts.get(resource.id) ?? null
-          return { name: unitOf(resource), asked: number(asked), granted: granted === null ? null : number(granted) }
+          return {
+            name: resource.name,
+            asked: withUnit(asked, resource),
+            granted: granted === null ? null : withUnit(granted, resource),
+          }
         }),
       ),
       link: `${publicUrl}/customer/quotas?account=${request.identifier}`,
