@@ -1,5 +1,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { startPurge } from './accounts/deletion/purge/worker.ts'
+import { newDomainLookUp } from './accounts/sso/dns.ts'
+import { startDomainChecks } from './accounts/sso/worker.ts'
 import api from './api/context.ts'
 import { answerUnreadableAddress } from './api/unreadable.ts'
 import type { Config } from './config.ts'
@@ -104,6 +106,8 @@ function startWork(
   app.addHook('onClose', startMerging(db, storage, app.log).stop)
   const purge = startPurge({ ...shared, dataDir: config.dataDir, eraseTraces: cleaning.erase, setAside, clock })
   app.addHook('onClose', purge.stop)
+  const domains = startDomainChecks({ ...shared, clock, lookUp: newDomainLookUp(config.dnsServers) })
+  app.addHook('onClose', domains.stop)
 
   const copying = startCopying(config, now, app.log, clock)
   app.addHook('onClose', copying.stop)

@@ -31,6 +31,8 @@ export type Config = {
   /** Which customer accounts may ask to become a partner: all, those without one, or none. */
   partnerRequests: 'direct' | 'everyone' | 'nobody'
   sso: Sso | undefined
+  /** Name servers that know the domains of accounts; those of the machine if there are none. */
+  dnsServers: string[]
   logLevel: string
   /** Requests with this token may read /metrics. */
   metricsToken: string | undefined
@@ -119,6 +121,7 @@ export function readConfig(defaults: NodeJS.ProcessEnv = {}, given: NodeJS.Proce
     twoFactor: set.TWO_FACTOR,
     partnerRequests: set.PARTNER_REQUESTS,
     sso: readSso(set),
+    dnsServers: set.DNS_SERVERS,
     logLevel: set.LOG_LEVEL,
     metricsToken: set.METRICS_TOKEN,
     backupEveryHours: set.BACKUP_EVERY_HOURS,

@@ -11,6 +11,7 @@ import memberRoutes from './accounts/members/routes.ts'
 import accountRoutes from './accounts/routes.ts'
 import securityRoutes from './accounts/security/routes.ts'
 import serviceUserRoutes from './accounts/service-users/routes.ts'
+import accountSsoRoutes from './accounts/sso/routes.ts'
 import apiDocsRoutes from './api/docs/routes.ts'
 import historyRoutes from './history/routes.ts'
 import notificationRoutes from './home/notifications/routes.ts'
@@ -99,6 +100,7 @@ export const rooms = [
   memberRemovalRoutes,
   serviceUserRoutes,
   securityRoutes,
+  accountSsoRoutes,
   invitationRoutes,
   tickedInvitationRoutes,
   offerRoutes,

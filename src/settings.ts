@@ -1,3 +1,4 @@
+import { Resolver } from 'node:dns'
 import { readFileSync, statSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { isAbsolute } from 'node:path'
@@ -74,6 +75,11 @@ const settings = z.object({
   OIDC_EMAIL_TRUSTED: oneOf(['no', 'yes'], 'no'),
   OIDC_SECOND_FACTOR: text((value) => printable.test(value), 'must be no, yes, or an amr or acr value.').default('no'),
   OIDC_ONLY: oneOf(['no', 'yes'], 'no'),
+  DNS_SERVERS: z
+    .string()
+    .transform((list) => list.split(/[\s,]+/).filter(Boolean))
+    .refine(mayBeNameServers, 'must list addresses of name servers, such as 10.0.0.53 or 10.0.0.53:5353.')
+    .default([]),
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info'),
   METRICS_TOKEN: text(
     (token) => token.length >= 16 && printable.test(token),
@@ -144,6 +150,15 @@ function mayBeIssuer(url: string): boolean {
   const { protocol, hostname, search, hash, username, password } = new URL(url)
   const secure = protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname))
   return secure && !search && !hash && !username && !password
+}
+
+function mayBeNameServers(servers: string[]): boolean {
+  try {
+    new Resolver().setServers(servers)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function mayBeHost(host: string): boolean {

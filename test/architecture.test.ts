@@ -177,7 +177,7 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
       'people/two-factor/log-in/routes.ts': 'asks whether the first step still counts',
       'people/passkeys/log-in/routes.ts':
         'the passkey must be there, its user enabled, and the first step count where there is one',
-      'people/sso/routes.ts': 'the provider has said who it is',
+      'people/sso/arriving.ts': 'the provider has said who it is',
       'web/request/viewer.ts': 'defines it',
     },
   },
@@ -189,6 +189,7 @@ const unasked: Record<string, { pattern: RegExp; where: Record<string, string> }
       'accounts/imports/running/batch.ts': 'asks for its importer in the batch',
       'accounts/deletion/purge/data.ts': 'nobody asks for it: it was due',
       'accounts/sso/data/mapping.ts': 'the groups of the account’s provider decide',
+      'accounts/sso/worker.ts': 'the name server has said it',
       'home/notifications/data/mailing.ts': 'nobody asks for it: it was due',
       'mail/sending.ts': 'withdraws what is no longer true',
       'people/tokens/data.ts': 'nobody asks for it: it was due',

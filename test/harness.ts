@@ -261,7 +261,7 @@ export class Client {
   }
 
   logIn(email: string, password = demoPassword, next = '/'): Promise<Page> {
-    return this.submit(`/login?next=${encodeURIComponent(next)}`, 'Log in', { email, password })
+    return this.submit(`/login?other=yes&next=${encodeURIComponent(next)}`, 'Log in', { email, password })
   }
 
   async get(path: string, headers: Record<string, string> = {}): Promise<Page> {

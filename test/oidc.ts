@@ -37,7 +37,7 @@ export async function startOidc(t: Test, { inIdToken = false } = {}): Promise<Oi
       {
         client_id: 'panel',
         client_secret: 'a-secret-of-the-panel-alone',
-        redirect_uris: [`${publicUrl}/login/sso/callback`],
+        redirect_uris: ['', '/acme', '/umbrella'].map((account) => `${publicUrl}/login/sso/callback${account}`),
         post_logout_redirect_uris: [`${publicUrl}/login`],
         backchannel_logout_uri: `${publicUrl}/session/sso-logout`,
         backchannel_logout_session_required: true,

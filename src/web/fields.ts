@@ -146,6 +146,9 @@ export function emailKey(address: string): string {
   return parts ? `${foldCase(parts.local)}@${parts.domain}` : foldCase(address)
 }
 
+/** The domain of an address, in its ASCII form; empty where it is no address. */
+export const domainOf = (address: string): string => splitEmail(address)?.domain ?? ''
+
 function splitEmail(address: string): { local: string; domain: string } | undefined {
   const at = address.lastIndexOf('@')
   const local = address.slice(0, at)

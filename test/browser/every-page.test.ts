@@ -27,7 +27,10 @@ const noPages = [
   '/metrics',
   // They lead to a provider, come from one, or need what it said: test/people/sso.test.ts.
   '/login/sso',
+  '/login/sso/account',
   '/login/sso/callback',
+  '/login/sso/callback/:identifier',
+  '/login/way',
   '/profile/sso/proof',
   '/profile/sso/start',
   '/partner',

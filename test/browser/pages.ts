@@ -156,6 +156,7 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
         await who.follow('Replace')
       },
     },
+    { name: 'account-sso', who: stella, path: '/customer/log-in' },
     { name: 'security', who: stella, path: '/customer/security' },
     {
       name: 'security-errors',

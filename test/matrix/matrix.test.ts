@@ -23,6 +23,8 @@ import * as pendingData from '../../src/accounts/invitations/data/pending.ts'
 import * as invitationData from '../../src/accounts/invitations/data/sending.ts'
 import * as members from '../../src/accounts/members/data.ts'
 import * as programs from '../../src/accounts/service-users/data.ts'
+import * as domains from '../../src/accounts/sso/data/domains.ts'
+import { addGroup } from '../../src/accounts/sso/data/groups.ts'
 import { type AccountId, asUserId, type UserId } from '../../src/db/ids.ts'
 import { firstPage } from '../../src/db/list.ts'
 import {
@@ -104,6 +106,9 @@ const whoMay: Record<Group, string[]> = {
     'POST /login/passkey',
     'GET /login/sso',
     'GET /login/sso/callback',
+    'GET /login/sso/callback/:identifier',
+    'GET /login/sso/account',
+    'GET /login/way',
     'GET /login/sso/ended',
     'GET /login/sso/waiting',
     'POST /login/second-factor/passkey',
@@ -207,6 +212,13 @@ const whoMay: Record<Group, string[]> = {
     'GET /customer/ticked-invitations/cancellation',
     'POST /customer/ticked-invitations/cancellation',
     'GET /customer/ticked-invitations/result',
+    'GET /customer/log-in',
+    'POST /customer/log-in',
+    'GET /customer/log-in/removal',
+    'POST /customer/log-in/removal',
+    'POST /customer/log-in/domains',
+    'POST /customer/log-in/domains/:domain/check',
+    'POST /customer/log-in/domains/:domain/removal',
     'GET /customer/security',
     'POST /customer/security',
     'GET /customer/service-users',
@@ -781,6 +793,8 @@ t.test('data functions that are given one tenant and another’s object find not
   const foreignHook = { owner: acmeId, id: Number(umbrella.webhook) }
   const foreignDelivery = { ...foreignHook, delivery: Number(umbrella.delivery) }
   const ofOwnHook = { owner: acmeId, id: Number(acmeObjects.webhook), delivery: Number(umbrella.delivery) }
+  const foreignDomain = { accountId: acmeId, id: Number(umbrella.domain) }
+  const tokenOfDomain = domains.listDomains(db, umbrellaId)[0]?.token ?? ''
   const hookEdit = { url: 'https://x.example/', events: '*', on: false }
   const found: Record<string, unknown> = {
     findServiceUser: programs.findServiceUser(db, acmeId, ofForeign.userId),
@@ -789,6 +803,16 @@ t.test('data functions that are given one tenant and another’s object find not
       .rows.filter(({ userId }) => userId === ofForeign.userId),
     changeServiceUser: programs.changeServiceUser(db, actor, ofForeign, renamed),
     removeServiceUser: programs.removeServiceUser(db, actor, ofForeign),
+    findDomain: domains.findDomain(db, foreignDomain),
+    listDomains: domains.listDomains(db, acmeId).filter(({ id }) => id === foreignDomain.id),
+    removeDomain: domains.removeDomain(db, actor, foreignDomain),
+    noteCheck: domains.noteCheck(db, actor, { ...foreignDomain, token: tokenOfDomain }, true),
+    addGroupToForeignProject: addGroup(db, actor, acmeId, {
+      value: 'x',
+      role: 'admin',
+      projectId: skunkworks,
+      projectRole: 'admin',
+    }),
     findWebhook: webhooks.findWebhook(db, foreignHook),
     findWebhookOfSupport: webhooks.findWebhook(db, { ...foreignHook, owner: null }),
     listWebhooks: webhooks.allWebhooks(db, acmeId).filter(({ id }) => id === foreignHook.id),

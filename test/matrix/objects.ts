@@ -1,5 +1,7 @@
 import { eq } from 'drizzle-orm'
 import { createServiceUser, type ServiceUser } from '../../src/accounts/service-users/data.ts'
+import { addDomain } from '../../src/accounts/sso/data/domains.ts'
+import { saveAccountProvider } from '../../src/accounts/sso/data/provider.ts'
 import {
   accounts,
   apiTokens,
@@ -16,11 +18,12 @@ import {
 import { type CastName, cast } from '../../src/demo.ts'
 import { byItself } from '../../src/records/record.ts'
 import { allTopics, ruleOf, wayField } from '../../src/records/topics.ts'
-import { hashToken } from '../../src/secrets.ts'
+import { hashToken, seal } from '../../src/secrets.ts'
 import { saveView } from '../../src/web/lists/saved/data.ts'
 import { tokenOf } from '../api/program.ts'
 import { passkeyOf } from '../authenticator.ts'
 import { accountId, type Fields, type Panel, startApp, userId } from '../harness.ts'
+import { startNameServer } from '../name-server.ts'
 import { until } from '../smtp.ts'
 import { addFailedDelivery, addWebhook } from '../webhooks/receiver.ts'
 
@@ -45,13 +48,15 @@ export type Objects = Record<
   | 'import'
   | 'plan'
   | 'webhook'
-  | 'delivery',
+  | 'delivery'
+  | 'domain',
   string
 >
 
 export const missing: Objects = {
   webhook: '99999',
   delivery: '99999',
+  domain: '99999',
   customer: 'nobody',
   identifier: 'nobody',
   project: 'nothing',
@@ -92,7 +97,8 @@ export type Prepared = { panel: Panel; acme: Objects; umbrella: Objects }
 
 /** Acme and Umbrella each have a project, a plan of their partner's, an invitation and its letter, an open change of e-mail, a request for more quota, and somebody logged in. */
 export async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepared> {
-  const panel = await startApp(t)
+  const names = await startNameServer(t)
+  const panel = await startApp(t, { settings: names.settings })
   const { db } = panel
   const uma = await panel.signIn('uma')
   await uma.submit('/projects', 'Create project', { name: 'Skunkworks', identifier: 'skunkworks' })
@@ -129,6 +135,7 @@ export async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepar
     return {
       webhook: String(webhook.id),
       delivery: String(addFailedDelivery(panel, webhook.id)),
+      domain: String(domainOf(panel, customer)),
       customer,
       identifier: customer,
       project,
@@ -188,6 +195,19 @@ export async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepar
   }
   await lettersKept(panel)
   return prepared
+}
+
+/** A domain, not proved, and a provider. */
+export function domainOf({ app, db }: Panel, customer: string): number {
+  const [by, id] = [byItself(app.now()), accountId({ db }, customer)]
+  const provider = {
+    issuer: `https://id.${customer}.example/`,
+    clientId: 'panel',
+    clientSecret: seal(app.secrets, 'x'),
+  }
+  saveAccountProvider(db, by, id, { ...provider, emailTrusted: false, version: 0 })
+  const added = addDomain(db, by, id, `${customer}.example`)
+  return typeof added === 'object' ? added.id : 0
 }
 
 /** A token of somebody, and a service user. */
@@ -253,6 +273,8 @@ const plausible: Record<string, Fields> = {
   '/partner/customers/:customer/details': { reference: 'Changed', version: '0' },
   '/profile/tokens/support': { name: 'Changed', scopes: 'support:read', days: '30' },
   '/customer/security': { sessionHours: '9', version: '0' },
+  '/customer/log-in': { issuer: 'https://id.acme.example/', clientId: 'changed', version: '1' },
+  '/customer/log-in/domains': { domain: 'changed.example' },
   '/customer/service-users': { name: 'Changed', role: 'admin' },
   '/customer/service-users/:serviceUser': { serviceName: 'Changed', role: 'member', version: '1' },
   '/customer/service-users/:serviceUser/tokens': { name: 'Changed', scopes: 'projects:read', days: '30' },

@@ -44,6 +44,7 @@ const wrongSettings: Record<string, string[]> = {
   OIDC_EMAIL_TRUSTED: ['maybe'],
   OIDC_SECOND_FACTOR: ['two words'],
   OIDC_ONLY: ['maybe'],
+  DNS_SERVERS: ['ns.example.com', '10.0.0.53:x'],
   TWO_FACTOR: ['always'],
   PARTNER_REQUESTS: ['partners'],
   LOG_LEVEL: ['loud'],

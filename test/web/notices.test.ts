@@ -22,6 +22,7 @@ import { tokenOf } from '../api/program.ts'
 import { passkeyOf } from '../authenticator.ts'
 import { accountId, type Fields, type Page, type Panel, projectId, startApp, userId } from '../harness.ts'
 import { toldIn } from '../history/told.ts'
+import { domainOf } from '../matrix/objects.ts'
 import { isData, readSource, sources, src } from '../sources.ts'
 import { enrol } from '../two-factor.ts'
 import { addFailedDelivery, addWebhook } from '../webhooks/receiver.ts'
@@ -139,6 +140,8 @@ const webhookOf = (owner: string | null) => async (panel: Panel) => {
   addFailedDelivery(panel, id)
 }
 
+const withDomain = async (panel: Panel) => domainOf(panel, 'acme')
+
 const secondSession = (who: CastName) => (panel: Panel) => panel.signIn(who)
 
 /** For each form of a signed-in user: how it is sent. Or why it cannot find its act done already. */
@@ -172,6 +175,32 @@ const acts: Record<string, Act | string> = {
     page: '/customer/security',
     button: 'Save',
     fields: { sessionHours: '9' },
+  },
+  'POST /customer/log-in': {
+    who: 'stella',
+    first: withDomain,
+    page: '/customer/log-in',
+    button: 'Save',
+    fields: { clientId: 'other' },
+  },
+  'POST /customer/log-in/removal': {
+    who: 'stella',
+    first: withDomain,
+    page: '/customer/log-in/removal',
+    button: 'Remove provider',
+  },
+  'POST /customer/log-in/domains': {
+    who: 'stella',
+    page: '/customer/log-in',
+    button: 'Add domain',
+    fields: { domain: 'acme.example' },
+  },
+  'POST /customer/log-in/domains/:domain/check': 'looking again says what it finds; test/accounts/sso.test.ts',
+  'POST /customer/log-in/domains/:domain/removal': {
+    who: 'stella',
+    first: withDomain,
+    page: '/customer/log-in',
+    button: 'Remove',
   },
   'POST /customer/service-users': 'two programs may have one name',
   'POST /customer/service-users/:serviceUser/tokens': 'it answers with the token itself',

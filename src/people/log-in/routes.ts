@@ -1,25 +1,31 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import * as z from 'zod'
+import { findProviderOfDomain } from '../../accounts/sso/data/provider.ts'
 import { ownPath } from '../../web/answer/redirects.ts'
+import { domainOf } from '../../web/fields.ts'
+import { address } from '../../web/format.ts'
 import { noteLogInResult } from '../../web/metrics.ts'
 import { type Form, newForm, readForm } from '../../web/request/forms.ts'
 import { signIn, signOut } from '../../web/request/session.ts'
 import { trimmed } from '../../web/visible.ts'
 import { findUserByEmail } from '../data/users.ts'
 import { beganBySso } from '../sso/data.ts'
+import { keepEnded, keepTypedAddress, readTypedAddress } from '../sso/flow/flow.ts'
 import { mayLogInHere, onlyBySso } from '../sso/flow/only.ts'
-import { refuseLostCookie, showLogIn } from './page.ts'
+import { asksAddressFirst, refuseLostCookie, showLogIn } from './page.ts'
 import { verifyPassword } from './passwords.ts'
 import { needsSecondStep } from './second-step.ts'
 import { startSession } from './start.ts'
 import { logInAttempt, tooSoon } from './throttle/attempt.ts'
 import { forgive } from './throttle/data.ts'
 
+const email = z
+  .string({ error: 'Enter your e-mail.' })
+  .transform(trimmed)
+  .pipe(z.string().min(1, 'Enter your e-mail.').max(300, 'This is too long.'))
+const addressAlone = z.strictObject({ email, next: z.string().default('/') })
 const credentials = z.strictObject({
-  email: z
-    .string({ error: 'Enter your e-mail.' })
-    .transform(trimmed)
-    .pipe(z.string().min(1, 'Enter your e-mail.').max(300, 'This is too long.')),
+  email,
   password: z.string({ error: 'Enter your password.' }).min(1, 'Enter your password.').max(1000, 'This is too long.'),
   next: z.string().default('/'),
 })
@@ -34,7 +40,17 @@ export default async function loginRoutes(app: FastifyInstance) {
     return showLogIn(request, reply, newForm({ next }))
   })
 
+  offerWays(app)
+
   app.post('/login', { config: { can: 'session.start' } }, async (request, reply) => {
+    const alone = !Object.hasOwn(request.body ?? {}, 'password') && asksAddressFirst(request)
+    const first = alone ? readForm(addressAlone, request.body) : undefined
+    if (first?.input) {
+      refuseLostCookie(request)
+      keepTypedAddress(request, reply, first.input.email)
+      return reply.seeOther(address('/login/way', { next: ownPath(first.input.next) }))
+    }
+    if (first) return showLogIn(request, reply.code(422), first)
     const form = readForm(credentials, request.body)
     if (form.input) {
       refuseLostCookie(request)
@@ -81,10 +97,31 @@ export default async function loginRoutes(app: FastifyInstance) {
   })
 
   app.post('/session/removal', { config: { can: 'session.end' } }, async (request, reply) => {
-    const bySso = sso !== undefined && beganBySso(db, request.viewer.sessionKey)
+    const bySso = beganBySso(db, request.viewer.sessionKey)
     await signOut(request, reply)
+    if (bySso) keepEnded(request, reply, bySso.accountId)
     if (bySso) return reply.seeOther('/login/sso/ended')
     return reply.seeOther('/login', 'You are logged out.')
+  })
+}
+
+function offerWays(app: FastifyInstance): void {
+  const { db } = app
+
+  // Whose log-in it is, from the address alone. The answer is the same for all addresses of a domain.
+  app.get('/login/way', { config: { can: 'session.start' } }, async (request, reply) => {
+    const next = ownPath((request.query as Record<string, unknown>).next)
+    if (request.viewer.user) return reply.seeOther(next)
+    const email = readTypedAddress(request)
+    const there = asksAddressFirst(request) ? findProviderOfDomain(db, domainOf(email)) : undefined
+    if (!there) return reply.seeOther(address('/login', { other: 'yes', next }))
+    return reply.page('people/log-in/way', {
+      title: 'Log in',
+      email,
+      account: there.account.name,
+      atProvider: address('/login/sso/account', { domain: domainOf(email), next }),
+      byPassword: address('/login', { other: 'yes', next }),
+    })
   })
 }
 

@@ -1,5 +1,5 @@
-import { and, eq, inArray, isNotNull } from 'drizzle-orm'
-import type { UserId } from '../../db/ids.ts'
+import { and, eq, inArray, isNotNull, isNull } from 'drizzle-orm'
+import type { AccountId, UserId } from '../../db/ids.ts'
 import { type Db, write } from '../../db/open.ts'
 import { identities, sessions, users } from '../../db/schema.ts'
 import { type Actor, type Person, record } from '../../records/record.ts'
@@ -99,21 +99,25 @@ function dropRows(tx: Db, rows: Identity[]): number {
   return tx.delete(identities).where(inArray(identities.id, ids)).run().changes
 }
 
-/** Whether a session was begun by single sign-on. */
-export function beganBySso(db: Db, sessionHash: string): boolean {
+/** By whose provider a session was begun: an account’s, or (null) the installation’s. Undefined where by neither. */
+export function beganBySso(db: Db, sessionHash: string): { accountId: AccountId | null } | undefined {
   const begun = and(eq(sessions.hash, sessionHash), isNotNull(sessions.identityId))
-  return db.select({ id: sessions.id }).from(sessions).where(begun).get() !== undefined
+  return db.select({ accountId: sessions.ssoAccountId }).from(sessions).where(begun).get()
+}
+
+/** What a provider says has ended: of the account’s people where it is an account’s, else (null) of the installation’s. */
+export type ProvidersEnd = {
+  issuer: string
+  subject: string | undefined
+  sid: string | undefined
+  accountId: AccountId | null
 }
 
 /**
  * Ends the sessions that belong to a session of the provider, or to one of its users: what its log-out names. Returns how
  * many there were.
  */
-export function endSsoSessions(
-  db: Db,
-  actor: Actor,
-  { issuer, subject, sid }: { issuer: string; subject: string | undefined; sid: string | undefined },
-): number {
+export function endSsoSessions(db: Db, actor: Actor, { issuer, subject, sid, accountId }: ProvidersEnd): number {
   return write(db, actor, (tx) => {
     const rows = tx
       .select({ id: sessions.id, userId: sessions.userId })
@@ -122,6 +126,7 @@ export function endSsoSessions(
       .where(
         and(
           eq(identities.issuer, issuer),
+          accountId === null ? isNull(sessions.ssoAccountId) : eq(sessions.ssoAccountId, accountId),
           subject === undefined ? undefined : eq(identities.subject, subject),
           sid === undefined ? undefined : eq(sessions.ssoSid, sid),
         ),

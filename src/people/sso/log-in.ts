@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { AccountId } from '../../db/ids.ts'
 import { noteLogInResult } from '../../web/metrics.ts'
 import { signIn } from '../../web/request/session.ts'
 import type { User } from '../data/users.ts'
@@ -16,14 +17,15 @@ export async function logInBySso(
     told,
     next,
     begins = false,
-  }: { user: User; identityId: number; told: Confirmed; next: string; begins?: boolean },
+    accountId,
+  }: { user: User; identityId: number; told: Confirmed; next: string; begins?: boolean; accountId: AccountId | null },
 ): Promise<FastifyReply> {
   const now = request.server.now()
   const sso = {
     identityId,
     ssoSid: told.sid,
     ssoFactors: told.factors,
-    ssoAccountId: null,
+    ssoAccountId: accountId,
     // It may have been long ago at the provider.
     provedAt: Math.min(now, told.loggedInAt ?? now),
   }

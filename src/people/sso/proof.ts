@@ -6,19 +6,20 @@ import type { Proofs } from '../../web/request/guard.ts'
 import { findUser } from '../data/users.ts'
 import { offerProof } from '../passkeys/options.ts'
 import { findOwnIdentity } from './data.ts'
+import { viaOfSession } from './via.ts'
 
 /** The ways in which a signed-in person can confirm who they are. */
 export function offerProofs(request: FastifyRequest, reply: FastifyReply): Proofs {
-  const { db, config } = request.server
+  const { db } = request.server
   const { id, twoFactor } = request.signedIn
-  const { sso } = config
+  const via = viaOfSession(request)
   // A second factor is not confirmed by the first, which the provider may have been.
-  const mayBySso = !request.needsPasskey && (!twoFactor || sso?.secondFactor !== 'no')
-  const bySso = sso && mayBySso && findOwnIdentity(db, id, sso.issuer)
+  const mayBySso = !request.needsPasskey && (!twoFactor || via?.factors)
+  const bySso = via && mayBySso && findOwnIdentity(db, id, via.issuer)
   return {
     passkey: offerProof(request, reply),
     typed: !request.needsPasskey && (twoFactor || orNotFound(findUser(db, id)).passwordHash !== ''),
-    provider: bySso ? sso.name : '',
+    provider: bySso ? via.name : '',
     atProvider: address('/profile/sso/proof', { next: ownPath(whereToReturn(request)) }),
   }
 }

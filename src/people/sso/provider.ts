@@ -14,6 +14,12 @@ const mostBytes = 512 * 1024
 /** In milliseconds: what the provider has said of its addresses is asked for again then. */
 const discoveryLasts = 3_600_000
 
+/** How the panel is known to a provider. */
+export type Client = Pick<Sso, 'issuer' | 'clientId' | 'clientSecret' | 'secondFactor'> & {
+  /** It may be asked by plain http, where `outside` lets that through. */
+  insecure: boolean
+}
+
 /** Who the provider says that somebody is. */
 export type Confirmed = {
   issuer: string
@@ -22,6 +28,8 @@ export type Confirmed = {
   email: string | undefined
   /** False also where it does not say. */
   emailVerified: boolean
+  /** It says that the e-mail is not verified. */
+  emailRefused: boolean
   name: string
   /** The provider’s session. */
   sid: string | null
@@ -29,6 +37,8 @@ export type Confirmed = {
   loggedInAt: number | undefined
   /** It has asked for two factors, by OIDC_SECOND_FACTOR. */
   factors: boolean
+  /** All that it says about the person. */
+  claims: Claims
 }
 
 /** Requests for a library that knows `fetch` only. */
@@ -52,14 +62,14 @@ export function fetchThrough(outside: Outside): CustomFetch {
   }
 }
 
-/** A provider on this machine may be reached there; all others only at public addresses, or at those that OUTSIDE_ALLOW opens. */
-const outsideOf = ({ outsideAllow }: Config, { loopback }: Sso): Outside =>
+/** The installation’s provider may be reached on this machine; all others only at public addresses, or at those that OUTSIDE_ALLOW opens. */
+const outsideOf = ({ outsideAllow }: Config, loopback: boolean): Outside =>
   newOutside(loopback ? [...outsideAllow, '127.0.0.0/8', '::1'] : outsideAllow)
 
 /** What the provider says of itself, and how the panel identifies to it. */
-async function discover(sso: Sso, fetch: CustomFetch): Promise<Configuration> {
+async function discover(sso: Client, fetch: CustomFetch): Promise<Configuration> {
   const client = await library()
-  const insecure = sso.loopback ? [client.allowInsecureRequests] : []
+  const insecure = sso.insecure ? [client.allowInsecureRequests] : []
   const discovered = await client.discovery(new URL(sso.issuer), sso.clientId, sso.clientSecret, undefined, {
     [client.customFetch]: fetch,
     execute: insecure,
@@ -76,9 +86,9 @@ async function discover(sso: Sso, fetch: CustomFetch): Promise<Configuration> {
   return configuration
 }
 
-export function newProvider(config: Config, sso: Sso) {
-  const fetch = fetchThrough(outsideOf(config, sso))
-  const redirectUri = `${config.publicUrl}/login/sso/callback`
+export function newProvider(config: Config, sso: Client, callback = '/login/sso/callback', loopback = false) {
+  const fetch = fetchThrough(outsideOf(config, loopback))
+  const redirectUri = `${config.publicUrl}${callback}`
   let known: { at: number; configuration: Promise<Configuration> } | undefined
 
   /** AskedProvider once, and again after an hour or a failure. Throws what openid-client throws. */
@@ -145,7 +155,7 @@ const providers = new WeakMap<Config, Provider>()
 
 /** The provider of a panel that has one. */
 export function providerOf(config: Config, sso: Sso): Provider {
-  const made = providers.get(config) ?? newProvider(config, sso)
+  const made = providers.get(config) ?? newProvider(config, { ...sso, insecure: sso.loopback }, undefined, sso.loopback)
   providers.set(config, made)
   return made
 }
@@ -153,7 +163,7 @@ export function providerOf(config: Config, sso: Sso): Provider {
 type Claims = Record<string, unknown>
 
 /** Reads the claims of the ID token, and those about the person (OpenID Connect Core 1.0, 2 and 5.1). What is too long is none. */
-function toldBy(claims: Claims, person: Claims, { issuer, secondFactor }: Sso): Confirmed {
+function toldBy(claims: Claims, person: Claims, { issuer, secondFactor }: Client): Confirmed {
   const textOf = (name: string, most: number, from = claims) => {
     const value = from[name]
     return typeof value === 'string' && value !== '' && value.length <= most ? value : undefined
@@ -166,11 +176,13 @@ function toldBy(claims: Claims, person: Claims, { issuer, secondFactor }: Sso): 
     subject,
     email: textOf('email', 300, person),
     emailVerified: person.email_verified === true,
+    emailRefused: person.email_verified !== undefined && person.email_verified !== true,
     name: textOf('name', 300, person) ?? '',
     sid: textOf('sid', 255) ?? null,
     loggedInAt: typeof loggedInAt === 'number' ? loggedInAt * 1_000 : undefined,
     factors:
       secondFactor !== 'no' &&
       (secondFactor === 'yes' || claims.acr === secondFactor || (Array.isArray(amr) && amr.includes(secondFactor))),
+    claims: person,
   }
 }

@@ -14,6 +14,7 @@ export const areas = {
       { href: '/customer/service-users', label: 'Service users', can: 'service-user.see', icon: 'program' },
       { href: '/customer/account', label: 'Account', can: 'account.see', icon: 'account' },
       { href: '/customer/security', label: 'Security', can: 'account.secure', icon: 'security' },
+      { href: '/customer/log-in', label: 'Log-in', can: 'account.sso', icon: 'sso' },
       { href: '/customer/webhooks', label: 'Webhooks', can: 'webhook.see', icon: 'webhook' },
       { href: '/customer/history', label: 'History', can: 'history.see', icon: 'history' },
     ],

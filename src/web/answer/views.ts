@@ -32,6 +32,8 @@ export type Views = {
   'accounts/service-users/index': Names<'form' | 'list'>
   'accounts/service-users/removal': Names<'service'>
   'accounts/service-users/service-user': Names<'change' | 'families' | 'form' | 'lifetimes' | 'service' | 'tokens'>
+  'accounts/sso/index': Names<'callback' | 'domainForm' | 'domains' | 'form' | 'only' | 'provider'>
+  'accounts/sso/removal': Names<'issuer'>
   'accounts/settings': Names<'adminCount' | 'admins' | 'caretaker' | 'details' | 'form' | 'mayAsk' | 'request'>
   'api/docs': Names<'api' | 'problems' | 'schemas' | 'tags'>
   'api/problem': Names<'about' | 'name'>
@@ -129,8 +131,9 @@ export type Views = {
   'people/email/index': Names<'change' | 'form' | 'formAction'>
   'people/first-run/index': Names<'form' | 'formAction'>
   'people/leaving/removal': Names<'back' | 'emptied' | 'ends' | 'form' | 'formAction' | 'needed' | 'own' | 'person'>
-  'people/log-in/index': Names<'form' | 'here' | 'passkey' | 'setUp' | 'sso'>
+  'people/log-in/index': Names<'first' | 'form' | 'here' | 'passkey' | 'setUp' | 'sso'>
   'people/log-in/unsent': Names<'forms'>
+  'people/log-in/way': Names<'account' | 'atProvider' | 'byPassword' | 'email'>
   'people/passkeys/index': Names<'full' | 'passkeys' | 'possible' | 'required'>
   'people/passkeys/new': Names<'alone' | 'form' | 'passkey'>
   'people/passkeys/passkey': Names<'details' | 'ended' | 'form'>

@@ -46,6 +46,7 @@ export const secretFields = [
   'current',
   'code',
   'secret',
+  'clientSecret',
   'credential',
   '_credential',
   '_proof',

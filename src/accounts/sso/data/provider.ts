@@ -134,6 +134,28 @@ export function findProviderOfDomain(db: Db, domain: string): DomainsProvider | 
   return selectCounting(db).where(counts(domain)).get()
 }
 
+/** An account’s provider, while it counts for any domain. */
+export function findCountingProvider(db: Db, accountId: AccountId): DomainsProvider | undefined {
+  const which = and(
+    eq(accountDomains.accountId, accountId),
+    isNotNull(accountDomains.provedAt),
+    sql`accounts.deleted_at is null`,
+    isActive,
+  )
+  return selectCounting(db).where(which).limit(1).get()
+}
+
+/** The accounts, at most five, that know the panel by this name at this issuer. */
+export function listClientsOf(db: Db, issuer: string, clientId: string) {
+  return db
+    .select({ provider: accountProviders, account: { name: accounts.name, identifier: accounts.identifier } })
+    .from(accountProviders)
+    .innerJoin(accounts, eq(accounts.id, accountProviders.accountId))
+    .where(and(eq(accountProviders.issuer, issuer), eq(accountProviders.clientId, clientId)))
+    .limit(5)
+    .all()
+}
+
 /** Whether any account has a provider that counts now. */
 export function anyAccountProvider(db: Db): boolean {
   const query = db

@@ -11,6 +11,7 @@ import { sayConnected } from '../connected.ts'
 import { connectIdentity, disconnectIdentity, findOwnIdentity } from '../data.ts'
 import { forgetWaiting, readWaiting } from '../flow/flow.ts'
 import { tellSso } from '../letter.ts'
+import { mayAccountSignIn } from '../via.ts'
 
 const page = '/profile/sso'
 const waitingForm = z.strictObject({ identity: z.string() })
@@ -60,10 +61,10 @@ export default async function ssoConnectingRoutes(app: FastifyInstance) {
 
   app.get('/login/sso/waiting', { config: { can: 'session.start' } }, async (request, reply) => {
     const waiting = readWaiting(request)
-    if (!sso || !waiting) return reply.seeOther(request.viewer.user ? page : '/login')
+    if (!waiting) return reply.seeOther(request.viewer.user ? page : '/login')
     return reply.page('people/sso/waiting', {
-      title: apart`Connect ${sso.name}`,
-      provider: sso.name,
+      title: apart`Connect ${waiting.provider}`,
+      provider: waiting.provider,
       waiting: waiting.email,
       who: whoIs(request, waiting.emailKey),
       form: newForm({ identity: waiting.sealed }),
@@ -73,11 +74,15 @@ export default async function ssoConnectingRoutes(app: FastifyInstance) {
   app.post(`${page}/waiting`, change, async (request, reply) => {
     const waiting = readWaiting(request)
     const form = readForm(waitingForm, request.body)
-    if (!sso || !waiting || form.input?.identity !== waiting.sealed || whoIs(request, waiting.emailKey) !== 'owner')
+    if (!waiting || form.input?.identity !== waiting.sealed || whoIs(request, waiting.emailKey) !== 'owner')
       return reply.seeOther(page, 'This took longer than ten minutes. Log in there again.')
     forgetWaiting(request, reply)
-    const tell = tellSso(app, request.signedIn, 'connected')
-    return sayConnected(reply, sso.name, connectIdentity(db, actor(request), waiting, tell))
+    const { provider, accountId, email } = waiting
+    if (accountId !== null && !mayAccountSignIn(db, accountId, email))
+      return reply.seeOther('/profile', apart`Your address no longer belongs to ${provider}. Nothing was changed.`)
+    const tell = tellSso(app, request.signedIn, 'connected', provider)
+    const connected = connectIdentity(db, actor(request), waiting, tell)
+    return sayConnected(reply, provider, connected, accountId === null ? page : '/profile')
   })
 }
 

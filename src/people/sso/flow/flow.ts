@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { AccountId } from '../../../db/ids.ts'
 import { readJson } from '../../../db/json.ts'
 import { newToken, seal, unsealed } from '../../../secrets.ts'
 import { cookieName, cookieOptions } from '../../../web/request/cookies.ts'
@@ -13,17 +14,36 @@ export type AskedProvider = { state: string; nonce: string; verifier: string }
 /** What somebody goes to the provider for. What comes back of one is nothing for another. */
 export type Errand = 'log-in' | 'connect' | 'proof'
 
-export type Flow = AskedProvider & { errand: Errand; next: string; begunAt: number }
+export type Flow = AskedProvider & {
+  errand: Errand
+  next: string
+  begunAt: number
+  /** Whose provider it is; null for the installation’s. */
+  accountId: AccountId | null
+}
 
 /** In milliseconds. */
 const flowLasts = 10 * 60_000
 
-type SealedFlow = ['sso', errand: Errand, asked: AskedProvider, next: string, begunAt: number, sessionKey: string]
+type SealedFlow = [
+  'sso',
+  errand: Errand,
+  asked: AskedProvider,
+  next: string,
+  begunAt: number,
+  sessionKey: string,
+  accountId: AccountId | null,
+]
 
 /** Puts a new one into the browser’s cookie. */
-export function newFlow(request: FastifyRequest, reply: FastifyReply, errand: Errand, next: string): AskedProvider {
+export function newFlow(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { errand, next, accountId }: Pick<Flow, 'errand' | 'next' | 'accountId'>,
+): AskedProvider {
   const asked = { state: newToken(), nonce: newToken(), verifier: newToken() }
-  const sealed: SealedFlow = ['sso', errand, asked, next, request.server.now(), request.viewer.sessionKey]
+  const { viewer, server } = request
+  const sealed: SealedFlow = ['sso', errand, asked, next, server.now(), viewer.sessionKey, accountId]
   keep(request, reply, 'meshpanel-sso', sealed)
   return asked
 }
@@ -37,15 +57,23 @@ export function takeFlow(request: FastifyRequest, reply: FastifyReply): Flow | u
   const read = readKept(request, 'meshpanel-sso')
   forget(request, reply, 'meshpanel-sso')
   if (read?.[0] !== 'sso') return undefined
-  const [, errand, asked, next, begunAt, sessionKey] = read as SealedFlow
+  const [, errand, asked, next, begunAt, sessionKey, accountId] = read as SealedFlow
   if (!isFresh(begunAt, now())) return undefined
   if (errand !== 'log-in' && sessionKey !== request.viewer.sessionKey) return undefined
   const unused = useUpChallenge(db, asked.state, { at: now(), expiresAt: begunAt + flowLasts })
-  return unused ? { ...asked, errand, next, begunAt } : undefined
+  return unused ? { ...asked, errand, next, begunAt, accountId } : undefined
 }
 
 /** An identity whose e-mail a user has who is not connected with it yet. */
-export type WaitingIdentity = { issuer: string; subject: string; email: string; emailKey: string }
+export type WaitingIdentity = {
+  issuer: string
+  subject: string
+  email: string
+  emailKey: string
+  /** What the provider is called, and whose it is; null for the installation’s. */
+  provider: string
+  accountId: AccountId | null
+}
 
 type SealedWaiting = ['sso-waiting', waiting: WaitingIdentity, begunAt: number]
 
@@ -66,6 +94,34 @@ export function readWaiting(request: FastifyRequest): (WaitingIdentity & { seale
 
 export const forgetWaiting = (request: FastifyRequest, reply: FastifyReply) =>
   forget(request, reply, 'meshpanel-sso-waiting')
+
+type SealedEnd = ['sso-ended', accountId: AccountId | null]
+
+/** Remembers at whose provider somebody may still be logged in. */
+export function keepEnded(request: FastifyRequest, reply: FastifyReply, accountId: AccountId | null): void {
+  const sealed: SealedEnd = ['sso-ended', accountId]
+  keep(request, reply, 'meshpanel-sso-ended', sealed)
+}
+
+export function readEnded(request: FastifyRequest): AccountId | null {
+  const read = readKept(request, 'meshpanel-sso-ended')
+  return read?.[0] === 'sso-ended' ? (read as SealedEnd)[1] : null
+}
+
+type SealedAddress = ['log-in', email: string, begunAt: number]
+
+/** The address that somebody has typed to log in with. */
+export function keepTypedAddress(request: FastifyRequest, reply: FastifyReply, email: string): void {
+  const sealed: SealedAddress = ['log-in', email, request.server.now()]
+  keep(request, reply, 'meshpanel-log-in', sealed)
+}
+
+export function readTypedAddress(request: FastifyRequest): string {
+  const read = readKept(request, 'meshpanel-log-in')
+  if (read?.[0] !== 'log-in') return ''
+  const [, email, begunAt] = read as SealedAddress
+  return isFresh(begunAt, request.server.now()) ? email : ''
+}
 
 /** One from further ahead was made by a clock that was. */
 const isFresh = (begunAt: number, now: number) => now >= begunAt && now - begunAt < flowLasts

@@ -10,23 +10,31 @@ import { findIdentity, findOwnIdentity, type Identity, type ProvidersUser, putId
 /** Who comes back from the provider, in the panel’s words: `name` is undefined where it can be nobody’s here. */
 export type Arrival = ProvidersUser & { email: string | undefined; emailVerified: boolean; name: string | undefined }
 
-/** Whose log-in it is: a user’s, nobody’s, or a user’s who has to log in first to say so. */
-export type Settled = { user: User; identity: Identity; joined: boolean } | 'log-in' | undefined
+/**
+ * Whose log-in it is: a user’s, nobody’s, a user’s who has to log in first to say so, or `unproved`: the provider may not sign in
+ * people with such an address.
+ */
+export type Settled = { user: User; identity: Identity; joined: boolean } | 'log-in' | 'unproved' | undefined
 
 /**
  * Whose log-in it is, in this order: a known identity’s; an invited person’s, who becomes a user; with `emailTrusted` the user’s who
- * has the address. An e-mail counts only where the provider calls it verified.
+ * has the address. An e-mail counts only where the provider calls it verified. `isOf` says whose addresses the provider may sign in.
  */
 export function settleArrival(
   db: Db,
   actor: Actor,
   { email, emailVerified, name, ...who }: Arrival,
-  { emailTrusted, tell }: { emailTrusted: boolean; tell: (tx: Db, user: User) => void },
+  {
+    emailTrusted,
+    isOf = () => true,
+    tell,
+  }: { emailTrusted: boolean; isOf?: (tx: Db, email: string) => boolean; tell: (tx: Db, user: User) => void },
 ): Settled {
   return write(db, actor, (tx) => {
     const known = findIdentity(tx, who)
-    if (known) return { ...known, joined: false }
+    if (known) return isOf(tx, known.user.email) ? { ...known, joined: false } : 'unproved'
     if (email === undefined) return undefined
+    if (!isOf(tx, email)) return 'unproved'
     const there = findUserByEmail(tx, email)
     const link = (user: User, joined: boolean): Settled => {
       const identity = putIdentity(tx, { ...actor, userId: user.id }, who)

@@ -1,16 +1,19 @@
 import formbody from '@fastify/formbody'
 import type { FastifyInstance } from 'fastify'
+import { listClientsOf } from '../../../accounts/sso/data/provider.ts'
 import { byItself } from '../../../records/record.ts'
 import { useUpChallenge } from '../../passkeys/data.ts'
 import { endSsoSessions } from '../data.ts'
-import { readLogOut, tokenLasts } from './token.ts'
+import { providerOfAccount } from '../of-account.ts'
+import { providerOf } from '../provider.ts'
+import { readLogOut, readParties, tokenLasts } from './token.ts'
 
 /** In bytes: a token of some kilobytes, in a form. */
 const bodyLimit = 16 * 1024
 
 /** Where the provider tells of log-outs: beside the pages, since its server has neither cookie nor form token. Its signature decides. */
 export default async function ssoLogOut(app: FastifyInstance): Promise<void> {
-  const { config, db, now } = app
+  const { db, now } = app
   await app.register(formbody, { bodyLimit })
   app.removeContentTypeParser(['application/json', 'text/plain'])
   app.setErrorHandler((error, request, reply) => {
@@ -25,19 +28,34 @@ export default async function ssoLogOut(app: FastifyInstance): Promise<void> {
   app.post('/session/sso-logout', { bodyLimit, config: { can: 'session.end', api: true } }, async (request, reply) => {
     reply.header('cache-control', 'no-store')
     const refuse = () => reply.code(400).send({ error: 'invalid_request' })
-    const { sso } = config
     const { logout_token: token } = (request.body ?? {}) as { logout_token?: unknown }
-    if (!sso || typeof token !== 'string') return refuse()
-    const told = await readLogOut(config, sso, token).catch((error: unknown) => {
+    if (typeof token !== 'string') return refuse()
+    const left = await ended(app, token).catch((error: unknown) => {
       request.log.warn({ err: error }, 'a log-out by the provider was refused')
       return undefined
     })
-    if (!told) return refuse()
-    const { subject, sid, jti } = told
+    if (!left) return refuse()
+    const { jti, ...whose } = left
     const at = now()
     if (!useUpChallenge(db, `sso log-out ${jti}`, { at, expiresAt: at + tokenLasts })) return refuse()
-    const actor = { ...byItself(at), ip: request.ip, requestId: request.id }
-    endSsoSessions(db, actor, { issuer: sso.issuer, subject, sid })
+    endSsoSessions(db, { ...byItself(at), ip: request.ip, requestId: request.id }, whose)
     return reply.code(200).send()
   })
+}
+
+/** Whose sessions a token ends: those of the provider that has signed it, the installation’s or an account’s. Throws where none has. */
+async function ended({ config, db, secrets }: FastifyInstance, token: string) {
+  const { sso } = config
+  const { issuer, clientIds } = await readParties(token)
+  if (sso && sso.issuer === issuer && clientIds.includes(sso.clientId)) {
+    const told = await readLogOut(providerOf(config, sso), sso.clientId, token)
+    return { ...told, issuer, accountId: null }
+  }
+  const rows = clientIds.flatMap((clientId) => listClientsOf(db, issuer, clientId))
+  for (const { provider: row, account } of rows) {
+    const provider = providerOfAccount(config, secrets, row, account.identifier)
+    const told = provider && (await readLogOut(provider, row.clientId, token))
+    if (told) return { ...told, issuer, accountId: row.accountId }
+  }
+  return undefined
 }

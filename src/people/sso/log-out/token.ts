@@ -1,6 +1,5 @@
 import type { FetchImplementation, JWTVerifyGetKey } from 'jose'
-import type { Config, Sso } from '../../../config.ts'
-import { type Provider, providerOf } from '../provider.ts'
+import type { Provider } from '../provider.ts'
 
 /** Which log-out a provider tells of: of one of its sessions, or of a person in all of them. */
 export type ProvidersLogOut = { subject: string | undefined; sid: string | undefined; jti: string }
@@ -35,13 +34,19 @@ async function keysOf(provider: Provider): Promise<JWTVerifyGetKey> {
   return keys
 }
 
+/** Who a token says that it is from, and for whom: not checked yet. Throws where it is none. */
+export async function readParties(token: string): Promise<{ issuer: string; clientIds: string[] }> {
+  const { decodeJwt } = await import('jose')
+  const { iss = '', aud = [] } = decodeJwt(token)
+  return { issuer: URL.canParse(iss) ? new URL(iss).href : '', clientIds: [aud].flat().slice(0, 5) }
+}
+
 /** Checks a logout token (OpenID Connect Back-Channel Logout 1.0, 2.6). Throws where anything is wrong. */
-export async function readLogOut(config: Config, sso: Sso, token: string): Promise<ProvidersLogOut> {
+export async function readLogOut(provider: Provider, clientId: string, token: string): Promise<ProvidersLogOut> {
   const { jwtVerify } = await import('jose')
-  const provider = providerOf(config, sso)
   const { payload, protectedHeader } = await jwtVerify(token, await keysOf(provider), {
     issuer: (await provider.metadata()).issuer,
-    audience: sso.clientId,
+    audience: clientId,
     algorithms,
     maxTokenAge: longestAge,
     clockTolerance: clockOff,
