@@ -2,7 +2,8 @@
 // How the panel does on many customers, as ratios within a round: each page against the same bytes from a
 // bare server and against a page written by hand, and each size against the smallest. In a round each
 // place is asked of all panels and references in turn, so that what else the machine does falls on all.
-// Of a form, “of commit” compares the whole request with a bare commit of the same rows, and “write” the
+// “As browsers” is the rate of a page sent with Brotli, of its rate as it is; “stall” is the longest time for which the panel did
+// nothing else, the machine’s own pauses and the 10 ms between two looks included. Of a form, “of commit” compares the whole request with a bare commit of the same rows, and “write” the
 // panel's transactions alone (those of letters too) as its metrics tell them.
 // Closes with a table, and writes it to bench.json in the folder for temporary files.
 import { writeFileSync } from 'node:fs'
@@ -21,16 +22,18 @@ const warm = 40
 type Ratios = {
   hand: number[]
   bare: number[]
+  browsers: number[]
   handOpen: number[]
   commit: number[]
   write: number[]
   smallest: number[]
   smallest99: number[]
 }
-type Figures = Ratios & { times: number[]; open: number[] }
+type Figures = Ratios & { times: number[]; open: number[]; stall: number[] }
 const newFigures = (): Figures => ({
   hand: [],
   bare: [],
+  browsers: [],
   handOpen: [],
   commit: [],
   write: [],
@@ -38,6 +41,7 @@ const newFigures = (): Figures => ({
   smallest99: [],
   times: [],
   open: [],
+  stall: [],
 })
 
 /** Asks every stage for one place, once in each loop; what is measured goes to the stage's figures. */
@@ -50,7 +54,7 @@ async function round(name: string, stages: Stage[], figures: Map<Stage, Figures>
     const expected = targets.place.act ? 303 : 200
     const times = {} as Record<'panel' | 'bare' | 'hand', number[]>
     let committed: number[] = []
-    const before = await writes(stage)
+    const before = await metricsOf(stage)
     let written = Number.NaN
     for (const target of ['panel', 'bare', 'hand'] as const) {
       const answers = await closedLoop(targets[target], each, from)
@@ -58,10 +62,15 @@ async function round(name: string, stages: Stage[], figures: Map<Stage, Figures>
       if (wrong) throw new Error(`${name} at ${stage.size}: ${target} answers ${wrong.status}`)
       times[target] = answers.map(({ time }) => time)
       if (target === 'panel') {
-        const after = await writes(stage)
+        const after = await metricsOf(stage)
         written = ((after.seconds - before.seconds) / (after.count - before.count)) * 1_000
+        figure.stall.push(after.stall * 1_000)
       }
       if (target === 'hand') committed = answers.map(({ committed }) => committed)
+    }
+    if (!targets.place.act) {
+      const compressed = await closedLoop({ ...targets.panel, encoding: 'br' }, each, from)
+      figure.browsers.push(median(times.panel) / median(compressed.map(({ time }) => time)))
     }
     // Half of what the panel bears, for the panel and the page by hand alike.
     const pace = median(times.panel) * 2
@@ -84,11 +93,15 @@ async function round(name: string, stages: Stage[], figures: Map<Stage, Figures>
 
 const mean = (some: number[]) => some.reduce((sum, one) => sum + one, 0) / some.length
 
-/** How many write transactions a panel has made, and how long they took. */
-async function writes({ panel }: Stage): Promise<{ seconds: number; count: number }> {
+/** How many write transactions a panel has made, how long they took, and the longest stall since it was asked last, in seconds. */
+async function metricsOf({ panel }: Stage): Promise<{ seconds: number; count: number; stall: number }> {
   const metrics = await (await fetch(`${panel.url}/metrics`)).text()
-  const value = (name: string) => Number(new RegExp(`^meshpanel_write_seconds_${name} (.*)$`, 'm').exec(metrics)?.[1])
-  return { seconds: value('sum'), count: value('count') }
+  const value = (name: string) => Number(new RegExp(`^${name} (.*)$`, 'm').exec(metrics)?.[1])
+  return {
+    seconds: value('meshpanel_write_seconds_sum'),
+    count: value('meshpanel_write_seconds_count'),
+    stall: value('nodejs_eventloop_lag_max_seconds'),
+  }
 }
 
 const stages: Stage[] = []
@@ -114,6 +127,8 @@ for (const name of Object.keys(stages[0]?.targets ?? {})) {
       ofHand: median(figure.hand),
       ofHandOpen: median(figure.handOpen),
       ofBare: median(figure.bare),
+      asBrowsers: figure.browsers.length > 0 ? median(figure.browsers) : Number.NaN,
+      stall: median(figure.stall),
       ofCommit: figure.commit.length > 0 ? median(figure.commit) : Number.NaN,
       writeOfCommit: figure.write.length > 0 ? median(figure.write) : Number.NaN,
       p50OfSmallest: median(figure.smallest),
@@ -152,6 +167,8 @@ const table = [
     'of hand',
     'of hand, open',
     'of bare',
+    'as browsers',
+    'stall',
     'of commit',
     'write',
     'p50 × smallest',
@@ -162,7 +179,9 @@ const table = [
     String(row.place),
     `${(Number(row.bytes) / 1000).toFixed(1)} kB`,
     ...[row.p50, row.p99, row.openP50, row.openP99].map((time) => `${Number(time).toFixed(2)} ms`),
-    ...[row.ofHand, row.ofHandOpen, row.ofBare, row.ofCommit, row.writeOfCommit].map((part) => percent(Number(part))),
+    ...[row.ofHand, row.ofHandOpen, row.ofBare, row.asBrowsers].map((part) => percent(Number(part))),
+    `${Number(row.stall).toFixed(1)} ms`,
+    ...[row.ofCommit, row.writeOfCommit].map((part) => percent(Number(part))),
     Number(row.p50OfSmallest).toFixed(2),
     Number(row.p99OfSmallest).toFixed(2),
   ]),

@@ -7,7 +7,10 @@ export type Target = {
   url: (n: number) => string
   cookie: string
   form?: (n: number) => string
+  json?: (n: number) => string
   headers?: (n: number) => Record<string, string>
+  /** How browsers ask, or as it is. */
+  encoding?: 'br'
 }
 export type Answer = { time: number; status: number; committed: number }
 
@@ -15,8 +18,8 @@ export type Answer = { time: number; status: number; committed: number }
 const agent = new Agent({ keepAlive: true, maxSockets: 32 })
 
 /** Sends one request; `committed` is what the reference says that its transaction took. */
-export function send({ url, cookie, form, headers }: Target, n = 0): Promise<Answer> {
-  const body = form?.(n)
+export function send({ url, cookie, form, json, headers, encoding }: Target, n = 0): Promise<Answer> {
+  const body = (form ?? json)?.(n)
   return new Promise((resolve, reject) => {
     const began = performance.now()
     const sent = request(
@@ -27,10 +30,13 @@ export function send({ url, cookie, form, headers }: Target, n = 0): Promise<Ans
         headers: {
           ...(cookie ? { cookie } : {}),
           ...headers?.(n),
-          'accept-encoding': 'identity',
+          'accept-encoding': encoding ?? 'identity',
           ...(body === undefined
             ? {}
-            : { 'content-type': 'application/x-www-form-urlencoded', 'content-length': Buffer.byteLength(body) }),
+            : {
+                'content-type': form ? 'application/x-www-form-urlencoded' : 'application/json',
+                'content-length': Buffer.byteLength(body),
+              }),
         },
       },
       (answer) => {
