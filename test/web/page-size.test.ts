@@ -37,6 +37,28 @@ t.test('lists of 50 rows are small', async (t) => {
         .values({ level: 'account', accountId: id, resourceId: resource(key), amount, remark: '', setAt: 0 })
         .run()
 
+  // Every project has limits, too, and more can be asked for.
+  for (const { id } of db
+    .select()
+    .from(projects)
+    .where(eq(projects.accountId, accountId(panel, 'acme')))
+    .all())
+    for (const [key, amount] of [
+      ['cores', 8],
+      ['ram', 16_384],
+    ] as const)
+      db.insert(limits)
+        .values({
+          level: 'project',
+          accountId: accountId(panel, 'acme'),
+          projectId: id,
+          resourceId: resource(key),
+          amount,
+          remark: '',
+          setAt: 0,
+        })
+        .run()
+
   // And a few views of their own.
   for (const [list, who, account] of [
     ['customers', 'petra', 'cloudhaus'],
