@@ -610,7 +610,7 @@ t.test('lists count exactly what they show', async (t) => {
     },
     tom: { '/projects': '1 project', '/customer/projects': '1 project' },
     uma: { '/customer/users': '1 user', '/projects': '1 project' },
-    dora: { '/profile': '1 account', '/active-account': '1 account', '/profile?q=a': 'No accounts found' },
+    dora: { '/profile': '1 account', '/active-account': '1 account', '/profile?q=a': 'Nothing matches “a”' },
   } as const
   for (const [who, pages] of Object.entries(counts) as [CastName, Record<string, string>][]) {
     const client = await panel.signIn(who)
