@@ -9,8 +9,10 @@ import { isCleaningOwed, noteClean, oweCleaning } from './traces.ts'
 /** The tables whose search index holds people’s names and e-mails. */
 const indexes = ['users_index', 'invitations_index', 'letters_index']
 /** So many pages of an index are merged before requests get their turn. */
-const pagesAtOnce = 64
+const pagesAtOnce = 16
 const bytesAtOnce = 1024 * 1024
+/** Milliseconds in which they are searched for several texts, before requests get their turn. */
+const longestTurn = 5
 /** Rebuilding holds up all requests: a larger file, in bytes, waits for the next start. It takes 25 ms a MB. */
 const mostRebuilt = 64 * 1024 * 1024
 const retryAfter = 60_000
@@ -123,7 +125,13 @@ async function isInFile(path: string, texts: string[], isStopped: () => boolean)
     for (let at = 0; !isStopped(); ) {
       const { bytesRead } = await file.read(part, 0, part.length, at)
       const read = part.subarray(0, bytesRead)
-      if (words.some((word) => read.includes(word))) return true
+      let until = performance.now() + longestTurn
+      for (const word of words) {
+        if (read.includes(word)) return true
+        if (performance.now() < until) continue
+        await new Promise((resolve) => setImmediate(resolve))
+        until = performance.now() + longestTurn
+      }
       if (bytesRead <= overlap) return false
       at += bytesRead - overlap
     }

@@ -193,6 +193,32 @@ await measure('a customer is created', async () => {
   })
 })
 
+// What is proved again before it: whoever logs in has done so.
+const [deleting, erasing] = [await logIn('admin-0@bench.example', 'bench-partner-0'), await logIn(cast.olga.email)]
+const identifier = 'bench-7'
+async function deleteCustomer(): Promise<void> {
+  const removal = await deleting.get(`/partner/customers/${identifier}/removal`)
+  const projects = removal.root.querySelector('input[name=projects]')?.getAttribute('value')
+  await deleting.press(removal, 'Delete customer', { identifier, ...(projects ? { projects } : {}) })
+}
+const restoreCustomer = () => deleting.post(`/partner/deleted-customers/${identifier}/restoration`)
+await measure('a customer is deleted, and restored', async () => {
+  await deleteCustomer()
+  if ((await restoreCustomer()).status !== 303) throw new Error('It was not restored.')
+})
+await measure('a user is deleted', async () => {
+  const email = `user-${Math.floor(Math.random() * customers)}-1@bench.example`
+  const link = (await erasing.get(`/support/users?${new URLSearchParams({ q: email })}`)).body.match(
+    /<a href="?(\d+)\b/,
+  )
+  const removal = await erasing.get(`/support/users/${link?.[1]}/removal`)
+  const button = removal.root.querySelector('button.danger')?.text.trim() ?? ''
+  if ((await erasing.press(removal, button, { email })).status !== 303) throw new Error(`${email} was not deleted.`)
+})
+await measure('an account is exported', async () =>
+  customer.press(await customer.get('/customer/account'), 'Download everything (ZIP)'),
+)
+
 await panel.stop()
 if (!keptDir) rmSync(dataDir, { recursive: true })
 const long = rows.filter(({ longest }) => longest > most).sort((first, second) => second.longest - first.longest)
