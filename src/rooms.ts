@@ -11,6 +11,7 @@ import memberRoutes from './accounts/members/routes.ts'
 import accountRoutes from './accounts/routes.ts'
 import securityRoutes from './accounts/security/routes.ts'
 import serviceUserRoutes from './accounts/service-users/routes.ts'
+import newPeopleRoutes from './accounts/sso/people/routes.ts'
 import accountSsoRoutes from './accounts/sso/routes.ts'
 import apiDocsRoutes from './api/docs/routes.ts'
 import historyRoutes from './history/routes.ts'
@@ -101,6 +102,7 @@ export const rooms = [
   serviceUserRoutes,
   securityRoutes,
   accountSsoRoutes,
+  newPeopleRoutes,
   invitationRoutes,
   tickedInvitationRoutes,
   offerRoutes,

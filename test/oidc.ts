@@ -43,7 +43,7 @@ export async function startOidc(t: Test, { inIdToken = false } = {}): Promise<Oi
         backchannel_logout_session_required: true,
       },
     ],
-    claims: { email: ['email', 'email_verified'], profile: ['name'], openid: ['sub', 'amr'] },
+    claims: { email: ['email', 'email_verified'], profile: ['name'], openid: ['sub', 'amr', 'groups'] },
     conformIdTokenClaims: !inIdToken,
     features: {
       backchannelLogout: { enabled: true },

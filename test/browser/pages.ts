@@ -16,6 +16,7 @@ import { type CastName, cast, demoPassword } from '../../src/demo.ts'
 import { tokenOf } from '../api/program.ts'
 import { passkeyOf } from '../authenticator.ts'
 import { accountId, userId } from '../harness.ts'
+import { groupRuleOf } from '../matrix/objects.ts'
 import { addFailedDelivery, addWebhook } from '../webhooks/receiver.ts'
 import { arrange, longIdentifier, longName } from './arrange.ts'
 import { clientOf, type LivePanel, Person } from './chromium.ts'
@@ -52,6 +53,7 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
     await Person.of(browser, panel, comeBackAs(panel, cast.tom.email, await clientOf(panel, 'tom'))),
     await Person.of(browser, panel, comeBackAs(panel, cast.tom.email, await clientOf(panel, 'dora'))),
   ]
+  groupRuleOf(panel, 'acme')
   const { nora, invitedNils, cancelled, norasInvitation, partnerImport, ownImport, emailLink } = made
   const tomsId = userId(panel, 'tom')
   const petras = { userId: userId(panel, 'petra'), accountId: accountId(panel, 'cloudhaus'), list: 'customers' }
@@ -157,6 +159,7 @@ export async function sightsOf(browser: Browser, panel: LivePanel): Promise<Sigh
       },
     },
     { name: 'account-sso', who: stella, path: '/customer/log-in' },
+    { name: 'account-sso-people', who: stella, path: '/customer/log-in/people' },
     { name: 'security', who: stella, path: '/customer/security' },
     {
       name: 'security-errors',

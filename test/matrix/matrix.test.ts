@@ -24,7 +24,7 @@ import * as invitationData from '../../src/accounts/invitations/data/sending.ts'
 import * as members from '../../src/accounts/members/data.ts'
 import * as programs from '../../src/accounts/service-users/data.ts'
 import * as domains from '../../src/accounts/sso/data/domains.ts'
-import { addGroup } from '../../src/accounts/sso/data/groups.ts'
+import { addGroup, removeGroup } from '../../src/accounts/sso/data/groups.ts'
 import { type AccountId, asUserId, type UserId } from '../../src/db/ids.ts'
 import { firstPage } from '../../src/db/list.ts'
 import {
@@ -219,6 +219,10 @@ const whoMay: Record<Group, string[]> = {
     'POST /customer/log-in/domains',
     'POST /customer/log-in/domains/:domain/check',
     'POST /customer/log-in/domains/:domain/removal',
+    'GET /customer/log-in/people',
+    'POST /customer/log-in/people',
+    'POST /customer/log-in/people/groups',
+    'POST /customer/log-in/people/groups/:groupRule/removal',
     'GET /customer/security',
     'POST /customer/security',
     'GET /customer/service-users',
@@ -813,6 +817,7 @@ t.test('data functions that are given one tenant and another’s object find not
       projectId: skunkworks,
       projectRole: 'admin',
     }),
+    removeGroup: removeGroup(db, actor, { accountId: acmeId, id: Number(umbrella.groupRule) }),
     findWebhook: webhooks.findWebhook(db, foreignHook),
     findWebhookOfSupport: webhooks.findWebhook(db, { ...foreignHook, owner: null }),
     listWebhooks: webhooks.allWebhooks(db, acmeId).filter(({ id }) => id === foreignHook.id),

@@ -1,6 +1,7 @@
 import { eq } from 'drizzle-orm'
 import { createServiceUser, type ServiceUser } from '../../src/accounts/service-users/data.ts'
 import { addDomain } from '../../src/accounts/sso/data/domains.ts'
+import { addGroup } from '../../src/accounts/sso/data/groups.ts'
 import { saveAccountProvider } from '../../src/accounts/sso/data/provider.ts'
 import {
   accounts,
@@ -49,7 +50,8 @@ export type Objects = Record<
   | 'plan'
   | 'webhook'
   | 'delivery'
-  | 'domain',
+  | 'domain'
+  | 'groupRule',
   string
 >
 
@@ -57,6 +59,7 @@ export const missing: Objects = {
   webhook: '99999',
   delivery: '99999',
   domain: '99999',
+  groupRule: '99999',
   customer: 'nobody',
   identifier: 'nobody',
   project: 'nothing',
@@ -136,6 +139,7 @@ export async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepar
       webhook: String(webhook.id),
       delivery: String(addFailedDelivery(panel, webhook.id)),
       domain: String(domainOf(panel, customer)),
+      groupRule: String(groupRuleOf(panel, customer)),
       customer,
       identifier: customer,
       project,
@@ -200,14 +204,27 @@ export async function prepare(t: Parameters<typeof startApp>[0]): Promise<Prepar
 /** A domain, not proved, and a provider. */
 export function domainOf({ app, db }: Panel, customer: string): number {
   const [by, id] = [byItself(app.now()), accountId({ db }, customer)]
+  provide(app, db, customer)
+  const added = addDomain(db, by, id, `${customer}.example`)
+  return typeof added === 'object' ? added.id : 0
+}
+
+/** A provider of single sign-on, and a rule for a group of it. */
+export function groupRuleOf({ app, db }: Panel, customer: string): number {
+  const [by, id] = [byItself(app.now()), accountId({ db }, customer)]
+  provide(app, db, customer)
+  const added = addGroup(db, by, id, { value: 'staff', role: 'member', projectId: null, projectRole: null })
+  return typeof added === 'object' ? added.id : 0
+}
+
+function provide(app: Panel['app'], db: Panel['db'], customer: string): void {
   const provider = {
     issuer: `https://id.${customer}.example/`,
     clientId: 'panel',
     clientSecret: seal(app.secrets, 'x'),
   }
-  saveAccountProvider(db, by, id, { ...provider, emailTrusted: false, version: 0 })
-  const added = addDomain(db, by, id, `${customer}.example`)
-  return typeof added === 'object' ? added.id : 0
+  const wanted = { ...provider, emailTrusted: false, version: 0 }
+  saveAccountProvider(db, byItself(app.now()), accountId({ db }, customer), wanted)
 }
 
 /** A token of somebody, and a service user. */
@@ -272,6 +289,8 @@ const plausible: Record<string, Fields> = {
   '/partner/ticked-customers/tag-removal': { tag: 'Changed' },
   '/partner/customers/:customer/details': { reference: 'Changed', version: '0' },
   '/profile/tokens/support': { name: 'Changed', scopes: 'support:read', days: '30' },
+  '/customer/log-in/people': { newPeople: 'user', version: '1' },
+  '/customer/log-in/people/groups': { group: 'changed', role: 'member' },
   '/customer/security': { sessionHours: '9', version: '0' },
   '/customer/log-in': { issuer: 'https://id.acme.example/', clientId: 'changed', version: '1' },
   '/customer/log-in/domains': { domain: 'changed.example' },

@@ -22,7 +22,7 @@ import { tokenOf } from '../api/program.ts'
 import { passkeyOf } from '../authenticator.ts'
 import { accountId, type Fields, type Page, type Panel, projectId, startApp, userId } from '../harness.ts'
 import { toldIn } from '../history/told.ts'
-import { domainOf } from '../matrix/objects.ts'
+import { domainOf, groupRuleOf } from '../matrix/objects.ts'
 import { isData, readSource, sources, src } from '../sources.ts'
 import { enrol } from '../two-factor.ts'
 import { addFailedDelivery, addWebhook } from '../webhooks/receiver.ts'
@@ -141,6 +141,7 @@ const webhookOf = (owner: string | null) => async (panel: Panel) => {
 }
 
 const withDomain = async (panel: Panel) => domainOf(panel, 'acme')
+const withRule = async (panel: Panel) => groupRuleOf(panel, 'acme')
 
 const secondSession = (who: CastName) => (panel: Panel) => panel.signIn(who)
 
@@ -200,6 +201,26 @@ const acts: Record<string, Act | string> = {
     who: 'stella',
     first: withDomain,
     page: '/customer/log-in',
+    button: 'Remove',
+  },
+  'POST /customer/log-in/people': {
+    who: 'stella',
+    first: withRule,
+    page: '/customer/log-in/people',
+    button: 'Save',
+    fields: { newPeople: 'user' },
+  },
+  'POST /customer/log-in/people/groups': {
+    who: 'stella',
+    first: withRule,
+    page: '/customer/log-in/people',
+    button: 'Add rule',
+    fields: { group: 'leads', role: 'admin' },
+  },
+  'POST /customer/log-in/people/groups/:groupRule/removal': {
+    who: 'stella',
+    first: withRule,
+    page: '/customer/log-in/people',
     button: 'Remove',
   },
   'POST /customer/service-users': 'two programs may have one name',

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { joinByProvider, mapGroups } from '../../accounts/sso/data/mapping.ts'
 import { apart } from '../../db/apart.ts'
 import { emailKey, personName } from '../../web/fields.ts'
 import { address } from '../../web/format.ts'
@@ -12,7 +13,7 @@ import { sayConnected } from './connected.ts'
 import { connectIdentity, findIdentity } from './data.ts'
 import { type Flow, keepWaiting, newFlow, takeFlow } from './flow/flow.ts'
 import { tellSso } from './letter.ts'
-import { settleArrival } from './linking/data.ts'
+import { type Mapping, settleArrival } from './linking/data.ts'
 import { logInBySso } from './log-in.ts'
 import type { Confirmed } from './provider.ts'
 import { type Via, viaOfAccount, viaOfInstallation } from './via.ts'
@@ -94,7 +95,12 @@ async function arrive(request: FastifyRequest, reply: FastifyReply, { flow, told
       emailVerified: verified,
       name: personName().safeParse(told.name).data,
     },
-    { emailTrusted, isOf, tell: (tx, user) => tellSso(request.server, user, 'connected', via.name)(tx) },
+    {
+      emailTrusted,
+      isOf,
+      mapping: mappingOf(request, told, via),
+      tell: (tx, user) => tellSso(request.server, user, 'connected', via.name)(tx),
+    },
   )
   if (settled === undefined) {
     noteLogInResult(request, 'wrong single sign-on')
@@ -121,6 +127,19 @@ async function arrive(request: FastifyRequest, reply: FastifyReply, { flow, told
   const session = { user, identityId: identity.id, told, next, begins: joined, accountId: account?.id ?? null }
   return logInBySso(request, reply, session)
 }
+
+/** Nobody is let in by the installation’s provider, and it says nothing of groups. */
+function mappingOf(request: FastifyRequest, { claims }: Confirmed, { account, issuer }: Via): Mapping | undefined {
+  if (!account) return undefined
+  const by = visitingActor(request)
+  const mapped = { accountId: account.id, issuer, claims }
+  return {
+    join: (tx, { email, name = nameFrom(email) }) => joinByProvider(tx, by, { ...mapped, email, name }),
+    arrived: (tx, { id }) => mapGroups(tx, by, { ...mapped, userId: id }),
+  }
+}
+
+const nameFrom = (email: string) => personName().safeParse(email.split('@', 1)[0]).data ?? email.slice(0, 100)
 
 async function connect(request: FastifyRequest, reply: FastifyReply, { told, via }: Back) {
   if (!request.viewer.user) return reply.seeOther('/login')

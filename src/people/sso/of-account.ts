@@ -10,15 +10,17 @@ import { type Client, newProvider, type Provider } from './provider.ts'
 export const callbackPath = (identifier: string) => `/login/sso/callback/${identifier}`
 export const callbackOf = ({ publicUrl }: Config, identifier: string) => `${publicUrl}${callbackPath(identifier)}`
 
-type Named = Pick<AccountProvider, 'issuer' | 'clientId' | 'clientSecret'>
+type Named = Pick<AccountProvider, 'issuer' | 'clientId' | 'clientSecret'> &
+  Partial<Pick<AccountProvider, 'newPeople' | 'groupClaim'>>
 
 /** Plain http goes only to addresses that OUTSIDE_ALLOW opens; whether it is one shows when the name is looked up. */
-const clientOf = ({ issuer, clientId, clientSecret }: Named): Client => ({
+const clientOf = ({ issuer, clientId, clientSecret, newPeople, groupClaim = null }: Named): Client => ({
   issuer,
   clientId,
   clientSecret,
   insecure: issuer.startsWith('http:'),
   secondFactor: 'no',
+  groupClaim: newPeople === 'groups' ? groupClaim : null,
 })
 
 /** Why a provider cannot be used, in words for its field; undefined where it answers as it must. */

@@ -18,6 +18,8 @@ const discoveryLasts = 3_600_000
 export type Client = Pick<Sso, 'issuer' | 'clientId' | 'clientSecret' | 'secondFactor'> & {
   /** It may be asked by plain http, where `outside` lets that through. */
   insecure: boolean
+  /** The claim that names groups, where they decide about people. */
+  groupClaim?: string | null
 }
 
 /** Who the provider says that somebody is. */
@@ -103,12 +105,18 @@ export function newProvider(config: Config, sso: Client, callback = '/login/sso/
     return asked.configuration
   }
 
+  /** Some providers tell of groups only who asks for them. */
+  async function scopes(): Promise<string> {
+    const offered = (await metadata()).scopes_supported ?? []
+    return sso.groupClaim && offered.includes('groups') ? 'openid email profile groups' : 'openid email profile'
+  }
+
   /** Where the browser is sent to log in. `again`: the person is asked, also if logged in there. */
   async function begin({ state, nonce, verifier }: AskedProvider, again: boolean): Promise<string> {
     const client = await library()
     const url = client.buildAuthorizationUrl(await configuration(), {
       redirect_uri: redirectUri,
-      scope: 'openid email profile',
+      scope: await scopes(),
       state,
       nonce,
       code_challenge: await client.calculatePKCECodeChallenge(verifier),
@@ -130,7 +138,8 @@ export function newProvider(config: Config, sso: Client, callback = '/login/sso/
     })
     const claims = tokens.claims()
     if (!claims) throw new Error('The provider sent no ID token.')
-    const asksMore = claims.email === undefined && provider.serverMetadata().userinfo_endpoint !== undefined
+    const lacks = ['email', sso.groupClaim ?? 'email'].some((name) => claims[name] === undefined)
+    const asksMore = lacks && provider.serverMetadata().userinfo_endpoint !== undefined
     const user = asksMore ? await client.fetchUserInfo(provider, tokens.access_token, claims.sub) : {}
     return toldBy(claims, { ...claims, ...user }, sso)
   }

@@ -34,6 +34,7 @@ export type Views = {
   'accounts/service-users/service-user': Names<'change' | 'families' | 'form' | 'lifetimes' | 'service' | 'tokens'>
   'accounts/sso/index': Names<'callback' | 'domainForm' | 'domains' | 'form' | 'only' | 'provider'>
   'accounts/sso/removal': Names<'issuer'>
+  'accounts/sso/people': Names<'form' | 'provider' | 'ruleForm' | 'rules'>
   'accounts/settings': Names<'adminCount' | 'admins' | 'caretaker' | 'details' | 'form' | 'mayAsk' | 'request'>
   'api/docs': Names<'api' | 'problems' | 'schemas' | 'tags'>
   'api/problem': Names<'about' | 'name'>

@@ -16,8 +16,14 @@ export type Arrival = ProvidersUser & { email: string | undefined; emailVerified
  */
 export type Settled = { user: User; identity: Identity; joined: boolean } | 'log-in' | 'unproved' | undefined
 
+/** What an account’s provider may do besides: let in somebody new, and say what groups make of somebody. */
+export type Mapping = {
+  join: (tx: Db, who: { email: string; name: string | undefined }) => User | undefined
+  arrived: (tx: Db, user: User) => void
+}
+
 /**
- * Whose log-in it is, in this order: a known identity’s; an invited person’s, who becomes a user; with `emailTrusted` the user’s who
+ * Whose log-in it is, in this order: a known identity’s; an invited person’s, who becomes a user; that of somebody new, whom `mapping` lets in; with `emailTrusted` the user’s who
  * has the address. An e-mail counts only where the provider calls it verified. `isOf` says whose addresses the provider may sign in.
  */
 export function settleArrival(
@@ -27,23 +33,37 @@ export function settleArrival(
   {
     emailTrusted,
     isOf = () => true,
+    mapping,
     tell,
-  }: { emailTrusted: boolean; isOf?: (tx: Db, email: string) => boolean; tell: (tx: Db, user: User) => void },
+  }: {
+    emailTrusted: boolean
+    isOf?: (tx: Db, email: string) => boolean
+    mapping?: Mapping | undefined
+    tell: (tx: Db, user: User) => void
+  },
 ): Settled {
   return write(db, actor, (tx) => {
     const known = findIdentity(tx, who)
-    if (known) return isOf(tx, known.user.email) ? { ...known, joined: false } : 'unproved'
+    if (known) {
+      if (!isOf(tx, known.user.email)) return 'unproved'
+      mapping?.arrived(tx, known.user)
+      return { ...known, joined: false }
+    }
     if (email === undefined) return undefined
     if (!isOf(tx, email)) return 'unproved'
     const there = findUserByEmail(tx, email)
     const link = (user: User, joined: boolean): Settled => {
       const identity = putIdentity(tx, { ...actor, userId: user.id }, who)
       if (!identity) return 'log-in'
+      mapping?.arrived(tx, user)
       return { user, identity, joined }
     }
     if (!there) {
       const invited = emailVerified ? findInvited(tx, email, actor.at) : undefined
-      if (!invited) return undefined
+      if (!invited) {
+        const user = emailVerified ? mapping?.join(tx, { email, name }) : undefined
+        return user && link(user, true)
+      }
       const user = createUser(tx, actor, {
         email: invited.email,
         name: name ?? invited.name,
