@@ -22,6 +22,8 @@ const noPages = [
   '/.well-known/security.txt',
   '/customer',
   '/customer/account/export',
+  // There is a provider first: test/accounts/sso.test.ts.
+  '/customer/log-in/removal',
   '/health/live',
   '/health/ready',
   '/metrics',
