@@ -33,6 +33,7 @@ t.test('everybody finds in the Settings menu what is theirs', async (t) => {
     'Service users',
     'Account',
     'Security',
+    'Log-in',
     'Webhooks',
     'History',
   ])

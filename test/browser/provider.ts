@@ -32,7 +32,14 @@ export async function startDiscovery(t: Test): Promise<string> {
 /** Comes back from the provider, where they have this address, and has yet to say which user is theirs. */
 export function comeBackAs(panel: LivePanel, email: string, client = new Client(panel.app, panel.url)): Client {
   const { secrets, now, config } = panel.app
-  const waiting = { issuer: config.sso?.issuer, subject: 'number-9', email, emailKey: emailKey(email) }
+  const waiting = {
+    issuer: config.sso?.issuer,
+    subject: 'number-9',
+    email,
+    emailKey: emailKey(email),
+    provider: config.sso?.name,
+    accountId: null,
+  }
   client.cookies.set('meshpanel-sso-waiting', seal(secrets, JSON.stringify(['sso-waiting', waiting, now()])))
   return client
 }

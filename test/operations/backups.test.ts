@@ -63,7 +63,7 @@ t.test('Support makes a backup with a button, and sees its age, size and state',
   await olga.submit(path, 'Back up now')
   const page = await made(panel, 1)
   const [name = ''] = backupsOf(panel.dataDir)
-  t.match(page.row(name), /^manual-.*\.db .* a moment Good By hand \d+ KiB$/)
+  t.match(page.row(name), /^manual-.*\.db .* a moment Good By hand [\d.]+ [KM]iB$/)
   const modeOf = (file: string) => statSync(join(panel.dataDir, 'backups', file)).mode & 0o777
   t.same([modeOf(name), modeOf(`${name}.secrets`)], [0o600, 0o600])
   t.match((await olga.get('/support/history')).tableRows[0], 'made a backup')

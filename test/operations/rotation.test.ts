@@ -71,7 +71,7 @@ t.test('rotating makes new secrets, seals everything again and ends all sessions
   const sealedBefore = readFileSync(join(panel.dataDir, 'panel.db'))
   const { code, out } = await runCommand(['rotate-secrets'], panel.dataDir).done
   t.equal(code, 0)
-  t.match(out, /1 second factor, \d e-mails? and 1 webhook sealed again, 2 sessions ended/)
+  t.match(out, /1 second factor, \d e-mails?, 1 webhook and 0 client secrets sealed again, 2 sessions ended/)
   const [after, ...more] = keysIn(panel.dataDir)
   t.not(after, before)
   t.same(more, [], 'the old key is gone')
@@ -139,7 +139,7 @@ t.test('what no key opens does not stop a rotation: it is counted, and left as i
   const { code, err, out } = await runCommand(['rotate-secrets'], dataDir).done
   t.equal(code, 0)
   t.match(err, /could not be opened by any key, and w(as|ere) left as before\./)
-  t.match(out, /1 second factor, \d e-mails? and 1 webhook sealed again/)
+  t.match(out, /1 second factor, \d e-mails?, 1 webhook and 0 client secrets sealed again/)
   t.equal(damaged(), lost)
   sqlite.close()
   t.equal(keysIn(dataDir).length, 1, 'the old key is gone')

@@ -10,8 +10,8 @@ export const accountProviders = sqliteTable(
   'account_providers',
   {
     accountId: integer('account_id')
-      .primaryKey()
       .$type<AccountId>()
+      .primaryKey()
       .references(() => accounts.id),
     issuer: text().notNull(),
     clientId: text('client_id').notNull(),

@@ -103,6 +103,7 @@ const hidden = [
   'page',
   'current',
   'password',
+  'clientSecret',
   'repeated',
 ]
 
