@@ -1,4 +1,4 @@
-// node test/bench/peers/better-auth.mjs PANEL_DATABASE PORT
+// node better-auth.mjs PANEL_DATABASE PORT, from the folder where peers.ts has installed it
 // better-auth with its organizations, served by Node’s own server, on the accounts and users of a panel’s database. It prints
 // the session of the first partner’s admin, who belongs to an organization with that partner’s customers’ users.
 import { createServer } from 'node:http'

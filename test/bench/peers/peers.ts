@@ -4,8 +4,10 @@
 // and is asked in turn: for so many pages at 16 connections, and for one at a time. What they show and check differs, so the
 // figures say what a page or an act of each costs, not which code is better.
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { copyFileSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { root } from '../../../src/config.ts'
 import { freePort } from '../../process.ts'
 import { closedLoop, median, send, type Target } from '../load.ts'
 import { setStage } from '../stage.ts'
@@ -20,8 +22,7 @@ type Peer = { name: string; target: Target; expected: number }
 type Place = { name: string; peers: Peer[] }
 type Started = { url: string; cookie: string; form: string; child: ChildProcess }
 
-if (!existsSync(`${here}node_modules`))
-  execFileSync('npm', ['ci', '--prefix', here, '--ignore-scripts', '--no-audit', '--no-fund'], { stdio: 'inherit' })
+const installed = install()
 const stage = await setStage(size)
 const peers = [await betterAuth(), await django()].filter((peer) => peer !== undefined)
 try {
@@ -29,6 +30,16 @@ try {
 } finally {
   for (const { child } of peers) child.kill()
   await stage.stop()
+}
+
+/** Outside of the tests: packages bring tests of their own. */
+function install(): string {
+  const folder = join(root, 'dist/peers')
+  mkdirSync(folder, { recursive: true })
+  for (const file of ['package.json', 'package-lock.json', 'better-auth.mjs'])
+    copyFileSync(join(here, file), join(folder, file))
+  execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: folder, stdio: 'inherit' })
+  return folder
 }
 
 /** What is comparable: a session, a list of 50, a search, and three acts. */
@@ -153,7 +164,7 @@ async function manyTogether(target: Target, from: number) {
 
 async function betterAuth(): Promise<Started> {
   const port = await freePort()
-  const child = spawn(process.execPath, [`${here}better-auth.mjs`, stage.file, String(port)], {
+  const child = spawn(process.execPath, [join(installed, 'better-auth.mjs'), stage.file, String(port)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const started = await saidBy(child, port)
@@ -176,7 +187,7 @@ async function django(): Promise<Started | undefined> {
   const port = await freePort()
   const options = ['--workers', '1', '--log-level', 'error', '--bind', `127.0.0.1:${port}`, '--chdir', here]
   const child = spawn(python, [...args, ...options, 'admin_site:application'], {
-    env: { ...process.env, PANEL_DATABASE: stage.file },
+    env: { ...process.env, PANEL_DATABASE: stage.file, PYTHONDONTWRITEBYTECODE: '1' },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   return await saidBy(child, port)
