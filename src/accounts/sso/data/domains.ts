@@ -156,9 +156,3 @@ export function dueDomains(
     .limit(limit)
     .all()
 }
-
-/** Whether an account has a domain that is proved. */
-export function hasProvedDomain(db: Db, accountId: AccountId): boolean {
-  const proved = and(eq(accountDomains.accountId, accountId), isNotNull(accountDomains.provedAt))
-  return db.select({ id: accountDomains.id }).from(accountDomains).where(proved).limit(1).get() !== undefined
-}

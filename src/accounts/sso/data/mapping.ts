@@ -7,6 +7,7 @@ import type { ProjectRole, Role } from '../../../policy.ts'
 import { addAccess } from '../../../projects/access/data/giving.ts'
 import { type Actor, byItself, record } from '../../../records/record.ts'
 import { adminRole } from '../../../roles.ts'
+import { domainOf } from '../../../web/fields.ts'
 import { endSent } from '../../endings/data/acts.ts'
 import { endMembership } from '../../endings/data/ending.ts'
 import { addMember, findMember, mayDemote } from '../../members/data.ts'
@@ -69,8 +70,7 @@ export function mapGroups(db: Db, actor: Actor, { userId, ...mapped }: Mapped & 
 
 /** The provider, if it is still the account’s and may still sign in people of this address. */
 function countingProvider(tx: Db, { accountId, issuer }: Mapped, email: string): AccountProvider | undefined {
-  const domain = email.slice(email.lastIndexOf('@') + 1)
-  const there = findProviderOfDomain(tx, domain.toLowerCase())?.provider
+  const there = findProviderOfDomain(tx, domainOf(email))?.provider
   return there?.accountId === accountId && there.issuer === issuer ? there : undefined
 }
 

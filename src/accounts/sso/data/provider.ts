@@ -116,9 +116,8 @@ function recordLifted(tx: Db, actor: Actor, { accountId, requiredFrom }: Account
   record(tx, actor, { kind: 'sso.not-required', accountId, change: { from: [requiredFrom, null] } })
 }
 
-/** Of whoever logs in by an account’s provider: it counts while the account is there and not suspended, and this domain is proved. */
-const counts = (domain: string) =>
-  and(eq(accountDomains.domain, domain), isNotNull(accountDomains.provedAt), sql`accounts.deleted_at is null`, isActive)
+/** A provider signs people in while its account is there and not suspended, and for domains that are proved. */
+const counts = and(isNotNull(accountDomains.provedAt), sql`accounts.deleted_at is null`, isActive)
 
 export type DomainsProvider = { provider: AccountProvider; account: { name: string; identifier: string } }
 
@@ -131,18 +130,17 @@ const selectCounting = (db: Db) =>
 
 /** The provider that people with an address in this domain log in with, and whose it is. */
 export function findProviderOfDomain(db: Db, domain: string): DomainsProvider | undefined {
-  return selectCounting(db).where(counts(domain)).get()
+  return selectCounting(db)
+    .where(and(eq(accountDomains.domain, domain), counts))
+    .get()
 }
 
 /** An account’s provider, while it counts for any domain. */
 export function findCountingProvider(db: Db, accountId: AccountId): DomainsProvider | undefined {
-  const which = and(
-    eq(accountDomains.accountId, accountId),
-    isNotNull(accountDomains.provedAt),
-    sql`accounts.deleted_at is null`,
-    isActive,
-  )
-  return selectCounting(db).where(which).limit(1).get()
+  return selectCounting(db)
+    .where(and(eq(accountDomains.accountId, accountId), counts))
+    .limit(1)
+    .get()
 }
 
 /** The accounts, at most five, that know the panel by this name at this issuer. */
@@ -158,13 +156,7 @@ export function listClientsOf(db: Db, issuer: string, clientId: string) {
 
 /** Whether any account has a provider that counts now. */
 export function anyAccountProvider(db: Db): boolean {
-  const query = db
-    .select({ id: accountDomains.id })
-    .from(accountProviders)
-    .innerJoin(accountDomains, eq(accountDomains.accountId, accountProviders.accountId))
-    .innerJoin(accounts, eq(accounts.id, accountProviders.accountId))
-    .where(and(isNotNull(accountDomains.provedAt), sql`accounts.deleted_at is null`, isActive))
-  return query.limit(1).get() !== undefined
+  return selectCounting(db).where(counts).limit(1).get() !== undefined
 }
 
 /** What becomes of people whom the panel does not know yet, and the claim that names groups. */
